@@ -1,0 +1,108 @@
+"""Errors that are the user's to mend: what was wrong, the value seen, what is allowed, what to do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ChannelError",
+    "EegflexError",
+    "EmptyRecordingError",
+    "HypnogramError",
+    "MissingExtraError",
+    "ModelError",
+    "OutputError",
+    "ParameterError",
+    "RecordingError",
+    "SpecError",
+    "UnitError",
+]
+
+
+class EegflexError(Exception):
+    """Base of every error that the user can mend.
+
+    Parameters
+    ----------
+    what : str
+        What was wrong, as a sentence without its full stop.
+    seen : object, optional
+        The value that was seen.
+    allowed : object, optional
+        What is allowed, or the candidates.
+    remedy : str, optional
+        What to do about it.
+    """
+
+    def __init__(
+        self, what: str, *, seen: object = None, allowed: object = None, remedy: str | None = None
+    ) -> None:
+        self.what, self.seen, self.allowed, self.remedy = what, seen, allowed, remedy
+        sentences = [
+            what,
+            None if seen is None else f"Got {_text(seen)}",
+            None if allowed is None else f"Allowed: {_text(allowed)}",
+            remedy,
+        ]
+        super().__init__(" ".join(f"{sentence}." for sentence in sentences if sentence))
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Python's own way calls the class with ``args``; a worker's error must come back as it was.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[EegflexError], args: tuple[str, ...], state: dict[str, object]) -> EegflexError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
+class ParameterError(EegflexError, ValueError):
+    """An argument has a value that is not allowed."""
+
+
+class RecordingError(EegflexError, ValueError):
+    """A recording cannot be read as it stands."""
+
+
+class EmptyRecordingError(RecordingError):
+    """A recording holds no data."""
+
+
+class UnitError(RecordingError):
+    """A physical unit is missing, unknown or not a voltage."""
+
+
+class ChannelError(EegflexError, ValueError):
+    """A channel is missing, ambiguous or unfit."""
+
+
+class HypnogramError(EegflexError, ValueError):
+    """A hypnogram cannot be read, or does not fit its recording."""
+
+
+class ModelError(EegflexError, ValueError):
+    """A model cannot be loaded, run or explained."""
+
+
+class SpecError(EegflexError, ValueError):
+    """A stager's contract is incomplete or contradicts itself."""
+
+
+class OutputError(EegflexError, OSError):
+    """A file cannot be written."""
+
+
+class MissingExtraError(EegflexError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(what, remedy=f"Install it with: pip install 'eegflex[{extra}]'")

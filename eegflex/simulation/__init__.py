@@ -1,0 +1,1 @@
+"""The parts of a simulated night: hypnogram, head, background, events, files."""

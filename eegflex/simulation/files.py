@@ -1,0 +1,137 @@
+"""Write a simulated night: EDF+, its hypnogram, its events; all or none."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import edfio
+import mne
+import numpy as np
+import pandas as pd
+import pyedflib
+from numpy.typing import NDArray
+
+from ..errors import OutputError, ParameterError
+from .hypnogram import EPOCH_LENGTH
+
+__all__ = ["SimulatedFiles", "write_night"]
+
+EQUIPMENT = "eegflex_simulated"
+RANGE_STEP = 50.0  # µV: physical ranges are rounded up to such steps
+DIGITAL = (-32768, 32767)
+# As Sleep-EDF writes its stages, with the names of the AASM manual.
+ANNOTATIONS = {"W": "Sleep stage W", "N1": "Sleep stage N1", "N2": "Sleep stage N2", "N3": "Sleep stage N3",
+               "REM": "Sleep stage R"}  # fmt: skip
+
+
+class SimulatedFiles(NamedTuple):
+    """Where a simulated night was written."""
+
+    psg: Path
+    hypnogram: Path
+    events: Path
+
+
+def write_night(
+    fname: str | Path,
+    raw: mne.io.BaseRaw,
+    hypnogram: NDArray[np.str_],
+    events: pd.DataFrame,
+    *,
+    seed: int,
+    overwrite: bool,
+) -> SimulatedFiles:
+    """Write the three files of a night; see `eegflex.simulate.SimulatedPSG.save`."""
+    files = _names(Path(fname))
+    there = [path for path in files if path.exists()]
+    if there and not overwrite:
+        raise OutputError(
+            "A file is already there",
+            seen=there,
+            remedy="Choose another name, or pass overwrite=True (--overwrite) to replace it",
+        )
+    start = raw.info["meas_date"].replace(tzinfo=None)
+    try:
+        with tempfile.TemporaryDirectory(dir=files.psg.parent, prefix=".eegflex-") as folder:
+            parts = SimulatedFiles(*(Path(folder) / path.name for path in files))
+            _write_signals(parts.psg, raw, start, seed)
+            _write_hypnogram(parts.hypnogram, hypnogram, start, seed)
+            events.to_csv(parts.events, sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n")
+            for part, path in zip(parts, files, strict=True):
+                part.replace(path)
+    except OSError as error:
+        raise OutputError(
+            "The simulated night cannot be written",
+            seen=f"{files.psg} ({error.strerror or error})",
+            remedy="Name a directory that exists, may be written to and has room",
+        ) from error
+    return files
+
+
+def _names(psg: Path) -> SimulatedFiles:
+    if psg.suffix.lower() != ".edf":
+        raise ParameterError("A simulated night is written as EDF+", seen=psg, allowed="a name that ends in .edf")
+    return SimulatedFiles(psg, psg.with_name(f"{psg.stem}-hypnogram.edf"), psg.with_name(f"{psg.stem}-events.tsv"))
+
+
+def _write_signals(path: Path, raw: mne.io.BaseRaw, start: datetime.datetime, seed: int) -> None:
+    sfreq = raw.info["sfreq"]
+    record = _record_seconds(sfreq)
+    n_record = round(record * sfreq)
+    signals = [_digitize(raw.get_data([channel])[0] * 1e6) for channel in raw.ch_names]
+    writer = pyedflib.EdfWriter(str(path), len(signals), file_type=pyedflib.FILETYPE_EDFPLUS)
+    try:
+        writer.setEquipment(EQUIPMENT)
+        writer.setRecordingAdditional(f"no_person_was_recorded_seed_{seed}")
+        writer.setStartdatetime(start)
+        writer.setSignalHeaders(
+            [
+                {
+                    "label": channel,
+                    "dimension": "uV",
+                    "sample_frequency": sfreq,
+                    "physical_min": -limit,
+                    "physical_max": limit,
+                    "digital_min": DIGITAL[0],
+                    "digital_max": DIGITAL[1],
+                    "transducer": "simulated",
+                    "prefilter": "",
+                }
+                for channel, (_, limit) in zip(raw.ch_names, signals, strict=True)
+            ]
+        )
+        digital = np.stack([values for values, _ in signals])
+        for first in range(0, digital.shape[1], n_record):
+            block = np.ascontiguousarray(digital[:, first : first + n_record]).ravel()
+            if writer.blockWriteDigitalSamples(block) < 0:
+                raise OSError("the EDF library could not write a data record")
+    finally:
+        writer.close()
+
+
+def _record_seconds(sfreq: float) -> int:
+    """Shortest data record, in whole seconds, that holds a whole number of samples (30 s always does)."""
+    return next(s for s in (1, 2, 3, 5, 6, 10, 15, 30) if abs(s * sfreq - round(s * sfreq)) < 1e-6)
+
+
+def _digitize(values: NDArray[np.float64]) -> tuple[NDArray[np.int32], float]:
+    """Digital values and the physical limit (µV) of one channel; the range contains every sample."""
+    limit = RANGE_STEP * max(1.0, float(np.ceil(np.abs(values).max() / RANGE_STEP)))
+    step = 2 * limit / (DIGITAL[1] - DIGITAL[0])
+    digital = np.round((values + limit) / step + DIGITAL[0])
+    return np.clip(digital, *DIGITAL).astype(np.int32), limit
+
+
+def _write_hypnogram(path: Path, hypnogram: NDArray[np.str_], start: datetime.datetime, seed: int) -> None:
+    # edfio, because pyedflib writes no file that has annotations only.
+    annotations = [
+        edfio.EdfAnnotation(EPOCH_LENGTH * epoch, EPOCH_LENGTH, ANNOTATIONS[stage])
+        for epoch, stage in enumerate(hypnogram)
+    ]
+    recording = edfio.Recording(
+        startdate=start.date(), equipment_code=EQUIPMENT, additional=(f"no_person_was_recorded_seed_{seed}",)
+    )
+    edfio.Edf([], recording=recording, starttime=start.time(), annotations=annotations).write(path)

@@ -1,0 +1,67 @@
+"""eegflex: which rhythms, on which electrodes, at which moment made a network stage sleep as it did.
+
+The public names are loaded when they are first used, so that ``import eegflex`` imports neither torch nor pyplot.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from eegflex._version import __version__
+from eegflex.bands import Bands
+from eegflex.errors import EegflexError
+
+if TYPE_CHECKING:
+    from eegflex.attribution.arrays import attribute
+    from eegflex.attribution.flex import attribute_epochs
+    from eegflex.epochs import make_epochs
+    from eegflex.readers import read_hypnogram, read_psg
+    from eegflex.report import make_report
+    from eegflex.result import FlexResult, read_result
+    from eegflex.simulate import simulate_psg
+    from eegflex.stagers import ModelSpec, Stager, load_model
+
+__all__ = [
+    "Bands",
+    "EegflexError",
+    "FlexResult",
+    "ModelSpec",
+    "Stager",
+    "__version__",
+    "attribute",
+    "attribute_epochs",
+    "load_model",
+    "make_epochs",
+    "make_report",
+    "read_hypnogram",
+    "read_psg",
+    "read_result",
+    "simulate_psg",
+]
+
+#: public name -> the module that it lives in
+_HOMES = {
+    "FlexResult": "eegflex.result",
+    "ModelSpec": "eegflex.stagers",
+    "Stager": "eegflex.stagers",
+    "attribute": "eegflex.attribution.arrays",
+    "attribute_epochs": "eegflex.attribution.flex",
+    "load_model": "eegflex.stagers",
+    "make_epochs": "eegflex.epochs",
+    "make_report": "eegflex.report",
+    "read_hypnogram": "eegflex.readers",
+    "read_psg": "eegflex.readers",
+    "read_result": "eegflex.result",
+    "simulate_psg": "eegflex.simulate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'eegflex' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,136 @@
+"""From attributions of epochs to tables: pure functions of a result's dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from eegflex.bands import Bands
+from eegflex.errors import ParameterError
+
+__all__ = ["agreement", "band_sums", "band_table", "consensus", "long_table", "relative_gap", "stage_labels"]
+
+
+def consensus(scores: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
+    """The stage of each epoch by its most confident combination.
+
+    Parameters
+    ----------
+    scores : array, shape (n_epochs, n_combinations, n_stages)
+
+    Returns
+    -------
+    stage : array of int, shape (n_epochs,)
+        Index of the highest score of the combination whose probability for its own choice is highest. 0 where a score is
+        not finite.
+    """
+    finite = np.nan_to_num(np.asarray(scores, dtype=float))
+    probabilities = np.exp(finite - finite.max(axis=-1, keepdims=True))
+    probabilities /= probabilities.sum(axis=-1, keepdims=True)
+    surest = probabilities.max(axis=-1).argmax(axis=-1)
+    return finite[np.arange(len(finite)), surest].argmax(axis=-1)
+
+
+def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view") -> npt.NDArray[np.float64]:
+    """Sums over each band and the rest, shape (n_epochs, n_channels, n_bands + 1)."""
+    return bands.sum(dataset[variable].values, dataset["freq"].values)
+
+
+def relative_gap(dataset: xr.Dataset, bands: Bands) -> npt.NDArray[np.float64]:
+    """|completeness gap| over the absolute total of the band sums, shape (n_epochs, n_combinations).
+
+    At the zero baseline large terms of both signs cancel in F(x) - F(0), so that is not what a gap is judged against.
+    """
+    size = np.abs(band_sums(dataset, bands)).sum(axis=-1)
+    of = dataset["of_combination"].values
+    totals = np.stack([size[:, of == k].sum(axis=1) for k in range(dataset.sizes["combination"])], axis=1)
+    return np.abs(dataset["gap"].values) / np.maximum(totals, np.finfo(float).tiny)
+
+
+def stage_labels(dataset: xr.Dataset, stages: str) -> npt.NDArray[np.str_]:
+    """The stage of each epoch and channel, shape (n_epochs, n_channels).
+
+    Parameters
+    ----------
+    stages : {"predicted", "scored", "target"}
+        The stager's (of the channel's own combination), the hypnogram's, or the score explained.
+    """
+    shape = (dataset.sizes["epoch"], dataset.sizes["channel"])
+    if stages == "scored":
+        return np.broadcast_to(dataset["stage"].values.astype(str)[:, None], shape)
+    if stages in ("predicted", "target"):
+        return dataset[stages].values.astype(str)[:, dataset["of_combination"].values]
+    raise ParameterError("There are no such stages", seen=repr(stages), allowed=["predicted", "scored", "target"])
+
+
+def long_table(dataset: xr.Dataset, bands: Bands) -> pd.DataFrame:
+    """One row for each epoch, channel and band."""
+    n_epochs, n_channels, n_bands = dataset.sizes["epoch"], dataset.sizes["channel"], len(bands.names)
+    shape = (n_epochs, n_channels, n_bands)
+
+    def spread(values: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
+        index = tuple(slice(None) if axis in axes else None for axis in "ecb")
+        return np.broadcast_to(values[index], shape).ravel()
+
+    freqs = dataset["freq"].values
+    power = band_sums(dataset, bands, "power") * (freqs[1] - freqs[0])
+    return pd.DataFrame(
+        {
+            "number": spread(dataset["number"].values, "e"),
+            "onset": spread(dataset["onset"].values, "e"),
+            "stage": spread(dataset["stage"].values.astype(str), "e"),
+            "predicted": spread(stage_labels(dataset, "predicted"), "ec"),
+            "target": spread(stage_labels(dataset, "target"), "ec"),
+            "channel": spread(dataset["channel"].values.astype(str), "c"),
+            "band": spread(np.array(bands.names), "b"),
+            "attribution": band_sums(dataset, bands).ravel(),
+            "power": power.ravel(),
+        }
+    )
+
+
+def band_table(dataset: xr.Dataset, bands: Bands, *, by: tuple[str, ...], stages: str) -> pd.DataFrame:
+    """Mean attribution in each band, within stages, channels or both."""
+    if not by or not set(by) <= {"stage", "channel"}:
+        raise ParameterError("A band table is by stage, by channel or by both", seen=by, allowed=["stage", "channel"])
+    sums = band_sums(dataset, bands)
+    table = pd.DataFrame(sums.reshape(-1, sums.shape[-1]), columns=list(bands.names))
+    table["total"] = table.sum(axis=1)
+    labels = stage_labels(dataset, stages)
+    channels = dataset["channel"].values.astype(str)
+    order = [*dataset["stage_name"].values.astype(str), *sorted(set(labels.ravel()))]
+    table["stage"] = pd.Categorical(labels.ravel(), categories=list(dict.fromkeys(order)))
+    table["channel"] = pd.Categorical(np.tile(channels, len(sums)), categories=list(channels))
+    table["epoch"] = np.repeat(np.arange(len(sums)), len(channels))
+    groups = table.groupby(list(by), observed=True)
+    return groups[[*bands.names, "total"]].mean().assign(n_epochs=groups["epoch"].nunique())
+
+
+def agreement(dataset: xr.Dataset) -> tuple[float, pd.DataFrame] | None:
+    """Cohen's kappa and the confusion matrix of the stager (by consensus) against the hypnogram, over the whole night.
+
+    Returns
+    -------
+    kappa : float
+        Cohen's kappa; NaN where both always say the same single stage.
+    confusion : pandas.DataFrame
+        Rows scored, columns predicted, in epochs. ``None`` in place of both without a hypnogram.
+    """
+    stages = list(dataset["stage_name"].values.astype(str))
+    scored = dataset["night_stage"].values.astype(str)
+    judged = np.isin(scored, stages) & np.isfinite(dataset["night_scores"].values).all(axis=(1, 2))
+    if not judged.any():
+        return None
+    predicted = consensus(dataset["night_scores"].values[judged])
+    rows = np.array([stages.index(stage) for stage in scored[judged]])
+    counts = np.zeros((len(stages), len(stages)), dtype=int)
+    np.add.at(counts, (rows, predicted), 1)
+    total = counts.sum()
+    observed, expected = np.trace(counts) / total, (counts.sum(0) * counts.sum(1)).sum() / total**2
+    kappa = np.nan if expected == 1 else (observed - expected) / (1 - expected)
+    confusion = pd.DataFrame(counts, index=pd.Index(stages, name="scored"), columns=pd.Index(stages, name="predicted"))
+    return float(kappa), confusion

@@ -1,0 +1,114 @@
+"""Quadrature on [0, 1]: pure functions that know no model.
+
+Every rule is a pair of float64 arrays, nodes inside [0, 1] and weights that sum to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.errors import ParameterError
+
+__all__ = ["Rule", "gauss_legendre", "graded", "make_rule", "riemann"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Nodes and weights of a quadrature rule on [0, 1].
+
+    Attributes
+    ----------
+    nodes, weights : array of float64, shape (n_nodes,)
+        The integral of f is approximated by ``weights @ f(nodes)``.
+    """
+
+    nodes: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+
+def gauss_legendre(n_steps: int) -> Rule:
+    """Gauss-Legendre rule with `n_steps` nodes: exact for polynomials of degree ``2 * n_steps - 1``."""
+    nodes, weights = np.polynomial.legendre.leggauss(n_steps)
+    return Rule((nodes + 1) / 2, weights / 2)
+
+
+def graded(n_nodes: int, n_levels: int) -> Rule:
+    """Gauss-Legendre nodes on intervals that halve towards 0.
+
+    A network changes quickly where its input nearly vanishes (normalisation layers, biases against a shrinking signal),
+    so that is where the nodes belong.
+
+    Parameters
+    ----------
+    n_nodes : int
+        Nodes on each interval.
+    n_levels : int
+        How often [0, 1] is halved: the intervals are [0, 2^-n_levels], [2^-n_levels, 2^(1-n_levels)], ..., [1/2, 1].
+
+    Returns
+    -------
+    rule : Rule
+        With ``n_nodes * (n_levels + 1)`` nodes.
+    """
+    edges = np.concatenate([[0.0], 2.0 ** np.arange(-n_levels, 1)])
+    return composite(gauss_legendre(n_nodes), edges)
+
+
+def composite(rule: Rule, edges: npt.NDArray[np.float64]) -> Rule:
+    """The same rule on each interval between successive `edges`."""
+    left, width = edges[:-1, None], np.diff(edges)[:, None]
+    return Rule((left + width * rule.nodes).ravel(), (width * rule.weights).ravel())
+
+
+def riemann(n_steps: int, kind: str = "middle") -> Rule:
+    """Riemann sum with `n_steps` equal intervals, at their ``"left"``, ``"middle"`` or ``"right"``."""
+    shift = {"left": 0.0, "middle": 0.5, "right": 1.0}[kind]
+    return Rule((np.arange(n_steps) + shift) / n_steps, np.full(n_steps, 1.0 / n_steps))
+
+
+def _graded_with(n_steps: int) -> Rule:
+    """Three nodes on each of as many intervals as `n_steps` allows."""
+    n_nodes = min(3, n_steps)
+    return graded(n_nodes, max(1, n_steps // n_nodes) - 1)
+
+
+#: name -> (the rule for a number of nodes, its default number of nodes)
+_RULES: dict[str, tuple[Callable[[int], Rule], int]] = {
+    "graded": (_graded_with, 33),
+    "gauss-legendre": (gauss_legendre, 50),
+    "riemann-left": (lambda n: riemann(n, "left"), 50),
+    "riemann-middle": (lambda n: riemann(n, "middle"), 50),
+    "riemann-right": (lambda n: riemann(n, "right"), 50),
+}
+
+
+def make_rule(quadrature: str, n_steps: int | None = None) -> Rule:
+    """Look a rule up by its name.
+
+    Parameters
+    ----------
+    quadrature : str
+        ``"graded"`` (three Gauss-Legendre nodes on intervals that halve towards 0), ``"gauss-legendre"``,
+        ``"riemann-left"``, ``"riemann-middle"`` or ``"riemann-right"``.
+    n_steps : int, optional
+        Number of nodes; ``"graded"`` rounds it down to a multiple of three. By default 33 for graded and 50 for the others.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such rule, or `n_steps` is not a positive whole number.
+    """
+    if quadrature not in _RULES:
+        raise ParameterError("There is no such quadrature", seen=repr(quadrature), allowed=list(_RULES))
+    rule, default = _RULES[quadrature]
+    n_steps = default if n_steps is None else n_steps
+    if isinstance(n_steps, bool) or int(n_steps) != n_steps or n_steps < 1:
+        raise ParameterError("n_steps must be a positive whole number", seen=repr(n_steps))
+    return rule(int(n_steps))

@@ -1,0 +1,69 @@
+"""From a path-averaged time-domain gradient to the views of an attribution (design: one pass, views that agree)."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["attribution_in_frequency", "attribution_in_time", "with_phases_of"]
+
+
+def attribution_in_time(change: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Attribution to each sample, ``A_t = d_t g_t``.
+
+    Parameters
+    ----------
+    change : Tensor, shape (..., n_times)
+        d = x - x_b, the segment less its baseline.
+    gradient : Tensor, shape (..., n_times)
+        g, the gradient averaged over the path from x_b to x.
+
+    Returns
+    -------
+    attribution : Tensor, shape (..., n_times)
+        Its sum over channels and samples is F(x) - F(x_b).
+    """
+    return change * gradient
+
+
+def attribution_in_frequency(change: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Attribution to each frequency, ``A_f = (w_f / T) Re(D_f conj(G_f))``.
+
+    By Parseval's theorem it has the same sum as `attribution_in_time`, and it equals FLEX: Integrated Gradients over
+    the magnitudes of the spectrum with its phases held fixed (Graeve et al. 2025), since that path is a straight line
+    in time.
+
+    Parameters
+    ----------
+    change, gradient : Tensor, shape (..., n_times)
+        As in `attribution_in_time`.
+
+    Returns
+    -------
+    attribution : Tensor, shape (..., n_freqs)
+        ``n_freqs`` is ``n_times // 2 + 1``. w_f is 2, but 1 at 0 Hz and, for even n_times, at Nyquist.
+    """
+    n_times = change.shape[-1]
+    product = torch.fft.rfft(change) * torch.fft.rfft(gradient).conj()
+    attribution = product.real * (2.0 / n_times)
+    attribution[..., 0] /= 2
+    if n_times % 2 == 0:
+        attribution[..., -1] /= 2
+    return attribution
+
+
+def with_phases_of(segment: torch.Tensor, magnitudes: torch.Tensor) -> torch.Tensor:
+    """The signal with the phases of `segment` and the given magnitudes, ``irfft(r exp(i theta))``.
+
+    Parameters
+    ----------
+    segment : Tensor, shape (..., n_times)
+        Whose phases are kept. A bin without magnitude has phase 0.
+    magnitudes : Tensor, broadcastable to (..., n_freqs)
+        Magnitudes of its rfft.
+
+    Returns
+    -------
+    signal : Tensor, shape (..., n_times)
+    """
+    spectrum = torch.fft.rfft(segment)
+    return torch.fft.irfft(torch.polar(magnitudes.expand_as(spectrum.real).contiguous(), spectrum.angle()), n=segment.shape[-1])

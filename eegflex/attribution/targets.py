@@ -1,0 +1,85 @@
+"""What is explained: a score as a weighting of a stager's outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.errors import ParameterError
+
+__all__ = ["Target", "resolve_target"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The score of each epoch as weights on the stager's outputs.
+
+    Attributes
+    ----------
+    weights : array, shape (n_epochs, n_stages)
+        The score explained is ``scores @ weights``.
+    labels : array of str, shape (n_epochs,)
+        ``"N2"``, or ``"N2 - N1"`` for a margin; empty where there is nothing to explain.
+    """
+
+    weights: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.str_]
+
+
+def resolve_target(
+    target: str | tuple[str, str], stages: Sequence[str], scores: npt.NDArray[np.floating], scored: Sequence[str]
+) -> Target:
+    """Turn a target's name into weights.
+
+    Parameters
+    ----------
+    target : str | tuple of (str, str)
+        ``"predicted"``, ``"scored"``, ``"margin"`` (predicted minus runner-up), a stage's name, or a pair of stages (a
+        margin: the score of the first minus that of the second).
+    stages : sequence of str
+        The stager's stages, in the order of its outputs.
+    scores : array, shape (n_epochs, n_stages)
+        Its scores for the recorded epochs.
+    scored : sequence of str, shape (n_epochs,)
+        The hypnogram's stages.
+
+    Raises
+    ------
+    ParameterError
+        If the target is not known.
+    """
+    order = np.argsort(-scores, axis=1, kind="stable")
+    number = {stage: i for i, stage in enumerate(stages)}
+    if target == "predicted":
+        plus, minus = order[:, 0], None
+    elif target == "margin":
+        plus, minus = order[:, 0], order[:, 1]
+    elif target == "scored":
+        plus, minus = np.array([number.get(stage, -1) for stage in scored]), None
+    elif isinstance(target, str) and target in number:
+        plus, minus = np.full(len(scores), number[target]), None
+    elif isinstance(target, tuple | list) and len(set(target)) == 2 and set(target) <= set(number):
+        plus, minus = (np.full(len(scores), number[stage]) for stage in target)
+    else:
+        raise ParameterError(
+            "There is no such target",
+            seen=repr(target),
+            allowed=["predicted", "scored", "margin", *stages, "a pair of two of these stages"],
+        )
+    return _weighting(plus, minus, stages)
+
+
+def _weighting(plus: npt.NDArray[np.intp], minus: npt.NDArray[np.intp] | None, stages: Sequence[str]) -> Target:
+    rows = np.arange(len(plus))
+    weights = np.zeros((len(plus), len(stages)))
+    weights[rows, plus] = 1.0
+    names = np.array([*stages, ""])
+    labels = names[plus]
+    if minus is not None:
+        weights[rows, minus] = -1.0
+        labels = np.array([f"{a} - {b}" for a, b in zip(names[plus], names[minus], strict=True)], dtype=str)
+    weights[plus < 0] = 0.0  # the hypnogram says nothing that the stager could say
+    return Target(weights, labels)

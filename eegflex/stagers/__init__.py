@@ -1,0 +1,7 @@
+"""Stagers: a model, its contract, and what it becomes on a recording."""
+
+from eegflex.stagers.loading import load_model
+from eegflex.stagers.spec import ModelSpec
+from eegflex.stagers.stager import Stager
+
+__all__ = ["ModelSpec", "Stager", "load_model"]

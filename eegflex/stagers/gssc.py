@@ -1,0 +1,257 @@
+"""GSSC, the Greifswald Sleep Stage Classifier (extra ``gssc``): its real network, its whole-night context."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from eegflex.errors import MissingExtraError, ModelError
+from eegflex.stagers.spec import ModelSpec
+from eegflex.stagers.stager import FORWARD_BATCH, BoundStager, Stager
+
+if TYPE_CHECKING:
+    from eegflex.segments import Segments
+
+__all__ = ["GSSC", "load_gssc"]
+
+#: Epochs of a window: wide enough for the gradients (a few percent), narrow enough to explain a night.
+DEFAULT_WIDTH = 21
+
+
+def load_gssc(width: int = DEFAULT_WIDTH) -> GSSC:
+    """Load GSSC with the weights that its package ships.
+
+    Parameters
+    ----------
+    width : int
+        Epochs of the window in which an epoch is explained. At its edges the recurrent layers start from the states that
+        the recorded night gave them, so that the scores are the night's own whatever the width; the gradients
+        approach the night's as it grows.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package gssc is not installed.
+    """
+    if importlib.util.find_spec("gssc") is None:
+        raise MissingExtraError("The stager GSSC needs the package gssc", "gssc")
+    folder = Path(str(importlib.util.find_spec("gssc.networks").origin)).parent / "nets"  # type: ignore[union-attr]
+    networks = _Networks(_load_pickled(folder / "sig_net_v1.pt"), _load_pickled(folder / "gru_net_v1.pt"))
+    return GSSC(networks, ModelSpec.from_toml(Path(__file__).with_name("gssc.toml")), width)
+
+
+def _load_pickled(fname: Path) -> nn.Module:
+    """Unpickle a network of the package, allowing exactly the classes that it is made of."""
+    from gssc import networks
+    from torch.nn.modules import activation, container, conv, dropout, linear, normalization, pooling, rnn
+
+    def old_scalar(dtype: np.dtype[Any], data: bytes) -> Any:
+        return np.frombuffer(data, dtype=dtype)[0]
+
+    classes = [
+        *(getattr(networks, name) for name in ("ResBlock", "ResBottleneck", "ResDecision", "ResMixer")),
+        *(networks.ResSignal, networks.ResSleep, networks.SleepGRU),
+        *(activation.LeakyReLU, activation.LogSoftmax, container.ModuleDict, container.Sequential, conv.Conv1d),
+        *(dropout.Dropout, linear.Identity, linear.Linear, normalization.GroupNorm, pooling.AvgPool1d, rnn.GRU),
+        *(np.dtype, np.dtypes.Int64DType, np.dtypes.Float64DType, (old_scalar, "numpy.core.multiarray.scalar")),
+    ]
+    with torch.serialization.safe_globals(classes):
+        network: nn.Module = torch.load(fname, map_location="cpu", weights_only=True)
+    return network
+
+
+class _Networks(nn.Module):
+    """GSSC in three parts: a code of each signal, a code of the epoch, and the night's recurrent layers.
+
+    Its own GroupNorm after the recurrent layers runs over (channels, batch), which couples the members of a batch; here it
+    is applied to each epoch by itself, as in a night of batch size one.
+    """
+
+    def __init__(self, signal_net: nn.Module, context_net: nn.Module) -> None:
+        super().__init__()
+        self.signals = signal_net.sig_net
+        self.mixer = signal_net.mix_net["eeg eog"]
+        self.layers = nn.ModuleList(_single_layers(context_net.gru))
+        self.norm, self.relu, self.fc = context_net.norm, context_net.relu, context_net.fc
+
+    def signal_codes(self, signal: torch.Tensor, name: str) -> torch.Tensor:
+        """(batch, time) -> (batch, code)."""
+        return self.signals[name](signal[:, None]).flatten(1)
+
+    def mix(self, eeg: torch.Tensor, eog: torch.Tensor) -> torch.Tensor:
+        """Codes of the two signals -> code of the epoch, (batch, 512)."""
+        return self.mixer(torch.hstack([eeg, eog])[..., None])[..., 0]
+
+    def encode(self, segments: torch.Tensor) -> torch.Tensor:
+        """(batch, [eeg, eog], time) -> (batch, code)."""
+        return self.mix(self.signal_codes(segments[:, 0], "eeg"), self.signal_codes(segments[:, 1], "eog"))
+
+    def head(self, states: torch.Tensor) -> torch.Tensor:
+        """(batch, state) -> (batch, stage), log-probabilities."""
+        return torch.log_softmax(self.fc(self.relu(self.norm(states))), dim=-1)
+
+    def decode(self, codes: torch.Tensor, left: torch.Tensor, right: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+        """Score one epoch of each window.
+
+        Parameters
+        ----------
+        codes : Tensor, shape (batch, width, code)
+        left, right : Tensor, shape (n_layers, batch, state)
+            Forward states before the window, and backward states after it.
+        at : Tensor of int64, shape (batch,)
+            The epoch of the window to score.
+        """
+        states = codes
+        for layer, before, after in zip(self.layers, left, right, strict=True):
+            states, _ = layer(states, torch.stack([before, after]).contiguous())
+        return self.head(states[torch.arange(len(at), device=at.device), at])
+
+    def night(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores of a whole run, (epoch, stage), and the output of each layer, (n_layers, epoch, 2 x state)."""
+        states, outputs = codes[None], []
+        for layer in self.layers:
+            states, _ = layer(states)
+            outputs.append(states[0])
+        return self.head(states[0]), torch.stack(outputs)
+
+
+def _single_layers(gru: nn.GRU) -> list[nn.GRU]:
+    """A bidirectional GRU of many layers as single layers, which take a boundary state each."""
+    layers = []
+    for number in range(gru.num_layers):
+        inputs = gru.input_size if number == 0 else 2 * gru.hidden_size
+        layer = nn.GRU(inputs, gru.hidden_size, bidirectional=True, batch_first=True)
+        own = {name: getattr(gru, name.replace("_l0", f"_l{number}")) for name, _ in layer.namedparameters()}
+        layer.load_state_dict({name: value.detach() for name, value in own.items()})
+        layers.append(layer)
+    return layers
+
+
+class GSSC(Stager):
+    """GSSC: one EEG and one EOG signal, explained for each EEG channel by itself.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its networks.
+    spec : ModelSpec
+        Its contract.
+    width : int
+        Epochs of the window in which an epoch is explained.
+    """
+
+    module: _Networks
+
+    def __init__(self, module: nn.Module, spec: ModelSpec, width: int = DEFAULT_WIDTH) -> None:
+        super().__init__(module, spec)
+        if width < 1:
+            raise ModelError("GSSC's window must hold at least one epoch", seen=width)
+        self.width = width
+
+    def score(self, windows: torch.Tensor) -> torch.Tensor:
+        """Score the middle epoch of windows that begin and end in silence (zero states)."""
+        batch, width = windows.shape[:2]
+        codes = self.module.encode(windows.flatten(0, 1)).unflatten(0, (batch, width))
+        silence = codes.new_zeros(len(self.module.layers), batch, self.module.layers[0].hidden_size)
+        middle = torch.full((batch,), width // 2, device=windows.device)
+        return self.module.decode(codes, silence, silence, middle)
+
+    def bind(self, segments: Segments) -> list[BoundStager]:
+        """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
+        cache: dict[tuple[int, str], torch.Tensor] = {}
+        return [_BoundGSSC(self, segments, channels, cache) for channels in segments.combinations]
+
+
+class _BoundGSSC(BoundStager):
+    def __init__(
+        self,
+        stager: GSSC,
+        segments: Segments,
+        channels: tuple[int, ...],
+        cache: dict[tuple[int, str], torch.Tensor],
+    ) -> None:
+        self.stager, self.channels, self.cache = stager, channels, cache
+        self.signals = segments.signals
+        self.explicable = np.ones(len(segments), dtype=bool)
+        self.start, self.length = _windows(segments.run, stager.width)
+        self.run = segments.run
+        self._night: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+
+    def _signal_codes(self, channel: int, name: str, progress: Callable[[int], None]) -> torch.Tensor:
+        """Codes of a channel over the night. Batches come in the order of the recording, whatever is explained."""
+        if (channel, name) not in self.cache:
+            parts = []
+            for batch in torch.from_numpy(self.signals[:, channel]).split(FORWARD_BATCH):
+                parts.append(self.stager.module.signal_codes(batch.to(self.stager.like), name))
+                progress(len(batch))
+            self.cache[channel, name] = torch.cat(parts)
+        return self.cache[channel, name]
+
+    @torch.no_grad()
+    def _recorded(self, progress: Callable[[int], None] = lambda _: None) -> tuple[torch.Tensor, ...]:
+        """Codes (epoch, code), scores (epoch, stage) and layer outputs (layer, epoch, 2 x state) of the night."""
+        if self._night is None:
+            eeg, eog = (self._signal_codes(c, n, progress) for c, n in zip(self.channels, ("eeg", "eog"), strict=True))
+            codes = torch.cat([self.stager.module.mix(*pair) for pair in zip(eeg.split(256), eog.split(256), strict=True)])
+            runs = [self.stager.module.night(codes[torch.from_numpy(self.run == run)]) for run in np.unique(self.run)]
+            self._night = codes, torch.cat([scores for scores, _ in runs]), torch.cat([out for _, out in runs], dim=1)
+        return self._night
+
+    def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
+        """Scores of the whole night, (epoch, stage), from one pass of the recurrent layers."""
+        return self._recorded(progress)[1].cpu()
+
+    def inputs(self, index: torch.Tensor) -> torch.Tensor:
+        """Recorded segments of some epochs, (n, [eeg, eog], time)."""
+        recorded = self.signals[index.cpu().numpy()][:, list(self.channels)]
+        return torch.from_numpy(recorded).to(self.stager.like)
+
+    def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        code = self.stager.module.encode(segments)
+        lengths = self.length[index.cpu().numpy()]
+        if (lengths == lengths[0]).all():
+            return self._decode(code, index, int(lengths[0]))
+        scores = code.new_empty(len(code), len(self.stager.spec.stages))
+        for length in np.unique(lengths):  # runs shorter than the window have windows of their own length
+            rows = torch.from_numpy(np.flatnonzero(lengths == length)).to(index.device)
+            scores = scores.index_copy(0, rows, self._decode(code[rows], index[rows], int(length)))
+        return scores
+
+    def _decode(self, code: torch.Tensor, index: torch.Tensor, length: int) -> torch.Tensor:
+        codes, _, outputs = self._recorded()
+        start = torch.from_numpy(self.start).to(index.device)[index]
+        at = index - start
+        windows = codes[start[:, None] + torch.arange(length, device=index.device)]
+        windows = torch.where((torch.arange(length, device=index.device) == at[:, None])[..., None], code[:, None], windows)
+        size = outputs.shape[-1] // 2
+        return self.stager.module.decode(
+            windows,
+            self._boundary(outputs[..., :size], start - 1, index),
+            self._boundary(outputs[..., size:], start + length, index),
+            at,
+        )
+
+    def _boundary(self, states: torch.Tensor, at: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Recorded states at the epochs `at`, (layer, batch, state); zero outside the run of each epoch."""
+        run = torch.from_numpy(self.run).to(index.device)
+        within = at.clamp(0, len(run) - 1)
+        inside = (at == within) & (run[within] == run[index])
+        return states[:, within] * inside[:, None]
+
+
+def _windows(run: npt.NDArray[np.int64], width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Start and length of each epoch's window: centred, shifted at the edges of its run, no longer than the run."""
+    start, length = np.empty(len(run), dtype=np.int64), np.empty(len(run), dtype=np.int64)
+    for number in np.unique(run):
+        members = np.flatnonzero(run == number)
+        wide = min(width, len(members))
+        length[members] = wide
+        start[members] = np.clip(members - wide // 2, members[0], members[-1] + 1 - wide)
+    return start, length

@@ -1,0 +1,208 @@
+"""A Raw with stages -> 30-s epochs on the hypnogram's grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import mne
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from mne.utils import logger, verbose
+
+from eegflex.errors import EmptyRecordingError, ParameterError
+from eegflex.readers.hypnogram import understand
+from eegflex.readers.notes import get_notes
+from eegflex.readers.source import Scoring
+from eegflex.readers.stages import STAGE_CODES
+
+__all__ = ["make_epochs"]
+
+_ROUNDING = 0.005  # s that two stages of one name may lie apart and still be one stretch
+
+
+@dataclass
+class _Stretches:
+    """Stretches of one stage, in s from the start of the Raw, sorted; ``bounds`` are the annotations' own edges."""
+
+    first: npt.NDArray[np.float64]
+    last: npt.NDArray[np.float64]
+    stage: npt.NDArray[np.str_]
+    bounds: npt.NDArray[np.float64]
+
+
+@verbose
+def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | str | int | None = None) -> mne.Epochs:
+    """Cut a recording into epochs on the grid of its hypnogram.
+
+    The grid begins where the first stage does and covers the whole recording, before the first stage and after the last
+    one too. An epoch has a stage if one stage covers all of it, and is UNSCORED otherwise. Without stages there is an
+    epoch every ``duration`` seconds from the start.
+
+    Parameters
+    ----------
+    raw : mne.io.BaseRaw
+        Any Raw; its annotations may be canonical stages (``read_psg``) or labels such as "Sleep stage N2". It is not
+        changed.
+    duration : float
+        Seconds an epoch.
+    verbose : bool | str | int | None
+        As in MNE.
+
+    Returns
+    -------
+    epochs : mne.Epochs
+        Of ``round(duration * sfreq)`` samples, from 0 to ``duration - 1 / sfreq`` s, not loaded. ``metadata`` has a
+        row an epoch: ``stage``; ``onset``, in s from the start of ``raw`` as given; and ``run``, which number of the
+        stretches contiguous in time it lies in. ``event_id`` maps the stages present to codes.
+
+    Raises
+    ------
+    EmptyRecordingError
+        If the recording is shorter than an epoch.
+    HypnogramError
+        If stages overlap, or a label begins like a stage and is none.
+    """
+    if not duration > 0:
+        raise ParameterError("duration= must be above 0 s", seen=duration)
+    sfreq = float(raw.info["sfreq"])
+    stretches = _stretches(raw)
+    phase = _phase(raw, stretches, duration)
+    onset = _grid(raw, phase, duration)
+    edges = _edges(raw)
+    onset = onset[~_straddles(onset, duration, edges, sfreq)]
+    if not onset.size:
+        raise EmptyRecordingError(
+            "the recording is shorter than one epoch",
+            seen=f"{raw.n_times / sfreq:g} s",
+            allowed=f"{duration:g} s or more",
+            remedy="Give a longer recording, or a shorter duration=",
+        )
+    stage = _label(onset, duration, stretches, tolerance=0.5 / sfreq)
+    metadata = pd.DataFrame(
+        {"stage": stage, "onset": onset, "run": np.searchsorted(edges, onset + 0.5 / sfreq, side="right").astype(int)}
+    )
+    codes = [STAGE_CODES[name] for name in stage]
+    start = np.round(onset * sfreq).astype(int) + raw.first_samp
+    events = np.column_stack([start, np.zeros(start.size, int), codes])
+    epochs = mne.Epochs(
+        raw,
+        events,
+        event_id={name: code for name, code in STAGE_CODES.items() if code in codes},
+        tmin=0.0,
+        tmax=duration - 1 / sfreq,
+        baseline=None,
+        picks="all",
+        preload=False,
+        reject_by_annotation=False,
+        metadata=metadata,
+        verbose="ERROR",
+    )
+    logger.info(
+        "%d epochs of %g s, grid at %g s: %s", onset.size, duration, phase, metadata["stage"].value_counts().to_dict()
+    )
+    return epochs
+
+
+def _stretches(raw: mne.io.BaseRaw) -> _Stretches:
+    annotations = raw.annotations
+    labels = [str(label) for label in annotations.description]
+    notes = get_notes(raw.info)
+    if notes is not None and notes.alignment:
+        # We wrote the stages ourselves: what else is called "Movement" or "A" is an event of the recording.
+        places = [place for place, label in enumerate(labels) if label in STAGE_CODES]
+    else:
+        places = list(range(len(labels)))
+    found = understand(
+        Scoring(
+            onset=np.array(annotations.onset, dtype=float)[places] - raw.first_time,
+            duration=np.array(annotations.duration, dtype=float)[places],
+            labels=[labels[place] for place in places],
+            mixed=True,
+        )
+    )
+    first, last, stage = _merge(found.onset, found.onset + found.duration, found.stages)
+    return _Stretches(first, last, stage, np.concatenate([found.onset, found.onset + found.duration]))
+
+
+def _merge(
+    onset: npt.NDArray[np.float64], end: npt.NDArray[np.float64], stages: list[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.str_]]:
+    """Join adjacent stretches of one stage."""
+    rows: list[tuple[float, float, str]] = []
+    for first, last, stage in zip(onset, end, stages, strict=True):
+        if rows and rows[-1][2] == stage and first <= rows[-1][1] + _ROUNDING:
+            rows[-1] = (rows[-1][0], max(rows[-1][1], float(last)), stage)
+        else:
+            rows.append((float(first), float(last), stage))
+    return np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), np.array([r[2] for r in rows], dtype=str)
+
+
+def _phase(raw: mne.io.BaseRaw, stretches: _Stretches, duration: float) -> float:
+    """Give the first time of the grid at or after the start of the Raw, in s.
+
+    It is the first stage's onset, on the grid. Where that lies at the very start the Raw may have been cropped inside
+    an epoch, and the other edges decide: with the reader's notes if these agree, or alone if at least three agree.
+    """
+    if not stretches.first.size:
+        return 0.0
+    half = 0.5 / float(raw.info["sfreq"])
+    first, end = float(stretches.first[0]), raw.n_times / float(raw.info["sfreq"])
+    if first > half:
+        return _fold(first, duration, half)
+    bounds = stretches.bounds
+    inner = np.unique(np.round(bounds[(bounds > half) & (bounds < end - half)], 6))
+    noted = _noted_phase(raw, duration)
+    if noted is not None and _agree(inner, noted, duration):
+        return _fold(noted, duration, half)
+    if inner.size >= 3 and _agree(inner, float(inner[0]), duration):
+        return _fold(float(inner[0]), duration, half)
+    return _fold(first, duration, half)
+
+
+def _fold(time: float, duration: float, half: float) -> float:
+    phase = time % duration
+    # 29.9999 s is a grid that begins at 0, but for rounding
+    return 0.0 if duration - phase < half or phase < half else phase
+
+
+def _agree(times: npt.NDArray[np.float64], phase: float, duration: float) -> bool:
+    off = (times - phase + duration / 2) % duration - duration / 2
+    return bool((np.abs(off) < _ROUNDING).all())
+
+
+def _noted_phase(raw: mne.io.BaseRaw, duration: float) -> float | None:
+    notes = get_notes(raw.info)
+    if notes is None or "grid_phase_s" not in notes.alignment:
+        return None
+    return float((notes.alignment["grid_phase_s"] - raw.first_time) % duration)
+
+
+def _grid(raw: mne.io.BaseRaw, phase: float, duration: float) -> npt.NDArray[np.float64]:
+    sfreq = float(raw.info["sfreq"])
+    # MNE's own count of the samples from 0 to duration - 1 / sfreq
+    size = round((duration - 1 / sfreq) * sfreq) + 1
+    onset = phase + duration * np.arange(int(np.ceil(raw.n_times / sfreq / duration)) + 1)
+    return np.asarray(onset[np.round(onset * sfreq).astype(int) + size <= raw.n_times])
+
+
+def _edges(raw: mne.io.BaseRaw) -> npt.NDArray[np.float64]:
+    """Give the times at which concatenated recordings meet, in s from the start of the Raw."""
+    places = [place for place, label in enumerate(raw.annotations.description) if str(label).startswith("EDGE")]
+    return np.sort(np.array(raw.annotations.onset, dtype=float)[places] - raw.first_time)
+
+
+def _straddles(onset: npt.NDArray[np.float64], duration: float, edges: Any, sfreq: float) -> npt.NDArray[np.bool_]:
+    half = 0.5 / sfreq
+    before = np.searchsorted(edges, onset + half, side="right")
+    return np.asarray(np.searchsorted(edges, onset + duration - half, side="left") > before)
+
+
+def _label(onset: npt.NDArray[np.float64], duration: float, stretches: _Stretches, tolerance: float) -> list[str]:
+    """Name the stage that covers each epoch whole, UNSCORED where none does."""
+    if not stretches.first.size:
+        return ["UNSCORED"] * onset.size
+    place = np.searchsorted(stretches.first, onset + tolerance, side="right") - 1
+    covered = (place >= 0) & (stretches.last[place] >= onset + duration - tolerance)
+    return [str(stretches.stage[p]) if ok else "UNSCORED" for p, ok in zip(place, covered, strict=True)]

@@ -1,0 +1,16 @@
+"""Readers: a file of any format -> an MNE Raw with stages, in volts, never silently wrong."""
+
+from eegflex.readers.describe import PSGDescription, SignalDescription, describe_psg
+from eegflex.readers.hypnogram import read_hypnogram
+from eegflex.readers.notes import ReadingNotes, get_notes
+from eegflex.readers.psg import read_psg
+
+__all__ = [
+    "PSGDescription",
+    "ReadingNotes",
+    "SignalDescription",
+    "describe_psg",
+    "get_notes",
+    "read_hypnogram",
+    "read_psg",
+]

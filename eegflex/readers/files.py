@@ -1,0 +1,42 @@
+"""Opening a file, and saying plainly what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eegflex.errors import EmptyRecordingError, HypnogramError, RecordingError
+
+__all__ = ["open_head"]
+
+
+def open_head(path: Path, what: str = "recording") -> bytes:
+    """Return the first 4096 bytes of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : {"recording", "hypnogram"}
+        What it should be, for the error.
+
+    Raises
+    ------
+    RecordingError, HypnogramError
+        If it does not exist, is a directory, or may not be read.
+    EmptyRecordingError, HypnogramError
+        If it is empty.
+    """
+    error = HypnogramError if what == "hypnogram" else RecordingError
+    if not path.exists():
+        raise error(f"there is no such {what}", seen=path, remedy="Check the path")
+    if path.is_dir():
+        raise error(f"the {what} is a directory", seen=path, remedy="Give the file in it")
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as failure:
+        raise error(f"the {what} cannot be opened", seen=failure, remedy="Check its permissions") from failure
+    if not head:
+        kind = HypnogramError if what == "hypnogram" else EmptyRecordingError
+        raise kind(f"the {what} is empty", seen=f"{path} has 0 bytes", remedy="Copy or export the file again")
+    return head

@@ -1,0 +1,76 @@
+"""What the reader saw and did: notes that travel with the data from Raw to Epochs."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["ReadingNotes", "get_notes", "put_notes"]
+
+
+@dataclass
+class ReadingNotes:
+    """What the reader saw in a file and did with it.
+
+    Nothing here names a person: no directory, patient name, birth date or patient ID.
+
+    Parameters
+    ----------
+    source : str
+        Name of the file, without its directories.
+    format : str
+        ``"EDF"``, ``"EDF+C"``, ``"BDF"``, ``"FIF"``, ...
+    start_date, start_time : str | None
+        ISO date and time of day of the first sample, as local to the recording; None where the file does not say.
+    native_sfreq : dict of str to float
+        Rate in Hz of each channel in the file.
+    units : dict of str to str
+        Unit of each channel as written in the file.
+    roles : dict of str to str
+        Role of each channel: an EEG site (``"C3"``), ``E1 E2 EOG CHIN LEG ECG``, or "".
+    derivations : dict of str to str
+        How each channel was made, such as ``"C3 - M2"``.
+    alignment : dict
+        How the hypnogram was laid on the recording; empty without one.
+    warnings : list of str
+        What a reader of the results should know.
+    """
+
+    source: str
+    format: str
+    start_date: str | None = None
+    start_time: str | None = None
+    native_sfreq: dict[str, float] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    derivations: dict[str, str] = field(default_factory=dict)
+    alignment: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def get_notes(info: Any) -> ReadingNotes | None:
+    """Return the reader's notes.
+
+    Parameters
+    ----------
+    info : mne.Info
+        The info of a Raw or Epochs.
+
+    Returns
+    -------
+    notes : ReadingNotes | None
+        A copy; None for data that eegflex did not read, or that went through a file since.
+    """
+    temp = info.get("temp")
+    notes = temp.get("eegflex") if isinstance(temp, dict) else None
+    return ReadingNotes(**copy.deepcopy(notes)) if isinstance(notes, dict) else None
+
+
+def put_notes(info: Any, notes: ReadingNotes) -> None:
+    """Lay the notes into an Info, where ``copy``, ``pick`` and ``resample`` leave them alone.
+
+    They lie there as a plain dict: MNE measures and compares an Info, and knows no other classes.
+    """
+    temp = info.get("temp")
+    info["temp"] = {**(temp if isinstance(temp, dict) else {}), "eegflex": asdict(notes)}

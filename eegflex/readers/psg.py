@@ -1,0 +1,304 @@
+"""``read_psg``: a recording, and its hypnogram if there is one, as an MNE Raw."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+from mne.utils import logger, verbose
+
+from eegflex.errors import ParameterError, RecordingError
+from eegflex.readers.align import Alignment, align
+from eegflex.readers.edf import EdfSource
+from eegflex.readers.electrodes import set_positions
+from eegflex.readers.files import open_head
+from eegflex.readers.formats import edf_annotations
+from eegflex.readers.hypnogram import Hypnogram, load_hypnogram, understand
+from eegflex.readers.mne_files import MNE_FORMATS, MneSource
+from eegflex.readers.notes import ReadingNotes, put_notes
+from eegflex.readers.picks import Derivation, default_derivations, know, requested_derivations
+from eegflex.readers.raw import RawPSG, sample_sd
+from eegflex.readers.source import Event, Scoring, Source, Start
+from eegflex.readers.stages import check_coding
+
+__all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
+
+_PLAUSIBLE_SD = (1e-6, 500e-6)  # V, of an EEG channel
+
+
+@verbose
+def read_psg(
+    fname: str | Path,
+    *,
+    hypnogram: str | Path | mne.Annotations | None = None,
+    channels: Sequence[str | int] | None = None,
+    units: str | Mapping[str, str] | None = None,
+    coding: str = "auto",
+    verbose: bool | str | int | None = None,
+) -> mne.io.BaseRaw:
+    """Read a polysomnogram.
+
+    Nothing is loaded: samples are read from the file when asked for, and only those of the channels asked for.
+
+    Parameters
+    ----------
+    fname : path-like
+        EDF, EDF+C, BDF, FIF, BrainVision (``.vhdr``) or EEGLAB (``.set``); found by content, not by extension.
+    hypnogram : path-like | mne.Annotations | None
+        The stages: a file as ``read_hypnogram`` takes it, or what it returns. None uses the stages noted in the
+        recording itself, if any. It is laid on the recording by the start times of both; where dates are not known,
+        on the nearest day; without times, at the start.
+    channels : list of str or int | None
+        The channels, in order: labels of the file, derivations such as "C3-M2" (taken from the file if it is there,
+        else the difference of two electrodes), or indices. A1/A2 find M1/M2, and T3/T4/T5/T6 find T7/T8/P7/P8. None
+        picks, for each EEG site and each eye, the derivation to the opposite mastoid or what there is, one chin EMG
+        and one ECG.
+    units : str | dict | None
+        The unit of signals whose own is missing or not known ("uV"); a dict gives it by label and overrides the file.
+    coding : str
+        What numbers in the hypnogram mean: "auto", "aasm" (4 = REM), "rk" (4 = N3, 5 = REM) or "dreams".
+    verbose : bool | str | int | None
+        As in MNE.
+
+    Returns
+    -------
+    raw : mne.io.BaseRaw
+        In V, at the native rate of its EEG (the highest, if there are several); slower signals come along only when
+        asked for by name, resampled. Annotations are the stages, by canonical name, and the recording's own events.
+        EEG channels lie at their anodes on the standard head. ``eegflex.readers.get_notes(raw.info)`` tells what was
+        done.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be read: no such file, not a recording, gaps.
+    EmptyRecordingError
+        If it holds no data.
+    ChannelError
+        If a channel is missing, ambiguous or unfit; the candidates are listed.
+    UnitError
+        If the unit of an EEG channel is missing or not known.
+    HypnogramError
+        If the hypnogram cannot be read or does not fit.
+    """
+    check_coding(coding)
+    source = open_source(Path(fname))
+    known = know(source.signals, units)
+    if channels is None:
+        derivations, reasons = default_derivations(known)
+        _log_left_out(source, reasons)
+    else:
+        derivations = requested_derivations(known, channels)
+    notes = _notes(source, derivations)
+    raw = _raw(source, derivations)
+    alignment, events = find_stages(source, hypnogram, coding)
+    if alignment is not None:
+        notes.alignment = alignment.report
+        notes.warnings += alignment.warnings
+    _annotate(raw, alignment, events, source.duration)
+    notes.warnings += _implausible(source, derivations)
+    put_notes(raw.info, notes)
+    for warning in notes.warnings:
+        logger.warning("%s: %s", source.path.name, warning)
+    logger.info(
+        "%s: %d channels at %g Hz, %.0f s: %s",
+        source.path.name,
+        len(derivations),
+        raw.info["sfreq"],
+        source.duration,
+        raw.ch_names,
+    )
+    return raw
+
+
+def open_source(path: Path) -> Source:
+    """Open a recording of any format.
+
+    Raises
+    ------
+    RecordingError
+        If it is none that can be read.
+    """
+    head = open_head(path)
+    if edf_annotations.sniff(head, path):
+        source = EdfSource(path)
+        if not source.signals:
+            raise RecordingError(
+                f"{path.name!r} holds annotations and no signal: it is a hypnogram",
+                seen=f"{len(source.events)} annotations",
+                remedy="Give the recording, and pass this file as hypnogram=",
+            )
+        return source
+    for name, (sniff, _) in MNE_FORMATS.items():
+        if sniff(head, path):
+            return MneSource(path, name)
+    raise RecordingError(
+        f"{path.name!r} is not a recording that can be read",
+        seen=f"a file that begins {head[:24]!r}",
+        allowed=["EDF", "BDF", *MNE_FORMATS],
+        remedy="Export the recording as EDF+" + _hint(path),
+    )
+
+
+def _hint(path: Path) -> str:
+    partner = {".eeg": ".vhdr", ".vmrk": ".vhdr", ".fdt": ".set"}.get(path.suffix.lower())
+    return f", or give the {partner} file beside it" if partner else ""
+
+
+def raw_rate(derivations: Sequence[Derivation]) -> Derivation:
+    """Return the channel whose native rate is the Raw's: the fastest EEG, or the fastest of all without EEG."""
+    eeg = [derivation for derivation in derivations if derivation.channel.kind == "eeg"]
+    return max(eeg or derivations, key=lambda derivation: derivation.rate)
+
+
+def _log_left_out(source: Source, reasons: Mapping[int, str]) -> None:
+    for index, reason in reasons.items():
+        # That a belt is no EEG needs no telling; that an eye channel is too slow does.
+        level = logger.info if "slower" in reason or "its " in reason or "no unit" in reason else logger.debug
+        level("%s: %s is left out: %s", source.path.name, source.signals[index].label, reason)
+
+
+def _notes(source: Source, derivations: Sequence[Derivation]) -> ReadingNotes:
+    notes = ReadingNotes(
+        source=source.path.name,
+        format=source.format,
+        start_date=None if source.start.date is None else source.start.date.isoformat(),
+        start_time=None if source.start.time is None else source.start.time.isoformat(),
+        native_sfreq={d.name: d.rate for d in derivations},
+        units={d.name: d.unit for d in derivations},
+        roles={d.name: d.channel.role for d in derivations},
+        derivations={d.name: d.formula for d in derivations},
+        warnings=list(source.warnings),
+    )
+    rate = raw_rate(derivations).rate
+    for d in derivations:
+        if abs(d.rate / rate - 1) > 1e-9:
+            notes.warnings.append(f"{d.name} is resampled from {d.rate:g} to {rate:g} Hz")
+    return notes
+
+
+def _raw(source: Source, derivations: list[Derivation]) -> RawPSG:
+    lead = raw_rate(derivations)
+    info = mne.create_info(
+        [d.name for d in derivations], lead.rate, [d.channel.kind for d in derivations], verbose="ERROR"
+    )
+    _place(info, source, derivations)
+    raw = RawPSG(source, derivations, info, lead.terms[0][0].signal.n_times)
+    moment = source.start.moment
+    if moment is not None:
+        # Local time without a zone, which MNE stores as if it were UTC.
+        raw.set_meas_date(moment.replace(tzinfo=dt.UTC))
+    return raw
+
+
+def _place(info: Any, source: Source, derivations: Sequence[Derivation]) -> None:
+    """Lay the EEG channels on the head: where the file says, else at the standard places of their electrodes."""
+    eeg = [d for d in derivations if d.channel.kind == "eeg"]
+    if isinstance(source, MneSource) and _copy_places(info, source, eeg):
+        return
+    set_positions(info, {d.name: d.channel.sites for d in eeg})
+
+
+def _copy_places(info: Any, source: MneSource, eeg: Sequence[Derivation]) -> bool:
+    places = {d.name: source.raw.info["chs"][d.terms[0][0].signal.index]["loc"] for d in eeg if len(d.terms) == 1}
+    if len(places) < len(eeg) or not all(np.isfinite(loc[:3]).all() and loc[:3].any() for loc in places.values()):
+        return False
+    for chan in info["chs"]:
+        if chan["ch_name"] in places:
+            chan["loc"][:] = places[chan["ch_name"]]
+    with info._unlock():
+        info["dig"] = source.raw.info["dig"]
+    return True
+
+
+def find_stages(
+    source: Source, hypnogram: str | Path | mne.Annotations | None, coding: str = "auto"
+) -> tuple[Alignment | None, list[Event]]:
+    """Find a recording's stages, and its other events.
+
+    Parameters
+    ----------
+    source : Source
+        The recording.
+    hypnogram : path-like | mne.Annotations | None
+        As in ``read_psg``.
+    coding : str
+        As in ``read_psg``.
+
+    Returns
+    -------
+    alignment : Alignment | None
+        The stages on the recording's clock; None where there are none.
+    events : list of Event
+        What else the recording notes.
+
+    Raises
+    ------
+    HypnogramError
+        If the hypnogram cannot be read or does not fit.
+    """
+    own = understand(edf_annotations.from_events(source.events, source.start), coding)
+    events = [source.events[place] for place in own.event_places]
+    if hypnogram is None:
+        return (align(own, source.start, source.duration, same_file=True) if own.stages else None), events
+    alignment = align(_hypnogram(hypnogram, source, coding), source.start, source.duration)
+    if own.stages:
+        alignment.warnings.append(
+            f"the recording notes {len(own.stages)} stages of its own; those of the hypnogram given are used"
+        )
+    return alignment, events
+
+
+def _hypnogram(hypnogram: str | Path | mne.Annotations, source: Source, coding: str) -> Hypnogram:
+    if isinstance(hypnogram, str | Path):
+        return load_hypnogram(Path(hypnogram), coding=coding)
+    if not isinstance(hypnogram, mne.Annotations):
+        raise ParameterError(
+            "hypnogram= must be a file or mne.Annotations", seen=type(hypnogram).__name__, remedy="See read_hypnogram"
+        )
+    # Annotations without a time of their own count from the recording's start, as everywhere in MNE.
+    moment = hypnogram.orig_time
+    scoring = Scoring(
+        onset=np.array(hypnogram.onset, dtype=float),
+        duration=np.array(hypnogram.duration, dtype=float),
+        labels=[str(label) for label in hypnogram.description],
+        start=source.start if moment is None else Start(moment.date(), moment.time()),
+        format="mne.Annotations",
+        mixed=True,
+        has_time=moment is not None,
+        epoch_length=None,
+    )
+    found = understand(scoring, coding)
+    if not found.stages:
+        raise ParameterError("hypnogram= holds no stages", seen=sorted(set(scoring.labels)) or "no annotations")
+    found.has_time, found.start = True, scoring.start
+    return found
+
+
+def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event], duration: float) -> None:
+    rows = [(event.onset, event.duration or 0.0, event.text) for event in events if 0 <= event.onset < duration]
+    if alignment is not None:
+        rows += list(zip(alignment.onset, alignment.duration, alignment.stages, strict=True))
+    last = raw.times[-1]
+    # What begins after the last sample, or ends after it, is for MNE to warn about; it is cut here, quietly.
+    kept = [(onset, min(length, duration - onset), text) for onset, length, text in rows if onset <= last]
+    onsets, lengths, texts = zip(*kept, strict=True) if kept else ((), (), ())
+    raw.set_annotations(mne.Annotations(onsets, lengths, texts, orig_time=raw.info["meas_date"]), verbose="ERROR")
+
+
+def _implausible(source: Source, derivations: Sequence[Derivation]) -> list[str]:
+    found = []
+    for d in derivations:
+        if d.channel.kind != "eeg":
+            continue
+        sd = sample_sd(source, d)
+        if not _PLAUSIBLE_SD[0] <= sd <= _PLAUSIBLE_SD[1]:
+            found.append(
+                f"{d.name} has a standard deviation of {sd * 1e6:.3g} µV, where an EEG has 1 to 500; is its unit "
+                f"({d.unit}) true?"
+            )
+    return found

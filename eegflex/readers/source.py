@@ -1,0 +1,123 @@
+"""What the readers of recordings have in common: signals, and where their samples come from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Event", "Signal", "Source", "Start"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """When a file begins: what of it is known, in the recording's own local time."""
+
+    date: dt.date | None = None
+    time: dt.time | None = None
+
+    @property
+    def moment(self) -> dt.datetime | None:
+        """Date and time together, or None where one is not known."""
+        return None if self.date is None or self.time is None else dt.datetime.combine(self.date, self.time)
+
+    def __str__(self) -> str:
+        date = "date not known" if self.date is None else self.date.isoformat()
+        time = "time not known" if self.time is None else self.time.isoformat(timespec="seconds")
+        return f"{date} {time}"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a file notes at a time: onset and duration in s from the first sample."""
+
+    onset: float
+    duration: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One signal of a file.
+
+    Parameters
+    ----------
+    index : int
+        Its place in the file, from 0, annotation signals not counted.
+    label : str
+        Its label, repaired.
+    unit : str
+        Its unit as written.
+    rate : float
+        Its native rate in Hz.
+    n_times : int
+        Its number of samples.
+    fault : str
+        Why it cannot be read; "" if it can.
+    kind : str
+        The MNE type that the file itself states, "" where it states none.
+    """
+
+    index: int
+    label: str
+    unit: str
+    rate: float
+    n_times: int
+    fault: str = ""
+    kind: str = ""
+
+
+class Source(Protocol):
+    """A file whose signals can be read a stretch at a time; it is copied and pickled with its Raw."""
+
+    path: Path
+    format: str
+    start: Start
+    duration: float
+    signals: list[Signal]
+    events: list[Event]
+    warnings: list[str]
+
+    def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
+        """Read samples ``start`` to ``stop`` of a signal, in the unit as written."""
+        ...
+
+
+@dataclass
+class Scoring:
+    """Stages as a file gives them, before labels and codes are understood.
+
+    Parameters
+    ----------
+    onset, duration : array, shape (n,)
+        In s from the scoring's own start.
+    labels : list of str, length n
+        As written.
+    start : Start
+        When the scoring starts.
+    format : str
+        The name of the format.
+    mixed : bool
+        Whether other events may lie between the stages.
+    coding : str | None
+        The numeric coding, where the format fixes it.
+    epoch_length : float | None
+        Seconds an epoch, where the format says.
+    has_time : bool
+        False for a bare list of stages, which begins where the recording does.
+    """
+
+    onset: npt.NDArray[np.float64]
+    duration: npt.NDArray[np.float64]
+    labels: list[str]
+    start: Start = field(default_factory=Start)
+    format: str = ""
+    mixed: bool = False
+    coding: str | None = None
+    epoch_length: float | None = None
+    has_time: bool = True
+    warnings: list[str] = field(default_factory=list)

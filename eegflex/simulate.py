@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,8 @@ __all__ = ["SimulatedFiles", "SimulatedPSG", "simulate_psg"]
 MIN_SFREQ = 64.0  # Hz: the beta band reaches to 30 Hz, and filters need some room above
 MAX_SFREQ = 2048.0
 MAX_HOURS = 24.0
-NIGHT_BEGINS = datetime.datetime(2000, 1, 1, 22, 30, tzinfo=datetime.UTC)  # fictional, the same for every night
+MAX_SEED = 2**32 - 1  # so that it fits into the header of an EDF
+NIGHT_BEGINS = dt.datetime(2000, 1, 1, 22, 30, tzinfo=dt.UTC)  # fictional, the same for every night
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +40,9 @@ class SimulatedPSG:
         an epoch: 'W', 'N1', 'N2', 'N3' or 'REM'.
     events : pandas.DataFrame
         One row an event, by onset: ``onset`` and ``duration`` (s), ``kind``, ``stage``, ``frequency`` (Hz, NaN where
-        it has none), ``amplitude`` (µV, the peak in the channel with the largest weight), and under each channel's name its
-        weight, the largest being 1 in absolute value: to channel c the event adds weight x amplitude x waveform.
+        it has none), ``amplitude`` (µV, the peak in the channel with the largest weight), and under each channel's
+        name its weight, the largest being 1 in absolute value: to channel c the event adds weight x amplitude x
+        waveform.
     hypnogram : array of str, shape (n_epochs,)
         The stage of each 30-s epoch.
     seed : int
@@ -95,12 +97,12 @@ def simulate_psg(
     Parameters
     ----------
     hours : float
-        Length in hours, rounded to whole 30-s epochs, from 0.2 to 24. A night shorter than a sleep cycle (90 min) is one
-        shortened cycle, so that every stage occurs.
+        Length in hours, rounded to whole 30-s epochs, from 0.2 to 24. A night shorter than a sleep cycle (90 min) is
+        one shortened cycle, so that every stage occurs.
     sfreq : float
         Sampling rate in Hz, at least 64; 30 s must be a whole number of samples.
     seed : int
-        The same seed gives the same night. The hypnogram and the events do not depend on `sfreq`.
+        From 0 to 2**32 - 1; the same seed gives the same night. The hypnogram and the events do not depend on `sfreq`.
     verbose : bool | str | int | None
         As in MNE.
 
@@ -157,8 +159,8 @@ def _checked(hours: float, sfreq: float, seed: int) -> tuple[int, float, int]:
             seen=f"sfreq={sfreq!r}, {n_times:g} samples",
             remedy=f"Take a rate that is a multiple of 1/30 Hz, such as {round(n_times) / EPOCH_LENGTH!r}",
         )
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ParameterError("seed must be a whole number, not negative", seen=repr(seed))
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= MAX_SEED:
+        raise ParameterError("seed must be a whole number", seen=repr(seed), allowed=f"0 to {MAX_SEED}")
     return n_epochs, float(sfreq), int(seed)
 
 

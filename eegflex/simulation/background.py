@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import fft
+from numpy.typing import ArrayLike, NDArray
+from scipy import fft, ndimage
 
 from . import head
 from .hypnogram import EPOCH_LENGTH
@@ -15,8 +15,15 @@ from .hypnogram import EPOCH_LENGTH
 __all__ = ["drift", "render_background"]
 
 FADE = 2.0  # s, over which one epoch's background passes into the next's
-NOISE_SPREAD = 38.0  # degrees, the width of each background source's field
-NOISE_PLACES = ("F3", "F4", "Fz", "C3", "C4", "Cz", "T7", "T8", "P3", "P4", "O1", "O2", "Fpz", "Pz")
+# Sources of the background: local ones all over the scalp, and broad ones on the midline, which make the two sides of
+# the head go together. Amplitude of the broad ones chosen so that C3-M2 and C4-M1 correlate by about 0.5.
+LOCAL_PLACES = ("F3", "F4", "Fz", "C3", "C4", "Cz", "P3", "P4", "O1", "O2", "Fpz", "Pz", "T7", "T8")
+LOCAL_SPREAD = 38.0  # degrees, the width of a source's field
+BROAD_PLACES = ("Fz", "Cz", "Pz")
+BROAD_SPREAD = 80.0
+BROAD_AMPLITUDE = 2.5  # of a local source's
+MUSCLE_PLACES = ("T7", "T8", "Fpz", "Iz")
+MUSCLE_SPREAD = 30.0
 KNEE = 0.5  # Hz, below which the background is flat, so that slow drift stays bounded
 BAND = (0.3, 35.0)  # Hz, where the amplitudes below are measured
 SENSOR_NOISE = 0.5  # µV RMS in each channel by itself: amplifier and electrode
@@ -24,6 +31,7 @@ SENSOR_NOISE = 0.5  # µV RMS in each channel by itself: amplifier and electrode
 EXPONENT_SPREAD = 0.08  # sd of the exponent between epochs
 LEVEL_SPREAD = 0.15  # sd of the log amplitude between epochs
 PERSISTENCE = 0.75  # correlation of neighbouring epochs
+NEIGHBOURS = (0.2, 0.6, 0.2)  # weights of the epochs around: stages pass into each other
 
 
 @dataclass(frozen=True)
@@ -35,9 +43,9 @@ class _Aperiodic:
 # The background grows steeper and larger with the depth of sleep (for its slope see Lendner et al. 2020, eLife 9,
 # e55092); the values are chosen so that the EEG without its rhythms has the amplitudes a technologist expects.
 BRAIN = {
-    "W": _Aperiodic(1.1, 8.0),
+    "W": _Aperiodic(1.0, 9.0),
     "N1": _Aperiodic(1.35, 8.0),
-    "N2": _Aperiodic(1.8, 13.0),
+    "N2": _Aperiodic(1.75, 11.5),
     "N3": _Aperiodic(2.2, 20.0),
     "REM": _Aperiodic(1.45, 8.0),
 }
@@ -47,7 +55,7 @@ CHIN_TONE = {"W": 16.0, "N1": 8.0, "N2": 5.0, "N3": 4.0, "REM": 1.5}
 CHIN_BAND = (15.0, 90.0)  # Hz, half-power edges of the tone
 CHIN_SPREAD = 0.25
 # Muscles of scalp and neck follow the chin: so much of a muscle source's amplitude reaches the EEG and EOG.
-MUSCLE_LEAK = 0.06
+MUSCLE_LEAK = 0.2
 
 
 def drift(n_epochs: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -79,33 +87,42 @@ def render_background(
     """
     draws, noise = rng.spawn(2)
     n_epochs = len(hypnogram)
-    exponents = EXPONENT_SPREAD * drift(n_epochs, draws)
-    levels = np.exp(LEVEL_SPREAD * drift(n_epochs, draws))
-    tones = np.exp(CHIN_SPREAD * drift(n_epochs, draws))
+    exponents = _blend([BRAIN[stage].exponent for stage in hypnogram]) + EXPONENT_SPREAD * drift(n_epochs, draws)
+    levels = np.exp(_blend(np.log([BRAIN[stage].level for stage in hypnogram])) + LEVEL_SPREAD * drift(n_epochs, draws))
+    tones = np.array([CHIN_TONE[stage] for stage in hypnogram]) * np.exp(CHIN_SPREAD * drift(n_epochs, draws))
     segment = _Segment(sfreq)
-    brain, leak = _mixing()
-    for epoch, stage in enumerate(hypnogram):
-        aperiodic = BRAIN[stage]
-        shape = segment.aperiodic(aperiodic.exponent + exponents[epoch])
-        sources = segment.draw(shape, len(NOISE_PLACES), noise) * (aperiodic.level * levels[epoch])
-        tone = CHIN_TONE[stage] * tones[epoch]
-        muscle = segment.draw(segment.muscle, 1 + len(leak.T), noise) * tone
-        part = brain @ sources
-        part[:-1] += leak @ muscle[1:]
-        part[-1] += muscle[0]
+    brain, muscle = _brain_mixing(), _muscle_mixing()
+    for epoch, (exponent, level, tone) in enumerate(zip(exponents, levels, tones, strict=True)):
+        spectrum = segment.draw(level * brain, segment.aperiodic(exponent), noise)
+        spectrum += segment.draw(tone * muscle, segment.muscle, noise)
+        part = segment.in_time(spectrum)
         part += SENSOR_NOISE * noise.standard_normal(part.shape, dtype=np.float32)
         segment.add(data, part, epoch, n_epochs)
 
 
-def _mixing() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights of the brain's background sources, and of muscle on EEG and EOG; both of unit power on average."""
-    fields = [head.derive(head.field(head.direction(place), NOISE_SPREAD)) for place in NOISE_PLACES]
-    brain = np.array(fields).T
-    brain /= np.sqrt((brain[: len(head.EEG_CHANNELS)] ** 2).sum(axis=1).mean())
-    # Muscle is near each electrode: temporal and frontal sources, narrow fields.
-    muscles = [head.derive(head.field(head.direction(place), 30.0)) for place in ("T7", "T8", "Fpz", "Iz")]
-    leak = np.array(muscles).T[:-1] * MUSCLE_LEAK
-    return brain.astype(np.float32), leak.astype(np.float32)
+def _blend(values: ArrayLike) -> NDArray[np.float64]:
+    """Average each epoch's value with its neighbours'."""
+    blended: NDArray[np.float64] = ndimage.convolve1d(np.asarray(values, dtype=np.float64), NEIGHBOURS, mode="nearest")
+    return blended
+
+
+def _brain_mixing() -> NDArray[np.float64]:
+    """Weigh the brain's background on the channels, shape (9, 8); the power is 1 on average over the EEG."""
+    local = _columns(LOCAL_PLACES, LOCAL_SPREAD)
+    broad = BROAD_AMPLITUDE * _columns(BROAD_PLACES, BROAD_SPREAD)
+    sources = np.hstack([local, broad])[:-1]
+    sources /= np.sqrt((sources[: len(head.EEG_CHANNELS)] ** 2).sum(axis=1).mean())
+    # Gaussian sources of one spectrum show in nothing but their covariance: as many as channels do for all of them.
+    return np.vstack([np.linalg.cholesky(sources @ sources.T), np.zeros(len(sources))])
+
+
+def _muscle_mixing() -> NDArray[np.float64]:
+    """Weigh muscle on the channels, shape (9, 5): what leaks into EEG and EOG, and the chin by itself."""
+    return np.hstack([MUSCLE_LEAK * _columns(MUSCLE_PLACES, MUSCLE_SPREAD), head.chin_only()[:, np.newaxis]])
+
+
+def _columns(places: Iterable[str], spread: float) -> NDArray[np.float64]:
+    return np.array([head.derive(head.field(head.direction(place), spread)) for place in places]).T
 
 
 class _Segment:
@@ -127,7 +144,8 @@ class _Segment:
 
     def aperiodic(self, exponent: float) -> NDArray[np.float32]:
         """Amplitude spectrum of 1/f noise with unit RMS in `BAND`."""
-        return self._scaled((self.freqs**2 + KNEE**2) ** (-exponent / 4), BAND)
+        shape = np.power(self.freqs**2 + KNEE**2, -exponent / 4)
+        return self._scaled(shape, BAND)
 
     def _scaled(self, shape: NDArray[np.float64], band: tuple[float, float]) -> NDArray[np.float32]:
         inside = (self.freqs >= band[0]) & (self.freqs < band[1])
@@ -135,10 +153,18 @@ class _Segment:
         rms = 2 * np.sqrt((shape[inside] ** 2).sum()) / self.n_fft
         return (shape / rms).astype(np.float32)
 
-    def draw(self, shape: NDArray[np.float32], n_sources: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Independent noise of that spectrum, shape (n_sources, n_times)."""
-        parts = rng.standard_normal((n_sources, len(self.freqs), 2), dtype=np.float32)
-        spectrum = parts.view(np.complex64)[..., 0] * shape
+    def draw(
+        self, mixing: NDArray[np.float64], shape: NDArray[np.float32], rng: np.random.Generator
+    ) -> NDArray[np.complex64]:
+        """Draw independent sources of one amplitude spectrum and mix them: shape (n_channels, n_freqs)."""
+        parts = rng.standard_normal((mixing.shape[1], len(self.freqs), 2), dtype=np.float32)
+        sources = parts.view(np.complex64)[..., 0] * shape
+        # Not `@`: so small a product is slower in a threaded BLAS, many times so on a busy machine.
+        mixed: NDArray[np.complex64] = np.einsum("cs,sf->cf", mixing.astype(np.float32), sources)
+        return mixed
+
+    def in_time(self, spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
+        """Turn spectra into an epoch with its fades, shape (n_channels, n_times)."""
         noise: NDArray[np.float32] = fft.irfft(spectrum, n=self.n_fft)[:, : self.n_times]
         return noise
 

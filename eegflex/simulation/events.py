@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from .hypnogram import EPOCH_LENGTH, STAGES
 __all__ = ["KINDS", "EventKind", "plan_events", "render_events"]
 
 Weights = Callable[[np.random.Generator], NDArray[np.float64]]
-EYES_OPEN_SHARE = 0.35  # of the wake epochs
+EYES_OPEN_SHARE = 0.3  # of the wake epochs
 BURST_SPREAD = 0.4  # sd of the log rate between epochs
 AMPLITUDE_SPREAD = 0.15  # sd of the log amplitude between epochs, besides that between events
 
@@ -31,14 +32,14 @@ class EventKind:
         ``wave(times, duration, frequency, rng)``: the event's course with peak 1; times in s from its onset.
     rates : dict
         Stage -> events a minute where they come (a Poisson process with dead time).
-    duration : tuple of float
-        Shortest and longest, in s; empty where the duration is one period.
-    frequency : tuple of float
-        Mean and standard deviation in Hz; empty for what has no frequency.
     amplitude : float
         Median of the peak in µV, in the channel with the largest weight.
     weights : callable
         ``weights(rng)`` draws the event's weight on each channel, the largest 1 in absolute value.
+    duration : tuple of float
+        Shortest and longest, in s; empty where the duration is one period.
+    frequency : tuple of float
+        Mean and standard deviation in Hz; empty for what has no frequency.
     spread : float
         Standard deviation of the log amplitude.
     personal : float
@@ -49,6 +50,8 @@ class EventKind:
         Standard deviation of the log rate between epochs.
     when : str
         "" for any epoch, "open" or "closed" for wake epochs with the eyes so (other stages are not asked).
+    stage_amplitude : dict
+        Stage -> factor on the amplitude there, 1 where it is not named.
     """
 
     wave: Callable[[NDArray[np.float64], float, float, np.random.Generator], NDArray[np.float64]]
@@ -66,7 +69,7 @@ class EventKind:
 
 
 def _brain(places: tuple[str, ...], spread: float, jitter: float = 10.0) -> Weights:
-    """A source near one of these places, with a field so many degrees wide."""
+    """Make a source near one of these places, with a field so many degrees wide."""
 
     def draw(rng: np.random.Generator) -> NDArray[np.float64]:
         place = places[rng.integers(len(places))]
@@ -77,7 +80,7 @@ def _brain(places: tuple[str, ...], spread: float, jitter: float = 10.0) -> Weig
 
 
 def _gaze(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A horizontal eye movement, oblique by chance: the cornea is positive, so E1 and E2 move against each other."""
+    """Weigh a horizontal eye movement, oblique by chance; the cornea is positive: E1 and E2 move oppositely."""
     sign = rng.choice((-1.0, 1.0))
     oblique = 0.25 * rng.standard_normal()
     across = {"E1": -1.0, "E2": 1.0, "F3": -0.16, "F4": 0.16, "C3": -0.04, "C4": 0.04, "M1": -0.05, "M2": 0.05}
@@ -87,7 +90,7 @@ def _gaze(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _lid(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A blink: the eyes roll upward; E1 lies below, E2 above them, and the forehead turns positive."""
+    """Weigh a blink: the eyes roll upward; E1 lies below, E2 above them, and the forehead turns positive."""
     forehead = 0.45 + 0.08 * rng.standard_normal()
     potentials = {"E1": -0.75, "E2": 1.0, "F3": forehead, "F4": forehead, "C3": 0.1, "C4": 0.1}
     return head.unit_peak(head.derive(potentials))
@@ -99,38 +102,38 @@ def _chin(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 # Frequencies and durations: AASM manual for the scoring of sleep and associated events (alpha 8-13 Hz; theta 4-7 Hz;
-# vertex waves < 0.5 s; K-complexes >= 0.5 s; spindles 11-16 Hz, >= 0.5 s; slow waves 0.5-2 Hz; blinks 0.5-2 Hz; rapid eye
-# movements < 500 ms and slow ones > 500 ms in the first deflection; twitches < 0.25 s). Rates and amplitudes are chosen so that the
-# pages look like those of a young adult.
+# vertex waves < 0.5 s; K-complexes >= 0.5 s; spindles 11-16 Hz, >= 0.5 s; slow waves 0.5-2 Hz; blinks 0.5-2 Hz; the
+# first deflection of rapid eye movements < 500 ms, of slow ones > 500 ms; twitches < 0.25 s). Rates and amplitudes are
+# chosen so that the pages look like those of a young adult.
 KINDS = {
     "alpha": EventKind(
-        waves.rhythm, {"W": 12.0, "N1": 1.0}, 26.0, _brain(("O1", "O2", "Oz"), 42.0), (2.0, 12.0), (10.0, 0.25),
+        waves.rhythm, {"W": 24.0, "N1": 1.0}, 36.0, _brain(("Oz", "POz", "POz"), 44.0, 12.0), (2.0, 14.0), (10.0, 0.4),
         personal=0.5, gap=0.2, when="closed", stage_amplitude={"N1": 0.6},
     ),
     "theta": EventKind(
         waves.rhythm, {"N1": 14.0, "REM": 8.0, "N2": 4.0}, 17.0, _brain(("Fz", "Cz", "C3", "C4", "Pz"), 50.0),
         (0.8, 3.0), (5.6, 0.7), gap=0.2, stage_amplitude={"REM": 0.75},
     ),
-    "vertex_wave": EventKind(waves.vertex, {"N1": 3.0}, 55.0, _brain(("Cz",), 40.0), (0.2, 0.4), gap=1.0),
+    "vertex_wave": EventKind(waves.vertex, {"N1": 4.0}, 55.0, _brain(("Cz",), 40.0), (0.2, 0.4), gap=1.0),
     "spindle": EventKind(
         waves.spindle, {"N2": 4.5, "N3": 1.5}, 24.0, _brain(("Fz", "FCz", "Cz", "Cz", "CPz"), 48.0),
-        (0.5, 1.8), (13.2, 0.5), personal=0.3, gap=2.0,
+        (0.6, 2.0), (13.2, 0.5), personal=0.3, gap=2.0,
     ),
     "k_complex": EventKind(
         waves.k_complex, {"N2": 1.8}, 95.0, _brain(("Fz", "FCz"), 55.0), (0.7, 1.3), gap=4.0,
     ),
     "slow_wave": EventKind(
-        waves.slow_wave, {"N3": 42.0, "N2": 2.0}, 62.0, _brain(("Fz", "AFz", "FCz", "F3", "F4"), 58.0),
-        (), (0.9, 0.2), gap=0.05, spread=0.3, burst=0.3, stage_amplitude={"N2": 0.6},
+        waves.slow_wave, {"N3": 42.0, "N2": 3.0}, 62.0, _brain(("Fz", "AFz", "FCz", "F3", "F4"), 58.0),
+        (), (0.9, 0.2), gap=0.05, spread=0.3, burst=0.4, stage_amplitude={"N2": 0.6},
     ),
     "eye_movement_rapid": EventKind(
-        waves.saccade, {"REM": 10.0, "W": 16.0}, 75.0, _gaze, (0.4, 1.4), gap=0.1, spread=0.4, burst=0.9,
+        waves.saccade, {"REM": 10.0, "W": 10.0}, 75.0, _gaze, (0.4, 1.4), gap=0.1, spread=0.4, burst=0.9,
         when="open",
     ),
     "eye_movement_slow": EventKind(
         waves.slow_gaze, {"N1": 5.0, "W": 2.0}, 60.0, _gaze, (4.0, 9.0), (0.3, 0.05), gap=0.5, when="closed",
     ),
-    "blink": EventKind(waves.blink, {"W": 14.0}, 110.0, _lid, (0.25, 0.45), gap=0.3, when="open"),
+    "blink": EventKind(waves.blink, {"W": 18.0}, 110.0, _lid, (0.25, 0.45), gap=0.3, when="open"),
     "twitch": EventKind(waves.twitch, {"REM": 3.0}, 18.0, _chin, (0.08, 0.25), gap=0.1, spread=0.5, burst=0.9),
 }  # fmt: skip
 
@@ -204,7 +207,7 @@ def _runs(hypnogram: NDArray[np.str_]) -> list[tuple[int, int]]:
     """First epoch and one past the last of each stretch of one stage."""
     edges = np.flatnonzero(hypnogram[1:] != hypnogram[:-1]) + 1
     bounds = [0, *edges.tolist(), len(hypnogram)]
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(itertools.pairwise(bounds))
 
 
 def _next_onset(time: float, stop: int, rates: NDArray[np.float64], rng: np.random.Generator) -> float:
@@ -225,7 +228,7 @@ def _extent(kind: EventKind, personal: float, rng: np.random.Generator) -> tuple
     if kind.frequency:
         mean, sd = kind.frequency
         frequency = mean + personal + sd * float(np.clip(rng.standard_normal(), -2, 2))
-    duration = float(rng.uniform(*kind.duration)) if kind.duration else 1 / frequency
+    duration = float(rng.uniform(min(kind.duration), max(kind.duration))) if kind.duration else 1 / frequency
     return duration, frequency
 
 

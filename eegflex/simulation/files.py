@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,8 @@ import pandas as pd
 import pyedflib
 from numpy.typing import NDArray
 
-from ..errors import OutputError, ParameterError
+from eegflex.errors import OutputError, ParameterError
+
 from .hypnogram import EPOCH_LENGTH
 
 __all__ = ["SimulatedFiles", "write_night"]
@@ -77,15 +78,16 @@ def _names(psg: Path) -> SimulatedFiles:
     return SimulatedFiles(psg, psg.with_name(f"{psg.stem}-hypnogram.edf"), psg.with_name(f"{psg.stem}-events.tsv"))
 
 
-def _write_signals(path: Path, raw: mne.io.BaseRaw, start: datetime.datetime, seed: int) -> None:
+def _write_signals(path: Path, raw: mne.io.BaseRaw, start: dt.datetime, seed: int) -> None:
     sfreq = raw.info["sfreq"]
     record = _record_seconds(sfreq)
     n_record = round(record * sfreq)
-    signals = [_digitize(raw.get_data([channel])[0] * 1e6) for channel in raw.ch_names]
-    writer = pyedflib.EdfWriter(str(path), len(signals), file_type=pyedflib.FILETYPE_EDFPLUS)
+    digital = np.empty((len(raw.ch_names), raw.n_times), dtype=np.int32)
+    limits = [_digitize(raw.get_data([row])[0] * 1e6, digital[row]) for row in range(len(digital))]
+    writer = pyedflib.EdfWriter(str(path), len(digital), file_type=pyedflib.FILETYPE_EDFPLUS)
     try:
         writer.setEquipment(EQUIPMENT)
-        writer.setRecordingAdditional(f"no_person_was_recorded_seed_{seed}")
+        writer.setRecordingAdditional(f"seed_{seed}")
         writer.setStartdatetime(start)
         writer.setSignalHeaders(
             [
@@ -100,10 +102,9 @@ def _write_signals(path: Path, raw: mne.io.BaseRaw, start: datetime.datetime, se
                     "transducer": "simulated",
                     "prefilter": "",
                 }
-                for channel, (_, limit) in zip(raw.ch_names, signals, strict=True)
+                for channel, limit in zip(raw.ch_names, limits, strict=True)
             ]
         )
-        digital = np.stack([values for values, _ in signals])
         for first in range(0, digital.shape[1], n_record):
             block = np.ascontiguousarray(digital[:, first : first + n_record]).ravel()
             if writer.blockWriteDigitalSamples(block) < 0:
@@ -117,21 +118,19 @@ def _record_seconds(sfreq: float) -> int:
     return next(s for s in (1, 2, 3, 5, 6, 10, 15, 30) if abs(s * sfreq - round(s * sfreq)) < 1e-6)
 
 
-def _digitize(values: NDArray[np.float64]) -> tuple[NDArray[np.int32], float]:
-    """Digital values and the physical limit (µV) of one channel; the range contains every sample."""
+def _digitize(values: NDArray[np.float64], out: NDArray[np.int32]) -> float:
+    """Put one channel's digital values into `out`; return its physical limit (µV), which contains every sample."""
     limit = RANGE_STEP * max(1.0, float(np.ceil(np.abs(values).max() / RANGE_STEP)))
     step = 2 * limit / (DIGITAL[1] - DIGITAL[0])
-    digital = np.round((values + limit) / step + DIGITAL[0])
-    return np.clip(digital, *DIGITAL).astype(np.int32), limit
+    out[:] = np.clip(np.round((values + limit) / step + DIGITAL[0]), *DIGITAL)
+    return limit
 
 
-def _write_hypnogram(path: Path, hypnogram: NDArray[np.str_], start: datetime.datetime, seed: int) -> None:
+def _write_hypnogram(path: Path, hypnogram: NDArray[np.str_], start: dt.datetime, seed: int) -> None:
     # edfio, because pyedflib writes no file that has annotations only.
     annotations = [
         edfio.EdfAnnotation(EPOCH_LENGTH * epoch, EPOCH_LENGTH, ANNOTATIONS[stage])
         for epoch, stage in enumerate(hypnogram)
     ]
-    recording = edfio.Recording(
-        startdate=start.date(), equipment_code=EQUIPMENT, additional=(f"no_person_was_recorded_seed_{seed}",)
-    )
+    recording = edfio.Recording(startdate=start.date(), equipment_code=EQUIPMENT, additional=(f"seed_{seed}",))
     edfio.Edf([], recording=recording, starttime=start.time(), annotations=annotations).write(path)

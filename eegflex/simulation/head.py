@@ -82,7 +82,7 @@ _SPHERE = _Sphere()
 
 
 def direction(place: str) -> NDArray[np.float64]:
-    """Unit vector from the centre of the head to a place of the 10-05 system (or E1, E2)."""
+    """Give the unit vector from the centre of the head to a place of the 10-05 system (or E1, E2)."""
     return _SPHERE[place]
 
 

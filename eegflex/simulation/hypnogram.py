@@ -25,7 +25,7 @@ FINAL_WAKE_SHARE = 0.08
 
 # Shares of a cycle's length, from the first cycle to the last. Chosen so that a 7-h night has about half its time in
 # N2, a fifth in N3 and a fifth in REM, N3 before REM, as healthy adults have.
-N1_SHARE = 0.04
+N1_SHARE = (0.045, 0.015)
 N3_SHARE = (0.42, 0.03)
 REM_SHARE = (0.10, 0.36)
 N2_BEFORE_N3 = 0.4  # of the cycle's N2, the rest lies between N3 and REM
@@ -33,20 +33,20 @@ N2_BEFORE_N3 = 0.4  # of the cycle's N2, the rest lies between N3 and REM
 
 @dataclass(frozen=True)
 class _Bouts:
-    """How long a stage lasts (mean, in epochs) before it lapses, and into what, for how long."""
+    """How long a stage lasts before it lapses, and with what probability into which others (lengths: mean epochs)."""
 
     dwell: float
     lapses: Mapping[str, float]
-    lapse_dwell: float
 
 
 # Chosen so that bouts last for minutes and a night has some 10 to 25 short awakenings.
 _BOUTS = {
-    "N1": _Bouts(6.0, {"W": 0.6, "N2": 0.4}, 1.5),
-    "N2": _Bouts(18.0, {"N1": 0.55, "W": 0.3, "N3": 0.15}, 1.6),
-    "N3": _Bouts(26.0, {"N2": 0.85, "N1": 0.05, "W": 0.1}, 1.8),
-    "REM": _Bouts(26.0, {"N1": 0.4, "W": 0.35, "N2": 0.25}, 1.6),
+    "N1": _Bouts(6.0, {"W": 0.6, "N2": 0.4}),
+    "N2": _Bouts(18.0, {"N1": 0.5, "W": 0.35, "N3": 0.15}),
+    "N3": _Bouts(26.0, {"N2": 0.85, "N1": 0.05, "W": 0.1}),
+    "REM": _Bouts(26.0, {"N1": 0.25, "W": 0.45, "N2": 0.3}),
 }
+_LAPSE_DWELL = {"W": 3.0, "N1": 1.5, "N2": 2.0, "N3": 2.0}  # mean epochs
 
 
 def draw_hypnogram(n_epochs: int, rng: np.random.Generator) -> NDArray[np.str_]:
@@ -90,7 +90,7 @@ def _cycles(n_asleep: int, rng: np.random.Generator) -> list[tuple[float, int]]:
 
 def _phases(position: float, length: int) -> list[tuple[str, int]]:
     """Stages of one cycle, in order, with their lengths in epochs."""
-    n1 = max(2, round(N1_SHARE * length))
+    n1 = max(2, round(float(np.interp(position, (0, 1), N1_SHARE)) * length))
     n3 = max(3, round(float(np.interp(position, (0, 1), N3_SHARE)) * length))
     rem = max(3, round(float(np.interp(position, (0, 1), REM_SHARE)) * length))
     n2 = length - n1 - n3 - rem
@@ -105,8 +105,8 @@ def _bouts(home: str, length: int, rng: np.random.Generator) -> list[str]:
     while True:
         stages += [home] * _dwell(bouts.dwell, rng)
         lapse = str(rng.choice(list(bouts.lapses), p=list(bouts.lapses.values())))
-        stages += [lapse] * _dwell(bouts.lapse_dwell, rng)
-        if lapse == "W" and home != "N1":  # sleep comes back through N1
+        stages += [lapse] * _dwell(_LAPSE_DWELL[lapse], rng)
+        if lapse == "W" and home in ("N2", "N3"):  # sleep comes back through N1
             stages += ["N1"] * int(rng.integers(1, 3))
         if len(stages) >= length:
             break

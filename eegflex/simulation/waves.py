@@ -1,7 +1,7 @@
 """Courses of single events, each with a peak of about 1.
 
-Every function takes ``times`` (s from the onset, shape (n_times,)), ``duration`` (s), ``frequency`` (Hz, may be NaN) and
-``rng``, and returns an array like ``times`` that begins and ends near 0.
+Every function takes ``times`` (s from the onset, shape (n_times,)), ``duration`` (s), ``frequency`` (Hz, may be NaN)
+and ``rng``, and returns an array like ``times`` that begins and ends near 0.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["blink", "k_complex", "rhythm", "saccade", "slow_gaze", "slow_wave", 
 Array = NDArray[np.float64]
 
 RAMP = 0.25  # share of a rhythm's duration in which it rises, and falls
-PHASE_WALK = 1.2  # rad per square root of a second: how a rhythm's phase wanders
+PHASE_WALK = 1.8  # rad per square root of a second: how a rhythm's phase wanders
 SACCADE_RISE = 0.05  # s, chosen so that the deflection is over within 0.2 s
 SACCADE_DECAY = 0.8  # s, chosen for the time constant of an AC-coupled amplifier with a 0.2-Hz filter
 
@@ -83,7 +83,7 @@ def saccade(times: Array, duration: float, frequency: float, rng: np.random.Gene
 
 
 def slow_gaze(times: Array, duration: float, frequency: float, rng: np.random.Generator) -> Array:
-    """Rolling eyes: a slow sine that begins and ends gently."""
+    """Eyes that roll: a slow sine that begins and ends gently."""
     phase = rng.uniform(0, 2 * np.pi)
     return _ends(times / duration, 0.3) * np.sin(2 * np.pi * frequency * times + phase)
 

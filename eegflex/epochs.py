@@ -99,6 +99,8 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
         metadata=metadata,
         verbose="ERROR",
     )
+    # Nothing can be dropped: this reads two epochs, and without it len(epochs) is an error in MNE.
+    epochs.drop_bad(verbose="ERROR")
     logger.info(
         "%d epochs of %g s, grid at %g s: %s", onset.size, duration, phase, metadata["stage"].value_counts().to_dict()
     )
@@ -143,7 +145,7 @@ def _phase(raw: mne.io.BaseRaw, stretches: _Stretches, duration: float) -> float
     """Give the first time of the grid at or after the start of the Raw, in s.
 
     It is the first stage's onset, on the grid. Where that lies at the very start the Raw may have been cropped inside
-    an epoch, and the other edges decide: with the reader's notes if these agree, or alone if at least three agree.
+    an epoch, and the other edges decide: with the reader's notes if these agree, or alone if at least two agree.
     """
     if not stretches.first.size:
         return 0.0
@@ -156,7 +158,7 @@ def _phase(raw: mne.io.BaseRaw, stretches: _Stretches, duration: float) -> float
     noted = _noted_phase(raw, duration)
     if noted is not None and _agree(inner, noted, duration):
         return _fold(noted, duration, half)
-    if inner.size >= 3 and _agree(inner, float(inner[0]), duration):
+    if inner.size >= 2 and _agree(inner, float(inner[0]), duration):
         return _fold(float(inner[0]), duration, half)
     return _fold(first, duration, half)
 

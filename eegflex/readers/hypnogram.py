@@ -21,7 +21,7 @@ from eegflex.errors import HypnogramError, ParameterError
 from eegflex.readers.files import open_head
 from eegflex.readers.formats import edf_annotations, lines
 from eegflex.readers.source import Scoring, Start
-from eegflex.readers.stages import check_coding, is_sleep_stage, looks_like_stage, parse_label, to_stages
+from eegflex.readers.stages import STAGES, check_coding, is_sleep_stage, looks_like_stage, parse_label, to_stages
 
 __all__ = ["Hypnogram", "load_hypnogram", "read_hypnogram", "understand"]
 
@@ -211,8 +211,10 @@ def _stage_places(labels: Sequence[str]) -> list[int]:
     if any(says for says, _, _ in kinds.values()):
         return [place for place, label in enumerate(labels) if kinds[label][0]]
     named = [place for place, label in enumerate(labels) if kinds[label][1]]
-    if named:
+    if any(parse_label(labels[place]) in STAGES for place in named):
         return named
+    if named:
+        return []  # "Movement" and "Artefact" alone are events of a recording, no hypnogram
     # Numbers alone are stages only if there is nothing else.
     return list(range(len(labels))) if labels and all(label.strip().lstrip("-").isdigit() for label in labels) else []
 

@@ -11,7 +11,7 @@ import mne
 import numpy as np
 from mne.utils import logger, verbose
 
-from eegflex.errors import ParameterError, RecordingError
+from eegflex.errors import HypnogramError, ParameterError, RecordingError
 from eegflex.readers.align import Alignment, align
 from eegflex.readers.edf import EdfSource
 from eegflex.readers.electrodes import set_positions
@@ -241,16 +241,28 @@ def find_stages(
     HypnogramError
         If the hypnogram cannot be read or does not fit.
     """
-    own = understand(edf_annotations.from_events(source.events, source.start), coding)
-    events = [source.events[place] for place in own.event_places]
+    own = _own_stages(source, coding, given=hypnogram is not None)
+    events = list(source.events) if own is None else [source.events[place] for place in own.event_places]
     if hypnogram is None:
-        return (align(own, source.start, source.duration, same_file=True) if own.stages else None), events
+        if own is None or not own.stages:
+            return None, events
+        return align(own, source.start, source.duration, same_file=True), events
     alignment = align(_hypnogram(hypnogram, source, coding), source.start, source.duration)
-    if own.stages:
+    if own is not None and own.stages:
         alignment.warnings.append(
             f"the recording notes {len(own.stages)} stages of its own; those of the hypnogram given are used"
         )
     return alignment, events
+
+
+def _own_stages(source: Source, coding: str, *, given: bool) -> Hypnogram | None:
+    """Understand the stages noted in the recording; None if they cannot be, which is no matter if others are given."""
+    try:
+        return understand(edf_annotations.from_events(source.events, source.start), coding)
+    except HypnogramError:
+        if given:
+            return None
+        raise
 
 
 def _hypnogram(hypnogram: str | Path | mne.Annotations, source: Source, coding: str) -> Hypnogram:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ NAME = "EDF+ annotations"
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    """Whether a file is EDF or BDF."""
-    return (head[:8].strip() == b"0" or head[:8] == b"\xffBIOSEMI") and head[252:256].strip().isdigit()
+    """Whether a file is EDF or BDF, by its version field; a byte-order mark is no BDF."""
+    return re.match(rb"0[ \x00]{7}", head) is not None or (head[:1] == b"\xff" and head[:2] != b"\xff\xfe")
 
 
 def parse(path: Path) -> Scoring:

@@ -40,8 +40,8 @@ def parse(path: Path) -> Scoring:
 
 
 def _entries(text: str) -> list[str]:
-    """Split into entries; blank lines count, as unscored, but not at the end."""
-    return [line.strip().strip("\"'").strip().rstrip(",;").strip() for line in text.strip("\r\n\t \ufeff").splitlines()]
+    """Split into entries; blank lines count, as unscored, but not at the ends."""
+    return [line.strip().rstrip(",;").strip(" \t\"'") for line in text.strip("\r\n\t \ufeff").splitlines()]
 
 
 def _array(path: Path) -> list[str]:

@@ -1,0 +1,109 @@
+"""FIF, BrainVision and EEGLAB go through MNE, and come out like any other recording."""
+
+from __future__ import annotations
+
+import pickle
+
+import mne
+import numpy as np
+import pytest
+import scipy.io
+
+from eegflex.epochs import make_epochs
+from eegflex.errors import RecordingError
+from eegflex.readers import describe_psg, get_notes, read_psg
+
+LABELS = ["C3", "C4", "M1", "M2", "E1-M2", "EMG chin", "SpO2"]
+
+
+def a_raw(labels=LABELS, types="eeg", seconds=90.0):
+    rng = np.random.default_rng(0)
+    info = mne.create_info(labels, 100.0, types)
+    raw = mne.io.RawArray(rng.normal(0, 40e-6, (len(labels), round(seconds * 100))), info, verbose="ERROR")
+    raw.set_meas_date(1000000000)
+    return raw
+
+
+@pytest.fixture
+def fif(tmp_path):
+    types = ["eeg", "eeg", "eeg", "eeg", "eog", "eeg", "bio"]
+    raw = a_raw(types=types)
+    raw.set_annotations(mne.Annotations([5, 35], [30, 30], ["Sleep stage 2", "Sleep stage R"]))
+    path = tmp_path / "night.fif"
+    raw.copy().crop(2).save(path, verbose="ERROR")
+    return path, raw.get_data()[:, 200:]
+
+
+@pytest.fixture
+def brainvision(tmp_path):
+    data = np.round(a_raw().get_data() * 1e7).astype("<i2")
+    data.T.tofile(tmp_path / "night.eeg")
+    channels = "".join(f"Ch{k}={label},,0.1,µV\n" for k, label in enumerate(LABELS, 1))
+    (tmp_path / "night.vmrk").write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nDataFile=night.eeg\n[Marker Infos]\n"
+        "Mk1=New Segment,,1,1,0,20010909014640000000\n"
+    )
+    (tmp_path / "night.vhdr").write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=night.eeg\n"
+        "MarkerFile=night.vmrk\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=7\n"
+        "SamplingInterval=10000\n[Binary Infos]\nBinaryFormat=INT_16\n[Channel Infos]\n" + channels,
+        encoding="utf-8",
+    )
+    return tmp_path / "night.vhdr", data * 1e-7
+
+
+@pytest.fixture
+def eeglab(tmp_path):
+    data = a_raw().get_data() * 1e6
+    chanlocs = np.array([(label,) for label in LABELS], dtype=[("labels", "O")])
+    eeg = {"data": data, "nbchan": 7, "pnts": 9000, "trials": 1, "srate": 100.0, "xmin": 0.0, "xmax": 89.99}
+    eeg |= {"setname": "night", "filename": "night.set", "chanlocs": chanlocs, "event": [], "epoch": [], "icawinv": []}
+    scipy.io.savemat(tmp_path / "night.set", {"EEG": eeg}, appendmat=False)
+    return tmp_path / "night.set", data * 1e-6
+
+
+@pytest.mark.parametrize("kind", ["fif", "brainvision", "eeglab"])
+def test_roles_types_and_derivations_are_ours(kind, request):
+    path, data = request.getfixturevalue(kind)
+    raw = read_psg(path, verbose="ERROR")
+    assert raw.ch_names == ["C3-M2", "C4-M1", "E1-M2", "EMG chin"]
+    assert raw.get_channel_types() == ["eeg", "eeg", "eog", "emg"]
+    assert get_notes(raw.info).format.lower() == kind
+    expected = [data[0] - data[3], data[1] - data[2], data[4], data[5]]
+    np.testing.assert_allclose(raw.get_data(), expected, atol=1e-10)
+    again = pickle.loads(pickle.dumps(raw.copy().crop(1, 3)))
+    np.testing.assert_array_equal(again.get_data(), raw.get_data(start=100, stop=301))
+    assert "C3-M2" in describe_psg(path).to_text()
+    assert np.isfinite(raw.info["chs"][0]["loc"][:3]).all()
+
+
+def test_fif_keeps_time_and_stages(fif):
+    raw = read_psg(fif[0], verbose="ERROR")
+    assert raw.info["meas_date"].timestamp() == 1000000002
+    assert raw.annotations.description.tolist() == ["N2", "REM"]
+    assert (raw.annotations.onset).tolist() == [3, 33]
+    assert make_epochs(raw).metadata["stage"].tolist() == ["N2", "REM"]
+
+
+def test_fif_may_call_its_eeg_what_it_likes(tmp_path):
+    a_raw(["EEG 001", "EEG 002", "STI"], ["eeg", "eeg", "stim"]).save(tmp_path / "x_raw.fif", verbose="ERROR")
+    assert read_psg(tmp_path / "x_raw.fif", verbose="ERROR").ch_names == ["EEG 001", "EEG 002"]
+
+
+def test_fif_keeps_its_own_positions(tmp_path):
+    raw = a_raw(["C3", "C4"])
+    raw.set_montage(
+        mne.channels.make_dig_montage({"C3": [0.01, 0.02, 0.09], "C4": [0.03, 0.02, 0.09]}, coord_frame="head")
+    )
+    raw.save(tmp_path / "x_raw.fif", verbose="ERROR")
+    found = read_psg(tmp_path / "x_raw.fif", verbose="ERROR")
+    np.testing.assert_allclose(found.info["chs"][0]["loc"][:3], [0.01, 0.02, 0.09], atol=1e-6)
+
+
+def test_what_mne_cannot_read_is_our_error(tmp_path, brainvision):
+    (tmp_path / "night.eeg").unlink()
+    with pytest.raises(RecordingError, match="BrainVision"):
+        read_psg(brainvision[0])
+    (tmp_path / "broken.fif").write_bytes(b"\x00\x00\x00\x64" + bytes(100))
+    with pytest.raises(RecordingError, match="FIF"):
+        read_psg(tmp_path / "broken.fif")

@@ -97,7 +97,7 @@ def align(hypnogram: Hypnogram, start: Start, duration: float, *, same_file: boo
 def _in_seconds(
     hypnogram: Hypnogram, duration: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
-    if hypnogram.has_time or hypnogram.epoch_length is not None:
+    if not hypnogram.in_epochs:
         return hypnogram.onset, hypnogram.duration, hypnogram.epoch_length or _usual(hypnogram.duration)
     # A bare list: 30 s an epoch is assumed, and must agree with the recording's length.
     count = len(hypnogram.stages)

@@ -116,7 +116,7 @@ def parse_channel(label: str, unit: Unit, stated: str = "") -> Channel:
         return keep if unit.kind != "other" else Channel(by_name.name, "misc")
     if unit.kind == "other" and by_name.kind in VOLTAGE_KINDS:
         return Channel(by_name.name, "misc")
-    if stated == "eeg" and by_name == Channel(by_name.name, "misc"):
+    if stated == "eeg" and by_name in (Channel(by_name.name, "misc"), Channel(by_name.name, "eeg")):
         # a file that says so itself may call its EEG what it likes
         return Channel(by_name.name, "eeg", role=by_name.name)
     return by_name
@@ -132,6 +132,8 @@ def _by_name(label: str) -> Channel:
     for pattern, kind, role in _COMPILED:
         if pattern.search(text):
             return Channel(name, kind, role, _reference(name) if kind in VOLTAGE_KINDS else "")
+    if prefix == "EEG":
+        return Channel(name, "eeg")  # of which electrode, only a profile of its data set knows
     if prefix == "EOG" and name.casefold() in {"l", "r"}:
         return Channel(name, "eog", "E1" if name.casefold() == "l" else "E2")
     return Channel(name, "misc")

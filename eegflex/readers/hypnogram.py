@@ -37,7 +37,7 @@ class Hypnogram:
     Parameters
     ----------
     onset, duration : array, shape (n,)
-        In s from the hypnogram's own start, sorted; in epochs while ``epoch_length`` is None.
+        In s from the hypnogram's own start, sorted; in epochs if ``in_epochs``.
     stages : list of str, length n
         Canonical names.
     start : Start
@@ -52,6 +52,8 @@ class Hypnogram:
         Seconds an epoch.
     has_time : bool
         False where it can only start with the recording.
+    in_epochs : bool
+        Whether times count epochs, whose length is not known yet.
     """
 
     onset: npt.NDArray[np.float64]
@@ -63,6 +65,7 @@ class Hypnogram:
     event_places: list[int] = field(default_factory=list)
     epoch_length: float | None = None
     has_time: bool = True
+    in_epochs: bool = False
     warnings: list[str] = field(default_factory=list)
 
 
@@ -103,7 +106,7 @@ def read_hypnogram(
         ``epoch_length`` is needed.
     """
     hypnogram = load_hypnogram(Path(fname), coding=coding, epoch_length=epoch_length)
-    if hypnogram.epoch_length is None and not hypnogram.has_time:
+    if hypnogram.in_epochs:
         raise HypnogramError(
             "the file has one stage a line, and does not say how long an epoch is",
             seen=f"{len(hypnogram.stages)} stages",
@@ -152,9 +155,9 @@ def load_hypnogram(path: Path, *, coding: str = "auto", epoch_length: float | No
 
 def set_epoch_length(hypnogram: Hypnogram, seconds: float) -> None:
     """Say how long an epoch is: a list without times gets its times by it."""
-    if not hypnogram.has_time and hypnogram.epoch_length is None:
+    if hypnogram.in_epochs:
         hypnogram.onset, hypnogram.duration = hypnogram.onset * seconds, hypnogram.duration * seconds
-    hypnogram.epoch_length = seconds
+    hypnogram.epoch_length, hypnogram.in_epochs = seconds, False
 
 
 def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
@@ -181,16 +184,17 @@ def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
     refuse_overlap(onset, duration, stages)
     others = sorted(set(range(len(scoring.labels))) - set(places))
     return Hypnogram(
-        onset,
-        duration,
-        stages,
-        scoring.start,
-        scoring.format,
-        used,
-        others,
-        scoring.epoch_length,
-        scoring.has_time,
-        warnings,
+        onset=onset,
+        duration=duration,
+        stages=stages,
+        start=scoring.start,
+        format=scoring.format,
+        coding=used,
+        event_places=others,
+        epoch_length=scoring.epoch_length,
+        has_time=scoring.has_time,
+        in_epochs=scoring.in_epochs,
+        warnings=warnings,
     )
 
 

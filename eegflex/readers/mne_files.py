@@ -82,8 +82,8 @@ class MneSource:
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
         """Read samples ``start`` to ``stop`` of a signal, shape (stop - start,)."""
         data, _ = self.raw[index, start:stop]
-        row: npt.NDArray[np.float64] = data[0]
-        return row
+        # a copy: of a file that MNE had to load, this is a view, and whoever asked scales it in place
+        return np.array(data[0], dtype=np.float64)
 
 
 def _open(path: Path, name: str) -> tuple[Any, list[str]]:

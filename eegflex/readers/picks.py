@@ -147,14 +147,15 @@ def default_derivations(known: Sequence[Known]) -> tuple[list[Derivation], dict[
     """
     _refuse_units(known)
     usable = [k for k in known if k.channel.kind in VOLTAGE_KINDS and not k.fit]
-    eeg = [k for k in usable if k.channel.kind == "eeg"]
+    eeg = [k for k in usable if k.channel.kind == "eeg" and k.channel.role]
     if not eeg:
         raise ChannelError(
-            "no signal of the recording is recognised as EEG",
+            "no signal of the recording is recognised as the EEG of an electrode",
             allowed=[k.signal.label for k in known],
             remedy="Name the channels with channels=[...]",
         )
     rate = max(k.signal.rate for k in eeg)
+    usable = [k for k in usable if k.channel.role]
     slow = {k.signal.index for k in usable if k.signal.rate < rate * (1 - 1e-9)}
     usable = [k for k in usable if k.signal.index not in slow]
     mastoids = {k.channel.role: k for k in known if k.channel.role in MASTOIDS and not k.fit}
@@ -169,7 +170,8 @@ def default_derivations(known: Sequence[Known]) -> tuple[list[Derivation], dict[
 
 
 def _refuse_units(known: Sequence[Known]) -> None:
-    bad = [k for k in known if k.channel.kind == "eeg" and k.unit.kind in {"blank", "unknown"} and not k.signal.fault]
+    eeg = [k for k in known if k.channel.kind == "eeg" and k.channel.role and not k.signal.fault]
+    bad = [k for k in eeg if k.unit.kind in {"blank", "unknown"}]
     if bad:
         raise UnitError(
             "the unit of EEG signals is missing or not known, and a guess may be wrong by a million",
@@ -248,6 +250,8 @@ def _reason(known: Known, slow: set[int], rate: float, chosen: Sequence[Derivati
         return known.fit
     if known.signal.index in slow:
         return f"slower than the EEG ({known.signal.rate:g} < {rate:g} Hz)"
+    if known.channel.kind == "eeg" and not known.channel.role:
+        return "no electrode in its name"
     if known.channel.role == "LEG":
         return "leg EMG"
     rival = next((d.name for d in chosen if d.channel.role == known.channel.role), "")

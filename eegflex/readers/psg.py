@@ -25,7 +25,7 @@ from eegflex.readers.raw import RawPSG, sample_sd
 from eegflex.readers.source import Event, Scoring, Source, Start
 from eegflex.readers.stages import check_coding
 
-__all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
+__all__ = ["find_stages", "implausible", "open_source", "raw_rate", "read_psg"]
 
 _PLAUSIBLE_SD = (1e-6, 500e-6)  # V, of an EEG channel
 
@@ -100,7 +100,7 @@ def read_psg(
         notes.alignment = alignment.report
         notes.warnings += alignment.warnings
     _annotate(raw, alignment, events, source.duration)
-    notes.warnings += _implausible(source, derivations)
+    notes.warnings += implausible(source, derivations)
     put_notes(raw.info, notes)
     for warning in notes.warnings:
         logger.warning("%s: %s", source.path.name, warning)
@@ -278,16 +278,14 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, source: Source, coding: 
         onset=np.array(hypnogram.onset, dtype=float),
         duration=np.array(hypnogram.duration, dtype=float),
         labels=[str(label) for label in hypnogram.description],
-        start=source.start if moment is None else Start(moment.date(), moment.time()),
+        start=Start() if moment is None else Start(moment.date(), moment.time()),
         format="mne.Annotations",
         mixed=True,
         has_time=moment is not None,
-        epoch_length=None,
     )
     found = understand(scoring, coding)
     if not found.stages:
         raise ParameterError("hypnogram= holds no stages", seen=sorted(set(scoring.labels)) or "no annotations")
-    found.has_time, found.start = True, scoring.start
     return found
 
 
@@ -302,7 +300,8 @@ def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event],
     raw.set_annotations(mne.Annotations(onsets, lengths, texts, orig_time=raw.info["meas_date"]), verbose="ERROR")
 
 
-def _implausible(source: Source, derivations: Sequence[Derivation]) -> list[str]:
+def implausible(source: Source, derivations: Sequence[Derivation]) -> list[str]:
+    """Name the EEG channels whose standard deviation no EEG has, as after a wrong unit."""
     found = []
     for d in derivations:
         if d.channel.kind != "eeg":

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mne._fiff.utils import _mult_cal_one
 from scipy.signal import resample_poly
 
-from eegflex.readers.picks import Derivation
+from eegflex.readers.picks import Derivation, Known
 from eegflex.readers.source import Source
 
 __all__ = ["RawPSG", "read_derivation", "sample_sd"]
@@ -35,11 +35,16 @@ def read_derivation(source: Source, derivation: Derivation, start: int, stop: in
     data : array, shape (stop - start,)
         In volts where its unit is a voltage, else in the unit as written.
     """
-    total = np.zeros(stop - start)
-    for known, factor in derivation.terms:
-        scale = known.unit.volts if known.unit.kind == "voltage" else 1.0
-        total += source.read(known.signal.index, start, stop) * (scale * factor)
-    return total
+    first, *rest = (_scaled(source, known, factor, start, stop) for known, factor in derivation.terms)
+    for term in rest:
+        first += term
+    return first
+
+
+def _scaled(source: Source, known: Known, factor: float, start: int, stop: int) -> npt.NDArray[np.float64]:
+    term = source.read(known.signal.index, start, stop)
+    term *= factor * (known.unit.volts if known.unit.kind == "voltage" else 1.0)
+    return term
 
 
 def _resample(data: npt.NDArray[np.float64], old: float, new: float, n_times: int) -> npt.NDArray[np.float64]:
@@ -88,9 +93,15 @@ class RawPSG(mne.io.BaseRaw):
     def _read_segment_file(self, data: Any, idx: Any, fi: int, start: int, stop: int, cals: Any, mult: Any) -> None:
         # MNE lends this method an object that has nothing but _raw_extras, so the work is a function's.
         extras = self._raw_extras[fi]
+        rows = np.arange(len(extras["derivations"]))[idx]
+        if mult is None:
+            for place, row in enumerate(rows):
+                data[place] = _read_row(extras, int(row), start, stop)
+                data[place] *= cals[place]
+            return
         block = np.zeros((len(extras["derivations"]), stop - start))
         # Only the channels in idx are read; the other rows of the block are never looked at.
-        for row in np.arange(len(block))[idx]:
+        for row in rows:
             block[row] = _read_row(extras, int(row), start, stop)
         _mult_cal_one(data, block, idx, cals, mult)
 

@@ -83,7 +83,7 @@ class Source(Protocol):
     warnings: list[str]
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-        """Read samples ``start`` to ``stop`` of a signal, in the unit as written."""
+        """Read samples ``start`` to ``stop`` of a signal, in the unit as written, as an array of the caller's own."""
         ...
 
 
@@ -108,7 +108,9 @@ class Scoring:
     epoch_length : float | None
         Seconds an epoch, where the format says.
     has_time : bool
-        False for a bare list of stages, which begins where the recording does.
+        False where the scoring has no start of its own, and begins where the recording does.
+    in_epochs : bool
+        Whether onsets and durations count epochs, because the file does not say how long one is.
     """
 
     onset: npt.NDArray[np.float64]
@@ -120,4 +122,5 @@ class Scoring:
     coding: str | None = None
     epoch_length: float | None = None
     has_time: bool = True
+    in_epochs: bool = False
     warnings: list[str] = field(default_factory=list)

@@ -102,7 +102,7 @@ CHANNELS = {
     "Temp rectal": ("temperature", "", ""),
     "Snore": ("misc", "", ""),
     "Voltage (battery": ("misc", "", ""),
-    "EEG(sec)": ("misc", "", ""),  # only a profile knows which electrode that is
+    "EEG(sec)": ("eeg", "", ""),  # only a profile knows which electrode that is
     "C3 (Imp)": ("misc", "", ""),
     "C3 Impédance": ("misc", "", ""),
     "1": ("misc", "", ""),  # a number says nothing by itself
@@ -148,6 +148,14 @@ def test_default_picks(write):
 def test_a_mastoid_of_another_rate_or_unit_is_no_reference(write):
     assert picks(write, "C3", Sig("M2", n=50)) == ["C3"]
     assert picks(write, "C3", Sig("M2", unit="mV")) == ["C3"]
+
+
+def test_an_eeg_of_no_electrode_is_picked_only_by_name(write):
+    assert picks(write, "EEG", "C3") == ["C3"]
+    raw = read_psg(write(Edf([Sig("EEG"), Sig("EEG(sec)")])), channels=["EEG"])
+    assert raw.get_channel_types() == ["eeg"]
+    with pytest.raises(ChannelError, match="channels="):
+        picks(write, "EEG", "EEG(sec)")
 
 
 def test_chin_of_noxturnal_only_as_a_whole(write):
@@ -239,6 +247,11 @@ def test_positions_are_the_anodes(write):
     np.testing.assert_allclose(here["EEG Fpz-Cz"], (there["Fpz"] + there["Cz"]) / 2, atol=1e-6)
     assert np.isfinite(_find_topomap_coords(raw.info, eeg)).all()
     assert position("M22") is None
+
+
+def test_describe_warns_of_an_implausible_scale(write):
+    text = describe_psg(write(Edf([Sig("C3-M2", "mV")]))).to_text()
+    assert "standard deviation of 4.5" in text
 
 
 def test_describe_needs_no_pickable_eeg(write):

@@ -8,7 +8,8 @@ import mne
 import numpy as np
 import pytest
 
-from eegflex.errors import HypnogramError, ParameterError
+from eegflex.epochs import make_epochs
+from eegflex.errors import EegflexError, HypnogramError, ParameterError
 from eegflex.readers import describe_psg, get_notes, read_hypnogram, read_psg
 from eegflex.readers.edf import EdfSource
 
@@ -258,6 +259,41 @@ def test_describe_shows_the_alignment(write, hypnogram_edf):
     assert "W 2, N1 1, N2 3, REM 2" in text
     assert "8 epochs matched, 0 without a stage, 0 dropped" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_annotations_without_a_time_start_with_a_recording_of_unknown_time(write):
+    raw = read_psg(psg(write, time="xx.xx.xx"), hypnogram=mne.Annotations([0], [60], ["N2"]), verbose="ERROR")
+    assert stages(raw) == [(0, 60, "N2")]
+    assert not any("start with" in warning for warning in get_notes(raw.info).warnings)
+
+
+def test_notes_survive_epochs_and_resampling(write, hypnogram_edf):
+    raw = read_psg(psg(write), hypnogram=hypnogram_edf(NIGHT))
+    epochs = make_epochs(raw).load_data().resample(8, verbose="ERROR").copy().pick([0])
+    notes = get_notes(epochs.info)
+    assert notes.alignment["matched"] == 8
+    notes.warnings.append("mine")
+    assert get_notes(epochs.info).warnings == []
+    two = mne.concatenate_raws([raw.copy().load_data(), raw.copy().load_data()], verbose="ERROR")
+    assert make_epochs(two).metadata["run"].nunique() == 2
+
+
+def test_every_mutation_of_a_hypnogram_is_read_or_refused(hypnogram_edf):
+    rng = np.random.default_rng(3)
+    path = hypnogram_edf(NIGHT)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    outcomes = set()
+    for _ in range(500):
+        broken = whole.copy()
+        for place in rng.integers(0, broken.size, rng.integers(1, 6)):
+            broken[place] = rng.choice([0, 20, 21, 32, 45, 48, 57, 255, int(rng.integers(256))])
+        path.write_bytes(broken[: int(rng.choice([broken.size, rng.integers(1, broken.size)]))].tobytes())
+        try:
+            read_hypnogram(path, verbose="CRITICAL")
+            outcomes.add("read")
+        except EegflexError as error:
+            outcomes.add(type(error).__name__)
+    assert {"read", "HypnogramError", "RecordingError"} <= outcomes
 
 
 def test_record_times_of_the_source(write):

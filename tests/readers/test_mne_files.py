@@ -71,6 +71,7 @@ def test_roles_types_and_derivations_are_ours(kind, request):
     assert get_notes(raw.info).format.lower() == kind
     expected = [data[0] - data[3], data[1] - data[2], data[4], data[5]]
     np.testing.assert_allclose(raw.get_data(), expected, atol=1e-10)
+    np.testing.assert_array_equal(raw.get_data(), raw.get_data())
     again = pickle.loads(pickle.dumps(raw.copy().crop(1, 3)))
     np.testing.assert_array_equal(again.get_data(), raw.get_data(start=100, stop=301))
     assert "C3-M2" in describe_psg(path).to_text()

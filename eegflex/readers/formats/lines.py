@@ -36,7 +36,7 @@ def parse(path: Path) -> Scoring:
     if labels and labels[0].casefold() in _HEADERS:
         labels = labels[1:]
     count = len(labels)
-    return Scoring(np.arange(count, dtype=float), np.ones(count), labels, format=NAME, has_time=False)
+    return Scoring(np.arange(count, dtype=float), np.ones(count), labels, format=NAME, has_time=False, in_epochs=True)
 
 
 def _entries(text: str) -> list[str]:

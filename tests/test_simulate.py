@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import time
+import tomllib
 from pathlib import Path
 
 import mne
@@ -15,7 +17,7 @@ from scipy.signal import welch
 
 from eegflex.errors import OutputError, ParameterError
 from eegflex.simulate import SimulatedPSG, simulate_psg
-from eegflex.simulation.events import plan_events
+from eegflex.simulation.events import KINDS, plan_events
 from eegflex.simulation.hypnogram import MIN_EPOCHS, STAGES, draw_hypnogram
 
 EEG = ["F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1"]
@@ -404,6 +406,22 @@ def test_a_full_disk_leaves_nothing_half_written(night, tmp_path, monkeypatch, p
 def test_name_must_end_in_edf(night, tmp_path):
     with pytest.raises(ParameterError, match=r"ends in \.edf"):
         night.save(tmp_path / "night.fif")
+
+
+# --- the recipe card -------------------------------------------------------------------------------------------------
+
+
+def test_card_says_what_the_code_does(night):
+    card = tomllib.loads((Path(__file__).parent.parent / "datasets" / "simulated.toml").read_text("utf-8"))
+    assert card["simulated"] is True
+    defaults = {name: parameter.default for name, parameter in inspect.signature(simulate_psg).parameters.items()}
+    assert card["recipe"]["parameters"] == {name: defaults[name] for name in ("hours", "sfreq", "seed")}
+    recording = card["recording"]
+    assert [*recording["eeg"], *recording["eog"], *recording["emg"]] == night.raw.ch_names
+    assert recording["begins"] == night.raw.info["meas_date"]
+    assert tuple(recording["stages"]) == STAGES
+    kinds = {name: set(stages) for name, stages in card["content"]["events"].items()}
+    assert kinds == {name: set(kind.rates) for name, kind in KINDS.items()}
 
 
 # --- bad arguments ---------------------------------------------------------------------------------------------------

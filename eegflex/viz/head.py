@@ -1,0 +1,216 @@
+"""A head seen from above: where sites lie on it, and values at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.errors import ChannelError
+from eegflex.readers.channels import parse_channel
+from eegflex.readers.units import parse_unit
+from eegflex.viz.style import DIVERGING, plain
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+
+__all__ = ["MIN_SITES", "Sites", "draw_head", "find_sites", "project"]
+
+#: Fewer sites than this are not interpolated.
+MIN_SITES = 4
+#: Radius of the outline, in m.
+RADIUS = 0.095
+#: m, head coordinates: where the middle of a head lies between its ears, a little in front of and above them.
+CENTRE = (0.0, 0.013, 0.04)
+#: Angle from the vertex at which the outline is drawn: the outermost sites of the 10-20 system lie just inside.
+OUTLINE = np.deg2rad(102)
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Where the EEG channels of a result lie.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Name of each site: that of its channel, or of its channels.
+    xy : array, shape (n_sites, 2)
+        Places in m, x to the right, y to the front; the head's outline has a radius of 0.095 m.
+    channels : tuple of array of int
+        The channels at each site.
+    bipolar : array of bool, shape (n_sites,)
+        Whether a channel there lies between two scalp electrodes.
+    without : tuple of str
+        EEG channels without a position.
+    """
+
+    names: tuple[str, ...]
+    xy: npt.NDArray[np.float64]
+    channels: tuple[npt.NDArray[np.intp], ...]
+    bipolar: npt.NDArray[np.bool_]
+    without: tuple[str, ...]
+
+    def means(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the mean of the channels of each site, from values of shape (n_channels,)."""
+        return np.array([_nan_mean(values[channels]) for channels in self.channels])
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the sites with several channels."""
+        return tuple(name for name, channels in zip(self.names, self.channels, strict=True) if len(channels) > 1)
+
+
+def find_sites(dataset: xr.Dataset) -> Sites:
+    """Find the sites of the EEG channels.
+
+    Raises
+    ------
+    ChannelError
+        If no EEG channel has a position.
+    """
+    names, kinds = dataset["ch_name"].values.astype(str), dataset["ch_type"].values.astype(str)
+    places = np.stack([dataset[axis].values.astype(float) for axis in "xyz"], axis=1)
+    eeg, known = kinds == "eeg", np.isfinite(places).all(axis=1)
+    if not (eeg & known).any():
+        raise ChannelError(
+            "No EEG channel has an electrode position, so there is no map to draw",
+            seen=", ".join(f"{name} ({kind})" for name, kind in zip(names, kinds, strict=True)),
+            remedy="Set positions with epochs.set_montage('standard_1005') and channel types with "
+            "epochs.set_channel_types before you explain them, or read the file with eegflex.read_psg",
+        )
+    chosen = np.flatnonzero(eeg & known)
+    keys = [tuple(np.round(places[c], 3).tolist()) for c in chosen]
+    groups = [chosen[[key == other for other in keys]] for key in dict.fromkeys(keys)]
+    voltage = parse_unit("V")
+    return Sites(
+        names=tuple(", ".join(dict.fromkeys(names[group])) for group in groups),
+        xy=project(np.array([places[group[0]] for group in groups])),
+        channels=tuple(groups),
+        bipolar=np.array(
+            [any(len(parse_channel(names[c], voltage, "eeg").sites) > 1 for c in group) for group in groups], dtype=bool
+        ),
+        without=tuple(dict.fromkeys(names[eeg & ~known])),
+    )
+
+
+def project(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Unroll places on the head into a plane, shape (n, 2): azimuthal and equidistant about the vertex.
+
+    Parameters
+    ----------
+    places : array, shape (n, 3)
+        In m, head coordinates.
+    """
+    x, y, z = (places - CENTRE).T
+    flat = np.hypot(x, y)
+    distance = RADIUS * np.arctan2(flat, z) / OUTLINE
+    scale = np.divide(distance, flat, out=np.zeros_like(flat), where=flat > 0)
+    return np.stack([x * scale, y * scale], axis=1)
+
+
+def draw_head(
+    ax: Axes,
+    values: npt.NDArray[np.float64],
+    sites: Sites,
+    colours: Normalize,
+    *,
+    names: bool = False,
+) -> None:
+    """Draw values at sites as coloured discs, and interpolated between them from four sites on.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where to draw.
+    values : array, shape (n_sites,)
+        What to draw. A site whose value is NaN is left out.
+    sites : Sites
+        Where they are.
+    colours : matplotlib Normalize
+        Limits of the colours.
+    names : bool
+        Whether to write the names of the sites.
+    """
+    there = np.isfinite(values)
+    interpolated = there.sum() >= MIN_SITES and not _on_a_line(sites.xy[there])
+    if interpolated:
+        _interpolate(ax, values[there], sites.xy[there], colours)
+    else:
+        _outline(ax)
+    for marker, chosen in (("o", there & ~sites.bipolar), ("s", there & sites.bipolar)):
+        ax.scatter(
+            sites.xy[chosen, 0],
+            sites.xy[chosen, 1],
+            c=values[chosen],
+            cmap=DIVERGING,
+            norm=colours,
+            s=22 if interpolated else 90,
+            marker=marker,
+            edgecolors="black",
+            linewidths=0.6,
+            zorder=5,
+        )
+    if names:
+        _write_names(ax, sites, there)
+    ax.set(xlim=(-1.3 * RADIUS, 1.3 * RADIUS), ylim=(-1.3 * RADIUS, 1.3 * RADIUS), aspect="equal")
+    ax.axis("off")
+
+
+def _interpolate(ax: Axes, values: npt.NDArray[Any], xy: npt.NDArray[np.float64], colours: Normalize) -> None:
+    import mne
+
+    mne.viz.plot_topomap(
+        values,
+        xy,
+        sensors=False,
+        contours=0,
+        image_interp="linear",
+        border="mean",
+        sphere=RADIUS,
+        cmap=DIVERGING,
+        vlim=(colours.vmin, colours.vmax),
+        axes=ax,
+        show=False,
+    )
+
+
+def _outline(ax: Axes) -> None:
+    """Draw a head: its circle, nose and ears."""
+    angle = np.linspace(0, 2 * np.pi, 101)
+    ear = np.linspace(-np.pi / 2, np.pi / 2, 31)
+    lines: Sequence[tuple[Any, Any]] = (
+        (np.cos(angle), np.sin(angle)),
+        (np.array([-0.18, 0, 0.18]), np.array([0.985, 1.15, 0.985])),
+        (0.995 + 0.08 * np.cos(ear), 0.2 * np.sin(ear)),
+        (-0.995 - 0.08 * np.cos(ear), 0.2 * np.sin(ear)),
+    )
+    for x, y in lines:
+        ax.plot(RADIUS * x, RADIUS * y, color="black", linewidth=1.5)
+
+
+def _write_names(ax: Axes, sites: Sites, there: npt.NDArray[np.bool_]) -> None:
+    for i in np.flatnonzero(there):
+        ax.annotate(
+            plain(sites.names[i]),
+            (float(sites.xy[i, 0]), float(sites.xy[i, 1])),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+        )
+
+
+def _on_a_line(xy: npt.NDArray[np.float64]) -> bool:
+    """Whether places span no area, so that nothing can be interpolated between them."""
+    return bool(np.linalg.matrix_rank(xy - xy.mean(axis=0), tol=1e-3) < 2)
+
+
+def _nan_mean(values: npt.NDArray[np.float64]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")

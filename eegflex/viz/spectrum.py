@@ -1,0 +1,175 @@
+"""The attribution spectrum of each stage, beside the power spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.bands import Bands
+from eegflex.errors import ParameterError
+from eegflex.viz.select import Pooled, as_bands, n_epochs_by_stage, pick, pool, sample_words, stage_order
+from eegflex.viz.style import (
+    GREY,
+    NEGATIVE,
+    POSITIVE,
+    add_note,
+    plain,
+    positive_means,
+    shade_bands,
+    type_label,
+    unit,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from eegflex.result import FlexResult
+
+__all__ = ["BIN", "bin_edges", "decibels", "draw_signed", "into_bins", "plot_spectrum"]
+
+#: Hz. Bins of a 30-s epoch are 1/30 Hz wide: too narrow to be seen, and their attributions noisy.
+BIN = 0.5
+
+
+def plot_spectrum(
+    result: FlexResult,
+    *,
+    stages: str = "predicted",
+    picks: str | Sequence[str] | None = None,
+    bands: Bands | Mapping[str, tuple[float, float]] | None = None,
+    fmax: float = 30.0,
+    show: bool = True,
+) -> Figure:
+    """Draw the attribution to each frequency, and the power for comparison, one row a stage.
+
+    Attributions are summed in bins of 0.5 Hz and over the picked channels that the stager takes at once; the mean
+    over the epochs of a stage and the quartiles are drawn. The sum of a band's bins is the cell of `plot_bands`.
+
+    Parameters
+    ----------
+    result : FlexResult
+        Attributions of a recording.
+    stages : {"predicted", "scored", "target"}
+        Whether the rows are the stager's stages, the hypnogram's, or the scores that were explained.
+    picks : str | sequence of str | None
+        Channel types or names. By default the EEG, or all channels where there is none.
+    bands : Bands | mapping | None
+        Frequency bands; by default those of `Bands`.
+    fmax : float
+        Highest frequency that is drawn, in Hz.
+    show : bool
+        Whether to show the figure.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+        One row for each stage, each with its own scale.
+    """
+    import matplotlib.pyplot as plt
+    from mne.viz.utils import plt_show
+
+    bands, dataset, freqs = as_bands(bands), result.to_xarray(), result.freqs
+    if not fmax > freqs[1]:
+        allowed = f"{freqs[1]:g} to {freqs[-1]:g} Hz"
+        raise ParameterError("fmax= is below the first frequency", seen=fmax, allowed=allowed)
+    order, members, counts = stage_order(dataset, stages), pick(dataset, picks), n_epochs_by_stage(dataset, stages)
+    edges = bin_edges(freqs, fmax)
+    attribution = pool(dataset, into_bins(dataset["frequency_view"].values, freqs, edges), members, stages)
+    power = pool(dataset, into_bins(dataset["power"].values, freqs, edges, mean=True), members, stages, mean=True)
+    fig, axes = plt.subplots(
+        len(order), 1, figsize=(8.5, 1.35 * len(order) + 1.6), sharex=True, squeeze=False, layout="constrained"
+    )
+    for row, (ax, stage) in enumerate(zip(axes[:, 0], order, strict=True)):
+        _draw_row(ax, edges, attribution, power, stage, bands, first=row == 0)
+        ax.set_title(f"{plain(stage)}  (n = {counts[stage]})", loc="left", fontsize=10, pad=14 if row == 0 else 4)
+    axes[-1, 0].set_xlabel("Frequency (Hz)")
+    axes[-1, 0].set_xlim(0, edges[-1])
+    width = edges[1] - edges[0]
+    fig.supylabel(f"Attribution per {width:g} Hz ({unit(result)})", fontsize=10)
+    title = f"{result.model}: attribution spectrum by {stages} stage, {_picked_words(dataset, members)}"
+    fig.suptitle(plain(title), fontsize=11)
+    add_note(
+        fig,
+        positive_means(result, "this frequency"),
+        f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over {_over(dataset)}. "
+        "Grey line: mean power density (right axis). Each row has its own scale.",
+        sample_words(dataset, result.is_sample),
+    )
+    plt_show(show, fig)
+    return fig
+
+
+def bin_edges(freqs: npt.NDArray[np.float64], fmax: float, width: float = BIN) -> npt.NDArray[np.float64]:
+    """Return the edges of bins up to `fmax`, in Hz; as wide as the frequencies lie apart where that is wider."""
+    width = max(width, float(freqs[1] - freqs[0]))
+    top = min(fmax, float(freqs[-1]) + width / 2)
+    return np.arange(int(np.ceil(top / width - 1e-9)) + 1, dtype=np.float64) * width
+
+
+def into_bins(
+    values: npt.NDArray[Any], freqs: npt.NDArray[np.float64], edges: npt.NDArray[np.float64], *, mean: bool = False
+) -> npt.NDArray[np.float64]:
+    """Sum values in bins ``low <= f < high``, shape (..., n_bins), or take their mean."""
+    masks = (freqs >= edges[:-1, None] - 1e-9) & (freqs < edges[1:, None] - 1e-9)
+    weights: npt.NDArray[np.float64] = masks.T.astype(np.float64)
+    if mean:
+        weights = weights / np.maximum(masks.sum(axis=1), 1)
+    binned: npt.NDArray[np.float64] = np.asarray(values, dtype=np.float64) @ weights
+    return binned
+
+
+def draw_signed(ax: Axes, edges: npt.NDArray[np.float64], heights: npt.NDArray[np.float64]) -> None:
+    """Draw steps that are red above zero and blue below."""
+    ax.stairs(np.maximum(heights, 0), edges, fill=True, color=POSITIVE, linewidth=0)
+    ax.stairs(np.minimum(heights, 0), edges, fill=True, color=NEGATIVE, linewidth=0)
+    ax.axhline(0, color="0.3", linewidth=0.6)
+
+
+def decibels(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return power in dB; NaN where there is none."""
+    with np.errstate(divide="ignore"):
+        level = 10 * np.log10(power)
+    return np.asarray(np.where(np.isfinite(level), level, np.nan), dtype=np.float64)
+
+
+def _draw_row(
+    ax: Axes,
+    edges: npt.NDArray[np.float64],
+    attribution: Pooled,
+    power: Pooled,
+    stage: str,
+    bands: Bands,
+    *,
+    first: bool,
+) -> None:
+    cases = attribution.of(stage)
+    shade_bands(ax, bands, edges[-1], names=first)
+    right = ax.twinx()
+    right.tick_params(colors=GREY)
+    right.spines["top"].set_visible(False)
+    ax.spines["top"].set_visible(False)
+    right.set_ylabel("dB re 1 µV²/Hz", color=GREY, fontsize=8)
+    if not len(cases):
+        return
+    draw_signed(ax, edges, cases.mean(axis=0))
+    if len(cases) > 1:
+        low, high = np.quantile(cases, [0.25, 0.75], axis=0)
+        ax.vlines((edges[:-1] + edges[1:]) / 2, low, high, color="black", linewidth=0.7)
+    level = decibels(power.of(stage).mean(axis=0))
+    right.plot((edges[:-1] + edges[1:]) / 2, level, color=GREY, linewidth=1.1)
+
+
+def _over(dataset: Any) -> str:
+    return "epochs and channel combinations" if dataset.sizes["combination"] > 1 else "epochs"
+
+
+def _picked_words(dataset: Any, members: npt.NDArray[np.bool_]) -> str:
+    kinds, names = dataset["ch_type"].values.astype(str), dataset["ch_name"].values.astype(str)
+    for kind in dict.fromkeys(kinds[members]):
+        if (members == (kinds == kind)).all():
+            return type_label(kind)
+    return "all channels" if members.all() else ", ".join(dict.fromkeys(names[members]))

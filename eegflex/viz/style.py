@@ -1,0 +1,174 @@
+"""What all figures share: colours that colour-blind readers can tell apart, labels, and the note below a figure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.errors import ParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+    from eegflex.result import FlexResult
+
+__all__ = [
+    "BAND_SHADES",
+    "DIVERGING",
+    "NEGATIVE",
+    "POSITIVE",
+    "STAGE_COLOURS",
+    "add_note",
+    "attribution_label",
+    "colour_limits",
+    "explained_words",
+    "number_text",
+    "plain",
+    "positive_means",
+    "shade_bands",
+    "stage_colours",
+    "symmetric",
+    "type_label",
+    "unit",
+]
+
+#: Red raised the score, blue lowered it; safe for the common kinds of colour blindness.
+DIVERGING = "RdBu_r"
+POSITIVE, NEGATIVE = "#b2182b", "#2166ac"
+GREY = "0.45"
+#: Okabe-Ito.
+STAGE_COLOURS = {"W": "#E69F00", "REM": "#D55E00", "N1": "#56B4E9", "N2": "#0072B2", "N3": "#1B2A4E"}
+_OTHER_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
+#: Two greys in turn, so that neighbouring bands are told apart without a claim made by colour.
+BAND_SHADES = ("0.95", "0.89")
+
+_UNITS = {"logits": "logit", "log_probs": "log-probability", "probs": "probability"}
+_TYPES = {"eeg": "EEG", "eog": "EOG", "emg": "EMG", "ecg": "ECG", "seeg": "sEEG", "ecog": "ECoG", "misc": "Other"}
+_BASELINES = {"zero": "silence"}
+#: Points an inch over the mean width of a small character in points: characters that fit into an inch of a note.
+_CHARACTERS_PER_INCH = 15.5
+
+
+def unit(result: FlexResult) -> str:
+    """Return the unit of the attributions, which is that of the score explained."""
+    scores = str(result.spec["output"]["scores"])
+    return _UNITS.get(scores, scores)
+
+
+def attribution_label(result: FlexResult, per: str = "") -> str:
+    """Return the label of an axis of attributions, such as ``"Attribution (log-probability)"``."""
+    return f"Attribution{f' {per}' if per else ''} ({unit(result)})"
+
+
+def explained_words(result: FlexResult) -> str:
+    """Say which score was explained, such as ``"the score of the predicted stage"``."""
+    target = result.parameters["target"]
+    if isinstance(target, list | tuple):
+        return f"the score of {target[0]} over that of {target[1]}"
+    named = {
+        "predicted": "the score of the predicted stage",
+        "scored": "the score of the stage in the hypnogram",
+        "margin": "the score of the predicted stage over that of the runner-up",
+    }
+    return named.get(target, f"the score of {target}")
+
+
+def positive_means(result: FlexResult, what: str = "this band") -> str:
+    """Say what a positive value means."""
+    baseline = _BASELINES.get(result.parameters["baseline"], f"the baseline {result.parameters['baseline']!r}")
+    return f"Positive: {what}, compared with {baseline}, raised {explained_words(result)}. Negative: it lowered it."
+
+
+def type_label(kind: str) -> str:
+    """Return a channel type as sleep research writes it."""
+    return _TYPES.get(kind, kind.upper())
+
+
+def stage_colours(stages: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each stage; those of a stager with stages of its own are given in turn."""
+    if set(stages) <= set(STAGE_COLOURS):
+        return {stage: STAGE_COLOURS[stage] for stage in stages}
+    return {stage: _OTHER_COLOURS[i % len(_OTHER_COLOURS)] for i, stage in enumerate(stages)}
+
+
+def colour_limits(values: npt.NDArray[np.float64], scale_by: str) -> list[Normalize]:
+    """Return the colour scale of each stage.
+
+    Parameters
+    ----------
+    values : array, shape (..., n_stages)
+        What is drawn; NaN is left out.
+    scale_by : {"stage", "figure"}
+        Whether each stage has its own scale, or all have one.
+
+    Raises
+    ------
+    ParameterError
+        If `scale_by` is not one of its choices.
+    """
+    if scale_by not in ("stage", "figure"):
+        raise ParameterError("scale_by= cannot be that", seen=repr(scale_by), allowed=["stage", "figure"])
+    n_stages = values.shape[-1]
+    return [symmetric(values[..., i] if scale_by == "stage" else values) for i in range(n_stages)]
+
+
+def symmetric(values: npt.ArrayLike) -> Normalize:
+    """Return a colour scale with 0 in its middle that takes in all finite values."""
+    from matplotlib.colors import Normalize
+
+    found = np.abs(np.asarray(values, dtype=float))
+    found = found[np.isfinite(found)]
+    limit = float(found.max()) if found.size and found.max() > 0 else 1.0
+    return Normalize(-limit, limit)
+
+
+def plain(text: str) -> str:
+    """Return text that matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")
+
+
+def number_text(value: float, largest: float | None = None) -> str:
+    """Write a number with its sign, and as many decimals as the largest of its kind needs for three digits.
+
+    Two decimals at least: ``"+0.42"``.
+    """
+    if not np.isfinite(value):
+        return "–"
+    size = abs(value if largest is None else largest)
+    places = 2 if size == 0 else min(max(2, 2 - int(np.floor(np.log10(size)))), 8)
+    text = f"{value:+.{places}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def shade_bands(ax: Axes, bands: Any, upper: float, *, names: bool) -> None:
+    """Shade bands on an axis of frequencies up to `upper` Hz, and name them at its top."""
+    for i, (name, (low, high)) in enumerate(bands.items()):
+        if low >= upper:
+            continue
+        high = min(high, upper)
+        ax.axvspan(low, high, color=BAND_SHADES[i % 2], zorder=0, linewidth=0)
+        if names:
+            ax.annotate(
+                name,
+                ((low + high) / 2, 1),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=8,
+                color="0.3",
+            )
+
+
+def add_note(fig: Figure, *sentences: str) -> None:
+    """Write sentences below a figure, wrapped to its width. The constrained layout keeps room for them."""
+    text = plain(" ".join(sentence for sentence in sentences if sentence))
+    width = int(fig.get_figwidth() * _CHARACTERS_PER_INCH)
+    fig.supxlabel("\n".join(textwrap.wrap(text, width)), fontsize=8, color="0.3", x=0.01, ha="left")

@@ -1,0 +1,185 @@
+"""Topographies: what a band did to the score at each electrode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex import aggregate
+from eegflex.bands import Bands
+from eegflex.errors import ParameterError
+from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
+from eegflex.viz.select import as_bands, check_stage, n_epochs_by_stage, sample_words, stage_order
+from eegflex.viz.style import DIVERGING, add_note, attribution_label, colour_limits, plain, positive_means, unit
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+    from eegflex.result import FlexResult
+
+__all__ = ["plot_topomap", "site_values"]
+
+
+def plot_topomap(
+    result: FlexResult,
+    *,
+    stage: str | None = None,
+    band: str | None = None,
+    bands: Bands | Mapping[str, tuple[float, float]] | None = None,
+    stages: str = "predicted",
+    scale_by: str = "stage",
+    show: bool = True,
+) -> Figure:
+    """Draw the attribution to bands over the head, one row a band and one column a stage.
+
+    Attributions are summed in each band first and averaged over the epochs of a stage, and these numbers are
+    interpolated between the electrodes. With fewer than four sites they are drawn as discs instead.
+
+    Parameters
+    ----------
+    result : FlexResult
+        Attributions of a recording.
+    stage : str | None
+        Draw only this stage.
+    band : str | None
+        Draw only this band.
+    bands : Bands | mapping | None
+        Frequency bands; by default those of `Bands`.
+    stages : {"predicted", "scored", "target"}
+        Whether the columns are the stager's stages, the hypnogram's, or the scores that were explained.
+    scale_by : {"stage", "figure"}
+        Whether each stage has its own colour scale, so that bands are compared within a stage, or all share one.
+    show : bool
+        Whether to show the figure.
+
+    Returns
+    -------
+    fig : matplotlib.figure.Figure
+        White is 0, red raised the score, blue lowered it.
+
+    Raises
+    ------
+    ChannelError
+        If no EEG channel has a position.
+    ParameterError
+        If no epoch of the stage was explained, or there is no such band.
+    """
+    from mne.viz.utils import plt_show
+
+    bands, dataset = as_bands(bands), result.to_xarray()
+    sites = find_sites(dataset)
+    columns, rows = check_stage(stage, stage_order(dataset, stages)), _check_band(band, bands)
+    values = site_values(result, bands, sites, stages)
+    counts = n_epochs_by_stage(dataset, stages)
+    shown = np.array([[values[name][column] for column in columns] for name in rows])
+    limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
+    fig, axes = _make_grid(len(rows), len(columns))
+    for (row, column), ax in np.ndenumerate(axes):
+        draw_head(ax, shown[row, column], sites, limits[column], names=axes.size == 1)
+        if row == 0:
+            ax.set_title(f"{plain(columns[column])}\nn = {counts[columns[column]]}", fontsize=9)
+        if column == 0:
+            _name_row(ax, rows[row], bands)
+    _add_bars(fig, axes, limits, attribution_label(result), unit(result), scale_by)
+    fig.suptitle(plain(f"{result.model}: attribution over the head by {stages} stage"), fontsize=11)
+    add_note(fig, *_notes(result, sites, own_scales=scale_by == "stage" and len(columns) > 1))
+    plt_show(show, fig)
+    return fig
+
+
+def _make_grid(n_rows: int, n_columns: int) -> tuple[Figure, npt.NDArray[Any]]:
+    import matplotlib.pyplot as plt
+
+    size = 3.4 if n_rows * n_columns == 1 else 1.45
+    figsize = (max(size * n_columns + 1.3, 5.4), size * n_rows + 1.9)
+    fig, axes = plt.subplots(n_rows, n_columns, figsize=figsize, squeeze=False, layout="constrained")
+    return fig, axes
+
+
+def _add_bars(
+    fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], label: str, score_unit: str, scale_by: str
+) -> None:
+    """Add a colour bar below each column, or one beside them all."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.ticker import LinearLocator
+
+    if scale_by == "figure" or axes.size == 1:
+        fig.colorbar(ScalarMappable(limits[0], DIVERGING), ax=axes, shrink=0.7, aspect=25, label=label)
+        return
+    for column, colours in enumerate(limits):
+        bar = fig.colorbar(
+            ScalarMappable(colours, DIVERGING),
+            ax=axes[:, column].tolist(),
+            location="bottom",
+            shrink=0.8,
+            aspect=12,
+            pad=0.01,
+        )
+        bar.ax.xaxis.set_major_locator(LinearLocator(3))
+        bar.ax.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}".replace("-", "−"))
+        bar.ax.tick_params(labelsize=7)
+        bar.set_label(score_unit, fontsize=8)
+
+
+def site_values(
+    result: FlexResult, bands: Bands, sites: Sites, stages: str
+) -> dict[str, dict[str, npt.NDArray[np.float64]]]:
+    """Return the mean summed attribution at the sites, by band and stage; NaN where nothing was explained.
+
+    Those of `FlexResult.band_table` by stage and channel, averaged where channels share a site.
+    """
+    dataset = result.to_xarray()
+    sums, labels = aggregate.band_sums(dataset, bands), aggregate.stage_labels(dataset, stages)
+    found: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
+    for index, name in enumerate(bands.names):
+        found[name] = {}
+        for stage in stage_order(dataset, stages):
+            of_stage = labels == stage
+            total = np.where(of_stage, sums[..., index], 0).sum(axis=0)
+            count = of_stage.sum(axis=0)
+            means = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+            found[name][stage] = sites.means(means)
+    return found
+
+
+def _check_band(band: str | None, bands: Bands) -> list[str]:
+    if band is None:
+        return list(reversed(list(bands)))
+    if band not in bands.names:
+        raise ParameterError("There is no such band", seen=repr(band), allowed=bands.names)
+    return [band]
+
+
+def _name_row(ax: Any, name: str, bands: Bands) -> None:
+    edges = "{:g}–{:g} Hz".format(*bands[name]) if name in bands else "no band"
+    ax.text(
+        -0.08,
+        0.5,
+        f"{plain(name)}\n{edges}",
+        transform=ax.transAxes,
+        ha="right",
+        va="center",
+        fontsize=9,
+        linespacing=1.3,
+    )
+
+
+def _notes(result: FlexResult, sites: Sites, *, own_scales: bool) -> list[str]:
+    dataset = result.to_xarray()
+    notes = [positive_means(result), "Each stage has its own colour scale." if own_scales else ""]
+    if any(channel["use"] == "each" for channel in result.spec["input"]["channels"]):
+        notes.append(f"{result.model} takes one EEG channel at a time: each channel explained by itself.")
+    if len(sites.names) < MIN_SITES:
+        notes.append("Too few sites to interpolate: each disc is one site.")
+    if sites.shared:
+        notes.append(f"Channels at one site are drawn as their mean: {'; '.join(sites.shared)}.")
+    if sites.bipolar.any():
+        pairs = ", ".join(np.array(sites.names)[sites.bipolar])
+        notes.append(f"Squares: bipolar, drawn at the first electrode of the pair ({pairs}).")
+    if sites.without:
+        notes.append(f"Without a position: {', '.join(sites.without)}.")
+    return [*notes, sample_words(dataset, result.is_sample)]

@@ -115,8 +115,8 @@ def simulate_psg(
     --------
     >>> import eegflex.simulate
     >>> night = eegflex.simulate.simulate_psg(hours=0.5, seed=1, verbose="error")
-    >>> night.raw.ch_names[:2], night.raw.get_channel_types()[-1], night.hypnogram[0]
-    (['F3-M2', 'F4-M1'], 'emg', np.str_('W'))
+    >>> night.raw.ch_names[:2], night.raw.get_channel_types()[-1], str(night.hypnogram[0])
+    (['F3-M2', 'F4-M1'], 'emg', 'W')
     """
     n_epochs, sfreq, seed = _checked(hours, sfreq, seed)
     stages_rng, plan_rng, background_rng, render_rng = np.random.default_rng(seed).spawn(4)

@@ -74,7 +74,7 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
     onset = onset[~_straddles(onset, duration, edges, sfreq)]
     if not onset.size:
         raise EmptyRecordingError(
-            "the recording is shorter than one epoch",
+            "The recording is shorter than one epoch",
             seen=f"{raw.n_times / sfreq:g} s",
             allowed=f"{duration:g} s or more",
             remedy="Give a longer recording, or a shorter duration=",

@@ -103,7 +103,7 @@ def _in_seconds(
     count = len(hypnogram.stages)
     if abs(count * _EPOCH - duration) > _MOST_DROPPED * _EPOCH:
         raise HypnogramError(
-            "the hypnogram has one stage a line, and 30 s a line does not fit the recording",
+            "The hypnogram has one stage a line, and 30 s a line does not fit the recording",
             seen=f"{count} lines for {duration:g} s, {duration / count:.4g} s a line",
             allowed=f"{duration / _EPOCH:.0f} lines, give or take {_MOST_DROPPED}",
             remedy="If an epoch has another length, pass hypnogram=read_hypnogram(file, epoch_length=...)",
@@ -133,7 +133,7 @@ def _offset(hypnogram: Start, recording: Start, warnings: list[str]) -> float:
         return 0.0
     if abs(offset) > _FARTHEST:
         raise HypnogramError(
-            "the hypnogram and the recording start more than 12 h apart",
+            "The hypnogram and the recording start more than 12 h apart",
             seen=f"hypnogram {hypnogram}, recording {recording}",
             remedy="Check that they belong together",
         )
@@ -164,7 +164,7 @@ def _clip(
 def _judge_dropped(dropped: int, kept: int, offset: float, duration: float, warnings: list[str]) -> None:
     if dropped > _MOST_DROPPED or not kept:
         raise HypnogramError(
-            "the hypnogram does not fit the recording",
+            "The hypnogram does not fit the recording",
             seen=f"{dropped} scored epochs outside the recording of {duration:g} s, hypnogram starting at {offset:g} s",
             allowed=f"at most {_MOST_DROPPED}",
             remedy="Check that they belong together, or crop the hypnogram",

@@ -125,7 +125,7 @@ def _digital(path: Path, header: EdfHeader, signal: EdfSignal, start: int, stop:
 def _refuse_gaps(times: npt.NDArray[np.float64], header: EdfHeader) -> None:
     if header.format.endswith("+D") and (not times.size or np.isnan(times).any()):
         raise RecordingError(
-            f"the recording is discontinuous ({header.format}) and does not say when each record starts",
+            f"The recording is discontinuous ({header.format}) and does not say when each record starts",
             remedy="Export it as a continuous EDF+C file",
         )
     known = np.flatnonzero(np.isfinite(times))
@@ -138,7 +138,7 @@ def _refuse_gaps(times: npt.NDArray[np.float64], header: EdfHeader) -> None:
     record = int(known[jump[0]])
     expected = times[known[0]] + (record - known[0]) * header.record_duration
     raise RecordingError(
-        "the recording has a gap in its record times, and gaps cannot be read yet",
+        "The recording has a gap in its record times, and gaps cannot be read yet",
         seen=f"record {record} starts at {times[record]:g} s, where {expected:g} s follows from the one before",
         remedy="Export it as a continuous EDF+C file, or one file for each stretch",
     )

@@ -96,12 +96,12 @@ def read_header(path: Path) -> EdfHeader:
         table = file.read(256 * n_signals)
     if len(fixed) < 256 or len(table) < 256 * n_signals:
         raise EmptyRecordingError(
-            "the file ends inside its header", seen=f"{size} bytes", remedy="Copy the file again: it was cut"
+            "The file ends inside its header", seen=f"{size} bytes", remedy="Copy the file again: it was cut"
         )
     offset = _count(fixed[184:192], "number of bytes in the header")
     if offset != 256 * (n_signals + 1):
         raise RecordingError(
-            "the header contradicts itself about its own length",
+            "The header contradicts itself about its own length",
             seen=f"{offset} bytes for {n_signals} signals",
             allowed=f"{256 * (n_signals + 1)} bytes",
             remedy="The file is damaged; export it again",
@@ -144,7 +144,7 @@ def _count(raw: bytes, what: str) -> int:
     value = _number(raw)
     if not (value > 0 and value == int(value)):
         raise RecordingError(
-            f"the header gives no usable {what}",
+            f"The header gives no usable {what}",
             seen=repr(decode_header(raw)),
             allowed="a whole number above 0",
             remedy="The file is damaged, or is not EDF or BDF; export it again",
@@ -199,7 +199,7 @@ def _duration(raw: bytes, signals: list[EdfSignal]) -> float:
     if duration > 0 or (duration == 0 and all(signal.annotations for signal in signals)):
         return duration
     raise RecordingError(
-        "the header gives no usable duration of a record",
+        "The header gives no usable duration of a record",
         seen=repr(decode_header(raw)),
         allowed="seconds, above 0",
         remedy="The file is damaged; export it again",
@@ -214,7 +214,7 @@ def _records(raw: bytes, n_bytes: int, record_bytes: int, duration: float, warni
     n_records = present if stated is None else min(stated, present)
     if n_records == 0:
         raise EmptyRecordingError(
-            "the recording holds no whole data record",
+            "The recording holds no whole data record",
             seen=f"{max(n_bytes, 0)} bytes of data, {decode_header(raw) or 'no count'} records by the header",
             remedy="Export or copy the file again",
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from eegflex.errors import EmptyRecordingError, HypnogramError, RecordingError
+from eegflex.readers.text import decode_text, is_text
 
-__all__ = ["open_head"]
+__all__ = ["begin", "open_head"]
 
 
 def open_head(path: Path, what: str = "recording") -> bytes:
@@ -28,15 +29,20 @@ def open_head(path: Path, what: str = "recording") -> bytes:
     """
     error = HypnogramError if what == "hypnogram" else RecordingError
     if not path.exists():
-        raise error(f"there is no such {what}", seen=path, remedy="Check the path")
+        raise error(f"There is no such {what}", seen=path, remedy="Check the path")
     if path.is_dir():
-        raise error(f"the {what} is a directory", seen=path, remedy="Give the file in it")
+        raise error(f"The {what} is a directory", seen=path, remedy="Give the file in it")
     try:
         with path.open("rb") as file:
             head = file.read(4096)
     except OSError as failure:
-        raise error(f"the {what} cannot be opened", seen=failure, remedy="Check its permissions") from failure
+        raise error(f"The {what} cannot be opened", seen=failure, remedy="Check its permissions") from failure
     if not head:
         kind = HypnogramError if what == "hypnogram" else EmptyRecordingError
-        raise kind(f"the {what} is empty", seen=f"{path} has 0 bytes", remedy="Copy or export the file again")
+        raise kind(f"The {what} is empty", seen=f"{path} has 0 bytes", remedy="Copy or export the file again")
     return head
+
+
+def begin(head: bytes) -> str:
+    """Quote how a file begins: as text if it is text, else as bytes."""
+    return repr(decode_text(head[:60])[:24]) if is_text(head) else repr(head[:16])

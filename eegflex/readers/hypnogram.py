@@ -18,7 +18,7 @@ import numpy.typing as npt
 from mne.utils import logger, verbose
 
 from eegflex.errors import HypnogramError, ParameterError
-from eegflex.readers.files import open_head
+from eegflex.readers.files import begin, open_head
 from eegflex.readers.formats import edf_annotations, lines
 from eegflex.readers.source import Scoring, Start
 from eegflex.readers.stages import STAGES, check_coding, is_sleep_stage, looks_like_stage, parse_label, to_stages
@@ -108,7 +108,7 @@ def read_hypnogram(
     hypnogram = load_hypnogram(Path(fname), coding=coding, epoch_length=epoch_length)
     if hypnogram.in_epochs:
         raise HypnogramError(
-            "the file has one stage a line, and does not say how long an epoch is",
+            "The file has one stage a line, and does not say how long an epoch is",
             seen=f"{len(hypnogram.stages)} stages",
             remedy="Give it with epoch_length=30 (or 20, or 1)",
         )
@@ -130,13 +130,13 @@ def load_hypnogram(path: Path, *, coding: str = "auto", epoch_length: float | No
     """
     check_coding(coding)
     if epoch_length is not None and not epoch_length > 0:
-        raise ParameterError("epoch_length= must be above 0 s", seen=epoch_length)
+        raise ParameterError("Epoch_length= must be above 0 s", seen=epoch_length)
     head = open_head(path, "hypnogram")
     known = next((module for module in _FORMATS if module.sniff(head, path)), None)
     if known is None:
         raise HypnogramError(
             f"{path.name!r} is no hypnogram that can be read",
-            seen=f"a file that begins {head[:24]!r}",
+            seen=f"a file that begins {begin(head)}",
             allowed=[module.NAME for module in _FORMATS],
             remedy="Export the hypnogram in one of these formats",
         )
@@ -207,7 +207,7 @@ def _stage_places(labels: Sequence[str]) -> list[int]:
         _, is_stage, begins_like_one = kinds[label]
         if begins_like_one and not is_stage:
             raise HypnogramError(
-                "a label begins like a stage but is none",
+                "A label begins like a stage but is none",
                 seen=f"{label!r}, {labels.count(label)} times, first as annotation {place + 1}",
                 allowed=["Sleep stage W", "Sleep stage 1", "Sleep stage N1", "Sleep stage R", "Sleep stage ?"],
                 remedy="Rename it in the hypnogram",
@@ -249,7 +249,7 @@ def refuse_overlap(onset: npt.NDArray[np.float64], duration: npt.NDArray[np.floa
             continue
         if stage != holder and at < end - _OVERLAP:
             raise HypnogramError(
-                "two different stages overlap",
+                "Two different stages overlap",
                 seen=f"{holder} until {end:g} s, {stage} from {at:g} s",
                 remedy="Mend the hypnogram: one time has one stage",
             )

@@ -61,7 +61,7 @@ class MneSource:
         self.raw, self.warnings = _open(path, name)
         rate, count = float(self.raw.info["sfreq"]), int(self.raw.n_times)
         if not count:
-            raise EmptyRecordingError("the recording holds no samples", seen=path.name, remedy="Export it again")
+            raise EmptyRecordingError("The recording holds no samples", seen=path.name, remedy="Export it again")
         types = self.raw.get_channel_types()
         self.signals = [
             # Only FIF says what a channel is; the others' "eeg" is MNE's default.

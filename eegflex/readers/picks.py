@@ -150,7 +150,8 @@ def default_derivations(known: Sequence[Known]) -> tuple[list[Derivation], dict[
     eeg = [k for k in usable if k.channel.kind == "eeg" and k.channel.role]
     if not eeg:
         raise ChannelError(
-            "no signal of the recording is recognised as the EEG of an electrode",
+            "No signal of the recording can be used as the EEG of an electrode",
+            seen=[f"{k.signal.label}: {k.fit}" for k in known if k.channel.kind == "eeg" and k.fit] or None,
             allowed=[k.signal.label for k in known],
             remedy="Name the channels with channels=[...]",
         )
@@ -174,7 +175,7 @@ def _refuse_units(known: Sequence[Known]) -> None:
     bad = [k for k in eeg if k.unit.kind in {"blank", "unknown"}]
     if bad:
         raise UnitError(
-            "the unit of EEG signals is missing or not known, and a guess may be wrong by a million",
+            "The unit of EEG signals is missing or not known, and a guess may be wrong by a million",
             seen=[f"{k.signal.label}: {k.unit.text!r}" for k in bad],
             allowed=["V", "mV", "uV", "nV"],
             remedy="Give it with units='uV', or units={name: unit} for some channels",
@@ -225,7 +226,7 @@ def _refuse_twins(group: Sequence[Known], best: Known) -> None:
 
 def _ambiguous(name: str, twins: Sequence[Known]) -> ChannelError:
     return ChannelError(
-        f"more than one signal answers to {name!r}",
+        f"More than one signal answers to {name!r}",
         seen=[f"index {k.signal.index} ({k.signal.label}, {k.signal.rate:g} Hz)" for k in twins],
         remedy="Name the one you want by its index in channels=[...]",
     )
@@ -289,7 +290,7 @@ def requested_derivations(known: Sequence[Known], channels: Sequence[str | int])
 def _find(known: Sequence[Known], wanted: str | int) -> Derivation:
     if isinstance(wanted, int):
         if not 0 <= wanted < len(known):
-            raise ChannelError("there is no signal of this index", seen=wanted, allowed=f"0 to {len(known) - 1}")
+            raise ChannelError("There is no signal of this index", seen=wanted, allowed=f"0 to {len(known) - 1}")
         return _plain(known[wanted])
     hits = _hits(known, wanted)
     if len(hits) > 1:
@@ -303,10 +304,17 @@ def _find(known: Sequence[Known], wanted: str | int) -> Derivation:
     near = difflib.get_close_matches(wanted.casefold(), [label.casefold() for label in labels], n=5, cutoff=0.5)
     closest = [label for label in labels if label.casefold() in near]
     raise ChannelError(
-        f"the recording has no channel {wanted!r}, and no two electrodes to derive it from",
-        allowed=labels,
+        f"The recording has no channel {wanted!r}, and no two electrodes to derive it from",
+        allowed=_candidates(known),
         remedy=f"Nearest: {', '.join(closest)}" if closest else "Use the labels that `eegflex info` shows",
     )
+
+
+def _candidates(known: Sequence[Known]) -> list[str]:
+    """List what one may have meant: electrodes and their like first, the belts and impedances only counted."""
+    likely = [k.signal.label for k in known if k.channel.kind in VOLTAGE_KINDS or k.channel.role in MASTOIDS]
+    rest = len(known) - len(likely)
+    return [*likely, f"and {rest} others"] if likely and rest else likely or [k.signal.label for k in known]
 
 
 def _hits(known: Sequence[Known], wanted: str) -> list[Known]:
@@ -350,7 +358,7 @@ def _refuse_unfit(known: Known) -> None:
         )
     if known.fit:
         raise UnitError(
-            f"the unit of {known.signal.label!r} is missing or not known",
+            f"The unit of {known.signal.label!r} is missing or not known",
             seen=repr(known.unit.text),
             allowed=["V", "mV", "uV", "nV"],
             remedy=f"Give it with units={{{known.signal.label!r}: 'uV'}}",

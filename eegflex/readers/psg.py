@@ -15,7 +15,7 @@ from eegflex.errors import HypnogramError, ParameterError, RecordingError
 from eegflex.readers.align import Alignment, align
 from eegflex.readers.edf import EdfSource
 from eegflex.readers.electrodes import set_positions
-from eegflex.readers.files import open_head
+from eegflex.readers.files import begin, open_head
 from eegflex.readers.formats import edf_annotations
 from eegflex.readers.hypnogram import Hypnogram, load_hypnogram, understand
 from eegflex.readers.mne_files import MNE_FORMATS, MneSource
@@ -138,7 +138,7 @@ def open_source(path: Path) -> Source:
             return MneSource(path, name)
     raise RecordingError(
         f"{path.name!r} is not a recording that can be read",
-        seen=f"a file that begins {head[:24]!r}",
+        seen=f"a file that begins {begin(head)}",
         allowed=["EDF", "BDF", *MNE_FORMATS],
         remedy="Export the recording as EDF+" + _hint(path),
     )

@@ -147,7 +147,7 @@ def _mixed(labels: Sequence[str], numeric: set[str]) -> list[str]:
 
 def _unknown(label: str, count: int, place: int) -> HypnogramError:
     return HypnogramError(
-        "a stage label is not known",
+        "A stage label is not known",
         seen=f"{label!r}, {count} times, first as entry {place + 1}",
         allowed=[*STAGES, *NOT_STAGED, "Sleep stage W", "Sleep stage 1", "..."],
         remedy="Rename it in the hypnogram to one of these",
@@ -183,7 +183,7 @@ def parse_codes(codes: Sequence[int], coding: str = "auto") -> tuple[list[str], 
     for place, code in enumerate(codes):
         if code not in meaning:
             raise HypnogramError(
-                f"a stage code is not in the coding {coding!r}",
+                f"A stage code is not in the coding {coding!r}",
                 seen=f"{code}, {counts[code]} times, first as entry {place + 1}",
                 allowed=sorted(meaning),
                 remedy=f"Name the right one with coding=: {', '.join(CODINGS)}",
@@ -195,7 +195,7 @@ def _decide(counts: Counter[int]) -> str:
     if 4 in counts:
         readings = ", ".join(f"{code}: {count}" for code, count in sorted(counts.items()))
         raise HypnogramError(
-            "the stage codes can be read in two ways",
+            "The stage codes can be read in two ways",
             seen=f"epochs by code {readings}; 4 is REM in 'aasm' ({counts[4]} epochs of REM) and stage 4 in 'rk' "
             f"({counts[3] + counts[4]} of N3, {counts[5]} of REM)",
             allowed=[f"coding={name!r}" for name in CODINGS],

@@ -138,7 +138,7 @@ REFUSED = {
     "blank EEG unit": (Edf([Sig(unit="")]), UnitError, "units='uV'"),
     "unknown EEG unit": (Edf([Sig(unit="ADU")]), UnitError, "EEG C3-A2: 'ADU'"),
     "no EEG": (Edf([Sig("SaO2", "%")]), ChannelError, "channels="),
-    "only EEG has no scale": (Edf([Sig(low="5", high="5")]), ChannelError, "no signal"),
+    "only EEG has no scale": (Edf([Sig(low="5", high="5")]), ChannelError, "so it has no scale"),
     "twins": (Edf([Sig(), Sig()]), ChannelError, "index 1"),
 }
 

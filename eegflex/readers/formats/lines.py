@@ -49,11 +49,11 @@ def _array(path: Path) -> list[str]:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise HypnogramError(
-            "the .npy file cannot be read", seen=error, remedy="Save it with numpy.save again"
+            "The .npy file cannot be read", seen=error, remedy="Save it with numpy.save again"
         ) from error
     if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in "iufUSb":
         raise HypnogramError(
-            "the .npy file is no list of stages",
+            "The .npy file is no list of stages",
             seen=f"shape {np.shape(array)}, {array.dtype}",
             allowed="one dimension, of whole numbers or text",
             remedy="Save the stages alone",

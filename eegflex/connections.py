@@ -110,7 +110,7 @@ def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[
             raise ChannelError(f"These picks are not in the epochs: {error}", seen=picks, allowed=names) from error
         chosen = [names.index(name) for name in picked]
     notes = get_notes(info)
-    rates = notes.native_sfreq if notes else {}
+    rates, roles = (notes.native_sfreq, notes.roles) if notes else ({}, {})
     voltage = parse_unit("V")
     found = []
     for i in chosen:
@@ -118,7 +118,9 @@ def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[
         position = np.asarray(info["chs"][i]["loc"][:3], dtype=float)
         position = position if np.any(position) else np.full(3, np.nan)
         native = rates.get(names[i], float(info["sfreq"]))
-        found.append(Connection(names[i], names[i], "", kinds[i], parsed.role, parsed.reference, native, position))
+        # A role that the reader saw among all the file's labels outranks what one name says by itself.
+        role = roles.get(names[i]) or parsed.role
+        found.append(Connection(names[i], names[i], "", kinds[i], role, parsed.reference, native, position))
     return found
 
 

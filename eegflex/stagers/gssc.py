@@ -128,7 +128,7 @@ def _single_layers(gru: nn.GRU) -> list[nn.GRU]:
     for number in range(gru.num_layers):
         inputs = gru.input_size if number == 0 else 2 * gru.hidden_size
         layer = nn.GRU(inputs, gru.hidden_size, bidirectional=True, batch_first=True)
-        own = {name: getattr(gru, name.replace("_l0", f"_l{number}")) for name, _ in layer.namedparameters()}
+        own = {name: getattr(gru, name.replace("_l0", f"_l{number}")) for name, _ in layer.named_parameters()}
         layer.load_state_dict({name: value.detach() for name, value in own.items()})
         layers.append(layer)
     return layers

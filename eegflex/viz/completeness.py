@@ -53,6 +53,6 @@ def plot_completeness(result: FlexResult, *, show: bool = True) -> Figure:
     ax.set_ylabel("Epochs" if result.relative_gap().shape[1] == 1 else "Epochs × combinations")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_title(f"{plain(result.model)}: how far the attributions add up to F(x) − F(x_b)", fontsize=11, pad=16)
-    add_note(fig, f"{(gaps <= LIMIT).mean():.0%} of {gaps.size} gaps are within 1 %.")
+    add_note(fig, f"{100 * (gaps <= LIMIT).mean():.0f} % of {gaps.size} gaps are within 1 %.")
     plt_show(show, fig)
     return fig

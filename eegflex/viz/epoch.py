@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from eegflex.result import FlexResult
 
-__all__ = ["default_number", "plot_epoch"]
+__all__ = ["default_number", "plot_epoch", "surest_numbers"]
 
 #: Highest frequency that is drawn, in Hz.
 FMAX = 30.0
@@ -110,25 +110,32 @@ def plot_epoch(
     return fig
 
 
-def default_number(dataset: xr.Dataset, stage: str | None = None) -> int:
-    """Return the place in the recording of the epoch that the stager was surest of.
+def default_number(dataset: xr.Dataset) -> int:
+    """Return the number of the epoch that the stager was surest of, among those of the most frequent stage."""
+    predicted = aggregate.consensus(dataset["scores"].values)
+    counts = np.bincount(predicted, minlength=dataset.sizes["stage_name"])
+    stage = str(dataset["stage_name"].values[int(counts.argmax())])
+    return surest_numbers(dataset, stage, 1)[0]
+
+
+def surest_numbers(dataset: xr.Dataset, stage: str, n: int) -> list[int]:
+    """Return the numbers of the explained epochs of a stage that the stager was surest of, the surest first.
 
     Parameters
     ----------
     dataset : xarray.Dataset
         Of the result.
-    stage : str | None
-        Among the epochs that were predicted to be of this stage; by default of the most frequent one.
+    stage : str
+        The stage that was predicted by the most confident combination.
+    n : int
+        How many at most.
     """
     scores = dataset["scores"].values
-    stages = dataset["stage_name"].values.astype(str)
-    predicted = stages[aggregate.consensus(scores)]
-    if stage is None:
-        counts = [(predicted == name).sum() for name in stages]
-        stage = str(stages[int(np.argmax(counts))])
+    predicted = dataset["stage_name"].values.astype(str)[aggregate.consensus(scores)]
     shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    sure = (shares.max(axis=-1) / shares.sum(axis=-1)).max(axis=-1)
-    return int(dataset["number"].values[np.where(predicted == stage, sure, -1).argmax()])
+    sure = (1 / shares.sum(axis=-1)).max(axis=-1)
+    places = np.flatnonzero(predicted == stage)
+    return dataset["number"].values[places[np.argsort(-sure[places], kind="stable")][:n]].astype(int).tolist()
 
 
 def _find_case(dataset: xr.Dataset, bands: Bands, number: int | None, channel: str | None) -> _Case:
@@ -242,7 +249,9 @@ def _facts(result: FlexResult, dataset: xr.Dataset, case: _Case) -> dict[str, st
     score, baseline = float(value("score")), float(value("baseline_score"))
     relative = float(result.relative_gap()[case.epoch, case.combination])
     scored = str(dataset["stage"].values[case.epoch])
+    given = str(dataset["combination"].values[case.combination])
     return {
+        "Given to the stager": given if len(given) <= 26 else f"{int(case.of_combination.sum())} channels",
         "Scored": "–" if scored == "UNSCORED" else scored,
         "Predicted": str(value("predicted")),
         "Explained": f"score of {value('target')}" if value("target") else "nothing",

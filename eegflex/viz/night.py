@@ -119,8 +119,9 @@ def _draw_hypnogram(
     times, steps = _steps(left, right, levels)
     ax.plot(times, steps, color="black", linewidth=0.9)
     if "REM" in order:
-        rem = levels == order.index("REM")
-        ax.hlines(levels[rem], left[rem], right[rem], color=stage_colours(["REM"])["REM"], linewidth=4.5, zorder=3)
+        rem = np.where(levels == order.index("REM"), levels, np.nan)
+        colour = stage_colours(["REM"])["REM"]
+        ax.plot(*_steps(left, right, rem), color=colour, linewidth=4.5, solid_capstyle="butt", zorder=3)
     ax.set_ylim(len(order) - 0.5, -0.9)
     ax.set_yticks(range(len(order)), [plain(stage) for stage in order])
     ax.set_ylabel(f"{title}\nstage")

@@ -1,0 +1,82 @@
+"""Pieces of HTML. Whatever comes from a file is escaped here, and directories are taken off file names."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["bullets", "escape", "frame", "pairs", "paragraph", "warning", "without_directories"]
+
+_TABLE = '<table class="table table-sm table-striped" style="width:auto">'
+#: An absolute path of a POSIX system or of Windows, up to its last part.
+_DIRECTORIES = re.compile(r"(?<![^\s'\"(\[=:,;])(?:[A-Za-z]:[\\/]|\\\\|/)(?:[^\s/\\'\"<>]+[\\/])+(?=[^\s/\\'\"<>])")
+
+
+def without_directories(text: str) -> str:
+    """Return text with the directories taken off absolute paths: they may name a person.
+
+    Examples
+    --------
+    >>> without_directories("read /home/anna/night.edf at 200 Hz")
+    'read night.edf at 200 Hz'
+    """
+    return _DIRECTORIES.sub("", text)
+
+
+def escape(value: Any) -> str:
+    """Return a value as text that HTML shows as it is."""
+    return html.escape(without_directories(str(value)))
+
+
+def paragraph(text: str) -> str:
+    """Return a paragraph."""
+    return f"<p>{escape(text)}</p>"
+
+
+def warning(text: str) -> str:
+    """Return a paragraph that stands out."""
+    return f'<div class="alert alert-warning" role="alert">{escape(text)}</div>'
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """Return a list; nothing for no lines."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def pairs(rows: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> str:
+    """Return a table of two columns: names and values."""
+    items = rows.items() if isinstance(rows, Mapping) else rows
+    body = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in items)
+    return f"{_TABLE}<tbody>{body}</tbody></table>"
+
+
+def frame(table: pd.DataFrame, *, corner: str = "", diagonal: bool = False) -> str:
+    """Return a table with its row and column names, numbers to the right.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Its cells are written as they are.
+    corner : str
+        What to write above the row names.
+    diagonal : bool
+        Whether the diagonal is set in bold.
+    """
+    names: Sequence[Any] = list(table.index)
+    depth = len(names[0]) if names and isinstance(names[0], tuple) else 1
+    head = "".join(f'<th class="text-end">{escape(column)}</th>' for column in table.columns)
+    rows = []
+    for i, (name, values) in enumerate(zip(names, table.to_numpy(dtype=object), strict=True)):
+        parts = name if isinstance(name, tuple) else (name,)
+        cells = "".join(
+            f'<td class="text-end">{f"<b>{escape(v)}</b>" if diagonal and i == j else escape(v)}</td>'
+            for j, v in enumerate(values)
+        )
+        rows.append("<tr>" + "".join(f'<th scope="row">{escape(part)}</th>' for part in parts) + cells + "</tr>")
+    top = f'<tr><th colspan="{depth}">{escape(corner)}</th>{head}</tr>'
+    return f"{_TABLE}<thead>{top}</thead><tbody>{''.join(rows)}</tbody></table>"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +13,14 @@ import xarray as xr
 
 from eegflex import aggregate
 from eegflex.bands import Bands
-from eegflex.errors import OutputError, ParameterError, RecordingError
+from eegflex.errors import ParameterError, RecordingError
+from eegflex.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["FlexResult", "read_result", "write_whole"]
+__all__ = ["FlexResult", "read_result"]
 
 #: What a file must hold to be a result, and the version of its layout.
 LAYOUT = "eegflex result 1"
@@ -267,51 +266,6 @@ def read_result(fname: str | Path) -> FlexResult:
             "This netCDF file is not a result of this version of eegflex", seen=path, allowed=f"layout {LAYOUT!r}"
         )
     return FlexResult(loaded)
-
-
-def write_whole(fname: str | Path, write: Any, *, overwrite: bool) -> Path:
-    """Write a file whole or not at all: under a temporary name, then renamed.
-
-    Parameters
-    ----------
-    fname : path-like
-        The file.
-    write : callable
-        ``write(temporary)`` writes the file at the path that it is given.
-    overwrite : bool
-        Whether a file of that name may be replaced.
-
-    Raises
-    ------
-    OutputError
-        If the file is there already, or cannot be written.
-    """
-    path = Path(fname)
-    if path.exists() and not overwrite:
-        raise OutputError("The file is there already", seen=path, remedy="Choose another name, or overwrite it")
-    if path.is_dir():
-        raise OutputError("This is a directory, not a file", seen=path)
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    except OSError as error:
-        raise OutputError(
-            f"Nothing can be written there: {error.strerror}",
-            seen=path,
-            remedy="Make the directory, or choose one that you may write to",
-        ) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"The file could not be written: {error}", seen=path) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
 
 
 def _as_bands(bands: Bands | Mapping[str, tuple[float, float]] | None) -> Bands:

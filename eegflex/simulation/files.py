@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-import edfio
 import mne
 import numpy as np
 import pandas as pd
@@ -86,9 +85,7 @@ def _write_signals(path: Path, raw: mne.io.BaseRaw, start: dt.datetime, seed: in
     limits = [_digitize(raw.get_data([row])[0] * 1e6, digital[row]) for row in range(len(digital))]
     writer = pyedflib.EdfWriter(str(path), len(digital), file_type=pyedflib.FILETYPE_EDFPLUS)
     try:
-        writer.setEquipment(EQUIPMENT)
-        writer.setRecordingAdditional(f"seed_{seed}")
-        writer.setStartdatetime(start)
+        _write_identity(writer, start, seed)
         writer.setSignalHeaders(
             [
                 {
@@ -127,10 +124,17 @@ def _digitize(values: NDArray[np.float64], out: NDArray[np.int32]) -> float:
 
 
 def _write_hypnogram(path: Path, hypnogram: NDArray[np.str_], start: dt.datetime, seed: int) -> None:
-    # edfio, because pyedflib writes no file that has annotations only.
-    annotations = [
-        edfio.EdfAnnotation(EPOCH_LENGTH * epoch, EPOCH_LENGTH, ANNOTATIONS[stage])
-        for epoch, stage in enumerate(hypnogram)
-    ]
-    recording = edfio.Recording(startdate=start.date(), equipment_code=EQUIPMENT, additional=(f"seed_{seed}",))
-    edfio.Edf([], recording=recording, starttime=start.time(), annotations=annotations).write(path)
+    writer = pyedflib.EdfWriter(str(path), 0, file_type=pyedflib.FILETYPE_EDFPLUS)  # annotations only
+    try:
+        _write_identity(writer, start, seed)
+        for epoch, stage in enumerate(hypnogram):
+            if writer.writeAnnotation(EPOCH_LENGTH * epoch, EPOCH_LENGTH, ANNOTATIONS[stage]) < 0:
+                raise OSError("the EDF library could not write an annotation")
+    finally:
+        writer.close()
+
+
+def _write_identity(writer: pyedflib.EdfWriter, start: dt.datetime, seed: int) -> None:
+    writer.setEquipment(EQUIPMENT)
+    writer.setRecordingAdditional(f"seed_{seed}")
+    writer.setStartdatetime(start)

@@ -64,7 +64,7 @@ class BandPower(nn.Module):
     def __init__(self, sfreq: float, weight: Any, bias: Any) -> None:
         super().__init__()
         taps = np.stack([firwin(N_TAPS, (f.low, f.high), pass_zero=False, fs=sfreq) for f in FEATURES])
-        self.register_buffer("taps", torch.tensor(taps, dtype=torch.float32)[:, None])
+        self.register_buffer("taps", torch.tensor(taps, dtype=torch.float32))
         self.weight = nn.Parameter(torch.tensor(weight, dtype=torch.float32))
         self.bias = nn.Parameter(torch.tensor(bias, dtype=torch.float32))
 
@@ -72,10 +72,12 @@ class BandPower(nn.Module):
         """Log band powers, shape (batch, n_features), of signals in µV, shape (batch, [eeg ..., eog, emg], n_times)."""
         inputs = {"eeg": signals[:, :-2], "eog": signals[:, -2:-1], "emg": signals[:, -1:]}
         powers = []
-        for feature, taps in zip(FEATURES, self.taps, strict=True):
-            channels = inputs[feature.input]
-            filtered = nn.functional.conv1d(channels.flatten(0, 1)[:, None], taps[None])
-            powers.append(filtered.square().mean(-1).unflatten(0, channels.shape[:2]).mean(1)[:, 0])
+        n_times = signals.shape[-1]
+        spectra = {name: torch.fft.rfft(channels) for name, channels in inputs.items()}
+        for feature, response in zip(FEATURES, torch.fft.rfft(self.taps, n=n_times), strict=True):
+            # Of a circular convolution, the samples after the first N_TAPS - 1 are those of the filter itself.
+            filtered = torch.fft.irfft(spectra[feature.input] * response, n=n_times)[..., N_TAPS - 1 :]
+            powers.append(filtered.square().mean(dim=(1, 2)))
         return torch.log(torch.stack(powers, dim=-1) + FLOOR)
 
     def forward(self, signals: torch.Tensor) -> torch.Tensor:

@@ -68,7 +68,7 @@ def place(epochs: mne.BaseEpochs, sites: dict[str, str]) -> None:
 
 def explain(epochs, spec=None, **kwargs):
     """Explain epochs with the tiny stager."""
-    n_channels = 2 if spec is not None else len(epochs.ch_names)
+    n_channels = 2 if spec is not None and len(spec.channels) == 2 else len(epochs.ch_names)
     return eegflex.attribute_epochs(
         epochs,
         TinyStager(n_channels),

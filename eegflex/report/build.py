@@ -13,8 +13,8 @@ from mne.utils import logger, verbose
 
 from eegflex import aggregate, viz
 from eegflex.errors import ChannelError, ParameterError
+from eegflex.files import write_whole
 from eegflex.report import html, words
-from eegflex.result import write_whole
 from eegflex.viz.epoch import surest_numbers
 from eegflex.viz.select import stage_order
 from eegflex.viz.style import number_text, positive_means, unit
@@ -135,7 +135,8 @@ def _summary(result: FlexResult, note: str | None) -> str:
         )
     parts += [html.paragraph(sentence) for sentence in words.what_was_done(result)]
     parts += ["<h5>What was found</h5>", html.bullets(words.findings(result))]
-    trust = [words.agreement_words(result), words.completeness_words(result), *words.left_out(result)]
+    sums = [words.completeness_words(result), words.cancellation_words(result)]
+    trust = [words.agreement_words(result), *filter(None, sums), *words.left_out(result)]
     return "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust)])
 
 

@@ -10,18 +10,28 @@ import numpy as np
 from eegflex import aggregate
 from eegflex.bands import REST, Bands
 from eegflex.viz.select import stage_order
-from eegflex.viz.style import explained_words, number_text, unit
+from eegflex.viz.style import count_epochs, explained_words, number_text, unit
 
 if TYPE_CHECKING:
     from eegflex.result import FlexResult
 
-__all__ = ["agreement_words", "completeness_words", "findings", "is_simulated", "left_out", "what_was_done"]
+__all__ = [
+    "agreement_words",
+    "cancellation_words",
+    "completeness_words",
+    "findings",
+    "is_simulated",
+    "left_out",
+    "what_was_done",
+]
 
 #: Relative completeness gap within which sums are taken at their word.
 TIGHT = 0.01
 LOOSE = 0.05
 #: Share of the gaps that must be that small.
 MOST = 0.95
+#: How many times larger than the change of the score the band sums must be for the report to say so.
+CANCELLING = 3
 
 
 def findings(result: FlexResult, *, n: int = 3) -> list[str]:
@@ -84,8 +94,8 @@ def what_was_done(result: FlexResult) -> list[str]:
     ]
     if result.is_sample:
         sentences.append(
-            f"This is a sample: at most {parameters['sample_per_stage']} epochs of each predicted stage, drawn at "
-            "random. It shows examples; it does not measure the night."
+            f"This is a sample: at most {count_epochs(parameters['sample_per_stage'])} of each predicted stage, drawn "
+            "at random. It shows examples; it does not measure the night."
         )
     if any(channel["use"] == "each" for channel in result.spec["input"]["channels"]):
         sentences.append(
@@ -113,7 +123,8 @@ def completeness_words(result: FlexResult) -> str:
     tight, loose = (float((gaps <= limit).mean()) for limit in (TIGHT, LOOSE))
     fact = (
         f"In {100 * tight:.0f} % of {gaps.size} {_cases(result)} the attributions add up to F(x) − F(x_b) within 1 % "
-        f"of the absolute total of the band sums (median gap {_percent(np.median(gaps))}, largest {_percent(gaps.max())})."
+        f"of the absolute total of the band sums (median gap {_percent(np.median(gaps))}, largest "
+        f"{_percent(gaps.max())})."
     )
     if tight >= MOST:
         return f"{fact} The band sums can be taken as they stand."
@@ -121,6 +132,23 @@ def completeness_words(result: FlexResult) -> str:
     if loose >= MOST:
         return f"{fact} Differences of a few percent between bands mean nothing; {remedy}."
     return f"{fact} The band sums should not be relied on: {remedy}."
+
+
+def cancellation_words(result: FlexResult) -> str:
+    """Say how much larger the parts are than the change of the score that they add up to; nothing if they are not."""
+    dataset = result.to_xarray()
+    sizes = np.abs(aggregate.band_sums(dataset, Bands())).sum(axis=-1)
+    of = dataset["of_combination"].values
+    parts = np.stack([sizes[:, of == k].sum(axis=1) for k in range(dataset.sizes["combination"])], axis=1)
+    changes = np.abs(dataset["score"].values - dataset["baseline_score"].values)
+    whole, change = float(np.median(parts)), float(np.median(changes))
+    if whole <= CANCELLING * change:
+        return ""
+    return (
+        f"Contributions of both signs cancel: typically the band sums have an absolute total of {whole:.3g} while "
+        f"the score changed by {change:.2g} ({unit(result)}) from the baseline to the epoch. Read which bands speak "
+        "for and against the stage, not how much of the score a band makes up."
+    )
 
 
 def _cases(result: FlexResult) -> str:
@@ -135,15 +163,19 @@ def left_out(result: FlexResult) -> list[str]:
     """Say which epochs could not be explained, and why."""
     provenance = result.provenance
     faults = dict(provenance.get("faults", {}))
-    lines = [f"{count} epochs were left out because their signal is {fault}." for fault, count in faults.items()]
+    lines = [
+        f"{_left(count)} out: {'its' if count == 1 else 'their'} signal is {fault}." for fault, count in faults.items()
+    ]
     other = int(provenance["epochs"]) - int(provenance["explained"]) - sum(map(int, faults.values()))
     if other > 0 and result.is_sample:
-        lines.append(f"{other} other epochs were not drawn for the sample.")
+        lines.append(f"{count_epochs(other)} more {'was' if other == 1 else 'were'} not drawn for the sample.")
     elif other > 0:
-        lines.append(
-            f"{other} epochs were left out because the stager needs neighbours that the recording does not have."
-        )
+        lines.append(f"{_left(other)} out: the stager needs neighbours that the recording does not have.")
     return lines or ["No epoch was left out."]
+
+
+def _left(count: int) -> str:
+    return f"{count_epochs(count)} {'was' if count == 1 else 'were'} left"
 
 
 def is_simulated(result: FlexResult) -> bool:

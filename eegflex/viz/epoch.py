@@ -94,8 +94,8 @@ def plot_epoch(
 
     bands, dataset = as_bands(bands), result.to_xarray()
     case = _find_case(dataset, bands, number, channel)
-    fig = plt.figure(figsize=(10, 7.6), layout="constrained")
-    grid = fig.add_gridspec(3, 2, width_ratios=[1.25, 1], height_ratios=[1, 1.1, 1])
+    fig = plt.figure(figsize=(10, 8), layout="constrained")
+    grid = fig.add_gridspec(3, 2, width_ratios=[1.25, 1], height_ratios=[1, 1.25, 1])
     notes = _draw_signal(fig, fig.add_subplot(grid[0, :]), dataset, case, unit(result))
     upper, lower = fig.add_subplot(grid[1, 0]), fig.add_subplot(grid[2, 0])
     _draw_power(upper, dataset, case, bands)
@@ -233,7 +233,7 @@ def _write_facts(ax: Axes, result: FlexResult, dataset: xr.Dataset, case: _Case)
     ax.axis("off")
     for x, column, colour in ((0, facts, "0.35"), (0.47, facts.values(), "black")):
         text = ax.text(
-            x, 1, plain("\n".join(column)), va="top", fontsize=9, linespacing=1.5, color=colour, transform=ax.transAxes
+            x, 1, plain("\n".join(column)), va="top", fontsize=9, linespacing=1.4, color=colour, transform=ax.transAxes
         )
         text.set_in_layout(False)
 

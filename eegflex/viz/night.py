@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eegflex import aggregate
 from eegflex.viz.select import hypnogram_order
-from eegflex.viz.style import add_note, plain, stage_colours
+from eegflex.viz.style import add_note, count_epochs, plain, stage_colours
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -203,10 +203,10 @@ def _notes(result: FlexResult, dataset: xr.Dataset, scored: npt.NDArray[Any], *,
         notes.append("Stage and probability by the most confident of the channel combinations.")
     missing = int((~np.isin(scored, result.stages)).sum())
     if has_scored and missing:
-        notes.append(f"Gaps in the scored hypnogram: {missing} epochs without a stage.")
+        notes.append(f"Gaps in the scored hypnogram: {count_epochs(missing)} without a stage.")
     faulty = int((dataset["night_fault"].values.astype(str) != "").sum())
     if faulty:
-        notes.append(f"Gaps in the predicted hypnogram: {faulty} epochs whose signal cannot be staged.")
+        notes.append(f"Gaps in the predicted hypnogram: {count_epochs(faulty)} whose signal cannot be staged.")
     if not has_scored:
         notes.append("There is no hypnogram to compare with.")
     return notes

@@ -27,6 +27,7 @@ __all__ = [
     "add_note",
     "attribution_label",
     "colour_limits",
+    "count_epochs",
     "explained_words",
     "number_text",
     "plain",
@@ -126,6 +127,11 @@ def symmetric(values: npt.ArrayLike) -> Normalize:
     found = found[np.isfinite(found)]
     limit = float(found.max()) if found.size and found.max() > 0 else 1.0
     return Normalize(-limit, limit)
+
+
+def count_epochs(count: int) -> str:
+    """Return ``"1 epoch"`` or ``"2 epochs"``."""
+    return f"{count} epoch{'' if count == 1 else 's'}"
 
 
 def plain(text: str) -> str:

@@ -1,0 +1,21 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "agg")
+
+REAL_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_psg() -> Path:
+    """A real clinical PSG, anonymised, which is not part of the project."""
+    path = REAL_DATA / "psg-excerpt.edf"
+    if not path.exists():
+        pytest.skip("the real PSG excerpt is not on this machine")
+    return path

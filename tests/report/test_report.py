@@ -1,0 +1,299 @@
+"""The report: what it says, what it must not hold, and how it is written."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import mne
+import numpy as np
+import pytest
+import results
+
+import eegflex
+from eegflex import aggregate
+from eegflex.errors import OutputError, ParameterError
+from eegflex.report import findings, make_report, save_report
+from eegflex.report.html import without_directories
+from eegflex.report.words import cancellation_words, completeness_words, left_out, what_was_done
+from eegflex.stagers import ModelSpec
+
+EVIL = "<script>alert(1)</script>"
+SECTIONS = ["Summary", "Night", "Bands", "Spectra", "Topography", "Epochs", "Completeness", "Stager", "Provenance"]
+
+
+class Reader(HTMLParser):
+    """Gathers the text, tags and pictures of a page's body; scripts and styles of MNE's header are left out."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.texts, self.tags, self.images = [], [], []
+        self.feed(page[page.index("<body data-bs-spy") :])
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        source = dict(attrs).get("src") or ""
+        if tag == "img" and source.startswith("data:image/png;base64,"):
+            self.images.append(base64.b64decode(source.partition(",")[2]))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.texts))
+
+
+def read(report, tmp_path):
+    path = save_report(report, tmp_path / "page.html", overwrite=True)
+    return Reader(path.read_text(encoding="utf-8"))
+
+
+def altered(result, **attributes):
+    """A result with some of its attributes changed."""
+    data = result.to_xarray()
+    for name, changes in attributes.items():
+        data.attrs[name] = json.dumps(json.loads(data.attrs[name]) | changes)
+    return type(result)(data)
+
+
+@pytest.fixture(scope="module")
+def page(result, tmp_path_factory):
+    return read(make_report(result, verbose=False), tmp_path_factory.mktemp("report"))
+
+
+def test_it_is_an_mne_report_with_all_sections_in_order(result):
+    report = make_report(result, epochs_per_stage=0, verbose=False)
+    assert isinstance(report, mne.Report)
+    _, _, titles, _ = report._content_as_html()
+    assert titles == [section for section in SECTIONS if section != "Epochs"]
+
+
+def test_all_figures_are_there(page):
+    # night, bands, spectrum, topography, five cards, completeness; and MNE's logo
+    assert len(page.images) == 11
+    assert all(image.startswith(b"\x89PNG") for image in page.images[1:])
+    assert "Epochs" in page.text
+
+
+def test_cards_are_as_many_as_asked_for(result):
+    report = make_report(result, epochs_per_stage=2, verbose=False)
+    assert len([c for c in report._content if c.section == "Epochs"]) == 10
+
+
+def test_the_summary_says_what_was_done_and_found(page, result):
+    for sentence in [*what_was_done(result), *findings(result), completeness_words(result)]:
+        assert sentence in page.text
+
+
+def test_findings_are_those_of_the_band_table(result):
+    table = result.band_table().drop(columns=["total", "n_epochs"])
+    best = {stage: table.loc[stage].stack() for stage in results.STAGES}
+    order = sorted(best, key=lambda stage: -best[stage].max())
+    assert len(findings(result)) == 3
+    for stage, text in zip(order, findings(result, n=5), strict=True):
+        channel, band = best[stage].idxmax()
+        assert text.startswith(f"{stage}: {band} at {channel} raised the score most (+{best[stage].max():.3f}")
+        assert text.endswith("in 2 of 2 epochs)")
+
+
+def test_a_finding_names_the_score_that_was_explained():
+    sentences = findings(results.explain(results.make_epochs(), target="N2"))
+    assert all("the score of N2" in sentence for sentence in sentences)
+
+
+def test_agreement_is_told_only_with_a_hypnogram(page, tmp_path):
+    assert "Cohen's kappa with the hypnogram is 1.00" in page.text
+    assert "scored \\ predicted" in page.text
+    unscored = read(
+        make_report(results.explain(results.make_epochs(scored=False)), epochs_per_stage=0, verbose=False), tmp_path
+    )
+    assert "kappa" not in unscored.text
+    assert "scored \\ predicted" not in unscored.text
+    assert "There is no hypnogram" in unscored.text
+
+
+def test_the_confusion_matrix_is_written(page, result):
+    _, confusion = aggregate.agreement(result.to_xarray())
+    for stage, row in confusion.iterrows():
+        assert " ".join([stage, *map(str, row)]) in page.text
+
+
+def test_a_sample_is_called_one(page, tmp_path):
+    assert "a sample" not in page.text
+    sample = read(make_report(results.make_result(sample_per_stage=1), epochs_per_stage=0, verbose=False), tmp_path)
+    assert "This is a sample: at most 1 epoch of each predicted stage" in sample.text
+    assert "5 epochs more were not drawn" in sample.text
+
+
+def test_what_was_left_out_is_counted(result):
+    assert left_out(result) == ["No epoch was left out."]
+    spoiled = altered(result, provenance={"epochs": 14, "faults": {"flat": 1, "not finite": 2}})
+    lines = left_out(spoiled)
+    assert "1 epoch was left out: its signal is flat." in lines
+    assert "2 epochs were left out: their signal is not finite." in lines
+    assert any(line.startswith("1 epoch was left out: the stager needs neighbours") for line in lines)
+
+
+def test_the_words_on_completeness_follow_the_gaps(result):
+    data = result.to_xarray()
+    sizes = np.abs(aggregate.band_sums(data, eegflex.Bands())).sum(axis=(1, 2))
+    for share, words in ((0.001, "as they stand"), (0.03, "a few percent"), (0.3, "should not be relied on")):
+        data["gap"].values[:, 0] = share * sizes
+        assert words in completeness_words(type(result)(data))
+
+
+def test_cancelling_contributions_are_told(result):
+    assert cancellation_words(result) == ""
+    data = result.to_xarray()
+    data["score"].values[:] = data["baseline_score"].values + 1e-3
+    assert "Contributions of both signs cancel" in cancellation_words(type(result)(data))
+
+
+def test_each_channel_by_itself_is_told(pair_result, page):
+    assert any("by itself" in sentence for sentence in what_was_done(pair_result))
+    assert "by itself" not in page.text
+
+
+def test_the_spec_is_shown_with_what_was_assumed(tmp_path):
+    spec = ModelSpec(name="mine", scores="logits", assumed=("unit", "stages"), licence="MIT", citation="A & B 2020")
+    page = read(make_report(results.explain(results.make_epochs(), spec), epochs_per_stage=0, verbose=False), tmp_path)
+    assert "Nobody declared this; eegflex took it for granted: unit, stages." in page.text
+    assert "A & B 2020" in page.text
+    assert "logit" in page.text
+
+
+def test_provenance_is_shown(page, result):
+    provenance = result.provenance
+    for value in (provenance["input_sha256"], provenance["torch"], "graded", "float32"):
+        assert str(value) in page.text
+
+
+def test_text_from_files_is_escaped(tmp_path):
+    names = (EVIL, "C4-M1", "O1-M2", "O2-M1")
+    epochs = results.make_epochs(names, "eeg", positions=False)
+    results.place(epochs, {EVIL: "C3", "C4-M1": "C4", "O1-M2": "O1", "O2-M1": "O2"})
+    spec = ModelSpec(name=f"model {EVIL}", scores="log_probs", citation=EVIL, assumed=(EVIL,))
+    result = altered(
+        results.explain(epochs, spec), provenance={"source": EVIL, "warnings": [EVIL], "faults": {EVIL: 1}, EVIL: EVIL}
+    )
+    report = make_report(result, title=EVIL, note=EVIL, epochs_per_stage=0, verbose=False)
+    path = save_report(report, tmp_path / "page.html")
+    assert EVIL not in path.read_text(encoding="utf-8")
+    page = Reader(path.read_text(encoding="utf-8"))
+    assert "script" not in page.tags
+    assert page.text.count(EVIL) >= 9
+
+
+def test_no_directories_are_told(result, tmp_path):
+    told = altered(
+        result,
+        provenance={"source": "/home/anna/night.edf", "warnings": ["Read C:\\Users\\anna\\x.edf twice"]},
+        spec={"model": result.spec["model"] | {"file": "/data/anna/stager.pt2"}},
+    )
+    page = read(make_report(told, epochs_per_stage=0, verbose=False), tmp_path)
+    assert "anna" not in page.text
+    assert str(tmp_path) not in page.text
+    for name in ("night.edf", "x.edf", "stager.pt2"):
+        assert name in page.text
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("/a/b/c.edf", "c.edf"),
+        ("see 'C:/Users/x y.edf'", "see 'x y.edf'"),
+        ("\\\\server\\share\\n.edf", "n.edf"),
+        ("https://doi.org/10.1/x", "https://doi.org/10.1/x"),
+        ("µV²/Hz, W/N1/N2, 1/30", "µV²/Hz, W/N1/N2, 1/30"),
+        ("b (e t) c", "b (e t) c"),
+    ],
+)
+def test_directories_are_taken_off_paths_only(text, bare):
+    assert without_directories(text) == bare
+
+
+def test_simulated_data_are_called_so(page, result, tmp_path):
+    assert "simulated" not in page.text
+    simulated = altered(result, provenance={"recording": "eegflex_simulated"})
+    assert (
+        "The recording is simulated" in read(make_report(simulated, epochs_per_stage=0, verbose=False), tmp_path).text
+    )
+
+
+def test_without_positions_the_report_says_so(tmp_path):
+    result = results.explain(results.make_epochs(positions=False))
+    page = read(make_report(result, epochs_per_stage=0, verbose=False), tmp_path)
+    assert "No EEG channel has an electrode position" in page.text
+
+
+def test_other_stages_and_channels_make_a_report(tmp_path):
+    spec = ModelSpec(name="odd", scores="probs", stages=("awake", "a", "b", "c", "dream"))
+    result = results.explain(results.make_epochs(("a", "b"), "misc", positions=False), spec, target=("a", "b"))
+    assert (
+        "the score of a over that of b" in read(make_report(result, epochs_per_stage=0, verbose=False), tmp_path).text
+    )
+
+
+def test_it_is_small_enough_to_send(pair_result, tmp_path):
+    path = save_report(make_report(pair_result, epochs_per_stage=2, verbose=False), tmp_path / "page.html")
+    assert path.stat().st_size < 5e6
+
+
+def test_nothing_is_left_behind(result, capsys):
+    before, params = result.to_xarray(), mpl.rcParams.copy()
+    make_report(result, verbose=False)
+    assert result.to_xarray().identical(before)
+    assert mpl.rcParams == params
+    assert not plt.get_fignums()
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_a_file_is_replaced_only_when_asked(result, tmp_path):
+    report, path = make_report(result, epochs_per_stage=0, verbose=False), tmp_path / "page.html"
+    assert save_report(report, path) == path
+    path.write_text("mine")
+    with pytest.raises(OutputError, match="there already"):
+        save_report(report, path)
+    assert path.read_text() == "mine"
+    save_report(report, path, overwrite=True)
+    assert path.read_text() != "mine"
+    assert report.fname is None
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(result, tmp_path):
+    report = make_report(result, epochs_per_stage=0, verbose=False)
+    with pytest.raises(OutputError, match="directory"):
+        save_report(report, tmp_path / "missing" / "page.html")
+    with pytest.raises(ParameterError, match="html"):
+        save_report(report, tmp_path / "page.h5")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [-1, 1.5])
+def test_a_wrong_number_of_cards_is_refused(result, number):
+    with pytest.raises(ParameterError, match="epochs_per_stage"):
+        make_report(result, epochs_per_stage=number)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+def test_a_browser_opens_it_without_errors(result, tmp_path):
+    path = save_report(make_report(result, verbose=False), tmp_path / "page.html")
+    options = (
+        "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
+        f"--disable-sync --no-first-run --enable-logging=stderr --v=0 --user-data-dir={tmp_path / 'profile'} --dump-dom"
+    )
+    command = ["chromium", *options.split(), path.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    errors = [line for line in done.stderr.splitlines() if "CONSOLE" in line and ("rror" in line)]
+    assert not errors
+    assert "Provenance" in done.stdout

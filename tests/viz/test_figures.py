@@ -1,0 +1,104 @@
+"""What holds for every figure."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import results
+
+import eegflex
+from eegflex import viz
+from eegflex.errors import ParameterError
+
+FIGURES = [getattr(viz, name) for name in viz.__all__]
+WITH_STAGES = [viz.plot_spectrum, viz.plot_bands, viz.plot_topomap]
+
+
+def texts(fig):
+    found = [text.get_text() for text in fig.findobj(plt.Text)]
+    return "\n".join([*found, fig.get_suptitle(), fig.get_supxlabel(), fig.get_supylabel()])
+
+
+def note(fig):
+    return fig.get_supxlabel().replace("\n", " ")
+
+
+@pytest.mark.parametrize("plot", FIGURES)
+def test_a_figure_is_returned_and_the_result_is_left_alone(plot, result):
+    before = result.to_xarray()
+    fig = plot(result, show=False)
+    assert isinstance(fig, plt.Figure)
+    assert result.to_xarray().identical(before)
+
+
+@pytest.mark.parametrize("plot", FIGURES)
+def test_nothing_lies_outside_the_figure_or_is_empty_of_labels(plot, pair_result):
+    fig = plot(pair_result, show=False)
+    fig.draw_without_rendering()
+    box = fig.get_tightbbox()
+    width, height = fig.get_size_inches()
+    assert box.x0 > -0.05
+    assert box.y0 > -0.05
+    assert box.x1 < width + 0.05
+    assert box.y1 < height + 0.05
+
+
+@pytest.mark.parametrize("plot", [f for f in FIGURES if f not in (viz.plot_night, viz.plot_completeness)])
+def test_the_unit_and_what_positive_means_are_written(plot, result):
+    fig = plot(result, show=False)
+    assert "log-probability" in texts(fig)
+    assert "raised the score of the predicted stage" in note(fig)
+    assert "compared with silence" in note(fig)
+
+
+@pytest.mark.parametrize("plot", WITH_STAGES)
+def test_epochs_are_counted_by_stage(plot, result):
+    written = texts(plot(result, show=False))
+    assert all(stage in written for stage in results.STAGES)
+    assert written.count("n = 2") >= len(results.STAGES)
+
+
+@pytest.mark.parametrize("plot", [*WITH_STAGES, viz.plot_night])
+def test_a_sample_is_called_one(plot, result):
+    sample = results.make_result(sample_per_stage=1)
+    assert "sample" in note(plot(sample, show=False)).casefold()
+    assert "sample" not in note(plot(result, show=False)).casefold()
+
+
+@pytest.mark.parametrize("plot", WITH_STAGES)
+def test_stages_can_be_the_hypnograms(plot, result):
+    written = texts(plot(result, stages="scored", show=False))
+    assert "UNSCORED" not in written
+    unscored = results.explain(results.make_epochs(scored=False))
+    with pytest.raises(ParameterError, match="hypnogram"):
+        plot(unscored, stages="scored", show=False)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [(("N2", "N1"), "the score of N2 over that of N1"), ("margin", "that of the runner-up"), ("N3", "the score of N3")],
+)
+def test_what_was_explained_is_named(target, words):
+    fig = results.explain(results.make_epochs(), target=target).plot_bands(show=False)
+    assert words in note(fig)
+
+
+@pytest.mark.parametrize("plot", FIGURES)
+def test_names_are_not_taken_for_mathematics(plot):
+    epochs = results.make_epochs(("C3$x^2$", "C4$\\frac{1}$"), ["eeg", "eeg"], positions=False)
+    results.place(epochs, {"C3$x^2$": "C3", "C4$\\frac{1}$": "C4"})
+    plot(results.explain(epochs), show=False).draw_without_rendering()
+
+
+def test_methods_of_the_result_draw_the_same(result):
+    for name in ("plot_bands", "plot_night", "plot_topomap", "plot_spectrum"):
+        by_method, by_function = getattr(result, name)(show=False), getattr(viz, name)(result, show=False)
+        assert texts(by_method) == texts(by_function)
+    assert texts(result.plot_epoch(3, show=False)) == texts(viz.plot_epoch(result, 3, show=False))
+
+
+def test_a_result_that_was_saved_draws_the_same(result, tmp_path):
+    again = eegflex.read_result(result.save(tmp_path / "result.nc"))
+    drawn = [viz.plot_bands(r, show=False).axes[0].images[0].get_array() for r in (result, again)]
+    np.testing.assert_array_equal(*drawn)

@@ -1,0 +1,114 @@
+"""The night."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import results
+
+from eegflex import aggregate, viz
+from eegflex.stagers import ModelSpec
+from eegflex.viz.night import probabilities
+from eegflex.viz.select import hypnogram_order
+
+
+def note(fig):
+    return fig.get_supxlabel().replace("\n", " ")
+
+
+def steps(ax):
+    """Return the stage at the middle of each 30-s epoch of the hypnogram drawn in an axis."""
+    line = ax.get_lines()[0]
+    times, levels = line.get_data()
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    found = []
+    for epoch in range(10):
+        inside = np.flatnonzero(np.isclose(times, epoch / 2) | np.isclose(times, (epoch + 1) / 2))
+        pairs = [(a, b) for a, b in itertools.pairwise(inside) if b == a + 1 and times[b] > times[a]]
+        level = levels[pairs[0][0]] if pairs else np.nan
+        found.append(names[int(level)] if np.isfinite(level) else "")
+    return found
+
+
+def test_hypnograms_are_drawn_as_scored_and_predicted(result):
+    fig = viz.plot_night(result, show=False)
+    data = result.to_xarray()
+    scored = ["" if stage == "UNSCORED" else stage for stage in data["night_stage"].values]
+    assert steps(fig.axes[0]) == scored
+    predicted = np.array(result.stages)[aggregate.consensus(data["night_scores"].values)]
+    assert steps(fig.axes[1]) == predicted.tolist()
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["W", "REM", "N1", "N2", "N3"]
+    assert fig.axes[0].yaxis_inverted()
+
+
+def test_kappa_is_in_the_title_only_with_a_hypnogram(result):
+    kappa, _ = aggregate.agreement(result.to_xarray())
+    assert f"kappa {kappa:.2f} (8 epochs)" in viz.plot_night(result, show=False).get_suptitle()
+    fig = viz.plot_night(results.explain(results.make_epochs(scored=False)), show=False)
+    assert "kappa" not in fig.get_suptitle()
+    assert "no hypnogram" in note(fig)
+    assert len(fig.axes) == 2
+
+
+def test_gaps_are_counted(result):
+    assert "2 epochs without a stage" in note(viz.plot_night(result, show=False))
+
+
+def test_faulty_epochs_are_gaps(result):
+    data = result.to_xarray()
+    data["night_fault"].values[3] = "flat"
+    fig = viz.plot_night(type(result)(data), show=False)
+    assert steps(fig.axes[1])[3] == ""
+    assert "1 epoch whose signal cannot be staged" in note(fig)
+
+
+def test_a_break_in_time_breaks_the_line(result):
+    data = result.to_xarray()
+    data["night_onset"].values[5:] += 60.0
+    line = viz.plot_night(type(result)(data), show=False).axes[1].get_lines()[0]
+    assert np.isnan(line.get_ydata()).sum() == 1
+
+
+def test_probabilities_fill_the_strip(pair_result):
+    chances = probabilities(pair_result.to_xarray(), "log_probs")
+    np.testing.assert_allclose(chances.sum(axis=1), 1)
+    predicted = aggregate.consensus(pair_result.to_xarray()["night_scores"].values)
+    np.testing.assert_array_equal(chances.argmax(axis=1), predicted)
+    fig = viz.plot_night(pair_result, show=False)
+    tops = [patch.get_y() + patch.get_height() for patch in fig.axes[-1].patches]
+    assert max(tops) == pytest.approx(1)
+
+
+def test_probabilities_of_a_model_that_returns_them_are_its_own(result):
+    data = result.to_xarray()
+    shares = np.exp(data["night_scores"].values)
+    data["night_scores"].values[:] = shares
+    np.testing.assert_allclose(probabilities(data, "probs"), shares[:, 0], atol=1e-6)
+
+
+def test_explained_epochs_are_marked():
+    sample = results.make_result(sample_per_stage=1)
+    fig = viz.plot_night(sample, show=False)
+    (marks,) = [line for line in fig.axes[1].get_lines() if line.get_marker() == "v"]
+    np.testing.assert_allclose(marks.get_xdata(), (sample.to_xarray()["onset"].values + 15) / 60)
+    assert "the 5 of 10 epochs" in note(fig)
+
+
+def test_rem_is_drawn_thick(result):
+    thick = [line for line in viz.plot_night(result, show=False).axes[1].get_lines() if line.get_linewidth() > 3]
+    assert len(thick) == 1
+    assert np.nanmax(thick[0].get_ydata()) == 1
+
+
+def test_other_outputs_are_listed_as_they_are():
+    spec = ModelSpec(name="odd", scores="log_probs", stages=("awake", "a", "b", "c", "dream"))
+    fig = viz.plot_night(results.explain(results.make_epochs(), spec), show=False)
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["awake", "a", "b", "c", "dream"]
+    assert "kappa" not in fig.get_suptitle()
+
+
+def test_order():
+    assert hypnogram_order(["REM", "N2", "W"]) == ["W", "REM", "N2"]
+    assert hypnogram_order(["sleep", "W"]) == ["sleep", "W"]

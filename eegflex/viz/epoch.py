@@ -168,7 +168,7 @@ def _draw_signal(fig: Figure, ax: Axes, dataset: xr.Dataset, case: _Case, score_
     notes = []
     if "time_view" in dataset:
         attribution = dataset["time_view"].values[case.epoch, case.channel].astype(float)
-        edges = np.arange(0, duration + 1e-9, WINDOW)
+        edges = np.arange(int(np.ceil(duration / WINDOW - 1e-9)) + 1, dtype=np.float64) * WINDOW
         sums = into_bins(attribution, times, edges)
         colours = symmetric(sums)
         ax.pcolormesh(edges, [-top, top], sums[None], cmap=DIVERGING, norm=colours, alpha=0.55, rasterized=True)

@@ -159,21 +159,13 @@ def _draw_density(
     order: Sequence[str],
 ) -> None:
     """Stack the probabilities of each epoch, the topmost stage on top; epochs that were not staged stay white."""
-    bottom = np.zeros(len(chances))
     colours = stage_colours(stages)
+    bottom = np.zeros(len(chances))
     for stage in reversed(order):
-        share = np.nan_to_num(chances[:, stages.index(stage)])
-        ax.bar(
-            left,
-            share,
-            right - left,
-            bottom=bottom,
-            align="edge",
-            color=colours[stage],
-            linewidth=0,
-            label=plain(stage),
-        )
-        bottom = bottom + share
+        top = bottom + chances[:, stages.index(stage)]
+        (times, low), (_, high) = _steps(left, right, bottom), _steps(left, right, top)
+        ax.fill_between(times, low, high, color=colours[stage], linewidth=0, antialiased=False, label=plain(stage))
+        bottom = top
     ax.set_ylim(0, 1)
     ax.set_ylabel("Probability")
     handles, labels = ax.get_legend_handles_labels()

@@ -77,8 +77,12 @@ def test_probabilities_fill_the_strip(pair_result):
     predicted = aggregate.consensus(pair_result.to_xarray()["night_scores"].values)
     np.testing.assert_array_equal(chances.argmax(axis=1), predicted)
     fig = viz.plot_night(pair_result, show=False)
-    tops = [patch.get_y() + patch.get_height() for patch in fig.axes[-1].patches]
-    assert max(tops) == pytest.approx(1)
+    areas = {area.get_label(): area.get_paths()[0].vertices for area in fig.axes[-1].collections}
+    assert list(areas) == ["N3", "N2", "N1", "REM", "W"]
+    assert areas["N3"][:, 1].min() == 0
+    assert areas["W"][:, 1].max() == pytest.approx(1)
+    first = areas["N3"][areas["N3"][:, 0] == 0]
+    assert first[:, 1].max() == pytest.approx(chances[0, pair_result.stages.index("N3")])
 
 
 def test_probabilities_of_a_model_that_returns_them_are_its_own(result):

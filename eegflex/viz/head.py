@@ -194,6 +194,8 @@ def _outline(ax: Axes) -> None:
 
 
 def _write_names(ax: Axes, sites: Sites, there: npt.NDArray[np.bool_]) -> None:
+    from matplotlib.patheffects import withStroke
+
     for i in np.flatnonzero(there):
         ax.annotate(
             plain(sites.names[i]),
@@ -203,6 +205,7 @@ def _write_names(ax: Axes, sites: Sites, there: npt.NDArray[np.bool_]) -> None:
             ha="center",
             va="bottom",
             fontsize=8,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
         )
 
 

@@ -107,7 +107,7 @@ def _add_bars(
     from matplotlib.cm import ScalarMappable
     from matplotlib.ticker import LinearLocator
 
-    if scale_by == "figure" or axes.size == 1:
+    if scale_by == "figure" or axes.shape[1] == 1:
         fig.colorbar(ScalarMappable(limits[0], DIVERGING), ax=axes, shrink=0.7, aspect=25, label=label)
         return
     for column, colours in enumerate(limits):

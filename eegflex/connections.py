@@ -105,7 +105,7 @@ def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[
     chosen = [i for i, kind in enumerate(kinds) if kind != "stim" and names[i] not in info["bads"]]
     if picks is not None:
         try:
-            picked = epochs[:1].load_data(verbose="error").pick(picks, verbose="error").ch_names
+            picked = epochs[:1].load_data().pick(picks, verbose="error").ch_names
         except ValueError as error:
             raise ChannelError(f"These picks are not in the epochs: {error}", seen=picks, allowed=names) from error
         chosen = [names.index(name) for name in picked]
@@ -137,7 +137,7 @@ def _at(site: str, typed: Sequence[Connection]) -> list[Connection]:
     anode, _, cathode = site.partition("-")
     if not cathode:
         return [channel for channel in typed if channel.role == anode]
-    existing = [channel for channel in typed if channel.role == anode and channel.reference == cathode]
+    existing = [channel for channel in typed if channel.role == anode and channel.reference.casefold() == cathode.casefold()]
     pairs = itertools.product(_at(anode, typed), _at(cathode, typed))
     return existing or [_difference(a, b) for a, b in pairs if a.reference == b.reference and cathode != b.reference][:1]
 

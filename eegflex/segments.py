@@ -245,8 +245,11 @@ def _resample(
         return signals[:, :n_times]
 
     def change(signal: npt.NDArray[np.float64], n_epochs: int) -> Any:
-        wanted = n_epochs * n_times
-        return mne.filter.resample(signal, up=wanted, down=len(signal), npad="auto", verbose="error")[:wanted]
+        # MNE's own padding is seldom a whole number of samples at the new rate, which would shift the signal by a
+        # fraction of one; an epoch on each side is.
+        padded = np.pad(signal, n_recorded, mode="reflect", reflect_type="odd")
+        up, down = (n_epochs + 2) * n_times, len(padded)
+        return mne.filter.resample(padded, up=up, down=down, npad=0, verbose="error")[n_times:-n_times]
 
     return _by_run(signals[:, :n_recorded], run, change)
 

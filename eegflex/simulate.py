@@ -14,6 +14,7 @@ from mne.utils import logger, verbose
 from numpy.typing import NDArray
 
 from .errors import ParameterError
+from .readers.notes import SIMULATED, ReadingNotes, put_notes
 from .simulation import head
 from .simulation.background import render_background
 from .simulation.events import plan_events, render_events
@@ -170,6 +171,7 @@ def _raw(data: NDArray[np.float64], sfreq: float, hypnogram: NDArray[np.str_], s
     raw = mne.io.RawArray(data, info, verbose="error")
     raw.set_montage(head.montage())
     raw.set_meas_date(NIGHT_BEGINS)
+    put_notes(raw.info, ReadingNotes(source="", format="simulated", warnings=[SIMULATED]))
     onsets = EPOCH_LENGTH * np.arange(len(hypnogram))
     raw.set_annotations(mne.Annotations(onsets, EPOCH_LENGTH, hypnogram, orig_time=NIGHT_BEGINS))
     return raw

@@ -11,7 +11,7 @@ import mne
 import numpy as np
 import numpy.typing as npt
 import torch
-from mne.utils import ProgressBar, logger, verbose
+from mne.utils import logger, verbose
 
 from eegflex import aggregate
 from eegflex.attribution.assemble import Explained, assemble
@@ -21,6 +21,7 @@ from eegflex.attribution.quadrature import Rule, make_rule
 from eegflex.attribution.spectra import attribution_in_frequency, attribution_in_time
 from eegflex.attribution.targets import Target, resolve_target
 from eegflex.errors import ModelError, ParameterError
+from eegflex.progress import progress
 from eegflex.result import FlexResult
 from eegflex.segments import Segments, prepare
 from eegflex.stagers.checks import check_bound, with_counted_stages
@@ -83,7 +84,7 @@ def attribute_epochs(
     quadrature : {"graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
         Rule on the path. ``"graded"`` puts its nodes where networks change quickly, near the baseline.
     n_steps : int | None
-        Gradient evaluations for each epoch; by default 33 for ``"graded"``, else 50.
+        Gradient evaluations for each epoch; by default 54 for ``"graded"``, else 50.
     views : sequence of {"frequency", "time"}
         What to attribute to. Each view has the same sum. The frequency view is always there.
     picks : str | sequence of str | None
@@ -177,8 +178,8 @@ class _Task:
 def _night_scores(bound: Sequence[BoundStager], segments: Segments, spec: ModelSpec) -> npt.NDArray[np.float64]:
     """Scores of every epoch as recorded, shape (n_epochs, n_combinations, n_stages)."""
     inputs = sum(len(channels) for channels in segments.combinations) if len(bound) > 1 else 1
-    with ProgressBar(len(segments) * inputs, mesg=f"Staging with {spec.name}") as bar:
-        scores = [one.night_scores(bar.update_with_increment_value).double().cpu().numpy() for one in bound]
+    with progress(len(segments) * inputs, f"Staging with {spec.name}") as done:
+        scores = [one.night_scores(done).double().cpu().numpy() for one in bound]
     return np.stack(scores, axis=1)
 
 
@@ -221,11 +222,11 @@ def _choose(
 
 def _explain_all(task: _Task, bound: Sequence[BoundStager]) -> list[Explained]:
     total = len(bound) * len(task.chosen) * len(task.rule)
-    with ProgressBar(total, mesg="Explaining") as bar:
-        return [_explain(task, one, k, bar.update_with_increment_value) for k, one in enumerate(bound)]
+    with progress(total, "Explaining") as done:
+        return [_explain(task, one, k, done) for k, one in enumerate(bound)]
 
 
-def _explain(task: _Task, bound: BoundStager, combination: int, progress: Callable[[int], None]) -> Explained:
+def _explain(task: _Task, bound: BoundStager, combination: int, done: Callable[[int], None]) -> Explained:
     """Explain the chosen epochs with one combination of channels."""
     segments, chosen = task.segments, task.chosen
     target = resolve_target(
@@ -234,7 +235,7 @@ def _explain(task: _Task, bound: BoundStager, combination: int, progress: Callab
     parts = []
     for start in range(0, len(chosen), CHUNK):
         rows = slice(start, start + CHUNK)
-        parts.append(_explain_chunk(task, bound, chosen[rows], target, rows, progress))
+        parts.append(_explain_chunk(task, bound, chosen[rows], target, rows, done))
     return Explained.joined(parts, target.labels)
 
 
@@ -244,7 +245,7 @@ def _explain_chunk(
     chosen: npt.NDArray[np.intp],
     target: Target,
     rows: slice,
-    progress: Callable[[int], None],
+    done: Callable[[int], None],
 ) -> Explained:
     index = torch.from_numpy(chosen).to(task.stager.like.device)
     x = bound.inputs(index)
@@ -254,7 +255,7 @@ def _explain_chunk(
         return bound(variants, index[which])
 
     batch = task.batch_size or fitting_batch(model, x[:1])
-    path = path_gradient(model, x, x_b, torch.from_numpy(target.weights[rows]).to(x), task.rule, batch, progress)
+    path = path_gradient(model, x, x_b, torch.from_numpy(target.weights[rows]).to(x), task.rule, batch, done)
     change = (x - x_b).to(path.gradient.dtype)
     return Explained(
         views={view: _VIEWS[view](change, path.gradient).cpu().numpy() for view in dict.fromkeys(task.views)},

@@ -73,15 +73,19 @@ def riemann(n_steps: int, kind: str = "middle") -> Rule:
     return Rule((np.arange(n_steps) + shift) / n_steps, np.full(n_steps, 1.0 / n_steps))
 
 
+#: [0, 1] is halved so often: below 2^-8 of its size a signal is silence to the networks that were looked at.
+LEVELS = 8
+
+
 def _graded_with(n_steps: int) -> Rule:
-    """Three nodes on each of as many intervals as `n_steps` allows."""
-    n_nodes = min(3, n_steps)
-    return graded(n_nodes, max(1, n_steps // n_nodes) - 1)
+    """As many nodes on each interval as `n_steps` allows; one node on fewer intervals where there are not enough."""
+    n_intervals = min(LEVELS + 1, n_steps)
+    return graded(n_steps // n_intervals, n_intervals - 1)
 
 
 #: name -> (the rule for a number of nodes, its default number of nodes)
 _RULES: dict[str, tuple[Callable[[int], Rule], int]] = {
-    "graded": (_graded_with, 33),
+    "graded": (_graded_with, 54),
     "gauss-legendre": (gauss_legendre, 50),
     "riemann-left": (lambda n: riemann(n, "left"), 50),
     "riemann-middle": (lambda n: riemann(n, "middle"), 50),
@@ -95,10 +99,10 @@ def make_rule(quadrature: str, n_steps: int | None = None) -> Rule:
     Parameters
     ----------
     quadrature : str
-        ``"graded"`` (three Gauss-Legendre nodes on intervals that halve towards 0), ``"gauss-legendre"``,
+        ``"graded"`` (Gauss-Legendre nodes on nine intervals that halve towards 0), ``"gauss-legendre"``,
         ``"riemann-left"``, ``"riemann-middle"`` or ``"riemann-right"``.
     n_steps : int, optional
-        Number of nodes; ``"graded"`` rounds it down to a multiple of three. By default 33 for graded and 50 for the others.
+        Number of nodes; ``"graded"`` rounds it down to a multiple of nine. By default 54 for graded and 50 for the others.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eegflex.errors import EmptyRecordingError, RecordingError
+from eegflex.readers.notes import SIMULATED, SIMULATED_EQUIPMENT
 from eegflex.readers.source import Start
 from eegflex.readers.text import decode_header
 
@@ -243,6 +244,8 @@ def _start(fixed: bytes, warnings: list[str]) -> Start:
         warnings.append("the date of the recording is not known")
     if time is None:
         warnings.append("the time of day of the recording is not known")
+    if SIMULATED_EQUIPMENT in decode_header(fixed[88:168]):
+        warnings.append(SIMULATED)
     return Start(date, time)
 
 

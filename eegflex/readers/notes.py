@@ -6,7 +6,11 @@ import copy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["ReadingNotes", "get_notes", "put_notes"]
+__all__ = ["SIMULATED", "SIMULATED_EQUIPMENT", "ReadingNotes", "get_notes", "put_notes"]
+
+#: What the header of a simulated night calls its equipment, and the warning that follows from it to every report.
+SIMULATED_EQUIPMENT = "eegflex_simulated"
+SIMULATED = "the recording is simulated by eegflex, not a person's"
 
 
 @dataclass

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eegflex import aggregate
 from eegflex.bands import REST, Bands
+from eegflex.readers.notes import SIMULATED
 from eegflex.viz.select import stage_order
 from eegflex.viz.style import count_epochs, explained_words, number_text, unit
 
@@ -180,4 +181,4 @@ def _left(count: int) -> str:
 
 def is_simulated(result: FlexResult) -> bool:
     """Whether the provenance says that the recording was simulated."""
-    return "simulat" in json.dumps(result.provenance).casefold()
+    return SIMULATED in result.provenance["warnings"]

@@ -14,12 +14,12 @@ import pyedflib
 from numpy.typing import NDArray
 
 from eegflex.errors import OutputError, ParameterError
+from eegflex.readers.notes import SIMULATED_EQUIPMENT
 
 from .hypnogram import EPOCH_LENGTH
 
 __all__ = ["SimulatedFiles", "write_night"]
 
-EQUIPMENT = "eegflex_simulated"
 RANGE_STEP = 50.0  # µV: physical ranges are rounded up to such steps
 DIGITAL = (-32768, 32767)
 # As Sleep-EDF writes its stages, with the names of the AASM manual.
@@ -135,6 +135,6 @@ def _write_hypnogram(path: Path, hypnogram: NDArray[np.str_], start: dt.datetime
 
 
 def _write_identity(writer: pyedflib.EdfWriter, start: dt.datetime, seed: int) -> None:
-    writer.setEquipment(EQUIPMENT)
+    writer.setEquipment(SIMULATED_EQUIPMENT)
     writer.setRecordingAdditional(f"seed_{seed}")
     writer.setStartdatetime(start)

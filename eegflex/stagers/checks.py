@@ -14,6 +14,8 @@ __all__ = ["check_bound", "with_counted_stages"]
 
 #: Scores may differ by this much between batches, relative to their size: rounding, not coupling.
 TOLERANCE = 1e-3
+#: A module with more outputs than this does not return scores of stages.
+MOST_OUTPUTS = 20
 
 
 def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
@@ -23,7 +25,9 @@ def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
     first = torch.from_numpy(segments.signals[:1, list(segments.combinations[0])])
     with torch.no_grad():
         returned = stager.run(to_layout(first.to(stager.like)[:, None], stager.spec.layout))
-    if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or returned.shape[1] == len(stager.spec.stages):
+    if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or returned.shape[1] > MOST_OUTPUTS:
+        return stager  # it will be refused in the words of its layout
+    if returned.shape[1] == len(stager.spec.stages):
         return stager
     names = tuple(f"output {i}" for i in range(returned.shape[1]))
     assumed = tuple(note for note in stager.spec.assumed if not note.startswith("stages:"))

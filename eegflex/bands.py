@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
@@ -62,7 +63,7 @@ class Bands(Mapping[str, tuple[float, float]]):
             if not 0 <= low < high:
                 raise ParameterError(f"The band {name!r} is empty", seen=(low, high), allowed="0 <= low < high, in Hz")
         ordered = sorted(self._edges.items(), key=lambda item: item[1])
-        for (name, (_, high)), (other, (low, _)) in zip(ordered, ordered[1:], strict=False):
+        for (name, (_, high)), (other, (low, _)) in itertools.pairwise(ordered):
             if low < high:
                 raise ParameterError(
                     f"The bands {name!r} and {other!r} overlap",

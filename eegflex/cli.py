@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import mne
 import typer
@@ -45,9 +45,12 @@ class Quadrature(StrEnum):
 Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVision or EEGLAB.", show_default=False)]
 Hypnogram = Annotated[Path | None, typer.Option("--hypnogram", help="Its scored stages.")]
 Channels = Annotated[
-    str | None, typer.Option("--channels", help="Channels to read, separated by commas: C3-M2,E1-M2. Default: those for sleep.")
+    str | None,
+    typer.Option("--channels", help="Channels to read, separated by commas: C3-M2,E1-M2. Default: those for sleep."),
 ]
-Units = Annotated[str | None, typer.Option("--units", help="Unit of the signals where the file gives none, such as uV.")]
+Units = Annotated[
+    str | None, typer.Option("--units", help="Unit of the signals where the file gives none, such as uV.")
+]
 Coding = Annotated[str, typer.Option("--coding", help="How numbers code stages: auto, aasm or rk.")]
 Model = Annotated[str, typer.Option("--model", help="The stager: gssc or bandpower.")]
 Target = Annotated[
@@ -164,7 +167,9 @@ def simulate(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to put the night and its report; made if need be.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(help="Where to put the night and its report; made if need be.")] = Path(
+        "demo"
+    ),
     model: Model = "gssc",
     hours: Annotated[float, typer.Option("--hours", help="Length of the simulated night in hours.")] = 7.0,
     sample_per_stage: Annotated[int, typer.Option("--sample-per-stage", min=1, help="Epochs of each stage.")] = 4,
@@ -268,10 +273,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typer.echo(f"eegflex: {error}", err=True)
         return 1
     except typer.TyperException as error:  # the command line itself is wrong
-        error.show()
+        cast(Any, error).show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("eegflex: stopped", err=True)
         return 130
     return int(status or 0)
-

@@ -137,9 +137,13 @@ def _at(site: str, typed: Sequence[Connection]) -> list[Connection]:
     anode, _, cathode = site.partition("-")
     if not cathode:
         return [channel for channel in typed if channel.role == anode]
-    existing = [channel for channel in typed if channel.role == anode and channel.reference.casefold() == cathode.casefold()]
+    existing = [
+        channel for channel in typed if channel.role == anode and channel.reference.casefold() == cathode.casefold()
+    ]
     pairs = itertools.product(_at(anode, typed), _at(cathode, typed))
-    return existing or [_difference(a, b) for a, b in pairs if a.reference == b.reference and cathode != b.reference][:1]
+    return (
+        existing or [_difference(a, b) for a, b in pairs if a.reference == b.reference and cathode != b.reference][:1]
+    )
 
 
 def _difference(plus: Connection, minus: Connection) -> Connection:

@@ -32,9 +32,7 @@ class EegflexError(Exception):
         What to do about it.
     """
 
-    def __init__(
-        self, what: str, *, seen: object = None, allowed: object = None, remedy: str | None = None
-    ) -> None:
+    def __init__(self, what: str, *, seen: object = None, allowed: object = None, remedy: str | None = None) -> None:
         self.what, self.seen, self.allowed, self.remedy = what, seen, allowed, remedy
         sentences = [
             what,

@@ -36,7 +36,9 @@ def check_output(fname: str | Path, *, overwrite: bool) -> Path:
         raise OutputError("The output is a directory, not a file", seen=path, remedy="Name a file in it")
     if path.exists() and not overwrite:
         raise OutputError(
-            "The output file is there already", seen=path, remedy="Choose another name, or pass overwrite=True (--overwrite)"
+            "The output file is there already",
+            seen=path,
+            remedy="Choose another name, or pass overwrite=True (--overwrite)",
         )
     if not path.parent.is_dir():
         raise OutputError("The output's directory does not exist", seen=path.parent, remedy="Make it first")

@@ -135,7 +135,9 @@ def _settled(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
     """Epochs whose number is known; the caller's own where MNE has nothing left to drop."""
     if not isinstance(epochs, mne.BaseEpochs):
         raise ParameterError(
-            "Epochs are needed", seen=type(epochs).__name__, remedy="Make them with eegflex.make_epochs(raw) or mne.Epochs"
+            "Epochs are needed",
+            seen=type(epochs).__name__,
+            remedy="Make them with eegflex.make_epochs(raw) or mne.Epochs",
         )
     if not epochs.preload:
         epochs = epochs.copy().drop_bad(verbose="error")

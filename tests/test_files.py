@@ -69,6 +69,8 @@ def test_errors_say_what_was_seen_what_is_allowed_and_what_to_do():
 def test_errors_survive_a_worker(name):
     kind = getattr(errors, name)
     assert issubclass(kind, errors.EegflexError)
-    error = kind("No such thing", "gssc") if name == "MissingExtraError" else kind("No such thing", seen=1, remedy="Look")
+    error = (
+        kind("No such thing", "gssc") if name == "MissingExtraError" else kind("No such thing", seen=1, remedy="Look")
+    )
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.seen) == (kind, str(error), error.seen)

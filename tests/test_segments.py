@@ -126,9 +126,7 @@ def test_one_bad_sample_does_not_spoil_the_others():
     epochs, spoilt = cut(continuous()), cut(continuous())
     spoilt._data[4, 0, -1] = np.nan
     spec = ModelSpec(sfreq=100.0, n_times=3000)
-    np.testing.assert_allclose(
-        prepare(spoilt, spec).signals[:4], prepare(epochs, spec).signals[:4], atol=1e-6
-    )
+    np.testing.assert_allclose(prepare(spoilt, spec).signals[:4], prepare(epochs, spec).signals[:4], atol=1e-6)
 
 
 def test_short_epochs_and_slow_recordings_are_refused():

@@ -1,0 +1,1 @@
+"""Attribution: quadrature, baselines, views, and the verbs that put them together."""

@@ -159,7 +159,11 @@ def _segment(sample: torch.Tensor, segment: Any, start_idx: int | None) -> tuple
 
 def _array(values: Any, name: str) -> torch.Tensor:
     try:
-        array = values.detach() if isinstance(values, torch.Tensor) else torch.from_numpy(np.array(values, dtype=np.float64))
+        array = (
+            values.detach()
+            if isinstance(values, torch.Tensor)
+            else torch.from_numpy(np.array(values, dtype=np.float64))
+        )
     except (TypeError, ValueError) as error:
         raise ParameterError(f"{name} is not an array of numbers", seen=type(values).__name__) from error
     if array.ndim == 0 or array.numel() == 0:
@@ -198,7 +202,8 @@ def _sample_shape(module: Callable[..., torch.Tensor], signal: torch.Tensor, ext
     if not callable(module):
         raise ModelError("The model cannot be called", seen=type(module).__name__)
     raise ModelError(
-        f"The model failed {'; '.join(reasons)}", remedy="Give one sample in the shape that the model takes, without its batch axis"
+        f"The model failed {'; '.join(reasons)}",
+        remedy="Give one sample in the shape that the model takes, without its batch axis",
     )
 
 
@@ -225,7 +230,9 @@ def _as_tuple(extra: Any) -> tuple[Any, ...]:
 
 def _expanded(extra: tuple[Any, ...], batch: int) -> tuple[Any, ...]:
     return tuple(
-        value.expand(batch, *value.shape[1:]) if isinstance(value, torch.Tensor) and value.ndim and value.shape[0] == 1 else value
+        value.expand(batch, *value.shape[1:])
+        if isinstance(value, torch.Tensor) and value.ndim and value.shape[0] == 1
+        else value
         for value in extra
     )
 
@@ -234,7 +241,9 @@ def _weights(scores: torch.Tensor, target: int | None) -> torch.Tensor:
     n_classes = scores.shape[1]
     index = int(scores.argmax()) if target is None else target
     if isinstance(index, bool) or int(index) != index or not 0 <= index < n_classes:
-        raise ParameterError("There is no such class", seen=target, allowed=f"0 to {n_classes - 1}, or None for the predicted one")
+        raise ParameterError(
+            "There is no such class", seen=target, allowed=f"0 to {n_classes - 1}, or None for the predicted one"
+        )
     return torch.eye(n_classes, dtype=scores.dtype, device=scores.device)[int(index)][None]
 
 

@@ -92,7 +92,7 @@ def assemble(
     parameters : dict
         The arguments of the attribution.
     """
-    rows = [channel for channels in segments.combinations for channel in channels]
+    rows = np.array([channel for channels in segments.combinations for channel in channels])
     signal = segments.signals[np.ix_(chosen, rows)] * segments.gain[np.ix_(chosen, rows)][..., None]
     stages = np.array(spec.stages, dtype=str)
     own_scores = scores[chosen]
@@ -106,7 +106,7 @@ def assemble(
         "gap": np.stack([e.gap for e in explained], axis=1),
         "n_gradients": np.stack([e.n_gradients for e in explained], axis=1),
         "predicted": stages[own_scores.argmax(axis=2)].astype(object),
-        "target": np.stack([e.target for e in explained], axis=1).astype(object),
+        "target": np.stack([np.asarray(e.target) for e in explained], axis=1).astype(object),
     }
     variables |= {name: (("epoch", "combination"), values) for name, values in per_combination.items()}
     variables |= {
@@ -138,7 +138,10 @@ def _coordinates(segments: Segments, stages: npt.NDArray[np.str_], chosen: npt.N
         "channel": np.array(_labels(segments), dtype=object),
         "ch_name": ("channel", names[rows]),
         "ch_type": ("channel", np.array(segments.ch_types, dtype=object)[rows]),
-        "of_combination": ("channel", np.repeat(np.arange(len(segments.combinations)), [len(c) for c in segments.combinations])),
+        "of_combination": (
+            "channel",
+            np.repeat(np.arange(len(segments.combinations)), [len(c) for c in segments.combinations]),
+        ),
         **{axis: ("channel", segments.positions[rows, i]) for i, axis in enumerate("xyz")},
         "freq": np.fft.rfftfreq(n_times, 1 / segments.sfreq),
         "time": np.arange(n_times) / segments.sfreq,

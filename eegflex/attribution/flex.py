@@ -84,7 +84,7 @@ def attribute_epochs(
     quadrature : {"graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
         Rule on the path. ``"graded"`` puts its nodes where networks change quickly, near the baseline.
     n_steps : int | None
-        Gradient evaluations for each epoch; by default 54 for ``"graded"``, else 50.
+        Gradient evaluations for each epoch; by default 72 for ``"graded"``, else 50.
     views : sequence of {"frequency", "time"}
         What to attribute to. Each view has the same sum. The frequency view is always there.
     picks : str | sequence of str | None
@@ -177,8 +177,7 @@ class _Task:
 
 def _night_scores(bound: Sequence[BoundStager], segments: Segments, spec: ModelSpec) -> npt.NDArray[np.float64]:
     """Scores of every epoch as recorded, shape (n_epochs, n_combinations, n_stages)."""
-    inputs = sum(len(channels) for channels in segments.combinations) if len(bound) > 1 else 1
-    with progress(len(segments) * inputs, f"Staging with {spec.name}") as done:
+    with progress(len(segments) * len(bound), f"Staging with {spec.name}") as done:
         scores = [one.night_scores(done).double().cpu().numpy() for one in bound]
     return np.stack(scores, axis=1)
 
@@ -198,7 +197,8 @@ def _choose(
         faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
         raise ModelError(
             "No epoch can be explained",
-            seen=dict(zip(faults.tolist(), counts.tolist(), strict=True)) or "no epoch with the context that the model needs",
+            seen=dict(zip(faults.tolist(), counts.tolist(), strict=True))
+            or "no epoch with the context that the model needs",
             remedy="Look at the signals, or give epochs that are contiguous in time",
         )
     bad = ~np.isfinite(scores[sound]).all(axis=(1, 2))
@@ -272,7 +272,9 @@ def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 def _check_device(device: torch.device, dtype: str) -> torch.device:
     if device.type == "mps" and dtype == "float64":
-        raise ParameterError("Apple's GPUs have no float64", seen=str(device), remedy="Use dtype='float32' or device='cpu'")
+        raise ParameterError(
+            "Apple's GPUs have no float64", seen=str(device), remedy="Use dtype='float32' or device='cpu'"
+        )
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ParameterError("No CUDA device is available", seen=str(device), remedy="Use device='cpu'")
     return device

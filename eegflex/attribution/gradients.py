@@ -83,8 +83,8 @@ def path_gradient(
         slope = _slope(model, x, row, weights[row]).to(gradient.dtype)
         gradient.index_add_(0, row, slope * node_weights[node, None, None].to(gradient.dtype))
         progress(len(points))
-    ends = [_score(model, end, weights, batch_size) for end in (segments, baselines)]
-    return PathGradient(gradient, *ends, n_gradients=len(rule))
+    score, baseline_score = (_score(model, end, weights, batch_size) for end in (segments, baselines))
+    return PathGradient(gradient, score, baseline_score, n_gradients=len(rule))
 
 
 def _slope(model: ScoreFunction, x: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -85,7 +85,7 @@ def _graded_with(n_steps: int) -> Rule:
 
 #: name -> (the rule for a number of nodes, its default number of nodes)
 _RULES: dict[str, tuple[Callable[[int], Rule], int]] = {
-    "graded": (_graded_with, 54),
+    "graded": (_graded_with, 72),
     "gauss-legendre": (gauss_legendre, 50),
     "riemann-left": (lambda n: riemann(n, "left"), 50),
     "riemann-middle": (lambda n: riemann(n, "middle"), 50),
@@ -102,7 +102,7 @@ def make_rule(quadrature: str, n_steps: int | None = None) -> Rule:
         ``"graded"`` (Gauss-Legendre nodes on nine intervals that halve towards 0), ``"gauss-legendre"``,
         ``"riemann-left"``, ``"riemann-middle"`` or ``"riemann-right"``.
     n_steps : int, optional
-        Number of nodes; ``"graded"`` rounds it down to a multiple of nine. By default 54 for graded and 50 for the others.
+        Number of nodes; ``"graded"`` rounds it down to a multiple of nine. By default 72 for graded and 50 for the others.
 
     Raises
     ------

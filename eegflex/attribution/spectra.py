@@ -66,4 +66,6 @@ def with_phases_of(segment: torch.Tensor, magnitudes: torch.Tensor) -> torch.Ten
     signal : Tensor, shape (..., n_times)
     """
     spectrum = torch.fft.rfft(segment)
-    return torch.fft.irfft(torch.polar(magnitudes.expand_as(spectrum.real).contiguous(), spectrum.angle()), n=segment.shape[-1])
+    return torch.fft.irfft(
+        torch.polar(magnitudes.expand_as(spectrum.real).contiguous(), spectrum.angle()), n=segment.shape[-1]
+    )

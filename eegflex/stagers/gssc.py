@@ -74,12 +74,14 @@ class _Networks(nn.Module):
     is applied to each epoch by itself, as in a night of batch size one.
     """
 
-    def __init__(self, signal_net: nn.Module, context_net: nn.Module) -> None:
+    def __init__(self, signal_net: Any, context_net: Any) -> None:
         super().__init__()
-        self.signals = signal_net.sig_net
-        self.mixer = signal_net.mix_net["eeg eog"]
-        self.layers = nn.ModuleList(_single_layers(context_net.gru))
-        self.norm, self.relu, self.fc = context_net.norm, context_net.relu, context_net.fc
+        self.signals: Any = signal_net.sig_net
+        self.mixer: Any = signal_net.mix_net["eeg eog"]
+        self.layers: Any = nn.ModuleList(_single_layers(context_net.gru))
+        self.norm: Any = context_net.norm
+        self.relu: Any = context_net.relu
+        self.fc: Any = context_net.fc
 
     def signal_codes(self, signal: torch.Tensor, name: str) -> torch.Tensor:
         """(batch, time) -> (batch, code)."""
@@ -198,8 +200,11 @@ class _BoundGSSC(BoundStager):
     def _recorded(self, progress: Callable[[int], None] = lambda _: None) -> tuple[torch.Tensor, ...]:
         """Codes (epoch, code), scores (epoch, stage) and layer outputs (layer, epoch, 2 x state) of the night."""
         if self._night is None:
-            eeg, eog = (self._signal_codes(c, n, progress) for c, n in zip(self.channels, ("eeg", "eog"), strict=True))
-            codes = torch.cat([self.stager.module.mix(*pair) for pair in zip(eeg.split(256), eog.split(256), strict=True)])
+            eog = self._signal_codes(self.channels[1], "eog", lambda _: None)  # once for all combinations
+            eeg = self._signal_codes(self.channels[0], "eeg", progress)
+            codes = torch.cat(
+                [self.stager.module.mix(*pair) for pair in zip(eeg.split(256), eog.split(256), strict=True)]
+            )
             runs = [self.stager.module.night(codes[torch.from_numpy(self.run == run)]) for run in np.unique(self.run)]
             self._night = codes, torch.cat([scores for scores, _ in runs]), torch.cat([out for _, out in runs], dim=1)
         return self._night
@@ -229,7 +234,9 @@ class _BoundGSSC(BoundStager):
         start = torch.from_numpy(self.start).to(index.device)[index]
         at = index - start
         windows = codes[start[:, None] + torch.arange(length, device=index.device)]
-        windows = torch.where((torch.arange(length, device=index.device) == at[:, None])[..., None], code[:, None], windows)
+        windows = torch.where(
+            (torch.arange(length, device=index.device) == at[:, None])[..., None], code[:, None], windows
+        )
         size = outputs.shape[-1] // 2
         return self.stager.module.decode(
             windows,

@@ -201,9 +201,11 @@ class WindowedStager(BoundStager):
         self.explicable = inside & (left == run) & (right == run)
 
     def inputs(self, index: torch.Tensor) -> torch.Tensor:
+        """Recorded segments of some epochs, shape (n, n_channels, n_times)."""
         return self.signals[index.to(self.signals.device)]
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score variants of segments between their recorded neighbours, (n, n_stages)."""
         if len(self.offsets) == 1:
             return self.stager.score(segments[:, None])
         windows = list(self.signals[index[:, None] + self.offsets].unbind(1))
@@ -212,6 +214,7 @@ class WindowedStager(BoundStager):
 
     @torch.no_grad()
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
+        """Score every epoch that has its neighbours, (n_epochs, n_stages)."""
         scores = torch.full((len(self.signals), len(self.stager.spec.stages)), torch.nan, dtype=self.signals.dtype)
         for index in torch.from_numpy(np.flatnonzero(self.explicable)).split(FORWARD_BATCH):
             on_device = index.to(self.signals.device)

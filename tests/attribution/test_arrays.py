@@ -105,7 +105,9 @@ def test_context_and_segment_share_their_path_and_converge(n_steps):
     ours = attribute(x, Gated(40), target=0, n_steps=n_steps, segment=x[part], start_idx=40)
     assert ours.shape == (21,)
     assert ours.sum() == pytest.approx(exact, rel=1e-4)
-    theirs = freqig(torch.from_numpy(x).float()[None], Gated(40), target=0, n_steps=n_steps, segment=x[part], start_idx=40)
+    theirs = freqig(
+        torch.from_numpy(x).float()[None], Gated(40), target=0, n_steps=n_steps, segment=x[part], start_idx=40
+    )
     assert abs(theirs.sum() - exact) > 0.05 * abs(exact)
 
 

@@ -163,7 +163,8 @@ def test_a_sample_is_balanced_and_seeded():
     everything = explain(epochs, model, quadrature="riemann-middle", n_steps=1)
     counts = everything.counts()
     first, again, other = (
-        explain(epochs, model, sample_per_stage=3, seed=seed, quadrature="riemann-middle", n_steps=1) for seed in (0, 0, 1)
+        explain(epochs, model, sample_per_stage=3, seed=seed, quadrature="riemann-middle", n_steps=1)
+        for seed in (0, 0, 1)
     )
     assert first.counts() == {stage: min(3, n) for stage, n in counts.items()}
     np.testing.assert_array_equal(first.to_xarray()["number"], again.to_xarray()["number"])

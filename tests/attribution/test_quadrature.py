@@ -46,7 +46,7 @@ def test_graded_intervals_halve():
     np.testing.assert_allclose(rule.weights, [1 / 8, 1 / 8, 1 / 4, 1 / 2])
 
 
-@pytest.mark.parametrize(("name", "default"), [("graded", 54), ("gauss-legendre", 50), ("riemann-middle", 50)])
+@pytest.mark.parametrize(("name", "default"), [("graded", 72), ("gauss-legendre", 50), ("riemann-middle", 50)])
 def test_rules_by_name(name, default):
     assert len(make_rule(name)) == default
     assert len(make_rule(name, 18)) == 18

@@ -81,9 +81,13 @@ def test_predictions_from_the_recording_equal_gsscs_own(stager, night, scores):
     raw = mne.io.RawArray(np.hstack(night.get_data()), night.info, verbose="error")
     data = raw.get_data()
     info = mne.create_info(["C4-M1", "E1-E2"], raw.info["sfreq"], "eeg")  # GSSC would not filter a channel of type eog
-    raw = mne.io.RawArray(np.stack([data[0], data[1] - data[2]]), info, verbose="error").filter(0.3, 30.0, verbose="error")
+    raw = mne.io.RawArray(np.stack([data[0], data[1] - data[2]]), info, verbose="error").filter(
+        0.3, 30.0, verbose="error"
+    )
     events = mne.make_fixed_length_events(raw, duration=30.0)
-    epochs = mne.Epochs(raw, events, tmax=30 - 1 / raw.info["sfreq"], tmin=0, baseline=None, preload=True, verbose="error")
+    epochs = mne.Epochs(
+        raw, events, tmax=30 - 1 / raw.info["sfreq"], tmin=0, baseline=None, preload=True, verbose="error"
+    )
     theirs = gssc_own(epochs)
     assert len(theirs) == len(scores)
     np.testing.assert_array_equal(scores.argmax(1).numpy(), theirs)

@@ -1,0 +1,36 @@
+# Two commands do everything on a fresh machine with Python >= 3.11:
+#   make demo   simulate a night, explain it, write the HTML report
+#   make test   lint, types, tests
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint types tests clean
+
+demo: .venv/demo
+	$(BIN)/eegflex demo demo
+
+test: lint types tests
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/test
+	$(BIN)/mypy
+
+tests: .venv/test
+	$(BIN)/pytest
+
+# Each environment is remade when what it is made from changes.
+.venv/demo: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit('eegflex needs Python >= 3.11' if sys.version_info < (3, 11) else 0)"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[gssc]'
+	touch $@
+
+.venv/test: .venv/demo
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv demo build dist

@@ -34,6 +34,9 @@ app = typer.Typer(
 #: The first bytes of netCDF files that hold results.
 _HDF5 = b"\x89HDF"
 
+#: The status after Ctrl-C.
+_STOPPED = 130
+
 
 class Quadrature(StrEnum):
     """Rules on the path."""
@@ -226,6 +229,8 @@ def _explain(
     from eegflex.attribution.flex import attribute_epochs
 
     pair = tuple(name.strip() for name in target.split(","))
+    if len(pair) > 2:
+        raise ParameterError("A target is one word or a pair of stages", seen=target, remedy="Give two, as in N2,N1")
     return attribute_epochs(
         epochs,
         stager,
@@ -276,6 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cast(Any, error).show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
+        status = _STOPPED
+    if status == _STOPPED:  # which is also how typer passes on a Ctrl-C
         typer.echo("eegflex: stopped", err=True)
-        return 130
     return int(status or 0)

@@ -27,7 +27,7 @@ def names_of_modules():
 
 
 def public_callables():
-    """The functions of the package and of its public modules, and the methods of its classes."""
+    """The functions of the package and of its public modules."""
     found = {}
     for home in ("eegflex", "eegflex.readers", "eegflex.report", "eegflex.simulate", "eegflex.stagers", "eegflex.viz"):
         module = importlib.import_module(home)
@@ -35,13 +35,6 @@ def public_callables():
             thing = getattr(module, word)
             if inspect.isfunction(thing):
                 found[f"{home}.{word}"] = thing
-            elif inspect.isclass(thing):
-                methods = inspect.getmembers(thing, inspect.isfunction)
-                found |= {
-                    f"{home}.{word}.{name}": method
-                    for name, method in methods
-                    if not name.startswith("_") and method.__module__.startswith("eegflex")
-                }
     return found
 
 
@@ -121,8 +114,7 @@ def test_public_functions_document_their_parameters():
     for name, function in public_callables().items():
         doc = inspect.getdoc(function) or ""
         arguments = set(inspect.signature(function).parameters) - {"self", "cls", "kwargs"}
-        has_section = re.search(r"^Parameters\n-+$", doc, re.MULTILINE)
-        if (arguments or not doc) and not (has_section or re.search(r"see `[\w.]+`", doc, re.IGNORECASE)):
+        if not doc or (arguments and not re.search(r"^Parameters\n-+$", doc, re.MULTILINE)):
             bare.append(name)
     assert bare == []
 

@@ -195,13 +195,7 @@ def test_what_is_no_recording_is_refused_in_one_line(command, quiet, kind, words
         (("--model", "foo"), ("foo", "gssc, bandpower")),
         (("--target", "N7"), ("N7", "REM")),
         (("--target", "N2,N1,W"), ("N2", "N1", "W")),
-        pytest.param(
-            ("--device", "abacus"),
-            ("abacus",),
-            marks=pytest.mark.xfail(
-                raises=RuntimeError, strict=True, reason="attribute_epochs lets torch's error through"
-            ),
-        ),
+        (("--device", "abacus"), ("abacus", "cuda")),
         (("--coding", "morse"), ("morse", "aasm")),
         (("--hypnogram", "none.txt"), ("none.txt",)),
     ],

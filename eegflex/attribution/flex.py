@@ -133,7 +133,7 @@ def attribute_epochs(
         _check_choice("views", view, tuple(_VIEWS))
     rule = make_rule(quadrature, n_steps)
     stager = load_model(model, spec=spec)
-    device = _check_device(stager.like.device if device is None else torch.device(device), dtype)
+    device = _check_device(stager.like.device if device is None else device, dtype)
     stager = stager.to(device, _DTYPES[dtype])
     segments = prepare(epochs, stager.spec, picks)
     stager = with_counted_stages(stager, segments)
@@ -270,7 +270,11 @@ def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise ParameterError(f"{name} cannot be that", seen=repr(value), allowed=allowed)
 
 
-def _check_device(device: torch.device, dtype: str) -> torch.device:
+def _check_device(wanted: str | torch.device, dtype: str) -> torch.device:
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise ParameterError("There is no such device", seen=repr(wanted), allowed=["cpu", "cuda", "mps"]) from error
     if device.type == "mps" and dtype == "float64":
         raise ParameterError(
             "Apple's GPUs have no float64", seen=str(device), remedy="Use dtype='float32' or device='cpu'"

@@ -61,7 +61,7 @@ def resolve_target(
         plus, minus = np.array([number.get(stage, -1) for stage in scored]), None
     elif isinstance(target, str) and target in number:
         plus, minus = np.full(len(scores), number[target]), None
-    elif isinstance(target, tuple | list) and len(set(target)) == 2 and set(target) <= set(number):
+    elif isinstance(target, tuple | list) and len(target) == len(set(target)) == 2 and set(target) <= set(number):
         plus, minus = (np.full(len(scores), number[stage]) for stage in target)
     else:
         raise ParameterError(

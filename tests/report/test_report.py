@@ -19,6 +19,7 @@ import results
 import eegflex
 from eegflex import aggregate
 from eegflex.errors import OutputError, ParameterError
+from eegflex.readers.notes import SIMULATED
 from eegflex.report import findings, make_report, save_report
 from eegflex.report.html import without_directories
 from eegflex.report.words import cancellation_words, completeness_words, left_out, what_was_done
@@ -221,7 +222,7 @@ def test_directories_are_taken_off_paths_only(text, bare):
 
 def test_simulated_data_are_called_so(page, result, tmp_path):
     assert "simulated" not in page.text
-    simulated = altered(result, provenance={"recording": "eegflex_simulated"})
+    simulated = altered(result, provenance={"warnings": [SIMULATED]})
     assert (
         "The recording is simulated" in read(make_report(simulated, epochs_per_stage=0, verbose=False), tmp_path).text
     )

@@ -41,6 +41,7 @@ _STOPPED = 130
 class Quadrature(StrEnum):
     """Rules on the path."""
 
+    adaptive = "adaptive"
     graded = "graded"
     gauss_legendre = "gauss-legendre"
 
@@ -64,7 +65,9 @@ PerStage = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of what is drawn at random.")]
 Rule = Annotated[Quadrature, typer.Option("--quadrature", help="Rule on the path.")]
-Steps = Annotated[int | None, typer.Option("--n-steps", min=1, help="Gradient evaluations for each epoch.")]
+Steps = Annotated[
+    int | None, typer.Option("--n-steps", min=1, help="Gradient evaluations for each epoch, for a fixed rule.")
+]
 Device = Annotated[str | None, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")]
 
@@ -108,7 +111,7 @@ def attribute(
     target: Target = "predicted",
     sample_per_stage: PerStage = None,
     seed: Seed = 0,
-    quadrature: Rule = Quadrature.graded,
+    quadrature: Rule = Quadrature.adaptive,
     n_steps: Steps = None,
     device: Device = None,
     overwrite: Overwrite = False,
@@ -133,7 +136,7 @@ def report(
     target: Target = "predicted",
     sample_per_stage: PerStage = None,
     seed: Seed = 0,
-    quadrature: Rule = Quadrature.graded,
+    quadrature: Rule = Quadrature.adaptive,
     n_steps: Steps = None,
     device: Device = None,
     overwrite: Overwrite = False,
@@ -191,7 +194,7 @@ def demo(
     files = simulate_psg(hours=hours, seed=seed).save(folder / "night.edf", overwrite=True)
     typer.echo(f"A simulated night of {hours:g} h: {files.psg}")
     epochs = _read(files.psg, files.hypnogram, None, None, "auto")
-    result = _explain(epochs, stager, "predicted", sample_per_stage, 0, Quadrature.graded, None, None)
+    result = _explain(epochs, stager, "predicted", sample_per_stage, 0, Quadrature.adaptive, None, None)
     result.save(folder / "result.nc", overwrite=True)
     _write_report(result, output, overwrite=True)
     for line in findings(result):

@@ -56,6 +56,9 @@ class FlexResult:
         Completeness gap: the sum of the attributions less F(x) - F(x_b).
     ``n_gradients`` (epoch, combination)
         Gradient evaluations spent.
+    ``error`` (epoch, combination)
+        What the intervals of the path miss together, relative to the absolute total of the band sums: at most ``tol`` where
+        the adaptive quadrature converged; NaN for a fixed rule.
     ``predicted``, ``target`` (epoch, combination)
         The stage with the highest score, and the score that is explained.
     ``night_scores`` (night, combination, stage)

@@ -37,6 +37,8 @@ class Explained:
         F(x) and F(x_b).
     n_gradients : array of int, shape (n_epochs,)
         Gradient evaluations.
+    error : array of float64, shape (n_epochs,)
+        Estimated relative error; NaN where there is no estimate.
     target : array of str, shape (n_epochs,)
         The score that was explained.
     """
@@ -45,6 +47,7 @@ class Explained:
     score: npt.NDArray[np.float64]
     baseline_score: npt.NDArray[np.float64]
     n_gradients: npt.NDArray[np.int64]
+    error: npt.NDArray[np.float64]
     target: npt.NDArray[np.str_] | None = None
 
     @property
@@ -60,6 +63,7 @@ class Explained:
             score=np.concatenate([part.score for part in parts]),
             baseline_score=np.concatenate([part.baseline_score for part in parts]),
             n_gradients=np.concatenate([part.n_gradients for part in parts]),
+            error=np.concatenate([part.error for part in parts]),
             target=target,
         )
 
@@ -105,6 +109,7 @@ def assemble(
         "baseline_score": np.stack([e.baseline_score for e in explained], axis=1),
         "gap": np.stack([e.gap for e in explained], axis=1),
         "n_gradients": np.stack([e.n_gradients for e in explained], axis=1),
+        "error": np.stack([e.error for e in explained], axis=1),
         "predicted": stages[own_scores.argmax(axis=2)].astype(object),
         "target": np.stack([np.asarray(e.target) for e in explained], axis=1).astype(object),
     }

@@ -14,12 +14,14 @@ import torch
 from mne.utils import logger, verbose
 
 from eegflex import aggregate
+from eegflex.attribution.adaptive import adaptive_gradient
 from eegflex.attribution.assemble import Explained, assemble
 from eegflex.attribution.baselines import make_baselines
-from eegflex.attribution.gradients import fitting_batch, path_gradient, rnn_safe
-from eegflex.attribution.quadrature import Rule, make_rule
+from eegflex.attribution.gradients import PathGradient, ScoreFunction, fitting_batch, path_gradient, rnn_safe
+from eegflex.attribution.quadrature import ADAPTIVE, Rule, make_rule
 from eegflex.attribution.spectra import attribution_in_frequency, attribution_in_time
 from eegflex.attribution.targets import Target, resolve_target
+from eegflex.bands import Bands
 from eegflex.errors import ModelError, ParameterError
 from eegflex.progress import progress
 from eegflex.result import FlexResult
@@ -34,7 +36,7 @@ __all__ = ["attribute_epochs"]
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _VIEWS = {"frequency": attribution_in_frequency, "time": attribution_in_time}
 #: Epochs whose gradients are in memory at once.
-CHUNK = 64
+CHUNK = 8
 
 
 @verbose
@@ -46,7 +48,9 @@ def attribute_epochs(
     baseline: str = "zero",
     context: str = "fixed",
     method: str = "flex",
-    quadrature: str = "graded",
+    quadrature: str = ADAPTIVE,
+    tol: float = 0.01,
+    max_evals: int = 400,
     n_steps: int | None = None,
     views: Sequence[str] = ("frequency",),
     picks: str | Sequence[str] | None = None,
@@ -81,10 +85,16 @@ def attribute_epochs(
         ``"fixed"``: neighbouring epochs stay as recorded.
     method : {"flex"}
         Method of attribution.
-    quadrature : {"graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
-        Rule on the path. ``"graded"`` puts its nodes where networks change quickly, near the baseline.
+    quadrature : {"adaptive", "graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
+        How the gradient is averaged over the path. ``"adaptive"`` halves intervals of the path, epoch by epoch, until what
+        all of them miss of the score's change is below `tol`. The others are fixed rules; ``"graded"`` puts its nodes
+        where networks change quickly, near the baseline.
+    tol : float
+        For ``"adaptive"``: what may be missed, relative to the absolute total of the band sums.
+    max_evals : int
+        For ``"adaptive"``: gradient evaluations for an epoch, beyond which it is left as it is; its error is recorded.
     n_steps : int | None
-        Gradient evaluations for each epoch; by default 72 for ``"graded"``, else 50.
+        For a fixed rule: gradient evaluations for each epoch; by default 72 for ``"graded"``, else 50.
     views : sequence of {"frequency", "time"}
         What to attribute to. Each view has the same sum. The frequency view is always there.
     picks : str | sequence of str | None
@@ -131,7 +141,7 @@ def attribute_epochs(
         _check_choice(name, value, allowed)
     for view in views:
         _check_choice("views", view, tuple(_VIEWS))
-    rule = make_rule(quadrature, n_steps)
+    average = _quadrature(quadrature, n_steps, tol, max_evals)
     stager = load_model(model, spec=spec)
     device = _check_device(stager.like.device if device is None else device, dtype)
     stager = stager.to(device, _DTYPES[dtype])
@@ -143,7 +153,7 @@ def attribute_epochs(
         chosen = _choose(segments, bound, scores, stager.spec, sample_per_stage, seed)
         for one in bound:
             check_bound(one, segments, chosen, stager.spec.name)
-        task = _Task(segments, scores, chosen, stager, target, baseline, rule, ("frequency", *views), batch_size)
+        task = _Task(segments, scores, chosen, stager, target, baseline, average, ("frequency", *views), batch_size)
         explained = _explain_all(task, bound)
     parameters = {
         "target": target,
@@ -151,13 +161,71 @@ def attribute_epochs(
         "context": context,
         "method": method,
         "quadrature": quadrature,
-        "n_steps": len(rule),
+        **average.parameters,
         "sample_per_stage": sample_per_stage,
         "seed": seed,
         "dtype": dtype,
         "device": str(device),
     }
     return assemble(epochs, segments, stager.spec, scores, chosen, explained, parameters)
+
+
+@dataclass(frozen=True)
+class _Quadrature:
+    """How gradients are averaged over paths."""
+
+    rule: Rule | None  # None: adaptive
+    tol: float
+    max_evals: int
+
+    @property
+    def parameters(self) -> dict[str, float | int]:
+        if self.rule is not None:
+            return {"n_steps": len(self.rule)}
+        return {"tol": self.tol, "max_evals": self.max_evals}
+
+    def __call__(
+        self,
+        model: ScoreFunction,
+        segments: torch.Tensor,
+        baselines: torch.Tensor,
+        weights: torch.Tensor,
+        batch_size: int,
+        sfreq: float,
+    ) -> PathGradient:
+        if self.rule is not None:
+            return path_gradient(model, segments, baselines, weights, self.rule, batch_size)
+        masks = torch.from_numpy(Bands().masks(np.fft.rfftfreq(segments.shape[-1], 1 / sfreq))).to(segments)
+        change = segments - baselines
+
+        def size(gradient: torch.Tensor) -> torch.Tensor:
+            """Absolute total of the band sums of each epoch."""
+            return (attribution_in_frequency(change, gradient.to(change)) @ masks.T).abs().sum((1, 2))
+
+        return adaptive_gradient(
+            model,
+            segments,
+            baselines,
+            weights,
+            size,
+            tol=self.tol,
+            max_evals=self.max_evals,
+            batch_size=batch_size,
+        )
+
+
+def _quadrature(quadrature: str, n_steps: int | None, tol: float, max_evals: int) -> _Quadrature:
+    if quadrature != ADAPTIVE:
+        return _Quadrature(make_rule(quadrature, n_steps), tol, max_evals)
+    if n_steps is not None:
+        raise ParameterError(
+            "The adaptive quadrature finds its own number of steps",
+            seen=f"n_steps={n_steps}",
+            remedy="Give tol and max_evals, or a fixed rule such as quadrature='gauss-legendre'",
+        )
+    if not 0 < tol < 1 or max_evals < 1:
+        raise ParameterError("tol must lie between 0 and 1, and max_evals be positive", seen=(tol, max_evals))
+    return _Quadrature(None, float(tol), int(max_evals))
 
 
 @dataclass(frozen=True)
@@ -170,7 +238,7 @@ class _Task:
     stager: Stager
     target: str | tuple[str, str]
     baseline: str
-    rule: Rule
+    average: _Quadrature
     views: tuple[str, ...]
     batch_size: int | None
 
@@ -221,8 +289,7 @@ def _choose(
 
 
 def _explain_all(task: _Task, bound: Sequence[BoundStager]) -> list[Explained]:
-    total = len(bound) * len(task.chosen) * len(task.rule)
-    with progress(total, "Explaining") as done:
+    with progress(len(bound) * len(task.chosen), "Explaining") as done:
         return [_explain(task, one, k, done) for k, one in enumerate(bound)]
 
 
@@ -235,7 +302,8 @@ def _explain(task: _Task, bound: BoundStager, combination: int, done: Callable[[
     parts = []
     for start in range(0, len(chosen), CHUNK):
         rows = slice(start, start + CHUNK)
-        parts.append(_explain_chunk(task, bound, chosen[rows], target, rows, done))
+        parts.append(_explain_chunk(task, bound, chosen[rows], target, rows))
+        done(len(chosen[rows]))
     return Explained.joined(parts, target.labels)
 
 
@@ -245,7 +313,6 @@ def _explain_chunk(
     chosen: npt.NDArray[np.intp],
     target: Target,
     rows: slice,
-    done: Callable[[int], None],
 ) -> Explained:
     index = torch.from_numpy(chosen).to(task.stager.like.device)
     x = bound.inputs(index)
@@ -255,13 +322,14 @@ def _explain_chunk(
         return bound(variants, index[which])
 
     batch = task.batch_size or fitting_batch(model, x[:1])
-    path = path_gradient(model, x, x_b, torch.from_numpy(target.weights[rows]).to(x), task.rule, batch, done)
+    path = task.average(model, x, x_b, torch.from_numpy(target.weights[rows]).to(x), batch, task.segments.sfreq)
     change = (x - x_b).to(path.gradient.dtype)
     return Explained(
         views={view: _VIEWS[view](change, path.gradient).cpu().numpy() for view in dict.fromkeys(task.views)},
         score=path.score.numpy(),
         baseline_score=path.baseline_score.numpy(),
-        n_gradients=np.full(len(chosen), path.n_gradients),
+        n_gradients=path.n_gradients.numpy(),
+        error=path.error.numpy(),
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from eegflex.attribution.quadrature import Rule
 from eegflex.errors import ModelError
 
-__all__ = ["PathGradient", "fitting_batch", "path_gradient", "rnn_safe"]
+__all__ = ["PathGradient", "fitting_batch", "path_gradient", "rnn_safe", "score_of", "slope_of"]
 
 #: segments (n, channel, time) and the rows of the explained epochs that they belong to (n,) -> scores (n, stage)
 ScoreFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -31,14 +31,17 @@ class PathGradient:
         Gradient of the score with respect to the segment, averaged over the path.
     score, baseline_score : Tensor of float64, shape (n_epochs,)
         F(x) and F(x_b).
-    n_gradients : int
-        Gradient evaluations for each epoch.
+    n_gradients : Tensor of int64, shape (n_epochs,)
+        Gradient evaluations.
+    error : Tensor of float64, shape (n_epochs,)
+        Estimated error of the attribution relative to its size; NaN where the rule has no estimate.
     """
 
     gradient: torch.Tensor
     score: torch.Tensor
     baseline_score: torch.Tensor
-    n_gradients: int
+    n_gradients: torch.Tensor
+    error: torch.Tensor
 
 
 def path_gradient(
@@ -48,7 +51,6 @@ def path_gradient(
     weights: torch.Tensor,
     rule: Rule,
     batch_size: int,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> PathGradient:
     """Average the gradient of a score over the straight path from each baseline to its segment.
 
@@ -64,8 +66,6 @@ def path_gradient(
         Quadrature on the path.
     batch_size : int
         Points on the paths in one forward and backward pass, of several epochs if need be.
-    progress : callable
-        Told how many gradients were evaluated since the last call.
 
     Raises
     ------
@@ -80,15 +80,21 @@ def path_gradient(
     for points in torch.arange(len(segments) * len(rule), device=segments.device).split(batch_size):
         row, node = points // len(rule), points % len(rule)
         x = baselines[row] + nodes[node, None, None] * change[row]
-        slope = _slope(model, x, row, weights[row]).to(gradient.dtype)
+        slope = slope_of(model, x, row, weights[row]).to(gradient.dtype)
         gradient.index_add_(0, row, slope * node_weights[node, None, None].to(gradient.dtype))
-        progress(len(points))
-    score, baseline_score = (_score(model, end, weights, batch_size) for end in (segments, baselines))
-    return PathGradient(gradient, score, baseline_score, n_gradients=len(rule))
+    score, baseline_score = (_scores(model, end, weights, batch_size) for end in (segments, baselines))
+    evaluations = torch.full((len(segments),), len(rule))
+    return PathGradient(gradient, score, baseline_score, evaluations, torch.full((len(segments),), torch.nan).double())
 
 
-def _slope(model: ScoreFunction, x: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Gradient of each row's score with respect to its segment."""
+def slope_of(model: ScoreFunction, x: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Gradient of each row's score with respect to its segment.
+
+    Raises
+    ------
+    ModelError
+        If it is not finite, or there is none.
+    """
     x = x.requires_grad_(True)
     with torch.enable_grad():
         scores = model(x, rows)
@@ -108,10 +114,15 @@ def _slope(model: ScoreFunction, x: torch.Tensor, rows: torch.Tensor, weights: t
 
 
 @torch.no_grad()
-def _score(model: ScoreFunction, x: torch.Tensor, weights: torch.Tensor, batch_size: int) -> torch.Tensor:
+def score_of(model: ScoreFunction, x: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The score explained of each row's segment, float64 where the device has it."""
+    score = (model(x, rows) * weights).sum(-1)
+    return score if x.device.type == "mps" else score.double()
+
+
+def _scores(model: ScoreFunction, x: torch.Tensor, weights: torch.Tensor, batch_size: int) -> torch.Tensor:
     rows = torch.arange(len(x), device=x.device)
-    parts = [(model(x[part], part) * weights[part]).sum(-1).double().cpu() for part in rows.split(batch_size)]
-    return torch.cat(parts)
+    return torch.cat([score_of(model, x[part], part, weights[part]).cpu() for part in rows.split(batch_size)])
 
 
 def fitting_batch(model: ScoreFunction, segment: torch.Tensor) -> int:

@@ -128,7 +128,7 @@ def completeness_words(result: FlexResult) -> str:
     )
     if tight >= MOST:
         return f"{fact} The band sums can be taken as they stand."
-    remedy = "more gradient evaluations (n_steps=) bring them closer"
+    remedy = "a smaller tol, or more gradient evaluations (max_evals, n_steps), bring them closer"
     if loose >= MOST:
         return f"{fact} Differences of a few percent between bands mean nothing; {remedy}."
     return f"{fact} The band sums should not be relied on: {remedy}."

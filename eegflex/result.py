@@ -133,7 +133,7 @@ class FlexResult:
         """How many epochs were explained of each predicted stage, by the most confident combination."""
         predicted = aggregate.consensus(self._dataset["scores"].values)
         names = np.array(self.stages)[predicted]
-        return {stage: int((names == stage).sum()) for stage in self.stages if (names == stage).any()}
+        return {str(stage): int((names == stage).sum()) for stage in self.stages if (names == stage).any()}
 
     def relative_gap(self) -> npt.NDArray[np.float64]:
         """Completeness gap relative to the absolute total of the band sums, shape (n_epochs, n_combinations)."""

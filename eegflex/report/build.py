@@ -63,8 +63,8 @@ def make_report(
 
     Notes
     -----
-    The report holds no patient's name, birth date or ID, and no directories; it does show the name of the recording's
-    file. Text from files is escaped.
+    The report holds no patient's name, birth date or ID, no directories, and not the name of the recording's file, which
+    may be a patient's; the result has it. Text from files is escaped.
     """
     if int(epochs_per_stage) != epochs_per_stage or epochs_per_stage < 0:
         raise ParameterError("epochs_per_stage must be a whole number, not negative", seen=epochs_per_stage)
@@ -225,6 +225,7 @@ def _spec(result: FlexResult) -> str:
 
 def _provenance(result: FlexResult) -> str:
     provenance = result.provenance
+    provenance.pop("source", None)  # clinical files are often named after the patient
     warnings = [str(warning) for warning in provenance.pop("warnings", [])]
     return "".join(
         [

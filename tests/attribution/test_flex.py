@@ -8,32 +8,15 @@ import mne
 import numpy as np
 import pytest
 import torch
+from attribution_helpers import explain, noise_epochs, view
 from models import CoupledBatch, Detached, Linear, Noisy, ShiftInvariant, Sinusoid, Smooth
 from reference import literal_flex
 from torch import nn
 
-import eegflex
 from eegflex.errors import ModelError, ParameterError, RecordingError
 from eegflex.stagers.spec import ContextSpec, ModelSpec
 
 STAGES = ("W", "N1", "N2", "N3", "REM")
-
-
-def noise_epochs(n_epochs=6, n_channels=2, sfreq=32.0, n_times=None, seed=0, scale=1.0):
-    """Epochs of white noise; with `scale` 1 they are in the networks' own size."""
-    n_times = int(30 * sfreq) if n_times is None else n_times
-    data = scale * np.random.default_rng(seed).standard_normal((n_epochs, n_channels, n_times))
-    info = mne.create_info([f"EEG{i}" for i in range(n_channels)], sfreq, "eeg")
-    events = np.column_stack([np.arange(n_epochs) * n_times, np.zeros(n_epochs, int), np.ones(n_epochs, int)])
-    return mne.EpochsArray(data, info, events=events, baseline=None, verbose="error")
-
-
-def explain(epochs, model, **kwargs):
-    return eegflex.attribute_epochs(epochs, model, verbose="error", **kwargs)
-
-
-def view(result, name="frequency_view"):
-    return result.to_xarray()[name].values.astype(float)
 
 
 @pytest.mark.parametrize("n_times", [960, 961, 953])

@@ -172,7 +172,7 @@ def test_the_spec_is_shown_with_what_was_assumed(tmp_path):
 
 def test_provenance_is_shown(page, result):
     provenance = result.provenance
-    for value in (provenance["input_sha256"], provenance["torch"], "graded", "float32"):
+    for value in (provenance["input_sha256"], provenance["torch"], "adaptive", "float32"):
         assert str(value) in page.text
 
 
@@ -201,7 +201,8 @@ def test_no_directories_are_told(result, tmp_path):
     page = read(make_report(told, epochs_per_stage=0, verbose=False), tmp_path)
     assert "anna" not in page.text
     assert str(tmp_path) not in page.text
-    for name in ("night.edf", "x.edf", "stager.pt2"):
+    assert "night.edf" not in page.text  # it may be a patient's name
+    for name in ("x.edf", "stager.pt2"):
         assert name in page.text
 
 

@@ -165,4 +165,4 @@ def test_each_eeg_channel_is_explained_by_itself(stager):
     data = result.to_xarray()
     assert result.ch_names == ("C4-M1", "E1-E2 (with C4-M1)", "O1-M2", "E1-E2 (with O1-M2)")
     assert data["of_combination"].values.tolist() == [0, 0, 1, 1]
-    assert np.median(result.relative_gap()) <= 0.01
+    assert (result.relative_gap() <= 0.01).mean() >= 0.95

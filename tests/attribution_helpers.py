@@ -1,0 +1,25 @@
+"""Epochs of noise, and what networks make of them."""
+
+from __future__ import annotations
+
+import mne
+import numpy as np
+
+import eegflex
+
+
+def noise_epochs(n_epochs=6, n_channels=2, sfreq=32.0, n_times=None, seed=0, scale=1.0):
+    """Epochs of white noise; with `scale` 1 they are in the networks' own size."""
+    n_times = int(30 * sfreq) if n_times is None else n_times
+    data = scale * np.random.default_rng(seed).standard_normal((n_epochs, n_channels, n_times))
+    info = mne.create_info([f"EEG{i}" for i in range(n_channels)], sfreq, "eeg")
+    events = np.column_stack([np.arange(n_epochs) * n_times, np.zeros(n_epochs, int), np.ones(n_epochs, int)])
+    return mne.EpochsArray(data, info, events=events, baseline=None, verbose="error")
+
+
+def explain(epochs, model, **kwargs):
+    return eegflex.attribute_epochs(epochs, model, verbose="error", **kwargs)
+
+
+def view(result, name="frequency_view"):
+    return result.to_xarray()[name].values.astype(float)

@@ -122,7 +122,8 @@ def agreement(dataset: xr.Dataset) -> tuple[float, pd.DataFrame] | None:
     """
     stages = list(dataset["stage_name"].values.astype(str))
     scored = dataset["night_stage"].values.astype(str)
-    judged = np.isin(scored, stages) & np.isfinite(dataset["night_scores"].values).all(axis=(1, 2))
+    sound = dataset["night_fault"].values.astype(str) == ""
+    judged = np.isin(scored, stages) & sound & np.isfinite(dataset["night_scores"].values).all(axis=(1, 2))
     if not judged.any():
         return None
     predicted = consensus(dataset["night_scores"].values[judged])

@@ -14,7 +14,7 @@ import eegflex.readers
 from eegflex import cli
 
 COMMANDS = ("info", "attribute", "report", "simulate", "demo")
-QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--n-steps", "4")
+QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--quadrature", "gauss-legendre", "--n-steps", "4")
 
 
 @pytest.fixture(scope="module")

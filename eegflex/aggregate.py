@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from scipy.special import softmax
 
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 
-__all__ = ["agreement", "band_sums", "band_table", "consensus", "long_table", "relative_gap", "stage_labels"]
+__all__ = [
+    "agreement",
+    "band_sums",
+    "band_table",
+    "consensus",
+    "long_table",
+    "relative_gap",
+    "score_kind",
+    "stage_labels",
+]
 
 
-def consensus(scores: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
+def consensus(scores: npt.NDArray[np.floating[Any]], kind: str) -> npt.NDArray[np.intp]:
     """The stage of each epoch by its most confident combination.
 
     Parameters
     ----------
     scores : array, shape (n_epochs, n_combinations, n_stages)
+    kind : {"logits", "log_probs", "probs"}
+        What they are.
 
     Returns
     -------
@@ -29,10 +42,14 @@ def consensus(scores: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.intp]:
         not finite.
     """
     finite = np.nan_to_num(np.asarray(scores, dtype=float))
-    probabilities = np.exp(finite - finite.max(axis=-1, keepdims=True))
-    probabilities /= probabilities.sum(axis=-1, keepdims=True)
+    probabilities = finite if kind == "probs" else softmax(finite, axis=-1)
     surest = probabilities.max(axis=-1).argmax(axis=-1)
     return finite[np.arange(len(finite)), surest].argmax(axis=-1)
+
+
+def score_kind(dataset: xr.Dataset) -> str:
+    """What the stager returned: ``"logits"``, ``"log_probs"`` or ``"probs"``."""
+    return str(json.loads(dataset.attrs["spec"])["output"]["scores"])
 
 
 def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view") -> npt.NDArray[np.float64]:
@@ -126,7 +143,7 @@ def agreement(dataset: xr.Dataset) -> tuple[float, pd.DataFrame] | None:
     judged = np.isin(scored, stages) & sound & np.isfinite(dataset["night_scores"].values).all(axis=(1, 2))
     if not judged.any():
         return None
-    predicted = consensus(dataset["night_scores"].values[judged])
+    predicted = consensus(dataset["night_scores"].values[judged], score_kind(dataset))
     rows = np.array([stages.index(stage) for stage in scored[judged]])
     counts = np.zeros((len(stages), len(stages)), dtype=int)
     np.add.at(counts, (rows, predicted), 1)

@@ -131,7 +131,7 @@ class FlexResult:
 
     def counts(self) -> dict[str, int]:
         """How many epochs were explained of each predicted stage, by the most confident combination."""
-        predicted = aggregate.consensus(self._dataset["scores"].values)
+        predicted = aggregate.consensus(self._dataset["scores"].values, aggregate.score_kind(self._dataset))
         names = np.array(self.stages)[predicted]
         return {str(stage): int((names == stage).sum()) for stage in self.stages if (names == stage).any()}
 

@@ -282,7 +282,7 @@ def _choose(
         return sound
     if int(sample_per_stage) != sample_per_stage or sample_per_stage < 1:
         raise ParameterError("sample_per_stage must be a positive whole number", seen=sample_per_stage)
-    predicted = aggregate.consensus(scores[sound])
+    predicted = aggregate.consensus(scores[sound], spec.scores)
     rng = np.random.default_rng(seed)
     drawn = [rng.permutation(sound[predicted == stage])[:sample_per_stage] for stage in range(len(spec.stages))]
     return np.sort(np.concatenate(drawn))

@@ -94,7 +94,9 @@ def probabilities(dataset: xr.Dataset, scores: str) -> npt.NDArray[np.float64]:
 
 
 def _predicted(result: FlexResult, dataset: xr.Dataset, chances: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
-    names = np.array(result.stages, dtype=str)[aggregate.consensus(dataset["night_scores"].values)]
+    names = np.array(result.stages, dtype=str)[
+        aggregate.consensus(dataset["night_scores"].values, aggregate.score_kind(dataset))
+    ]
     return np.where(np.isfinite(chances).all(axis=1), names, "")
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import mne
 import numpy as np
 import numpy.typing as npt
-from mne.utils import logger
 
 from eegflex.connections import Connection, connect
 from eegflex.errors import ParameterError, RecordingError
@@ -110,6 +109,8 @@ def prepare(
     for number, connection in enumerate(connections):
         recorded = connection.signal(epochs) * _factor(connection, "uV")
         fault = np.where(fault == "", _faults(recorded), fault)
+        # The epoch is masked; silence in its place keeps filters and statistics of the others from being spoilt.
+        recorded = np.where(np.isfinite(recorded), recorded, 0.0)
         heard = _resample(_filter(recorded, run, epochs.info, spec.filter), run, epochs.info["sfreq"], sfreq, n_times)
         factor = _factor(connection, spec.unit) / _factor(connection, "uV")
         signals[:, number], gain[:, number] = _scale(heard * factor, spec.scale)
@@ -210,11 +211,10 @@ def _faults(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
 def _by_run(
     signals: npt.NDArray[np.float64], run: npt.NDArray[np.int64], change: Callable[[npt.NDArray[np.float64], int], Any]
 ) -> npt.NDArray[np.float64]:
-    """Apply a change to the continuous signal of each run; epochs that are not finite are silent meanwhile."""
-    sound = np.where(np.isfinite(signals), signals, 0.0)
+    """Apply a change to the continuous signal of each run."""
     parts = []
     for number in np.unique(run):
-        members = sound[run == number]
+        members = signals[run == number]
         parts.append(np.asarray(change(members.ravel(), len(members))).reshape(len(members), -1))
     return np.concatenate(parts)
 
@@ -269,9 +269,7 @@ def _scale(
         centre = np.median(signals, axis=over, keepdims=True)
         quartiles = np.percentile(signals, [25, 75], axis=over, keepdims=True)
         width = quartiles[1] - quartiles[0]
-    width = np.where(width == 0, 1.0, width)
-    if (width == 1.0).all():
-        logger.debug("A channel without any variation was not scaled")
+    width = np.where(width == 0, 1.0, width)  # a flat channel stays flat
     return _clip((signals - centre) / width, wanted.clip), np.broadcast_to(width.ravel(), len(signals))
 
 

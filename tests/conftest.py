@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import results
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -19,3 +20,15 @@ def real_psg() -> Path:
     if not path.exists():
         pytest.skip("the real PSG excerpt is not on this machine")
     return path
+
+
+@pytest.fixture(scope="session")
+def result():
+    """Six EEG channels at once, ten epochs, two of each stage, both views. Not to be changed."""
+    return results.make_result()
+
+
+@pytest.fixture(scope="session")
+def pair_result():
+    """One EEG channel at a time with the same EOG channel, two combinations. Not to be changed."""
+    return results.make_pair_result()

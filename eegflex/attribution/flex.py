@@ -20,7 +20,7 @@ from eegflex.attribution.baselines import make_baselines
 from eegflex.attribution.gradients import PathGradient, ScoreFunction, fitting_batch, path_gradient, rnn_safe
 from eegflex.attribution.quadrature import ADAPTIVE, Rule, make_rule
 from eegflex.attribution.spectra import attribution_in_frequency, attribution_in_time
-from eegflex.attribution.targets import Target, resolve_target
+from eegflex.attribution.targets import resolve_target
 from eegflex.bands import Bands
 from eegflex.errors import ModelError, ParameterError
 from eegflex.progress import progress
@@ -299,20 +299,27 @@ def _explain(task: _Task, bound: BoundStager, combination: int, done: Callable[[
     target = resolve_target(
         task.target, task.stager.spec.stages, task.scores[chosen, combination], segments.stage[chosen].tolist()
     )
+    batch_size = task.batch_size or _fitting(task, bound)
     parts = []
     for start in range(0, len(chosen), CHUNK):
         rows = slice(start, start + CHUNK)
-        parts.append(_explain_chunk(task, bound, chosen[rows], target, rows))
+        parts.append(_explain_chunk(task, bound, chosen[rows], target.weights[rows], batch_size))
         done(len(chosen[rows]))
     return Explained.joined(parts, target.labels)
+
+
+def _fitting(task: _Task, bound: BoundStager) -> int:
+    """Points that fit into one batch, by the first epoch."""
+    index = torch.from_numpy(task.chosen[:1]).to(task.stager.like.device)
+    return fitting_batch(lambda variants, rows: bound(variants, index[rows]), bound.inputs(index))
 
 
 def _explain_chunk(
     task: _Task,
     bound: BoundStager,
     chosen: npt.NDArray[np.intp],
-    target: Target,
-    rows: slice,
+    weights: npt.NDArray[np.float64],
+    batch_size: int,
 ) -> Explained:
     index = torch.from_numpy(chosen).to(task.stager.like.device)
     x = bound.inputs(index)
@@ -321,8 +328,7 @@ def _explain_chunk(
     def model(variants: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
         return bound(variants, index[which])
 
-    batch = task.batch_size or fitting_batch(model, x[:1])
-    path = task.average(model, x, x_b, torch.from_numpy(target.weights[rows]).to(x), batch, task.segments.sfreq)
+    path = task.average(model, x, x_b, torch.from_numpy(weights).to(x), batch_size, task.segments.sfreq)
     change = (x - x_b).to(path.gradient.dtype)
     return Explained(
         views={view: _VIEWS[view](change, path.gradient).cpu().numpy() for view in dict.fromkeys(task.views)},

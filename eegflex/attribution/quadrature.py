@@ -73,7 +73,7 @@ def riemann(n_steps: int, kind: str = "middle") -> Rule:
     return Rule((np.arange(n_steps) + shift) / n_steps, np.full(n_steps, 1.0 / n_steps))
 
 
-#: [0, 1] is halved so often: below 2^-8 of its size a signal is silence to the networks that were looked at.
+#: [0, 1] is halved so often: on GSSC little of an attribution lies below 2^-8 of the path.
 LEVELS = 8
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GSSC", "load_gssc"]
 
-#: Epochs of a window: wide enough for the gradients (a few percent), narrow enough to explain a night.
+#: Epochs of a window: narrow enough to explain a night; its gradients approximate those of the whole night.
 DEFAULT_WIDTH = 21
 
 
@@ -60,7 +60,7 @@ def _load_pickled(fname: Path) -> nn.Module:
         *(networks.ResSignal, networks.ResSleep, networks.SleepGRU),
         *(activation.LeakyReLU, activation.LogSoftmax, container.ModuleDict, container.Sequential, conv.Conv1d),
         *(dropout.Dropout, linear.Identity, linear.Linear, normalization.GroupNorm, pooling.AvgPool1d, rnn.GRU),
-        *(np.dtype, np.dtypes.Int64DType, np.dtypes.Float64DType, (old_scalar, "numpy.core.multiarray.scalar")),
+        *(np.dtype, np.dtypes.Int64DType, (old_scalar, "numpy.core.multiarray.scalar")),
     ]
     with torch.serialization.safe_globals(classes):
         network: nn.Module = torch.load(fname, map_location="cpu", weights_only=True)

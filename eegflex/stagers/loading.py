@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from eegflex.errors import ModelError
+from eegflex.errors import ModelError, SpecError
 from eegflex.stagers.spec import ModelSpec
 from eegflex.stagers.stager import Stager
 
-__all__ = ["as_stager", "load_model"]
+__all__ = ["load_model"]
 
 
 def _gssc() -> Stager:
@@ -63,12 +63,18 @@ def load_model(
     ModelError
         If there is no such model, or it cannot be copied.
     SpecError
-        If the spec is not one.
+        If the spec is not one, or the model has its own.
     MissingExtraError
         If the model needs a package that is not installed.
     """
     if isinstance(spec, str | Path):
         spec = ModelSpec.from_toml(spec)
+    if spec is not None and isinstance(source, str | Stager):
+        raise SpecError(
+            "This stager has a contract of its own, which a spec cannot replace",
+            seen=f"spec={spec.name!r} for {source!r}",
+            remedy="Leave spec= out, or pass the bare torch.nn.Module with it",
+        )
     if isinstance(source, str):
         if source not in _NAMED:
             raise ModelError(
@@ -86,7 +92,7 @@ def load_model(
         raise ModelError(
             "A model must be a name, a torch.nn.Module or a callable", seen=type(source).__name__, allowed=list(_NAMED)
         )
-    return stager if device is None else stager.to(device, torch.float32)
+    return stager if device is None else stager.to(device, stager.like.dtype)
 
 
 def _bare_spec(source: Callable[..., Any]) -> ModelSpec:
@@ -95,8 +101,3 @@ def _bare_spec(source: Callable[..., Any]) -> ModelSpec:
         name=type(source).__name__ if isinstance(source, torch.nn.Module) else getattr(source, "__name__", "stager"),
         assumed=("unit: V, as MNE stores it", "stages: W, N1, N2, N3, REM, by convention", "scores: logits"),
     )
-
-
-def as_stager(model: Any, spec: ModelSpec | str | Path | None = None) -> Stager:
-    """`model` as a Stager, loading it if it is not one."""
-    return load_model(model, spec=spec)

@@ -108,6 +108,14 @@ def test_a_window_scores_what_the_night_does(segments, scores, width):
         torch.testing.assert_close(bound(bound.inputs(index), index), scores[index], rtol=0, atol=1e-5)
 
 
+def test_a_window_that_is_the_whole_run_needs_no_boundary_states(stager, night):
+    run = prepare(night[:31], stager.spec)
+    windows = torch.from_numpy(run.signals)[None]
+    with torch.no_grad():
+        middle = stager.score(windows)
+    torch.testing.assert_close(middle[0], stager.bind(run)[0].night_scores(nobody)[15], rtol=0, atol=1e-5)
+
+
 def test_members_of_a_batch_are_independent(bound):
     index = torch.tensor([5, 30, 70])
     x = bound.inputs(index) * torch.tensor([1.0, 0.3, 0.0])[:, None, None]

@@ -11,7 +11,7 @@ from models import Smooth
 from torch import nn
 
 from eegflex import load_model
-from eegflex.errors import MissingExtraError, ModelError
+from eegflex.errors import MissingExtraError, ModelError, SpecError
 from eegflex.stagers.spec import ContextSpec, ModelSpec
 from eegflex.stagers.stager import Stager, from_layout, to_layout
 
@@ -94,6 +94,12 @@ def test_what_was_not_declared_is_said():
 def test_what_is_no_model_is_refused(source):
     with pytest.raises(ModelError, match="gssc, bandpower"):
         load_model(source)
+
+
+@pytest.mark.parametrize("source", ["bandpower", Stager(Smooth(), ModelSpec())])
+def test_a_spec_for_a_stager_that_has_its_own_is_refused(source):
+    with pytest.raises(SpecError, match="mine"):
+        load_model(source, spec=ModelSpec(name="mine"))
 
 
 def test_a_missing_extra_is_named(monkeypatch):

@@ -14,7 +14,7 @@ from eegflex.errors import EegflexError
 
 if TYPE_CHECKING:
     from eegflex.attribution.arrays import attribute
-    from eegflex.attribution.flex import attribute_epochs
+    from eegflex.attribution.epochs import attribute_epochs
     from eegflex.epochs import make_epochs
     from eegflex.readers import read_hypnogram, read_psg
     from eegflex.report import make_report
@@ -46,7 +46,7 @@ _HOMES = {
     "ModelSpec": "eegflex.stagers",
     "Stager": "eegflex.stagers",
     "attribute": "eegflex.attribution.arrays",
-    "attribute_epochs": "eegflex.attribution.flex",
+    "attribute_epochs": "eegflex.attribution.epochs",
     "load_model": "eegflex.stagers",
     "make_epochs": "eegflex.epochs",
     "make_report": "eegflex.report",

@@ -22,6 +22,7 @@ __all__ = [
     "long_table",
     "relative_gap",
     "score_kind",
+    "sizes",
     "stage_labels",
 ]
 
@@ -53,8 +54,34 @@ def score_kind(dataset: xr.Dataset) -> str:
 
 
 def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view") -> npt.NDArray[np.float64]:
-    """Sums over each band and the rest, shape (n_epochs, n_channels, n_bands + 1)."""
-    return bands.sum(dataset[variable].values, dataset["freq"].values)
+    """Sums over each band and the rest, shape (n_epochs, n_channels, n_bands + 1).
+
+    Raises
+    ------
+    ParameterError
+        If the method attributed to other bands than these, as wholes.
+    """
+    if variable in dataset:
+        return bands.sum(dataset[variable].values, dataset["freq"].values)
+    if dict(bands) != dict(Bands()):
+        raise ParameterError(
+            "This method attributes to whole bands, which cannot be divided",
+            seen=bands,
+            allowed=Bands(),
+            remedy="Leave bands out, or use a method that attributes to frequencies, such as 'flex'",
+        )
+    return dataset["band_view"].values.astype(np.float64)
+
+
+def sizes(dataset: xr.Dataset, bands: Bands) -> npt.NDArray[np.float64]:
+    """Absolute total of the band sums of all channels, and of the context's if it moved, shape (n_epochs, n_combinations)."""
+    own = np.abs(band_sums(dataset, bands)).sum(axis=-1)
+    if "context_map" in dataset:
+        parts = np.abs(dataset["context_map"].transpose("epoch", "channel", "context", "band").values)
+        own = np.nansum(parts, axis=(2, 3), dtype=np.float64)
+    of = dataset["of_combination"].values
+    totals = np.stack([own[:, of == k].sum(axis=1) for k in range(dataset.sizes["combination"])], axis=1)
+    return np.maximum(totals, np.finfo(float).tiny)
 
 
 def relative_gap(dataset: xr.Dataset, bands: Bands) -> npt.NDArray[np.float64]:
@@ -62,10 +89,7 @@ def relative_gap(dataset: xr.Dataset, bands: Bands) -> npt.NDArray[np.float64]:
 
     At the zero baseline large terms of both signs cancel in F(x) - F(0), so that is not what a gap is judged against.
     """
-    size = np.abs(band_sums(dataset, bands)).sum(axis=-1)
-    of = dataset["of_combination"].values
-    totals = np.stack([size[:, of == k].sum(axis=1) for k in range(dataset.sizes["combination"])], axis=1)
-    return np.abs(dataset["gap"].values) / np.maximum(totals, np.finfo(float).tiny)
+    return np.abs(dataset["gap"].values) / sizes(dataset, bands)
 
 
 def stage_labels(dataset: xr.Dataset, stages: str) -> npt.NDArray[np.str_]:

@@ -229,7 +229,7 @@ def _explain(
     n_steps: int | None,
     device: str | None,
 ) -> FlexResult:
-    from eegflex.attribution.flex import attribute_epochs
+    from eegflex.attribution.epochs import attribute_epochs
 
     pair = tuple(name.strip() for name in target.split(","))
     if len(pair) > 2:

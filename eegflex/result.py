@@ -15,6 +15,7 @@ from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, RecordingError
 from eegflex.files import write_whole
+from eegflex.targets import resolve_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,33 +43,44 @@ class FlexResult:
 
     ``frequency_view`` (epoch, channel, freq)
         Attribution to each frequency, in the unit of the score. A positive value raised the score explained.
-    ``time_view`` (epoch, channel, time)
-        Attribution to each sample, if that view was asked for.
+    ``time_view`` (epoch, channel, time), ``time_frequency_view`` (epoch, channel, frame_freq, frame)
+        Attribution to each sample, and to each frequency in each frame of about 2 s, if those views were asked for. All
+        views of an epoch have the same sum.
+    ``band_view`` (epoch, channel, band)
+        In place of the frequency view where the method attributes to whole bands.
+    ``context_map`` (epoch, context, channel, band)
+        With ``context="scaled"``: attribution to each epoch of the window, by its offset from the target. NaN where the
+        window has no such epoch. Offset 0 is the segment itself, as in the other views.
     ``power`` (epoch, channel, freq)
         Power spectral density of the segment as the stager got it (after its filter), in µV²/Hz.
     ``signal`` (epoch, channel, time)
         The segment as the stager got it, in µV.
-    ``scores`` (epoch, combination, stage)
+    ``scores`` (epoch, combination, stage_name)
         What the stager returned for the recorded epoch.
     ``score``, ``baseline_score`` (epoch, combination)
         F(x) and F(x_b), the score explained of the segment and of its baseline.
     ``gap`` (epoch, combination)
-        Completeness gap: the sum of the attributions less F(x) - F(x_b).
-    ``n_gradients`` (epoch, combination)
-        Gradient evaluations spent.
+        Completeness gap: the sum of all attributions (the context's too) less F(x) - F(x_b). NaN for a method whose
+        attributions are not meant to sum to that.
+    ``n_gradients``, ``n_forwards`` (epoch, combination)
+        Gradient evaluations spent, and scores without a gradient.
     ``error`` (epoch, combination)
-        What the intervals of the path miss together, relative to the absolute total of the band sums: at most ``tol`` where
-        the adaptive quadrature converged; NaN for a fixed rule.
+        Estimated error of the band sums of all channels, relative to their absolute total: at most ``tol`` where the adaptive
+        quadrature converged; NaN where there is no estimate.
     ``predicted``, ``target`` (epoch, combination)
         The stage with the highest score, and the score that is explained.
-    ``night_scores`` (night, combination, stage)
+    ``night_scores`` (night, combination, stage_name)
         Scores of every epoch of the recording, explained or not.
+
+    With ``target="all"`` the views, ``score``, ``baseline_score`` and ``gap`` have a dimension ``explained`` more, the
+    stages; `for_target` gives the result of one target.
 
     A *combination* is one way of connecting channels to the stager. A stager that takes all channels at once has one. A
     stager of a single EEG channel is run and explained once for each EEG channel; a channel that takes part in several
     combinations then appears once in each, as in ``"E1-M2 (with C3-M2)"``.
 
-    Coordinates of epoch: ``onset`` (s), ``run``, ``stage`` (the hypnogram's) and ``number`` (place in the recording);
+    Coordinates of epoch: ``onset`` (s), ``run``, ``stage`` (the hypnogram's), ``number`` (place in the recording) and
+    ``edge`` (whether its window was ``inside`` the run, ``shifted`` or ``padded``);
     of channel: ``ch_name``, ``ch_type``, ``of_combination`` and the electrode's ``x``, ``y``, ``z`` (m, head coordinates).
     """
 
@@ -83,6 +95,10 @@ class FlexResult:
             f"{data.sizes['night']} epochs ({stages}), {data.sizes['channel']} channels, "
             f"{data.sizes['combination']} combination(s), {self.sfreq:.5g} Hz>"
         )
+
+    @property
+    def _single(self) -> xr.Dataset:
+        return self.for_target()._dataset
 
     @property
     def model(self) -> str:
@@ -135,9 +151,46 @@ class FlexResult:
         names = np.array(self.stages)[predicted]
         return {str(stage): int((names == stage).sum()) for stage in self.stages if (names == stage).any()}
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether the attribution was stopped before all epochs were explained."""
+        return bool(self.parameters.get("partial", False))
+
+    def for_target(self, target: str | tuple[str, str] | None = None) -> FlexResult:
+        """The result of one target, of a result of all stages; without a further pass through the network.
+
+        Attributions are linear in the score, so that a margin's are the difference of two stages'.
+
+        Parameters
+        ----------
+        target : str | tuple of (str, str) | None
+            As in `eegflex.attribute_epochs`. By default the target that was asked for, or, of a result of all stages, the
+            predicted: that is what tables and figures of such a result show.
+
+        Returns
+        -------
+        result : FlexResult
+            The same result if it has that target already.
+
+        Raises
+        ------
+        ParameterError
+            If the result is of another target.
+        """
+        own = self.parameters["target"]
+        if own != "all":
+            if target is None or _as_tuple(target) == _as_tuple(own):
+                return self
+            raise ParameterError(
+                "This result explains another target", seen=target, allowed=own, remedy="Attribute with target='all'"
+            )
+        if target == "all":
+            return self
+        return FlexResult(_of_target(self._dataset, self.parameters, "predicted" if target is None else target))
+
     def relative_gap(self) -> npt.NDArray[np.float64]:
         """Completeness gap relative to the absolute total of the band sums, shape (n_epochs, n_combinations)."""
-        return aggregate.relative_gap(self._dataset, Bands())
+        return aggregate.relative_gap(self._single, Bands())
 
     def to_xarray(self) -> xr.Dataset:
         """Copy of the result as a labelled dataset."""
@@ -156,7 +209,7 @@ class FlexResult:
         table : pandas.DataFrame
             Columns number, onset (s), stage (scored), predicted, target, channel, band, attribution and power (µV²).
         """
-        return aggregate.long_table(self._dataset, _as_bands(bands))
+        return aggregate.long_table(self._single, _as_bands(bands))
 
     def band_table(
         self,
@@ -182,7 +235,7 @@ class FlexResult:
             One column a band, then ``rest``, ``total`` (their sum, which is the mean of F(x) - F(x_b) when summed over the
             channels of a combination) and ``n_epochs``. In the unit of the score.
         """
-        return aggregate.band_table(self._dataset, _as_bands(bands), by=tuple(by), stages=stages)
+        return aggregate.band_table(self._single, _as_bands(bands), by=tuple(by), stages=stages)
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result to a netCDF file.
@@ -202,7 +255,7 @@ class FlexResult:
         encoding = {
             name: {"zlib": True, "complevel": 4}
             for name, variable in self._dataset.data_vars.items()
-            if variable.dtype.kind == "f" and variable.ndim == 3
+            if variable.dtype.kind == "f" and variable.ndim >= 3
         }
 
         def write(temporary: Path) -> None:
@@ -269,6 +322,35 @@ def read_result(fname: str | Path) -> FlexResult:
             "This netCDF file is not a result of this version of eegflex", seen=path, allowed=f"layout {LAYOUT!r}"
         )
     return FlexResult(loaded)
+
+
+def _of_target(dataset: xr.Dataset, parameters: dict[str, Any], target: str | tuple[str, str]) -> xr.Dataset:
+    """Collapse a dataset of all stages to one target: a weighted sum of what was attributed to each."""
+    stages, scored = (dataset[name].values.astype(str).tolist() for name in ("stage_name", "stage"))
+    resolved = [resolve_target(target, stages, own, scored) for own in dataset["scores"].values.swapaxes(0, 1)]
+    weights = xr.DataArray(
+        np.stack([one.weights[:, 0] for one in resolved], axis=1), dims=("epoch", "combination", "explained")
+    )
+    of_channel = weights[:, dataset["of_combination"].values].rename(combination="channel")
+    variables = {}
+    for name, variable in dataset.data_vars.items():
+        if "explained" in variable.dims:
+            bare = variable.reset_coords(drop=True)
+            summed = xr.dot(bare, of_channel if "channel" in bare.dims else weights, dim="explained")
+            variables[name] = summed.transpose(*(dim for dim in bare.dims if dim != "explained")).astype(bare.dtype)
+    collapsed = dataset.drop_vars([*variables, "explained"]).assign(variables)
+    labels = np.stack([one.labels for one in resolved], axis=1).astype(object)
+    collapsed["target"] = ("epoch", "combination"), labels
+    # Errors of several stages may add up, and are then relative to the size of what remains.
+    sizes = np.stack([aggregate.sizes(dataset.isel(explained=k), Bands()) for k in range(len(stages))], axis=-1)
+    error = dataset["error"].values * (np.abs(weights.values) * sizes).sum(axis=-1)
+    collapsed["error"] = ("epoch", "combination"), error / aggregate.sizes(collapsed, Bands())
+    collapsed.attrs["parameters"] = json.dumps({**parameters, "target": target})
+    return collapsed
+
+
+def _as_tuple(target: Any) -> Any:
+    return tuple(target) if isinstance(target, list) else target
 
 
 def _as_bands(bands: Bands | Mapping[str, tuple[float, float]] | None) -> Bands:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from eegflex.attribution.gradients import fitting_batch, path_gradient, rnn_safe
-from eegflex.attribution.quadrature import gauss_legendre
+from eegflex.attribution.gradients import BatchSize, fitting_batch, rnn_safe
+from eegflex.attribution.paths import Paths, average_gradients
+from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.spectra import attribution_in_frequency, with_phases_of
 from eegflex.errors import ModelError, ParameterError
 from eegflex.stagers.stager import own_copy
@@ -91,10 +92,12 @@ def attribute(
             return module(variants.reshape(len(variants), *shape), *_expanded(extra, len(variants)))
 
         weights = _weights(scores(x, torch.zeros(1, dtype=torch.long)), target)
-        path = path_gradient(scores, x, x_b, weights, gauss_legendre(_steps(n_steps)), fitting_batch(scores, x))
+        paths = Paths(scores, x, x_b, weights[:, None], BatchSize(fitting_batch(scores, x)))
+        nodes, unknown = FixedNodes(gauss_legendre(_steps(n_steps))), torch.full((1, 1), torch.nan)
+        ((_, path),) = average_gradients(paths, lambda: nodes, unknown, lambda slopes, _: slopes[:, :, 0, :0])
     part = slice(window.start, window.start + window.length)
-    change = (x - x_b).to(path.gradient.dtype)[..., part]
-    attribution = attribution_in_frequency(change, path.gradient[..., part]).cpu().numpy()
+    change = (x - x_b)[0].to(path.gradient.dtype)[..., part]
+    attribution = attribution_in_frequency(change, path.gradient[0, ..., part]).cpu().numpy()
     return attribution.reshape(*_without_leading_ones(sample.shape[:-1]), -1)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -15,67 +14,42 @@ import numpy.typing as npt
 import xarray as xr
 
 from eegflex._version import __version__
+from eegflex.attribution.spectra import Frames
+from eegflex.attribution.task import Explained, Task
+from eegflex.bands import Bands
 from eegflex.readers.notes import get_notes
 from eegflex.result import LAYOUT, FlexResult
 from eegflex.segments import Segments
-from eegflex.stagers.spec import ModelSpec
+from eegflex.stagers.stager import BoundStager
 
-__all__ = ["Explained", "assemble"]
+__all__ = ["assemble"]
 
-_DIMS = {"frequency": ("epoch", "channel", "freq"), "time": ("epoch", "channel", "time")}
-
-
-@dataclass(frozen=True)
-class Explained:
-    """Attributions of some epochs with one combination of channels.
-
-    Attributes
-    ----------
-    views : dict of str to array, shape (n_epochs, n_channels, ...)
-        Attribution to frequencies, to samples.
-    score, baseline_score : array of float64, shape (n_epochs,)
-        F(x) and F(x_b).
-    n_gradients : array of int, shape (n_epochs,)
-        Gradient evaluations.
-    error : array of float64, shape (n_epochs,)
-        Estimated relative error; NaN where there is no estimate.
-    target : array of str, shape (n_epochs,)
-        The score that was explained.
-    """
-
-    views: dict[str, npt.NDArray[np.float64]]
-    score: npt.NDArray[np.float64]
-    baseline_score: npt.NDArray[np.float64]
-    n_gradients: npt.NDArray[np.int64]
-    error: npt.NDArray[np.float64]
-    target: npt.NDArray[np.str_] | None = None
-
-    @property
-    def gap(self) -> npt.NDArray[np.float64]:
-        """Sum of the attributions less F(x) - F(x_b)."""
-        return self.views["frequency"].sum(axis=(1, 2)) - (self.score - self.baseline_score)
-
-    @classmethod
-    def joined(cls, parts: Sequence[Explained], target: npt.NDArray[np.str_]) -> Explained:
-        """Parts of one combination, one after the other."""
-        return cls(
-            views={view: np.concatenate([part.views[view] for part in parts]) for view in parts[0].views},
-            score=np.concatenate([part.score for part in parts]),
-            baseline_score=np.concatenate([part.baseline_score for part in parts]),
-            n_gradients=np.concatenate([part.n_gradients for part in parts]),
-            error=np.concatenate([part.error for part in parts]),
-            target=target,
-        )
+#: Dimensions of the views, after those of the epoch and the targets.
+_DIMS = {
+    "frequency": ("channel", "freq"),
+    "time": ("channel", "time"),
+    "time-frequency": ("channel", "frame_freq", "frame"),
+    "band": ("channel", "band"),
+    "context": ("context", "channel", "band"),
+}
+_NAMES = {
+    "frequency": "frequency_view",
+    "time": "time_view",
+    "time-frequency": "time_frequency_view",
+    "band": "band_view",
+    "context": "context_map",
+}
+#: Epochs whose power is computed at once.
+_AT_ONCE = 32
 
 
 def assemble(
     epochs: mne.BaseEpochs,
-    segments: Segments,
-    spec: ModelSpec,
-    scores: npt.NDArray[np.float64],
-    chosen: npt.NDArray[np.intp],
-    explained: Sequence[Explained],
+    task: Task,
+    bound: Sequence[BoundStager],
+    explained: Sequence[Mapping[int, Explained]],
     parameters: dict[str, Any],
+    notes: dict[str, Any],
 ) -> FlexResult:
     """Label everything.
 
@@ -83,63 +57,117 @@ def assemble(
     ----------
     epochs : mne.BaseEpochs
         What the user gave.
-    segments : Segments
-        What the stager was given.
-    spec : ModelSpec
-        Its contract.
-    scores : array, shape (n_epochs, n_combinations, n_stages)
-        Its scores of the recorded epochs.
-    chosen : array of int
-        The epochs that were explained.
-    explained : sequence of Explained
-        One for each combination.
+    task : Task
+        What was to be explained.
+    bound : sequence of BoundStager
+        The stager on each combination.
+    explained : sequence of mapping of int to Explained
+        What was explained with each combination, by the epoch's number. Only epochs that all combinations have are kept.
     parameters : dict
         The arguments of the attribution.
+    notes : dict
+        Further provenance.
     """
+    segments, spec = task.segments, task.stager.spec
+    numbers = np.array(sorted(set.intersection(*(set(own) for own in explained))), dtype=np.int64)
+    parts = [[own[number] for number in numbers] for own in explained]
+    single = task.target != "all"
+    variables = _views(parts, bound, numbers, single) | _per_combination(task, parts, numbers, single)
     rows = np.array([channel for channels in segments.combinations for channel in channels])
-    signal = segments.signals[np.ix_(chosen, rows)] * segments.gain[np.ix_(chosen, rows)][..., None]
-    stages = np.array(spec.stages, dtype=str)
-    own_scores = scores[chosen]
-    variables: dict[str, Any] = {
-        f"{view}_view": (_DIMS[view], np.concatenate([e.views[view] for e in explained], axis=1).astype(np.float32))
-        for view in explained[0].views
-    }
-    per_combination = {
-        "score": np.stack([e.score for e in explained], axis=1),
-        "baseline_score": np.stack([e.baseline_score for e in explained], axis=1),
-        "gap": np.stack([e.gap for e in explained], axis=1),
-        "n_gradients": np.stack([e.n_gradients for e in explained], axis=1),
-        "error": np.stack([e.error for e in explained], axis=1),
-        "predicted": stages[own_scores.argmax(axis=2)].astype(object),
-        "target": np.stack([np.asarray(e.target) for e in explained], axis=1).astype(object),
-    }
-    variables |= {name: (("epoch", "combination"), values) for name, values in per_combination.items()}
+    signal = segments.signals[np.ix_(numbers, rows)]
+    signal *= segments.gain[np.ix_(numbers, rows)][..., None]
     variables |= {
-        "power": (_DIMS["frequency"], _density(signal, segments.sfreq).astype(np.float32)),
-        "signal": (_DIMS["time"], signal.astype(np.float32)),
-        "scores": (("epoch", "combination", "stage_name"), own_scores),
-        "night_scores": (("night", "combination", "stage_name"), scores),
+        "power": (("epoch", "channel", "freq"), _density(signal, segments.sfreq)),
+        "signal": (("epoch", "channel", "time"), signal),
+        "scores": (("epoch", "combination", "stage_name"), task.scores[numbers]),
+        "night_scores": (("night", "combination", "stage_name"), task.scores),
     }
-    dataset = xr.Dataset(variables, coords=_coordinates(segments, stages, chosen))
+    coordinates = _coordinates(task, bound[0], numbers)
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    dataset = xr.Dataset(variables, coords={name: c for name, c in coordinates.items() if _dim(name, c) in used})
     dataset.attrs = {
         "layout": LAYOUT,
         "sfreq": segments.sfreq,
         "spec": json.dumps(spec.to_dict()),
         "parameters": json.dumps(parameters),
-        "provenance": json.dumps(_provenance(epochs, segments, chosen)),
+        "provenance": json.dumps(_provenance(epochs, segments, len(numbers)) | notes),
     }
     return FlexResult(dataset)
 
 
-def _coordinates(segments: Segments, stages: npt.NDArray[np.str_], chosen: npt.NDArray[np.intp]) -> dict[str, Any]:
+def _dim(name: str, coordinate: Any) -> str:
+    return coordinate[0] if isinstance(coordinate, tuple) else name
+
+
+def _views(
+    parts: Sequence[Sequence[Explained]], bound: Sequence[BoundStager], numbers: npt.NDArray[np.int64], single: bool
+) -> dict[str, Any]:
+    """The views of all epochs, side by side for all combinations."""
+    variables = {}
+    for view in parts[0][0].views:
+        of_combination = [
+            _on_offsets(own, one, numbers) if view == "context" else np.stack([e.views[view] for e in own])
+            for own, one in zip(parts, bound, strict=True)
+        ]
+        axis = 2 + _DIMS[view].index("channel")
+        values = np.concatenate(of_combination, axis=axis)
+        dims = ("epoch", *_DIMS[view]) if single else ("epoch", "explained", *_DIMS[view])
+        variables[_NAMES[view]] = (dims, values[:, 0] if single else values)
+    return variables
+
+
+def _on_offsets(
+    own: Sequence[Explained], bound: BoundStager, numbers: npt.NDArray[np.int64]
+) -> npt.NDArray[np.floating[Any]]:
+    """Context maps on common offsets from the target, NaN where an epoch is not in the window."""
+    offsets = _offsets(bound, numbers)
+    first = own[0].views["context"]
+    values = np.full((len(own), len(first), len(offsets), *first.shape[2:]), np.nan, dtype=first.dtype)
+    for row, (explained, start) in enumerate(zip(own, -bound.windows.at(numbers) - offsets[0], strict=True)):
+        part = explained.views["context"]
+        values[row, :, start : start + part.shape[1]] = part
+    return values
+
+
+def _offsets(bound: BoundStager, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Epochs from the target, of all that are in a window."""
+    first = -bound.windows.at(numbers)
+    return np.arange(first.min(), (first + bound.windows.length[numbers]).max())
+
+
+def _per_combination(
+    task: Task, parts: Sequence[Sequence[Explained]], numbers: npt.NDArray[np.int64], single: bool
+) -> dict[str, Any]:
+    """What is one number for each epoch and combination (and score explained)."""
+    variables: dict[str, Any] = {}
+    for name in ("score", "baseline_score", "gap"):
+        values = np.stack([np.stack([getattr(e, name) for e in own]) for own in parts], axis=1)
+        dims = ("epoch", "combination") if single else ("epoch", "combination", "explained")
+        variables[name] = (dims, values[..., 0] if single else values)
+    stages = np.array(task.stager.spec.stages, dtype=object)
+    labels = [task.labels(numbers, combination) for combination in range(len(parts))]
+    columns = {
+        name: [[getattr(e, name) for e in own] for own in parts] for name in ("n_gradients", "n_forwards", "error")
+    }
+    variables |= {name: (("epoch", "combination"), np.array(values).T) for name, values in columns.items()}
+    variables["predicted"] = ("epoch", "combination"), stages[task.scores[numbers].argmax(axis=2)]
+    variables["target"] = ("epoch", "combination"), np.stack(labels, axis=1).astype(object)
+    return variables
+
+
+def _coordinates(task: Task, bound: BoundStager, numbers: npt.NDArray[np.int64]) -> dict[str, Any]:
+    segments = task.segments
     rows = [channel for channels in segments.combinations for channel in channels]
     n_times = segments.signals.shape[-1]
     names = np.array(segments.ch_names, dtype=object)
+    frames = Frames(n_times, segments.sfreq)
+    stages = np.array(task.stager.spec.stages, dtype=object)
     return {
-        "number": ("epoch", chosen),
-        "onset": ("epoch", segments.onset[chosen]),
-        "run": ("epoch", segments.run[chosen]),
-        "stage": ("epoch", segments.stage[chosen].astype(object)),
+        "number": ("epoch", numbers),
+        "onset": ("epoch", segments.onset[numbers]),
+        "run": ("epoch", segments.run[numbers]),
+        "stage": ("epoch", segments.stage[numbers].astype(object)),
+        "edge": ("epoch", bound.windows.edge[numbers].astype(object)),
         "channel": np.array(_labels(segments), dtype=object),
         "ch_name": ("channel", names[rows]),
         "ch_type": ("channel", np.array(segments.ch_types, dtype=object)[rows]),
@@ -150,8 +178,13 @@ def _coordinates(segments: Segments, stages: npt.NDArray[np.str_], chosen: npt.N
         **{axis: ("channel", segments.positions[rows, i]) for i, axis in enumerate("xyz")},
         "freq": np.fft.rfftfreq(n_times, 1 / segments.sfreq),
         "time": np.arange(n_times) / segments.sfreq,
+        "frame": frames.times,
+        "frame_freq": frames.freqs,
+        "band": np.array(Bands().names, dtype=object),
+        "context": _offsets(bound, numbers),
         "combination": np.array([" + ".join(names[list(c)]) for c in segments.combinations], dtype=object),
-        "stage_name": stages.astype(object),
+        "stage_name": stages,
+        "explained": stages,
         "night_onset": ("night", segments.onset),
         "night_run": ("night", segments.run),
         "night_stage": ("night", segments.stage.astype(object)),
@@ -171,26 +204,29 @@ def _labels(segments: Segments) -> list[str]:
     return labels
 
 
-def _density(signal: npt.NDArray[np.float64], sfreq: float) -> npt.NDArray[np.float64]:
+def _density(signal: npt.NDArray[np.float32], sfreq: float) -> npt.NDArray[np.float32]:
     """One-sided power spectral density of segments, in their unit squared per Hz, shape (..., n_freqs)."""
     n_times = signal.shape[-1]
-    density = np.abs(np.fft.rfft(signal)) ** 2 * (2 / (sfreq * n_times))
+    density = np.empty((*signal.shape[:-1], n_times // 2 + 1), dtype=np.float32)
+    for start in range(0, len(signal), _AT_ONCE):
+        spectrum = np.fft.rfft(signal[start : start + _AT_ONCE])
+        density[start : start + _AT_ONCE] = np.abs(spectrum) ** 2 * (2 / (sfreq * n_times))
     density[..., 0] /= 2
     if n_times % 2 == 0:
         density[..., -1] /= 2
     return density
 
 
-def _provenance(epochs: mne.BaseEpochs, segments: Segments, chosen: npt.NDArray[np.intp]) -> dict[str, Any]:
+def _provenance(epochs: mne.BaseEpochs, segments: Segments, n_explained: int) -> dict[str, Any]:
     faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
     notes = get_notes(epochs.info)
     read = {} if notes is None else {"source": notes.source, "format": notes.format, "alignment": notes.alignment}
     return {
         "eegflex": __version__,
         **{package: version(package) for package in ("mne", "numpy", "torch")},
-        "input_sha256": hashlib.sha256(np.ascontiguousarray(segments.signals).tobytes()).hexdigest(),
+        "input_sha256": hashlib.sha256(np.ascontiguousarray(segments.signals).data).hexdigest(),
         "epochs": len(segments),
-        "explained": len(chosen),
+        "explained": n_explained,
         "faults": dict(zip(faults.tolist(), counts.tolist(), strict=True)),
         "runs": int(segments.run.max()) + 1,
         "warnings": [] if notes is None else list(notes.warnings),

@@ -1,4 +1,4 @@
-"""Gradients averaged over straight paths, in batches bounded by memory."""
+"""Scores and their gradients at points on paths, in batches bounded by memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+from mne.utils import logger
 
-from eegflex.attribution.quadrature import Rule
 from eegflex.errors import ModelError
+from eegflex.stagers.stager import out_of_memory
 
-__all__ = ["PathGradient", "fitting_batch", "path_gradient", "rnn_safe", "score_of", "slope_of"]
+__all__ = ["BatchSize", "ScoreFunction", "fitting_batch", "rnn_safe", "score_of", "slope_of"]
 
 #: segments (n, channel, time) and the rows of the explained epochs that they belong to (n,) -> scores (n, stage)
 ScoreFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -21,108 +22,106 @@ CPU_BUDGET = 2**30
 LARGEST_BATCH = 128
 
 
-@dataclass(frozen=True)
-class PathGradient:
-    """What one pass along the paths of some epochs gives.
+@dataclass
+class BatchSize:
+    """How many points are in one pass: fewer from the moment that memory does not suffice."""
 
-    Attributes
-    ----------
-    gradient : Tensor of float64, shape (n_epochs, n_channels, n_times)
-        Gradient of the score with respect to the segment, averaged over the path.
-    score, baseline_score : Tensor of float64, shape (n_epochs,)
-        F(x) and F(x_b).
-    n_gradients : Tensor of int64, shape (n_epochs,)
-        Gradient evaluations.
-    error : Tensor of float64, shape (n_epochs,)
-        Estimated error of the attribution relative to its size; NaN where the rule has no estimate.
-    """
+    points: int
 
-    gradient: torch.Tensor
-    score: torch.Tensor
-    baseline_score: torch.Tensor
-    n_gradients: torch.Tensor
-    error: torch.Tensor
+    def __call__(self, compute: Callable[..., tuple[torch.Tensor, ...]], *of: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Apply `compute` to as many rows of the tensors at a time as fit, and join what it returns.
+
+        Raises
+        ------
+        ModelError
+            If not even one point fits.
+        """
+        parts: list[tuple[torch.Tensor, ...]] = []
+        start, total = 0, len(of[0])
+        while start < total:
+            try:
+                parts.append(compute(*(tensor[start : start + self.points] for tensor in of)))
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                self._halve(error)
+                continue
+            start += self.points
+        return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
+
+    def _halve(self, error: Exception) -> None:
+        if self.points == 1:
+            raise ModelError(
+                "The model does not fit into memory with a single epoch", remedy="Use another device, or free memory"
+            ) from error
+        self.points = max(self.points // 2, 1)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        logger.info(f"Memory is short: going on with {self.points} points in a batch")
 
 
-def path_gradient(
-    model: ScoreFunction,
-    segments: torch.Tensor,
-    baselines: torch.Tensor,
-    weights: torch.Tensor,
-    rule: Rule,
-    batch_size: int,
-) -> PathGradient:
-    """Average the gradient of a score over the straight path from each baseline to its segment.
+def slope_of(
+    model: ScoreFunction, x: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradients of the scores explained with respect to each segment.
+
+    One forward pass serves all of them.
 
     Parameters
     ----------
     model : callable
         ``model(segments, rows)``, shapes (n, n_channels, n_times) and (n,), returns scores, shape (n, n_stages).
-    segments, baselines : Tensor, shape (n_epochs, n_channels, n_times)
-        Where the paths end and begin.
-    weights : Tensor, shape (n_epochs, n_stages)
-        The score that is explained is ``(scores * weights).sum(-1)``.
-    rule : Rule
-        Quadrature on the path.
-    batch_size : int
-        Points on the paths in one forward and backward pass, of several epochs if need be.
+    x : Tensor, shape (n, n_channels, n_times)
+        Segments.
+    rows : Tensor, shape (n,)
+        The epochs that they belong to.
+    weights : Tensor, shape (n, n_targets, n_stages)
+        Each score explained is ``weights @ scores``.
+
+    Returns
+    -------
+    slope : Tensor, shape (n, n_targets, n_channels, n_times)
+        The gradients.
+    score : Tensor of float64 where the device has it, shape (n, n_targets)
+        The scores explained.
 
     Raises
     ------
     ModelError
-        If a score is not finite or does not depend on the segment in a way that can be differentiated.
+        If a gradient is not finite, or there is none.
     """
-    change = segments - baselines
-    nodes = torch.from_numpy(rule.nodes).to(segments)
-    node_weights = torch.from_numpy(rule.weights).to(segments.device)
-    # float64 keeps sums over many nodes exact; Apple's GPUs do not have it.
-    gradient = torch.zeros_like(segments, dtype=torch.float32 if segments.device.type == "mps" else torch.float64)
-    for points in torch.arange(len(segments) * len(rule), device=segments.device).split(batch_size):
-        row, node = points // len(rule), points % len(rule)
-        x = baselines[row] + nodes[node, None, None] * change[row]
-        slope = slope_of(model, x, row, weights[row]).to(gradient.dtype)
-        gradient.index_add_(0, row, slope * node_weights[node, None, None].to(gradient.dtype))
-    score, baseline_score = (_scores(model, end, weights, batch_size) for end in (segments, baselines))
-    evaluations = torch.full((len(segments),), len(rule))
-    return PathGradient(gradient, score, baseline_score, evaluations, torch.full((len(segments),), torch.nan).double())
-
-
-def slope_of(model: ScoreFunction, x: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Gradient of each row's score with respect to its segment.
-
-    Raises
-    ------
-    ModelError
-        If it is not finite, or there is none.
-    """
-    x = x.requires_grad_(True)
+    x = x.detach().requires_grad_(True)
     with torch.enable_grad():
-        scores = model(x, rows)
-        if not scores.requires_grad:
+        returned = model(x, rows)
+        if not returned.requires_grad:
             raise ModelError(
                 "The model's scores do not depend on its input in a way that can be differentiated",
-                remedy="Remove detach(), argmax, numpy and no_grad from its forward pass",
+                remedy="Remove detach(), argmax, numpy and no_grad from its forward pass, or use a forward-only method "
+                "such as method='shapley'",
             )
-        total = (scores * weights).sum()
-        (slope,) = torch.autograd.grad(total, x)
+        scores = (returned[:, None] * weights).sum(-1)
+        totals = scores.sum(0).unbind()
+        slopes = [
+            torch.autograd.grad(total, x, retain_graph=number < len(totals) - 1)[0]
+            for number, total in enumerate(totals)
+        ]
+    slope = torch.stack(slopes, dim=1)
     if not torch.isfinite(slope).all():
         raise ModelError(
             "The gradient of the model's score is not finite",
             remedy="Look for divisions by zero, logarithms of zero and NaN in the model or its input",
         )
-    return slope
+    return slope, _widened(scores.detach())
 
 
 @torch.no_grad()
 def score_of(model: ScoreFunction, x: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The score explained of each row's segment, float64 where the device has it."""
-    score = (model(x, rows) * weights).sum(-1)
-    return score if x.device.type == "mps" else score.double()
+    """The scores explained of each row's segment, shape (n, n_targets), float64 where the device has it."""
+    return _widened((model(x, rows)[:, None] * weights).sum(-1))
 
 
-def _scores(model: ScoreFunction, x: torch.Tensor, weights: torch.Tensor, batch_size: int) -> torch.Tensor:
-    rows = torch.arange(len(x), device=x.device)
-    return torch.cat([score_of(model, x[part], part, weights[part]).cpu() for part in rows.split(batch_size)])
+def _widened(scores: torch.Tensor) -> torch.Tensor:
+    return scores if scores.device.type == "mps" else scores.double()
 
 
 def fitting_batch(model: ScoreFunction, segment: torch.Tensor) -> int:
@@ -131,7 +130,7 @@ def fitting_batch(model: ScoreFunction, segment: torch.Tensor) -> int:
     Parameters
     ----------
     model : callable
-        As in `path_gradient`.
+        As in `slope_of`.
     segment : Tensor, shape (1, n_channels, n_times)
         One segment, the first of the epochs explained.
     """

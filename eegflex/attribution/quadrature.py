@@ -5,6 +5,7 @@ Every rule is a pair of float64 arrays, nodes inside [0, 1] and weights that sum
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from eegflex.errors import ParameterError
 
-__all__ = ["ADAPTIVE", "LEVELS", "Rule", "gauss_legendre", "graded", "make_rule", "riemann"]
+__all__ = ["ADAPTIVE", "LEVELS", "FixedNodes", "Rule", "gauss_legendre", "graded", "make_rule", "riemann"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,28 @@ class Rule:
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+
+@dataclass(frozen=True)
+class FixedNodes:
+    """A rule as the nodes of a path: all of them at once, and no estimate of the error."""
+
+    rule: Rule
+    error: float = math.nan
+
+    @property
+    def nodes(self) -> npt.NDArray[np.float64]:
+        """The rule's nodes."""
+        return self.rule.nodes
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """The rule's weights."""
+        return self.rule.weights
+
+    def advance(self, *_: npt.NDArray[np.float64]) -> bool:
+        """Never more."""
+        return False
 
 
 def gauss_legendre(n_steps: int) -> Rule:

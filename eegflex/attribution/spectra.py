@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
 
-__all__ = ["attribution_in_frequency", "attribution_in_time", "with_phases_of"]
+__all__ = ["Frames", "attribution_in_frequency", "attribution_in_time", "with_phases_of"]
+
+#: Seconds between the frames of the time-frequency view; each of them lasts four times as long.
+HOP = 0.5
 
 
 def attribution_in_time(change: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
@@ -49,6 +55,55 @@ def attribution_in_frequency(change: torch.Tensor, gradient: torch.Tensor) -> to
     if n_times % 2 == 0:
         attribution[..., -1] /= 2
     return attribution
+
+
+class Frames:
+    """A tight Gabor frame: what an attribution in time and frequency at once is expanded in.
+
+    Hann windows of about 2 s, four times overlapping. The squares of windows that overlap so sum to a constant, which makes
+    the frame tight: products of coefficients, summed over all frames and frequencies, equal the product of the signals.
+
+    Parameters
+    ----------
+    n_times : int
+        Samples of a segment.
+    sfreq : float
+        Sampling rate in Hz.
+
+    Attributes
+    ----------
+    times : array, shape (n_frames,)
+        Middle of each frame in s. The outermost reach beyond the segment, where nothing is.
+    freqs : array, shape (n_freqs,)
+        Frequencies in Hz, about 0.5 Hz apart.
+    """
+
+    def __init__(self, n_times: int, sfreq: float) -> None:
+        hop = max(round(HOP * sfreq), 1)
+        window = hann(4 * hop, sym=False)
+        self._transform = ShortTimeFFT(window, hop, sfreq, fft_mode="onesided", scale_to=None, phase_shift=None)
+        self._weights = np.full((self._transform.f_pts, 1), 2.0 / len(window))
+        self._weights[[0, -1]] /= 2  # 0 Hz and Nyquist stand alone
+        self._weights /= (window**2).sum() / hop
+        self.times = self._transform.t(n_times)
+        self.freqs = self._transform.f
+
+    def attribution(self, change: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """Attribution to each frequency in each frame, ``A_mf = w_f Re(D_mf conj(G_mf))``.
+
+        The weights are as in `attribution_in_frequency`, and so is the sum.
+
+        Parameters
+        ----------
+        change, gradient : Tensor, shape (..., n_times)
+            As in `attribution_in_time`.
+
+        Returns
+        -------
+        attribution : Tensor of float64, shape (..., n_freqs, n_frames)
+        """
+        spectra = [self._transform.stft(signal.cpu().double().numpy()) for signal in (change, gradient)]
+        return torch.from_numpy((spectra[0] * spectra[1].conj()).real * self._weights)
 
 
 def with_phases_of(segment: torch.Tensor, magnitudes: torch.Tensor) -> torch.Tensor:

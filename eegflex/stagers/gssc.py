@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -12,28 +13,20 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from eegflex.errors import MissingExtraError, ModelError
+from eegflex.errors import MissingExtraError
 from eegflex.stagers.spec import ModelSpec
 from eegflex.stagers.stager import FORWARD_BATCH, BoundStager, Stager
+from eegflex.stagers.windowed import DEFAULT_WIDTH, split_width
+from eegflex.stagers.windows import Windows, cut_windows
 
 if TYPE_CHECKING:
     from eegflex.segments import Segments
 
 __all__ = ["GSSC", "load_gssc"]
 
-#: Epochs of a window: narrow enough to explain a night; its gradients approximate those of the whole night.
-DEFAULT_WIDTH = 21
 
-
-def load_gssc(width: int = DEFAULT_WIDTH) -> GSSC:
+def load_gssc() -> GSSC:
     """Load GSSC with the weights that its package ships.
-
-    Parameters
-    ----------
-    width : int
-        Epochs of the window in which an epoch is explained. At its edges the recurrent layers start from the states that
-        the recorded night gave them, so that the scores are the night's own whatever the width; the gradients
-        approach the night's as it grows.
 
     Raises
     ------
@@ -44,7 +37,7 @@ def load_gssc(width: int = DEFAULT_WIDTH) -> GSSC:
         raise MissingExtraError("The stager GSSC needs the package gssc", "gssc")
     folder = Path(str(importlib.util.find_spec("gssc.networks").origin)).parent / "nets"  # type: ignore[union-attr]
     networks = _Networks(_load_pickled(folder / "sig_net_v1.pt"), _load_pickled(folder / "gru_net_v1.pt"))
-    return GSSC(networks, ModelSpec.from_toml(Path(__file__).with_name("gssc.toml")), width)
+    return GSSC(networks, ModelSpec.from_toml(Path(__file__).with_name("gssc.toml")))
 
 
 def _load_pickled(fname: Path) -> nn.Module:
@@ -139,36 +132,32 @@ def _single_layers(gru: nn.GRU) -> list[nn.GRU]:
 class GSSC(Stager):
     """GSSC: one EEG and one EOG signal, explained for each EEG channel by itself.
 
+    An epoch is explained in a window. At its edges the recurrent layers start from the states that the recorded night gave
+    them, so that the scores are the night's own whatever the width; the gradients approach the night's as it grows.
+
     Parameters
     ----------
     module : torch.nn.Module
         Its networks.
     spec : ModelSpec
         Its contract.
-    width : int
-        Epochs of the window in which an epoch is explained.
     """
 
     module: _Networks
 
-    def __init__(self, module: nn.Module, spec: ModelSpec, width: int = DEFAULT_WIDTH) -> None:
-        super().__init__(module, spec)
-        if width < 1:
-            raise ModelError("GSSC's window must hold at least one epoch", seen=width)
-        self.width = width
-
-    def score(self, windows: torch.Tensor) -> torch.Tensor:
-        """Score the middle epoch of windows that begin and end in silence (zero states)."""
+    def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
+        """Score one epoch, by default the middle one, of windows that begin and end in silence (zero states)."""
         batch, width = windows.shape[:2]
         codes = self.module.encode(windows.flatten(0, 1)).unflatten(0, (batch, width))
         silence = codes.new_zeros(len(self.module.layers), batch, self.module.layers[0].hidden_size)
         middle = torch.full((batch,), width // 2, device=windows.device)
-        return self.module.decode(codes, silence, silence, middle)
+        return self.module.decode(codes, silence, silence, middle if at is None else at)
 
-    def bind(self, segments: Segments) -> list[BoundStager]:
+    def bind(self, segments: Segments, edges: str = "shift", width: int | None = None) -> list[BoundStager]:
         """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
         cache: dict[tuple[int, str], torch.Tensor] = {}
-        return [_BoundGSSC(self, segments, channels, cache) for channels in segments.combinations]
+        windows = _windows(segments.run, DEFAULT_WIDTH if width is None else width)
+        return [_BoundGSSC(self, segments, channels, windows, cache) for channels in segments.combinations]
 
 
 class _BoundGSSC(BoundStager):
@@ -177,14 +166,18 @@ class _BoundGSSC(BoundStager):
         stager: GSSC,
         segments: Segments,
         channels: tuple[int, ...],
+        windows: Windows,
         cache: dict[tuple[int, str], torch.Tensor],
     ) -> None:
-        self.stager, self.channels, self.cache = stager, channels, cache
+        self.stager, self.channels, self.windows, self.cache = stager, channels, windows, cache
         self.signals = segments.signals
-        self.explicable = np.ones(len(segments), dtype=bool)
-        self.start, self.length = _windows(segments.run, stager.width)
-        self.run = segments.run
         self._night: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+
+    def with_width(self, width: int) -> BoundStager:
+        """The same with windows of another width."""
+        other = copy.copy(self)
+        other.windows = _windows(self.windows.run, width)
+        return other
 
     def _signal_codes(self, channel: int, name: str, progress: Callable[[int], None]) -> torch.Tensor:
         """Codes of a channel over the night. Batches come in the order of the recording, whatever is explained."""
@@ -205,7 +198,8 @@ class _BoundGSSC(BoundStager):
             codes = torch.cat(
                 [self.stager.module.mix(*pair) for pair in zip(eeg.split(256), eog.split(256), strict=True)]
             )
-            runs = [self.stager.module.night(codes[torch.from_numpy(self.run == run)]) for run in np.unique(self.run)]
+            run = self.windows.run
+            runs = [self.stager.module.night(codes[torch.from_numpy(run == number)]) for number in np.unique(run)]
             self._night = codes, torch.cat([scores for scores, _ in runs]), torch.cat([out for _, out in runs], dim=1)
         return self._night
 
@@ -215,50 +209,47 @@ class _BoundGSSC(BoundStager):
 
     def inputs(self, index: torch.Tensor) -> torch.Tensor:
         """Recorded segments of some epochs, (n, [eeg, eog], time)."""
-        recorded = self.signals[index.cpu().numpy()][:, list(self.channels)]
-        return torch.from_numpy(recorded).to(self.stager.like)
+        numbers = index.cpu().numpy()
+        recorded = self.signals[numbers][:, list(self.channels)]
+        return torch.from_numpy(recorded * (numbers >= 0)[:, None, None]).to(self.stager.like)
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        code = self.stager.module.encode(segments)
-        lengths = self.length[index.cpu().numpy()]
-        if (lengths == lengths[0]).all():
-            return self._decode(code, index, int(lengths[0]))
-        scores = code.new_empty(len(code), len(self.stager.spec.stages))
-        for length in np.unique(lengths):  # runs shorter than the window have windows of their own length
-            rows = torch.from_numpy(np.flatnonzero(lengths == length)).to(index.device)
-            scores = scores.index_copy(0, rows, self._decode(code[rows], index[rows], int(length)))
-        return scores
+        code, numbers = self.stager.module.encode(segments), index.cpu().numpy()
+        places = [torch.from_numpy(group).to(index.device) for group in self.windows.alike(numbers)]
+        if len(places) == 1:
+            return self._decode(self._in_window(code, index), index)
+        parts = [self._decode(self._in_window(code[p], index[p]), index[p]) for p in places]
+        return torch.cat(parts)[torch.argsort(torch.cat(places))]
 
-    def _decode(self, code: torch.Tensor, index: torch.Tensor, length: int) -> torch.Tensor:
-        codes, _, outputs = self._recorded()
-        start = torch.from_numpy(self.start).to(index.device)[index]
-        at = index - start
-        windows = codes[start[:, None] + torch.arange(length, device=index.device)]
-        windows = torch.where(
-            (torch.arange(length, device=index.device) == at[:, None])[..., None], code[:, None], windows
-        )
+    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score epochs while their whole windows vary; the night around them stays as recorded."""
+        codes = self.stager.module.encode(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+        return self._decode(codes, index)
+
+    def _in_window(self, code: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Windows of recorded codes, with `code` in the place of their targets."""
+        members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
+        return torch.where((members == index[:, None])[..., None], code[:, None], self._recorded()[0][members])
+
+    def _decode(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        outputs = self._recorded()[2]
         size = outputs.shape[-1] // 2
+        start = torch.from_numpy(self.windows.start).to(index.device)[index]
         return self.stager.module.decode(
-            windows,
+            codes,
             self._boundary(outputs[..., :size], start - 1, index),
-            self._boundary(outputs[..., size:], start + length, index),
-            at,
+            self._boundary(outputs[..., size:], start + codes.shape[1], index),
+            index - start,
         )
 
     def _boundary(self, states: torch.Tensor, at: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Recorded states at the epochs `at`, (layer, batch, state); zero outside the run of each epoch."""
-        run = torch.from_numpy(self.run).to(index.device)
+        run = torch.from_numpy(self.windows.run).to(index.device)
         within = at.clamp(0, len(run) - 1)
         inside = (at == within) & (run[within] == run[index])
         return states[:, within] * inside[:, None]
 
 
-def _windows(run: npt.NDArray[np.int64], width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Start and length of each epoch's window: centred, shifted at the edges of its run, no longer than the run."""
-    start, length = np.empty(len(run), dtype=np.int64), np.empty(len(run), dtype=np.int64)
-    for number in np.unique(run):
-        members = np.flatnonzero(run == number)
-        wide = min(width, len(members))
-        length[members] = wide
-        start[members] = np.clip(members - wide // 2, members[0], members[-1] + 1 - wide)
-    return start, length
+def _windows(run: npt.NDArray[np.int64], width: int) -> Windows:
+    """Windows that are always inside their runs, since GSSC knows the ends of a night."""
+    return cut_windows(run, *split_width(width), can_shift=True, can_shrink=True)

@@ -8,8 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from einops import EinopsError, rearrange
 from torch import nn
@@ -19,11 +17,14 @@ from eegflex.stagers.spec import ModelSpec
 
 if TYPE_CHECKING:
     from eegflex.segments import Segments
+    from eegflex.stagers.windows import Windows
 
-__all__ = ["BoundStager", "Stager", "WindowedStager", "own_copy"]
+__all__ = ["BoundStager", "Stager", "from_layout", "out_of_memory", "own_copy", "to_layout"]
 
 #: Epochs scored in one forward pass where nothing has to be kept for a gradient.
 FORWARD_BATCH = 32
+#: What a module that is fed something unsuitable raises.
+FAILURES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError)
 
 
 class BoundStager(ABC):
@@ -33,15 +34,18 @@ class BoundStager(ABC):
 
     Attributes
     ----------
-    explicable : array of bool, shape (n_epochs,)
-        Which epochs have the context that the stager needs.
+    windows : Windows
+        The context of each epoch.
     """
 
-    explicable: npt.NDArray[np.bool_]
+    windows: Windows
 
     @abstractmethod
     def inputs(self, index: torch.Tensor) -> torch.Tensor:
-        """The recorded segments of some epochs, shape (n, n_channels, n_times), where and as the model computes."""
+        """The recorded segments of some epochs, shape (n, n_channels, n_times), where and as the model computes.
+
+        An index of ``SILENCE`` gives a silent one.
+        """
 
     @abstractmethod
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
@@ -58,6 +62,22 @@ class BoundStager(ABC):
         -------
         scores : Tensor, shape (n, n_stages)
         """
+
+    @abstractmethod
+    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score epochs while their whole windows vary, (n, n_stages).
+
+        Parameters
+        ----------
+        windows : Tensor, shape (n, length, n_channels, n_times)
+            What stands in the place of the window; all are of one length.
+        index : Tensor of int64, shape (n,)
+            Which epoch of the recording is scored.
+        """
+
+    @abstractmethod
+    def with_width(self, width: int) -> BoundStager:
+        """The same, with other windows, for a stager of whole nights. What was computed once is not computed again."""
 
     @abstractmethod
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
@@ -128,12 +148,19 @@ class Stager:
         changed.spec = spec
         return changed
 
-    def score(self, windows: torch.Tensor) -> torch.Tensor:
+    @property
+    def scores_every_position(self) -> bool:
+        """Whether the module scores all epochs of a window, so that any of them can be the target."""
+        return "e" in self.spec.output and self.spec.target_index is None
+
+    def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
         """Score the target epoch of windows.
 
         Parameters
         ----------
         windows : Tensor, shape (batch, epoch, channel, time)
+        at : Tensor of int64, shape (batch,), optional
+            The place of the target in its window. By default that of the spec.
 
         Returns
         -------
@@ -144,84 +171,59 @@ class Stager:
         ModelError
             If the module fails, or returns another shape than its spec says.
         """
-        returned = self.run(to_layout(windows, self.spec.layout))
-        return from_layout(returned, self.spec, windows.shape[0], windows.shape[1])
+        returned = self.run(self.module, to_layout(windows, self.spec.layout))
+        return from_layout(returned, self.spec, windows.shape[0], windows.shape[1], at)
 
-    def run(self, fed: torch.Tensor) -> torch.Tensor:
-        """The module itself, on what its layout makes of windows.
+    @property
+    def can_factor(self) -> bool:
+        """Whether the module has the two methods that `encode` and `decode` need."""
+        return all(callable(getattr(self.module, name, None)) for name in ("encode", "decode"))
+
+    def encode(self, segments: torch.Tensor) -> torch.Tensor:
+        """Codes of segments by themselves: (n, channel, time) -> (n, ...)."""
+        return self.run(self.module.encode, segments)  # type: ignore[attr-defined]
+
+    def decode(self, codes: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
+        """Score the target epoch of windows of codes: (batch, epoch, ...) -> (batch, stage)."""
+        returned = self.run(self.module.decode, codes)  # type: ignore[attr-defined]
+        return from_layout(returned, self.spec, codes.shape[0], codes.shape[1], at)
+
+    def run(self, function: Callable[[torch.Tensor], torch.Tensor], fed: torch.Tensor) -> torch.Tensor:
+        """The module itself, or a part of it, on what its layout makes of windows.
 
         Raises
         ------
         ModelError
-            If the module fails on it.
+            If it fails on it.
         """
         try:
-            return self.module(fed)
-        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError) as error:
-            if _out_of_memory(error):
+            return function(fed)
+        except FAILURES as error:
+            if out_of_memory(error):
                 raise
             raise ModelError(
                 f"The model failed on an input of shape {tuple(fed.shape)} (layout {self.spec.layout!r}): {error}",
                 remedy="Give a spec whose channels, n_times and layout are the model's, or epochs of the shape that it takes",
             ) from error
 
-    def bind(self, segments: Segments) -> list[BoundStager]:
-        """The stager on a recording, once for each combination of channels that it is run with."""
-        return [
-            WindowedStager(self, torch.from_numpy(segments.signals[:, list(channels)]), segments.run)
-            for channels in segments.combinations
-        ]
+    def bind(self, segments: Segments, edges: str = "shift", width: int | None = None) -> list[BoundStager]:
+        """The stager on a recording, once for each combination of channels that it is run with.
+
+        Parameters
+        ----------
+        segments : Segments
+            The recording.
+        edges : {"shift", "pad", "skip"}
+            See `cut_windows`.
+        width : int | None
+            Epochs of a window, for a stager whose context is the whole night. By default `DEFAULT_WIDTH`.
+        """
+        from eegflex.stagers.windowed import WindowedStager
+
+        return [WindowedStager(self, segments, channels, edges, width) for channels in segments.combinations]
 
     def _parameters(self) -> list[torch.Tensor]:
         return list(self.module.parameters()) if isinstance(self.module, nn.Module) else []
-
-
-class WindowedStager(BoundStager):
-    """A stager that sees a fixed number of recorded neighbours on each side.
-
-    Parameters
-    ----------
-    stager : Stager
-        The model and its contract.
-    signals : Tensor, shape (n_epochs, n_channels, n_times)
-        The recording as the stager wants it.
-    run : array of int, shape (n_epochs,)
-        Stretches of the recording that are contiguous in time: a window never reaches across two of them.
-    """
-
-    def __init__(self, stager: Stager, signals: torch.Tensor, run: npt.NDArray[np.int64]) -> None:
-        self.stager = stager
-        self.signals = signals.to(stager.like)
-        before, after = stager.spec.context.before, stager.spec.context.after
-        self.position = before
-        self.offsets = torch.arange(-before, after + 1, device=self.signals.device)
-        positions = np.arange(len(run))
-        inside = (positions >= before) & (positions < len(run) - after)
-        left, right = run[np.maximum(positions - before, 0)], run[np.minimum(positions + after, len(run) - 1)]
-        self.explicable = inside & (left == run) & (right == run)
-
-    def inputs(self, index: torch.Tensor) -> torch.Tensor:
-        """Recorded segments of some epochs, shape (n, n_channels, n_times)."""
-        return self.signals[index.to(self.signals.device)]
-
-    def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Score variants of segments between their recorded neighbours, (n, n_stages)."""
-        if len(self.offsets) == 1:
-            return self.stager.score(segments[:, None])
-        windows = list(self.signals[index[:, None] + self.offsets].unbind(1))
-        windows[self.position] = segments
-        return self.stager.score(torch.stack(windows, dim=1))
-
-    @torch.no_grad()
-    def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
-        """Score every epoch that has its neighbours, (n_epochs, n_stages)."""
-        scores = torch.full((len(self.signals), len(self.stager.spec.stages)), torch.nan, dtype=self.signals.dtype)
-        for index in torch.from_numpy(np.flatnonzero(self.explicable)).split(FORWARD_BATCH):
-            on_device = index.to(self.signals.device)
-            scores[index] = self(self.signals[on_device], on_device).to(scores)
-            progress(len(index))
-        progress(int((~self.explicable).sum()))
-        return scores
 
 
 def own_copy(module: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -258,7 +260,9 @@ def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
         raise ModelError(f"The layout {layout!r} is not an einops pattern: {error}") from error
 
 
-def from_layout(returned: torch.Tensor, spec: ModelSpec, batch: int, n_epochs: int) -> torch.Tensor:
+def from_layout(
+    returned: torch.Tensor, spec: ModelSpec, batch: int, n_epochs: int, at: torch.Tensor | None = None
+) -> torch.Tensor:
     """Scores of the target epoch, shape (batch, stage), from what a module returned."""
     if not isinstance(returned, torch.Tensor):
         raise ModelError("The model must return a tensor of scores", seen=type(returned).__name__)
@@ -271,7 +275,9 @@ def from_layout(returned: torch.Tensor, spec: ModelSpec, batch: int, n_epochs: i
             f"The model returned shape {tuple(returned.shape)} where its spec says {spec.output!r}",
             remedy="Give the spec's [output] layout: b batch, s stage, e epoch of the window",
         ) from error
-    if "e" in named:
+    if "e" in named and at is not None and spec.target_index is None:
+        scores = scores[torch.arange(batch, device=at.device), at]
+    elif "e" in named:
         scores = scores[:, spec.context.before if spec.target_index is None else spec.target_index]
     if scores.shape[-1] != len(spec.stages):
         raise ModelError(
@@ -282,5 +288,7 @@ def from_layout(returned: torch.Tensor, spec: ModelSpec, batch: int, n_epochs: i
     return scores
 
 
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory did not suffice, on any device."""
+    said = ("not enough memory", "can't allocate memory", "out of memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in said)

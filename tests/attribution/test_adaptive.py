@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from attribution_helpers import explain, noise_epochs, view
-from models import Smooth
-from torch import nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from models import Smooth, Steep
 
 from eegflex import Bands
+from eegflex.attribution.adaptive import FIRST_NODE, N_FIRST, AdaptiveNodes
 from eegflex.errors import ParameterError
-
-
-class Steep(nn.Module):
-    """Switches its score within a hundredth of the path, each epoch at a place of its own."""
-
-    def __init__(self):
-        super().__init__()
-        self.net = Smooth()
-
-    def forward(self, x):
-        size = x.square().mean((1, 2))[:, None]
-        return self.net(x) + torch.sigmoid(400 * (size - 0.3)) * torch.arange(5.0)
 
 
 def bands(result):
@@ -30,45 +19,125 @@ def bands(result):
     return Bands().sum(data["frequency_view"].values, data["freq"].values)
 
 
+def integrate(rate, score, tol, max_evals=2000):
+    """Let the nodes find their way over known functions: rate(a), shape (n, targets, parts), and its integral score(a)."""
+    nodes = AdaptiveNodes(tol, max_evals)
+    while nodes.advance(rate(nodes.nodes), score(nodes.nodes), score(np.zeros(1))[0]):
+        pass
+    return nodes, np.einsum("n,nkp->kp", nodes.weights, rate(nodes.nodes))
+
+
+def jumps(places, heights):
+    """An integrand that jumps, one row of heights a jump and one column a part, and the score it adds up to."""
+    places, heights = np.array(places), np.array(heights)
+
+    def rate(a):
+        return ((a[:, None] >= places)[..., None] * heights).sum(axis=1)[:, None] + 1.0
+
+    def score(a):
+        return (np.maximum(a[:, None] - places, 0.0) * heights.sum(axis=1)).sum(axis=1)[:, None] + heights.shape[1] * a[
+            :, None
+        ]
+
+    exact = ((1 - places)[:, None] * heights).sum(axis=0) + 1.0
+    return rate, score, exact
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_jumps_anywhere_are_found(data):
+    n = data.draw(st.integers(1, 12))
+    places = data.draw(st.lists(st.floats(0.001, 0.999), min_size=n, max_size=n))
+    heights = data.draw(st.lists(st.lists(st.floats(-2, 2), min_size=4, max_size=4), min_size=n, max_size=n))
+    rate, score, exact = jumps(places, heights)
+    nodes, integral = integrate(rate, score, tol=0.01)
+    # The estimate is a statistical one: it holds for most paths, and is never far off.
+    assert np.abs(integral[0] - exact).sum() <= 3 * max(nodes.error, 0.01) * np.abs(integral).sum()
+
+
+def test_smooth_integrands_need_few_nodes():
+    def rate(a):
+        return np.stack([np.exp(a), np.cos(3 * a), a**2], axis=-1)[:, None]
+
+    def score(a):
+        return (np.exp(a) - 1 + np.sin(3 * a) / 3 + a**3 / 3)[:, None]
+
+    nodes, integral = integrate(rate, score, tol=0.02)
+    assert len(nodes.nodes) == N_FIRST
+    np.testing.assert_allclose(integral[0], [np.e - 1, np.sin(3) / 3, 1 / 3], atol=1e-3)
+
+
+def test_weights_sum_to_one_and_nodes_are_used_once():
+    rate, score, _ = jumps([0.03, 0.4], [[3, -2], [1, 5]])
+    nodes, _ = integrate(rate, score, tol=0.003)
+    assert nodes.weights.sum() == pytest.approx(1.0, abs=1e-12)
+    assert (nodes.weights > 0).all()
+    assert len(np.unique(nodes.nodes)) == len(nodes.nodes) > N_FIRST
+    assert nodes.nodes.min() == FIRST_NODE
+    assert nodes.nodes.max() == 1.0
+
+
+def test_a_hidden_change_of_sign_is_seen_in_the_parts():
+    """Two parts that cancel in the score: the gap sees nothing, the band sums do."""
+    rate, score, exact = jumps([0.3, 0.7], [[4, -4], [-8, 8]])
+    nodes, integral = integrate(rate, score, tol=0.005)
+    np.testing.assert_allclose(integral[0], exact, atol=0.01 * np.abs(exact).sum())
+    assert len(nodes.nodes) > 2 * N_FIRST
+
+
+def test_a_jump_next_to_zero_is_found():
+    rate, score, exact = jumps([1e-6], [[30.0, -20.0]])
+    steep = lambda a: rate(a) + 2e4 * np.exp(-a[:, None, None] / 1e-5)  # noqa: E731
+    total = lambda a: score(a) + 2 * 0.2 * (1 - np.exp(-a[:, None] / 1e-5))  # noqa: E731
+    nodes, integral = integrate(steep, total, tol=0.001)
+    np.testing.assert_allclose(integral[0], exact + 0.2, rtol=0.002)
+    assert nodes.nodes.min() < 1e-6
+
+
 @pytest.mark.parametrize("model", [Smooth(), Steep()], ids=["smooth", "steep"])
-@pytest.mark.parametrize("tol", [0.05, 0.01, 0.001])
+@pytest.mark.parametrize("tol", [0.05, 0.02, 0.005])
 def test_the_band_sums_are_within_what_was_asked(model, tol):
     epochs = noise_epochs(n_epochs=12)
     reference = bands(explain(epochs, model, target="N3", quadrature="graded", n_steps=1800))
     result = explain(epochs, model, target="N3", tol=tol)
     error = np.abs(bands(result) - reference).sum((1, 2)) / np.abs(reference).sum((1, 2))
+    assert (error <= tol).mean() >= 0.9
     assert (error <= 2 * tol).all()
-    assert (result.relative_gap() <= tol).all()
+    assert (result.relative_gap() <= 0.51 * tol).all()
     assert (result.to_xarray()["error"] <= tol).all()
 
 
 def test_evaluations_are_spent_where_they_are_needed():
     epochs = noise_epochs(n_epochs=6)
     easy, hard = (explain(epochs, m, target="N3").to_xarray()["n_gradients"].values for m in (Smooth(), Steep()))
-    assert (easy == 27).all()  # three on each of nine intervals, none halved
-    assert (hard > 27).all()
+    assert (easy == N_FIRST).all()
+    assert (hard > N_FIRST).all()
     assert (hard < 120).all()
 
 
 def test_it_stops_at_max_evals_and_says_how_far_it_came():
-    result = explain(noise_epochs(n_epochs=4), Steep(), target="N3", tol=1e-4, max_evals=40)
-    data = result.to_xarray()
-    assert (data["n_gradients"] <= 40 + 6 * 9).all()
+    data = explain(noise_epochs(n_epochs=4), Steep(), target="N3", tol=1e-4, max_evals=40).to_xarray()
+    assert (data["n_gradients"] <= 40).all()
     assert (data["error"] > 1e-4).all()
 
 
 def test_no_evaluation_is_spent_on_rounding():
     """A score that hardly depends on the epoch, far from zero: its changes drown in the rounding of float32."""
 
-    class Flat(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = Smooth()
-
+    class Flat(Smooth):
         def forward(self, x):
-            return 1000 + 1e-5 * self.net(x)
+            return 1000 + 1e-5 * super().forward(x)
 
-    assert (explain(noise_epochs(n_epochs=3), Flat(), target="N2").to_xarray()["n_gradients"] == 27).all()
+    assert (explain(noise_epochs(n_epochs=3), Flat(), target="N2").to_xarray()["n_gradients"] == N_FIRST).all()
+
+
+def test_every_target_is_within_what_was_asked():
+    epochs = noise_epochs(n_epochs=4)
+    result = explain(epochs, Steep(), target="all", tol=0.01)
+    for stage in result.stages:
+        reference = bands(explain(epochs, Steep(), target=stage, quadrature="graded", n_steps=1800))
+        error = np.abs(bands(result.for_target(stage)) - reference).sum((1, 2)) / np.abs(reference).sum((1, 2))
+        assert (error <= 0.02).all()
 
 
 def test_batches_and_neighbours_in_a_chunk_do_not_matter():
@@ -78,7 +147,7 @@ def test_batches_and_neighbours_in_a_chunk_do_not_matter():
     np.testing.assert_allclose(view(explain(epochs, Steep(), target="N3", batch_size=5)), whole, atol=1e-6)
 
 
-@pytest.mark.parametrize("arguments", [{"n_steps": 50}, {"tol": 0}, {"tol": 2}, {"max_evals": 0}])
+@pytest.mark.parametrize("arguments", [{"n_steps": 50}, {"tol": 0}, {"tol": 2}, {"max_evals": 10}])
 def test_what_makes_no_sense_is_refused(arguments):
     with pytest.raises(ParameterError):
         explain(noise_epochs(), Smooth(), **arguments)

@@ -101,8 +101,8 @@ def test_scores_do_not_change_with_the_batch_size(stager, segments, scores, monk
 
 
 @pytest.mark.parametrize("width", [1, 8, 21, 500])
-def test_a_window_scores_what_the_night_does(segments, scores, width):
-    bound = adapter.load_gssc(width=width).bind(segments)[0]
+def test_a_window_scores_what_the_night_does(stager, segments, scores, width):
+    bound = stager.bind(segments, width=width)[0]
     index = torch.tensor([0, 1, 10, 60, len(segments) - 1])
     with torch.no_grad():
         torch.testing.assert_close(bound(bound.inputs(index), index), scores[index], rtol=0, atol=1e-5)
@@ -125,15 +125,6 @@ def test_members_of_a_batch_are_independent(bound):
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
 
 
-def test_windows_stay_within_their_run():
-    run = np.repeat([0, 1, 2], [3, 30, 5])
-    start, length = adapter._windows(run, 21)
-    for i, (first, wide) in enumerate(zip(start, length, strict=True)):
-        assert first <= i < first + wide
-        assert (run[first : first + wide] == run[i]).all()
-        assert wide == min(21, (run == run[i]).sum())
-
-
 def test_short_runs_are_scored_by_themselves(stager, night):
     parts = night[list(range(10)) + list(range(40, 80))]
     both = stager.bind(prepare(parts, stager.spec))[0]
@@ -143,14 +134,14 @@ def test_short_runs_are_scored_by_themselves(stager, night):
     torch.testing.assert_close(windowed, both.night_scores(nobody)[index], rtol=0, atol=1e-5)
 
 
-def test_the_gradient_of_a_window_is_near_that_of_the_night(segments, scores):
+def test_the_gradient_of_a_window_is_near_that_of_the_night(bound, segments, scores):
     """Off the end of the path a window is an approximation; this bounds it on one epoch."""
     index = torch.tensor([50])
     slopes = []
     for width in (21, len(segments)):
-        bound = adapter.load_gssc(width=width).bind(segments)[0]
-        x = (0.7 * bound.inputs(index)).requires_grad_(True)
-        (slope,) = torch.autograd.grad(bound(x, index)[0, scores[50].argmax()], x)
+        one = bound.with_width(width)
+        x = (0.7 * one.inputs(index)).requires_grad_(True)
+        (slope,) = torch.autograd.grad(one(x, index)[0, scores[50].argmax()], x)
         slopes.append(slope)
     assert (slopes[0] - slopes[1]).norm() < 0.3 * slopes[1].norm()
 

@@ -28,7 +28,8 @@ def windows(epochs):
     for name, load in LOADERS.items():
         (bound,) = load().bind(prepare(epochs, trained.spec(name)))
         middles = torch.arange(20, 230, 30)
-        found[name] = bound.signals[middles[:, None] + bound.offsets]
+        members = torch.from_numpy(bound.windows.members(middles.numpy()))
+        found[name] = bound.inputs(members.ravel()).unflatten(0, members.shape)
     return found
 
 

@@ -19,10 +19,10 @@ class Target:
 
     Attributes
     ----------
-    weights : array, shape (n_epochs, n_stages)
-        The score explained is ``scores @ weights``.
+    weights : array, shape (n_epochs, n_targets, n_stages)
+        Each score explained is ``weights @ scores``.
     labels : array of str, shape (n_epochs,)
-        ``"N2"``, or ``"N2 - N1"`` for a margin; empty where there is nothing to explain.
+        ``"N2"``, or ``"N2 - N1"`` for a margin; ``"all"`` for all stages; empty where there is nothing to explain.
     """
 
     weights: npt.NDArray[np.float64]
@@ -37,8 +37,8 @@ def resolve_target(
     Parameters
     ----------
     target : str | tuple of (str, str)
-        ``"predicted"``, ``"scored"``, ``"margin"`` (predicted minus runner-up), a stage's name, or a pair of stages (a
-        margin: the score of the first minus that of the second).
+        ``"predicted"``, ``"scored"``, ``"margin"`` (predicted minus runner-up), a stage's name, a pair of stages (a
+        margin: the score of the first minus that of the second), or ``"all"``: each stage's score by itself.
     stages : sequence of str
         The stager's stages, in the order of its outputs.
     scores : array, shape (n_epochs, n_stages)
@@ -53,6 +53,9 @@ def resolve_target(
     """
     order = np.argsort(-scores, axis=1, kind="stable")
     number = {stage: i for i, stage in enumerate(stages)}
+    if target == "all":
+        every = np.broadcast_to(np.eye(len(stages)), (len(scores), len(stages), len(stages)))
+        return Target(every.copy(), np.full(len(scores), "all"))
     if target == "predicted":
         plus, minus = order[:, 0], None
     elif target == "margin":
@@ -67,7 +70,7 @@ def resolve_target(
         raise ParameterError(
             "There is no such target",
             seen=repr(target),
-            allowed=["predicted", "scored", "margin", *stages, "a pair of two of these stages"],
+            allowed=["predicted", "scored", "margin", "all", *stages, "a pair of two of these stages"],
         )
     return _weighting(plus, minus, stages)
 
@@ -82,4 +85,4 @@ def _weighting(plus: npt.NDArray[np.intp], minus: npt.NDArray[np.intp] | None, s
         weights[rows, minus] = -1.0
         labels = np.array([f"{a} - {b}" for a, b in zip(names[plus], names[minus], strict=True)], dtype=str)
     weights[plus < 0] = 0.0  # the hypnogram says nothing that the stager could say
-    return Target(weights, labels)
+    return Target(weights[:, None], labels)

@@ -1,0 +1,202 @@
+"""Gradients averaged over straight paths: points of many epochs share a batch, and a finished epoch makes room."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from eegflex.attribution.gradients import BatchSize, ScoreFunction, score_of, slope_of
+
+__all__ = ["Nodes", "PathGradient", "Paths", "average_gradients", "end_scores"]
+
+#: slopes (n, target, channel, time) and the rows that they belong to (n,) -> parts of the integrand (n, target, part)
+Rates = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class Nodes(Protocol):
+    """Where on [0, 1] the integrand is wanted, and with what weight."""
+
+    @property
+    def nodes(self) -> npt.NDArray[np.float64]:
+        """All nodes asked for so far, in the order in which they were."""
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """Their weights."""
+
+    @property
+    def error(self) -> float:
+        """Estimated relative error; NaN without an estimate."""
+
+    def advance(
+        self, rates: npt.NDArray[np.float64], scores: npt.NDArray[np.float64], baseline: npt.NDArray[np.float64]
+    ) -> bool:
+        """Look at the integrand at all nodes, and say whether more of them are wanted."""
+
+
+@dataclass(frozen=True)
+class PathGradient:
+    """What the path of one epoch gives.
+
+    Attributes
+    ----------
+    gradient : Tensor of float64, shape (n_targets, n_channels, n_times)
+        Gradient of each score with respect to the segment, averaged over the path.
+    n_gradients : int
+        Gradient evaluations.
+    error : float
+        Estimated error of the attribution relative to its size; NaN where the rule has no estimate.
+    """
+
+    gradient: torch.Tensor
+    n_gradients: int
+    error: float
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The straight paths of some epochs.
+
+    Attributes
+    ----------
+    model : callable
+        Scores variants of segments, given with the rows that they belong to.
+    segments, baselines : Tensor, shape (n_epochs, n_channels, n_times)
+        Where the paths end and begin.
+    weights : Tensor, shape (n_epochs, n_targets, n_stages)
+        Each score that is explained is ``weights @ scores``.
+    batch : BatchSize
+        Points in one pass.
+    """
+
+    model: ScoreFunction
+    segments: torch.Tensor
+    baselines: torch.Tensor
+    weights: torch.Tensor
+    batch: BatchSize
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    @property
+    def change(self) -> torch.Tensor:
+        """From the baselines to the segments."""
+        return self.segments - self.baselines
+
+    def slopes(self, rows: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gradients, (n, n_targets, n_channels, n_times), and scores, (n, n_targets), of points on the paths."""
+        begin = self.baselines[rows]
+        x = begin + at.to(begin)[:, None, None] * (self.segments[rows] - begin)
+        return slope_of(self.model, x, rows, self.weights[rows])
+
+
+def end_scores(paths: Paths) -> tuple[torch.Tensor, torch.Tensor]:
+    """F(x) and F(x_b), shape (n_epochs, n_targets) each."""
+
+    def scores(x: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor]:
+        return (score_of(paths.model, x, rows, paths.weights[rows]),)
+
+    rows = torch.arange(len(paths), device=paths.segments.device)
+    (score,), (baseline_score,) = (paths.batch(scores, end, rows) for end in (paths.segments, paths.baselines))
+    return score, baseline_score
+
+
+def average_gradients(
+    paths: Paths, make_nodes: Callable[[], Nodes], baseline_scores: torch.Tensor, rates: Rates
+) -> Iterator[tuple[int, PathGradient]]:
+    """Average the gradients of scores over the paths.
+
+    Parameters
+    ----------
+    paths : Paths
+        The paths.
+    make_nodes : callable
+        Makes the nodes of one path.
+    baseline_scores : Tensor, shape (n_epochs, n_targets)
+        F(x_b).
+    rates : callable
+        What the nodes are told of a slope: what each band of each channel adds to each score.
+
+    Yields
+    ------
+    row : int
+        An epoch, as soon as it is done; not always in order.
+    path : PathGradient
+        What its path gave.
+
+    Raises
+    ------
+    ModelError
+        If a score is not finite or does not depend on the segment in a way that can be differentiated.
+    """
+    baselines = baseline_scores.cpu().numpy()
+    waiting = deque(range(len(paths)))
+    wanted: deque[tuple[_Open, int]] = deque()
+    while waiting or wanted:
+        while waiting and len(wanted) < paths.batch.points:
+            wanted.extend(_Open(waiting.popleft(), make_nodes()).ask())
+        batch = [wanted.popleft() for _ in range(min(paths.batch.points, len(wanted)))]
+        _evaluate(paths, batch, rates)
+        for one in dict.fromkeys(path for path, _ in batch):
+            if not one.answered:
+                continue
+            if one.advance(baselines[one.row]):
+                wanted.extend(one.ask())
+            else:
+                yield one.row, one.finished()
+
+
+@dataclass(eq=False)
+class _Open:
+    """A path that is not yet done."""
+
+    row: int
+    nodes: Nodes
+    slopes: list[torch.Tensor | None] = field(default_factory=list)
+    rates: list[npt.NDArray[np.float64] | None] = field(default_factory=list)
+    scores: list[npt.NDArray[np.float64] | None] = field(default_factory=list)
+    open: int = 0
+
+    def ask(self) -> list[tuple[_Open, int]]:
+        """The nodes that have not been asked for, as places in the lists."""
+        new = range(len(self.slopes), len(self.nodes.nodes))
+        self.open = len(new)
+        for values in (self.slopes, self.rates, self.scores):
+            values.extend([None] * len(new))
+        return [(self, place) for place in new]
+
+    @property
+    def answered(self) -> bool:
+        return self.open == 0
+
+    def advance(self, baseline: npt.NDArray[np.float64]) -> bool:
+        return self.nodes.advance(np.array(self.rates), np.array(self.scores), baseline)
+
+    def finished(self) -> PathGradient:
+        slopes = torch.stack([slope for slope in self.slopes if slope is not None])
+        # float64 keeps sums over many nodes exact; Apple's GPUs do not have it.
+        slopes = slopes if slopes.device.type == "mps" else slopes.double()
+        weights = torch.from_numpy(self.nodes.weights).to(slopes)
+        return PathGradient(torch.tensordot(weights, slopes, dims=1), len(slopes), self.nodes.error)
+
+
+def _evaluate(paths: Paths, batch: list[tuple[_Open, int]], rates: Rates) -> None:
+    """Ask the model about a batch of points, and tell their paths."""
+    rows = torch.tensor([path.row for path, _ in batch], device=paths.segments.device)
+    at = torch.tensor([path.nodes.nodes[place] for path, place in batch], dtype=torch.float64)
+
+    def compute(rows: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        slopes, scores = paths.slopes(rows, at)
+        return slopes, scores, rates(slopes, rows)
+
+    slopes, scores, parts = paths.batch(compute, rows, at)
+    scores_of, rates_of = scores.cpu().numpy(), parts.double().cpu().numpy()
+    for number, (path, place) in enumerate(batch):
+        path.slopes[place], path.scores[place], path.rates[place] = slopes[number], scores_of[number], rates_of[number]
+        path.open -= 1

@@ -12,8 +12,8 @@ import pandas as pd
 from mne.utils import logger, verbose
 
 from eegflex.errors import EmptyRecordingError, ParameterError
-from eegflex.readers.hypnogram import understand
 from eegflex.readers.notes import get_notes
+from eegflex.readers.scoring import understand
 from eegflex.readers.source import Scoring
 from eegflex.readers.stages import STAGE_CODES
 

@@ -17,13 +17,13 @@ from eegflex.readers.edf import EdfSource
 from eegflex.readers.electrodes import set_positions
 from eegflex.readers.files import begin, open_head
 from eegflex.readers.formats import edf_annotations
-from eegflex.readers.hypnogram import Hypnogram, load_hypnogram, understand
+from eegflex.readers.hypnogram import HypnogramOptions, load_hypnogram, set_epoch_length
 from eegflex.readers.mne_files import MNE_FORMATS, MneSource
 from eegflex.readers.notes import ReadingNotes, put_notes
 from eegflex.readers.picks import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.raw import RawPSG, sample_sd
+from eegflex.readers.scoring import Hypnogram, understand
 from eegflex.readers.source import Event, Scoring, Source, Start
-from eegflex.readers.stages import check_coding
 
 __all__ = ["find_stages", "implausible", "open_source", "raw_rate", "read_psg"]
 
@@ -38,6 +38,10 @@ def read_psg(
     channels: Sequence[str | int] | None = None,
     units: str | Mapping[str, str] | None = None,
     coding: str = "auto",
+    epoch_length: float | None = None,
+    column: str | None = None,
+    majority: float | None = None,
+    on_mismatch: str = "raise",
     verbose: bool | str | int | None = None,
 ) -> mne.io.BaseRaw:
     """Read a polysomnogram.
@@ -61,6 +65,17 @@ def read_psg(
         The unit of signals whose own is missing or not known ("uV"); a dict gives it by label and overrides the file.
     coding : str
         What numbers in the hypnogram mean: "auto", "aasm" (4 = REM), "rk" (4 = N3, 5 = REM) or "dreams".
+    epoch_length : float | None
+        Seconds an epoch of the hypnogram, where its file does not say; a list of stages without times is taken to
+        have 30, and must then agree with the recording's length.
+    column : str | None
+        The column, or the rater, of a hypnogram file that holds several.
+    majority : float | None
+        Lay the stages on new epochs of so many seconds, each with the stage that fills most of it: 30 for a hypnogram
+        of 20-s (R&K) or 5-s epochs. None keeps the hypnogram's own.
+    on_mismatch : {"raise", "warn"}
+        What to do with a hypnogram that reaches more than 5 scored epochs beyond the recording: refuse it, or drop
+        them with a warning.
     verbose : bool | str | int | None
         As in MNE.
 
@@ -85,7 +100,7 @@ def read_psg(
     HypnogramError
         If the hypnogram cannot be read or does not fit.
     """
-    check_coding(coding)
+    options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
     source = open_source(Path(fname))
     known = know(source.signals, units)
     if channels is None:
@@ -95,7 +110,7 @@ def read_psg(
         derivations = requested_derivations(known, channels)
     notes = _notes(source, derivations)
     raw = _raw(source, derivations)
-    alignment, events = find_stages(source, hypnogram, coding)
+    alignment, events = find_stages(source, hypnogram, options)
     if alignment is not None:
         notes.alignment = alignment.report
         notes.warnings += alignment.warnings
@@ -216,7 +231,7 @@ def _copy_places(info: Any, source: MneSource, eeg: Sequence[Derivation]) -> boo
 
 
 def find_stages(
-    source: Source, hypnogram: str | Path | mne.Annotations | None, coding: str = "auto"
+    source: Source, hypnogram: str | Path | mne.Annotations | None, options: HypnogramOptions
 ) -> tuple[Alignment | None, list[Event]]:
     """Find a recording's stages, and its other events.
 
@@ -226,8 +241,8 @@ def find_stages(
         The recording.
     hypnogram : path-like | mne.Annotations | None
         As in ``read_psg``.
-    coding : str
-        As in ``read_psg``.
+    options : HypnogramOptions
+        How to read it.
 
     Returns
     -------
@@ -241,13 +256,13 @@ def find_stages(
     HypnogramError
         If the hypnogram cannot be read or does not fit.
     """
-    own = _own_stages(source, coding, given=hypnogram is not None)
+    own = _own_stages(source, options.coding, given=hypnogram is not None)
     events = list(source.events) if own is None else [source.events[place] for place in own.event_places]
     if hypnogram is None:
         if own is None or not own.stages:
             return None, events
-        return align(own, source.start, source.duration, same_file=True), events
-    alignment = align(_hypnogram(hypnogram, source, coding), source.start, source.duration)
+        return _align(own, source, options, same_file=True), events
+    alignment = _align(_hypnogram(hypnogram, options), source, options)
     if own is not None and own.stages:
         alignment.warnings.append(
             f"the recording notes {len(own.stages)} stages of its own; those of the hypnogram given are used"
@@ -258,16 +273,31 @@ def find_stages(
 def _own_stages(source: Source, coding: str, *, given: bool) -> Hypnogram | None:
     """Understand the stages noted in the recording; None if they cannot be, which is no matter if others are given."""
     try:
-        return understand(edf_annotations.from_events(source.events, source.start), coding)
+        own = understand(edf_annotations.from_events(source.events, source.start), coding)
     except HypnogramError:
         if given:
             return None
         raise
+    # Bare numbers in a recording are triggers, in a hypnogram's file they are stages.
+    return own if own.coding == "labels" else None
 
 
-def _hypnogram(hypnogram: str | Path | mne.Annotations, source: Source, coding: str) -> Hypnogram:
+def _align(hypnogram: Hypnogram, source: Source, options: HypnogramOptions, *, same_file: bool = False) -> Alignment:
+    if options.epoch_length is not None:
+        set_epoch_length(hypnogram, options.epoch_length)
+    return align(
+        hypnogram,
+        source.start,
+        source.duration,
+        same_file=same_file,
+        majority=options.majority,
+        on_mismatch=options.on_mismatch,
+    )
+
+
+def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOptions) -> Hypnogram:
     if isinstance(hypnogram, str | Path):
-        return load_hypnogram(Path(hypnogram), coding=coding)
+        return load_hypnogram(Path(hypnogram), options)
     if not isinstance(hypnogram, mne.Annotations):
         raise ParameterError(
             "hypnogram= must be a file or mne.Annotations", seen=type(hypnogram).__name__, remedy="See read_hypnogram"
@@ -283,7 +313,7 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, source: Source, coding: 
         mixed=True,
         has_time=moment is not None,
     )
-    found = understand(scoring, coding)
+    found = understand(scoring, options.coding)
     if not found.stages:
         raise ParameterError("hypnogram= holds no stages", seen=sorted(set(scoring.labels)) or "no annotations")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,14 @@ __all__ = ["Event", "Signal", "Source", "Start"]
 
 @dataclass(frozen=True)
 class Start:
-    """When a file begins: what of it is known, in the recording's own local time."""
+    """When a file begins: what of it is known, in the recording's own local time.
+
+    ``half_day`` marks the time of a 12-hour clock that does not say whether it is before or after noon.
+    """
 
     date: dt.date | None = None
     time: dt.time | None = None
+    half_day: bool = False
 
     @property
     def moment(self) -> dt.datetime | None:
@@ -111,6 +115,10 @@ class Scoring:
         False where the scoring has no start of its own, and begins where the recording does.
     in_epochs : bool
         Whether onsets and durations count epochs, because the file does not say how long one is.
+    even : bool
+        Whether each entry is one epoch, though the file gives no durations.
+    others : int
+        Entries of the file that are no stages and are not among the labels.
     """
 
     onset: npt.NDArray[np.float64]
@@ -123,4 +131,20 @@ class Scoring:
     epoch_length: float | None = None
     has_time: bool = True
     in_epochs: bool = False
+    even: bool = False
+    others: int = 0
     warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of_epochs(cls, labels: list[str], epoch_length: float | None = None, **keys: Any) -> Scoring:
+        """Make a scoring of one label an epoch, without gaps; times count epochs where their length is not known."""
+        seconds = epoch_length or 1.0
+        keys.setdefault("has_time", False)
+        return cls(
+            np.arange(len(labels), dtype=np.float64) * seconds,
+            np.full(len(labels), seconds),
+            labels,
+            epoch_length=epoch_length,
+            in_epochs=epoch_length is None,
+            **keys,
+        )

@@ -99,7 +99,7 @@ def test_lines_without_epoch_length_must_fit_the_recording(write, tmp_path):
 
 def test_files_that_are_no_hypnogram(tmp_path, write, hypnogram_edf):
     (tmp_path / "empty.txt").touch()
-    (tmp_path / "table.csv").write_text("onset,stage\n0,W\n30,N1\n")
+    (tmp_path / "table.csv").write_text("subject,age\n1,34\n2,41\n")
     (tmp_path / "prose.txt").write_text("This is a long line of text that is certainly no stage of sleep.\n")
     (tmp_path / "noise.bin").write_bytes(bytes(range(256)) * 9)
     cases = {

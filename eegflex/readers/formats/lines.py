@@ -35,8 +35,7 @@ def parse(path: Path) -> Scoring:
     labels = _array(path) if raw.startswith(_NPY) else _entries(decode_text(raw))
     if labels and labels[0].casefold() in _HEADERS:
         labels = labels[1:]
-    count = len(labels)
-    return Scoring(np.arange(count, dtype=float), np.ones(count), labels, format=NAME, has_time=False, in_epochs=True)
+    return Scoring.of_epochs(labels, format=NAME)
 
 
 def _entries(text: str) -> list[str]:

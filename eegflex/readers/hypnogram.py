@@ -35,7 +35,7 @@ from eegflex.readers.formats import (
     wfdb_notes,
     wonambi,
 )
-from eegflex.readers.scoring import Hypnogram, has_stages, understand
+from eegflex.readers.scoring import Hypnogram, stage_kind, understand
 from eegflex.readers.source import Scoring
 from eegflex.readers.stages import check_coding
 
@@ -197,24 +197,22 @@ def load_hypnogram(path: Path, options: HypnogramOptions | None = None) -> Hypno
 
 
 def _choose(found: Scoring | Mapping[str, Scoring], column: str | None) -> Scoring:
-    """Take the scoring that is named, or the only one that holds stages."""
+    """Take the scoring that is named, or the only one that holds stages: in words if any does, else in codes."""
     if isinstance(found, Scoring):
         if column is not None:
             raise ParameterError("column= is given for a file that holds one scoring", seen=repr(column))
         return found
-    wanted = [name for name in found if column is None or name.casefold() == column.casefold()]
-    fit = [name for name in wanted if column is not None or has_stages(found[name])]
+    if column is not None:
+        named = [scoring for name, scoring in found.items() if name.casefold() == column.casefold()]
+        if len(named) != 1:
+            raise ParameterError("column= names no column or rater of the file", seen=repr(column), allowed=list(found))
+        return named[0]
+    worth = {name: stage_kind(scoring) for name, scoring in found.items()}
+    best = max(worth.values(), default=0)
+    fit = [name for name, kind in worth.items() if kind == best and kind]
     if len(fit) != 1:
-        raise HypnogramError(
-            "The file has no such column or rater"
-            if column
-            else "More than one column or rater may hold the stages"
-            if fit
-            else "No column or rater holds stages",
-            seen=repr(column) if column else None,
-            allowed=fit if len(fit) > 1 else list(found),
-            remedy="Name one with column=",
-        )
+        what = "More than one column or rater may hold the stages" if fit else "No column or rater holds stages"
+        raise HypnogramError(what, allowed=fit or list(found), remedy="Name one with column=")
     return found[fit[0]]
 
 

@@ -12,7 +12,7 @@ from eegflex.errors import HypnogramError
 from eegflex.readers.source import Scoring, Start
 from eegflex.readers.stages import CODINGS, STAGES, is_sleep_stage, looks_like_stage, parse_code, parse_label, to_stages
 
-__all__ = ["Hypnogram", "has_stages", "understand"]
+__all__ = ["Hypnogram", "stage_kind", "understand"]
 
 _OVERLAP = 0.005  # s that two stages may overlap through rounding
 _DEFAULT_EPOCH = 30.0  # s
@@ -60,14 +60,13 @@ class Hypnogram:
     warnings: list[str] = field(default_factory=list)
 
 
-def has_stages(scoring: Scoring) -> bool:
-    """Whether the labels of a scoring may be stages: sleep stages in words, or nothing but codes of one."""
+def stage_kind(scoring: Scoring) -> int:
+    """Whether labels may be stages: 2 if some are sleep stages in words, 1 if all are codes of stages, else 0."""
     words = {label for label in set(scoring.labels) if parse_code(label) is None}
     if any(parse_label(label) in STAGES for label in words):
-        return True
+        return 2
     codes = {parse_code(label) for label in set(scoring.labels) - words}
-    marks = all(parse_label(label) for label in words)
-    return marks and len(codes) > 1 and codes <= _CODES
+    return int(len(codes) > 1 and codes <= _CODES and all(parse_label(label) == "UNSCORED" for label in words))
 
 
 def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
@@ -188,8 +187,10 @@ def _fill(
     without = duration <= 0
     if not without.any():
         return duration
-    last = epoch_length or _usual_step(onset) or _DEFAULT_EPOCH
-    steps = np.append(np.diff(onset), last)
+    steps = np.diff(onset)
+    last = epoch_length or float(np.min(steps[steps > 0], initial=np.inf))
+    last = last if np.isfinite(last) else _DEFAULT_EPOCH
+    steps = np.append(steps, last)
     for place in np.flatnonzero(without & (steps <= 0)).tolist():
         if stages[place] != stages[place + 1]:
             raise HypnogramError(

@@ -13,6 +13,7 @@ from eegflex.readers.source import Scoring
 __all__ = ["NAME", "parse", "sniff"]
 
 NAME = "Dreem HDF5"
+_MOST = 1_000_000  # epochs, more than any night's
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -30,8 +31,9 @@ def _codes(path: Path) -> Any:
     try:
         with h5py.File(path, "r") as file:
             data = file.get("hypnogram")
-            found = data[()] if isinstance(data, h5py.Dataset) and data.ndim == 1 else None
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+            fit = isinstance(data, h5py.Dataset) and data.ndim == 1 and data.size < _MOST
+            found = data[()] if fit else None
+    except Exception as error:
         raise HypnogramError(f"{path.name!r} cannot be read as HDF5", seen=error, remedy="Copy it again") from error
     if found is None or found.dtype.kind not in "iu":
         raise HypnogramError(

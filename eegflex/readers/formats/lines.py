@@ -45,8 +45,9 @@ def _entries(text: str) -> list[str]:
 
 def _array(path: Path) -> list[str]:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        # mapped, so that a size that the file does not have cannot be asked for
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:
         raise HypnogramError(
             "The .npy file cannot be read", seen=error, remedy="Save it with numpy.save again"
         ) from error

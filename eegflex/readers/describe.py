@@ -12,8 +12,10 @@ import mne
 
 from eegflex.errors import ChannelError, UnitError
 from eegflex.readers.align import Alignment
+from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.hypnogram import HypnogramOptions
 from eegflex.readers.picks import Derivation, Known, default_derivations, know
+from eegflex.readers.profiles import load_profile
 from eegflex.readers.psg import find_stages, implausible, open_source
 from eegflex.readers.raw import sample_sd
 from eegflex.readers.source import Source
@@ -116,12 +118,13 @@ def describe_psg(
     column: str | None = None,
     majority: float | None = None,
     on_mismatch: str = "raise",
+    profile: str | Path | None = None,
 ) -> PSGDescription:
     """Say what is in a recording, without loading it.
 
     Parameters
     ----------
-    fname, hypnogram, units, coding, epoch_length, column, majority, on_mismatch
+    fname, hypnogram, units, coding, epoch_length, column, majority, on_mismatch, profile
         As in ``read_psg``.
 
     Returns
@@ -137,7 +140,12 @@ def describe_psg(
         If the hypnogram cannot be read or does not fit.
     """
     options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
-    source = open_source(Path(fname))
+    card = None if profile is None else load_profile(profile)
+    source = open_source(to_path(fname))
+    if card is not None:
+        card.rename(source)
+        options = card.options(options)
+    hypnogram = events_of(fname, options) if hypnogram is None else hypnogram
     known = know(source.signals, units)
     problem, chosen, reasons = "", list[Derivation](), dict[int, str]()
     try:
@@ -154,7 +162,12 @@ def describe_psg(
         stage_counts=None if alignment is None else _counts(alignment),
         alignment={} if alignment is None else alignment.report,
         problem=problem,
-        warnings=source.warnings + ([] if alignment is None else alignment.warnings) + implausible(source, chosen),
+        warnings=[
+            *source.warnings,
+            *([] if alignment is None else alignment.warnings),
+            *([] if alignment is None or card is None else card.check(alignment.report)),
+            *implausible(source, chosen),
+        ],
     )
 
 

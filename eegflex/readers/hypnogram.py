@@ -15,7 +15,7 @@ from types import ModuleType
 import mne
 from mne.utils import logger, verbose
 
-from eegflex.errors import HypnogramError, ParameterError
+from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError
 from eegflex.readers.files import begin, open_head
 from eegflex.readers.formats import (
     alice,
@@ -186,7 +186,7 @@ def load_hypnogram(path: Path, options: HypnogramOptions | None = None) -> Hypno
     scoring = _choose(known.parse(path), options.column)
     hypnogram = understand(scoring, options.coding)
     if not hypnogram.stages:
-        raise HypnogramError(
+        raise EmptyHypnogramError(
             f"{path.name!r} holds no stages",
             seen=f"{len(scoring.labels)} annotations: {', '.join(sorted(set(scoring.labels))[:8]) or 'none'}",
             remedy="Give the file that holds the stages",
@@ -212,7 +212,8 @@ def _choose(found: Scoring | Mapping[str, Scoring], column: str | None) -> Scori
     fit = [name for name, kind in worth.items() if kind == best and kind]
     if len(fit) != 1:
         what = "More than one column or rater may hold the stages" if fit else "No column or rater holds stages"
-        raise HypnogramError(what, allowed=fit or list(found), remedy="Name one with column=")
+        kind = HypnogramError if fit else EmptyHypnogramError
+        raise kind(what, allowed=fit or list(found), remedy="Name one with column=")
     return found[fit[0]]
 
 

@@ -13,6 +13,7 @@ from mne.utils import logger, verbose
 
 from eegflex.errors import HypnogramError, ParameterError, RecordingError
 from eegflex.readers.align import Alignment, align
+from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.edf import EdfSource
 from eegflex.readers.electrodes import set_positions
 from eegflex.readers.files import begin, open_head
@@ -21,6 +22,7 @@ from eegflex.readers.hypnogram import HypnogramOptions, load_hypnogram, set_epoc
 from eegflex.readers.mne_files import MNE_FORMATS, MneSource
 from eegflex.readers.notes import ReadingNotes, put_notes
 from eegflex.readers.picks import Derivation, default_derivations, know, requested_derivations
+from eegflex.readers.profiles import load_profile
 from eegflex.readers.raw import RawPSG, sample_sd
 from eegflex.readers.scoring import Hypnogram, understand
 from eegflex.readers.source import Event, Scoring, Source, Start
@@ -42,6 +44,7 @@ def read_psg(
     column: str | None = None,
     majority: float | None = None,
     on_mismatch: str = "raise",
+    profile: str | Path | None = None,
     verbose: bool | str | int | None = None,
 ) -> mne.io.BaseRaw:
     """Read a polysomnogram.
@@ -51,7 +54,8 @@ def read_psg(
     Parameters
     ----------
     fname : path-like
-        EDF, EDF+C, BDF, FIF, BrainVision (``.vhdr``) or EEGLAB (``.set``); found by content, not by extension.
+        EDF, EDF+C, BDF, FIF, BrainVision (``.vhdr``) or EEGLAB (``.set``); found by content, not by extension. An
+        ``mne_bids.BIDSPath`` brings its ``events.tsv`` as the hypnogram, if that holds stages.
     hypnogram : path-like | mne.Annotations | None
         The stages: a file as ``read_hypnogram`` takes it, or what it returns. None uses the stages noted in the
         recording itself, if any. It is laid on the recording by the start times of both; where dates are not known,
@@ -76,6 +80,10 @@ def read_psg(
     on_mismatch : {"raise", "warn"}
         What to do with a hypnogram that reaches more than 5 scored epochs beyond the recording: refuse it, or drop
         them with a warning.
+    profile : str | path-like | None
+        The card of a data set, which names its channels and says how its hypnograms are coded: "shhs", "mesa", ...
+        (see ``eegflex.readers.profile_names``), or the path of a card of your own, ``my.toml``. What you say yourself
+        outranks it.
     verbose : bool | str | int | None
         As in MNE.
 
@@ -101,7 +109,11 @@ def read_psg(
         If the hypnogram cannot be read or does not fit.
     """
     options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
-    source = open_source(Path(fname))
+    card = None if profile is None else load_profile(profile)
+    source = open_source(to_path(fname))
+    renamed = {} if card is None else card.rename(source)
+    options = options if card is None else card.options(options)
+    hypnogram = events_of(fname, options) if hypnogram is None else hypnogram
     known = know(source.signals, units)
     if channels is None:
         derivations, reasons = default_derivations(known)
@@ -109,11 +121,12 @@ def read_psg(
     else:
         derivations = requested_derivations(known, channels)
     notes = _notes(source, derivations)
+    notes.profile, notes.renamed = "" if card is None else card.name, renamed
     raw = _raw(source, derivations)
     alignment, events = find_stages(source, hypnogram, options)
     if alignment is not None:
         notes.alignment = alignment.report
-        notes.warnings += alignment.warnings
+        notes.warnings += alignment.warnings + ([] if card is None else card.check(alignment.report))
     _annotate(raw, alignment, events, source.duration)
     notes.warnings += implausible(source, derivations)
     put_notes(raw.info, notes)

@@ -268,17 +268,17 @@ def test_wfdb_rate_from_the_header_beside_it(tmp_path):
         read(tmp_path, files.wfdb()[:-2])
 
 
-def test_wfdb_reads_the_same(tmp_path):
+def test_what_wfdb_writes_is_read(tmp_path):
     wfdb = pytest.importorskip("wfdb", reason="wfdb, an oracle for its annotations, is not installed")
-    path = put(tmp_path, files.wfdb(), "night.arousal")
+    rows = [(onset * EPOCH * 200, stage) for onset, _, stage in files.runs()]
+    rows = sorted([*rows, (500, "(arousal_rera"), (1700, "arousal_rera)")])
+    samples, notes = zip(*rows, strict=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pandas, about wfdb
-        theirs = wfdb.rdann(str(path.with_suffix("")), "arousal")
-    stages = [
-        (sample / 200, note) for sample, note in zip(theirs.sample, theirs.aux_note, strict=True) if "resp" not in note
-    ]
-    ours = read_hypnogram(path, verbose="ERROR")
-    assert [onset for onset, _ in stages] == ours.onset.tolist()
+        wfdb.wrann(
+            "night", "arousal", np.array(samples), ['"'] * len(rows), aux_note=list(notes), fs=200, write_dir=tmp_path
+        )
+    assert by_epoch(read_hypnogram(tmp_path / "night.arousal", verbose="ERROR")) == list(STAGES)
 
 
 ATTACKS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eegflex.errors import HypnogramError
+from eegflex.errors import EmptyHypnogramError
 from eegflex.readers.source import Scoring
 from eegflex.readers.tables import to_number
 from eegflex.readers.xml_tree import child_text, read_xml, root_name
@@ -27,7 +27,7 @@ def parse(path: Path) -> Scoring:
     # "Recording Start Time" has no type, and lasts as long as the recording
     stages = [event for event in events if child_text(event, "EventType").split("|")[0].strip().casefold() == "stages"]
     if not stages:
-        raise HypnogramError(
+        raise EmptyHypnogramError(
             f"{path.name!r} holds no stages",
             seen=f"{len(events)} scored events, none of type 'Stages|Stages'",
             remedy="Give the file that holds the stages",

@@ -67,6 +67,7 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
     if not duration > 0:
         raise ParameterError("duration= must be above 0 s", seen=duration)
     sfreq = float(raw.info["sfreq"])
+    _warn_of_other_epochs(raw, duration)
     stretches = _stretches(raw)
     phase = _phase(raw, stretches, duration)
     onset = _grid(raw, phase, duration)
@@ -105,6 +106,19 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
         "%d epochs of %g s, grid at %g s: %s", onset.size, duration, phase, metadata["stage"].value_counts().to_dict()
     )
     return epochs
+
+
+def _warn_of_other_epochs(raw: mne.io.BaseRaw, duration: float) -> None:
+    notes = get_notes(raw.info)
+    scored = None if notes is None else notes.alignment.get("epoch_length_s")
+    if scored is not None and abs(scored - duration) > _ROUNDING:
+        logger.warning(
+            "the hypnogram has epochs of %g s, and these have %g s: those of more than one stage are UNSCORED "
+            "(read_psg(..., majority=%g) gives each the stage that fills most of it)",
+            scored,
+            duration,
+            duration,
+        )
 
 
 def _stretches(raw: mne.io.BaseRaw) -> _Stretches:

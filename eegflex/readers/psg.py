@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -309,7 +310,7 @@ def _align(hypnogram: Hypnogram, source: Source, options: HypnogramOptions, *, s
 
 
 def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOptions) -> Hypnogram:
-    if isinstance(hypnogram, str | Path):
+    if isinstance(hypnogram, str | os.PathLike):
         return load_hypnogram(Path(hypnogram), options)
     if not isinstance(hypnogram, mne.Annotations):
         raise ParameterError(

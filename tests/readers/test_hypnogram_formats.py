@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 import warnings
 from collections import Counter
 
@@ -126,8 +127,8 @@ def test_a_clock_of_12_hours_without_am_or_pm(tmp_path):
     # From 12:55 to 1:04, be it day or night: of the two, what is near the recording's start.
     path = put(tmp_path, files.remlogic(half=True, first=55 * 60))
     assert by_epoch(read_hypnogram(path, verbose="ERROR")) == list(STAGES)
-    for time in ("00.55.00", "12.55.00"):
-        raw = read_psg(recording(tmp_path, time=time), hypnogram=path, verbose="ERROR")
+    for hour in ("00", "12"):
+        raw = read_psg(recording(tmp_path, time=f"{hour}.55.00"), hypnogram=path, verbose="ERROR")
         alignment = get_notes(raw.info).alignment
         assert (alignment["offset_s"], alignment["placed_by"]) == (0, "the nearest half day")
         assert any("AM or PM" in warning for warning in get_notes(raw.info).warnings)
@@ -220,6 +221,21 @@ def test_missing_durations_and_labels_of_a_table(tmp_path):
     assert (found.onset.tolist(), found.duration.tolist()) == ([0, 60, 120], [60, 60, 60])
     with pytest.raises(HypnogramError, match="onset in line 3"):
         read(tmp_path, "\n".join(rows).replace("60\t", "n/a\t", 1))
+
+
+def test_columns_of_one_name_and_spare_commas(tmp_path):
+    with pytest.raises(HypnogramError, match="Two columns have one name"):
+        read(tmp_path, "onset,stage,stage\n0,W,N1\n")
+    assert len(read(tmp_path, "onset,duration,stage\n0,30,W,\n30,30,N2,,\n")) == 2
+    with pytest.raises(HypnogramError, match="Line 2 is not"):
+        read(tmp_path, "onset,duration,stage\n0,30,W,N1\n")
+
+
+def test_an_error_quotes_no_name(tmp_path):
+    with pytest.raises(HypnogramError) as caught:
+        read(tmp_path, "Patient: Doe, Jane\tborn 1.1.1970\nand more = of this\n")
+    assert "Patient" in str(caught.value)
+    assert "Doe" not in str(caught.value)
 
 
 def test_a_table_by_epoch_may_have_gaps_and_must_begin_at_0_or_1(tmp_path):
@@ -361,11 +377,14 @@ def test_every_mutation_is_read_or_refused(tmp_path, name):
     outcomes = Counter()
     for _ in range(60):
         path.write_bytes(mutate(rng, whole))
+        begin = time.perf_counter()
         try:
             found = read_hypnogram(path, epoch_length=EPOCH if in_epochs else None, verbose="CRITICAL")
         except EegflexError as error:
             outcomes[type(error).__name__] += 1
             continue
+        finally:
+            assert time.perf_counter() - begin < 5
         outcomes["read"] += 1
         assert np.isfinite(found.onset).all()
         assert (found.duration >= 0).all()

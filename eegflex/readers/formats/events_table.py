@@ -50,10 +50,13 @@ def parse(path: Path) -> dict[str, Scoring]:
     first = first_lines(path.read_bytes()[:4096])[0]
     delimiter = next(d for d in _DELIMITERS if _is_header(split_row(first, d)))
     header, *lines = read_table(path, delimiter)
-    rows = [(number, row) for number, row in enumerate(lines, start=2) if any(row)]
-    for number, row in rows:
-        if len(row) != len(header):
-            raise broken_row(row, number, f"{len(header)} cells")
+    if len(set(header)) < len(header):
+        raise HypnogramError("Two columns have one name", seen=header, remedy="Rename one")
+    width = len(header)
+    rows = [(number, row[:width]) for number, row in enumerate(lines, start=2) if any(row)]
+    for number, row in enumerate(lines, start=2):
+        if any(row) and (len(row) < width or any(row[width:])):
+            raise broken_row(row, number, f"{width} cells")
     if not rows:
         raise HypnogramError("The table is empty", remedy="Export it again")
     names = [_plain(name) for name in header]

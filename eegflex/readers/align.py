@@ -203,7 +203,7 @@ def _offset(hypnogram: Start, recording: Start, warnings: list[str]) -> tuple[fl
     if hypnogram.time is None or recording.time is None:
         warnings.append("a start time is not known: the hypnogram is taken to start with the recording")
         return 0.0, "the recording's start"
-    if hypnogram.moment is not None and recording.moment is not None and not hypnogram.half_day:
+    if hypnogram.moment is not None and recording.moment is not None:
         offset, placed_by = (hypnogram.moment - recording.moment).total_seconds(), "date and clock"
     else:
         # Without both dates only the clocks are compared, on the nearest day, or the nearest half.

@@ -16,10 +16,11 @@ from eegflex.readers.source import Start
 __all__ = ["Stamp", "lay", "parse_stamp"]
 
 _DAY = 86400.0  # s
-_NIGHT = 6 * 3600.0  # s between two entries beyond which a clock has rather gone past noon
+_NIGHT = 6 * 3600.0  # s by which a clock goes back only where it begins anew
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DATE = r"(?P<a>\d{1,4})(?P<sep>[-/.])(?P<b>\d{1,2}|[a-z]{3})(?P=sep)(?P<c>\d{1,4})"
 _CLOCK = r"(?P<h>\d{1,2})(?P<colon>[:.])(?P<m>\d\d)(?:(?P=colon)(?P<s>\d\d)(?:[.,](?P<f>\d{1,9}))?)?"
+# 0.30 is a number, 0.30.00 a clock
 _STAMP = re.compile(rf"(?:{_DATE}(?:[t\s-]\s*))?{_CLOCK}\s*(?P<half>[ap]\.?m\.?)?(?:z|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
@@ -54,7 +55,7 @@ def parse_stamp(text: str) -> Stamp | None:
     A zone is passed over: sleep is scored by the clock on the wall.
     """
     match = _STAMP.fullmatch(text.strip().casefold())
-    if match is None:
+    if match is None or (match["colon"] == "." and match["s"] is None):
         return None
     hour, minute, second = int(match["h"]), int(match["m"]), int(match["s"] or 0)
     half = match["half"] or ""
@@ -121,7 +122,7 @@ def _is_half(stamps: Sequence[Stamp], seconds: npt.NDArray[np.float64]) -> bool:
     """Whether a clock goes from 12:59 to 1:00, without saying AM or PM."""
     if any(stamp.marked for stamp in stamps) or not all(1 <= stamp.hour <= 12 for stamp in stamps):
         return False
-    return bool((np.abs(np.diff(_unwrap(seconds, _DAY))) > _NIGHT).any())
+    return bool((np.diff(seconds) < -_NIGHT).any())
 
 
 def _dates(stamps: Sequence[Stamp], day_first: bool | None) -> list[dt.date] | None:

@@ -27,7 +27,9 @@ class Start:
     @property
     def moment(self) -> dt.datetime | None:
         """Date and time together, or None where one is not known."""
-        return None if self.date is None or self.time is None else dt.datetime.combine(self.date, self.time)
+        if self.date is None or self.time is None or self.half_day:
+            return None
+        return dt.datetime.combine(self.date, self.time)
 
     def __str__(self) -> str:
         date = "date not known" if self.date is None else self.date.isoformat()

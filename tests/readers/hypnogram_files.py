@@ -199,7 +199,7 @@ def yasa_json(n_stages: int = 5) -> bytes:
 
 
 def json_list() -> bytes:
-    return json.dumps([int(code) for code in named("0,1,2,3,4")]).encode()
+    return json.dumps([int(code) for code in named("0,1,2,3,5")]).encode()
 
 
 def wfdb(rate: bool = True) -> bytes:

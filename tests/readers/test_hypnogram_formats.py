@@ -7,6 +7,7 @@ import time
 import warnings
 from collections import Counter
 
+import h5py
 import numpy as np
 import pytest
 
@@ -98,6 +99,28 @@ def test_noxturnal_with_dates_month_first(tmp_path):
     assert read(tmp_path, content).orig_time.date() == dt.date(2020, 3, 30)
     unclear = content.replace("03/30/2020", "03/05/2020").replace("03/31/2020", "03/05/2020")
     assert read(tmp_path, unclear[: unclear.index("00:00:00")].rpartition("\n")[0]).orig_time is None
+
+
+def test_noxturnals_columns_are_the_users_choice(tmp_path):
+    rows = [row.split(",") for row in files.noxturnal("utf-8").decode().replace('"0,7"', "0.7").splitlines()]
+    short = "\n".join(",".join([row[0], row[3], row[2], ""]) for row in rows)
+    assert by_epoch(read(tmp_path, short)) == list(STAGES)
+    with pytest.raises(HypnogramError, match="Line 3 is not"):
+        read(tmp_path, "\n".join(",".join([row[0], row[1], row[2], ""]) for row in rows))
+
+
+def test_remlogic_takes_the_recordings_date_and_no_birthday(tmp_path):
+    text = files.remlogic().decode("latin-1")
+    assert read(tmp_path, text).orig_time == dt.datetime(2020, 3, 30, 23, 55, tzinfo=dt.UTC)
+    born = text.replace("Patient ID:\t", "Birth Date:\t17/05/1970")
+    assert read(tmp_path, born).orig_time == dt.datetime(2020, 3, 30, 23, 55, tzinfo=dt.UTC)
+    assert read(tmp_path, born.replace("Recording Date:\t30/03/2020\n", "")).orig_time is None
+
+
+def test_a_clock_of_24_hours_by_day_is_no_clock_of_12(tmp_path):
+    rows = [f"{hour}:{minute:02d}:00,W" for hour in (1, 2, 11, 12) for minute in range(60)]
+    found = read(tmp_path, "\n".join(["Time,Stage", *rows]))
+    assert found.onset[-1] == 11 * 3600 + 59 * 60
 
 
 def test_gaps_of_a_table_stay_without_a_stage(tmp_path):
@@ -267,6 +290,27 @@ def test_dreams_codes_are_its_own(tmp_path, first):
         "UNSCORED",
         "W",
     ]
+
+
+def test_a_list_in_json_is_of_nobodys_coding(tmp_path):
+    path = put(tmp_path, files.json_list().replace(b"5", b"4"))
+    with pytest.raises(HypnogramError, match="two ways"):
+        read_hypnogram(path, epoch_length=30)
+    assert by_epoch(read_hypnogram(path, epoch_length=30, coding="aasm")) == list(STAGES)
+    raw = read_psg(recording(tmp_path), hypnogram=path, coding="aasm")
+    assert get_notes(raw.info).alignment["matched"] == 20
+
+
+def test_dreem_codes_are_its_own(tmp_path):
+    path = tmp_path / "night.h5"
+    for codes, fit in [([0, 1, 4, -1], True), ([0, 1, 5], False), ([0.5, 1.0], False)]:
+        with h5py.File(path, "w") as file:
+            file["hypnogram"], file["signals/x"] = np.array(codes), np.zeros(3)
+        if fit:
+            assert read_hypnogram(path, epoch_length=30).description.tolist() == ["W", "N1", "REM", "UNSCORED"]
+        else:
+            with pytest.raises(HypnogramError, match="holds no hypnogram"):
+                read_hypnogram(path, epoch_length=30)
 
 
 def test_isruc(tmp_path):

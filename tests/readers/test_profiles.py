@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eegflex.cli import main
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.readers import describe_psg, get_notes, load_profile, profile_names, read_psg
 from eegflex.readers.profiles import Profile
@@ -70,6 +71,18 @@ def test_shhs(tmp_path):
     text = describe_psg(shhs(tmp_path), hypnogram=hypnogram, profile="shhs").to_text()
     assert "C4-A1" in text
     assert "NSRR XML; coding labels" in text
+
+
+def test_the_command_line_takes_a_profile(tmp_path, capsys):
+    hypnogram = tmp_path / "x.xml"
+    hypnogram.write_bytes(files.nsrr())
+    assert main(["info", str(shhs(tmp_path)), "--hypnogram", str(hypnogram), "--profile", "shhs"]) == 0
+    shown = capsys.readouterr().out
+    assert "W 5, N1 2, N2 6, N3 4, REM 3" in shown
+    assert "NSRR XML; coding labels; epochs of 30 s; starts +0 s; grid at 0 s" in shown
+    assert "20 epochs matched, 0 without a stage, 0 dropped; 2 other events" in shown
+    assert main(["info", str(shhs(tmp_path)), "--profile", "shh"]) == 1
+    assert "Nearest: shhs" in capsys.readouterr().err
 
 
 def test_a_hypnogram_of_another_format_is_told(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.source import Scoring
@@ -13,6 +14,7 @@ from eegflex.readers.source import Scoring
 __all__ = ["NAME", "parse", "sniff"]
 
 NAME = "Dreem HDF5"
+_REM = 4
 _MOST = 1_000_000  # epochs, more than any night's
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -31,14 +33,18 @@ def _codes(path: Path) -> Any:
     try:
         with h5py.File(path, "r") as file:
             data = file.get("hypnogram")
-            fit = isinstance(data, h5py.Dataset) and data.ndim == 1 and data.size < _MOST
+            # other HDF5 may hold a hypnogram of other codes
+            fit = "signals" in file and isinstance(data, h5py.Dataset) and data.ndim == 1 and data.size < _MOST
             found = data[()] if fit else None
     except Exception as error:
         raise HypnogramError(f"{path.name!r} cannot be read as HDF5", seen=error, remedy="Copy it again") from error
-    if found is None or found.dtype.kind not in "iu":
+    if found is None or found.dtype.kind not in "iu" or ((found < -1) | (found > _REM)).any():
         raise HypnogramError(
-            f"{path.name!r} holds no hypnogram",
-            seen="HDF5 without a list of whole numbers 'hypnogram'",
+            f"{path.name!r} holds no hypnogram as the Dreem Open Datasets have it",
+            seen=f"codes {np.unique(found)[:9]}"
+            if found is not None
+            else "HDF5 without 'signals' and a list 'hypnogram'",
+            allowed=f"signals, and hypnogram: a list of whole numbers from -1 to {_REM}",
             remedy="Give the file that holds the stages",
         )
     return found

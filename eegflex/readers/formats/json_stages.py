@@ -32,8 +32,7 @@ def parse(path: Path) -> Scoring:
     except (ValueError, RecursionError) as error:
         raise HypnogramError(f"{path.name!r} is no sound JSON", seen=error, remedy="Save it again") from error
     if isinstance(content, list):
-        # Codes of a list are -1 to 4, REM being 4.
-        return Scoring.of_epochs(_labels(content), format=NAME, coding="aasm")
+        return Scoring.of_epochs(_labels(content), format=NAME)
     return _yasa(content)
 
 

@@ -16,6 +16,7 @@ __all__ = ["NAME", "parse", "sniff"]
 
 NAME = "RemLogic events"
 _CLOCK = "[hh:mm:ss"  # in the header of the time column, whatever its language
+_RECORDING = ("record", "enregistrement", "aufzeichnung")  # in the line of the header that gives its date
 _EXPECTED = "a clock, then the event and its duration in s, between tabs"
 
 
@@ -58,8 +59,8 @@ def _evening(header: list[list[str]], time: dt.time | None) -> dt.date | None:
     if time is None or time.hour < 12:
         return None
     for row in header:
-        for cell in row:
-            stamp = parse_stamp(cell.rpartition(": ")[2].strip() + " 12:00")
-            if stamp is not None and stamp.numbers:
-                return lay([stamp])[1].date
+        words = " ".join(row).replace(":", " ").split()
+        if any(word.casefold().startswith(_RECORDING) for word in words):  # another date is the patient's birthday
+            stamps = [stamp for word in words if (stamp := parse_stamp(f"{word} 12:00")) is not None]
+            return lay(stamps)[1].date if len(stamps) == 1 else None
     return None

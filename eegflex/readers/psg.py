@@ -27,6 +27,7 @@ from eegflex.readers.profiles import load_profile
 from eegflex.readers.raw import RawPSG, sample_sd
 from eegflex.readers.scoring import Hypnogram, understand
 from eegflex.readers.source import Event, Scoring, Source, Start
+from eegflex.readers.stages import parse_code
 
 __all__ = ["find_stages", "implausible", "open_source", "raw_rate", "read_psg"]
 
@@ -84,7 +85,7 @@ def read_psg(
     profile : str | path-like | None
         The card of a data set, which names its channels and says how its hypnograms are coded: "shhs", "mesa", ...
         (see ``eegflex.readers.profile_names``), or the path of a card of your own, ``my.toml``. What you say yourself
-        outranks it.
+        outranks it; channels go by the names that it gives them.
     verbose : bool | str | int | None
         As in MNE.
 
@@ -286,13 +287,15 @@ def find_stages(
 
 def _own_stages(source: Source, coding: str, *, given: bool) -> Hypnogram | None:
     """Understand the stages noted in the recording; None if they cannot be, which is no matter if others are given."""
+    noted = edf_annotations.from_events(source.events, source.start)
+    if all(parse_code(label) is not None for label in noted.labels):
+        return None  # bare numbers in a recording are triggers; in a hypnogram's file they are stages
     try:
-        own = understand(edf_annotations.from_events(source.events, source.start), coding)
+        own = understand(noted, coding)
     except HypnogramError:
         if given:
             return None
         raise
-    # Bare numbers in a recording are triggers, in a hypnogram's file they are stages.
     return own if own.coding == "labels" else None
 
 

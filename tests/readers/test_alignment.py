@@ -108,9 +108,9 @@ def test_stages_off_the_grid_are_told(write):
 
 
 def test_numbers_noted_in_a_recording_are_triggers(write):
-    path = psg(write, 60, reserved="EDF+C", tals=times(60, extra={7: b"+7\x141\x14\x00", 9: b"+9\x142\x14\x00"}))
+    path = psg(write, 60, reserved="EDF+C", tals=times(60, extra={7: b"+7\x141\x14\x00", 9: b"+9\x144\x14\x00"}))
     raw = read_psg(path)
-    assert stages(raw) == [(7, 0, "1"), (9, 0, "2")]
+    assert stages(raw) == [(7, 0, "1"), (9, 0, "4")]
     assert get_notes(raw.info).alignment == {}
 
 

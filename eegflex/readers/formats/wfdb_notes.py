@@ -35,13 +35,9 @@ class _Notes:
 
 def sniff(head: bytes, path: Path) -> bool:
     """Whether a file begins like WFDB annotations of which one has a text."""
-    return len(head) > 3 and head[3] >> 2 in range(_LAST + 15) and bool(_read(head).texts) and _is_plain(head)
-
-
-def _is_plain(head: bytes) -> bool:
-    """Whether the first texts are printable, as chance would not have them."""
-    texts = _read(head).texts
-    return all(text.isprintable() for text in texts) and any(text for text in texts)
+    notes = _read(head)
+    # the last text may be cut; of chance's making they would not be printable
+    return bool(notes.texts) and all(text.isprintable() for text in notes.texts[:5])
 
 
 def parse(path: Path) -> Scoring:
@@ -86,9 +82,11 @@ def _read(raw: bytes) -> _Notes:
         elif kind == _AUX:
             _note(notes, raw[at : at + value], place)
             at += value + value % 2
-        elif kind not in (_NUM, _SUB, _CHN):
+        elif kind <= _LAST:
             time += value
             place = time
+        elif kind not in (_NUM, _SUB, _CHN):
+            break  # no kind of the format's
     return notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -89,6 +90,8 @@ def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
         warnings.append(f"coding={coding!r} is not used: the format itself says what its codes mean ({used})")
     if used == "rk" and coding == "auto" and scoring.coding is None:
         warnings.append("the stage codes are read as 'rk' (4 = N3, 5 = REM), since 5, 6 or 7 occurs and 4 does not")
+    if scoring.mixed:
+        _warn_of_strangers(scoring, places, warnings)
     onset, duration = scoring.onset[places], scoring.duration[places]
     order = np.argsort(onset, kind="stable")
     onset, duration, stages = onset[order], duration[order], [stages[place] for place in order]
@@ -155,18 +158,34 @@ def _stage_places(scoring: Scoring) -> list[int]:
 def _without_events(scoring: Scoring, named: list[int]) -> list[int]:
     """Leave out movements and artefacts that lie inside a sleep stage: they are events of its epoch."""
     staged = [place for place in named if parse_label(scoring.labels[place]) in STAGES]
+    kept = set(staged)
+    meets = _meets(scoring, staged)
+    return sorted(kept | {place for place in named if not meets[place]})
+
+
+def _meets(scoring: Scoring, staged: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """Say which entries overlap one of those in ``staged``, shape (n,)."""
     order = sorted(staged, key=lambda place: float(scoring.onset[place]))
     first = scoring.onset[order]
     reach = np.maximum.accumulate(first + scoring.duration[order])
-    kept = set(staged)
-    for place in set(named) - kept:
-        onset, end = scoring.onset[place], scoring.onset[place] + scoring.duration[place]
-        before = int(np.searchsorted(first, onset + _OVERLAP)) - 1
-        begins_inside = before >= 0 and reach[before] > onset + _OVERLAP
-        meets_next = before + 1 < first.size and first[before + 1] < end - _OVERLAP
-        if not begins_inside and not meets_next:
-            kept.add(place)
-    return sorted(kept)
+    before = np.searchsorted(first, scoring.onset + _OVERLAP) - 1
+    begins_inside = (before >= 0) & (reach[before] > scoring.onset + _OVERLAP)
+    following = np.append(first, np.inf)[before + 1]
+    return np.asarray(begins_inside | (following < scoring.onset + scoring.duration - _OVERLAP))
+
+
+def _warn_of_strangers(scoring: Scoring, places: Sequence[int], warnings: list[str]) -> None:
+    """Tell of labels that are taken for events and yet come as stages do: as long as an epoch, and in their gaps."""
+    if not places:
+        return
+    lengths, counts = np.unique(scoring.duration[places], return_counts=True)
+    epoch = float(lengths[np.argmax(counts)])
+    alike = (np.abs(scoring.duration - epoch) < _OVERLAP) & ~_meets(scoring, places)
+    strangers = Counter(scoring.labels[place] for place in np.flatnonzero(alike).tolist() if place not in set(places))
+    for label, count in strangers.items() if epoch > 0 else ():
+        warnings.append(
+            f"{label!r} ({count} times {epoch:g} s between the stages) is taken for an event; if it is a stage, rename it"
+        )
 
 
 def _usual_step(onset: npt.NDArray[np.float64]) -> float | None:

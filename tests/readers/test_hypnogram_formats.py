@@ -246,6 +246,22 @@ def test_missing_durations_and_labels_of_a_table(tmp_path):
         read(tmp_path, "\n".join(rows).replace("60\t", "n/a\t", 1))
 
 
+def test_a_column_of_stages_holds_nothing_else(tmp_path):
+    rows = "0\t30\tW\n30\t30\tlight\n60\t30\tN2\n90\t30\tlight\n"
+    with pytest.raises(HypnogramError, match="'light', 2 times, first as entry 2"):
+        read(tmp_path, f"onset\tduration\tsleep_stage\n{rows}")
+
+
+def test_a_label_that_comes_as_stages_do_is_told(tmp_path):
+    path = put(tmp_path, files.noxturnal("utf-8", "Vaken,N1,N2,N3,REM"))
+    loaded = load_hypnogram(path)
+    # of five; during one of them there is a "Movement", which nothing now tells from a stage
+    assert [w for w in loaded.warnings if "Vaken" in w] == [
+        "'Vaken' (4 times 30 s between the stages) is taken for an event; if it is a stage, rename it"
+    ]
+    assert not any("event" in w for w in load_hypnogram(put(tmp_path, files.noxturnal())).warnings)
+
+
 def test_columns_of_one_name_and_spare_commas(tmp_path):
     with pytest.raises(HypnogramError, match="Two columns have one name"):
         read(tmp_path, "onset,stage,stage\n0,W,N1\n")

@@ -25,6 +25,7 @@ _DELIMITERS = "\t,;"
 _ONSET = {"onset", "start", "starttime", "begin", "init", "time"}
 _DURATION = {"duration", "dur"}
 _EPOCH = {"epoch", "epochnumber", "epochindex"}
+_STAGES = re.compile("stage|hypno|scor")  # in the name of a column that holds stages and no other events
 _MISSING = {"n/a", "nan", "na"}
 _FEW = 2  # columns: one says when, one says what
 
@@ -63,7 +64,7 @@ def parse(path: Path) -> dict[str, Scoring]:
     timing = _timing(names, rows)
     used = {place for place, name in enumerate(names) if name in _ONSET | _EPOCH | _DURATION}
     return {
-        name: _scoring(timing, [row[place] for _, row in rows])
+        name: _scoring(name, timing, [row[place] for _, row in rows])
         for place, name in enumerate(header)
         if place not in used
     }
@@ -109,7 +110,7 @@ def _by_epoch(numbers: npt.NDArray[np.float64]) -> Scoring:
     return Scoring(numbers - first, np.ones(count), [], format=NAME, has_time=False, in_epochs=True)
 
 
-def _scoring(timing: Scoring, labels: list[str]) -> Scoring:
+def _scoring(name: str, timing: Scoring, labels: list[str]) -> Scoring:
     keep = [place for place, label in enumerate(labels) if label.casefold() not in _MISSING]
     return Scoring(
         timing.onset[keep],
@@ -117,7 +118,7 @@ def _scoring(timing: Scoring, labels: list[str]) -> Scoring:
         [labels[place] for place in keep],
         timing.start,
         NAME,
-        mixed=timing.mixed,
+        mixed=timing.mixed and _STAGES.search(name.casefold()) is None,
         has_time=timing.has_time,
         in_epochs=timing.in_epochs,
         others=len(labels) - len(keep),

@@ -13,8 +13,8 @@ import mne
 from eegflex.errors import ChannelError, UnitError
 from eegflex.readers.align import Alignment
 from eegflex.readers.picks import Derivation, Known, default_derivations, know
-from eegflex.readers.psg import find_stages, implausible, open_source
-from eegflex.readers.raw import sample_sd
+from eegflex.readers.psg import find_stages, open_source
+from eegflex.readers.sanity import implausible, sample_sd, unreadable
 from eegflex.readers.source import Source
 from eegflex.readers.stages import STAGE_CODES
 
@@ -148,7 +148,12 @@ def describe_psg(
         stage_counts=None if alignment is None else _counts(alignment),
         alignment={} if alignment is None else alignment.report,
         problem=problem,
-        warnings=source.warnings + ([] if alignment is None else alignment.warnings) + implausible(source, chosen),
+        warnings=[
+            *source.warnings,
+            *unreadable(known),
+            *([] if alignment is None else alignment.warnings),
+            *implausible(source, chosen),
+        ],
     )
 
 

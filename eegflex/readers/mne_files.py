@@ -14,9 +14,11 @@ import numpy.typing as npt
 from mne.io.constants import FIFF
 
 from eegflex.errors import EmptyRecordingError, RecordingError
-from eegflex.readers.source import Event, Signal, Start
+from eegflex.readers.source import Event, Run, Signal, Start
 
 __all__ = ["MNE_FORMATS", "MneSource"]
+
+_SKIP = "BAD_ACQ_SKIP"  # how MNE marks a stretch of a FIF file without data
 
 
 def _is_fif(head: bytes, path: Path) -> bool:
@@ -72,12 +74,11 @@ class MneSource:
         ]
         self.duration = count / rate
         self.start = _start(self.raw)
-        self.events = [
-            Event(float(onset - self.raw.first_time), float(duration), str(text))
-            for onset, duration, text in zip(
-                self.raw.annotations.onset, self.raw.annotations.duration, self.raw.annotations.description, strict=True
-            )
-        ]
+        notes = self.raw.annotations
+        rows = zip(notes.onset - self.raw.first_time, notes.duration, notes.description, strict=True)
+        events = [Event(float(onset), float(duration), str(text)) for onset, duration, text in rows]
+        self.events = [event for event in events if event.text != _SKIP]
+        self.runs = _runs([event for event in events if event.text == _SKIP], self.duration)
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
         """Read samples ``start`` to ``stop`` of a signal, shape (stop - start,)."""
@@ -98,6 +99,11 @@ def _open(path: Path, name: str) -> tuple[Any, list[str]]:
             ) from error
     # A name without "_eeg" is no reason to warn anybody.
     return raw, [str(warning.message) for warning in caught if "naming conventions" not in str(warning.message)]
+
+
+def _runs(gaps: list[Event], duration: float) -> list[Run]:
+    starts = [0.0, *(gap.onset + (gap.duration or 0.0) for gap in gaps)]
+    return [Run(start, stop) for start, stop in zip(starts, [*(gap.onset for gap in gaps), duration], strict=True)]
 
 
 def _unit(chan: Any) -> str:

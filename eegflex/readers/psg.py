@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ from eegflex.readers.hypnogram import Hypnogram, load_hypnogram, understand
 from eegflex.readers.mne_files import MNE_FORMATS, MneSource
 from eegflex.readers.notes import ReadingNotes, put_notes
 from eegflex.readers.picks import Derivation, default_derivations, know, requested_derivations
-from eegflex.readers.raw import RawPSG, sample_sd
+from eegflex.readers.raw import RawPSG
+from eegflex.readers.sanity import implausible, unreadable
 from eegflex.readers.source import Event, Scoring, Source, Start
 from eegflex.readers.stages import check_coding
 
-__all__ = ["find_stages", "implausible", "open_source", "raw_rate", "read_psg"]
+__all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
 
-_PLAUSIBLE_SD = (1e-6, 500e-6)  # V, of an EEG channel
+_GAP = "BAD_ACQ_SKIP"  # what MNE calls a stretch without data, and leaves out of its filters
 
 
 @verbose
@@ -47,7 +49,7 @@ def read_psg(
     Parameters
     ----------
     fname : path-like
-        EDF, EDF+C, BDF, FIF, BrainVision (``.vhdr``) or EEGLAB (``.set``); found by content, not by extension.
+        EDF, EDF+, BDF, BDF+, FIF, BrainVision (``.vhdr``) or EEGLAB (``.set``); found by content, not by extension.
     hypnogram : path-like | mne.Annotations | None
         The stages: a file as ``read_hypnogram`` takes it, or what it returns. None uses the stages noted in the
         recording itself, if any. It is laid on the recording by the start times of both; where dates are not known,
@@ -68,14 +70,15 @@ def read_psg(
     -------
     raw : mne.io.BaseRaw
         In V, at the native rate of its EEG (the highest, if there are several); slower signals come along only when
-        asked for by name, resampled. Annotations are the stages, by canonical name, and the recording's own events.
+        asked for by name, resampled. Annotations are the stages, by canonical name, the recording's own events, and
+        "BAD_ACQ_SKIP" where it has gaps: time runs on through them, and samples in them are 0.
         EEG channels lie at their anodes on the standard head. ``eegflex.readers.get_notes(raw.info)`` tells what was
         done.
 
     Raises
     ------
     RecordingError
-        If the file cannot be read: no such file, not a recording, gaps.
+        If the file cannot be read: no such file, not a recording, a header that contradicts itself.
     EmptyRecordingError
         If it holds no data.
     ChannelError
@@ -94,12 +97,13 @@ def read_psg(
     else:
         derivations = requested_derivations(known, channels)
     notes = _notes(source, derivations)
+    notes.warnings += unreadable(known) if channels is None else []
     raw = _raw(source, derivations)
     alignment, events = find_stages(source, hypnogram, coding)
     if alignment is not None:
         notes.alignment = alignment.report
         notes.warnings += alignment.warnings
-    _annotate(raw, alignment, events, source.duration)
+    _annotate(raw, alignment, events, source)
     notes.warnings += implausible(source, derivations)
     put_notes(raw.info, notes)
     for warning in notes.warnings:
@@ -289,8 +293,10 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, source: Source, coding: 
     return found
 
 
-def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event], duration: float) -> None:
-    rows = [(event.onset, event.duration or 0.0, event.text) for event in events if 0 <= event.onset < duration]
+def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event], source: Source) -> None:
+    duration = source.duration
+    gaps = [(before.stop, after.start - before.stop, _GAP) for before, after in pairwise(source.runs)]
+    rows = gaps + [(event.onset, event.duration or 0.0, event.text) for event in events if 0 <= event.onset < duration]
     if alignment is not None:
         rows += list(zip(alignment.onset, alignment.duration, alignment.stages, strict=True))
     last = raw.times[-1]
@@ -298,18 +304,3 @@ def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event],
     kept = [(onset, min(length, duration - onset), text) for onset, length, text in rows if onset <= last]
     onsets, lengths, texts = zip(*kept, strict=True) if kept else ((), (), ())
     raw.set_annotations(mne.Annotations(onsets, lengths, texts, orig_time=raw.info["meas_date"]), verbose="ERROR")
-
-
-def implausible(source: Source, derivations: Sequence[Derivation]) -> list[str]:
-    """Name the EEG channels whose standard deviation no EEG has, as after a wrong unit."""
-    found = []
-    for d in derivations:
-        if d.channel.kind != "eeg":
-            continue
-        sd = sample_sd(source, d)
-        if not _PLAUSIBLE_SD[0] <= sd <= _PLAUSIBLE_SD[1]:
-            found.append(
-                f"{d.name} has a standard deviation of {sd * 1e6:.3g} µV, where an EEG has 1 to 500; is its unit "
-                f"({d.unit}) true?"
-            )
-    return found

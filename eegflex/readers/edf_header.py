@@ -97,8 +97,8 @@ def read_header(path: Path) -> EdfHeader:
     with path.open("rb") as file:
         fixed = file.read(256)
         n_signals = _count(fixed[252:256], "number of signals")
-        table = file.read(256 * n_signals)
-    if len(fixed) < 256 or len(table) < 256 * n_signals:
+        table = file.read(256 * n_signals) if 256 * n_signals < size else b""
+    if len(table) < 256 * n_signals:
         raise EmptyRecordingError(
             "The file ends inside its header", seen=f"{size} bytes", remedy="Copy the file again: it was cut"
         )

@@ -72,7 +72,8 @@ def _sample(source: Source, derivation: Derivation) -> npt.NDArray[np.float64]:
     pieces = [
         read_derivation(source, derivation, start, stop)
         for run in _pieces(source.runs)
-        for start, stop in [(sample_at(run.start, rate), min(sample_at(run.stop, rate), n_times))]
+        for start in [min(sample_at(run.start, rate), n_times - 1)]
+        for stop in [min(max(sample_at(run.stop, rate), start + 1), n_times)]
     ]
     return np.concatenate(pieces)
 

@@ -36,7 +36,7 @@ def texts():
 
 def write_by_pyedflib(path, sfreq, *, bdf):
     data, onsets = night(sfreq)
-    n, seconds = RECORDS[sfreq]
+    _, seconds = RECORDS[sfreq]
     limits = (-(2**23), 2**23 - 1) if bdf else (-(2**15), 2**15 - 1)
     digit = 2 * LIMIT / (limits[1] - limits[0])
     kind = pyedflib.FILETYPE_BDFPLUS if bdf else pyedflib.FILETYPE_EDFPLUS

@@ -19,7 +19,7 @@ from eegflex.readers.electrodes import set_positions
 from eegflex.readers.files import begin, open_head
 from eegflex.readers.formats import edf_annotations
 from eegflex.readers.hypnogram import Hypnogram, load_hypnogram, understand
-from eegflex.readers.mne_files import MNE_FORMATS, MneSource
+from eegflex.readers.mne_files import MNE_FORMATS, EpochsSource, MneSource
 from eegflex.readers.notes import ReadingNotes, put_notes
 from eegflex.readers.picks import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.raw import RawPSG
@@ -49,7 +49,8 @@ def read_psg(
     Parameters
     ----------
     fname : path-like
-        EDF, EDF+, BDF, BDF+, FIF, BrainVision (``.vhdr``) or EEGLAB (``.set``); found by content, not by extension.
+        EDF, EDF+, BDF, BDF+, FIF (of a Raw or of Epochs), BrainVision (``.vhdr``) or EEGLAB (``.set``); found by
+        content, not by extension.
     hypnogram : path-like | mne.Annotations | None
         The stages: a file as ``read_hypnogram`` takes it, or what it returns. None uses the stages noted in the
         recording itself, if any. It is laid on the recording by the start times of both; where dates are not known,
@@ -137,9 +138,9 @@ def open_source(path: Path) -> Source:
                 remedy="Give the recording, and pass this file as hypnogram=",
             )
         return source
-    for name, (sniff, _) in MNE_FORMATS.items():
+    for name, (sniff, open_file) in MNE_FORMATS.items():
         if sniff(head, path):
-            return MneSource(path, name)
+            return open_file(path, name)
     raise RecordingError(
         f"{path.name!r} is not a recording that can be read",
         seen=f"a file that begins {begin(head)}",
@@ -202,20 +203,20 @@ def _raw(source: Source, derivations: list[Derivation]) -> RawPSG:
 def _place(info: Any, source: Source, derivations: Sequence[Derivation]) -> None:
     """Lay the EEG channels on the head: where the file says, else at the standard places of their electrodes."""
     eeg = [d for d in derivations if d.channel.kind == "eeg"]
-    if isinstance(source, MneSource) and _copy_places(info, source, eeg):
+    if isinstance(source, MneSource | EpochsSource) and _copy_places(info, source, eeg):
         return
     set_positions(info, {d.name: d.channel.sites for d in eeg})
 
 
-def _copy_places(info: Any, source: MneSource, eeg: Sequence[Derivation]) -> bool:
-    places = {d.name: source.raw.info["chs"][d.terms[0][0].signal.index]["loc"] for d in eeg if len(d.terms) == 1}
+def _copy_places(info: Any, source: MneSource | EpochsSource, eeg: Sequence[Derivation]) -> bool:
+    places = {d.name: source.info["chs"][d.terms[0][0].signal.index]["loc"] for d in eeg if len(d.terms) == 1}
     if len(places) < len(eeg) or not all(np.isfinite(loc[:3]).all() and loc[:3].any() for loc in places.values()):
         return False
     for chan in info["chs"]:
         if chan["ch_name"] in places:
             chan["loc"][:] = places[chan["ch_name"]]
     with info._unlock():
-        info["dig"] = source.raw.info["dig"]
+        info["dig"] = source.info["dig"]
     return True
 
 

@@ -16,8 +16,8 @@ from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.hypnogram import HypnogramOptions
 from eegflex.readers.picks import Derivation, Known, default_derivations, know
 from eegflex.readers.profiles import load_profile
-from eegflex.readers.psg import find_stages, implausible, open_source
-from eegflex.readers.raw import sample_sd
+from eegflex.readers.psg import find_stages, open_source
+from eegflex.readers.sanity import implausible, sample_sd, unreadable
 from eegflex.readers.source import Source
 from eegflex.readers.stages import STAGE_CODES
 
@@ -164,6 +164,7 @@ def describe_psg(
         problem=problem,
         warnings=[
             *source.warnings,
+            *unreadable(known),
             *([] if alignment is None else alignment.warnings),
             *([] if alignment is None or card is None else card.check(alignment.report)),
             *implausible(source, chosen),

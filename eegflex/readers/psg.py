@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,19 @@ from eegflex.readers.electrodes import set_positions
 from eegflex.readers.files import begin, open_head
 from eegflex.readers.formats import edf_annotations
 from eegflex.readers.hypnogram import HypnogramOptions, load_hypnogram, set_epoch_length
-from eegflex.readers.mne_files import MNE_FORMATS, MneSource
+from eegflex.readers.mne_files import MNE_FORMATS, EpochsSource, MneSource
 from eegflex.readers.notes import ReadingNotes, put_notes
 from eegflex.readers.picks import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.profiles import load_profile
-from eegflex.readers.raw import RawPSG, sample_sd
+from eegflex.readers.raw import RawPSG
+from eegflex.readers.sanity import implausible, unreadable
 from eegflex.readers.scoring import Hypnogram, understand
 from eegflex.readers.source import Event, Scoring, Source, Start
 from eegflex.readers.stages import parse_code
 
-__all__ = ["find_stages", "implausible", "open_source", "raw_rate", "read_psg"]
+__all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
 
-_PLAUSIBLE_SD = (1e-6, 500e-6)  # V, of an EEG channel
+_GAP = "BAD_ACQ_SKIP"  # what MNE calls a stretch without data, and leaves out of its filters
 
 
 @verbose
@@ -56,8 +58,9 @@ def read_psg(
     Parameters
     ----------
     fname : path-like
-        EDF, EDF+C, BDF, FIF, BrainVision (``.vhdr``) or EEGLAB (``.set``); found by content, not by extension. An
-        ``mne_bids.BIDSPath`` brings its ``events.tsv`` as the hypnogram, if that holds stages.
+        EDF, EDF+, BDF, BDF+, FIF (of a Raw or of Epochs), BrainVision (``.vhdr``) or EEGLAB (``.set``); found by
+        content, not by extension. An ``mne_bids.BIDSPath`` brings its ``events.tsv`` as the hypnogram, if that holds
+        stages.
     hypnogram : path-like | mne.Annotations | None
         The stages: a file as ``read_hypnogram`` takes it, or what it returns. None uses the stages noted in the
         recording itself, if any. It is laid on the recording by the start times of both; where dates are not known,
@@ -93,14 +96,15 @@ def read_psg(
     -------
     raw : mne.io.BaseRaw
         In V, at the native rate of its EEG (the highest, if there are several); slower signals come along only when
-        asked for by name, resampled. Annotations are the stages, by canonical name, and the recording's own events.
+        asked for by name, resampled. Annotations are the stages, by canonical name, the recording's own events, and
+        "BAD_ACQ_SKIP" where it has gaps: time runs on through them, and samples in them are 0.
         EEG channels lie at their anodes on the standard head. ``eegflex.readers.get_notes(raw.info)`` tells what was
         done.
 
     Raises
     ------
     RecordingError
-        If the file cannot be read: no such file, not a recording, gaps.
+        If the file cannot be read: no such file, not a recording, a header that contradicts itself.
     EmptyRecordingError
         If it holds no data.
     ChannelError
@@ -123,13 +127,14 @@ def read_psg(
     else:
         derivations = requested_derivations(known, channels)
     notes = _notes(source, derivations)
+    notes.warnings += unreadable(known) if channels is None else []
     notes.profile, notes.renamed = "" if card is None else card.name, renamed
     raw = _raw(source, derivations)
     alignment, events = find_stages(source, hypnogram, options)
     if alignment is not None:
         notes.alignment = alignment.report
         notes.warnings += alignment.warnings + ([] if card is None else card.check(alignment.report))
-    _annotate(raw, alignment, events, source.duration)
+    _annotate(raw, alignment, events, source)
     notes.warnings += implausible(source, derivations)
     put_notes(raw.info, notes)
     for warning in notes.warnings:
@@ -163,9 +168,9 @@ def open_source(path: Path) -> Source:
                 remedy="Give the recording, and pass this file as hypnogram=",
             )
         return source
-    for name, (sniff, _) in MNE_FORMATS.items():
+    for name, (sniff, open_file) in MNE_FORMATS.items():
         if sniff(head, path):
-            return MneSource(path, name)
+            return open_file(path, name)
     raise RecordingError(
         f"{path.name!r} is not a recording that can be read",
         seen=f"a file that begins {begin(head)}",
@@ -228,20 +233,20 @@ def _raw(source: Source, derivations: list[Derivation]) -> RawPSG:
 def _place(info: Any, source: Source, derivations: Sequence[Derivation]) -> None:
     """Lay the EEG channels on the head: where the file says, else at the standard places of their electrodes."""
     eeg = [d for d in derivations if d.channel.kind == "eeg"]
-    if isinstance(source, MneSource) and _copy_places(info, source, eeg):
+    if isinstance(source, MneSource | EpochsSource) and _copy_places(info, source, eeg):
         return
     set_positions(info, {d.name: d.channel.sites for d in eeg})
 
 
-def _copy_places(info: Any, source: MneSource, eeg: Sequence[Derivation]) -> bool:
-    places = {d.name: source.raw.info["chs"][d.terms[0][0].signal.index]["loc"] for d in eeg if len(d.terms) == 1}
+def _copy_places(info: Any, source: MneSource | EpochsSource, eeg: Sequence[Derivation]) -> bool:
+    places = {d.name: source.info["chs"][d.terms[0][0].signal.index]["loc"] for d in eeg if len(d.terms) == 1}
     if len(places) < len(eeg) or not all(np.isfinite(loc[:3]).all() and loc[:3].any() for loc in places.values()):
         return False
     for chan in info["chs"]:
         if chan["ch_name"] in places:
             chan["loc"][:] = places[chan["ch_name"]]
     with info._unlock():
-        info["dig"] = source.raw.info["dig"]
+        info["dig"] = source.info["dig"]
     return True
 
 
@@ -336,8 +341,10 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOption
     return found
 
 
-def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event], duration: float) -> None:
-    rows = [(event.onset, event.duration or 0.0, event.text) for event in events if 0 <= event.onset < duration]
+def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event], source: Source) -> None:
+    duration = source.duration
+    gaps = [(before.stop, after.start - before.stop, _GAP) for before, after in pairwise(source.runs)]
+    rows = gaps + [(event.onset, event.duration or 0.0, event.text) for event in events if 0 <= event.onset < duration]
     if alignment is not None:
         rows += list(zip(alignment.onset, alignment.duration, alignment.stages, strict=True))
     last = raw.times[-1]
@@ -345,18 +352,3 @@ def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event],
     kept = [(onset, min(length, duration - onset), text) for onset, length, text in rows if onset <= last]
     onsets, lengths, texts = zip(*kept, strict=True) if kept else ((), (), ())
     raw.set_annotations(mne.Annotations(onsets, lengths, texts, orig_time=raw.info["meas_date"]), verbose="ERROR")
-
-
-def implausible(source: Source, derivations: Sequence[Derivation]) -> list[str]:
-    """Name the EEG channels whose standard deviation no EEG has, as after a wrong unit."""
-    found = []
-    for d in derivations:
-        if d.channel.kind != "eeg":
-            continue
-        sd = sample_sd(source, d)
-        if not _PLAUSIBLE_SD[0] <= sd <= _PLAUSIBLE_SD[1]:
-            found.append(
-                f"{d.name} has a standard deviation of {sd * 1e6:.3g} µV, where an EEG has 1 to 500; is its unit "
-                f"({d.unit}) true?"
-            )
-    return found

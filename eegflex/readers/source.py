@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Event", "Signal", "Source", "Start"]
+__all__ = ["Event", "Run", "Scoring", "Signal", "Source", "Start", "sample_at"]
+
+
+def sample_at(time: float, rate: float) -> int:
+    """Return the sample nearest to a time; what is whole samples apart stays so, as ``round`` would not have it."""
+    return math.floor(time * rate + 0.5)
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,13 @@ class Event:
     text: str
 
 
+class Run(NamedTuple):
+    """A stretch contiguous in time, in s from the first sample."""
+
+    start: float
+    stop: float
+
+
 @dataclass(frozen=True)
 class Signal:
     """One signal of a file.
@@ -66,6 +79,8 @@ class Signal:
         Why it cannot be read; "" if it can.
     kind : str
         The MNE type that the file itself states, "" where it states none.
+    limits : tuple of float
+        The least and the greatest value that the file's header allows, in the unit as written; NaN where it says nothing.
     """
 
     index: int
@@ -75,15 +90,20 @@ class Signal:
     n_times: int
     fault: str = ""
     kind: str = ""
+    limits: tuple[float, float] = (math.nan, math.nan)
 
 
 class Source(Protocol):
-    """A file whose signals can be read a stretch at a time; it is copied and pickled with its Raw."""
+    """A file whose signals can be read a stretch at a time; it is copied and pickled with its Raw.
+
+    Its time runs on through gaps: ``duration`` and the signals' ``n_times`` count them, and samples in them are 0.
+    """
 
     path: Path
     format: str
     start: Start
     duration: float
+    runs: list[Run]
     signals: list[Signal]
     events: list[Event]
     warnings: list[str]

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import mne
+import numpy as np
 from mne.utils import logger, verbose
 
 from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError
@@ -35,7 +36,7 @@ from eegflex.readers.formats import (
     wfdb_notes,
     wonambi,
 )
-from eegflex.readers.scoring import Hypnogram, stage_kind, understand
+from eegflex.readers.scoring import LENGTHS, Hypnogram, stage_kind, understand
 from eegflex.readers.source import Scoring
 from eegflex.readers.stages import check_coding
 
@@ -61,7 +62,6 @@ _FORMATS: tuple[ModuleType, ...] = (
     lines,
 )
 HYPNOGRAM_FORMATS = tuple(module.NAME for module in _FORMATS)
-_LONGEST_EPOCH = 3600.0  # s
 ON_MISMATCH = ("raise", "warn")
 
 
@@ -98,8 +98,12 @@ class HypnogramOptions:
         check_coding(self.coding)
         for name in ("epoch_length", "majority"):
             seconds = getattr(self, name)
-            if seconds is not None and not 0 < seconds <= _LONGEST_EPOCH:
-                raise ParameterError(f"{name}= is out of range", seen=seconds, allowed=f"above 0 to {_LONGEST_EPOCH} s")
+            if seconds is not None and not (
+                isinstance(seconds, int | float | np.number) and LENGTHS[0] <= seconds <= LENGTHS[1]
+            ):
+                raise ParameterError(
+                    f"{name}= is out of range", seen=repr(seconds), allowed=f"{LENGTHS[0]:g} to {LENGTHS[1]:g} s"
+                )
         if self.on_mismatch not in ON_MISMATCH:
             raise ParameterError("on_mismatch= is not known", seen=repr(self.on_mismatch), allowed=ON_MISMATCH)
 

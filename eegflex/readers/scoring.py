@@ -13,8 +13,10 @@ from eegflex.errors import HypnogramError
 from eegflex.readers.source import Scoring, Start
 from eegflex.readers.stages import CODINGS, STAGES, is_sleep_stage, looks_like_stage, parse_code, parse_label, to_stages
 
-__all__ = ["Hypnogram", "stage_kind", "understand"]
+__all__ = ["LENGTHS", "Hypnogram", "stage_kind", "understand"]
 
+#: Least and most seconds an epoch may have.
+LENGTHS = (0.5, 3600.0)
 _OVERLAP = 0.005  # s that two stages may overlap through rounding
 _DEFAULT_EPOCH = 30.0  # s
 _FARTHEST = 366 * 86400.0  # s: no scoring is so long
@@ -99,6 +101,13 @@ def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
     if scoring.even:
         epoch = _usual_step(onset) or _DEFAULT_EPOCH
         duration = np.full(len(stages), epoch)
+    if epoch is not None and not LENGTHS[0] <= epoch <= LENGTHS[1]:
+        raise HypnogramError(
+            "The hypnogram's epochs have an impossible length",
+            seen=f"{epoch:g} s",
+            allowed=f"{LENGTHS[0]:g} to {LENGTHS[1]:g} s",
+            remedy="Mend the file, or export it again",
+        )
     duration = _fill(onset, duration, stages, epoch, warnings)
     refuse_overlap(onset, duration, stages)
     return Hypnogram(

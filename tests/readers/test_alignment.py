@@ -28,6 +28,9 @@ def test_a_hypnogram_that_is_much_longer_is_dropped_when_told(write, hypnogram_e
         read_psg(psg(write, 60), hypnogram=later, on_mismatch="warn")
     with pytest.raises(ParameterError, match="on_mismatch"):
         read_psg(psg(write, 60), hypnogram=later, on_mismatch="ignore")
+    for seconds in (0, 1e-9, 1e5, "30", float("nan")):
+        with pytest.raises(ParameterError, match="majority= is out of range"):
+            read_psg(psg(write, 60), hypnogram=later, majority=seconds)
 
 
 TWENTY = ["W", "W", "N1", "N1", "N2", "N2", "N2", "N3", "N3", "N3", "R", "R"]  # of 20 s, 240 s in all

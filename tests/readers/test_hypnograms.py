@@ -139,7 +139,7 @@ def test_stages_without_duration_last_until_the_next(hypnogram_edf):
 
 def test_bad_parameters(tmp_path, write):
     (tmp_path / "h.txt").write_text("W\n")
-    for keys in ({"coding": "xx"}, {"epoch_length": 0}, {"epoch_length": -30}):
+    for keys in ({"coding": "xx"}, {"epoch_length": 0}, {"epoch_length": -30}, {"epoch_length": "30"}):
         with pytest.raises(ParameterError):
             read_hypnogram(tmp_path / "h.txt", **keys)
     with pytest.raises(ParameterError):

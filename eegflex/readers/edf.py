@@ -43,7 +43,7 @@ class EdfSource:
         self.warnings = list(self.header.warnings)
         self._ordinary = [signal for signal in self.header.signals if not signal.annotations]
         times, texts = read_texts(path, self.header, self.warnings)
-        first = first_time(times, self.warnings)
+        first = first_time(times, self.header.record_duration, self.warnings)
         self.start = _shift(self.header.start, first)
         events = (Event(onset - first, duration, text) for onset, duration, text in texts)
         self.events = sorted(events, key=lambda event: event.onset)
@@ -98,7 +98,7 @@ def read_texts(
     Raises
     ------
     RecordingError
-        If most records hold something else where their time should be.
+        If most records of signals hold something else where their time should be.
     """
     times: list[float] = []
     texts: list[tuple[float, float | None, str]] = []
@@ -111,7 +111,7 @@ def read_texts(
             if number == 0:
                 times.append(np.nan if time is None else time)
                 garbled += bool(bad and time is None)
-    if garbled > len(times) / 2:
+    if garbled > len(times) / 2 and not all(signal.annotations for signal in header.signals):
         raise RecordingError(
             "The records are not where the header says, or hold no annotations",
             seen=f"{garbled} of {len(times)} records without a time that can be read",

@@ -173,6 +173,9 @@ def _read(path: Path, name: str, reader: Callable[..., Any], **keys: Any) -> tup
             raise RecordingError(
                 f"MNE cannot read {path.name!r} as {name}", seen=error, remedy="Check the file, and the files beside it"
             ) from error
+    with read.info._unlock():
+        # the Raw that is made of it may be pickled or sent to a worker, and must name nobody
+        read.info.update(subject_info=None, experimenter=None)
     # A name without "_eeg" is no reason to warn anybody.
     return read, [str(warning.message) for warning in caught if "naming conventions" not in str(warning.message)]
 

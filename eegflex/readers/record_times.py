@@ -26,7 +26,7 @@ class Stretch(NamedTuple):
     onset: float
 
 
-def first_time(times: npt.NDArray[np.float64], warnings: list[str]) -> float:
+def first_time(times: npt.NDArray[np.float64], duration: float, warnings: list[str]) -> float:
     """Return when the first record starts, in s after the header's start: a fraction of a second, by the standard.
 
     Raises
@@ -34,7 +34,8 @@ def first_time(times: npt.NDArray[np.float64], warnings: list[str]) -> float:
     RecordingError
         If it is more than a day.
     """
-    first = float(times[0]) if times.size and np.isfinite(times[0]) else 0.0
+    known = np.flatnonzero(np.isfinite(times))[:1]
+    first = float((times[known] - known * duration).sum())  # 0 where no record says
     if abs(first) > _DAY:
         raise RecordingError(
             "The first record starts more than a day from the header's start",

@@ -146,6 +146,9 @@ ODD: dict[str, Odd] = {
         Edf(n_records=500, reserved="EDF+C", tals=times(500, duration=1.004)), RecordingError, "drift of"
     ),
     "a first record that starts late": Odd(Edf(reserved="EDF+C", tals=times(120, first=30)), says="starts +30 s"),
+    "a first record without a time": Odd(
+        Edf(reserved="EDF+C", tals=[b"", *times(120, first=0.5)[1:]]),
+    ),
     "a first record years late": Odd(Edf(reserved="EDF+C", tals=times(120, first=1e9)), RecordingError, "a day from"),
     "records where no times are": Odd(
         Edf(reserved="EDF+C", tals=[b"\x01\x02oops\x00"] * 120), RecordingError, "not where the header says"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import pickle
 
 import mne
@@ -99,6 +100,16 @@ def test_fif_keeps_its_own_positions(tmp_path):
     raw.save(tmp_path / "x_raw.fif", verbose="ERROR")
     found = read_psg(tmp_path / "x_raw.fif", verbose="ERROR")
     np.testing.assert_allclose(found.info["chs"][0]["loc"][:3], [0.01, 0.02, 0.09], atol=1e-6)
+
+
+def test_no_name_is_kept(tmp_path):
+    raw = a_raw(["C3", "C4"])
+    raw.info["subject_info"] = {"his_id": "H123", "last_name": "Haagse", "birthday": dt.date(1951, 5, 2)}
+    raw.info["experimenter"] = "Haagse"
+    raw.save(tmp_path / "x_raw.fif", verbose="ERROR")
+    found = read_psg(tmp_path / "x_raw.fif", verbose="ERROR")
+    assert found.info["subject_info"] is None
+    assert all(word not in pickle.dumps(found) for word in (b"Haagse", b"H123"))
 
 
 def test_what_mne_cannot_read_is_our_error(tmp_path, brainvision):

@@ -55,7 +55,10 @@ Channels = Annotated[
 Units = Annotated[
     str | None, typer.Option("--units", help="Unit of the signals where the file gives none, such as uV.")
 ]
-Coding = Annotated[str, typer.Option("--coding", help="How numbers code stages: auto, aasm or rk.")]
+Coding = Annotated[str, typer.Option("--coding", help="How numbers code stages: auto, aasm, rk or dreams.")]
+Profile = Annotated[
+    str | None, typer.Option("--profile", help="The data set: shhs, mesa, ... or a card of your own, my.toml.")
+]
 Model = Annotated[str, typer.Option("--model", help="The stager: gssc or bandpower.")]
 Target = Annotated[
     str, typer.Option("--target", help="What to explain: predicted, scored, margin, a stage, or two as in N2,N1.")
@@ -91,12 +94,18 @@ def _options(
 
 
 @app.command()
-def info(recording: Recording, hypnogram: Hypnogram = None, units: Units = None, coding: Coding = "auto") -> None:
+def info(
+    recording: Recording,
+    hypnogram: Hypnogram = None,
+    units: Units = None,
+    coding: Coding = "auto",
+    profile: Profile = None,
+) -> None:
     """Show what is in a recording: rate, unit, type and role of each signal, what would be picked, and its stages."""
     from eegflex.readers import describe_psg
 
     mne.set_log_level("ERROR")  # what the reader would say is in the description
-    typer.echo(describe_psg(recording, hypnogram=hypnogram, units=units, coding=coding).to_text())
+    typer.echo(describe_psg(recording, hypnogram=hypnogram, units=units, coding=coding, profile=profile).to_text())
 
 
 @app.command()
@@ -108,6 +117,7 @@ def attribute(
     channels: Channels = None,
     units: Units = None,
     coding: Coding = "auto",
+    profile: Profile = None,
     target: Target = "predicted",
     sample_per_stage: PerStage = None,
     seed: Seed = 0,
@@ -119,7 +129,7 @@ def attribute(
     """Stage a recording, explain its epochs, and write the result."""
     output = check_output(output or Path(f"{recording.stem}-result.nc"), overwrite=overwrite)
     stager = _load(model)
-    epochs = _read(recording, hypnogram, channels, units, coding)
+    epochs = _read(recording, hypnogram, channels, units, coding, profile)
     result = _explain(epochs, stager, target, sample_per_stage, seed, quadrature, n_steps, device)
     typer.echo(f"Result: {result.save(output, overwrite=overwrite)}")
 
@@ -133,6 +143,7 @@ def report(
     channels: Channels = None,
     units: Units = None,
     coding: Coding = "auto",
+    profile: Profile = None,
     target: Target = "predicted",
     sample_per_stage: PerStage = None,
     seed: Seed = 0,
@@ -149,7 +160,7 @@ def report(
         result = read_result(recording)
     else:
         stager = _load(model)
-        epochs = _read(recording, hypnogram, channels, units, coding)
+        epochs = _read(recording, hypnogram, channels, units, coding, profile)
         result = _explain(epochs, stager, target, sample_per_stage, seed, quadrature, n_steps, device)
     _write_report(result, output, overwrite)
 
@@ -202,13 +213,18 @@ def demo(
 
 
 def _read(
-    recording: Path, hypnogram: Path | None, channels: str | None, units: str | None, coding: str
+    recording: Path,
+    hypnogram: Path | None,
+    channels: str | None,
+    units: str | None,
+    coding: str,
+    profile: str | None = None,
 ) -> mne.BaseEpochs:
     from eegflex.epochs import make_epochs
     from eegflex.readers import read_psg
 
     wanted = None if channels is None else [name.strip() for name in channels.split(",")]
-    raw = read_psg(recording, hypnogram=hypnogram, channels=wanted, units=units, coding=coding)
+    raw = read_psg(recording, hypnogram=hypnogram, channels=wanted, units=units, coding=coding, profile=profile)
     return make_epochs(raw)
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 from mne.utils import logger, verbose
 
 from eegflex.errors import EmptyRecordingError, ParameterError
-from eegflex.readers.hypnogram import understand
-from eegflex.readers.notes import get_notes
+from eegflex.readers.notes import get_notes, put_notes
+from eegflex.readers.scoring import understand
 from eegflex.readers.source import Scoring
 from eegflex.readers.stages import STAGE_CODES
 
@@ -55,7 +55,7 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
     epochs : mne.Epochs
         Of ``round(duration * sfreq)`` samples, from 0 to ``duration - 1 / sfreq`` s, not loaded. ``metadata`` has a
         row an epoch: ``stage``; ``onset``, in s from the start of ``raw`` as given; and ``run``, which number of the
-        stretches contiguous in time it lies in. ``event_id`` maps the stages present to codes.
+        stretches contiguous in time it lies in; no epoch reaches into a gap. ``event_id`` maps the stages present to codes.
 
     Raises
     ------
@@ -67,11 +67,13 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
     if not duration > 0:
         raise ParameterError("duration= must be above 0 s", seen=duration)
     sfreq = float(raw.info["sfreq"])
+    _warn_of_other_epochs(raw, duration)
     stretches = _stretches(raw)
     phase = _phase(raw, stretches, duration)
     onset = _grid(raw, phase, duration)
-    edges = _edges(raw)
-    onset = onset[~_straddles(onset, duration, edges, sfreq)]
+    breaks = _breaks(raw)
+    broken = _straddles(onset, duration, breaks, sfreq)
+    onset = onset[~broken]
     if not onset.size:
         raise EmptyRecordingError(
             "The recording is shorter than one epoch",
@@ -81,7 +83,11 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
         )
     stage = _label(onset, duration, stretches, tolerance=0.5 / sfreq)
     metadata = pd.DataFrame(
-        {"stage": stage, "onset": onset, "run": np.searchsorted(edges, onset + 0.5 / sfreq, side="right").astype(int)}
+        {
+            "stage": stage,
+            "onset": onset,
+            "run": np.searchsorted(breaks[0], onset + 0.5 / sfreq, side="right").astype(int),
+        }
     )
     codes = [STAGE_CODES[name] for name in stage]
     start = np.round(onset * sfreq).astype(int) + raw.first_samp
@@ -99,12 +105,26 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
         metadata=metadata,
         verbose="ERROR",
     )
+    _note_broken(epochs.info, int(broken.sum()))
     # Nothing can be dropped: this reads two epochs, and without it len(epochs) is an error in MNE.
     epochs.drop_bad(verbose="ERROR")
     logger.info(
         "%d epochs of %g s, grid at %g s: %s", onset.size, duration, phase, metadata["stage"].value_counts().to_dict()
     )
     return epochs
+
+
+def _warn_of_other_epochs(raw: mne.io.BaseRaw, duration: float) -> None:
+    notes = get_notes(raw.info)
+    scored = None if notes is None else notes.alignment.get("epoch_length_s")
+    if scored is not None and abs(scored - duration) > _ROUNDING:
+        logger.warning(
+            "the hypnogram has epochs of %g s, and these have %g s: those of more than one stage are UNSCORED "
+            "(read_psg(..., majority=%g) gives each the stage that fills most of it)",
+            scored,
+            duration,
+            duration,
+        )
 
 
 def _stretches(raw: mne.io.BaseRaw) -> _Stretches:
@@ -189,16 +209,38 @@ def _grid(raw: mne.io.BaseRaw, phase: float, duration: float) -> npt.NDArray[np.
     return np.asarray(onset[np.round(onset * sfreq).astype(int) + size <= raw.n_times])
 
 
-def _edges(raw: mne.io.BaseRaw) -> npt.NDArray[np.float64]:
-    """Give the times at which concatenated recordings meet, in s from the start of the Raw."""
-    places = [place for place, label in enumerate(raw.annotations.description) if str(label).startswith("EDGE")]
-    return np.sort(np.array(raw.annotations.onset, dtype=float)[places] - raw.first_time)
+def _note_broken(info: Any, count: int) -> None:
+    """Say how many epochs are not there because the recording breaks off in them."""
+    if not count:
+        return
+    words = f"{count} epochs are left out, since the recording has a gap or an edge in them"
+    logger.warning(words)
+    notes = get_notes(info)
+    if notes is not None:
+        notes.warnings.append(words)
+        put_notes(info, notes)
 
 
-def _straddles(onset: npt.NDArray[np.float64], duration: float, edges: Any, sfreq: float) -> npt.NDArray[np.bool_]:
+def _breaks(raw: mne.io.BaseRaw) -> npt.NDArray[np.float64]:
+    """Give where time or data stop, in s from the start of the Raw, shape (2, n): begins and ends, each sorted.
+
+    Concatenated recordings meet at an edge of no length; a gap of a recording has one.
+    """
+    texts = [str(label) for label in raw.annotations.description]
+    gaps = np.array([text.upper().startswith("BAD_ACQ_SKIP") for text in texts], dtype=bool)
+    here = np.array([text.startswith("EDGE") for text in texts], dtype=bool) | gaps
+    first = np.array(raw.annotations.onset, dtype=float) - raw.first_time
+    last = first + np.where(gaps, raw.annotations.duration, 0.0)
+    return np.sort(np.stack([first[here], last[here]]), axis=1)
+
+
+def _straddles(
+    onset: npt.NDArray[np.float64], duration: float, breaks: npt.NDArray[np.float64], sfreq: float
+) -> npt.NDArray[np.bool_]:
+    """Whether a break lies in an epoch, or an epoch in a gap."""
     half = 0.5 / sfreq
-    before = np.searchsorted(edges, onset + half, side="right")
-    return np.asarray(np.searchsorted(edges, onset + duration - half, side="left") > before)
+    begun = np.searchsorted(breaks[0], onset + duration - half, side="left")
+    return np.asarray(begun > np.searchsorted(breaks[1], onset + half, side="right"))
 
 
 def _label(onset: npt.NDArray[np.float64], duration: float, stretches: _Stretches, tolerance: float) -> list[str]:

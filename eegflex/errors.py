@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "ChannelError",
     "EegflexError",
+    "EmptyHypnogramError",
     "EmptyRecordingError",
     "HypnogramError",
     "MissingExtraError",
@@ -85,6 +86,10 @@ class ChannelError(EegflexError, ValueError):
 
 class HypnogramError(EegflexError, ValueError):
     """A hypnogram cannot be read, or does not fit its recording."""
+
+
+class EmptyHypnogramError(HypnogramError):
+    """A file that should be a hypnogram holds no stages."""
 
 
 class ModelError(EegflexError, ValueError):

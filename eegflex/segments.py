@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import mne
 import numpy as np
 import numpy.typing as npt
 
+from eegflex.conditioning import plan_conditioning
 from eegflex.connections import Connection, connect
-from eegflex.errors import ParameterError, RecordingError
-from eegflex.stagers.spec import FilterSpec, ModelSpec, ScaleSpec
+from eegflex.errors import ChannelError, ParameterError, RecordingError
+from eegflex.readers.epoch_times import epoch_onsets
+from eegflex.stagers.spec import ModelSpec, ScaleSpec
 
 __all__ = ["Segments", "prepare"]
 
 _PER_VOLT = {"V": 1.0, "mV": 1e3, "uV": 1e6}
 _VOLTAGES = frozenset({"eeg", "eog", "emg", "ecg", "seeg", "ecog", "dbs", "bio"})
-#: An epoch is saturated when more than this share of its samples sits at its own extremes.
+#: An epoch, or a channel, is saturated when more than this share of its samples sits at its own extremes.
 SATURATED = 0.2
 
 
@@ -47,9 +49,12 @@ class Segments:
     stage : array of str, shape (n_epochs,)
         The hypnogram's stages, ``"UNSCORED"`` where it has none.
     fault : array of str, shape (n_epochs,)
-        Why an epoch cannot be explained: ``"not finite"``, ``"flat"``, ``"saturated"``; empty for a sound one.
+        Why an epoch cannot be explained: ``"not finite"``, ``"flat"``, ``"saturated"``, or ``"at an edge"`` where that
+        was asked for; empty for a sound one.
     notes : dict
-        What was done, for provenance.
+        What was done, for provenance: filter, resampling, how far the edges of runs reach and into how many epochs.
+    edge : array of bool, shape (n_epochs,)
+        Whether filtering or resampling made up for what lies beyond the edge of the epoch's run.
     """
 
     signals: npt.NDArray[np.float32]
@@ -64,6 +69,7 @@ class Segments:
     stage: npt.NDArray[np.str_]
     fault: npt.NDArray[np.str_]
     notes: dict[str, Any] = field(default_factory=dict)
+    edge: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def __len__(self) -> int:
         return len(self.signals)
@@ -74,11 +80,17 @@ def prepare(
     spec: ModelSpec,
     picks: str | Sequence[str] | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    edges: Literal["keep", "mask"] = "keep",
 ) -> Segments:
     """Give a stager's spec what it asks for.
 
     Filtering and resampling work on the continuous signal of each run, channel by channel; scaling uses statistics of the
     whole recording or of each epoch, frozen before anything is explained.
+
+    At the edges of a run a filter meets no signal, and its reflection is filtered instead, as everywhere in MNE. Every
+    night begins and ends so, and an epoch that stands alone is all edge; the epochs concerned are therefore counted in
+    the notes and named by ``edge``, and masked only on request.
 
     Parameters
     ----------
@@ -90,32 +102,43 @@ def prepare(
         Channels to choose from, as in MNE. By default all that are not bad.
     progress : callable
         Told how many channels are done since the last call.
+    edges : {"keep", "mask"}
+        Whether epochs into which the edge of a run reaches are explained like any other, or masked as faulty.
 
     Raises
     ------
     ChannelError
-        If a channel that the spec needs is missing.
+        If a channel that the spec needs is missing, or is flat or saturated from beginning to end.
     RecordingError
         If there are no epochs, or they are shorter or sampled more slowly than the spec allows.
     """
+    if edges not in {"keep", "mask"}:
+        raise ParameterError("edges= is not known", seen=repr(edges), allowed=["keep", "mask"])
     epochs = _settled(epochs)
     connections, combinations = connect(epochs, spec, picks)
     sfreq, n_times = _grid(epochs, spec, connections)
-    onset = _onsets(epochs)
-    run = _runs(onset, n_times / sfreq, epochs.info["sfreq"])
+    onset = epoch_onsets(epochs)
+    run = _runs(epochs, onset, n_times / sfreq)
+    conditioning = plan_conditioning(epochs.info, spec.filter, sfreq, n_times)
     shape = (len(epochs), len(connections))
     signals, gain = np.empty((*shape, n_times), dtype=np.float32), np.empty(shape)
     fault = np.full(len(epochs), "", dtype="U16")
+    unfit: dict[str, str] = {}
     for number, connection in enumerate(connections):
         recorded = connection.signal(epochs) * _factor(connection, "uV")
-        fault = np.where(fault == "", _faults(recorded), fault)
+        found = _faults(recorded)
+        unfit[connection.name] = _unfit(recorded, found)
+        fault = np.where(fault == "", found, fault)
         # The epoch is masked; silence in its place keeps filters and statistics of the others from being spoilt.
         recorded = np.where(np.isfinite(recorded), recorded, 0.0)
-        heard = _resample(_filter(recorded, run, epochs.info, spec.filter), run, epochs.info["sfreq"], sfreq, n_times)
         factor = _factor(connection, spec.unit) / _factor(connection, "uV")
-        signals[:, number], gain[:, number] = _scale(heard * factor, spec.scale)
+        signals[:, number], gain[:, number] = _scale(conditioning.apply(recorded, run) * factor, spec.scale)
         gain[:, number] /= factor
         progress(1)
+    _refuse_unfit(unfit, spec)
+    edge = conditioning.at_edge(run)
+    if edges == "mask":
+        fault = np.where((fault == "") & edge, "at an edge", fault)
     return Segments(
         signals=signals,
         gain=gain,
@@ -128,7 +151,14 @@ def prepare(
         run=run,
         stage=_stages(epochs),
         fault=fault,
-        notes={"sfreq_recorded": float(epochs.info["sfreq"]), "derived": [c.name for c in connections if c.minus]},
+        notes={
+            "sfreq_recorded": float(epochs.info["sfreq"]),
+            "sfreq_native": {c.name: c.native_sfreq for c in connections},
+            "derived": [c.name for c in connections if c.minus],
+            **conditioning.notes(run),
+            "edges": edges,
+        },
+        edge=edge,
     )
 
 
@@ -156,6 +186,7 @@ def _grid(epochs: mne.BaseEpochs, spec: ModelSpec, connections: Sequence[Connect
         raise RecordingError(
             f"{spec.name} needs {sfreq:.6g} Hz, more than these channels were recorded at",
             seen=", ".join(f"{name}: {rate:g} Hz" for name, rate in slow.items()),
+            allowed=[c.name for c in connections if c.name not in slow],
             remedy="Use a stager that was trained at a lower rate, or other channels",
         )
     n_times = spec.n_times
@@ -170,17 +201,14 @@ def _grid(epochs: mne.BaseEpochs, spec: ModelSpec, connections: Sequence[Connect
     return sfreq, n_times
 
 
-def _onsets(epochs: mne.BaseEpochs) -> npt.NDArray[np.float64]:
-    """Onsets in seconds: of the metadata, else of the events, whose samples keep the rate at which they were found."""
-    if epochs.metadata is not None and "onset" in epochs.metadata:
-        return epochs.metadata["onset"].to_numpy(dtype=np.float64)
-    rate = float(np.ravel(getattr(epochs, "_raw_sfreq", None) or epochs.info["sfreq"])[0])
-    return epochs.events[:, 0] / rate + epochs.tmin
+def _runs(epochs: mne.BaseEpochs, onset: npt.NDArray[np.float64], duration: float) -> npt.NDArray[np.int64]:
+    """Number the stretches in which every epoch begins where the one before it ends, to half a sample.
 
-
-def _runs(onset: npt.NDArray[np.float64], duration: float, sfreq: float) -> npt.NDArray[np.int64]:
-    """Number the stretches in which every epoch begins where the one before it ends, to half a sample."""
-    breaks = np.abs(np.diff(onset) - duration) >= 0.5 / sfreq
+    Recordings that were joined may meet where one epoch ends and the next begins: the metadata know.
+    """
+    breaks = np.abs(np.diff(onset) - duration) >= 0.5 / float(epochs.info["sfreq"])
+    if epochs.metadata is not None and "run" in epochs.metadata:
+        breaks |= np.diff(epochs.metadata["run"].to_numpy()) != 0
     return np.concatenate([[0], np.cumsum(breaks)]).astype(np.int64)
 
 
@@ -208,52 +236,23 @@ def _faults(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
     return np.select(list(checks.values()), [np.array(name, dtype="U16") for name in checks], np.array("", dtype="U16"))
 
 
-def _by_run(
-    signals: npt.NDArray[np.float64], run: npt.NDArray[np.int64], change: Callable[[npt.NDArray[np.float64], int], Any]
-) -> npt.NDArray[np.float64]:
-    """Apply a change to the continuous signal of each run."""
-    parts = []
-    for number in np.unique(run):
-        members = signals[run == number]
-        parts.append(np.asarray(change(members.ravel(), len(members))).reshape(len(members), -1))
-    return np.concatenate(parts)
+def _unfit(recorded: npt.NDArray[np.float64], faults: npt.NDArray[np.str_]) -> str:
+    """Say why a whole channel, shape (n_epochs, n_times), is of no use; "" if it is."""
+    if np.isin(faults, ["flat", "not finite"]).all():
+        return "flat" if (faults == "flat").any() else "not finite"
+    finite = recorded[np.isfinite(recorded)]
+    share = float(np.mean((finite == finite.min()) | (finite == finite.max())))
+    return f"{share:.0%} of its samples saturated" if share > SATURATED else ""
 
 
-def _filter(
-    signals: npt.NDArray[np.float64], run: npt.NDArray[np.int64], info: mne.Info, wanted: FilterSpec
-) -> npt.NDArray[np.float64]:
-    """Filter with MNE's default FIR what the recording does not already lack."""
-    sfreq = float(info["sfreq"])
-    low = wanted.l_freq if wanted.l_freq is not None and info["highpass"] < wanted.l_freq - 0.005 else None
-    high = wanted.h_freq if wanted.h_freq is not None and info["lowpass"] > wanted.h_freq + 0.005 else None
-    if high is not None and high >= sfreq / 2:
-        high = None
-    if low is None and high is None:
-        return signals
-
-    def change(signal: npt.NDArray[np.float64], _: int) -> Any:
-        length = "auto" if len(signal) > 11 * sfreq / (low or 1.0) else len(signal)
-        return mne.filter.filter_data(signal, sfreq, low, high, filter_length=length, verbose="error")
-
-    return _by_run(signals, run, change)
-
-
-def _resample(
-    signals: npt.NDArray[np.float64], run: npt.NDArray[np.int64], recorded: float, sfreq: float, n_times: int
-) -> npt.NDArray[np.float64]:
-    """Resample the continuous signal of each run to `n_times` samples an epoch."""
-    n_recorded = round(n_times / sfreq * recorded)
-    if n_recorded == n_times and abs(recorded - sfreq) < 1e-9:
-        return signals[:, :n_times]
-
-    def change(signal: npt.NDArray[np.float64], n_epochs: int) -> Any:
-        # MNE's own padding is seldom a whole number of samples at the new rate, which would shift the signal by a
-        # fraction of one; an epoch on each side is.
-        padded = np.pad(signal, n_recorded, mode="reflect", reflect_type="odd")
-        up, down = (n_epochs + 2) * n_times, len(padded)
-        return mne.filter.resample(padded, up=up, down=down, npad=0, verbose="error")[n_times:-n_times]
-
-    return _by_run(signals[:, :n_recorded], run, change)
+def _refuse_unfit(unfit: dict[str, str], spec: ModelSpec) -> None:
+    if any(unfit.values()):
+        raise ChannelError(
+            f"Channels that {spec.name} would be given carry no signal",
+            seen=[f"{name}: {why}" for name, why in unfit.items() if why],
+            allowed=[name for name, why in unfit.items() if not why],
+            remedy="Mark them as bad (epochs.info['bads']), or choose others with picks=[...]",
+        )
 
 
 def _scale(

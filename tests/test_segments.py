@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import mne
 import numpy as np
 import pandas as pd
 import pytest
 
+from eegflex.conditioning import RESAMPLING_REACH
 from eegflex.connections import connect
-from eegflex.errors import ChannelError, RecordingError
+from eegflex.epochs import make_epochs
+from eegflex.errors import ChannelError, ParameterError, RecordingError
 from eegflex.segments import prepare
 from eegflex.stagers.spec import ChannelSpec, FilterSpec, ModelSpec, ScaleSpec
 
@@ -98,6 +102,91 @@ def test_the_callers_epochs_are_left_as_they_were():
 def test_runs_break_where_time_does():
     epochs = cut(continuous(n_epochs=8))[[0, 1, 4, 5, 7]]
     assert prepare(epochs, ModelSpec()).run.tolist() == [0, 0, 1, 1, 2]
+
+
+def test_runs_break_where_recordings_were_joined_at_the_end_of_an_epoch():
+    joined = mne.concatenate_raws([continuous(n_epochs=2), continuous(n_epochs=3, seed=1)], verbose="error")
+    epochs = make_epochs(joined, verbose="error")
+    segments = prepare(epochs, ModelSpec(filter=FilterSpec(0.3, 20.0), unit="V"))
+    assert segments.run.tolist() == [0, 0, 1, 1, 1]
+    alone = prepare(cut(continuous(n_epochs=2)), ModelSpec(filter=FilterSpec(0.3, 20.0), unit="V"))
+    np.testing.assert_allclose(segments.signals[:2], alone.signals, atol=1e-6 * alone.signals.std())
+
+
+SHAPED = ModelSpec(sfreq=100.0, n_times=3000, filter=FilterSpec(0.3, 35.0), unit="uV")
+
+
+def test_what_was_done_is_noted():
+    notes = prepare(cut(continuous()), SHAPED).notes
+    assert notes["filter"]["asked"] == [0.3, 35.0]
+    assert (notes["filter"]["l_freq"], notes["filter"]["h_freq"]) == (0.3, 35.0)
+    assert notes["filter"]["length_s"] == pytest.approx(11, abs=0.02)
+    assert notes["resampled"] == "200 to 100 Hz"
+    assert notes["edge_reach_s"] == pytest.approx(notes["filter"]["length_s"] / 2 + RESAMPLING_REACH)
+    assert notes["edge_epochs"] == 2
+    assert json.loads(json.dumps(notes)) == notes
+    bare = prepare(cut(continuous()), ModelSpec()).notes
+    assert (bare["filter"], bare["resampled"], bare["edge_epochs"]) == ({}, "", 0)
+    slow = prepare(cut(continuous(sfreq=100.0)), ModelSpec(filter=FilterSpec(None, 50.0))).notes["filter"]
+    assert (slow["asked"], slow["h_freq"], slow["length_s"]) == ([None, 50.0], None, 0)
+
+
+@pytest.mark.parametrize(("low", "at_edge"), [(0.3, [0, 3, 4, 6]), (0.05, [0, 1, 2, 3, 4, 5, 6]), (None, [0, 3, 4, 6])])
+def test_epochs_at_the_edges_of_runs_are_named_counted_and_masked_on_request(low, at_edge):
+    """A filter of 66 s reaches 33 s, and so into the second epoch too."""
+    epochs = cut(continuous(n_epochs=8))[[0, 1, 2, 3, 5, 6, 7]]
+    spec = ModelSpec(filter=FilterSpec(low, 30.0), unit="uV")
+    kept, masked = prepare(epochs, spec), prepare(epochs, spec, edges="mask")
+    assert np.flatnonzero(kept.edge).tolist() == at_edge
+    assert kept.notes["edge_epochs"] == len(at_edge)
+    assert (kept.fault == "").all()
+    assert np.flatnonzero(masked.fault == "at an edge").tolist() == at_edge
+    np.testing.assert_array_equal(kept.signals, masked.signals)
+    with pytest.raises(ParameterError, match="keep, mask"):
+        prepare(epochs, spec, edges="drop")
+
+
+@pytest.mark.parametrize("spec", [SHAPED, ModelSpec(sfreq=2560 / 30, n_times=2560), ModelSpec(filter=FilterSpec(0.3))])
+def test_beyond_the_reach_of_an_edge_nothing_depends_on_it(spec):
+    epochs = cut(continuous(n_epochs=6))
+    whole, part = prepare(epochs, spec), prepare(epochs[2:], spec)
+    reach = round(part.notes["edge_reach_s"] * part.sfreq)
+    off = np.abs(whole.signals[2, 0] - part.signals[0, 0]) / whole.signals[:, 0].std()
+    assert off[reach:].max() < 0.01
+    assert off[:reach].max() > 0.01
+
+
+def test_an_extra_last_sample_is_in_no_filter():
+    spec = ModelSpec(filter=FilterSpec(0.3, 20.0), sfreq=200.0, n_times=6000)
+    expected = prepare(cut(continuous())[:4], spec).signals
+    found = prepare(cut(continuous(), tmax=30.0)[:4], spec).signals[:3]
+    np.testing.assert_allclose(found, expected[:3], atol=1e-12)
+
+
+def test_a_channel_without_signal_is_refused_with_the_others_named():
+    epochs = cut(continuous(names=("C3-M2", "C4-M1", "O1-M2"), types=("eeg",) * 3))
+    epochs._data[:, 0] = 1e-5
+    epochs._data[:, 2] = np.clip(epochs._data[:, 2], -1e-5, 1e-5)
+    with pytest.raises(
+        ChannelError, match=r"C3-M2: flat, O1-M2: \d\d% of its samples saturated.*Allowed: C4-M1\..*bads"
+    ):
+        prepare(epochs, ModelSpec())
+    epochs.info["bads"] = ["C3-M2", "O1-M2"]
+    assert prepare(epochs, ModelSpec()).ch_names == ("C4-M1",)
+
+
+@pytest.mark.parametrize("change", ["resample", "decimate", "neither"])
+def test_epochs_of_a_file_keep_their_onsets_whatever_was_done_to_their_rate(tmp_path, change):
+    epochs = cut(continuous(n_epochs=8))[[1, 2, 3, 6]]
+    if change == "resample":
+        epochs.resample(128.0, verbose="error")
+    elif change == "decimate":
+        epochs.decimate(2, verbose="error")
+    epochs.save(tmp_path / "night-epo.fif", verbose="error")
+    again = mne.read_epochs(tmp_path / "night-epo.fif", verbose="error")
+    segments = prepare(again, ModelSpec())
+    assert segments.onset.tolist() == [30.0, 60.0, 90.0, 180.0]
+    assert segments.run.tolist() == [0, 0, 0, 1]
 
 
 def test_onsets_and_stages_come_from_the_metadata():

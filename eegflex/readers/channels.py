@@ -60,20 +60,17 @@ _REFERENCES = frozenset((
 ))
 # fmt: on
 
-# First match wins; matched against the label, NFKC and casefolded, brackets and underscores as spaces.
+# A side named first is the anode's: the leftmost of these in a label is its role, "ROC-LOC" the right eye.
+_EYES = re.compile(
+    r"(?P<E1>\bleo[gc]\b|\beog[ -]?l(eft)?\b|\bl(eft)?[ -]?(eog|eye)\b|\bloc\b|\be1\b|\beog1\b|\beogl\b|\beye ?l(eft)?\b)"
+    r"|(?P<E2>\breo[gc]\b|\beog[ -]?r(ight)?\b|\br(ight)?[ -]?(eog|eye)\b|\broc\b|\be2\b|\beog2\b|\beogr\b"
+    r"|\beye ?r(ight)?\b)"
+)
+
+# First match wins, after the eyes; matched against the label, NFKC and casefolded, brackets and underscores as spaces.
 _RULES: tuple[tuple[str, str, str], ...] = (
-    (
-        r"\bleo[gc]\b|\beog[ -]?l(eft)?\b|\bleft (eog|eye)\b|\bloc\b|\be1\b|\beog1\b|\beogl\b|\beye ?l(eft)?\b",
-        "eog",
-        "E1",
-    ),
-    (
-        r"\breo[gc]\b|\beog[ -]?r(ight)?\b|\bright (eog|eye)\b|\broc\b|\be2\b|\beog2\b|\beogr\b|\beye ?r(ight)?\b",
-        "eog",
-        "E2",
-    ),
     (r"\b[hv]?eog", "eog", "EOG"),
-    (r"\bleg|leg\b|\blegs?\b|tib|\b[lr]at\b|jambe|\bplms?\b|\bbein\b", "emg", "LEG"),
+    (r"\bleg|leg\b|\blegs?\b|tib|\b[lr]at\b|jambe|\bplm[slr]?\b|\bbein\b", "emg", "LEG"),
     (r"chin|submental|mentalis|\bmenton\b|\bkinn\b", "emg", "CHIN"),
     (r"\b(arm|intercost|fds|edb|masseter|delto)", "emg", "EMG"),
     (r"\bemg", "emg", "CHIN"),
@@ -81,7 +78,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (r"snor|ronfl|audio|sound|\bmic\b|volume", "misc", ""),
     (r"spo2|sao2|satur|puls|pleth|\bheart|\bhr\b|\bpwa\b|\bptt\b|osat|\boxy", "bio", ""),
     (
-        r"flow|nasal|nasen|therm|canul|cannul|abdo|thor|chest|\brip\b|rip sum|resp|effort|\bcpap\b|etco2|\bpflow",
+        r"flow|nasal|nasen|therm|canul|cannul|\babd|\btho|chest|\brip\b|rip sum|resp|effort|\bcpap\b|etco2|\bpflow",
         "resp",
         "",
     ),
@@ -129,6 +126,8 @@ def _by_name(label: str) -> Channel:
         return Channel(name, "misc")
     if prefix in {"", "EEG", "POL"} and (scalp := _scalp(name)) is not None:
         return scalp
+    if (eye := _EYES.search(text)) is not None:
+        return Channel(name, "eog", str(eye.lastgroup), _reference(name))
     for pattern, kind, role in _COMPILED:
         if pattern.search(text):
             return Channel(name, kind, role, _reference(name) if kind in VOLTAGE_KINDS else "")
@@ -185,9 +184,11 @@ def _parts(name: str) -> list[str]:
 
 def _reference(name: str) -> str:
     parts = _parts(name)
-    if len(parts) > 1 and parts[0].casefold() in {"eog", "emg", "ecg", "ekg"}:
-        return ""  # "EOG-L" names a side, not a reference
-    return "+".join(canonical(part) for part in parts[1:])
+    if {"eog", "emg", "ecg", "ekg"} & {part.casefold() for part in parts}:
+        return ""  # "EOG-L" and "L-EOG" name a side, not a reference
+    eyes = [_EYES.fullmatch(part.casefold()) for part in parts]
+    found = [canonical(part) if eye is None else str(eye.lastgroup) for part, eye in zip(parts, eyes, strict=True)]
+    return "+".join(found[1:])
 
 
 def match_key(name: str) -> str:

@@ -12,9 +12,12 @@ import mne
 
 from eegflex.errors import ChannelError, UnitError
 from eegflex.readers.align import Alignment
+from eegflex.readers.bids import events_of, to_path
+from eegflex.readers.hypnogram import HypnogramOptions
 from eegflex.readers.picks import Derivation, Known, default_derivations, know
-from eegflex.readers.psg import find_stages, implausible, open_source
-from eegflex.readers.raw import sample_sd
+from eegflex.readers.profiles import load_profile
+from eegflex.readers.psg import find_stages, open_source
+from eegflex.readers.sanity import implausible, sample_sd, unreadable
 from eegflex.readers.source import Source
 from eegflex.readers.stages import STAGE_CODES
 
@@ -111,12 +114,17 @@ def describe_psg(
     hypnogram: str | Path | mne.Annotations | None = None,
     units: str | Mapping[str, str] | None = None,
     coding: str = "auto",
+    epoch_length: float | None = None,
+    column: str | None = None,
+    majority: float | None = None,
+    on_mismatch: str = "raise",
+    profile: str | Path | None = None,
 ) -> PSGDescription:
     """Say what is in a recording, without loading it.
 
     Parameters
     ----------
-    fname, hypnogram, units, coding
+    fname, hypnogram, units, coding, epoch_length, column, majority, on_mismatch, profile
         As in ``read_psg``.
 
     Returns
@@ -131,14 +139,20 @@ def describe_psg(
     HypnogramError
         If the hypnogram cannot be read or does not fit.
     """
-    source = open_source(Path(fname))
+    options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
+    card = None if profile is None else load_profile(profile)
+    source = open_source(to_path(fname))
+    if card is not None:
+        card.rename(source)
+        options = card.options(options)
+    hypnogram = events_of(fname, options) if hypnogram is None else hypnogram
     known = know(source.signals, units)
     problem, chosen, reasons = "", list[Derivation](), dict[int, str]()
     try:
         chosen, reasons = default_derivations(known)
     except (ChannelError, UnitError) as error:
         problem = " ".join(filter(None, (f"{error.what}.", f"{error.remedy}." if error.remedy else "")))
-    alignment, _ = find_stages(source, hypnogram, coding)
+    alignment, _ = find_stages(source, hypnogram, options)
     return PSGDescription(
         name=source.path.name,
         format=source.format,
@@ -148,7 +162,13 @@ def describe_psg(
         stage_counts=None if alignment is None else _counts(alignment),
         alignment={} if alignment is None else alignment.report,
         problem=problem,
-        warnings=source.warnings + ([] if alignment is None else alignment.warnings) + implausible(source, chosen),
+        warnings=[
+            *source.warnings,
+            *unreadable(known),
+            *([] if alignment is None else alignment.warnings),
+            *([] if alignment is None or card is None else card.check(alignment.report)),
+            *implausible(source, chosen),
+        ],
     )
 
 
@@ -224,7 +244,13 @@ def _stage_lines(description: PSGDescription) -> Iterator[str]:
         f"  hypnogram {how['format']}; coding {how['coding']}; epochs of {how['epoch_length_s']:g} s; "
         f"starts {how['offset_s']:+g} s; grid at {how['grid_phase_s']:g} s"
     )
-    yield f"            {how['matched']} epochs matched, {how['padded']} without a stage, {how['dropped']} dropped"
+    yield (
+        f"            {how['matched']} epochs matched, {how['padded']} without a stage, {how['dropped']} dropped; "
+        f"{how['events_ignored']} other events"
+    )
+    yield f"            placed by {how['placed_by']}"
+    if "majority_of_s" in how:
+        yield f"            by majority from epochs of {how['majority_of_s']:g} s; {how['majority_split']} were split"
 
 
 def _table(signals: Sequence[SignalDescription], last: tuple[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""EDF, EDF+C, BDF and BDF+C: native rates, a stretch of a signal at a time, straight from the file.
+"""EDF, EDF+, BDF and BDF+: native rates, a stretch of a signal at a time, straight from the file.
 
 The samples are mapped, not loaded: reading one signal touches its own bytes of each record and no other signal's.
 """
@@ -13,12 +13,11 @@ import numpy.typing as npt
 
 from eegflex.errors import RecordingError
 from eegflex.readers.edf_header import EdfHeader, EdfSignal, read_header
-from eegflex.readers.source import Event, Signal, Start
+from eegflex.readers.record_times import Stretch, find_stretches, first_time
+from eegflex.readers.source import Event, Run, Signal, Start, sample_at
 from eegflex.readers.tal import parse_record
 
 __all__ = ["EdfSource", "read_texts"]
-
-_GAP = 0.005  # s: more than writers round the times of records by, less than a sleep EEG can feel
 
 
 class EdfSource:
@@ -32,7 +31,7 @@ class EdfSource:
     Raises
     ------
     RecordingError
-        If the file has gaps, or cannot be understood.
+        If the file cannot be understood, or the times of its records contradict themselves.
     EmptyRecordingError
         If it has no data.
     """
@@ -40,43 +39,54 @@ class EdfSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.header = read_header(path)
-        self.warnings = list(self.header.warnings)
-        duration = self.header.record_duration
-        self._ordinary = [signal for signal in self.header.signals if not signal.annotations]
-        self.signals = [
-            Signal(index, s.label, s.unit, s.n_samples / duration, s.n_samples * self.header.n_records, s.fault)
-            for index, s in enumerate(self._ordinary)
-        ]
         self.format = self.header.format
-        self.duration = self.header.n_records * duration
-        first, self.events = self._annotations()
+        self.warnings = list(self.header.warnings)
+        self._ordinary = [signal for signal in self.header.signals if not signal.annotations]
+        times, texts = read_texts(path, self.header, self.warnings)
+        first = first_time(times, self.header.record_duration, self.warnings)
         self.start = _shift(self.header.start, first)
+        events = (Event(onset - first, duration, text) for onset, duration, text in texts)
+        self.events = sorted(events, key=lambda event: event.onset)
+        # a hypnogram's records have no place in time
+        self._stretches = find_stretches(times if self._ordinary else times[:0], self.header, self.warnings)
+        length = self.header.record_duration
+        self.runs = [Run(s.onset, s.onset + s.n_records * length) for s in self._stretches]
+        self.duration = self.runs[-1].stop
+        self.signals = [self._signal(index, signal) for index, signal in enumerate(self._ordinary)]
+
+    def _signal(self, index: int, signal: EdfSignal) -> Signal:
+        rate = signal.n_samples / self.header.record_duration
+        last = self._stretches[-1]
+        n_times = _shift_of(last, signal, rate) + (last.first + last.n_records) * signal.n_samples
+        return Signal(index, signal.label, signal.unit, rate, n_times, signal.fault, limits=signal.limits)
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
         """Read samples ``start`` to ``stop`` of a signal, in the unit as written, shape (stop - start,)."""
         signal = self._ordinary[index]
-        physical = _digital(self.path, self.header, signal, start, stop).astype(np.float64)
-        # in place: a night of one signal is 46 MB
-        physical *= signal.gain
-        physical += signal.bias
-        return physical
+        parts: list[tuple[int, npt.NDArray[np.float64]]] = []
+        for stretch in self._stretches:
+            shift = _shift_of(stretch, signal, self.signals[index].rate)
+            begin = max(start - shift, stretch.first * signal.n_samples)
+            end = min(stop - shift, (stretch.first + stretch.n_records) * signal.n_samples)
+            if begin < end:
+                parts.append((begin + shift - start, _physical(self.path, self.header, signal, begin, end)))
+        if len(parts) == 1 and parts[0][1].size == stop - start:
+            return parts[0][1]
+        whole = np.zeros(stop - start)
+        for at, part in parts:
+            whole[at : at + part.size] = part
+        return whole
 
-    def _annotations(self) -> tuple[float, list[Event]]:
-        """Give the time of the first record, and the events relative to it; refuse gaps."""
-        times, texts, broken = read_texts(self.path, self.header)
-        if broken:
-            self.warnings.append(f"{broken} annotations could not be read and are left out")
-        if self._ordinary:
-            _refuse_gaps(times, self.header)
-        first = times[0] if times.size and np.isfinite(times[0]) else 0.0
-        events = [Event(onset - first, duration, text) for onset, duration, text in texts]
-        return float(first), sorted(events, key=lambda event: event.onset)
+
+def _shift_of(stretch: Stretch, signal: EdfSignal, rate: float) -> int:
+    """Return how many samples later a stretch lies in time than in the file."""
+    return sample_at(stretch.onset, rate) - stretch.first * signal.n_samples
 
 
 def read_texts(
-    path: Path, header: EdfHeader
-) -> tuple[npt.NDArray[np.float64], list[tuple[float, float | None, str]], int]:
-    """Read all annotations of a file.
+    path: Path, header: EdfHeader, warnings: list[str]
+) -> tuple[npt.NDArray[np.float64], list[tuple[float, float | None, str]]]:
+    """Read all annotations of a file; what could not be read is added to the warnings.
 
     Returns
     -------
@@ -84,12 +94,15 @@ def read_texts(
         When each record starts in s, NaN where it does not say; empty without an annotation signal.
     texts : list of (onset, duration, text)
         In s after the header's start.
-    broken : int
-        How many lists could not be read.
+
+    Raises
+    ------
+    RecordingError
+        If most records of signals hold something else where their time should be.
     """
     times: list[float] = []
     texts: list[tuple[float, float | None, str]] = []
-    broken = 0
+    broken = garbled = 0
     for number, signal in enumerate(s for s in header.signals if s.annotations):
         for raw in _bytes(path, header, signal, 0, header.n_records):
             time, found, bad = parse_record(raw.tobytes())
@@ -97,7 +110,16 @@ def read_texts(
             broken += bad
             if number == 0:
                 times.append(np.nan if time is None else time)
-    return np.array(times), texts, broken
+                garbled += bool(bad and time is None)
+    if garbled > len(times) / 2 and not all(signal.annotations for signal in header.signals):
+        raise RecordingError(
+            "The records are not where the header says, or hold no annotations",
+            seen=f"{garbled} of {len(times)} records without a time that can be read",
+            remedy="The header or the file is damaged; export it again",
+        )
+    if broken:
+        warnings.append(f"{broken} annotations could not be read and are left out")
+    return np.array(times), texts
 
 
 def _bytes(path: Path, header: EdfHeader, signal: EdfSignal, first: int, last: int) -> npt.NDArray[np.uint8]:
@@ -106,6 +128,15 @@ def _bytes(path: Path, header: EdfHeader, signal: EdfSignal, first: int, last: i
     shape = (header.n_records, header.width * size)
     records = np.memmap(path, dtype=np.uint8, mode="r", offset=header.offset, shape=shape)
     return np.array(records[first:last, signal.first * size : (signal.first + signal.n_samples) * size])
+
+
+def _physical(path: Path, header: EdfHeader, signal: EdfSignal, start: int, stop: int) -> npt.NDArray[np.float64]:
+    """Read samples of the file, gaps not counted, and scale them."""
+    physical = _digital(path, header, signal, start, stop).astype(np.float64)
+    # in place: a night of one signal is 46 MB
+    physical *= signal.gain
+    physical += signal.bias
+    return physical
 
 
 def _digital(path: Path, header: EdfHeader, signal: EdfSignal, start: int, stop: int) -> npt.NDArray[np.integer]:
@@ -120,28 +151,6 @@ def _digital(path: Path, header: EdfHeader, signal: EdfSignal, start: int, stop:
         values = wide.view("<i4").reshape(-1) >> 8
     offset = first * signal.n_samples
     return values[start - offset : stop - offset]
-
-
-def _refuse_gaps(times: npt.NDArray[np.float64], header: EdfHeader) -> None:
-    if header.format.endswith("+D") and (not times.size or np.isnan(times).any()):
-        raise RecordingError(
-            f"The recording is discontinuous ({header.format}) and does not say when each record starts",
-            remedy="Export it as a continuous EDF+C file",
-        )
-    known = np.flatnonzero(np.isfinite(times))
-    if known.size < 2:
-        return
-    late = (times - times[known[0]] - (np.arange(times.size) - known[0]) * header.record_duration)[known]
-    jump = np.flatnonzero(np.abs(late) > _GAP)
-    if not jump.size:
-        return
-    record = int(known[jump[0]])
-    expected = times[known[0]] + (record - known[0]) * header.record_duration
-    raise RecordingError(
-        "The recording has a gap in its record times, and gaps cannot be read yet",
-        seen=f"record {record} starts at {times[record]:g} s, where {expected:g} s follows from the one before",
-        remedy="Export it as a continuous EDF+C file, or one file for each stretch",
-    )
 
 
 def _shift(start: Start, seconds: float) -> Start:

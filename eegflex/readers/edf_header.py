@@ -29,13 +29,15 @@ _FIELDS = {
     "reserved": 32,
 }
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)  # float() takes "1_0" too
+_BEYOND = 1e30  # of any unit
 _UNKNOWN_DATE = dt.date(1985, 1, 1)  # what anonymisers write
 _ANNOTATIONS = {"EDF Annotations", "BDF Annotations"}
 
 
 @dataclass(frozen=True)
 class EdfSignal:
-    """One signal's header: ``gain`` and ``bias`` take a digital value to a physical one."""
+    """One signal's header: ``gain`` and ``bias`` take a digital value to a physical one within ``limits``."""
 
     label: str
     unit: str
@@ -43,8 +45,9 @@ class EdfSignal:
     first: int
     gain: float
     bias: float
-    fault: str
-    annotations: bool
+    fault: str = ""
+    limits: tuple[float, float] = (math.nan, math.nan)
+    annotations: bool = False
 
 
 @dataclass
@@ -94,8 +97,8 @@ def read_header(path: Path) -> EdfHeader:
     with path.open("rb") as file:
         fixed = file.read(256)
         n_signals = _count(fixed[252:256], "number of signals")
-        table = file.read(256 * n_signals)
-    if len(fixed) < 256 or len(table) < 256 * n_signals:
+        table = file.read(256 * n_signals) if 256 * n_signals < size else b""
+    if len(table) < 256 * n_signals:
         raise EmptyRecordingError(
             "The file ends inside its header", seen=f"{size} bytes", remedy="Copy the file again: it was cut"
         )
@@ -109,12 +112,16 @@ def read_header(path: Path) -> EdfHeader:
         )
     family, sample_bytes = ("BDF", 3) if fixed[:1] == b"\xff" else ("EDF", 2)
     warnings: list[str] = []
-    signals = _signals(table, n_signals, warnings)
+    signals = _signals(table, n_signals, sample_bytes, warnings)
     width = sum(signal.n_samples for signal in signals)
     duration = _duration(fixed[244:252], signals)
+    _refuse_other_size(fixed[236:244], size - offset, width, sample_bytes)
     n_records = _records(fixed[236:244], size - offset, width * sample_bytes, duration, warnings)
+    plus = _plus(fixed[192:236])
+    if plus and not any(signal.annotations for signal in signals):
+        warnings.append(f"the file calls itself {family}{plus} and has no annotations, not even times of its records")
     return EdfHeader(
-        format=family + _plus(fixed[192:236]),
+        format=family + plus,
         start=_start(fixed, warnings),
         offset=offset,
         record_duration=duration,
@@ -133,11 +140,8 @@ def _plus(reserved: bytes) -> str:
 
 def _number(raw: bytes) -> float:
     """Read a number, decimal comma or not; NaN where there is none."""
-    text = raw.replace(b"\x00", b" ").strip().replace(b",", b".")
-    try:
-        value = float(text.decode("ascii"))
-    except (UnicodeDecodeError, ValueError):
-        return math.nan
+    text = raw.replace(b"\x00", b" ").strip().replace(b",", b".").decode("latin-1")
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) else math.nan
 
 
@@ -153,7 +157,7 @@ def _count(raw: bytes, what: str) -> int:
     return int(value)
 
 
-def _signals(table: bytes, n_signals: int, warnings: list[str]) -> list[EdfSignal]:
+def _signals(table: bytes, n_signals: int, sample_bytes: int, warnings: list[str]) -> list[EdfSignal]:
     columns: dict[str, list[bytes]] = {}
     position = 0
     for name, width in _FIELDS.items():
@@ -163,36 +167,43 @@ def _signals(table: bytes, n_signals: int, warnings: list[str]) -> list[EdfSigna
     signals: list[EdfSignal] = []
     first = 0
     for index in range(n_signals):
-        signal = _signal({name: column[index] for name, column in columns.items()}, first, warnings)
+        row = {name: column[index] for name, column in columns.items()}
+        signal = _signal(row, first, 2.0 ** (8 * sample_bytes - 1), warnings)
         signals.append(signal)
         first += signal.n_samples
     return signals
 
 
-def _signal(row: dict[str, bytes], first: int, warnings: list[str]) -> EdfSignal:
+def _signal(row: dict[str, bytes], first: int, half: float, warnings: list[str]) -> EdfSignal:
     label = decode_header(row["label"])
     n_samples = _count(row["n_samples"], f"number of samples of signal {label!r}")
     if label in _ANNOTATIONS:
-        return EdfSignal(label, "", n_samples, first, 1.0, 0.0, "", annotations=True)
+        return EdfSignal(label, "", n_samples, first, 1.0, 0.0, annotations=True)
+    unit = decode_header(row["unit"])
     low, high = _number(row["physical_min"]), _number(row["physical_max"])
     bottom, top = _number(row["digital_min"]), _number(row["digital_max"])
-    fault = _range_fault(low, high, bottom, top)
-    gain = math.nan if fault else (high - low) / (top - bottom)
-    if not fault and gain < 0:
+    fault = _range_fault(low, high, bottom, top, half)
+    if fault:
+        return EdfSignal(label, unit, n_samples, first, math.nan, math.nan, fault)
+    gain = (high - low) / (top - bottom)
+    if gain < 0:
         warnings.append(f"{label}: the physical minimum is above the maximum; the signal is turned over as it says")
-    return EdfSignal(label, decode_header(row["unit"]), n_samples, first, gain, low - bottom * gain, fault, False)
+    limits = (min(low, high), max(low, high))
+    return EdfSignal(label, unit, n_samples, first, gain, low - bottom * gain, limits=limits)
 
 
-def _range_fault(low: float, high: float, bottom: float, top: float) -> str:
-    if math.isnan(low + high):
-        return "its physical range is blank or not a number"
-    if math.isnan(bottom + top):
-        return "its digital range is blank or not a number"
-    if low == high:
-        return f"its physical minimum equals its maximum ({low:g}), so it has no scale"
-    if bottom >= top:
-        return f"its digital minimum ({bottom:g}) is not below its maximum ({top:g}), so it has no scale"
-    return ""
+def _range_fault(low: float, high: float, bottom: float, top: float, half: float) -> str:
+    """Say why ranges give no scale; ``half`` is what a sample's digits end at."""
+    cases = {
+        "its physical range is blank or not a number": math.isnan(low + high),
+        "its digital range is blank or not a number": math.isnan(bottom + top),
+        f"its physical minimum equals its maximum ({low:g}), so it has no scale": low == high,
+        f"its physical range ({low:g} to {high:g}) is beyond all measure": not abs(high - low) < _BEYOND,
+        f"its digital minimum ({bottom:g}) is not below its maximum ({top:g}), so it has no scale": bottom >= top,
+        f"its digital range ({bottom:g} to {top:g}) is more than its samples can hold": bottom < -half or top > half,
+        f"its digital range ({bottom:g} to {top:g}) is not of whole numbers": not (bottom + top).is_integer(),
+    }
+    return next((words for words, holds in cases.items() if holds), "")
 
 
 def _duration(raw: bytes, signals: list[EdfSignal]) -> float:
@@ -205,6 +216,17 @@ def _duration(raw: bytes, signals: list[EdfSignal]) -> float:
         allowed="seconds, above 0",
         remedy="The file is damaged; export it again",
     )
+
+
+def _refuse_other_size(raw: bytes, n_bytes: int, width: int, sample_bytes: int) -> None:
+    """Refuse a file whose first byte says 16 bits a sample and whose length says 24, or the other way round."""
+    other = 5 - sample_bytes
+    if n_bytes == _number(raw) * width * other != 0:
+        raise RecordingError(
+            "The file contradicts itself about the size of a sample",
+            seen=f"{8 * sample_bytes} bits by its first byte, {8 * other} bits by its length",
+            remedy="The first byte is damaged; export the file again",
+        )
 
 
 def _records(raw: bytes, n_bytes: int, record_bytes: int, duration: float, warnings: list[str]) -> int:

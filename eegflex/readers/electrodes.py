@@ -9,6 +9,7 @@ from typing import Any
 import mne
 import numpy as np
 import numpy.typing as npt
+from mne.io.constants import FIFF
 
 __all__ = ["MASTOIDS", "canonical", "contralateral", "electrode", "position", "set_positions", "side"]
 
@@ -68,8 +69,12 @@ def set_positions(info: Any, sites: dict[str, tuple[str, ...]]) -> None:
     info : mne.Info
         Changed in place.
     sites : dict of str to tuple of str
-        The electrodes of each channel: it lies at the middle of them, so (C3,) for C3-M2 and (Fpz, Cz) for Fpz-Cz.
+        The electrodes of each channel: it lies at the middle of them, so (C3,) for C3-M2 and (Fpz, Cz) for Fpz-Cz. A
+        bipolar pair is marked as MNE marks one, by the type of its coil.
     """
+    for chan in info["chs"]:
+        if len(sites.get(chan["ch_name"], ())) > 1:
+            chan["coil_type"] = FIFF.FIFFV_COIL_EEG_BIPOLAR
     found = {
         name: [place for site in places if (place := position(site)) is not None] for name, places in sites.items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from eegflex.errors import EmptyRecordingError, HypnogramError, RecordingError
@@ -44,5 +45,7 @@ def open_head(path: Path, what: str = "recording") -> bytes:
 
 
 def begin(head: bytes) -> str:
-    """Quote how a file begins: as text if it is text, else as bytes."""
-    return repr(decode_text(head[:60])[:24]) if is_text(head) else repr(head[:16])
+    """Quote how a file begins: the first word of a text, else the first bytes; never so far that a name could be in it."""
+    if not is_text(head):
+        return repr(head[:8])
+    return repr(re.split(r"[:=,;\t\r\n]", decode_text(head[:60]).lstrip("\ufeff"), maxsplit=1)[0][:24])

@@ -1,72 +1,111 @@
 """Hypnograms of any format: a file -> its stages, in canonical names.
 
 A format is one file in ``formats`` with ``NAME``, ``sniff(head, path)`` and ``parse(path)``, and one entry in
-``_FORMATS``.
+``_FORMATS``. ``parse`` gives one `Scoring`, or several by name where a file holds several.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import mne
 import numpy as np
-import numpy.typing as npt
 from mne.utils import logger, verbose
 
-from eegflex.errors import HypnogramError, ParameterError
+from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError
 from eegflex.readers.files import begin, open_head
-from eegflex.readers.formats import edf_annotations, lines
-from eegflex.readers.source import Scoring, Start
-from eegflex.readers.stages import STAGES, check_coding, is_sleep_stage, looks_like_stage, parse_label, to_stages
+from eegflex.readers.formats import (
+    alice,
+    domino,
+    dreams,
+    dreem_h5,
+    edf_annotations,
+    events_table,
+    json_stages,
+    lines,
+    luna,
+    noxturnal,
+    nsrr,
+    profusion,
+    remlogic,
+    usleep,
+    wfdb_notes,
+    wonambi,
+)
+from eegflex.readers.scoring import LENGTHS, Hypnogram, stage_kind, understand
+from eegflex.readers.source import Scoring
+from eegflex.readers.stages import check_coding
 
-__all__ = ["Hypnogram", "load_hypnogram", "read_hypnogram", "understand"]
+__all__ = ["HYPNOGRAM_FORMATS", "HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
 
-_FORMATS: tuple[ModuleType, ...] = (edf_annotations, lines)  # the first that knows the file reads it
-_OVERLAP = 0.005  # s that two stages may overlap through rounding
-_DEFAULT_EPOCH = 30.0  # s
+#: The first that knows the file reads it: the particular ones before those that take what they can get.
+_FORMATS: tuple[ModuleType, ...] = (
+    edf_annotations,
+    nsrr,
+    profusion,
+    wonambi,
+    noxturnal,
+    remlogic,
+    domino,
+    alice,
+    dreams,
+    dreem_h5,
+    luna,
+    usleep,
+    events_table,
+    json_stages,
+    wfdb_notes,
+    lines,
+)
+HYPNOGRAM_FORMATS = tuple(module.NAME for module in _FORMATS)
+ON_MISMATCH = ("raise", "warn")
 
 
-@dataclass
-class Hypnogram:
-    """Stages that are understood.
+@dataclass(frozen=True)
+class HypnogramOptions:
+    """How to read a hypnogram, and how to lay it on a recording.
 
     Parameters
     ----------
-    onset, duration : array, shape (n,)
-        In s from the hypnogram's own start, sorted; in epochs if ``in_epochs``.
-    stages : list of str, length n
-        Canonical names.
-    start : Start
-        When it starts.
-    format, coding : str
-        The format, and "labels" or the numeric coding.
-    n_events : int
-        Entries that are no stages and were left out.
-    event_places : list of int
-        Which entries of the file are no stages.
+    coding : str
+        What numbers mean: "auto" or a key of ``CODINGS``.
     epoch_length : float | None
-        Seconds an epoch.
-    has_time : bool
-        False where it can only start with the recording.
-    in_epochs : bool
-        Whether times count epochs, whose length is not known yet.
+        Seconds an epoch, where the file does not say.
+    column : str | None
+        The column, or the rater, of a file that holds several.
+    majority : float | None
+        Seconds of new epochs, which take the stage that fills most of each; None keeps the hypnogram's own.
+    on_mismatch : str
+        "raise" or "warn", where a hypnogram reaches too far beyond its recording.
+
+    Raises
+    ------
+    ParameterError
+        If one has a value that is not allowed.
     """
 
-    onset: npt.NDArray[np.float64]
-    duration: npt.NDArray[np.float64]
-    stages: list[str]
-    start: Start
-    format: str
-    coding: str
-    event_places: list[int] = field(default_factory=list)
+    coding: str = "auto"
     epoch_length: float | None = None
-    has_time: bool = True
-    in_epochs: bool = False
-    warnings: list[str] = field(default_factory=list)
+    column: str | None = None
+    majority: float | None = None
+    on_mismatch: str = "raise"
+
+    def __post_init__(self) -> None:
+        check_coding(self.coding)
+        for name in ("epoch_length", "majority"):
+            seconds = getattr(self, name)
+            if seconds is not None and not (
+                isinstance(seconds, int | float | np.number) and LENGTHS[0] <= seconds <= LENGTHS[1]
+            ):
+                raise ParameterError(
+                    f"{name}= is out of range", seen=repr(seconds), allowed=f"{LENGTHS[0]:g} to {LENGTHS[1]:g} s"
+                )
+        if self.on_mismatch not in ON_MISMATCH:
+            raise ParameterError("on_mismatch= is not known", seen=repr(self.on_mismatch), allowed=ON_MISMATCH)
 
 
 @verbose
@@ -75,6 +114,7 @@ def read_hypnogram(
     *,
     coding: str = "auto",
     epoch_length: float | None = None,
+    column: str | None = None,
     verbose: bool | str | int | None = None,
 ) -> mne.Annotations:
     """Read a hypnogram.
@@ -82,13 +122,17 @@ def read_hypnogram(
     Parameters
     ----------
     fname : path-like
-        The file: EDF+ or BDF+ annotations, or one stage a line (text, csv with one column, .npy). The format is found
-        by content, not by extension.
+        The file, of a format found by its content, not by its extension: EDF+ or BDF+ annotations; XML of the NSRR, of
+        Profusion or of Wonambi; exports of Noxturnal, RemLogic (CAP), DOMINO and Alice; Luna's ``.annot``; tables with
+        a header (BIDS ``events.tsv``, U-Sleep, YASA); U-Sleep's ``ids``; JSON of YASA or a list; the DREAMS and the
+        Dreem Open Datasets; WFDB annotations (PhysioNet 2018); and one stage a line (text, csv, .npy).
     coding : str
         What numbers mean: "auto", "aasm" (4 = REM), "rk" (4 = N3, 5 = REM) or "dreams". "auto" refuses codes that can
         be read in two ways.
     epoch_length : float | None
         Seconds an epoch, where the file does not say.
+    column : str | None
+        The column of a table, or the rater, that holds the stages. None finds it, and refuses where there are several.
     verbose : bool | str | int | None
         As in MNE.
 
@@ -103,24 +147,29 @@ def read_hypnogram(
     ------
     HypnogramError
         If the file is no hypnogram, a label is not known, codes can be read in two ways, stages overlap, or
-        ``epoch_length`` is needed.
+        ``epoch_length`` or ``column`` is needed.
     """
-    hypnogram = load_hypnogram(Path(fname), coding=coding, epoch_length=epoch_length)
+    hypnogram = load_hypnogram(Path(fname), HypnogramOptions(coding, epoch_length, column))
     if hypnogram.in_epochs:
         raise HypnogramError(
             "The file has one stage a line, and does not say how long an epoch is",
             seen=f"{len(hypnogram.stages)} stages",
             remedy="Give it with epoch_length=30 (or 20, or 1)",
         )
+    moment = hypnogram.start.moment
+    if moment is None and hypnogram.start.time is not None and hypnogram.has_time:
+        hypnogram.warnings.append(
+            "it begins by a clock without a known date, which annotations cannot say: their onsets count from its own "
+            "start; give read_psg the file itself"
+        )
     for warning in hypnogram.warnings:
         logger.warning("%s: %s", Path(fname).name, warning)
-    moment = hypnogram.start.moment
     orig_time = None if moment is None else moment.replace(tzinfo=dt.UTC)  # MNE's way to store local time
     logger.info("%s: %d stages (%s)", Path(fname).name, len(hypnogram.stages), hypnogram.format)
     return mne.Annotations(hypnogram.onset, hypnogram.duration, hypnogram.stages, orig_time=orig_time)
 
 
-def load_hypnogram(path: Path, *, coding: str = "auto", epoch_length: float | None = None) -> Hypnogram:
+def load_hypnogram(path: Path, options: HypnogramOptions | None = None) -> Hypnogram:
     """Read a hypnogram as it is, its epochs' length perhaps not known yet.
 
     Raises
@@ -128,29 +177,48 @@ def load_hypnogram(path: Path, *, coding: str = "auto", epoch_length: float | No
     HypnogramError
         As ``read_hypnogram``.
     """
-    check_coding(coding)
-    if epoch_length is not None and not epoch_length > 0:
-        raise ParameterError("Epoch_length= must be above 0 s", seen=epoch_length)
+    options = options or HypnogramOptions()
     head = open_head(path, "hypnogram")
     known = next((module for module in _FORMATS if module.sniff(head, path)), None)
     if known is None:
         raise HypnogramError(
             f"{path.name!r} is no hypnogram that can be read",
             seen=f"a file that begins {begin(head)}",
-            allowed=[module.NAME for module in _FORMATS],
+            allowed=HYPNOGRAM_FORMATS,
             remedy="Export the hypnogram in one of these formats",
         )
-    scoring = known.parse(path)
-    hypnogram = understand(scoring, coding)
+    scoring = _choose(known.parse(path), options.column)
+    hypnogram = understand(scoring, options.coding)
     if not hypnogram.stages:
-        raise HypnogramError(
+        raise EmptyHypnogramError(
             f"{path.name!r} holds no stages",
             seen=f"{len(scoring.labels)} annotations: {', '.join(sorted(set(scoring.labels))[:8]) or 'none'}",
             remedy="Give the file that holds the stages",
         )
-    if epoch_length is not None:
-        set_epoch_length(hypnogram, epoch_length)
+    if options.epoch_length is not None:
+        set_epoch_length(hypnogram, options.epoch_length)
     return hypnogram
+
+
+def _choose(found: Scoring | Mapping[str, Scoring], column: str | None) -> Scoring:
+    """Take the scoring that is named, or the only one that holds stages: in words if any does, else in codes."""
+    if isinstance(found, Scoring):
+        if column is not None:
+            raise ParameterError("column= is given for a file that holds one scoring", seen=repr(column))
+        return found
+    if column is not None:
+        named = [scoring for name, scoring in found.items() if name.casefold() == column.casefold()]
+        if len(named) != 1:
+            raise ParameterError("column= names no column or rater of the file", seen=repr(column), allowed=list(found))
+        return named[0]
+    worth = {name: stage_kind(scoring) for name, scoring in found.items()}
+    best = max(worth.values(), default=0)
+    fit = [name for name, kind in worth.items() if kind == best and kind]
+    if len(fit) != 1:
+        what = "More than one column or rater may hold the stages" if fit else "No column or rater holds stages"
+        kind = HypnogramError if fit else EmptyHypnogramError
+        raise kind(what, allowed=fit or list(found), remedy="Name one with column=")
+    return found[fit[0]]
 
 
 def set_epoch_length(hypnogram: Hypnogram, seconds: float) -> None:
@@ -158,100 +226,3 @@ def set_epoch_length(hypnogram: Hypnogram, seconds: float) -> None:
     if hypnogram.in_epochs:
         hypnogram.onset, hypnogram.duration = hypnogram.onset * seconds, hypnogram.duration * seconds
     hypnogram.epoch_length, hypnogram.in_epochs = seconds, False
-
-
-def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
-    """Find the stages of a scoring.
-
-    Among other events (``scoring.mixed``) the stages are what calls itself "Sleep stage ..." if anything does, else
-    what is a stage by the whole label, else numbers; the rest are events. A label that begins like a stage and is
-    none is an error.
-
-    Raises
-    ------
-    HypnogramError
-        If a label is not known, or different stages overlap.
-    """
-    places = _stage_places(scoring.labels) if scoring.mixed else list(range(len(scoring.labels)))
-    stages, used = to_stages([scoring.labels[place] for place in places], scoring.coding or coding)
-    warnings = list(scoring.warnings)
-    if used == "rk" and coding == "auto" and scoring.coding is None:
-        warnings.append("the stage codes are read as 'rk' (4 = N3, 5 = REM), since 5 occurs and 4 does not")
-    onset, duration = scoring.onset[places], scoring.duration[places]
-    order = np.argsort(onset, kind="stable")
-    onset, duration, stages = onset[order], duration[order], [stages[place] for place in order]
-    duration = _fill(onset, duration, scoring.epoch_length, warnings)
-    refuse_overlap(onset, duration, stages)
-    others = sorted(set(range(len(scoring.labels))) - set(places))
-    return Hypnogram(
-        onset=onset,
-        duration=duration,
-        stages=stages,
-        start=scoring.start,
-        format=scoring.format,
-        coding=used,
-        event_places=others,
-        epoch_length=scoring.epoch_length,
-        has_time=scoring.has_time,
-        in_epochs=scoring.in_epochs,
-        warnings=warnings,
-    )
-
-
-def _stage_places(labels: Sequence[str]) -> list[int]:
-    """Which labels among other events are stages."""
-    kinds = {
-        label: (is_sleep_stage(label), parse_label(label) is not None, looks_like_stage(label)) for label in set(labels)
-    }
-    for place, label in enumerate(labels):
-        _, is_stage, begins_like_one = kinds[label]
-        if begins_like_one and not is_stage:
-            raise HypnogramError(
-                "A label begins like a stage but is none",
-                seen=f"{label!r}, {labels.count(label)} times, first as annotation {place + 1}",
-                allowed=["Sleep stage W", "Sleep stage 1", "Sleep stage N1", "Sleep stage R", "Sleep stage ?"],
-                remedy="Rename it in the hypnogram",
-            )
-    if any(says for says, _, _ in kinds.values()):
-        return [place for place, label in enumerate(labels) if kinds[label][0]]
-    named = [place for place, label in enumerate(labels) if kinds[label][1]]
-    if any(parse_label(labels[place]) in STAGES for place in named):
-        return named
-    if named:
-        return []  # "Movement" and "Artefact" alone are events of a recording, no hypnogram
-    # Numbers alone are stages only if there is nothing else.
-    return list(range(len(labels))) if labels and all(label.strip().lstrip("-").isdigit() for label in labels) else []
-
-
-def _fill(
-    onset: npt.NDArray[np.float64], duration: npt.NDArray[np.float64], epoch_length: float | None, warnings: list[str]
-) -> npt.NDArray[np.float64]:
-    """Let stages that give no duration last until the next one."""
-    if not onset.size or (duration > 0).any():
-        return duration
-    steps = np.diff(onset)
-    usual = float(np.min(steps[steps > 0])) if (steps > 0).any() else epoch_length or _DEFAULT_EPOCH
-    warnings.append(f"the stages give no duration: each lasts until the next one, and the last {usual:g} s")
-    return np.append(steps, usual)
-
-
-def refuse_overlap(onset: npt.NDArray[np.float64], duration: npt.NDArray[np.float64], stages: Sequence[str]) -> None:
-    """Refuse different stages at one time.
-
-    Raises
-    ------
-    HypnogramError
-        If two differ and overlap by more than rounding.
-    """
-    end, holder = -np.inf, ""
-    for at, length, stage in zip(onset, duration, stages, strict=True):
-        if length <= 0:
-            continue
-        if stage != holder and at < end - _OVERLAP:
-            raise HypnogramError(
-                "Two different stages overlap",
-                seen=f"{holder} until {end:g} s, {stage} from {at:g} s",
-                remedy="Mend the hypnogram: one time has one stage",
-            )
-        if at + length > end:
-            end, holder = at + length, stage

@@ -35,6 +35,10 @@ class ReadingNotes:
         Role of each channel: an EEG site (``"C3"``), ``E1 E2 EOG CHIN LEG ECG``, or "".
     derivations : dict of str to str
         How each channel was made, such as ``"C3 - M2"``.
+    profile : str
+        The data set's card by which it was read; "" without one.
+    renamed : dict of str to str
+        Signals that the card named: new name -> label in the file.
     alignment : dict
         How the hypnogram was laid on the recording; empty without one.
     warnings : list of str
@@ -49,6 +53,8 @@ class ReadingNotes:
     units: dict[str, str] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
     derivations: dict[str, str] = field(default_factory=dict)
+    profile: str = ""
+    renamed: dict[str, str] = field(default_factory=dict)
     alignment: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 

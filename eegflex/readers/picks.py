@@ -341,10 +341,18 @@ def _derive(known: Sequence[Known], wanted: str) -> Derivation | None:
     plus, minus = pairs[0][0], pairs[1][0]
     for k in (plus, minus):
         _refuse_unfit(k)
+    if "other" in {plus.unit.kind, minus.unit.kind}:
+        raise ChannelError(
+            f"{wanted!r} cannot be derived, since its signals are no voltages",
+            seen=[f"{k.signal.label}: {k.unit.text}" for k in (plus, minus)],
+            allowed=_candidates([k for k in known if k.unit.kind == "voltage"]),
+            remedy="Ask for a derivation of voltages",
+        )
     if not _match(plus, minus):
         raise ChannelError(
             f"{wanted!r} cannot be derived, since its two signals differ in rate or unit",
             seen=[f"{k.signal.label}: {k.signal.rate:g} Hz, {k.unit.text or 'no unit'}" for k in (plus, minus)],
+            allowed=_candidates(known),
             remedy="Ask for another derivation",
         )
     return _difference(plus, minus)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +15,25 @@ from mne.utils import logger, verbose
 
 from eegflex.errors import HypnogramError, ParameterError, RecordingError
 from eegflex.readers.align import Alignment, align
+from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.edf import EdfSource
 from eegflex.readers.electrodes import set_positions
 from eegflex.readers.files import begin, open_head
 from eegflex.readers.formats import edf_annotations
-from eegflex.readers.hypnogram import Hypnogram, load_hypnogram, understand
-from eegflex.readers.mne_files import MNE_FORMATS, MneSource
+from eegflex.readers.hypnogram import HypnogramOptions, load_hypnogram, set_epoch_length
+from eegflex.readers.mne_files import MNE_FORMATS, EpochsSource, MneSource
 from eegflex.readers.notes import ReadingNotes, put_notes
 from eegflex.readers.picks import Derivation, default_derivations, know, requested_derivations
-from eegflex.readers.raw import RawPSG, sample_sd
+from eegflex.readers.profiles import load_profile
+from eegflex.readers.raw import RawPSG
+from eegflex.readers.sanity import implausible, unreadable
+from eegflex.readers.scoring import Hypnogram, understand
 from eegflex.readers.source import Event, Scoring, Source, Start
-from eegflex.readers.stages import check_coding
+from eegflex.readers.stages import parse_code
 
-__all__ = ["find_stages", "implausible", "open_source", "raw_rate", "read_psg"]
+__all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
 
-_PLAUSIBLE_SD = (1e-6, 500e-6)  # V, of an EEG channel
+_GAP = "BAD_ACQ_SKIP"  # what MNE calls a stretch without data, and leaves out of its filters
 
 
 @verbose
@@ -38,6 +44,11 @@ def read_psg(
     channels: Sequence[str | int] | None = None,
     units: str | Mapping[str, str] | None = None,
     coding: str = "auto",
+    epoch_length: float | None = None,
+    column: str | None = None,
+    majority: float | None = None,
+    on_mismatch: str = "raise",
+    profile: str | Path | None = None,
     verbose: bool | str | int | None = None,
 ) -> mne.io.BaseRaw:
     """Read a polysomnogram.
@@ -47,7 +58,9 @@ def read_psg(
     Parameters
     ----------
     fname : path-like
-        EDF, EDF+C, BDF, FIF, BrainVision (``.vhdr``) or EEGLAB (``.set``); found by content, not by extension.
+        EDF, EDF+, BDF, BDF+, FIF (of a Raw or of Epochs), BrainVision (``.vhdr``) or EEGLAB (``.set``); found by
+        content, not by extension. An ``mne_bids.BIDSPath`` brings its ``events.tsv`` as the hypnogram, if that holds
+        stages.
     hypnogram : path-like | mne.Annotations | None
         The stages: a file as ``read_hypnogram`` takes it, or what it returns. None uses the stages noted in the
         recording itself, if any. It is laid on the recording by the start times of both; where dates are not known,
@@ -61,6 +74,21 @@ def read_psg(
         The unit of signals whose own is missing or not known ("uV"); a dict gives it by label and overrides the file.
     coding : str
         What numbers in the hypnogram mean: "auto", "aasm" (4 = REM), "rk" (4 = N3, 5 = REM) or "dreams".
+    epoch_length : float | None
+        Seconds an epoch of the hypnogram, where its file does not say; a list of stages without times is taken to
+        have 30, and must then agree with the recording's length.
+    column : str | None
+        The column, or the rater, of a hypnogram file that holds several.
+    majority : float | None
+        Lay the stages on new epochs of so many seconds, each with the stage that fills most of it: 30 for a hypnogram
+        of 20-s (R&K) or 5-s epochs. None keeps the hypnogram's own.
+    on_mismatch : {"raise", "warn"}
+        What to do with a hypnogram that reaches more than 5 scored epochs beyond the recording: refuse it, or drop
+        them with a warning.
+    profile : str | path-like | None
+        The card of a data set, which names its channels and says how its hypnograms are coded: "shhs", "mesa", ...
+        (see ``eegflex.readers.profile_names``), or the path of a card of your own, ``my.toml``. What you say yourself
+        outranks it; channels go by the names that it gives them.
     verbose : bool | str | int | None
         As in MNE.
 
@@ -68,14 +96,15 @@ def read_psg(
     -------
     raw : mne.io.BaseRaw
         In V, at the native rate of its EEG (the highest, if there are several); slower signals come along only when
-        asked for by name, resampled. Annotations are the stages, by canonical name, and the recording's own events.
+        asked for by name, resampled. Annotations are the stages, by canonical name, the recording's own events, and
+        "BAD_ACQ_SKIP" where it has gaps: time runs on through them, and samples in them are 0.
         EEG channels lie at their anodes on the standard head. ``eegflex.readers.get_notes(raw.info)`` tells what was
         done.
 
     Raises
     ------
     RecordingError
-        If the file cannot be read: no such file, not a recording, gaps.
+        If the file cannot be read: no such file, not a recording, a header that contradicts itself.
     EmptyRecordingError
         If it holds no data.
     ChannelError
@@ -85,8 +114,12 @@ def read_psg(
     HypnogramError
         If the hypnogram cannot be read or does not fit.
     """
-    check_coding(coding)
-    source = open_source(Path(fname))
+    options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
+    card = None if profile is None else load_profile(profile)
+    source = open_source(to_path(fname))
+    renamed = {} if card is None else card.rename(source)
+    options = options if card is None else card.options(options)
+    hypnogram = events_of(fname, options) if hypnogram is None else hypnogram
     known = know(source.signals, units)
     if channels is None:
         derivations, reasons = default_derivations(known)
@@ -94,12 +127,14 @@ def read_psg(
     else:
         derivations = requested_derivations(known, channels)
     notes = _notes(source, derivations)
+    notes.warnings += unreadable(known) if channels is None else []
+    notes.profile, notes.renamed = "" if card is None else card.name, renamed
     raw = _raw(source, derivations)
-    alignment, events = find_stages(source, hypnogram, coding)
+    alignment, events = find_stages(source, hypnogram, options)
     if alignment is not None:
         notes.alignment = alignment.report
-        notes.warnings += alignment.warnings
-    _annotate(raw, alignment, events, source.duration)
+        notes.warnings += alignment.warnings + ([] if card is None else card.check(alignment.report))
+    _annotate(raw, alignment, events, source)
     notes.warnings += implausible(source, derivations)
     put_notes(raw.info, notes)
     for warning in notes.warnings:
@@ -133,9 +168,9 @@ def open_source(path: Path) -> Source:
                 remedy="Give the recording, and pass this file as hypnogram=",
             )
         return source
-    for name, (sniff, _) in MNE_FORMATS.items():
+    for name, (sniff, open_file) in MNE_FORMATS.items():
         if sniff(head, path):
-            return MneSource(path, name)
+            return open_file(path, name)
     raise RecordingError(
         f"{path.name!r} is not a recording that can be read",
         seen=f"a file that begins {begin(head)}",
@@ -198,25 +233,25 @@ def _raw(source: Source, derivations: list[Derivation]) -> RawPSG:
 def _place(info: Any, source: Source, derivations: Sequence[Derivation]) -> None:
     """Lay the EEG channels on the head: where the file says, else at the standard places of their electrodes."""
     eeg = [d for d in derivations if d.channel.kind == "eeg"]
-    if isinstance(source, MneSource) and _copy_places(info, source, eeg):
+    if isinstance(source, MneSource | EpochsSource) and _copy_places(info, source, eeg):
         return
     set_positions(info, {d.name: d.channel.sites for d in eeg})
 
 
-def _copy_places(info: Any, source: MneSource, eeg: Sequence[Derivation]) -> bool:
-    places = {d.name: source.raw.info["chs"][d.terms[0][0].signal.index]["loc"] for d in eeg if len(d.terms) == 1}
+def _copy_places(info: Any, source: MneSource | EpochsSource, eeg: Sequence[Derivation]) -> bool:
+    places = {d.name: source.info["chs"][d.terms[0][0].signal.index]["loc"] for d in eeg if len(d.terms) == 1}
     if len(places) < len(eeg) or not all(np.isfinite(loc[:3]).all() and loc[:3].any() for loc in places.values()):
         return False
     for chan in info["chs"]:
         if chan["ch_name"] in places:
             chan["loc"][:] = places[chan["ch_name"]]
     with info._unlock():
-        info["dig"] = source.raw.info["dig"]
+        info["dig"] = source.info["dig"]
     return True
 
 
 def find_stages(
-    source: Source, hypnogram: str | Path | mne.Annotations | None, coding: str = "auto"
+    source: Source, hypnogram: str | Path | mne.Annotations | None, options: HypnogramOptions
 ) -> tuple[Alignment | None, list[Event]]:
     """Find a recording's stages, and its other events.
 
@@ -226,8 +261,8 @@ def find_stages(
         The recording.
     hypnogram : path-like | mne.Annotations | None
         As in ``read_psg``.
-    coding : str
-        As in ``read_psg``.
+    options : HypnogramOptions
+        How to read it.
 
     Returns
     -------
@@ -241,13 +276,13 @@ def find_stages(
     HypnogramError
         If the hypnogram cannot be read or does not fit.
     """
-    own = _own_stages(source, coding, given=hypnogram is not None)
+    own = _own_stages(source, options.coding, given=hypnogram is not None)
     events = list(source.events) if own is None else [source.events[place] for place in own.event_places]
     if hypnogram is None:
         if own is None or not own.stages:
             return None, events
-        return align(own, source.start, source.duration, same_file=True), events
-    alignment = align(_hypnogram(hypnogram, source, coding), source.start, source.duration)
+        return _align(own, source, options, same_file=True), events
+    alignment = _align(_hypnogram(hypnogram, options), source, options)
     if own is not None and own.stages:
         alignment.warnings.append(
             f"the recording notes {len(own.stages)} stages of its own; those of the hypnogram given are used"
@@ -257,17 +292,34 @@ def find_stages(
 
 def _own_stages(source: Source, coding: str, *, given: bool) -> Hypnogram | None:
     """Understand the stages noted in the recording; None if they cannot be, which is no matter if others are given."""
+    noted = edf_annotations.from_events(source.events, source.start)
+    if all(parse_code(label) is not None for label in noted.labels):
+        return None  # bare numbers in a recording are triggers; in a hypnogram's file they are stages
     try:
-        return understand(edf_annotations.from_events(source.events, source.start), coding)
+        own = understand(noted, coding)
     except HypnogramError:
         if given:
             return None
         raise
+    return own if own.coding == "labels" else None
 
 
-def _hypnogram(hypnogram: str | Path | mne.Annotations, source: Source, coding: str) -> Hypnogram:
-    if isinstance(hypnogram, str | Path):
-        return load_hypnogram(Path(hypnogram), coding=coding)
+def _align(hypnogram: Hypnogram, source: Source, options: HypnogramOptions, *, same_file: bool = False) -> Alignment:
+    if options.epoch_length is not None:
+        set_epoch_length(hypnogram, options.epoch_length)
+    return align(
+        hypnogram,
+        source.start,
+        source.duration,
+        same_file=same_file,
+        majority=options.majority,
+        on_mismatch=options.on_mismatch,
+    )
+
+
+def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOptions) -> Hypnogram:
+    if isinstance(hypnogram, str | os.PathLike):
+        return load_hypnogram(Path(hypnogram), options)
     if not isinstance(hypnogram, mne.Annotations):
         raise ParameterError(
             "hypnogram= must be a file or mne.Annotations", seen=type(hypnogram).__name__, remedy="See read_hypnogram"
@@ -283,14 +335,16 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, source: Source, coding: 
         mixed=True,
         has_time=moment is not None,
     )
-    found = understand(scoring, coding)
+    found = understand(scoring, options.coding)
     if not found.stages:
         raise ParameterError("hypnogram= holds no stages", seen=sorted(set(scoring.labels)) or "no annotations")
     return found
 
 
-def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event], duration: float) -> None:
-    rows = [(event.onset, event.duration or 0.0, event.text) for event in events if 0 <= event.onset < duration]
+def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event], source: Source) -> None:
+    duration = source.duration
+    gaps = [(before.stop, after.start - before.stop, _GAP) for before, after in pairwise(source.runs)]
+    rows = gaps + [(event.onset, event.duration or 0.0, event.text) for event in events if 0 <= event.onset < duration]
     if alignment is not None:
         rows += list(zip(alignment.onset, alignment.duration, alignment.stages, strict=True))
     last = raw.times[-1]
@@ -298,18 +352,3 @@ def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event],
     kept = [(onset, min(length, duration - onset), text) for onset, length, text in rows if onset <= last]
     onsets, lengths, texts = zip(*kept, strict=True) if kept else ((), (), ())
     raw.set_annotations(mne.Annotations(onsets, lengths, texts, orig_time=raw.info["meas_date"]), verbose="ERROR")
-
-
-def implausible(source: Source, derivations: Sequence[Derivation]) -> list[str]:
-    """Name the EEG channels whose standard deviation no EEG has, as after a wrong unit."""
-    found = []
-    for d in derivations:
-        if d.channel.kind != "eeg":
-            continue
-        sd = sample_sd(source, d)
-        if not _PLAUSIBLE_SD[0] <= sd <= _PLAUSIBLE_SD[1]:
-            found.append(
-                f"{d.name} has a standard deviation of {sd * 1e6:.3g} µV, where an EEG has 1 to 500; is its unit "
-                f"({d.unit}) true?"
-            )
-    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil, floor
 from typing import Any
 
 import mne
@@ -13,9 +12,9 @@ from mne._fiff.utils import _mult_cal_one
 from scipy.signal import resample_poly
 
 from eegflex.readers.picks import Derivation, Known
-from eegflex.readers.source import Source
+from eegflex.readers.source import Source, sample_at
 
-__all__ = ["RawPSG", "read_derivation", "sample_sd"]
+__all__ = ["RawPSG", "read_derivation"]
 
 
 def read_derivation(source: Source, derivation: Derivation, start: int, stop: int) -> npt.NDArray[np.float64]:
@@ -45,6 +44,18 @@ def _scaled(source: Source, known: Known, factor: float, start: int, stop: int) 
     term = source.read(known.signal.index, start, stop)
     term *= factor * (known.unit.volts if known.unit.kind == "voltage" else 1.0)
     return term
+
+
+def _resample_runs(source: Source, derivation: Derivation, new: float, n_times: int) -> npt.NDArray[np.float32]:
+    """Read a whole derivation at another rate, each run by itself; shape (n_times,)."""
+    out = np.zeros(n_times, np.float32)
+    old, last = derivation.rate, derivation.terms[0][0].signal.n_times
+    for run in source.runs:
+        data = read_derivation(source, derivation, sample_at(run.start, old), min(sample_at(run.stop, old), last))
+        first, end = sample_at(run.start, new), min(sample_at(run.stop, new), n_times)
+        if data.size:
+            out[first:end] = _resample(data, old, new, end - first)
+    return out
 
 
 def _resample(data: npt.NDArray[np.float64], old: float, new: float, n_times: int) -> npt.NDArray[np.float64]:
@@ -112,18 +123,6 @@ def _read_row(extras: dict[str, Any], row: int, start: int, stop: int) -> npt.ND
     if abs(derivation.rate / extras["sfreq"] - 1) < 1e-9:
         return read_derivation(source, derivation, start, stop)
     if row not in extras["resampled"]:
-        whole = read_derivation(source, derivation, 0, derivation.terms[0][0].signal.n_times)
-        whole = _resample(whole, derivation.rate, extras["sfreq"], extras["n_times"])
-        extras["resampled"][row] = whole.astype(np.float32)
+        extras["resampled"][row] = _resample_runs(source, derivation, extras["sfreq"], extras["n_times"])
     resampled: npt.NDArray[np.float32] = extras["resampled"][row]
     return resampled[start:stop].astype(np.float64)
-
-
-def sample_sd(source: Source, derivation: Derivation, *, seconds: float = 300.0) -> float:
-    """Return a derivation's standard deviation in its unit (V), from at most ``seconds`` spread over it."""
-    n_times, rate = derivation.terms[0][0].signal.n_times, derivation.rate
-    if n_times <= seconds * rate:
-        return float(np.std(read_derivation(source, derivation, 0, n_times)))
-    size = floor(seconds * rate / 10)
-    starts = [ceil(place) for place in np.linspace(0, n_times - size, 10)]
-    return float(np.std(np.concatenate([read_derivation(source, derivation, at, at + size) for at in starts])))

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Event", "Signal", "Source", "Start"]
+__all__ = ["Event", "Run", "Scoring", "Signal", "Source", "Start", "sample_at"]
+
+
+def sample_at(time: float, rate: float) -> int:
+    """Return the sample nearest to a time; what is whole samples apart stays so, as ``round`` would not have it."""
+    return math.floor(time * rate + 0.5)
 
 
 @dataclass(frozen=True)
 class Start:
-    """When a file begins: what of it is known, in the recording's own local time."""
+    """When a file begins: what of it is known, in the recording's own local time.
+
+    ``half_day`` marks the time of a 12-hour clock that does not say whether it is before or after noon.
+    """
 
     date: dt.date | None = None
     time: dt.time | None = None
+    half_day: bool = False
 
     @property
     def moment(self) -> dt.datetime | None:
         """Date and time together, or None where one is not known."""
-        return None if self.date is None or self.time is None else dt.datetime.combine(self.date, self.time)
+        if self.date is None or self.time is None or self.half_day:
+            return None
+        return dt.datetime.combine(self.date, self.time)
 
     def __str__(self) -> str:
         date = "date not known" if self.date is None else self.date.isoformat()
@@ -38,6 +50,13 @@ class Event:
     onset: float
     duration: float | None
     text: str
+
+
+class Run(NamedTuple):
+    """A stretch contiguous in time, in s from the first sample."""
+
+    start: float
+    stop: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +79,8 @@ class Signal:
         Why it cannot be read; "" if it can.
     kind : str
         The MNE type that the file itself states, "" where it states none.
+    limits : tuple of float
+        The least and the greatest value that the file's header allows, in the unit as written; NaN where it says nothing.
     """
 
     index: int
@@ -69,15 +90,20 @@ class Signal:
     n_times: int
     fault: str = ""
     kind: str = ""
+    limits: tuple[float, float] = (math.nan, math.nan)
 
 
 class Source(Protocol):
-    """A file whose signals can be read a stretch at a time; it is copied and pickled with its Raw."""
+    """A file whose signals can be read a stretch at a time; it is copied and pickled with its Raw.
+
+    Its time runs on through gaps: ``duration`` and the signals' ``n_times`` count them, and samples in them are 0.
+    """
 
     path: Path
     format: str
     start: Start
     duration: float
+    runs: list[Run]
     signals: list[Signal]
     events: list[Event]
     warnings: list[str]
@@ -111,6 +137,10 @@ class Scoring:
         False where the scoring has no start of its own, and begins where the recording does.
     in_epochs : bool
         Whether onsets and durations count epochs, because the file does not say how long one is.
+    even : bool
+        Whether each entry is one epoch, though the file gives no durations.
+    others : int
+        Entries of the file that are no stages and are not among the labels.
     """
 
     onset: npt.NDArray[np.float64]
@@ -123,4 +153,20 @@ class Scoring:
     epoch_length: float | None = None
     has_time: bool = True
     in_epochs: bool = False
+    even: bool = False
+    others: int = 0
     warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of_epochs(cls, labels: list[str], epoch_length: float | None = None, **keys: Any) -> Scoring:
+        """Make a scoring of one label an epoch, without gaps; times count epochs where their length is not known."""
+        seconds = epoch_length or 1.0
+        keys.setdefault("has_time", False)
+        return cls(
+            np.arange(len(labels), dtype=np.float64) * seconds,
+            np.full(len(labels), seconds),
+            labels,
+            epoch_length=epoch_length,
+            in_epochs=epoch_length is None,
+            **keys,
+        )

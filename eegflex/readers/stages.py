@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eegflex.errors import HypnogramError, ParameterError
 
-__all__ = ["CODINGS", "NOT_STAGED", "STAGES", "STAGE_CODES", "parse_codes", "parse_label", "to_stages"]
+__all__ = ["CODINGS", "NOT_STAGED", "STAGES", "STAGE_CODES", "parse_code", "parse_codes", "parse_label", "to_stages"]
 
 STAGES = ("W", "N1", "N2", "N3", "REM")
 NOT_STAGED = ("MOVEMENT", "ARTIFACT", "UNSCORED")
@@ -38,7 +38,7 @@ _LABELS: dict[str, Sequence[str]] = {
     "N3": [*_numbered(3), *_numbered(4), "s3/4", "sws"],
     "REM": ["r", "rem", "rem sleep", "rem sleep|5", "stage r", "sleep stage r", "sleep stage rem", "sleep-rem",
             "paradoxal"],
-    "MOVEMENT": ["m", "mt", "movement", "movement|6", "movement time", "sleep-mt"],
+    "MOVEMENT": ["m", "mt", "movement", "movement|6", "movement time", "sleep-mt", "bewegung"],
     "ARTIFACT": ["a", "art", "artefact", "artefakt", "artifact"],
     "UNSCORED": ["?", "u", "nd", "uns", "-", "", "empty", "unknown", "undefined", "unscored", "unscored|9",
                  "sleep stage ?", "sleep-unscored"],
@@ -50,12 +50,13 @@ _SAME = {0: "W", 1: "N1", 2: "N2", 3: "N3"}
 CODINGS: dict[str, dict[int, str]] = {
     "aasm": {**_SAME, 4: "REM", 5: "UNSCORED", 9: "UNSCORED", -1: "UNSCORED", -2: "UNSCORED"},
     "rk": {**_SAME, 4: "N3", 5: "REM", 6: "MOVEMENT", 7: "UNSCORED", 9: "UNSCORED", -1: "UNSCORED", -2: "UNSCORED"},
-    "dreams": {5: "W", 4: "REM", 3: "N1", 2: "N2", 1: "N3"},
+    "dreams": {5: "W", 4: "REM", 3: "N1", 2: "N2", 1: "N3", 0: "N3", -1: "MOVEMENT", -2: "UNSCORED", -3: "UNSCORED"},
 }
 """What the numbers of each convention mean."""
 
-_NUMBER = re.compile(r"[+-]?\d+(?:\.0*)?")
-_LIKE_A_STAGE = re.compile(r"(sleep )?stage\b|sleep-s|nrem\b")
+_NUMBER = re.compile(r"[+-]?\d+(?:\.0*)?", re.ASCII)
+_LONGEST_NUMBER = 16  # characters
+_LIKE_A_STAGE = re.compile(r"(sleep )?stage\b|sleep-s\w?\b|nrem\b")
 
 
 def _normalise(label: str) -> str:
@@ -66,6 +67,12 @@ def _normalise(label: str) -> str:
 def parse_label(label: str) -> str | None:
     """Return the stage that a label names, or None."""
     return _STAGE_OF.get(_normalise(label))
+
+
+def parse_code(label: str) -> int | None:
+    """Return the whole number that a label is, or None."""
+    text = label.strip()
+    return int(float(text)) if len(text) < _LONGEST_NUMBER and _NUMBER.fullmatch(text) else None
 
 
 def is_sleep_stage(label: str) -> bool:
@@ -115,14 +122,15 @@ def to_stages(labels: Sequence[str], coding: str = "auto") -> tuple[list[str], s
         If a label is not known, or the numbers can be read in two ways.
     """
     check_coding(coding)
-    numeric = {label for label in set(labels) if _NUMBER.fullmatch(label.strip())}
+    numeric = {label: code for label in set(labels) if (code := parse_code(label)) is not None}
     if not numeric:
         return _words(labels), "labels"
-    words = {label for label in set(labels) - numeric if parse_label(label) != "UNSCORED"}
+    words = {label for label in set(labels) - set(numeric) if parse_label(label) != "UNSCORED"}
     if not words:
         # marks such as "?" among numbers are unscored whatever the numbers mean
-        codes = [int(float(label)) if label in numeric else -1 for label in labels]
-        return parse_codes(codes, coding)
+        stages, used = parse_codes([numeric[label] for label in labels if label in numeric], coding)
+        known = iter(stages)
+        return [next(known) if label in numeric else "UNSCORED" for label in labels], used
     return _mixed(labels, numeric), "labels"
 
 
@@ -134,11 +142,11 @@ def _words(labels: Sequence[str]) -> list[str]:
     return [found[label] or "" for label in labels]
 
 
-def _mixed(labels: Sequence[str], numeric: set[str]) -> list[str]:
+def _mixed(labels: Sequence[str], numeric: Mapping[str, int]) -> list[str]:
     """W, 1, 2, 3, 4, R: beside an R the numbers are stages, and 4 is stage 4."""
-    stages = {parse_label(label) for label in set(labels) - numeric}
+    stages = {parse_label(label) for label in set(labels) - set(numeric)}
     meaning = {1: "N1", 2: "N2", 3: "N3"} | ({4: "N3"} if "REM" in stages else {}) | ({} if "W" in stages else {0: "W"})
-    known = {label: meaning.get(int(float(label))) if label in numeric else parse_label(label) for label in set(labels)}
+    known = {label: meaning.get(numeric[label]) if label in numeric else parse_label(label) for label in set(labels)}
     for place, label in enumerate(labels):
         if known[label] is None:
             raise _unknown(label, labels.count(label), place)

@@ -54,7 +54,7 @@ _OTHER = frozenset((
 ))
 # fmt: on
 
-_WORD = re.compile(r"[\s_.]+")
+_BLANK = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def parse_unit(text: str) -> Unit:
         Its kind, and its size in volts where it is a voltage.
     """
     plain = text.strip().strip("[]()").strip()
-    key = _WORD.sub("", unicodedata.normalize("NFKC", plain))
+    # a full stop may end a unit, but ".V" has lost its "u"
+    key = _BLANK.sub("", unicodedata.normalize("NFKC", plain)).rstrip(".")
     if not key or key in {"-", "--", "none", "n/a", "?"}:
         return Unit(plain, "blank")
     volts = _VOLTS.get(key, _VOLTS.get(key.casefold() if len(key) > 2 else key))

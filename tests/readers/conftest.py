@@ -97,7 +97,7 @@ def _pad(text: str | bytes | int, width: int) -> bytes:
 
 def times(n: int, duration: float = 1.0, first: float = 0.0, extra: dict[int, bytes] | None = None) -> list[bytes]:
     """Time-keeping annotations, with others at some records."""
-    return [f"+{first + k * duration:g}\x14\x14\x00".encode() + (extra or {}).get(k, b"") for k in range(n)]
+    return [f"+{first + k * duration:.12g}\x14\x14\x00".encode() + (extra or {}).get(k, b"") for k in range(n)]
 
 
 @pytest.fixture

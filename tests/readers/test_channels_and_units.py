@@ -6,6 +6,7 @@ import mne
 import numpy as np
 import pytest
 from mne.channels.layout import _find_topomap_coords
+from mne.io.constants import FIFF
 
 from eegflex.errors import ChannelError, ParameterError, UnitError
 from eegflex.readers import describe_psg, get_notes, read_psg
@@ -89,6 +90,11 @@ CHANNELS = {
     "EOG(L)": ("eog", "E1", ""),
     "EOG-R": ("eog", "E2", ""),
     "EOG Left Horiz": ("eog", "E1", ""),
+    "L-EOG": ("eog", "E1", ""),
+    "R EOG": ("eog", "E2", ""),
+    "ROC-LOC": ("eog", "E2", "E1"),
+    "LOC-ROC": ("eog", "E1", "E2"),
+    "E1-E2": ("eog", "E1", "E2"),
     "EOG horizontal": ("eog", "EOG", ""),
     "EMG submental": ("emg", "CHIN", ""),
     "EMG": ("emg", "CHIN", ""),
@@ -96,6 +102,11 @@ CHANNELS = {
     "EMG LAT": ("emg", "LEG", ""),
     "Jambe droite": ("emg", "LEG", ""),
     "EKG": ("ecg", "ECG", ""),
+    "PLMr": ("emg", "LEG", ""),
+    "THO": ("resp", "", ""),
+    "ABD": ("resp", "", ""),
+    "Pulse": ("bio", "", ""),
+    **dict.fromkeys(("Position", "Light", "X Axis", "Audio Volume", "CO2"), ("misc", "", "")),
     "Abdomen": ("resp", "", ""),
     "Resp oro-nasal": ("resp", "", ""),
     "SpO2": ("bio", "", ""),
@@ -204,6 +215,8 @@ BAD_REQUESTS = {
     "twice": (["C3", "C4"], ["C3", "c3"], ChannelError, "twice"),
     "rates differ": (["C3", Sig("M2", n=50)], ["C3-M2"], ChannelError, "50 Hz"),
     "units differ": (["C3", Sig("M2", "mV")], ["C3-M2"], ChannelError, "mV"),
+    "impedances": ([Sig("C3", "Ohm"), Sig("M2", "Ohm"), "C4"], ["C3-M2"], ChannelError, "Allowed: C4"),
+    "an impedance and a voltage": ([Sig("C3", "Ohm"), "M2", "C4"], ["C3-M2"], ChannelError, "no voltages"),
     "no such index": (["C3"], [4], ChannelError, "0 to 0"),
     "a str": (["C3"], "C3", ParameterError, "list"),
     "nothing": (["C3"], [], ParameterError, "list"),
@@ -247,6 +260,16 @@ def test_positions_are_the_anodes(write):
     np.testing.assert_allclose(here["EEG Fpz-Cz"], (there["Fpz"] + there["Cz"]) / 2, atol=1e-6)
     assert np.isfinite(_find_topomap_coords(raw.info, eeg)).all()
     assert position("M22") is None
+
+
+def test_bipolar_pairs_are_marked_as_mne_marks_them(write):
+    path = write(Edf([Sig("C3"), Sig("C4"), Sig("M2"), Sig("EEG Pz-Oz")]))
+    raw = read_psg(path, channels=["C3-M2", "C3-C4", "EEG Pz-Oz"], verbose="ERROR")
+    coils = {chan["ch_name"]: int(chan["coil_type"]) for chan in raw.info["chs"]}
+    bipolar = int(FIFF.FIFFV_COIL_EEG_BIPOLAR)
+    assert coils == {"C3-M2": int(FIFF.FIFFV_COIL_EEG), "C3-C4": bipolar, "EEG Pz-Oz": bipolar}
+    assert raw.get_channel_types() == ["eeg"] * 3
+    assert len(mne.pick_types(raw.info, eeg=True)) == 3
 
 
 def test_describe_warns_of_an_implausible_scale(write):

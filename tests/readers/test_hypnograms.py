@@ -99,7 +99,7 @@ def test_lines_without_epoch_length_must_fit_the_recording(write, tmp_path):
 
 def test_files_that_are_no_hypnogram(tmp_path, write, hypnogram_edf):
     (tmp_path / "empty.txt").touch()
-    (tmp_path / "table.csv").write_text("onset,stage\n0,W\n30,N1\n")
+    (tmp_path / "table.csv").write_text("subject,age\n1,34\n2,41\n")
     (tmp_path / "prose.txt").write_text("This is a long line of text that is certainly no stage of sleep.\n")
     (tmp_path / "noise.bin").write_bytes(bytes(range(256)) * 9)
     cases = {
@@ -139,7 +139,7 @@ def test_stages_without_duration_last_until_the_next(hypnogram_edf):
 
 def test_bad_parameters(tmp_path, write):
     (tmp_path / "h.txt").write_text("W\n")
-    for keys in ({"coding": "xx"}, {"epoch_length": 0}, {"epoch_length": -30}):
+    for keys in ({"coding": "xx"}, {"epoch_length": 0}, {"epoch_length": -30}, {"epoch_length": "30"}):
         with pytest.raises(ParameterError):
             read_hypnogram(tmp_path / "h.txt", **keys)
     with pytest.raises(ParameterError):

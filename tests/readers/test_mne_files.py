@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import pickle
 
 import mne
@@ -101,6 +102,16 @@ def test_fif_keeps_its_own_positions(tmp_path):
     np.testing.assert_allclose(found.info["chs"][0]["loc"][:3], [0.01, 0.02, 0.09], atol=1e-6)
 
 
+def test_no_name_is_kept(tmp_path):
+    raw = a_raw(["C3", "C4"])
+    raw.info["subject_info"] = {"his_id": "H123", "last_name": "Haagse", "birthday": dt.date(1951, 5, 2)}
+    raw.info["experimenter"] = "Haagse"
+    raw.save(tmp_path / "x_raw.fif", verbose="ERROR")
+    found = read_psg(tmp_path / "x_raw.fif", verbose="ERROR")
+    assert found.info["subject_info"] is None
+    assert all(word not in pickle.dumps(found) for word in (b"Haagse", b"H123"))
+
+
 def test_what_mne_cannot_read_is_our_error(tmp_path, brainvision):
     (tmp_path / "night.eeg").unlink()
     with pytest.raises(RecordingError, match="BrainVision"):
@@ -108,3 +119,69 @@ def test_what_mne_cannot_read_is_our_error(tmp_path, brainvision):
     (tmp_path / "broken.fif").write_bytes(b"\x00\x00\x00\x64" + bytes(100))
     with pytest.raises(RecordingError, match="FIF"):
         read_psg(tmp_path / "broken.fif")
+
+
+def test_a_gap_of_a_fif_is_a_gap(tmp_path):
+    raw = a_raw(["C3", "C4"])
+    raw._data[:, 3000:4500] = 0
+    raw.set_annotations(mne.Annotations([30.0], [15.0], ["BAD_ACQ_SKIP"], orig_time=raw.info["meas_date"]))
+    raw.save(tmp_path / "x_raw.fif", verbose="ERROR")
+    found = read_psg(tmp_path / "x_raw.fif", verbose="ERROR")
+    assert [tuple(a.values())[:3] for a in found.annotations] == [(30.0, 15.0, "BAD_ACQ_SKIP")]
+    np.testing.assert_allclose(found.get_data(), raw.get_data(), rtol=1e-6)
+    assert make_epochs(found, duration=10.0).metadata["run"].tolist() == [0, 0, 0, 1, 1, 1, 1]
+
+
+STAGED = {"N2": 2, "REM": 5, "artefact": 9}
+
+
+def some_epochs(tmax=30 - 1 / 100, stages=STAGED):
+    """Epochs 1, 2 and 5 of a raw that begins at sample 700."""
+    raw = a_raw(["C3-M2", "E1-M2"], ["eeg", "eog"], seconds=200)
+    raw = mne.io.RawArray(raw.get_data(), raw.info, first_samp=700, verbose="ERROR")
+    events = np.array([[700 + 3000 * k, 0, code] for k, code in [(1, 2), (2, 5), (5, 2)]])
+    names = {name: code for name, code in stages.items() if code in events[:, 2]}
+    keys = {"tmin": 0, "tmax": tmax, "baseline": None, "preload": True, "verbose": "ERROR"}
+    return raw, mne.Epochs(raw, events, names, **keys)
+
+
+@pytest.mark.parametrize("tmax", [29.99, 30.0])
+@pytest.mark.parametrize("change", ["resample", "decimate", "neither"])
+def test_epochs_of_a_fif_lie_where_they_were_cut(tmp_path, change, tmax):
+    whole, epochs = some_epochs(tmax)
+    factor = 1 if change == "neither" else 2
+    if change == "resample":
+        epochs.resample(50.0, verbose="ERROR")
+    elif change == "decimate":
+        epochs.decimate(2, verbose="ERROR")
+    epochs.save(tmp_path / "night-epo.fif", verbose="ERROR")
+    raw = read_psg(tmp_path / "night-epo.fif", verbose="ERROR")
+    assert get_notes(raw.info).format == "Epochs FIF"
+    assert raw.info["sfreq"] == 100 / factor
+    assert raw.info["meas_date"].timestamp() == 1000000000 + 7 + 30
+    assert [tuple(a.values())[:3] for a in raw.annotations if a["description"] == "BAD_ACQ_SKIP"] == [
+        (pytest.approx(60, abs=0.011), pytest.approx(60, abs=0.011), "BAD_ACQ_SKIP")
+    ]
+    again = make_epochs(raw, verbose="ERROR")
+    assert again.metadata["stage"].tolist() == ["N2", "REM", "N2"]
+    assert again.metadata["onset"].tolist() == [0, 30, 120]
+    assert again.metadata["run"].tolist() == [0, 0, 1]
+    n_times = 3000 // factor
+    np.testing.assert_allclose(again.get_data(), epochs.get_data()[..., :n_times], atol=1e-10)
+    if change == "neither":
+        np.testing.assert_allclose(raw.get_data(stop=6000), whole.get_data(start=3000, stop=9000), rtol=1e-6)
+    for start, stop in [(0, 10), (n_times - 5, n_times + 5), (2 * n_times - 3, 4 * n_times + 3), (300, 301)]:
+        np.testing.assert_array_equal(raw.get_data(start=start, stop=stop), raw.get_data()[:, start:stop])
+
+
+def test_numbers_of_events_are_no_stages(tmp_path):
+    _, epochs = some_epochs(stages={"2": 2, "5": 5})
+    epochs.save(tmp_path / "night-epo.fif", verbose="ERROR")
+    raw = read_psg(tmp_path / "night-epo.fif", verbose="ERROR")
+    assert set(raw.annotations.description) == {"BAD_ACQ_SKIP"}
+
+
+def test_epochs_that_overlap_are_refused(tmp_path):
+    some_epochs(tmax=45.0)[1].save(tmp_path / "night-epo.fif", verbose="ERROR")
+    with pytest.raises(RecordingError, match=r"overlap.*epochs of 45.01 s, 30 s apart"):
+        read_psg(tmp_path / "night-epo.fif")

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from eegflex.epochs import make_epochs
-from eegflex.errors import HypnogramError
-from eegflex.readers import describe_psg, get_notes, read_hypnogram, read_psg
+from eegflex.readers import describe_psg, get_notes, read_psg
 
 PICKS = ["1-F", "C3-M2", "C4-M1", "E1-M2", "E2-M1", "ECG", "F3-M2", "F4-M1", "O1-M2", "O2-M1"]
 TYPES = ["emg", "eeg", "eeg", "eog", "eog", "ecg", "eeg", "eeg", "eeg", "eeg"]
@@ -67,8 +66,3 @@ def test_epochs(real):
     epochs = make_epochs(read_psg(real))
     assert epochs.get_data().shape == (4, 10, 6000)
     assert epochs.metadata["stage"].tolist() == ["UNSCORED"] * 4
-
-
-def test_a_table_of_events_is_not_read_as_stages_yet(real):
-    with pytest.raises(HypnogramError, match="no hypnogram that can be read"):
-        read_hypnogram(real.with_name("noxturnal-events.csv"))

@@ -15,7 +15,7 @@ LABELS = {
     "N2": ["N2", "NREM2", "s2", "Sleep stage 2", "sleep  stage\tN2", "Stage 2 sleep|2", "SLEEP-S2", "Ｎ２"],
     "N3": ["N3", "Sleep stage 3", "Sleep stage 4", "S4", "SLEEP-S4", "Stage 4 sleep|4", "S3/4", "SWS"],
     "REM": ["R", "REM", "Sleep stage R", "Sleep stage REM", "REM sleep|5", "SLEEP-REM", "Paradoxal", "stage r"],
-    "MOVEMENT": ["M", "MT", "Movement|6", "Movement time", "SLEEP-MT"],
+    "MOVEMENT": ["M", "MT", "Movement|6", "Movement time", "SLEEP-MT", "Bewegung"],
     "ARTIFACT": ["A", "ART", "Artefact", "Artefakt", "artifact"],
     "UNSCORED": ["?", "U", "nd", "UNS", "-", "", "Unknown", "undefined", "Unscored|9", "Sleep stage ?",
                  "SLEEP-UNSCORED"],
@@ -51,7 +51,8 @@ CODES = [
     ("0 2 6", "auto", "W N2 MOVEMENT", "rk"),
     ("0 1 2 3 4 5 6 7 9", "rk", "W N1 N2 N3 N3 REM MOVEMENT UNSCORED UNSCORED", "rk"),
     ("0 1 2 3 4 -1 -2 5", "aasm", "W N1 N2 N3 REM UNSCORED UNSCORED UNSCORED", "aasm"),
-    ("5 4 3 2 1", "dreams", "W REM N1 N2 N3", "dreams"),
+    ("5 4 3 2 1 0 -1 -2 -3", "dreams", "W REM N1 N2 N3 N3 MOVEMENT UNSCORED UNSCORED", "dreams"),
+    ("0 ? 1 5", "dreams", "N3 UNSCORED N3 W", "dreams"),
     ("0.0 1.0 2.", "auto", "W N1 N2", "auto"),
     ("0 ? 2", "auto", "W UNSCORED N2", "auto"),
     ("W 1 2 3 4 R", "auto", "W N1 N2 N3 N3 REM", "labels"),
@@ -72,7 +73,7 @@ def test_rem_or_stage_4_is_refused_with_both_readings(codes):
     assert "coding=" in caught.value.remedy
 
 
-@pytest.mark.parametrize(("codes", "coding"), [([0, 8], "auto"), ([0, 6], "aasm"), ([0], "dreams"), ([0, 12], "rk")])
+@pytest.mark.parametrize(("codes", "coding"), [([0, 8], "auto"), ([0, 6], "aasm"), ([6], "dreams"), ([0, 12], "rk")])
 def test_codes_outside_the_coding_are_refused(codes, coding):
     with pytest.raises(HypnogramError, match="not in the coding"):
         parse_codes(codes, coding)

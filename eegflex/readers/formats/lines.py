@@ -35,8 +35,7 @@ def parse(path: Path) -> Scoring:
     labels = _array(path) if raw.startswith(_NPY) else _entries(decode_text(raw))
     if labels and labels[0].casefold() in _HEADERS:
         labels = labels[1:]
-    count = len(labels)
-    return Scoring(np.arange(count, dtype=float), np.ones(count), labels, format=NAME, has_time=False, in_epochs=True)
+    return Scoring.of_epochs(labels, format=NAME)
 
 
 def _entries(text: str) -> list[str]:
@@ -46,8 +45,9 @@ def _entries(text: str) -> list[str]:
 
 def _array(path: Path) -> list[str]:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        # mapped, so that a size that the file does not have cannot be asked for
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:
         raise HypnogramError(
             "The .npy file cannot be read", seen=error, remedy="Save it with numpy.save again"
         ) from error

@@ -1,0 +1,63 @@
+"""BIDS: a recording and the events beside it. A ``BIDSPath`` is known by what it can do, so nothing is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mne.utils import logger
+
+from eegflex.errors import EmptyHypnogramError, RecordingError
+from eegflex.readers.hypnogram import HypnogramOptions, load_hypnogram
+
+__all__ = ["events_of", "to_path"]
+
+
+def to_path(fname: Any) -> Path:
+    """Return the file of a path or of an ``mne_bids.BIDSPath``.
+
+    Raises
+    ------
+    RecordingError
+        If a BIDSPath fits no file, or several.
+    """
+    if not hasattr(fname, "find_matching_sidecar"):
+        return Path(fname)
+    try:
+        path = Path(fname.fpath)
+    except RuntimeError as error:
+        raise RecordingError(
+            "The BIDSPath does not name one recording",
+            seen=error,
+            remedy="Give its suffix and extension: BIDSPath(..., suffix='eeg', extension='.edf')",
+        ) from error
+    return path
+
+
+def events_of(fname: Any, options: HypnogramOptions) -> Path | None:
+    """Find the ``events.tsv`` of a recording given as an ``mne_bids.BIDSPath``.
+
+    Parameters
+    ----------
+    fname : path-like
+        The recording.
+    options : HypnogramOptions
+        How the hypnogram would be read.
+
+    Returns
+    -------
+    events : Path | None
+        None for any other path, where there is no such file, and where it holds events and no stages.
+    """
+    find = getattr(fname, "find_matching_sidecar", None)
+    found = None if find is None else find(suffix="events", extension=".tsv", on_error="ignore")
+    if found is None:
+        return None
+    events = Path(found)
+    if options.column is None:
+        try:
+            load_hypnogram(events, options)
+        except EmptyHypnogramError:
+            logger.info("%s holds events and no stages", events.name)
+            return None
+    return events

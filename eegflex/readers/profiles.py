@@ -1,0 +1,263 @@
+"""Profiles: cards that say how a data set's recordings and hypnograms are to be read.
+
+A card is a TOML file. Those of public data sets come with the package, from the folder ``datasets``; a user's own is
+given by its path.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from eegflex.errors import ChannelError, ParameterError
+from eegflex.readers.hypnogram import HYPNOGRAM_FORMATS, HypnogramOptions
+from eegflex.readers.source import Source
+
+__all__ = ["ChannelCard", "HypnogramCard", "Profile", "load_profile", "profile_names"]
+
+_PACKAGE = Path(__file__).parents[1]
+#: Where the cards lie: in an installed package, or beside it in a checkout.
+_FOLDERS = (_PACKAGE / "cards", _PACKAGE.parent / "datasets")
+
+
+@dataclass(frozen=True)
+class ChannelCard:
+    """One signal of a data set.
+
+    Parameters
+    ----------
+    label : str
+        As the files have it, in any case.
+    name : str
+        What it is, such as "C4-A1"; "" where the label says so itself.
+    rate : float | None
+        Native rate in Hz.
+    unit : str
+        Its unit, where the files give none or a wrong one.
+    """
+
+    label: str
+    name: str = ""
+    rate: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class HypnogramCard:
+    """How the hypnograms of a data set are written.
+
+    Parameters
+    ----------
+    format : str
+        A name of ``HYPNOGRAM_FORMATS``; "" if it is not known.
+    coding : str
+        As in ``read_psg``.
+    epoch_length : float | None
+        Seconds an epoch.
+    column : str | None
+        The column or rater that holds the stages.
+    file : str
+        What the files are called beside their recording, for people.
+    rules : str
+        The scoring manual: "AASM" or "R&K".
+    """
+
+    format: str = ""
+    coding: str = "auto"
+    epoch_length: float | None = None
+    column: str | None = None
+    file: str = ""
+    rules: str = ""
+
+    def __post_init__(self) -> None:
+        if self.format and self.format not in HYPNOGRAM_FORMATS:
+            raise ParameterError("format is not known", seen=repr(self.format), allowed=HYPNOGRAM_FORMATS)
+        HypnogramOptions(coding=self.coding, epoch_length=self.epoch_length)  # refuses what it does not know
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A data set's card.
+
+    Parameters
+    ----------
+    name, title, description : str
+        What it is called and what it is.
+    persons, recordings : int | None
+        How many.
+    licence, access, url : str
+        Under which terms, and how to get it.
+    citation, sources : list of str
+        What to cite, and where the facts of the card are from.
+    channels : list of ChannelCard
+        The signals that need a word.
+    hypnogram : HypnogramCard
+        The hypnograms.
+    """
+
+    name: str
+    title: str = ""
+    description: str = ""
+    persons: int | None = None
+    recordings: int | None = None
+    licence: str = ""
+    access: str = ""
+    url: str = ""
+    citation: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    channels: list[ChannelCard] = field(default_factory=list)
+    hypnogram: HypnogramCard = field(default_factory=HypnogramCard)
+
+    def options(self, given: HypnogramOptions) -> HypnogramOptions:
+        """Fill in how to read the hypnogram, where the user has not said."""
+        card = self.hypnogram
+        return replace(
+            given,
+            coding=card.coding if given.coding == "auto" else given.coding,
+            epoch_length=card.epoch_length if given.epoch_length is None else given.epoch_length,
+            column=card.column if given.column is None else given.column,
+        )
+
+    def rename(self, source: Source) -> dict[str, str]:
+        """Name a recording's signals as what they are.
+
+        Returns
+        -------
+        renamed : dict of str to str
+            New name -> label in the file.
+
+        Raises
+        ------
+        ChannelError
+            If the recording has none of the signals that the card names, or two would get one name.
+        """
+        cards = {card.label.casefold(): card for card in self.channels}
+        known = [signal for signal in source.signals if signal.label.casefold() in cards]
+        if cards and not known:
+            raise ChannelError(
+                f"The recording has no channel of the profile {self.name!r}",
+                seen=[signal.label for signal in source.signals],
+                allowed=[card.label for card in self.channels],
+                remedy="Check that the recording belongs to this data set",
+            )
+        renamed: dict[str, str] = {}
+        signals = list(source.signals)
+        for signal in known:
+            card = cards[signal.label.casefold()]
+            name = card.name or signal.label
+            if name != signal.label and (name in renamed or any(name == other.label for other in signals)):
+                raise ChannelError(
+                    f"Two signals would be called {name!r}", seen=[renamed.get(name, name), signal.label]
+                )
+            if name != signal.label:
+                renamed[name] = signal.label
+            place = source.signals.index(signal)
+            signals[place] = replace(signal, label=name, unit=card.unit or signal.unit)
+        source.signals = signals
+        return renamed
+
+    def check(self, report: Mapping[str, Any]) -> list[str]:
+        """Say where a hypnogram is of another format than the card has it."""
+        wanted, found = self.hypnogram.format, report["format"]
+        if not wanted or found in {wanted, "mne.Annotations"}:
+            return []
+        return [f"the profile {self.name!r} expects its hypnograms as {wanted}, and this one is {found}"]
+
+
+def profile_names() -> list[str]:
+    """Return the names of the profiles that come with the package, sorted."""
+    return sorted(_cards())
+
+
+def load_profile(profile: str | Path) -> Profile:
+    """Load a profile.
+
+    Parameters
+    ----------
+    profile : str | Path
+        A name of ``profile_names``, or the path of a card, which ends in ``.toml``.
+
+    Raises
+    ------
+    ParameterError
+        If there is none such, or the card has a key or a value that is not known.
+    """
+    path = Path(profile) if str(profile).endswith(".toml") else _cards().get(str(profile).casefold())
+    if path is None:
+        near = difflib.get_close_matches(str(profile).casefold(), profile_names(), n=1)
+        raise ParameterError(
+            "profile= is not known",
+            seen=repr(str(profile)),
+            allowed=[*profile_names(), "a path that ends in .toml"],
+            remedy=f"Nearest: {near[0]}" if near else None,
+        )
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ParameterError(f"The profile {path.name!r} cannot be read", seen=error, remedy="Mend the card") from error
+    content.setdefault("name", path.stem)
+    return _profile(content, path.name)
+
+
+def _cards() -> dict[str, Path]:
+    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
+    files = [] if folder is None else folder.glob("*.toml")
+    # The simulated night's card is a recipe: what it makes needs no profile.
+    return {path.stem: path for path in files if path.stem != "simulated"}
+
+
+def _profile(content: dict[str, Any], card: str) -> Profile:
+    channels = content.pop("channels", [])
+    if not isinstance(channels, list):
+        raise _wrong(card, "channels", "a list of tables: [[channels]]")
+    hypnogram = content.pop("hypnogram", {})
+    return _make(
+        Profile,
+        {
+            **content,
+            "channels": [_make(ChannelCard, channel, f"{card} [[channels]]") for channel in channels],
+            "hypnogram": _make(HypnogramCard, hypnogram, f"{card} [hypnogram]"),
+        },
+        card,
+    )
+
+
+_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "list": (list,)}
+
+
+def _make(kind: type[Any], content: Any, card: str) -> Any:
+    """Make a dataclass of a table, refusing keys and types that it does not have."""
+    if not isinstance(content, Mapping):
+        raise _wrong(card, str(content)[:40], "a table")
+    allowed = {item.name: str(item.type).partition("[")[0].partition(" ")[0] for item in fields(kind)}
+    unknown = sorted(set(content) - set(allowed))
+    if unknown:
+        raise ParameterError(
+            f"A profile has keys that are not known ({card})",
+            seen=unknown,
+            allowed=list(allowed),
+            remedy="Mend the card",
+        )
+    for key, value in content.items():
+        types = _TYPES.get(allowed[key])
+        if types is not None and (isinstance(value, bool) or not isinstance(value, types)):
+            raise _wrong(card, f"{key} = {value!r}", allowed[key])
+    missing = [item.name for item in fields(kind) if _is_required(item) and item.name not in content]
+    if missing:
+        raise ParameterError(f"A profile lacks a key ({card})", seen=sorted(content), allowed=missing)
+    try:
+        return kind(**content)
+    except ParameterError as error:
+        raise ParameterError(f"{error.what} ({card})", seen=error.seen, allowed=error.allowed) from error
+
+
+def _is_required(item: Field[Any]) -> bool:
+    return item.default is MISSING and item.default_factory is MISSING
+
+
+def _wrong(card: str, seen: str, allowed: str) -> ParameterError:
+    return ParameterError(f"A profile has a wrong value ({card})", seen=seen, allowed=allowed, remedy="Mend the card")

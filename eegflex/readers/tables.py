@@ -1,0 +1,89 @@
+"""Tables and lists out of text files, with errors that name the line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+from eegflex.errors import HypnogramError
+from eegflex.readers.text import decode_text, is_text
+
+__all__ = ["broken_row", "first_lines", "read_lines", "read_table", "split_row", "to_number"]
+
+_MOST_LINES = 2_000_000  # a line a second of three weeks
+
+
+def first_lines(head: bytes) -> list[str]:
+    """Return the lines of the first bytes of a file, none where it is no text; the last may be cut."""
+    if not is_text(head):
+        return []
+    # A character of UTF-8 that is cut must not make latin-1 of the rest.
+    whole = head[: head.rfind(b"\n") + 1] if b"\n" in head and b"\x00" not in head else head
+    return decode_text(whole).lstrip("\ufeff").splitlines()
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read a text file.
+
+    Raises
+    ------
+    HypnogramError
+        If it has more lines than any night.
+    """
+    lines = decode_text(path.read_bytes()).lstrip("\ufeff").splitlines()
+    if len(lines) > _MOST_LINES:
+        raise HypnogramError(
+            f"{path.name!r} is longer than any hypnogram", seen=f"{len(lines)} lines", allowed=f"{_MOST_LINES}"
+        )
+    return lines
+
+
+def split_row(line: str, delimiter: str) -> list[str]:
+    """Split one line, quotes honoured."""
+    return _split(line, delimiter)[0] if line.strip() else []
+
+
+def read_table(path: Path, delimiter: str) -> list[list[str]]:
+    """Read a delimited file: one list a line, cells stripped, blank lines as empty lists."""
+    return [split_row(line, delimiter) for line in read_lines(path)]
+
+
+def _split(line: str, delimiter: str) -> list[list[str]]:
+    try:
+        rows = list(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True))
+    except csv.Error as error:
+        raise HypnogramError("A line of the table cannot be read", seen=error, remedy="Export the file again") from None
+    return [[cell.strip() for cell in row] for row in rows] or [[]]
+
+
+def to_number(text: str, what: str, line: int, *, positive: bool = False) -> float:
+    """Read a number, with decimal comma or point.
+
+    Raises
+    ------
+    HypnogramError
+        If it is none, or not finite, or not above 0 where it must be.
+    """
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or (positive and value <= 0):
+        raise HypnogramError(
+            f"The {what} in line {line} is no number{' above 0' if positive else ''}",
+            seen=repr(text[:40]),
+            remedy="Mend the file, or export it again",
+        )
+    return value
+
+
+def broken_row(row: list[str], line: int, expected: str) -> HypnogramError:
+    """Return the error for a line that is not as its format has it."""
+    return HypnogramError(
+        f"Line {line} is not as the format has it",
+        seen=repr(" | ".join(row)[:60]),
+        allowed=expected,
+        remedy="Mend the file, or export it again",
+    )

@@ -1,0 +1,76 @@
+"""Damaged and malicious hypnograms: every outcome is a read or an error that the user can mend."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from eegflex.errors import EegflexError, HypnogramError
+from eegflex.readers import read_hypnogram
+
+from .hypnogram_files import EPOCH, FILES
+from .test_hypnogram_formats import read
+
+ATTACKS = {
+    "expansion": '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+    "external": '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]>',
+    "parameter": '<!DOCTYPE x [<!ENTITY % a SYSTEM "http://localhost/x.dtd">%a;]>',
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=list(ATTACKS))
+@pytest.mark.parametrize("name", ["NSRR XML", "Profusion XML", "Wonambi XML"])
+def test_xml_with_entities_is_refused(tmp_path, name, attack):
+    text = FILES[name][0]().decode()
+    head, _, rest = text.partition("?>")
+    with pytest.raises(HypnogramError, match="entities"):
+        read(tmp_path, f"{head}?>{attack}{rest.replace('Arousal', '&a;')}")
+
+
+def test_broken_xml_is_refused(tmp_path):
+    for text in ("<PSGAnnotation><ScoredEvents>", '<?xml version="1.0" encoding="no-such"?><CMPStudyConfig/>'):
+        with pytest.raises(HypnogramError, match="not well-formed"):
+            read(tmp_path, text)
+    with pytest.raises(HypnogramError, match="no hypnogram that can be read"):
+        read(tmp_path, "<html><body>Not found</body></html>" + " " * 50)
+
+
+def mutate(rng, whole):
+    """Change, cut, double or swap some of a file."""
+    kind = rng.integers(4)
+    broken = whole.copy()
+    if kind < 2:
+        for place in rng.integers(0, broken.size, rng.integers(1, 8)):
+            broken[place] = rng.choice([0, 9, 10, 13, 34, 44, 45, 46, 48, 57, 60, 62, 255, int(rng.integers(256))])
+    a, b = sorted(rng.integers(0, broken.size + 1, 2).tolist())
+    if kind == 2:
+        broken = np.concatenate([broken[:b], broken[a:]])
+    if kind == 3:
+        broken = np.concatenate([broken[:a], broken[b:]])
+    return broken.tobytes()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_mutation_is_read_or_refused(tmp_path, name):
+    rng = np.random.default_rng(sorted(FILES).index(name))
+    write, in_epochs = FILES[name]
+    whole, path = np.frombuffer(write(), np.uint8), tmp_path / "stages"
+    outcomes = Counter()
+    for _ in range(60):
+        path.write_bytes(mutate(rng, whole))
+        begin = time.perf_counter()
+        try:
+            found = read_hypnogram(path, epoch_length=EPOCH if in_epochs else None, verbose="CRITICAL")
+        except EegflexError as error:
+            outcomes[type(error).__name__] += 1
+            continue
+        finally:
+            assert time.perf_counter() - begin < 5
+        outcomes["read"] += 1
+        assert np.isfinite(found.onset).all()
+        assert (found.duration >= 0).all()
+        assert set(found.description) <= {"W", "N1", "N2", "N3", "REM", "MOVEMENT", "ARTIFACT", "UNSCORED"}
+    assert sum(outcomes.values()) == 60

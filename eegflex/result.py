@@ -80,7 +80,8 @@ class FlexResult:
     combinations then appears once in each, as in ``"E1-M2 (with C3-M2)"``.
 
     Coordinates of epoch: ``onset`` (s), ``run``, ``stage`` (the hypnogram's), ``number`` (place in the recording) and
-    ``edge`` (whether its window was ``inside`` the run, ``shifted`` or ``padded``);
+    ``edge`` (whether its window was ``inside`` the run, ``shifted`` or ``padded``) and ``filter_edge`` (whether the edge of the
+    run reaches into it through the preparation's filter);
     of channel: ``ch_name``, ``ch_type``, ``of_combination`` and the electrode's ``x``, ``y``, ``z`` (m, head coordinates).
     """
 

@@ -53,7 +53,7 @@ class Segments:
         was asked for; empty for a sound one.
     notes : dict
         What was done, for provenance: filter, resampling, how far the edges of runs reach and into how many epochs.
-    edge : array of bool, shape (n_epochs,)
+    filter_edge : array of bool, shape (n_epochs,)
         Whether filtering or resampling made up for what lies beyond the edge of the epoch's run.
     """
 
@@ -69,7 +69,7 @@ class Segments:
     stage: npt.NDArray[np.str_]
     fault: npt.NDArray[np.str_]
     notes: dict[str, Any] = field(default_factory=dict)
-    edge: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    filter_edge: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def __len__(self) -> int:
         return len(self.signals)
@@ -81,7 +81,7 @@ def prepare(
     picks: str | Sequence[str] | None = None,
     progress: Callable[[int], None] = lambda _: None,
     *,
-    edges: Literal["keep", "mask"] = "keep",
+    filter_edges: Literal["keep", "mask"] = "keep",
 ) -> Segments:
     """Give a stager's spec what it asks for.
 
@@ -90,7 +90,7 @@ def prepare(
 
     At the edges of a run a filter meets no signal, and its reflection is filtered instead, as everywhere in MNE. Every
     night begins and ends so, and an epoch that stands alone is all edge; the epochs concerned are therefore counted in
-    the notes and named by ``edge``, and masked only on request.
+    the notes and named by ``filter_edge``, and masked only on request.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def prepare(
         Channels to choose from, as in MNE. By default all that are not bad.
     progress : callable
         Told how many channels are done since the last call.
-    edges : {"keep", "mask"}
+    filter_edges : {"keep", "mask"}
         Whether epochs into which the edge of a run reaches are explained like any other, or masked as faulty.
 
     Raises
@@ -112,8 +112,8 @@ def prepare(
     RecordingError
         If there are no epochs, or they are shorter or sampled more slowly than the spec allows.
     """
-    if edges not in {"keep", "mask"}:
-        raise ParameterError("edges= is not known", seen=repr(edges), allowed=["keep", "mask"])
+    if filter_edges not in {"keep", "mask"}:
+        raise ParameterError("filter_edges cannot be that", seen=repr(filter_edges), allowed=["keep", "mask"])
     epochs = _settled(epochs)
     connections, combinations = connect(epochs, spec, picks)
     sfreq, n_times = _grid(epochs, spec, connections)
@@ -137,7 +137,7 @@ def prepare(
         progress(1)
     _refuse_unfit(unfit, spec)
     edge = conditioning.at_edge(run)
-    if edges == "mask":
+    if filter_edges == "mask":
         fault = np.where((fault == "") & edge, "at an edge", fault)
     return Segments(
         signals=signals,
@@ -156,9 +156,9 @@ def prepare(
             "sfreq_native": {c.name: c.native_sfreq for c in connections},
             "derived": [c.name for c in connections if c.minus],
             **conditioning.notes(run),
-            "edges": edges,
+            "filter_edges": filter_edges,
         },
-        edge=edge,
+        filter_edge=edge,
     )
 
 

@@ -136,14 +136,14 @@ def test_epochs_at_the_edges_of_runs_are_named_counted_and_masked_on_request(low
     """A filter of 66 s reaches 33 s, and so into the second epoch too."""
     epochs = cut(continuous(n_epochs=8))[[0, 1, 2, 3, 5, 6, 7]]
     spec = ModelSpec(filter=FilterSpec(low, 30.0), unit="uV")
-    kept, masked = prepare(epochs, spec), prepare(epochs, spec, edges="mask")
-    assert np.flatnonzero(kept.edge).tolist() == at_edge
+    kept, masked = prepare(epochs, spec), prepare(epochs, spec, filter_edges="mask")
+    assert np.flatnonzero(kept.filter_edge).tolist() == at_edge
     assert kept.notes["edge_epochs"] == len(at_edge)
     assert (kept.fault == "").all()
     assert np.flatnonzero(masked.fault == "at an edge").tolist() == at_edge
     np.testing.assert_array_equal(kept.signals, masked.signals)
     with pytest.raises(ParameterError, match="keep, mask"):
-        prepare(epochs, spec, edges="drop")
+        prepare(epochs, spec, filter_edges="drop")
 
 
 @pytest.mark.parametrize("spec", [SHAPED, ModelSpec(sfreq=2560 / 30, n_times=2560), ModelSpec(filter=FilterSpec(0.3))])

@@ -168,6 +168,7 @@ def _coordinates(task: Task, bound: BoundStager, numbers: npt.NDArray[np.int64])
         "run": ("epoch", segments.run[numbers]),
         "stage": ("epoch", segments.stage[numbers].astype(object)),
         "edge": ("epoch", bound.windows.edge[numbers].astype(object)),
+        "filter_edge": ("epoch", segments.filter_edge[numbers]),
         "channel": np.array(_labels(segments), dtype=object),
         "ch_name": ("channel", names[rows]),
         "ch_type": ("channel", np.array(segments.ch_types, dtype=object)[rows]),
@@ -220,7 +221,8 @@ def _density(signal: npt.NDArray[np.float32], sfreq: float) -> npt.NDArray[np.fl
 def _provenance(epochs: mne.BaseEpochs, segments: Segments, n_explained: int) -> dict[str, Any]:
     faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
     notes = get_notes(epochs.info)
-    read = {} if notes is None else {"source": notes.source, "format": notes.format, "alignment": notes.alignment}
+    kept = ("source", "format", "alignment", "profile", "renamed")
+    read = {} if notes is None else {name: getattr(notes, name) for name in kept}
     return {
         "eegflex": __version__,
         **{package: version(package) for package in ("mne", "numpy", "torch")},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import mne
 import numpy as np
@@ -53,6 +53,7 @@ def attribute_epochs(
     n_steps: int | None = None,
     views: Sequence[str] = ("frequency",),
     edges: str = "shift",
+    filter_edges: Literal["keep", "mask"] = "keep",
     width: int | None = None,
     picks: str | Sequence[str] | None = None,
     spec: ModelSpec | str | Path | None = None,
@@ -111,6 +112,9 @@ def attribute_epochs(
         Where a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
         (if not, the epoch is left unexplained); put silence there; or leave the epoch unexplained. ``edge`` of the result
         says what happened to each epoch. A stager of whole nights knows their ends.
+    filter_edges : {"keep", "mask"}
+        Whether epochs into which the preparation's filter reaches from beyond the edge of a run, as it does at both ends of
+        any night, are explained like any other, or left out.
     width : int | None
         For a stager of whole nights: epochs of the window in which an epoch is explained, by default 21. Its error, measured
         on a few epochs against the whole night, is in the provenance.
@@ -162,7 +166,7 @@ def attribute_epochs(
     stager = load_model(model, spec=spec)
     device = _check_device(stager.like.device if device is None else device, dtype)
     stager = stager.to(device, _DTYPES[dtype])
-    segments = prepare(epochs, stager.spec, picks)
+    segments = prepare(epochs, stager.spec, picks, filter_edges=filter_edges)
     stager = with_counted_stages(stager, segments)
     compared = make_baseline(baseline, segments, stager.spec.filter)
     parameters = {
@@ -172,6 +176,7 @@ def attribute_epochs(
         "method": method,
         **(asked if method == "flex" else {}),
         "edges": edges,
+        "filter_edges": filter_edges,
         "sample_per_stage": sample_per_stage,
         "seed": seed,
         "dtype": dtype,

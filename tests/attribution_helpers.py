@@ -17,6 +17,14 @@ def noise_epochs(n_epochs=6, n_channels=2, sfreq=32.0, n_times=None, seed=0, sca
     return mne.EpochsArray(data, info, events=events, baseline=None, verbose="error")
 
 
+def scored_epochs(stages=("W", "N1", "N2", "N3", "REM"), n_epochs=6, **kwargs):
+    """Epochs of noise that a hypnogram scores, with these stages in turn."""
+    epochs = noise_epochs(n_epochs=n_epochs, **kwargs)
+    epochs.event_id = {stage: i + 1 for i, stage in enumerate(stages)}
+    epochs.events[:, 2] = np.arange(n_epochs) % len(stages) + 1
+    return epochs
+
+
 def explain(epochs, model, **kwargs):
     return eegflex.attribute_epochs(epochs, model, verbose="error", **kwargs)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from attribution_helpers import explain, noise_epochs, view
-from models import CoupledBatch, Detached, Linear, Noisy, ShiftInvariant, Sinusoid, Smooth
+from models import CoupledBatch, Detached, Linear, Noisy, ShiftInvariant, Sinusoid, Smooth, Window
 from reference import literal_flex
 from torch import nn
 
@@ -165,18 +165,6 @@ def test_faulty_epochs_are_masked_and_counted():
     result = explain(epochs, Smooth())
     assert result.to_xarray()["number"].values.tolist() == [0, 4]
     assert result.provenance["faults"] == {"flat": 1, "not finite": 1, "saturated": 1}
-
-
-class Window(nn.Module):
-    """Scores the middle of three epochs, whose neighbours count for less."""
-
-    def __init__(self):
-        super().__init__()
-        self.net = Smooth()
-
-    def forward(self, x):
-        before, middle, after = x.unflatten(-1, (3, -1)).unbind(2)
-        return self.net(middle) * (1 + self.net(before) * self.net(after))
 
 
 def test_fixed_context_moves_only_the_segment():

@@ -168,6 +168,11 @@ class _OfBands:
         self.n_scores = 0
 
     @property
+    def precision(self) -> torch.dtype:
+        """The highest that the device has."""
+        return torch.float32 if self.begin.device.type == "mps" else torch.float64
+
+    @property
     def n_players(self) -> int:
         """Bands x channels."""
         return self.parts.shape[0] * self.parts.shape[1]
@@ -200,13 +205,15 @@ def _by_captum(name: str, **options: Any) -> Callable[[_OfBands], npt.NDArray[np
     def attribute(model: _OfBands) -> npt.NDArray[np.float64]:
         import captum.attr
 
-        present = torch.ones(1, model.n_players)
+        present = torch.ones(1, model.n_players, dtype=model.precision, device=model.begin.device)
         found = []
+        drawn = torch.get_rng_state()
         for target in range(model.weights.shape[0]):
+            torch.set_rng_state(drawn)  # the same draws for each target
             method = getattr(captum.attr, name)(lambda z, k=target: model(z)[:, k])
             evals = min(model.batch.points, model.n_players)
             found.append(method.attribute(present, baselines=0, perturbations_per_eval=evals, **options)[0])
-        return torch.stack(found).double().numpy()
+        return torch.stack(found).double().cpu().numpy()
 
     return attribute
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from typing import Any
 
@@ -48,7 +49,8 @@ def width_error(task: Task, bound: BoundStager) -> dict[str, Any]:
     width = int(bound.windows.length[numbers].max())
     if width >= widest:
         return {"window": {"width": width, "error": "none: it is the whole night"}}
-    near, whole = (_band_sums(task, one, numbers) for one in (bound, bound.with_width(2 * widest)))
+    fixed = dataclasses.replace(task, context="fixed")
+    near, whole = (_band_sums(fixed, one, numbers) for one in (bound, bound.with_width(2 * widest)))
     error = np.abs(near - whole).sum(axis=(1, 2)) / np.abs(whole).sum(axis=(1, 2))
     return {
         "window": {

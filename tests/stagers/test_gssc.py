@@ -165,3 +165,15 @@ def test_each_eeg_channel_is_explained_by_itself(stager):
     assert result.ch_names == ("C4-M1", "E1-E2 (with C4-M1)", "O1-M2", "E1-E2 (with O1-M2)")
     assert data["of_combination"].values.tolist() == [0, 0, 1, 1]
     assert (result.relative_gap() <= 0.01).mean() >= 0.95
+
+
+def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
+    short = night[20:50]
+    numbers = {"sample_per_stage": 1, "width": 5, "quadrature": "graded", "n_steps": 63, "verbose": "error"}
+    result = eegflex.attribute_epochs(short, stager, context="scaled", target="N2", **numbers)
+    data = result.to_xarray()
+    assert data.sizes["context"] >= 5
+    assert (result.relative_gap() < 0.03).all()
+    assert result.provenance["window"]["width"] == 5
+    assert 0 < result.provenance["window"]["error_median"] < 1
+    assert (data["edge"] != "skipped").all()

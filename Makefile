@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types tests clean
+.PHONY: demo test lint types tests bench clean
 
 demo: .venv/demo
 	$(BIN)/eegflex demo demo
@@ -20,6 +20,10 @@ types: .venv/test
 
 tests: .venv/test
 	$(BIN)/pytest
+
+# About an hour; one Markdown table, benchmarks/RESULTS.md.
+bench: .venv/test
+	$(BIN)/python -m benchmarks
 
 # Each environment is remade when what it is made from changes.
 .venv/demo: pyproject.toml constraints.txt

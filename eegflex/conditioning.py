@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,34 @@ import numpy.typing as npt
 
 from eegflex.stagers.spec import FilterSpec
 
-__all__ = ["Conditioning", "plan_conditioning"]
+__all__ = ["Block", "Conditioning", "plan_conditioning"]
 
 #: Seconds from an edge within which resampling is off by more than 1 % of the signal's standard deviation (measured).
 RESAMPLING_REACH = 0.5
 _DESIGN = "zero-phase FIR, MNE's default"
+#: Epochs that are conditioned at once, so that a long night needs no more memory than an hour.
+BLOCK = 120
+
+
+@dataclass(frozen=True)
+class Block:
+    """Epochs of one run that are conditioned together.
+
+    Attributes
+    ----------
+    epochs : slice
+        The epochs.
+    read : slice
+        The same with their neighbours, as far as what they are made of reaches.
+    """
+
+    epochs: slice
+    read: slice
+
+    @property
+    def own(self) -> slice:
+        """The place of the epochs among those that are read."""
+        return slice(self.epochs.start - self.read.start, self.epochs.stop - self.read.start)
 
 
 @dataclass(frozen=True)
@@ -63,12 +86,22 @@ class Conditioning:
         away = np.minimum(place - first, last - place) * (self.n_times / self.sfreq)
         return np.asarray(away < self.reach)
 
-    def apply(self, signals: npt.NDArray[np.float64], run: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Filter and resample a channel, shape (n_epochs, n_available) -> (n_epochs, n_times)."""
+    def blocks(self, run: npt.NDArray[np.int64]) -> list[Block]:
+        """Cut a recording into blocks; `run` numbers the runs, ascending, shape (n_epochs,)."""
+        margin = 1 + math.ceil(self.reach * self.sfreq / self.n_times)
+        blocks = []
+        for first, stop in ((np.searchsorted(run, r), np.searchsorted(run, r, side="right")) for r in np.unique(run)):
+            for start in range(first, stop, BLOCK):
+                end = min(start + BLOCK, stop)
+                blocks.append(Block(slice(start, end), slice(max(first, start - margin), min(stop, end + margin))))
+        return blocks
+
+    def apply(self, signals: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Filter and resample successive epochs of a channel, shape (n_epochs, n_available) -> (n_epochs, n_times)."""
         # an epoch may come with the first sample of the next one, which would stand twice in the run
-        signals = signals[:, : self.n_recorded]
+        signals, n_epochs = signals[:, : self.n_recorded], len(signals)
         for needed, change in ((self.length > 0, self._filter), (self.resamples, self._resample)):
-            signals = _by_run(signals, run, change) if needed else signals
+            signals = change(signals.ravel(), n_epochs).reshape(n_epochs, -1) if needed else signals
         return signals
 
     def notes(self, run: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -121,14 +154,3 @@ def plan_conditioning(info: mne.Info, asked: FilterSpec, sfreq: float, n_times: 
     if low is not None or high is not None:
         length = len(mne.filter.create_filter(None, recorded, low, high, verbose="error")) / recorded
     return Conditioning(asked, low, high, length, recorded, sfreq, round(n_times / sfreq * recorded), n_times)
-
-
-def _by_run(
-    signals: npt.NDArray[np.float64], run: npt.NDArray[np.int64], change: Callable[[npt.NDArray[np.float64], int], Any]
-) -> npt.NDArray[np.float64]:
-    """Apply a change to the continuous signal of each run."""
-    parts = []
-    for number in np.unique(run):
-        members = signals[run == number]
-        parts.append(np.asarray(change(members.ravel(), len(members))).reshape(len(members), -1))
-    return np.concatenate(parts)

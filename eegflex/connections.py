@@ -52,10 +52,11 @@ class Connection:
     native_sfreq: float
     position: npt.NDArray[np.float64]
 
-    def signal(self, epochs: mne.BaseEpochs) -> npt.NDArray[np.float64]:
-        """Its samples in MNE's unit, shape (n_epochs, n_times)."""
-        signal = epochs.get_data(picks=[self.plus], verbose="error")[:, 0]
-        return signal - epochs.get_data(picks=[self.minus], verbose="error")[:, 0] if self.minus else signal
+    def signal(self, epochs: mne.BaseEpochs, which: slice | None = None) -> npt.NDArray[np.float64]:
+        """Its samples in MNE's unit, shape (n_epochs, n_times), of all epochs or of some."""
+        names = [self.plus, self.minus] if self.minus else [self.plus]
+        plus, *minus = (epochs.get_data(picks=[name], item=which, verbose="error")[:, 0] for name in names)
+        return plus - minus[0] if minus else plus
 
 
 def connect(
@@ -105,7 +106,8 @@ def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[
     chosen = [i for i, kind in enumerate(kinds) if kind != "stim" and names[i] not in info["bads"]]
     if picks is not None:
         try:
-            picked = epochs[:1].load_data().pick(picks, verbose="error").ch_names
+            with mne.use_log_level("error"):
+                picked = epochs[:1].load_data().pick(picks).ch_names
         except ValueError as error:
             raise ChannelError(f"These picks are not in the epochs: {error}", seen=picks, allowed=names) from error
         chosen = [names.index(name) for name in picked]

@@ -10,7 +10,7 @@ import mne
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.conditioning import plan_conditioning
+from eegflex.conditioning import Conditioning, plan_conditioning
 from eegflex.connections import Connection, connect
 from eegflex.errors import ChannelError, ParameterError, RecordingError
 from eegflex.readers.epoch_times import epoch_onsets
@@ -125,14 +125,12 @@ def prepare(
     fault = np.full(len(epochs), "", dtype="U16")
     unfit: dict[str, str] = {}
     for number, connection in enumerate(connections):
-        recorded = connection.signal(epochs) * _factor(connection, "uV")
-        found = _faults(recorded)
-        unfit[connection.name] = _unfit(recorded, found)
+        heard, found, unfit[connection.name] = _condition(epochs, connection, conditioning, run)
         fault = np.where(fault == "", found, fault)
-        # The epoch is masked; silence in its place keeps filters and statistics of the others from being spoilt.
-        recorded = np.where(np.isfinite(recorded), recorded, 0.0)
         factor = _factor(connection, spec.unit) / _factor(connection, "uV")
-        signals[:, number], gain[:, number] = _scale(conditioning.apply(recorded, run) * factor, spec.scale)
+        heard *= factor
+        signals[:, number], gain[:, number] = _scale(heard, spec.scale)
+        del heard  # before the next one is made
         gain[:, number] /= factor
         progress(1)
     _refuse_unfit(unfit, spec)
@@ -227,6 +225,22 @@ def _factor(connection: Connection, unit: str) -> float:
     return _PER_VOLT[unit] if connection.kind in _VOLTAGES else 1.0
 
 
+def _condition(
+    epochs: mne.BaseEpochs, connection: Connection, conditioning: Conditioning, run: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.str_], str]:
+    """Bring a channel to the stager's pass band and rate, in µV, and say what is wrong with its epochs and with all of it."""
+    heard = np.empty((len(epochs), conditioning.n_times))
+    fault = np.full(len(epochs), "", dtype="U16")
+    extremes = []
+    for block in conditioning.blocks(run):
+        recorded = connection.signal(epochs, block.read) * _factor(connection, "uV")
+        fault[block.epochs] = _faults(recorded[block.own])
+        extremes.append(_extremes(recorded[block.own]))
+        # The epoch is masked; silence in its place keeps filters and statistics of the others from being spoilt.
+        heard[block.epochs] = conditioning.apply(np.where(np.isfinite(recorded), recorded, 0.0))[block.own]
+    return heard, fault, _unfit(np.array(extremes), fault)
+
+
 def _faults(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
     """What is wrong with each epoch of a channel, shape (n_epochs, n_times); empty for nothing."""
     lowest, highest = signals.min(axis=1, keepdims=True), signals.max(axis=1, keepdims=True)
@@ -236,12 +250,20 @@ def _faults(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
     return np.select(list(checks.values()), [np.array(name, dtype="U16") for name in checks], np.array("", dtype="U16"))
 
 
-def _unfit(recorded: npt.NDArray[np.float64], faults: npt.NDArray[np.str_]) -> str:
-    """Say why a whole channel, shape (n_epochs, n_times), is of no use; "" if it is."""
+def _extremes(recorded: npt.NDArray[np.float64]) -> tuple[float, float, int, int, int]:
+    """Lowest and highest finite sample, how many samples are one of them, and how many are finite."""
+    finite = recorded[np.isfinite(recorded)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (np.inf, -np.inf)
+    return float(low), float(high), int((finite == low).sum()), int((finite == high).sum()), len(finite)
+
+
+def _unfit(extremes: npt.NDArray[np.float64], faults: npt.NDArray[np.str_]) -> str:
+    """Say why a whole channel is of no use, by the extremes of its blocks and the faults of its epochs; "" if it is."""
     if np.isin(faults, ["flat", "not finite"]).all():
         return "flat" if (faults == "flat").any() else "not finite"
-    finite = recorded[np.isfinite(recorded)]
-    share = float(np.mean((finite == finite.min()) | (finite == finite.max())))
+    low, high, at_low, at_high, finite = extremes.T
+    stuck = at_low[low == low.min()].sum() + at_high[high == high.max()].sum()
+    share = float(stuck / finite.sum())
     return f"{share:.0%} of its samples saturated" if share > SATURATED else ""
 
 
@@ -258,7 +280,7 @@ def _refuse_unfit(unfit: dict[str, str], spec: ModelSpec) -> None:
 def _scale(
     signals: npt.NDArray[np.float64], wanted: ScaleSpec
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Standardise a channel, shape (n_epochs, n_times); also the divisor of each epoch."""
+    """Standardise a channel, shape (n_epochs, n_times), in place; also the divisor of each epoch."""
     if wanted.kind == "none":
         return _clip(signals, wanted.clip), np.ones(len(signals))
     over = None if wanted.per == "recording" else 1
@@ -269,8 +291,10 @@ def _scale(
         quartiles = np.percentile(signals, [25, 75], axis=over, keepdims=True)
         width = quartiles[1] - quartiles[0]
     width = np.where(width == 0, 1.0, width)  # a flat channel stays flat
-    return _clip((signals - centre) / width, wanted.clip), np.broadcast_to(width.ravel(), len(signals))
+    signals -= centre
+    signals /= width
+    return _clip(signals, wanted.clip), np.broadcast_to(width.ravel(), len(signals))
 
 
 def _clip(signals: npt.NDArray[np.float64], limit: float | None) -> npt.NDArray[np.float64]:
-    return signals if limit is None else np.clip(signals, -limit, limit)
+    return signals if limit is None else np.clip(signals, -limit, limit, out=signals)

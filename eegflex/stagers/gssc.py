@@ -16,7 +16,7 @@ from torch import nn
 from eegflex.errors import MissingExtraError
 from eegflex.stagers.spec import ModelSpec
 from eegflex.stagers.stager import FORWARD_BATCH, BoundStager, Stager
-from eegflex.stagers.windowed import DEFAULT_WIDTH, split_width
+from eegflex.stagers.windowed import DEFAULT_WIDTH, recorded_inputs, split_width
 from eegflex.stagers.windows import Windows, cut_windows
 
 if TYPE_CHECKING:
@@ -209,9 +209,7 @@ class _BoundGSSC(BoundStager):
 
     def inputs(self, index: torch.Tensor) -> torch.Tensor:
         """Recorded segments of some epochs, (n, [eeg, eog], time)."""
-        numbers = index.cpu().numpy()
-        recorded = self.signals[numbers][:, list(self.channels)]
-        return torch.from_numpy(recorded * (numbers >= 0)[:, None, None]).to(self.stager.like)
+        return recorded_inputs(self.signals, list(self.channels), index).to(self.stager.like)
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         code, numbers = self.stager.module.encode(segments), index.cpu().numpy()

@@ -13,12 +13,12 @@ from mne.utils import logger
 
 from eegflex.errors import ModelError, ParameterError
 from eegflex.stagers.stager import FORWARD_BATCH, BoundStager, Stager
-from eegflex.stagers.windows import Windows, cut_windows
+from eegflex.stagers.windows import SILENCE, Windows, cut_windows
 
 if TYPE_CHECKING:
     from eegflex.segments import Segments
 
-__all__ = ["DEFAULT_WIDTH", "WindowedStager", "split_width"]
+__all__ = ["DEFAULT_WIDTH", "WindowedStager", "recorded_inputs", "split_width"]
 
 #: Epochs of a window of a stager whose context is the whole night.
 DEFAULT_WIDTH = 21
@@ -49,11 +49,8 @@ class WindowedStager(BoundStager):
     def __init__(
         self, stager: Stager, segments: Segments, channels: tuple[int, ...], edges: str, width: int | None
     ) -> None:
-        self.stager = stager
-        recorded = torch.from_numpy(segments.signals[:, list(channels)])
-        silence = torch.zeros_like(recorded[:1])
-        self.signals = torch.cat([recorded, silence]).to(stager.like)  # so that an index of -1 is silence
-        self.edges = edges
+        self.stager, self.edges = stager, edges
+        self.signals, self.channels = segments.signals, list(channels)
         self.windows = self._cut(segments.run, width)
         self._codes: torch.Tensor | None = None
         self.factors = self.windows.length.max() > 1 and stager.can_factor and self._codes_suffice()
@@ -71,13 +68,13 @@ class WindowedStager(BoundStager):
 
     def inputs(self, index: torch.Tensor) -> torch.Tensor:
         """Recorded segments of some epochs, shape (n, n_channels, n_times)."""
-        return self.signals[index.to(self.signals.device)]
+        return recorded_inputs(self.signals, self.channels, index).to(self.stager.like)
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score variants of segments between their recorded neighbours, (n, n_stages)."""
         if self.factors:
-            return self._by_length(index, self.stager.encode(segments), self.codes, self.stager.decode)
-        return self._by_length(index, segments, self.signals, self.stager.score)
+            return self._by_length(index, self.stager.encode(segments), self._codes_of, self.stager.decode)
+        return self._by_length(index, segments, self.inputs, self.stager.score)
 
     def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score epochs while their whole windows vary, (n, n_stages)."""
@@ -87,29 +84,33 @@ class WindowedStager(BoundStager):
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
         """Score every epoch that has its neighbours, (n_epochs, n_stages)."""
         explicable = self.windows.explicable
-        scores = torch.full((len(explicable), len(self.stager.spec.stages)), torch.nan, dtype=self.signals.dtype)
+        scores = torch.full((len(explicable), len(self.stager.spec.stages)), torch.nan, dtype=self.stager.like.dtype)
+        recorded = self._codes_of if self.factors else self.inputs
+        function = self.stager.decode if self.factors else self.stager.score
         for index in torch.from_numpy(np.flatnonzero(explicable)).split(FORWARD_BATCH):
-            on_device = index.to(self.signals.device)
-            own = self.codes if self.factors else self.signals
-            function = self.stager.decode if self.factors else self.stager.score
-            scores[index] = self._by_length(on_device, own[on_device], own, function).to(scores)
+            on_device = index.to(self.stager.like.device)
+            scores[index] = self._by_length(on_device, recorded(on_device), recorded, function).to(scores)
             progress(len(index))
         progress(int((~explicable).sum()))
         return scores
 
-    @property
-    def codes(self) -> torch.Tensor:
-        """The codes of all epochs as recorded, and last that of silence."""
+    def _codes_of(self, index: torch.Tensor) -> torch.Tensor:
+        """Codes of epochs as recorded; each is computed once."""
         if self._codes is None:
+            device = self.stager.like.device
+            numbers = torch.arange(len(self.signals) + 1, device=device)
+            numbers[-1] = SILENCE  # so that the last code is that of silence
             with torch.no_grad():
-                self._codes = torch.cat([self.stager.encode(part) for part in self.signals.split(FORWARD_BATCH)])
-        return self._codes
+                self._codes = torch.cat(
+                    [self.stager.encode(self.inputs(part)) for part in numbers.split(FORWARD_BATCH)]
+                )
+        return self._codes[index]
 
     def _by_length(
         self,
         index: torch.Tensor,
         own: torch.Tensor,
-        recorded: torch.Tensor,
+        recorded: Callable[[torch.Tensor], torch.Tensor],
         function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
         """Apply a function to windows in which `own` stands among the recorded neighbours, those of one length at a time."""
@@ -121,14 +122,15 @@ class WindowedStager(BoundStager):
         parts = [function(self._windows(index[p], own[p], recorded), self._at(index[p])) for p in places]
         return torch.cat(parts)[torch.argsort(torch.cat(places))]
 
-    def _windows(self, index: torch.Tensor, own: torch.Tensor, recorded: torch.Tensor) -> torch.Tensor:
+    def _windows(
+        self, index: torch.Tensor, own: torch.Tensor, recorded: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
         """Windows with `own` in the place of their targets, shape (n, length, ...)."""
-        members = self.windows.members(index.cpu().numpy())
+        members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
         if members.shape[1] == 1:
             return own[:, None]
-        target = (members == index.cpu().numpy()[:, None]).reshape(*members.shape, *(1,) * (own.ndim - 1))
-        neighbours = recorded[torch.from_numpy(members).to(index.device)]
-        return torch.where(torch.from_numpy(target).to(index.device), own[:, None], neighbours)
+        target = (members == index[:, None]).reshape(*members.shape, *(1,) * (own.ndim - 1))
+        return torch.where(target, own[:, None], recorded(members.ravel()).unflatten(0, members.shape))
 
     def _at(self, index: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(self.windows.at(index.cpu().numpy())).to(index.device)
@@ -136,20 +138,28 @@ class WindowedStager(BoundStager):
     @torch.no_grad()
     def _codes_suffice(self) -> bool:
         """Whether decoding codes gives what the module does, on the first windows; methods so called may be anything."""
-        index = torch.from_numpy(np.flatnonzero(self.windows.explicable)[:2]).to(self.signals.device)
+        index = torch.from_numpy(np.flatnonzero(self.windows.explicable)[:1]).to(self.stager.like.device)
         if len(index) == 0:
             return False
-        whole = self._by_length(index, self.inputs(index), self.signals, self.stager.score)
-        few = torch.from_numpy(self.windows.members(index[:1].cpu().numpy())[0]).to(self.signals.device)
+        whole = self._by_length(index, self.inputs(index), self.inputs, self.stager.score)
+        members = torch.from_numpy(self.windows.members(index.cpu().numpy())[0])
         try:
-            factored = self.stager.decode(self.stager.encode(self.signals[few])[None], self._at(index[:1]))
+            factored = self.stager.decode(self.stager.encode(self.inputs(members))[None], self._at(index))
         except (ModelError, AttributeError) as error:
             logger.info(f"{self.stager.spec.name}: its encode and decode are not used ({error})")
             return False
-        if torch.allclose(factored, whole[:1], rtol=0, atol=TOLERANCE * max(float(whole.abs().max()), 1e-3)):
+        if torch.allclose(factored, whole, rtol=0, atol=TOLERANCE * max(float(whole.abs().max()), 1e-3)):
             return True
         logger.info(f"{self.stager.spec.name}: its encode and decode are not used, since their scores are not its own")
         return False
+
+
+def recorded_inputs(signals: npt.NDArray[np.float32], channels: list[int], index: torch.Tensor) -> torch.Tensor:
+    """Segments of some epochs and channels, shape (n, n_channels, n_times); silence for an index of ``SILENCE``."""
+    numbers = index.cpu().numpy()
+    recorded = signals[numbers[:, None], channels]
+    recorded[numbers == SILENCE] = 0.0
+    return torch.from_numpy(recorded)
 
 
 def _neighbours(stager: Stager, width: int | None) -> tuple[int, int]:

@@ -71,10 +71,12 @@ def test_gradients_equal_finite_differences():
     np.testing.assert_allclose(slope, (scores[1] - scores[0]) / 2e-3, rtol=1e-4)
 
 
-@pytest.mark.parametrize("method", ["shapley", "shapley_sampling"])
-def test_shapley_values_are_complete_for_any_model(method):
+@pytest.mark.parametrize(
+    ("method", "limit"), [("shapley", 1e-12), ("shapley_sampling", 1e-6)]
+)  # captum adds in float32
+def test_shapley_values_are_complete_for_any_model(method, limit):
     result = explain(noise_epochs(n_epochs=2, n_channels=1), Smooth(n_channels=1), method=method, dtype="float64")
-    assert result.relative_gap().max() < 1e-10
+    assert result.relative_gap().max() < limit
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
@@ -113,12 +115,12 @@ def test_a_sinusoid_model_puts_it_into_the_band_of_its_rhythm(method):
 @pytest.mark.parametrize("method", ["gradient_shap", "shapley_sampling"])
 def test_what_is_drawn_is_seeded_and_leaves_the_generators_alone(method):
     epochs = noise_epochs(n_epochs=2)
-    state, old = torch.get_rng_state(), np.random.get_state()[1].copy()
+    state, old = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     first, again, other = (bands(explain(epochs, Smooth(), method=method, seed=seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert torch.equal(torch.get_rng_state(), state)
-    np.testing.assert_array_equal(np.random.get_state()[1], old)
+    np.testing.assert_array_equal(np.random.get_state()[1], old)  # noqa: NPY002
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))

@@ -1,0 +1,232 @@
+"""How long an attribution takes: against freqIG 0.1.8, against the bare passes through the network, and against itself.
+
+Both sides of a ratio run on the same threads, in turn, in one run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import mne
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+import eegflex
+from benchmarks.nights import Bench, night, trained
+from benchmarks.table import Row, markdown, seconds
+from eegflex import ModelSpec
+from eegflex.stagers.spec import ContextSpec
+
+__all__ = ["rows"]
+
+N_STEPS = 50
+GAUSS = {"quadrature": "gauss-legendre", "n_steps": N_STEPS}
+BATCHES = (8, 16, 32, 64, 128, 256)
+
+
+class TinySleepNetShaped(nn.Module):
+    """A convolutional encoder of one epoch and an LSTM over twenty, of TinySleepNet's sizes, untrained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        stages: list[nn.Module] = [nn.Conv1d(1, 128, 50, stride=6), nn.BatchNorm1d(128), nn.ReLU(), nn.MaxPool1d(8)]
+        for _ in range(3):
+            stages += [nn.Conv1d(128, 128, 8, padding="same"), nn.BatchNorm1d(128), nn.ReLU()]
+        self.cnn = nn.Sequential(*stages, nn.MaxPool1d(4), nn.Flatten())
+        self.lstm = nn.LSTM(128 * 15, 128, batch_first=True)
+        self.head = nn.Linear(128, 5)
+
+    def encode(self, segments: torch.Tensor) -> torch.Tensor:
+        """(n, channel, time) -> (n, code)."""
+        return self.cnn(segments)
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """(batch, epoch, code) -> logits of every epoch, (batch, epoch, stage)."""
+        return self.head(self.lstm(codes)[0])
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """(batch, epoch, channel, time) -> logits of every epoch, (batch, epoch, stage)."""
+        return self.decode(self.encode(windows.flatten(0, 1)).unflatten(0, windows.shape[:2]))
+
+
+class _Undivided(nn.Module):
+    """The same network, of which nobody knows that it factors; freqIG feeds it samples in one row."""
+
+    def __init__(self, net: TinySleepNetShaped, at: int | None = None) -> None:
+        super().__init__()
+        self.net, self.at = net, at
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """Windows -> logits of every epoch, or a row of samples -> those of one."""
+        if self.at is None:
+            return self.net(windows)
+        return self.net(windows.reshape(len(windows), 20, 1, 3000))[:, self.at]
+
+
+def rows(n_epochs: int = 1000, few: int = 200) -> list[Row]:
+    """Measure all; `n_epochs` for the night that freqIG is timed on, `few` for what is compared with ourselves."""
+    return [_context(), *_whole_night(n_epochs), _bare(few), _all_stages(few), _views(few)]
+
+
+def freqig(*args: Any, **kwargs: Any) -> npt.NDArray[np.floating[Any]]:
+    """FreqIG's answer, without what it prints."""
+    from scripts.freqIG import attribute
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        return attribute(*args, **kwargs)
+
+
+def explain(epochs: mne.BaseEpochs, model: Any, **kwargs: Any) -> eegflex.FlexResult:
+    """Ours, quietly."""
+    return eegflex.attribute_epochs(epochs, model, verbose="error", **kwargs)
+
+
+def _noise(n_epochs: int, n_channels: int = 1) -> mne.BaseEpochs:
+    data = np.random.default_rng(0).standard_normal((n_epochs, n_channels, 3000)).astype(np.float32)
+    info = mne.create_info(n_channels, 100.0, "eeg")
+    events = np.column_stack([3000 * np.arange(n_epochs), np.zeros(n_epochs, int), np.ones(n_epochs, int)])
+    return mne.EpochsArray(data.astype(float), info, events=events, baseline=None, verbose="error")
+
+
+def _context() -> Row:
+    """One epoch in the middle of twenty."""
+    epochs, net, at = _noise(20), TinySleepNetShaped().eval(), 10
+    spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(at, 19 - at), target_index=at)
+    row = epochs.get_data().astype(np.float32).reshape(1, -1)
+    part = {"segment": row[:, 3000 * at : 3000 * (at + 1)], "start_idx": 3000 * at}
+    cached, plain = (explain(epochs, model, spec=spec, target="N2", **GAUSS) for model in (net, _Undivided(net)))
+    views = [one.to_xarray()["frequency_view"].values for one in (cached, plain)]
+    same = float(np.abs(views[0] - views[1]).max() / np.abs(views[1]).max())
+    ours, theirs = seconds(
+        lambda: explain(epochs, net, spec=spec, target="N2", **GAUSS),
+        lambda: freqig(row, _Undivided(net, at), target=2, n_steps=N_STEPS, **part),
+        repeats=3,
+    )
+    what = f"one epoch in 20 of context, TinySleepNet-shaped, 50 nodes; as uncached to {same:.0e}"
+    ratio = theirs / ours
+    return Row(what, f"{ours:.2f} s", f"freqIG {theirs:.2f} s", ratio, "at least 25", ratio >= 25 and same <= 1e-5)
+
+
+def _whole_night(n_epochs: int) -> list[Row]:
+    """A night of a single-epoch network: at 2 %, at a tolerance that is as exact as freqIG, and with freqIG's own nodes."""
+    stager = trained.chambon()
+    epochs = night(hours=max(7.0, n_epochs / 120 + 0.01))[:n_epochs]
+    bench = Bench.of(stager, epochs)
+    signals, predicted = bench.segments.signals, bench.scores.argmax(1)
+    start = time.perf_counter()
+    theirs = [freqig(x, stager.module, target=int(c), n_steps=N_STEPS) for x, c in zip(signals, predicted, strict=True)]
+    loop = time.perf_counter() - start
+    reference = _bands(explain(epochs, stager, quadrature="graded", n_steps=504))
+    size = np.abs(reference).sum((1, 2))
+    sums = eegflex.Bands().sum(np.stack(theirs), np.fft.rfftfreq(3000, 0.01))
+    their_error = np.abs(sums - reference).sum((1, 2)) / size
+    runs = {}
+    for name, arguments in {"default, 2 %": {}, "tol 0.5 %": {"tol": 0.005}, "50 Gauss-Legendre nodes": GAUSS}.items():
+        start = time.perf_counter()
+        result = explain(epochs, stager, **arguments)
+        taken = time.perf_counter() - start
+        runs[name] = result, taken, np.abs(_bands(result) - reference).sum((1, 2)) / size
+    return [_against(name, len(epochs), *run, loop, np.stack(theirs), their_error) for name, run in runs.items()]
+
+
+def _against(
+    name: str,
+    n_epochs: int,
+    result: eegflex.FlexResult,
+    taken: float,
+    error: npt.NDArray[np.float64],
+    loop: float,
+    theirs: npt.NDArray[np.floating[Any]],
+    their_error: npt.NDArray[np.float64],
+) -> Row:
+    """One way of explaining the night against freqIG's."""
+    ratio, difference = loop / taken, np.abs(result.to_xarray()["frequency_view"].values - theirs).max()
+    parity = float(difference / np.abs(theirs).max())
+    what = f"night of {n_epochs} epochs, single-epoch CNN, {name}"
+    floor, met = {
+        "default, 2 %": ("at least 2.5, error no larger", ratio >= 2.5 and np.median(error) <= np.median(their_error)),
+        "50 Gauss-Legendre nodes": (
+            f"at least 1, the same to 1e-5 (it is to {parity:.0e})",
+            ratio >= 1 and parity <= 1e-5,
+        ),
+    }.get(name, ("", None))
+    against = f"freqIG {loop:.0f} s, error {_quantiles(their_error)}"
+    return Row(what, f"{taken:.0f} s, error {_quantiles(error)}", against, ratio, floor, met)
+
+
+def _bands(result: eegflex.FlexResult) -> npt.NDArray[np.float64]:
+    data = result.to_xarray()
+    return eegflex.Bands().sum(data["frequency_view"].values, data["freq"].values)
+
+
+def _quantiles(error: npt.NDArray[np.float64]) -> str:
+    return f"{100 * np.median(error):.2f} % (95 %: {100 * np.quantile(error, 0.95):.2f} %)"
+
+
+def _bare(n_epochs: int) -> Row:
+    """Ours against as many passes through the network, at the batch size that is best for it."""
+    stager, epochs = trained.chambon(), night()[:n_epochs]
+    bench = Bench.of(stager, epochs)
+    result = explain(epochs, stager, **GAUSS).to_xarray()
+    n_gradients = int(result["n_gradients"].sum())
+    n_forwards = int(result["n_forwards"].sum()) + n_epochs
+    x = torch.from_numpy(bench.segments.signals)
+
+    def gradients(batch: int, n: int = 4096) -> None:
+        for start in range(0, n, batch):
+            points = x[torch.arange(start, min(start + batch, n)) % len(x)].requires_grad_(True)
+            torch.autograd.grad(stager.module(points).max(dim=1).values.sum(), points)
+
+    def forwards(batch: int, n: int = 4096) -> None:
+        with torch.no_grad():
+            for start in range(0, n, batch):
+                stager.module(x[torch.arange(start, min(start + batch, n)) % len(x)])
+
+    def best(passes: Callable[[int], None]) -> int:
+        return BATCHES[int(np.argmin(seconds(*(lambda b=b: passes(b, 1024) for b in BATCHES), repeats=3)))]
+
+    sizes = best(gradients), best(forwards)
+    ours, bare = seconds(
+        lambda: explain(epochs, stager, **GAUSS),
+        lambda: (gradients(sizes[0], n_gradients), forwards(sizes[1], n_forwards)),
+        repeats=3,
+    )
+    what = f"our time, {n_epochs} epochs, 50 nodes"
+    against = f"{bare:.2f} s, bare passes in batches of {sizes[0]}"
+    return Row(what, f"{ours:.2f} s", against, ours / bare, "at most 1.05", ours / bare <= 1.05)
+
+
+def _all_stages(n_epochs: int) -> Row:
+    stager, epochs = trained.chambon(), night()[:n_epochs]
+    every, single = seconds(
+        lambda: explain(epochs, stager, target="all", **GAUSS),
+        lambda: [explain(epochs, stager, target=stage, **GAUSS) for stage in stager.spec.stages],
+        repeats=3,
+    )
+    ratio = every / single
+    return Row(
+        "target='all', equal nodes", f"{every:.2f} s", f"{single:.2f} s, five runs", ratio, "at most 0.7", ratio <= 0.7
+    )
+
+
+def _views(n_epochs: int) -> Row:
+    stager, epochs = trained.chambon(), night()[:n_epochs]
+    three, one = seconds(
+        lambda: explain(epochs, stager, views=("frequency", "time", "time-frequency")),
+        lambda: explain(epochs, stager),
+        repeats=3,
+    )
+    ratio = three / one
+    return Row("three views", f"{three:.2f} s", f"{one:.2f} s, frequency alone", ratio, "at most 1.1", ratio <= 1.1)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown(rows()))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import traceback
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -15,6 +15,7 @@ import typer
 from eegflex._version import __version__
 from eegflex.errors import EegflexError, ParameterError
 from eegflex.files import check_output
+from eegflex.options import About, Asking, Reading, takes
 
 if TYPE_CHECKING:
     from eegflex.result import FlexResult
@@ -38,40 +39,9 @@ _HDF5 = b"\x89HDF"
 _STOPPED = 130
 
 
-class Quadrature(StrEnum):
-    """Rules on the path."""
-
-    adaptive = "adaptive"
-    graded = "graded"
-    gauss_legendre = "gauss-legendre"
-
-
 Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVision or EEGLAB.", show_default=False)]
-Hypnogram = Annotated[Path | None, typer.Option("--hypnogram", help="Its scored stages.")]
-Channels = Annotated[
-    str | None,
-    typer.Option("--channels", help="Channels to read, separated by commas: C3-M2,E1-M2. Default: those for sleep."),
-]
-Units = Annotated[
-    str | None, typer.Option("--units", help="Unit of the signals where the file gives none, such as uV.")
-]
-Coding = Annotated[str, typer.Option("--coding", help="How numbers code stages: auto, aasm, rk or dreams.")]
-Profile = Annotated[
-    str | None, typer.Option("--profile", help="The data set: shhs, mesa, ... or a card of your own, my.toml.")
-]
 Model = Annotated[str, typer.Option("--model", help="The stager: gssc or bandpower.")]
-Target = Annotated[
-    str, typer.Option("--target", help="What to explain: predicted, scored, margin, a stage, or two as in N2,N1.")
-]
-PerStage = Annotated[
-    int | None, typer.Option("--sample-per-stage", min=1, help="Explain only so many epochs of each predicted stage.")
-]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of what is drawn at random.")]
-Rule = Annotated[Quadrature, typer.Option("--quadrature", help="Rule on the path.")]
-Steps = Annotated[
-    int | None, typer.Option("--n-steps", min=1, help="Gradient evaluations for each epoch, for a fixed rule.")
-]
-Device = Annotated[str | None, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")]
 
 
@@ -94,62 +64,40 @@ def _options(
 
 
 @app.command()
-def info(
-    recording: Recording,
-    hypnogram: Hypnogram = None,
-    units: Units = None,
-    coding: Coding = "auto",
-    profile: Profile = None,
-) -> None:
+@takes(about=About)
+def info(recording: Recording, about: About) -> None:
     """Show what is in a recording: rate, unit, type and role of each signal, what would be picked, and its stages."""
     from eegflex.readers import describe_psg
 
     mne.set_log_level("ERROR")  # what the reader would say is in the description
-    typer.echo(describe_psg(recording, hypnogram=hypnogram, units=units, coding=coding, profile=profile).to_text())
+    typer.echo(describe_psg(recording, **dataclasses.asdict(about)).to_text())
 
 
 @app.command()
+@takes(reading=Reading, asking=Asking)
 def attribute(
     recording: Recording,
+    reading: Reading,
+    asking: Asking,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The result, a netCDF file.")] = None,
     model: Model = "gssc",
-    hypnogram: Hypnogram = None,
-    channels: Channels = None,
-    units: Units = None,
-    coding: Coding = "auto",
-    profile: Profile = None,
-    target: Target = "predicted",
-    sample_per_stage: PerStage = None,
-    seed: Seed = 0,
-    quadrature: Rule = Quadrature.adaptive,
-    n_steps: Steps = None,
-    device: Device = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Stage a recording, explain its epochs, and write the result."""
     output = check_output(output or Path(f"{recording.stem}-result.nc"), overwrite=overwrite)
     stager = _load(model)
-    epochs = _read(recording, hypnogram, channels, units, coding, profile)
-    result = _explain(epochs, stager, target, sample_per_stage, seed, quadrature, n_steps, device)
+    result = _explain(asking, reading.epochs(recording), stager, output, overwrite)
     typer.echo(f"Result: {result.save(output, overwrite=overwrite)}")
 
 
 @app.command()
+@takes(reading=Reading, asking=Asking)
 def report(
     recording: Annotated[Path, typer.Argument(help="A PSG, or a result of eegflex attribute.", show_default=False)],
+    reading: Reading,
+    asking: Asking,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The report, an HTML file.")] = None,
     model: Model = "gssc",
-    hypnogram: Hypnogram = None,
-    channels: Channels = None,
-    units: Units = None,
-    coding: Coding = "auto",
-    profile: Profile = None,
-    target: Target = "predicted",
-    sample_per_stage: PerStage = None,
-    seed: Seed = 0,
-    quadrature: Rule = Quadrature.adaptive,
-    n_steps: Steps = None,
-    device: Device = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the HTML report of a result, or of a recording that is staged and explained first."""
@@ -160,8 +108,7 @@ def report(
         result = read_result(recording)
     else:
         stager = _load(model)
-        epochs = _read(recording, hypnogram, channels, units, coding, profile)
-        result = _explain(epochs, stager, target, sample_per_stage, seed, quadrature, n_steps, device)
+        result = _explain(asking, reading.epochs(recording), stager, output.with_suffix(".nc"), overwrite)
     _write_report(result, output, overwrite)
 
 
@@ -204,28 +151,12 @@ def demo(
     stager = _load(model)
     files = simulate_psg(hours=hours, seed=seed).save(folder / "night.edf", overwrite=True)
     typer.echo(f"A simulated night of {hours:g} h: {files.psg}")
-    epochs = _read(files.psg, files.hypnogram, None, None, "auto")
-    result = _explain(epochs, stager, "predicted", sample_per_stage, 0, Quadrature.adaptive, None, None)
+    epochs = Reading(hypnogram=files.hypnogram).epochs(files.psg)
+    result = Asking(sample_per_stage=sample_per_stage).explain(epochs, stager)
     result.save(folder / "result.nc", overwrite=True)
     _write_report(result, output, overwrite=True)
     for line in findings(result):
         typer.echo(f"  {line}")
-
-
-def _read(
-    recording: Path,
-    hypnogram: Path | None,
-    channels: str | None,
-    units: str | None,
-    coding: str,
-    profile: str | None = None,
-) -> mne.BaseEpochs:
-    from eegflex.epochs import make_epochs
-    from eegflex.readers import read_psg
-
-    wanted = None if channels is None else [name.strip() for name in channels.split(",")]
-    raw = read_psg(recording, hypnogram=hypnogram, channels=wanted, units=units, coding=coding, profile=profile)
-    return make_epochs(raw)
 
 
 def _load(model: str) -> Stager:
@@ -235,32 +166,15 @@ def _load(model: str) -> Stager:
     return load_model(model)
 
 
-def _explain(
-    epochs: mne.BaseEpochs,
-    stager: Stager,
-    target: str,
-    sample_per_stage: int | None,
-    seed: int,
-    quadrature: Quadrature,
-    n_steps: int | None,
-    device: str | None,
-) -> FlexResult:
-    from eegflex.attribution.epochs import attribute_epochs
+def _explain(asking: Asking, epochs: mne.BaseEpochs, stager: Stager, kept: Path, overwrite: bool) -> FlexResult:
+    """Explain; what a Ctrl-C leaves finished is written to a file."""
+    from eegflex.attribution.task import AttributionStopped
 
-    pair = tuple(name.strip() for name in target.split(","))
-    if len(pair) > 2:
-        raise ParameterError("A target is one word or a pair of stages", seen=target, remedy="Give two, as in N2,N1")
-    return attribute_epochs(
-        epochs,
-        stager,
-        target=target if len(pair) == 1 else (pair[0], pair[1]),
-        views=("frequency", "time"),
-        sample_per_stage=sample_per_stage,
-        seed=seed,
-        quadrature=quadrature.value,
-        n_steps=n_steps,
-        device=device,
-    )
+    try:
+        return asking.explain(epochs, stager)
+    except AttributionStopped as stop:
+        typer.echo(f"Partial result: {stop.result.save(kept, overwrite=overwrite)}", err=True)
+        raise
 
 
 def _write_report(result: FlexResult, output: Path, overwrite: bool) -> None:

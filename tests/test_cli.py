@@ -258,3 +258,26 @@ def test_control_c_leaves_with_130(night, capsys, monkeypatch):
 
     monkeypatch.setattr(eegflex.readers, "describe_psg", stop)
     assert run(capsys, "info", night.psg) == (130, "", "eegflex: stopped\n")
+
+
+def test_ctrl_c_leaves_what_was_finished(night, result_file, tmp_path, capsys, monkeypatch):
+    from eegflex.attribution.task import AttributionStopped
+    from eegflex.options import Asking
+
+    def stopped(*_):
+        raise AttributionStopped(eegflex.read_result(result_file), 3, 10)
+
+    monkeypatch.setattr(Asking, "explain", stopped)
+    output = tmp_path / "r.nc"
+    status, _, err = run(capsys, "-q", "attribute", night.psg, *QUICK, "-o", output)
+    assert status == 130
+    assert str(output) in err
+    assert eegflex.read_result(output).model == "bandpower"
+
+
+@pytest.mark.parametrize("option", [("--baseline", "recording"), ("--method", "feature_ablation"), ("--target", "all")])
+def test_what_is_asked_is_done(option, night, tmp_path, capsys):
+    output = tmp_path / "r.nc"
+    status, _, err = run(capsys, "-q", "attribute", night.psg, *QUICK, *option, "-o", output)
+    assert (status, err) == (0, "")
+    assert eegflex.read_result(output).parameters[option[0][2:]] == option[1]

@@ -22,7 +22,7 @@ def beside_a_night(tmp_path, monkeypatch):
 
 def test_snippets(beside_a_night):
     snippets = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(snippets) == 2
+    assert len(snippets) == 3
     names: dict = {}
     for snippet in snippets:
         exec(snippet, names)  # noqa: S102

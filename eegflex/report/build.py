@@ -17,7 +17,8 @@ from eegflex.files import write_whole
 from eegflex.report import html, words
 from eegflex.viz.epoch import surest_numbers
 from eegflex.viz.select import stage_order
-from eegflex.viz.style import number_text, positive_means, unit
+from eegflex.viz.style import number_text
+from eegflex.viz.wording import positive_means, unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,8 @@ from eegflex import aggregate
 from eegflex.bands import REST, Bands
 from eegflex.readers.notes import SIMULATED
 from eegflex.viz.select import stage_order
-from eegflex.viz.style import count_epochs, explained_words, number_text, unit
+from eegflex.viz.style import count_epochs, number_text
+from eegflex.viz.wording import explained_words, unit
 
 if TYPE_CHECKING:
     from eegflex.result import FlexResult

@@ -82,12 +82,12 @@ def plot_epoch(
     case = _find_case(result, as_bands(bands), number, channel)
     heights = [1, 1.35] if "time_frequency_view" in case.dataset else [1]
     fig = plt.figure(figsize=(10, 6 + 2 * sum(heights)), layout="constrained")
-    upper, lower = fig.add_gridspec(2, 1, height_ratios=[sum(heights), 2.25])
+    halves = fig.add_gridspec(2, 1, height_ratios=[sum(heights), 2.25])
     # The narrow column is for colour bars, so that the panels beside them have one axis of time.
     notes = _draw_in_time(
-        fig, upper.subgridspec(len(heights), 2, width_ratios=[1, 0.012], height_ratios=heights), result, case
+        fig, halves[0].subgridspec(len(heights), 2, width_ratios=[1, 0.012], height_ratios=heights), result, case
     )
-    grid = lower.subgridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[1.25, 1])
+    grid = halves[1].subgridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[1.25, 1])
     draw_power(fig.add_subplot(grid[0, 0]), case)
     draw_attribution(fig.add_subplot(grid[1, 0]), case)
     draw_band_sums(fig.add_subplot(grid[1, 1]), case)

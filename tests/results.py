@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import mne
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ from torch import nn
 
 import eegflex
 from eegflex.stagers import ModelSpec
-from eegflex.stagers.spec import ChannelSpec
+from eegflex.stagers.spec import ChannelSpec, ContextSpec
 
 SFREQ, STAGES = 64.0, ("W", "N1", "N2", "N3", "REM")
 EEG = ("F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1")
@@ -36,6 +38,18 @@ class TinyStager(nn.Module):
         power = found.reshape(batch, n_channels, len(STAGES), 2).sum(-1)
         scores = torch.log1p((power * self.weights[:, None]).sum(1))
         return torch.log_softmax(2 * scores, dim=-1)
+
+
+class TinyWindow(nn.Module):
+    """Scores the middle one of 3 epochs by its own rhythm, half as much by that of the epoch before, never by the next."""
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.epoch = TinyStager(n_channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        before, own, _ = (torch.exp(self.epoch(x[:, i])) for i in range(3))
+        return 3 * own + 1.5 * before
 
 
 def make_epochs(channels=EEG, types="eeg", *, scored=True, positions=True, seed=0, n_epochs=10):
@@ -90,6 +104,24 @@ def pair_spec() -> ModelSpec:
 def make_result(**kwargs):
     """Six EEG channels at once, both views."""
     return explain(make_epochs(), views=("time",), **kwargs)
+
+
+def make_context_result(*, names=EEG, types="eeg", epochs=None, **kwargs):
+    """Six EEG channels at once, the middle one of 3 epochs, all of which move; the ends of the run are left out."""
+    epochs = make_epochs(names, types) if epochs is None else epochs
+    spec = ModelSpec(name="window", layout="b e c t", context=ContextSpec(1, 1))
+    model = TinyWindow(len(epochs.ch_names))
+    return eegflex.attribute_epochs(
+        epochs, model, spec=spec, **{"context": "scaled", "edges": "skip", "verbose": "error"} | kwargs
+    )
+
+
+def altered(result, **attributes):
+    """A result with some of its attributes changed."""
+    data = result.to_xarray()
+    for name, changes in attributes.items():
+        data.attrs[name] = json.dumps(json.loads(data.attrs[name]) | changes)
+    return type(result)(data)
 
 
 def make_pair_result(*, names=("C3-M2", "C4-M1", "EOG-L"), **kwargs):

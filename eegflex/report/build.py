@@ -15,10 +15,11 @@ from eegflex import aggregate, viz
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.files import write_whole
 from eegflex.report import html, trust, words
+from eegflex.viz.context import has_context
 from eegflex.viz.epoch import surest_numbers
 from eegflex.viz.select import stage_order
 from eegflex.viz.style import number_text
-from eegflex.viz.wording import method_words, positive_means, sum_words, sums_to_change, unit
+from eegflex.viz.wording import method_words, positive_means, reading, sum_words, sums_to_change, unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -211,9 +212,6 @@ def _add_bands_of(report: mne.Report, result: FlexResult, title: str) -> None:
 
 
 def _add_spectra(report: mne.Report, result: FlexResult) -> None:
-    caption = (
-        "Which frequencies raised (red) or lowered (blue) the score in each stage; grey: how much power there was."
-    )
     dataset = result.to_xarray()
     if "frequency_view" not in dataset:
         why = (
@@ -221,6 +219,8 @@ def _add_spectra(report: mne.Report, result: FlexResult) -> None:
         )
         report.add_html(html.paragraph(why), "Spectra", tags=("spectra",))
         return
+    how = reading(result)
+    caption = f"Which frequencies {how.raised} (red) or {how.lowered} (blue) the score in each stage; grey: the power."
     kinds = set(dataset["ch_type"].values.astype(str))
     for kind in [kind for kind in ("eeg", "eog", "emg") if kind in kinds] or ["all"]:
         name = "all channels" if kind == "all" else kind.upper()
@@ -237,7 +237,7 @@ def _add_topography(report: mne.Report, result: FlexResult) -> None:
 
 
 def _add_context(report: mne.Report, result: FlexResult) -> None:
-    if "context_map" not in result.to_xarray():
+    if not has_context(result.to_xarray()):
         return
     caption = (
         "What the epochs around an epoch did to its score. Above, each epoch of the window with all its bands; below, the "

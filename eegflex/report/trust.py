@@ -10,7 +10,7 @@ import numpy.typing as npt
 from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.viz.style import count_epochs
-from eegflex.viz.wording import sum_words, sums_to_change, unit
+from eegflex.viz.wording import method_words, sums_to_change, unit
 
 if TYPE_CHECKING:
     from eegflex.result import FlexResult
@@ -80,18 +80,24 @@ def agreement_words(result: FlexResult) -> str:
 
 
 def completeness_words(result: FlexResult) -> str:
-    """Say whether the sums can be trusted: by their estimated error, or by the completeness gap where there is none."""
+    """Say whether the sums can be trusted: by their estimated error, or by the completeness gap where there is none.
+
+    A gap is a lower bound of the error, so that it also judges where it should be larger than the estimate.
+    """
     if not sums_to_change(result):
-        return f"{sum_words(result)} No completeness gap therefore tells how exact they are."
-    gaps, errors = result.relative_gap().ravel(), _errors(result)
+        return (
+            f"The attributions of this method ({method_words(result)}) are not meant to sum to the change of the score, so "
+            "that no completeness gap tells how exact they are."
+        )
+    gaps = result.relative_gap().ravel()
+    errors = np.fmax(gaps, result.to_xarray()["error"].values.ravel())
     fact = (
         f"In {100 * (gaps <= TIGHT).mean():.0f} % of {gaps.size} {_cases(result)} the attributions add up to F(x) − F(x_b) "
         f"within 1 % of the absolute total of the band sums (median gap {_percent(np.median(gaps))}, largest "
         f"{_percent(gaps.max())})."
     )
-    judged = errors if errors.size else gaps
-    judgement = next(words for limit, words in _JUDGEMENTS if (judged <= limit).mean() >= MOST)
-    said = judgement.format(error=_percent(np.quantile(judged, MOST)), remedy=_REMEDY)
+    judgement = next(words for limit, words in _JUDGEMENTS if (errors <= limit).mean() >= MOST)
+    said = judgement.format(error=_percent(np.quantile(errors, MOST)), remedy=_REMEDY)
     return " ".join(filter(None, [fact, convergence_words(result), said]))
 
 

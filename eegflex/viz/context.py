@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from eegflex.result import FlexResult
 
-__all__ = ["ContextMeans", "context_means", "plot_context"]
+__all__ = ["ContextMeans", "context_means", "has_context", "plot_context"]
 
 #: Of an epoch's neighbours, only offsets that so many of the epochs of a stage have are drawn.
 MOST = 0.5
@@ -96,11 +96,11 @@ def plot_context(
 
     result = result.for_target()
     dataset = result.to_xarray()
-    if "context_map" not in dataset:
+    if not has_context(dataset):
         raise ParameterError(
-            "This result says nothing about the context",
-            seen=f"context={result.parameters['context']!r}",
-            remedy="Attribute with context='scaled'",
+            "This result attributes nothing to the context",
+            seen=f"context={result.parameters['context']!r}, stager {result.model}",
+            remedy="Attribute with context='scaled', with a stager that looks at neighbouring epochs",
         )
     columns, members = check_stage(stage, stage_order(dataset, "predicted")), pick(dataset, picks)
     found = context_means(dataset, members, columns)
@@ -135,6 +135,11 @@ def plot_context(
     )
     plt_show(show, fig)
     return fig
+
+
+def has_context(dataset: xr.Dataset) -> bool:
+    """Whether a result attributes to neighbours of its epochs."""
+    return "context_map" in dataset and bool((dataset["context"].values != 0).any())
 
 
 def context_means(
@@ -214,15 +219,15 @@ def _drawn_bands(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _label_axes(
     axes: npt.NDArray[np.object_], offsets: npt.NDArray[np.int64], duration: float, score_unit: str
 ) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    def label(offset: float, _: int) -> str:
+    def label(offset: int) -> str:
         minutes = offset * duration / 60
-        return f"{offset:+g}\n{minutes:+g} min".replace("-", "−") if offset else "0"
+        return f"{offset:+d}\n{minutes:+.3g} min".replace("-", "−") if offset else "0"
 
+    # Few enough that their labels have room, and 0 among them.
+    step = max(int(np.ceil(np.abs(offsets).max() / 2)), 1)
+    ticks = [int(offset) for offset in offsets if offset % step == 0]
     for ax in axes[1]:
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, symmetric=True))
-        ax.xaxis.set_major_formatter(FuncFormatter(label))
+        ax.set_xticks(ticks, [label(offset) for offset in ticks])
         ax.tick_params(labelsize=8)
         ax.set_xlim(offsets[0] - 0.5, offsets[-1] + 0.5)
     names = [name if name != REST else f"{REST} (no band)" for name in bands_and_rest(Bands())]

@@ -40,16 +40,24 @@ class TinyStager(nn.Module):
         return torch.log_softmax(2 * scores, dim=-1)
 
 
-class TinyWindow(nn.Module):
-    """Scores the middle one of 3 epochs by its own rhythm, half as much by that of the epoch before, never by the next."""
+class TinyNight(nn.Module):
+    """Scores each epoch by its own rhythm, half as much by that of the epoch before, never by the next."""
 
     def __init__(self, n_channels: int) -> None:
         super().__init__()
         self.epoch = TinyStager(n_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        before, own, _ = (torch.exp(self.epoch(x[:, i])) for i in range(3))
+        own = torch.exp(self.epoch(x.flatten(0, 1))).unflatten(0, x.shape[:2])
+        before = torch.cat([torch.zeros_like(own[:, :1]), own[:, :-1]], dim=1)
         return 3 * own + 1.5 * before
+
+
+class TinyWindow(TinyNight):
+    """The same for the middle one of 3 epochs only."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x)[:, 1]
 
 
 def make_epochs(channels=EEG, types="eeg", *, scored=True, positions=True, seed=0, n_epochs=10):
@@ -114,6 +122,12 @@ def make_context_result(*, names=EEG, types="eeg", epochs=None, **kwargs):
     return eegflex.attribute_epochs(
         epochs, model, spec=spec, **{"context": "scaled", "edges": "skip", "verbose": "error"} | kwargs
     )
+
+
+def make_night_result(**kwargs):
+    """Six EEG channels of a whole night at once, explained within windows."""
+    spec = ModelSpec(name="night", layout="b e c t", output="b e s", context=ContextSpec(whole=True))
+    return eegflex.attribute_epochs(make_epochs(), TinyNight(len(EEG)), spec=spec, verbose="error", **kwargs)
 
 
 def altered(result, **attributes):

@@ -37,6 +37,8 @@ __all__ = ["ContextMeans", "context_means", "has_context", "plot_context"]
 #: Of an epoch's neighbours, only offsets that so many of the epochs of a stage have are drawn.
 MOST = 0.5
 _NOTHING_THERE = "0.93"
+#: Offsets that are labelled, in epochs.
+_STEPS = (1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 240, 480, 960, 1920, 3840)
 
 
 @dataclass(frozen=True)
@@ -223,8 +225,8 @@ def _label_axes(
         minutes = offset * duration / 60
         return f"{offset:+d}\n{minutes:+.3g} min".replace("-", "−") if offset else "0"
 
-    # Few enough that their labels have room, and 0 among them.
-    step = max(int(np.ceil(np.abs(offsets).max() / 2)), 1)
+    # One on each side of 0, so that their labels have room.
+    step = next(step for step in _STEPS if 2 * step > np.abs(offsets).max())
     ticks = [int(offset) for offset in offsets if offset % step == 0]
     for ax in axes[1]:
         ax.set_xticks(ticks, [label(offset) for offset in ticks])

@@ -399,8 +399,19 @@ def test_the_error_of_the_window_is_told(result):
         "Explained within windows of 21 epochs; on 3 epochs the band sums differ from those of the whole night by 4.1 % "
         "(median), 8.9 % (largest)."
     )
-    whole = altered(result, provenance={"window": {"width": 10, "error": "none: it is the whole night"}})
-    assert "windows of 10 epochs, which is all that the stager was given" in window_words(whole)
+
+
+def test_the_window_of_a_stager_of_whole_nights_is_told_as_the_engine_measures_it():
+    within = window_words(results.make_night_result(width=5))
+    found = re.fullmatch(
+        r"Explained within windows of 5 epochs; on 3 epochs the band sums differ from those of the whole night by (.+) % "
+        r"\(median\), (.+) % \(largest\)\.",
+        within,
+    )
+    median, largest = map(float, found.groups())
+    assert 0 <= median <= largest < 1e-3  # it hears no further than the epoch before, which is in the window
+    whole = window_words(results.make_night_result(width=21))
+    assert whole == "Explained within windows of 10 epochs, which is all that the stager was given."
 
 
 def test_epochs_at_an_edge_are_counted(result):

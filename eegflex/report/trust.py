@@ -31,7 +31,7 @@ __all__ = [
 TIGHT = 0.01
 #: Share of the epochs that a judgement must hold for.
 MOST = 0.95
-_REMEDY = "a smaller tol, or more gradient evaluations (max_evals, n_steps), bring them closer"
+_REMEDY = "a smaller tol, or more gradient evaluations (max_evals, n_steps), make the error smaller"
 #: Errors within which most epochs must be, and what is then said of the band sums.
 _JUDGEMENTS = (
     (TIGHT, "The band sums can be taken as they stand."),
@@ -183,18 +183,21 @@ def left_out(result: FlexResult) -> list[str]:
         why = _FAULTS[fault].format(**said) if fault in _FAULTS else f"{said['their']} signal is {fault}."
         lines.append(f"{_left(count)} out: {why}")
     other = int(provenance["epochs"]) - int(provenance["explained"]) - sum(map(int, faults.values()))
-    if other > 0:
-        lines.append(_why_others(result, other))
+    chosen_from = result.is_partial or result.is_sample
+    alone = min(other, _n_not_staged(result)) if chosen_from else other
+    if alone > 0:
+        lines.append(f"{_left(alone)} out: the stager needs neighbours that the recording does not have.")
+    if other > alone:
+        why = "reached, or not to be explained" if result.is_partial else "drawn for the sample"
+        lines.append(f"{count_epochs(other - alone)} more {_pronouns(other - alone)['were']} not {why}.")
     return lines or ["No epoch was left out."]
 
 
-def _why_others(result: FlexResult, count: int) -> str:
-    were = "was" if count == 1 else "were"
-    if result.is_partial:
-        return f"{count_epochs(count)} more {were} not reached, or not to be explained."
-    if result.is_sample:
-        return f"{count_epochs(count)} more {were} not drawn for the sample."
-    return f"{_left(count)} out: the stager needs neighbours that the recording does not have."
+def _n_not_staged(result: FlexResult) -> int:
+    """Count the epochs without fault that the stager could not score."""
+    dataset = result.to_xarray()
+    sound = dataset["night_fault"].values.astype(str) == ""
+    return int((sound & ~np.isfinite(dataset["night_scores"].values).all(axis=(1, 2))).sum())
 
 
 def _pronouns(count: int) -> dict[str, str]:
@@ -203,7 +206,7 @@ def _pronouns(count: int) -> dict[str, str]:
 
 
 def _left(count: int) -> str:
-    return f"{count_epochs(count)} {'was' if count == 1 else 'were'} left"
+    return f"{count_epochs(count)} {_pronouns(count)['were']} left"
 
 
 def _errors(result: FlexResult) -> npt.NDArray[np.float64]:

@@ -435,6 +435,13 @@ def test_windows_that_were_padded_are_counted_as_the_engine_pads_them():
     )
 
 
+def test_a_sample_does_not_hide_what_could_not_be_explained():
+    assert left_out(results.make_context_result(sample_per_stage=1)) == [
+        "2 epochs were left out: the stager needs neighbours that the recording does not have.",
+        "3 epochs more were not drawn for the sample.",
+    ]
+
+
 def test_masked_edges_are_told_in_words(result):
     lines = left_out(altered(result, provenance={"epochs": 12, "faults": {"at an edge": 2}}))
     assert lines == [

@@ -282,6 +282,12 @@ class FlexResult:
 
         return plot_topomap(self, **kwargs)
 
+    def plot_context(self, **kwargs: Any) -> Figure:
+        """The epochs around an epoch; see `eegflex.viz.plot_context`."""
+        from eegflex.viz import plot_context
+
+        return plot_context(self, **kwargs)
+
     def plot_night(self, **kwargs: Any) -> Figure:
         """The night; see `eegflex.viz.plot_night`."""
         from eegflex.viz import plot_night

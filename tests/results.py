@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import mne
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ from torch import nn
 
 import eegflex
 from eegflex.stagers import ModelSpec
-from eegflex.stagers.spec import ChannelSpec
+from eegflex.stagers.spec import ChannelSpec, ContextSpec
 
 SFREQ, STAGES = 64.0, ("W", "N1", "N2", "N3", "REM")
 EEG = ("F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1")
@@ -36,6 +38,26 @@ class TinyStager(nn.Module):
         power = found.reshape(batch, n_channels, len(STAGES), 2).sum(-1)
         scores = torch.log1p((power * self.weights[:, None]).sum(1))
         return torch.log_softmax(2 * scores, dim=-1)
+
+
+class TinyNight(nn.Module):
+    """Scores each epoch by its own rhythm, half as much by that of the epoch before, never by the next."""
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.epoch = TinyStager(n_channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        own = torch.exp(self.epoch(x.flatten(0, 1))).unflatten(0, x.shape[:2])
+        before = torch.cat([torch.zeros_like(own[:, :1]), own[:, :-1]], dim=1)
+        return 3 * own + 1.5 * before
+
+
+class TinyWindow(TinyNight):
+    """The same for the middle one of 3 epochs only."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x)[:, 1]
 
 
 def make_epochs(channels=EEG, types="eeg", *, scored=True, positions=True, seed=0, n_epochs=10):
@@ -90,6 +112,30 @@ def pair_spec() -> ModelSpec:
 def make_result(**kwargs):
     """Six EEG channels at once, both views."""
     return explain(make_epochs(), views=("time",), **kwargs)
+
+
+def make_context_result(*, names=EEG, types="eeg", epochs=None, **kwargs):
+    """Six EEG channels at once, the middle one of 3 epochs, all of which move; the ends of the run are left out."""
+    epochs = make_epochs(names, types) if epochs is None else epochs
+    spec = ModelSpec(name="window", layout="b e c t", context=ContextSpec(1, 1))
+    model = TinyWindow(len(epochs.ch_names))
+    return eegflex.attribute_epochs(
+        epochs, model, spec=spec, **{"context": "scaled", "edges": "skip", "verbose": "error"} | kwargs
+    )
+
+
+def make_night_result(**kwargs):
+    """Six EEG channels of a whole night at once, explained within windows."""
+    spec = ModelSpec(name="night", layout="b e c t", output="b e s", context=ContextSpec(whole=True))
+    return eegflex.attribute_epochs(make_epochs(), TinyNight(len(EEG)), spec=spec, verbose="error", **kwargs)
+
+
+def altered(result, **attributes):
+    """A result with some of its attributes changed."""
+    data = result.to_xarray()
+    for name, changes in attributes.items():
+        data.attrs[name] = json.dumps(json.loads(data.attrs[name]) | changes)
+    return type(result)(data)
 
 
 def make_pair_result(*, names=("C3-M2", "C4-M1", "EOG-L"), **kwargs):

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import mne
 import numpy as np
-from mne.utils import logger, verbose
+from mne.utils import verbose
 
 from eegflex import aggregate, viz
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.files import write_whole
-from eegflex.report import html, words
+from eegflex.report import html, trust, words
+from eegflex.viz.context import has_context
 from eegflex.viz.epoch import surest_numbers
 from eegflex.viz.select import stage_order
-from eegflex.viz.style import number_text, positive_means, unit
+from eegflex.viz.style import number_text
+from eegflex.viz.wording import method_words, positive_means, reading, sum_words, sums_to_change, unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +38,7 @@ _SPEC_SECTIONS = {"input": "What it is given", "output": "What it returns", "mod
 def make_report(
     result: FlexResult,
     *,
+    also: FlexResult | None = None,
     title: str | None = None,
     epochs_per_stage: int = 1,
     note: str | None = None,
@@ -46,7 +49,10 @@ def make_report(
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording.
+        Attributions of a recording. One of all stages speaks for the predicted one.
+    also : FlexResult | None
+        A second result of the same epochs of the same recording, with another baseline, target or method: its bands are shown
+        beside those of the first. What speaks for a stage at one baseline and at another can be believed sooner.
     title : str | None
         Title of the report. By default it names the stager.
     epochs_per_stage : int
@@ -58,8 +64,13 @@ def make_report(
     Returns
     -------
     report : mne.Report
-        Summary, night, bands, spectra, topography, epochs, completeness, stager and provenance. Write it with its own
-        ``save``, or with `save_report`, which leaves nothing half-written.
+        Summary, night, bands, spectra, topography, context (where it was scaled), epochs, completeness, stager and
+        provenance. Write it with its own ``save``, or with `save_report`, which leaves nothing half-written.
+
+    Raises
+    ------
+    ParameterError
+        If `epochs_per_stage` is no number of epochs, or `also` is of another recording or of other epochs.
 
     Notes
     -----
@@ -68,16 +79,37 @@ def make_report(
     """
     if int(epochs_per_stage) != epochs_per_stage or epochs_per_stage < 0:
         raise ParameterError("epochs_per_stage must be a whole number, not negative", seen=epochs_per_stage)
+    if also is not None:
+        _check_same_epochs(result, also)
     report = mne.Report(title=title or f"{result.model} explained by eegflex", image_format="png", verbose="error")
     report.add_html(_summary(result, note), "Summary", tags=("summary",))
-    for add in (_add_night, _add_bands, _add_spectra, _add_topography):
-        logger.debug(f"Report: {add.__name__}")
-        add(report, result)
-    _add_epochs(report, result, int(epochs_per_stage))
-    _add_completeness(report, result)
+    one, other = result.for_target(), also and also.for_target()
+    _add_night(report, one)
+    _add_bands(report, one, other)
+    for add in (_add_spectra, _add_topography, _add_context):
+        add(report, one)
+    _add_epochs(report, one, int(epochs_per_stage))
+    _add_completeness(report, one)
     report.add_html(_spec(result), "Stager", tags=("stager",))
     report.add_html(_provenance(result), "Provenance", tags=("provenance",))
     return report
+
+
+def _check_same_epochs(result: FlexResult, also: FlexResult) -> None:
+    if result.provenance["input_sha256"] != also.provenance["input_sha256"]:
+        raise ParameterError(
+            "also= is of another recording, or of a stager that prepares the recording otherwise",
+            seen=f"input_sha256 {also.provenance['input_sha256'][:12]}…",
+            allowed=f"{result.provenance['input_sha256'][:12]}…",
+            remedy="Explain the same epochs with the same stager",
+        )
+    numbers = [set(one.to_xarray()["number"].values.astype(int).tolist()) for one in (result, also)]
+    if numbers[0] != numbers[1]:
+        raise ParameterError(
+            "also= explains other epochs of the recording",
+            seen=f"{len(numbers[1])} epochs, {len(numbers[0] & numbers[1])} of them among the {len(numbers[0])} of result",
+            remedy="Explain both with the same sample_per_stage and seed",
+        )
 
 
 def save_report(report: mne.Report, fname: str | Path, *, overwrite: bool = False) -> Path:
@@ -128,16 +160,15 @@ def _add_figure(report: mne.Report, draw: Callable[[], Figure], title: str, capt
 
 
 def _summary(result: FlexResult, note: str | None) -> str:
-    parts = [html.warning(note)] if note else []
+    warnings = [note, trust.partial_words(result)]
+    parts = [html.warning(text) for text in warnings if text]
     if words.is_simulated(result):
         parts.append(
             html.warning("The recording is simulated: nobody was recorded, and nothing here is evidence about sleep.")
         )
     parts += [html.paragraph(sentence) for sentence in words.what_was_done(result)]
     parts += ["<h5>What was found</h5>", html.bullets(words.findings(result))]
-    sums = [words.completeness_words(result), words.cancellation_words(result)]
-    trust = [words.agreement_words(result), *filter(None, sums), *words.left_out(result)]
-    return "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust)])
+    return "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust.trust(result))])
 
 
 def _add_night(report: mne.Report, result: FlexResult) -> None:
@@ -147,33 +178,50 @@ def _add_night(report: mne.Report, result: FlexResult) -> None:
     if agreed is not None:
         table = html.frame(agreed[1], corner="scored \\ predicted", diagonal=True)
         report.add_html(
-            html.paragraph(words.agreement_words(result)) + table,
+            html.paragraph(trust.agreement_words(result)) + table,
             "Agreement (epochs)",
             tags=("night",),
             section="Night",
         )
 
 
-def _add_bands(report: mne.Report, result: FlexResult) -> None:
+def _add_bands(report: mne.Report, result: FlexResult, also: FlexResult | None) -> None:
+    if also is None:
+        _add_bands_of(report, result, "Bands by stage")
+        return
+    for one, how in zip((result, also), words.differences(result, also), strict=True):
+        _add_bands_of(report, one, f"Bands by stage: {how}")
+
+
+def _add_bands_of(report: mne.Report, result: FlexResult, title: str) -> None:
     caption = (
         f"Mean attribution by band and stage, in units of {unit(result)}, summed over the channels that the stager "
-        f"takes at once. {positive_means(result)}"
+        f"takes at once. {positive_means(result)} {sum_words(result)}"
     )
-    _add_figure(report, partial(viz.plot_bands, result, show=False), "Bands by stage", caption, "Bands")
+    _add_figure(report, partial(viz.plot_bands, result, show=False), title, caption, "Bands")
     table = result.band_table()
     largest = float(np.nanmax(np.abs(table.drop(columns="n_epochs").to_numpy())))
     written = table.drop(columns="n_epochs").map(lambda value: number_text(value, largest)).assign(n=table["n_epochs"])
     details = f"<details><summary>Numbers by stage and channel ({html.escape(unit(result))})</summary>{{}}</details>"
     report.add_html(
-        details.format(html.frame(written, corner="stage, channel")), "Table of bands", tags=("bands",), section="Bands"
+        details.format(html.frame(written, corner="stage, channel")),
+        title.replace("Bands by stage", "Table of bands"),
+        tags=("bands",),
+        section="Bands",
     )
 
 
 def _add_spectra(report: mne.Report, result: FlexResult) -> None:
-    caption = (
-        "Which frequencies raised (red) or lowered (blue) the score in each stage; grey: how much power there was."
-    )
-    kinds = set(result.to_xarray()["ch_type"].values.astype(str))
+    dataset = result.to_xarray()
+    if "frequency_view" not in dataset:
+        why = (
+            f"There are no spectra: the method ({method_words(result)}) attributes to whole bands, not to frequencies."
+        )
+        report.add_html(html.paragraph(why), "Spectra", tags=("spectra",))
+        return
+    how = reading(result)
+    caption = f"Which frequencies {how.raised} (red) or {how.lowered} (blue) the score in each stage; grey: the power."
+    kinds = set(dataset["ch_type"].values.astype(str))
     for kind in [kind for kind in ("eeg", "eog", "emg") if kind in kinds] or ["all"]:
         name = "all channels" if kind == "all" else kind.upper()
         draw = partial(viz.plot_spectrum, result, picks=kind, show=False)
@@ -188,6 +236,16 @@ def _add_topography(report: mne.Report, result: FlexResult) -> None:
         report.add_html(html.paragraph(str(error)), "Topography", tags=("topography",))
 
 
+def _add_context(report: mne.Report, result: FlexResult) -> None:
+    if not has_context(result.to_xarray()):
+        return
+    caption = (
+        "What the epochs around an epoch did to its score. Above, each epoch of the window with all its bands; below, the "
+        "neighbours alone, by band. The other figures are of the epoch itself."
+    )
+    _add_figure(report, partial(viz.plot_context, result, show=False), "Context", caption, None)
+
+
 def _add_epochs(report: mne.Report, result: FlexResult, epochs_per_stage: int) -> None:
     dataset = result.to_xarray()
     for stage in stage_order(dataset, "predicted"):
@@ -198,15 +256,25 @@ def _add_epochs(report: mne.Report, result: FlexResult, epochs_per_stage: int) -
 
 
 def _add_completeness(report: mne.Report, result: FlexResult) -> None:
-    caption = "How far the attributions of an epoch miss the change of the score that they should add up to."
-    _add_figure(report, partial(viz.plot_completeness, result, show=False), "Gaps", caption, "Completeness")
-    gaps = result.relative_gap().ravel()
+    said = html.paragraph(trust.completeness_words(result))
+    if not sums_to_change(result):
+        report.add_html(said, "Completeness", tags=("completeness",))
+        return
+    caption = (
+        "How far the attributions of an epoch miss the change of the score that they should add up to, and how large the error "
+        "of their band sums is estimated to be, where there is an estimate."
+    )
+    _add_figure(report, partial(viz.plot_completeness, result, show=False), "Gaps and errors", caption, "Completeness")
+    measured = {"gaps": result.relative_gap().ravel(), "estimated errors": result.to_xarray()["error"].values.ravel()}
     quantiles = {
-        f"{name} of the gaps": f"{100 * float(np.quantile(gaps, q)):.2g} %"
+        f"{name} of the {what}": f"{100 * float(np.quantile(values[~np.isnan(values)], q)):.2g} %"
+        for what, values in measured.items()
+        if not np.isnan(values).all()
         for name, q in (("Median", 0.5), ("90 %", 0.9), ("95 %", 0.95), ("Largest", 1.0))
     }
-    text = html.paragraph(words.completeness_words(result)) + html.pairs(quantiles)
-    report.add_html(text, "Can the sums be trusted?", tags=("completeness",), section="Completeness")
+    report.add_html(
+        said + html.pairs(quantiles), "Can the sums be trusted?", tags=("completeness",), section="Completeness"
+    )
 
 
 def _spec(result: FlexResult) -> str:

@@ -12,6 +12,7 @@ from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.viz.select import (
     as_bands,
+    averaged_words,
     bands_and_rest,
     channel_types,
     n_epochs_by_stage,
@@ -22,15 +23,13 @@ from eegflex.viz.select import (
 from eegflex.viz.style import (
     DIVERGING,
     add_note,
-    attribution_label,
     colour_limits,
     number_text,
     plain,
-    positive_means,
     symmetric,
     type_label,
-    unit,
 )
+from eegflex.viz.wording import attribution_label, positive_means, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +51,8 @@ def plot_bands(
     """Draw what each frequency band did to the score, stage by stage.
 
     A cell is the attribution summed over a band and over the channels of one type that the stager takes at once, and
-    averaged over the epochs of a stage. The cells of a stage in all panels together are the mean of F(x) - F(x_b).
+    averaged over the epochs of a stage. With fixed context and a method whose attributions sum to it, the cells of a stage
+    in all panels together are the mean of F(x) - F(x_b). A result of all stages speaks for the predicted one.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def plot_bands(
     import matplotlib.pyplot as plt
     from mne.viz.utils import plt_show
 
-    bands = as_bands(bands)
+    result, bands = result.for_target(), as_bands(bands)
     dataset = result.to_xarray()
     rows, columns = bands_and_rest(bands), stage_order(dataset, stages)
     kinds = channel_types(dataset)
@@ -105,8 +105,8 @@ def plot_bands(
         fig,
         f"Numbers: attribution in the unit of the score ({unit(result)}).",
         positive_means(result),
-        _what_is_averaged(result),
-        sample_words(dataset, result.is_sample),
+        f"Mean over the {averaged_words(dataset)} of a stage; n counts epochs.",
+        sample_words(result),
     )
     plt_show(show, fig)
     return fig
@@ -126,12 +126,6 @@ def band_means(result: FlexResult, bands: Bands, kind: str, stages: str) -> npt.
             cells[:, column] = pooled.of(stage).mean(axis=0)
     drawn = [bands.names.index(name) for name in bands_and_rest(bands)]
     return cells[drawn]
-
-
-def _what_is_averaged(result: FlexResult) -> str:
-    several = result.to_xarray().sizes["combination"] > 1
-    over = "epochs and channel combinations" if several else "epochs"
-    return f"Mean over the {over} of a stage; n counts epochs."
 
 
 def _band_label(name: str, bands: Bands) -> str:

@@ -3,53 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.viz.select import as_bands
-from eegflex.viz.spectrum import bin_edges, decibels, draw_signed, into_bins
-from eegflex.viz.style import (
-    DIVERGING,
-    GREY,
-    NEGATIVE,
-    POSITIVE,
-    add_note,
-    plain,
-    positive_means,
-    shade_bands,
-    symmetric,
-    unit,
+from eegflex.viz.panels import (
+    FMAX,
+    WINDOW,
+    Case,
+    draw_attribution,
+    draw_band_sums,
+    draw_power,
+    draw_signal,
+    draw_time_frequency,
 )
+from eegflex.viz.select import as_bands
+from eegflex.viz.style import add_note, plain
+from eegflex.viz.wording import positive_means, sums_to_change, unit
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpecFromSubplotSpec
 
     from eegflex.result import FlexResult
 
 __all__ = ["default_number", "plot_epoch", "surest_numbers"]
-
-#: Highest frequency that is drawn, in Hz.
-FMAX = 30.0
-#: Attributions to samples are summed over windows this long, in s.
-WINDOW = 0.5
-
-
-@dataclass(frozen=True)
-class _Case:
-    """One epoch on one channel."""
-
-    epoch: int  # place among the explained epochs
-    channel: int
-    combination: int
-    of_combination: npt.NDArray[np.bool_]  # its channels
 
 
 def plot_epoch(
@@ -79,8 +63,10 @@ def plot_epoch(
     Returns
     -------
     fig : matplotlib.figure.Figure
-        Signal, with the attribution to time as its background where the result has a time view; power spectrum;
-        attribution to frequencies and bands; scores and completeness gap.
+        Signal, with the attribution to time as its background where the result has a time view; attribution to time and
+        frequency where it has that view; power spectrum; attribution to frequencies (or to bands, where the method has
+        only those) and band sums; scores, completeness gap and estimated error. A result of all stages speaks for the
+        predicted one.
 
     Raises
     ------
@@ -92,18 +78,22 @@ def plot_epoch(
     import matplotlib.pyplot as plt
     from mne.viz.utils import plt_show
 
-    bands, dataset = as_bands(bands), result.to_xarray()
-    case = _find_case(dataset, bands, number, channel)
-    fig = plt.figure(figsize=(10, 8), layout="constrained")
-    grid = fig.add_gridspec(3, 2, width_ratios=[1.25, 1], height_ratios=[1, 1.25, 1])
-    notes = _draw_signal(fig, fig.add_subplot(grid[0, :]), dataset, case, unit(result))
-    upper, lower = fig.add_subplot(grid[1, 0]), fig.add_subplot(grid[2, 0])
-    _draw_power(upper, dataset, case, bands)
-    _draw_attribution(lower, dataset, case, bands, unit(result))
-    _draw_bands(fig.add_subplot(grid[2, 1]), dataset, case, bands, unit(result))
-    _write_facts(fig.add_subplot(grid[1, 1]), result, dataset, case)
-    name = str(dataset["channel"].values[case.channel])
-    title = f"Epoch {int(dataset['number'].values[case.epoch])} at {_clock(dataset, case)}, {name}"
+    result = result.for_target()
+    case = _find_case(result, as_bands(bands), number, channel)
+    heights = [1, 1.35] if "time_frequency_view" in case.dataset else [1]
+    fig = plt.figure(figsize=(10, 6 + 2 * sum(heights)), layout="constrained")
+    halves = fig.add_gridspec(2, 1, height_ratios=[sum(heights), 2.25])
+    # The narrow column is for colour bars, so that the panels beside them have one axis of time.
+    notes = _draw_in_time(
+        fig, halves[0].subgridspec(len(heights), 2, width_ratios=[1, 0.012], height_ratios=heights), result, case
+    )
+    grid = halves[1].subgridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[1.25, 1])
+    draw_power(fig.add_subplot(grid[0, 0]), case)
+    draw_attribution(fig.add_subplot(grid[1, 0]), case)
+    draw_band_sums(fig.add_subplot(grid[1, 1]), case)
+    _write_facts(fig.add_subplot(grid[0, 1]), _facts(result, case))
+    name = str(case.dataset["channel"].values[case.channel])
+    title = f"Epoch {int(case.dataset['number'].values[case.epoch])} at {_clock(case)}, {name}"
     fig.suptitle(plain(title), fontsize=11)
     add_note(fig, positive_means(result, "what the epoch has here"), *notes)
     plt_show(show, fig)
@@ -138,7 +128,8 @@ def surest_numbers(dataset: xr.Dataset, stage: str, n: int) -> list[int]:
     return dataset["number"].values[places[np.argsort(-sure[places], kind="stable")][:n]].astype(int).tolist()
 
 
-def _find_case(dataset: xr.Dataset, bands: Bands, number: int | None, channel: str | None) -> _Case:
+def _find_case(result: FlexResult, bands: Bands, number: int | None, channel: str | None) -> Case:
+    dataset = result.to_xarray()
     numbers = dataset["number"].values.astype(int)
     if number is None:
         number = default_number(dataset)
@@ -153,123 +144,109 @@ def _find_case(dataset: xr.Dataset, bands: Bands, number: int | None, channel: s
         candidates = (labels == channel) if (labels == channel).any() else (names == channel)
         if not candidates.any():
             raise ChannelError("The result has no such channel", seen=repr(channel), allowed=labels.tolist())
-    size = np.abs(aggregate.band_sums(dataset, bands)[epoch]).sum(axis=1)
+    size = np.abs(aggregate.band_sums(dataset.isel(epoch=[epoch]), bands)[0]).sum(axis=1)
     chosen = int(np.where(candidates, size, -1).argmax())
-    of = dataset["of_combination"].values
-    return _Case(epoch, chosen, int(of[chosen]), of == of[chosen])
+    return Case(dataset, bands, unit(result), epoch, chosen, int(dataset["of_combination"].values[chosen]))
 
 
-def _draw_signal(fig: Figure, ax: Axes, dataset: xr.Dataset, case: _Case, score_unit: str) -> list[str]:
-    signal = dataset["signal"].values[case.epoch, case.channel].astype(float)
-    times = dataset["time"].values
-    duration = float(times[-1] + times[1])
-    top = 1.08 * float(np.abs(signal).max()) or 1.0
-    voltage = str(dataset["ch_type"].values[case.channel]) in {"eeg", "eog", "emg", "ecg", "seeg", "ecog", "dbs", "bio"}
-    notes = []
-    if "time_view" in dataset:
-        attribution = dataset["time_view"].values[case.epoch, case.channel].astype(float)
-        edges = np.arange(int(np.ceil(duration / WINDOW - 1e-9)) + 1, dtype=np.float64) * WINDOW
-        sums = into_bins(attribution, times, edges)
-        colours = symmetric(sums)
-        ax.pcolormesh(edges, [-top, top], sums[None], cmap=DIVERGING, norm=colours, alpha=0.55, rasterized=True)
-        bar = fig.colorbar(ax.collections[0], ax=ax, pad=0.01, aspect=14)
-        bar.set_label(f"Attribution per {WINDOW:g} s\n({score_unit})", fontsize=8)
-        bar.ax.tick_params(labelsize=8)
+def _draw_in_time(fig: Figure, grid: GridSpecFromSubplotSpec, result: FlexResult, case: Case) -> list[str]:
+    """Draw the panels that have an axis of time, and say what their colours are."""
+    bars = {"time_view", "time_frequency_view"} & set(case.dataset)
+    width = 0 if bars else slice(None)
+    first = fig.add_subplot(grid[0, width])
+    mesh, last, notes = draw_signal(first, case), first, []
+    if mesh is not None:
+        _add_bar(fig, mesh, grid[0, 1], f"Attribution per {WINDOW:g} s\n({case.unit})")
         notes.append(f"Background of the signal: attribution to time, summed over {WINDOW:g} s.")
-    ax.plot(times, signal, color="black", linewidth=0.6)
-    ax.set(xlim=(0, duration), ylim=(-top, top), xlabel="Time in the epoch (s)")
-    ax.set_ylabel("Signal (µV)" if voltage else "Signal")
+    if "time_frequency_view" in case.dataset:
+        highest = (result.spec["input"].get("filter") or {}).get("h_freq") or FMAX
+        last = fig.add_subplot(grid[1, 0], sharex=first)
+        first.tick_params(labelbottom=False)
+        mesh = draw_time_frequency(last, case, min(FMAX, float(highest), result.sfreq / 2))
+        frame, freq = (float(np.diff(case.dataset[name].values[:2])[0]) for name in ("frame", "frame_freq"))
+        _add_bar(fig, mesh, grid[1, 1], f"Attribution per {frame:.2g} s\nand {freq:.2g} Hz ({case.unit})")
+        notes.append(
+            "Below the signal: when which frequency spoke, in frames of about 2 s, so that what is there for a moment is "
+            "drawn about 1 s wide."
+        )
+    last.set_xlabel("Time in the epoch (s)")
     return notes
 
 
-def _draw_power(ax: Axes, dataset: xr.Dataset, case: _Case, bands: Bands) -> None:
-    freqs = dataset["freq"].values
-    edges = bin_edges(freqs, FMAX)
-    shade_bands(ax, bands, edges[-1], names=True)
-    level = decibels(into_bins(dataset["power"].values[case.epoch, case.channel], freqs, edges, mean=True))
-    ax.stairs(level, edges, baseline=None, color=GREY, linewidth=1.2)
-    ax.set_xlim(0, edges[-1])
-    ax.set_ylabel("Power density\n(dB re 1 µV²/Hz)")
-    ax.tick_params(labelbottom=False)
+def _add_bar(fig: Figure, mesh: QuadMesh, place: Any, label: str) -> None:
+    bar = fig.colorbar(mesh, cax=fig.add_subplot(place))
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=8)
 
 
-def _draw_attribution(ax: Axes, dataset: xr.Dataset, case: _Case, bands: Bands, score_unit: str) -> None:
-    freqs = dataset["freq"].values
-    edges = bin_edges(freqs, FMAX)
-    shade_bands(ax, bands, edges[-1], names=False)
-    draw_signed(ax, edges, into_bins(dataset["frequency_view"].values[case.epoch, case.channel], freqs, edges))
-    ax.set_xlim(0, edges[-1])
-    ax.set_xlabel("Frequency (Hz)")
-    ax.set_ylabel(f"Attribution per {edges[1]:g} Hz\n({score_unit})")
-
-
-def _draw_bands(ax: Axes, dataset: xr.Dataset, case: _Case, bands: Bands, score_unit: str) -> None:
-    """Draw the band sums of the channel, and of the others that the stager got with it."""
-    sums = aggregate.band_sums(dataset, bands)[case.epoch]
-    own = sums[case.channel]
-    others = case.of_combination.copy()
-    others[case.channel] = False
-    places = np.arange(len(own))
-    ax.bar(places, own, width=0.7, color=[POSITIVE if value >= 0 else NEGATIVE for value in own])
-    if others.any():
-        rest = sums[others].sum(axis=0)
-        ax.plot(places, rest, "D", color="white", markeredgecolor="black", markersize=5, label=_others(dataset, others))
-        ax.legend(fontsize=8, frameon=False, loc="best")
-    ax.axhline(0, color="0.3", linewidth=0.6)
-    ax.margins(y=0.15)
-    ax.set_xticks(places, bands.names, fontsize=8)
-    ax.set_ylabel(f"Sum in the band\n({score_unit})")
-
-
-def _others(dataset: xr.Dataset, others: npt.NDArray[np.bool_]) -> str:
-    names = dataset["ch_name"].values.astype(str)[others]
-    text = names[0] if len(names) == 1 else f"the other {len(names)} channels"
-    return plain(text)
-
-
-def _write_facts(ax: Axes, result: FlexResult, dataset: xr.Dataset, case: _Case) -> None:
-    """Write what the stager said and how far the attributions add up, in two columns."""
-    facts = _facts(result, dataset, case)
+def _write_facts(ax: Axes, facts: Mapping[str, str]) -> None:
+    """Write names and values in two columns."""
     ax.axis("off")
     for x, column, colour in ((0, facts, "0.35"), (0.47, facts.values(), "black")):
         text = ax.text(
-            x, 1, plain("\n".join(column)), va="top", fontsize=9, linespacing=1.4, color=colour, transform=ax.transAxes
+            x, 1, plain("\n".join(column)), va="top", fontsize=9, linespacing=1.25, color=colour, transform=ax.transAxes
         )
         text.set_in_layout(False)
 
 
-def _facts(result: FlexResult, dataset: xr.Dataset, case: _Case) -> dict[str, str]:
-    def value(name: str) -> Any:
-        return dataset[name].values[case.epoch, case.combination]
-
-    def signed(number: float) -> str:
-        return f"{round(number, 3) + 0.0:+.3f}".replace("-", "−")
-
-    sums = dataset["frequency_view"].values[case.epoch].astype(float).sum(axis=1)
-    score, baseline = float(value("score")), float(value("baseline_score"))
-    relative = float(result.relative_gap()[case.epoch, case.combination])
-    scored = str(dataset["stage"].values[case.epoch])
-    given = str(dataset["combination"].values[case.combination])
+def _facts(result: FlexResult, case: Case) -> dict[str, str]:
+    """Return what the stager said, what the attributions add up to, and how far that can be believed."""
+    scored = str(case.dataset["stage"].values[case.epoch])
+    given = str(case.dataset["combination"].values[case.combination])
+    target, score, baseline = (_value(case, name) for name in ("target", "score", "baseline_score"))
     return {
-        "Given to the stager": given if len(given) <= 26 else f"{int(case.of_combination.sum())} channels",
+        "Given to the stager": given if len(given) <= 26 else f"{int(case.members.sum())} channels",
         "Scored": "–" if scored == "UNSCORED" else scored,
-        "Predicted": str(value("predicted")),
-        "Explained": f"score of {value('target')}" if value("target") else "nothing",
-        "F(x), as recorded": signed(score),
-        "F(x_b), baseline": signed(baseline),
-        "F(x) − F(x_b)": signed(score - baseline),
-        "Sum of attributions": signed(float(sums[case.of_combination].sum())),
-        "  of this channel": signed(float(sums[case.channel])),
-        "Completeness gap": signed(float(value("gap"))),
-        "  of |band sums|": _percent(relative),
-        "Gradient evaluations": str(int(value("n_gradients"))),
+        "Predicted": str(_value(case, "predicted")),
+        "Explained": f"score of {target}" if target else "nothing",
+        "F(x), as recorded": _signed(score),
+        "F(x_b), baseline": _signed(baseline),
+        "F(x) − F(x_b)": _signed(score - baseline),
+        **_sums(result, case),
+        **_spent(case),
     }
+
+
+def _sums(result: FlexResult, case: Case) -> dict[str, str]:
+    sums = case.band_sums().sum(axis=1)
+    whole, found = float(sums[case.members].sum()), {}
+    if "context_map" in case.dataset:
+        around = _of_context(case)
+        whole, found["  of the context"] = whole + around, _signed(around)
+    facts = {"Sum of attributions": _signed(whole), "  of this channel": _signed(float(sums[case.channel])), **found}
+    if not sums_to_change(result):
+        return facts | {"Completeness": "not meant to sum to it"}
+    relative = float(result.relative_gap()[case.epoch, case.combination])
+    return facts | {"Completeness gap": _signed(_value(case, "gap")), "  of |band sums|": _percent(relative)}
+
+
+def _of_context(case: Case) -> float:
+    neighbours = case.dataset["context"].values != 0
+    parts = case.dataset["context_map"].isel(epoch=case.epoch).transpose("context", "channel", "band").values
+    return float(np.nansum(parts[neighbours][:, case.members], dtype=np.float64))
+
+
+def _spent(case: Case) -> dict[str, str]:
+    """Return the estimated error, where there is one, and how many evaluations were spent."""
+    error, gradients = float(_value(case, "error")), int(_value(case, "n_gradients"))
+    facts = {"Estimated error": _percent(error)} if np.isfinite(error) else {}
+    if gradients:
+        return facts | {"Gradient evaluations": str(gradients)}
+    return facts | {"Scores evaluated": str(int(_value(case, "n_forwards")))}
+
+
+def _value(case: Case, name: str) -> Any:
+    return case.dataset[name].values[case.epoch, case.combination]
+
+
+def _signed(number: float) -> str:
+    return f"{round(float(number), 3) + 0.0:+.3f}".replace("-", "−")
 
 
 def _percent(share: float) -> str:
     return "under 0.01 %" if share < 1e-4 else f"{100 * share:.2g} %"
 
 
-def _clock(dataset: xr.Dataset, case: _Case) -> str:
-    seconds = int(dataset["onset"].values[case.epoch])
+def _clock(case: Case) -> str:
+    seconds = int(case.dataset["onset"].values[case.epoch])
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

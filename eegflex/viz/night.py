@@ -47,6 +47,7 @@ def plot_night(result: FlexResult, *, show: bool = True) -> Figure:
     import matplotlib.pyplot as plt
     from mne.viz.utils import plt_show
 
+    result = result.for_target()
     dataset = result.to_xarray()
     chances = probabilities(dataset, str(result.spec["output"]["scores"]))
     scored, predicted = dataset["night_stage"].values.astype(str), _predicted(result, dataset, chances)
@@ -187,7 +188,7 @@ def _title(result: FlexResult, dataset: xr.Dataset) -> str:
 
 def _notes(result: FlexResult, dataset: xr.Dataset, scored: npt.NDArray[Any], *, has_scored: bool) -> list[str]:
     explained, night = dataset.sizes["epoch"], dataset.sizes["night"]
-    sample = ", a sample" if result.is_sample else ""
+    sample = ", before it was stopped" if result.is_partial else ", a sample" if result.is_sample else ""
     notes = [
         f"All {night} epochs were explained."
         if explained == night

@@ -12,20 +12,25 @@ import numpy.typing as npt
 from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
+from eegflex.viz.style import type_label
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from eegflex.result import FlexResult
 
 __all__ = [
     "HYPNOGRAM_ORDER",
     "Pooled",
     "as_bands",
+    "averaged_words",
     "bands_and_rest",
     "channel_types",
     "check_stage",
     "hypnogram_order",
     "n_epochs_by_stage",
     "pick",
+    "picked_words",
     "pool",
     "sample_words",
     "stage_order",
@@ -173,10 +178,27 @@ def n_epochs_by_stage(dataset: xr.Dataset, stages: str) -> dict[str, int]:
     return {stage: int((labels == stage).any(axis=1).sum()) for stage in stage_order(dataset, stages)}
 
 
-def sample_words(dataset: xr.Dataset, is_sample: bool) -> str:
-    """Say whether the epochs are a sample."""
-    explained, night = dataset.sizes["epoch"], dataset.sizes["night"]
-    return f"A sample: {explained} of {night} epochs were explained." if is_sample else ""
+def sample_words(result: FlexResult) -> str:
+    """Say whether the epochs are only some of those that were to be explained."""
+    if not (result.is_partial or result.is_sample):
+        return ""
+    sizes = result.to_xarray().sizes
+    why = "Stopped early" if result.is_partial else "A sample"
+    return f"{why}: {sizes['epoch']} of {sizes['night']} epochs were explained."
+
+
+def picked_words(dataset: xr.Dataset, members: npt.NDArray[np.bool_]) -> str:
+    """Name the picked channels, by their type where they are all of one."""
+    kinds, names = dataset["ch_type"].values.astype(str), dataset["ch_name"].values.astype(str)
+    for kind in dict.fromkeys(kinds[members]):
+        if (members == (kinds == kind)).all():
+            return type_label(kind)
+    return "all channels" if members.all() else ", ".join(dict.fromkeys(names[members]))
+
+
+def averaged_words(dataset: xr.Dataset) -> str:
+    """Say over what means are taken."""
+    return "epochs and channel combinations" if dataset.sizes["combination"] > 1 else "epochs"
 
 
 def hypnogram_order(stages: Sequence[str]) -> list[str]:

@@ -10,18 +10,26 @@ import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
-from eegflex.viz.select import Pooled, as_bands, n_epochs_by_stage, pick, pool, sample_words, stage_order
+from eegflex.viz.select import (
+    Pooled,
+    as_bands,
+    averaged_words,
+    n_epochs_by_stage,
+    pick,
+    picked_words,
+    pool,
+    sample_words,
+    stage_order,
+)
 from eegflex.viz.style import (
     GREY,
     NEGATIVE,
     POSITIVE,
     add_note,
     plain,
-    positive_means,
     shade_bands,
-    type_label,
-    unit,
 )
+from eegflex.viz.wording import positive_means, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +55,8 @@ def plot_spectrum(
     """Draw the attribution to each frequency, and the power for comparison, one row a stage.
 
     Attributions are summed in bins of 0.5 Hz and over the picked channels that the stager takes at once; the mean
-    over the epochs of a stage and the quartiles are drawn. The sum of a band's bins is the cell of `plot_bands`.
+    over the epochs of a stage and the quartiles are drawn. The sum of a band's bins is the cell of `plot_bands`. A result
+    of all stages speaks for the predicted one.
 
     Parameters
     ----------
@@ -68,11 +77,25 @@ def plot_spectrum(
     -------
     fig : matplotlib.figure.Figure
         One row for each stage, each with its own scale.
+
+    Raises
+    ------
+    ChannelError
+        If there is no such channel.
+    ParameterError
+        If the method attributes to whole bands, or `fmax` is too low.
     """
     import matplotlib.pyplot as plt
     from mne.viz.utils import plt_show
 
-    bands, dataset, freqs = as_bands(bands), result.to_xarray(), result.freqs
+    result, bands = result.for_target(), as_bands(bands)
+    dataset, freqs = result.to_xarray(), result.freqs
+    if "frequency_view" not in dataset:
+        raise ParameterError(
+            "This result has no attribution to frequencies: its method attributes to whole bands",
+            seen=f"method={result.parameters['method']!r}",
+            remedy="Use plot_bands, or attribute with a method such as 'flex'",
+        )
     if not fmax > freqs[1]:
         allowed = f"{freqs[1]:g} to {freqs[-1]:g} Hz"
         raise ParameterError("fmax= is below the first frequency", seen=fmax, allowed=allowed)
@@ -90,14 +113,14 @@ def plot_spectrum(
     axes[-1, 0].set_xlim(0, edges[-1])
     width = edges[1] - edges[0]
     fig.supylabel(f"Attribution per {width:g} Hz ({unit(result)})", fontsize=10)
-    title = f"{result.model}: attribution spectrum by {stages} stage, {_picked_words(dataset, members)}"
+    title = f"{result.model}: attribution spectrum by {stages} stage, {picked_words(dataset, members)}"
     fig.suptitle(plain(title), fontsize=11)
     add_note(
         fig,
         positive_means(result, "this frequency"),
-        f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over {_over(dataset)}. "
+        f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over {averaged_words(dataset)}. "
         "Grey line: mean power density (right axis). Each row has its own scale.",
-        sample_words(dataset, result.is_sample),
+        sample_words(result),
     )
     plt_show(show, fig)
     return fig
@@ -161,15 +184,3 @@ def _draw_row(
         ax.vlines((edges[:-1] + edges[1:]) / 2, low, high, color="black", linewidth=0.7)
     level = decibels(power.of(stage).mean(axis=0))
     right.plot((edges[:-1] + edges[1:]) / 2, level, color=GREY, linewidth=1.1)
-
-
-def _over(dataset: Any) -> str:
-    return "epochs and channel combinations" if dataset.sizes["combination"] > 1 else "epochs"
-
-
-def _picked_words(dataset: Any, members: npt.NDArray[np.bool_]) -> str:
-    kinds, names = dataset["ch_type"].values.astype(str), dataset["ch_name"].values.astype(str)
-    for kind in dict.fromkeys(kinds[members]):
-        if (members == (kinds == kind)).all():
-            return type_label(kind)
-    return "all channels" if members.all() else ", ".join(dict.fromkeys(names[members]))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-    from eegflex.result import FlexResult
-
 __all__ = [
     "BAND_SHADES",
     "DIVERGING",
@@ -25,18 +23,14 @@ __all__ = [
     "POSITIVE",
     "STAGE_COLOURS",
     "add_note",
-    "attribution_label",
     "colour_limits",
     "count_epochs",
-    "explained_words",
     "number_text",
     "plain",
-    "positive_means",
     "shade_bands",
     "stage_colours",
     "symmetric",
     "type_label",
-    "unit",
 ]
 
 #: Red raised the score, blue lowered it; safe for the common kinds of colour blindness.
@@ -49,41 +43,9 @@ _OTHER_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E0
 #: Two greys in turn, so that neighbouring bands are told apart without a claim made by colour.
 BAND_SHADES = ("0.95", "0.89")
 
-_UNITS = {"logits": "logit", "log_probs": "log-probability", "probs": "probability"}
 _TYPES = {"eeg": "EEG", "eog": "EOG", "emg": "EMG", "ecg": "ECG", "seeg": "sEEG", "ecog": "ECoG", "misc": "Other"}
-_BASELINES = {"zero": "silence"}
 #: Points an inch over the mean width of a small character in points: characters that fit into an inch of a note.
 _CHARACTERS_PER_INCH = 15.5
-
-
-def unit(result: FlexResult) -> str:
-    """Return the unit of the attributions, which is that of the score explained."""
-    scores = str(result.spec["output"]["scores"])
-    return _UNITS.get(scores, scores)
-
-
-def attribution_label(result: FlexResult, per: str = "") -> str:
-    """Return the label of an axis of attributions, such as ``"Attribution (log-probability)"``."""
-    return f"Attribution{f' {per}' if per else ''} ({unit(result)})"
-
-
-def explained_words(result: FlexResult) -> str:
-    """Say which score was explained, such as ``"the score of the predicted stage"``."""
-    target = result.parameters["target"]
-    if isinstance(target, list | tuple):
-        return f"the score of {target[0]} over that of {target[1]}"
-    named = {
-        "predicted": "the score of the predicted stage",
-        "scored": "the score of the stage in the hypnogram",
-        "margin": "the score of the predicted stage over that of the runner-up",
-    }
-    return named.get(target, f"the score of {target}")
-
-
-def positive_means(result: FlexResult, what: str = "this band") -> str:
-    """Say what a positive value means."""
-    baseline = _BASELINES.get(result.parameters["baseline"], f"the baseline {result.parameters['baseline']!r}")
-    return f"Positive: {what}, compared with {baseline}, raised {explained_words(result)}. Negative: it lowered it."
 
 
 def type_label(kind: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
 from eegflex.viz.select import as_bands, check_stage, n_epochs_by_stage, sample_words, stage_order
-from eegflex.viz.style import DIVERGING, add_note, attribution_label, colour_limits, plain, positive_means, unit
+from eegflex.viz.style import DIVERGING, add_note, colour_limits, plain
+from eegflex.viz.wording import attribution_label, positive_means, unit
 
 if TYPE_CHECKING:
     from matplotlib.colors import Normalize
@@ -37,7 +39,8 @@ def plot_topomap(
     """Draw the attribution to bands over the head, one row a band and one column a stage.
 
     Attributions are summed in each band first and averaged over the epochs of a stage, and these numbers are
-    interpolated between the electrodes. With fewer than four sites they are drawn as discs instead.
+    interpolated between the electrodes. With fewer than four sites they are drawn as discs instead. A result of all stages
+    speaks for the predicted one.
 
     Parameters
     ----------
@@ -70,7 +73,8 @@ def plot_topomap(
     """
     from mne.viz.utils import plt_show
 
-    bands, dataset = as_bands(bands), result.to_xarray()
+    result, bands = result.for_target(), as_bands(bands)
+    dataset = result.to_xarray()
     sites = find_sites(dataset)
     columns, rows = check_stage(stage, stage_order(dataset, stages)), _check_band(band, bands)
     values = site_values(result, bands, sites, stages)
@@ -122,7 +126,7 @@ def _add_bars(
         bar.ax.xaxis.set_major_locator(LinearLocator(3))
         bar.ax.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}".replace("-", "−"))
         bar.ax.tick_params(labelsize=7)
-        bar.set_label(score_unit, fontsize=8)
+        bar.set_label(textwrap.fill(score_unit, 18), fontsize=8)
 
 
 def site_values(
@@ -169,7 +173,6 @@ def _name_row(ax: Any, name: str, bands: Bands) -> None:
 
 
 def _notes(result: FlexResult, sites: Sites, *, own_scales: bool) -> list[str]:
-    dataset = result.to_xarray()
     notes = [positive_means(result), "Each stage has its own colour scale." if own_scales else ""]
     if any(channel["use"] == "each" for channel in result.spec["input"]["channels"]):
         notes.append(f"{result.model} takes one EEG channel at a time: each channel explained by itself.")
@@ -182,4 +185,4 @@ def _notes(result: FlexResult, sites: Sites, *, own_scales: bool) -> list[str]:
         notes.append(f"Squares: bipolar, drawn at the first electrode of the pair ({pairs}).")
     if sites.without:
         notes.append(f"Without a position: {', '.join(sites.without)}.")
-    return [*notes, sample_words(dataset, result.is_sample)]
+    return [*notes, sample_words(result)]

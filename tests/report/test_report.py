@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ import mne
 import numpy as np
 import pytest
 import results
+from results import altered
 
 import eegflex
 from eegflex import aggregate
@@ -22,7 +22,17 @@ from eegflex.errors import OutputError, ParameterError
 from eegflex.readers.notes import SIMULATED
 from eegflex.report import findings, make_report, save_report
 from eegflex.report.html import without_directories
-from eegflex.report.words import cancellation_words, completeness_words, left_out, what_was_done
+from eegflex.report.trust import (
+    cancellation_words,
+    completeness_words,
+    convergence_words,
+    edge_words,
+    left_out,
+    partial_words,
+    trust,
+    window_words,
+)
+from eegflex.report.words import what_was_done
 from eegflex.stagers import ModelSpec
 
 EVIL = "<script>alert(1)</script>"
@@ -54,14 +64,6 @@ class Reader(HTMLParser):
 def read(report, tmp_path):
     path = save_report(report, tmp_path / "page.html", overwrite=True)
     return Reader(path.read_text(encoding="utf-8"))
-
-
-def altered(result, **attributes):
-    """A result with some of its attributes changed."""
-    data = result.to_xarray()
-    for name, changes in attributes.items():
-        data.attrs[name] = json.dumps(json.loads(data.attrs[name]) | changes)
-    return type(result)(data)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +147,11 @@ def test_what_was_left_out_is_counted(result):
 def test_the_words_on_completeness_follow_the_gaps(result):
     data = result.to_xarray()
     sizes = np.abs(aggregate.band_sums(data, eegflex.Bands())).sum(axis=(1, 2))
-    for share, words in ((0.001, "as they stand"), (0.03, "a few percent"), (0.3, "should not be relied on")):
+    for share, words in (
+        (0.001, "as they stand"),
+        (0.03, "less than about 3 % of that total mean nothing"),
+        (0.3, "should not be relied on"),
+    ):
         data["gap"].values[:, 0] = share * sizes
         assert words in completeness_words(type(result)(data))
 
@@ -299,3 +305,202 @@ def test_a_browser_opens_it_without_errors(result, tmp_path):
     errors = [line for line in done.stderr.splitlines() if "CONSOLE" in line and ("rror" in line)]
     assert not errors
     assert "Provenance" in done.stdout
+
+
+def titles(report):
+    return [content.name for content in report._content]
+
+
+def words_of(report, tmp_path):
+    return read(report, tmp_path).text
+
+
+def test_a_result_of_all_stages_speaks_for_the_predicted(tmp_path):
+    of_all = results.make_result(target="all")
+    text = words_of(make_report(of_all, epochs_per_stage=0, verbose=False), tmp_path)
+    assert "Every stage was explained; this speaks of the predicted one." in text
+    assert findings(of_all) == findings(of_all.for_target())
+    for sentence in [*findings(of_all), *trust(of_all)]:
+        assert sentence in text
+    margin = make_report(of_all.for_target(("N2", "N1")), epochs_per_stage=0, verbose=False)
+    assert "the score of N2 over that of N1" in words_of(margin, tmp_path)
+
+
+def test_attributions_to_whole_bands_make_a_report_without_spectra(tmp_path):
+    epochs = results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"])
+    report = make_report(results.explain(epochs, method="shapley"), verbose=False)
+    assert "There are no spectra: the method (exact Shapley values of the bands)" in words_of(report, tmp_path)
+    assert len([c for c in report._content if c.section == "Epochs"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("method", "words"), [("saliency", "slopes of the score"), ("feature_ablation", "one channel alone is replaced")]
+)
+def test_attributions_that_do_not_add_up_are_called_so(method, words, tmp_path):
+    result = results.explain(results.make_epochs(), method=method)
+    text = words_of(make_report(result, epochs_per_stage=0, verbose=False), tmp_path)
+    assert words in text
+    assert "not meant to sum to the change of the score" in text
+    assert "not meant to sum" in completeness_words(result)
+    assert "sum to its score less" not in text
+    assert not re.search(r"\bnan\b", text, re.IGNORECASE)
+    assert cancellation_words(result) == ""
+
+
+def test_a_slope_is_told_as_what_would_happen():
+    sentences = findings(results.explain(results.make_epochs(), method="saliency"))
+    assert all("a little more of " in s and "would raise the score most" in s for s in sentences)
+    assert all("log-probability per unit magnitude" in s for s in sentences)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "words"),
+    [
+        ("zero", "less that of silence on every channel"),
+        ("aperiodic", "less that of the same epoch without its oscillatory peaks"),
+        ("recording", "less that of an epoch with the median spectrum of the recording and the same phases"),
+        ("stage:W", "less that of an epoch with the median spectrum of W and the same phases"),
+        (np.ones((6, 961)), "less that of an epoch with the spectrum that was given as the baseline"),
+    ],
+)
+def test_what_the_sum_is_at_each_baseline_is_told(baseline, words):
+    assert any(words in s for s in what_was_done(results.explain(results.make_epochs(), baseline=baseline)))
+
+
+def test_the_estimated_error_judges_where_there_is_one(result):
+    data = result.to_xarray()
+    data["gap"].values[:] = 0
+    for share, words in (
+        (0.005, "as they stand"),
+        (0.03, "less than about 3 % of that"),
+        (0.3, "should not be relied on"),
+    ):
+        data["error"].values[:] = share
+        assert words in completeness_words(type(result)(data))
+    assert convergence_words(type(result)(data)).startswith("0 of 10 epochs converged to the tolerance of 2 %")
+    data["error"].values[:] = np.linspace(0.001, 0.02, 10)[:, None]
+    data["error"].values[4] = 0.043
+    said = convergence_words(type(result)(data))
+    assert said.startswith("9 of 10 epochs")
+    assert "the largest estimated error of the band sums is 4.3 %" in said
+
+
+def test_without_an_estimate_none_is_told():
+    fixed = results.make_result(quadrature="gauss-legendre", n_steps=8)
+    assert convergence_words(fixed) == ""
+    assert "converged" not in completeness_words(fixed)
+    assert "add up to F(x) − F(x_b)" in completeness_words(fixed)
+
+
+def test_the_error_of_the_window_is_told(result):
+    assert window_words(result) == ""
+    window = {"width": 21, "error_median": 0.041, "error_largest": 0.0893, "measured_on_epochs": 3}
+    assert window_words(altered(result, provenance={"window": window})) == (
+        "Explained within windows of 21 epochs; on 3 epochs the band sums differ from those of the whole night by 4.1 % "
+        "(median), 8.9 % (largest)."
+    )
+
+
+def test_the_window_of_a_stager_of_whole_nights_is_told_as_the_engine_measures_it():
+    within = window_words(results.make_night_result(width=5))
+    found = re.fullmatch(
+        r"Explained within windows of 5 epochs; on 3 epochs the band sums differ from those of the whole night by (.+) % "
+        r"\(median\), (.+) % \(largest\)\.",
+        within,
+    )
+    median, largest = map(float, found.groups())
+    assert 0 <= median <= largest < 1e-3  # it hears no further than the epoch before, which is in the window
+    whole = window_words(results.make_night_result(width=21))
+    assert whole == "Explained within windows of 10 epochs, which is all that the stager was given."
+
+
+def test_epochs_at_an_edge_are_counted(result):
+    data = result.to_xarray()
+    data["filter_edge"].values[:] = False
+    assert edge_words(type(result)(data)) == []
+    edges = np.array(["inside"] * 10, dtype=object)
+    edges[:2], edges[-1] = "shifted", "padded"
+    at_edge = type(result)(data.assign_coords(edge=("epoch", edges), filter_edge=("epoch", np.arange(10) < 3)))
+    shifted, padded, filtered = edge_words(at_edge)
+    assert shifted.startswith("2 epochs near the edge of a run had their window shifted")
+    assert padded.startswith("1 epoch near the edge of a run had its window filled with silence")
+    assert filtered.startswith("3 epochs near the edge of a run: the preparation's filter")
+    assert set(edge_words(at_edge)) <= set(trust(at_edge))
+
+
+def test_windows_that_were_padded_are_counted_as_the_engine_pads_them():
+    padded = results.make_context_result(edges="pad")
+    assert any(
+        line.startswith("2 epochs near the edge of a run had their window filled") for line in edge_words(padded)
+    )
+
+
+def test_a_sample_does_not_hide_what_could_not_be_explained():
+    assert left_out(results.make_context_result(sample_per_stage=1)) == [
+        "2 epochs were left out: the stager needs neighbours that the recording does not have.",
+        "3 epochs more were not drawn for the sample.",
+    ]
+
+
+def test_masked_edges_are_told_in_words(result):
+    lines = left_out(altered(result, provenance={"epochs": 12, "faults": {"at an edge": 2}}))
+    assert lines == [
+        "2 epochs were left out: the filter of the preparation reaches them from beyond the edge of a run."
+    ]
+
+
+def test_a_stopped_attribution_is_called_one_on_top(result, tmp_path):
+    assert partial_words(result) == ""
+    stopped = altered(result, parameters={"partial": True}, provenance={"epochs": 14})
+    page = read(make_report(stopped, epochs_per_stage=0, verbose=False), tmp_path)
+    warning = page.text.index("The attribution was stopped before it was finished: 10 of the recording's 10 epochs")
+    assert warning < page.text.index("What was found")
+    assert "4 epochs more were not reached" in page.text
+
+
+def test_the_context_has_a_section_where_it_moved(result, tmp_path):
+    context = make_report(results.make_context_result(), epochs_per_stage=0, verbose=False)
+    assert "Context" in titles(context)
+    assert "The attributions of an epoch and of its context together sum to" in words_of(context, tmp_path)
+    assert "Context" not in titles(make_report(result, epochs_per_stage=0, verbose=False))
+
+
+def test_a_second_baseline_is_shown_beside_the_first(result, tmp_path):
+    also = results.make_result(baseline="recording")
+    report = make_report(result, also=also, epochs_per_stage=0, verbose=False)
+    assert titles(report)[3:7] == [
+        "Bands by stage: compared with silence",
+        "Table of bands: compared with silence",
+        "Bands by stage: compared with the recording's median spectrum",
+        "Table of bands: compared with the recording's median spectrum",
+    ]
+    text = words_of(report, tmp_path)
+    for sentence in (
+        "silence on every channel",
+        "an epoch with the median spectrum of the recording and the same phases",
+    ):
+        assert f"sum to its score less that of {sentence}" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "headings"),
+    [
+        ({"target": "N2"}, ("the score of the predicted stage", "the score of N2")),
+        ({"target": "all"}, ("the one result", "the other result")),
+        ({"method": "saliency", "views": ()}, ("by FLEX", "by saliency")),
+    ],
+)
+def test_two_results_are_named_by_what_they_differ_in(changes, headings):
+    first, second = (results.explain(results.make_epochs(), **options) for options in ({}, changes))
+    found = titles(make_report(first, also=second, epochs_per_stage=0, verbose=False))
+    for heading in headings:
+        assert any(title.startswith("Bands by stage: ") and heading in title for title in found)
+
+
+def test_a_second_result_of_another_recording_or_of_other_epochs_is_refused(result):
+    another = results.explain(results.make_epochs(seed=1))
+    with pytest.raises(ParameterError, match="another recording"):
+        make_report(result, also=another, verbose=False)
+    sample = results.make_result(sample_per_stage=1)
+    with pytest.raises(ParameterError, match="other epochs"):
+        make_report(result, also=sample, verbose=False)

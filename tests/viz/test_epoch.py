@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import results
 from matplotlib.collections import QuadMesh
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Rectangle, StepPatch
 
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.viz.epoch import WINDOW, default_number
+from eegflex.viz.epoch import default_number
+from eegflex.viz.panels import WINDOW
 
 
 def labelled(fig, word):
@@ -112,3 +113,94 @@ def test_an_epoch_without_target_has_a_card():
     fig = viz.plot_epoch(unscored, 9, show=False)
     fig.draw_without_rendering()
     assert facts(fig)["Explained"] == "nothing"
+
+
+def test_attributions_to_whole_bands_are_bars_as_wide_as_the_bands(by_bands):
+    fig = viz.plot_epoch(by_bands, 3, channel="C4-M1", show=False)
+    ax = labelled(fig, "Attribution per band")
+    steps = [patch.get_data() for patch in ax.patches if isinstance(patch, StepPatch)]
+    drawn = {}
+    for step in steps:  # one above zero and one below for each band
+        drawn[tuple(step.edges)] = drawn.get(tuple(step.edges), 0) + float(step.values.sum())
+    expected = by_bands.to_xarray()["band_view"].sel(channel="C4-M1").values[3]
+    np.testing.assert_allclose([drawn[edges] for edges in Bands().values()], expected[:-1], atol=1e-9)
+    assert facts(fig)["Scores evaluated"] == str(int(by_bands.to_xarray()["n_forwards"][3, 0]))
+
+
+def test_the_sum_of_the_facts_takes_in_the_context(context_result):
+    fig = viz.plot_epoch(context_result, 4, channel="C3-M2", show=False)
+    data = context_result.to_xarray().sel(epoch=3)
+    assert int(data["number"]) == 4
+    said = {name: float(text.replace("−", "-")) for name, text in facts(fig).items() if text[0] in "+−"}
+    assert said["of the context"] == pytest.approx(float(data["context_map"].sel(context=[-1, 1]).sum()), abs=6e-4)
+    assert said["Sum of attributions"] - said["F(x) − F(x_b)"] == pytest.approx(said["Completeness gap"], abs=2e-3)
+    assert facts(fig)["Estimated error"].endswith("%")
+
+
+def test_an_estimated_error_is_told_only_where_there_is_one(by_bands):
+    assert "Estimated error" not in facts(viz.plot_epoch(by_bands, show=False))
+
+
+@pytest.fixture(scope="module")
+def in_time():
+    """A burst of 10 Hz at 20-22 s of an epoch of silence and a little noise, with all views."""
+    epochs = results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"], n_epochs=3)
+    times = epochs.times
+    burst = 40e-6 * np.sin(2 * np.pi * 10 * times) * (abs(times - 21) < 1)
+    epochs._data[:] = burst + 1e-6 * np.random.default_rng(1).standard_normal(epochs._data.shape)
+    return results.explain(epochs, target="W", views=("time", "time-frequency"))
+
+
+def frames(fig):
+    ax = labelled(fig, "Frequency (Hz)")
+    (mesh,) = [c for c in ax.collections if isinstance(c, QuadMesh)]
+    return ax, mesh
+
+
+def test_a_rhythm_is_drawn_when_and_where_it_is(in_time):
+    ax, mesh = frames(viz.plot_epoch(in_time, 1, show=False))
+    corners = mesh.get_coordinates()
+    row, column = np.unravel_index(np.argmax(mesh.get_array()), mesh.get_array().shape)
+    assert corners[row, column, 0] - 1 < 21 < corners[row, column + 1, 0] + 1
+    assert corners[row, 0, 1] <= 10 <= corners[row + 1, 0, 1]
+    assert mesh.norm.vmin == -mesh.norm.vmax
+    assert ax.get_ylim() == (0, 30)
+
+
+def test_cells_are_the_time_frequency_view(in_time):
+    _, mesh = frames(viz.plot_epoch(in_time, 1, channel="C3-M2", show=False))
+    view = in_time.to_xarray()["time_frequency_view"].sel(channel="C3-M2").isel(epoch=1)
+    np.testing.assert_allclose(mesh.get_array(), view.sel(frame_freq=slice(0, 30)).values, atol=1e-9)
+
+
+def test_panels_of_time_are_aligned(in_time):
+    fig = viz.plot_epoch(in_time, 1, show=False)
+    fig.draw_without_rendering()
+    signal, below = labelled(fig, "Signal"), frames(fig)[0]
+    assert signal.get_xlim() == below.get_xlim() == (0, 30)
+    np.testing.assert_allclose(signal.get_position().intervalx, below.get_position().intervalx, atol=1e-6)
+    assert sum("per 0.5 s\nand 0.5 Hz (log-probability)" in ax.get_ylabel() for ax in fig.axes) == 1
+
+
+def test_frequencies_beyond_the_pass_band_are_not_drawn(in_time):
+    spec = in_time.spec
+    narrow = results.altered(in_time, spec={"input": spec["input"] | {"filter": {"l_freq": 0.3, "h_freq": 20.0}}})
+    assert frames(viz.plot_epoch(narrow, 1, show=False))[0].get_ylim() == (0, 20)
+
+
+def test_both_gaps_and_errors_are_counted(pair_result):
+    fig = viz.plot_completeness(pair_result, show=False)
+    counted = [sum(patch.get_height() for patch in ax.patches) for ax in fig.axes]
+    assert counted == [20, 20]
+    assert "Estimated error" in fig.axes[1].get_xlabel()
+    assert "of 20 estimated errors are within 2 %" in fig.get_supxlabel().replace("\n", " ")
+
+
+def test_no_bar_of_the_histogram_is_on_both_sides_of_the_limit(pair_result):
+    for ax, limit in zip(viz.plot_completeness(pair_result, show=False).axes, (0.01, 0.02), strict=True):
+        edges = np.array([patch.get_x() for patch in ax.patches])
+        assert np.isclose(edges, limit).any()
+
+
+def test_without_an_estimate_only_gaps_are_counted(by_bands):
+    assert len(viz.plot_completeness(by_bands, show=False).axes) == 1

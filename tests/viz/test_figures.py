@@ -9,9 +9,18 @@ import results
 
 import eegflex
 from eegflex import viz
+from eegflex.attribution.methods import METHODS
 from eegflex.errors import ParameterError
+from eegflex.viz.wording import sums_to_change, unit
 
-FIGURES = [getattr(viz, name) for name in viz.__all__]
+FIGURES = [getattr(viz, name) for name in viz.__all__ if name != "plot_context"]
+OF_BANDS = [viz.plot_bands, viz.plot_topomap, viz.plot_epoch, viz.plot_night, viz.plot_completeness]
+#: How attributions that do not sum to the score's change are read.
+INCOMPLETE = {
+    "saliency": "a little more of {} would raise the score of the predicted stage",
+    "input_x_gradient": "{}, by the slope of the score at the epoch itself, raised",
+    "feature_ablation": "{}, compared with silence in its place, raised",
+}
 WITH_STAGES = [viz.plot_spectrum, viz.plot_bands, viz.plot_topomap]
 
 
@@ -102,3 +111,71 @@ def test_a_result_that_was_saved_draws_the_same(result, tmp_path):
     again = eegflex.read_result(result.save(tmp_path / "result.nc"))
     drawn = [viz.plot_bands(r, show=False).axes[0].images[0].get_array() for r in (result, again)]
     np.testing.assert_array_equal(*drawn)
+
+
+@pytest.mark.parametrize("plot", FIGURES)
+def test_a_result_of_all_stages_speaks_for_the_predicted(plot, of_all):
+    shown = plot(of_all, show=False)
+    assert texts(shown) == texts(plot(of_all.for_target(), show=False))
+    if plot not in (viz.plot_night, viz.plot_completeness):
+        assert "raised the score of the predicted stage" in note(shown)
+
+
+def test_a_margin_of_a_result_of_all_stages_is_that_of_the_margin(of_all):
+    by_difference = viz.plot_bands(of_all.for_target(("N2", "N1")), scale_by="figure", show=False)
+    asked_for = viz.plot_bands(results.make_result(target=("N2", "N1")), scale_by="figure", show=False)
+    drawn = [fig.axes[0].images[0].get_array() for fig in (by_difference, asked_for)]
+    np.testing.assert_allclose(*drawn, atol=0.02 * np.abs(drawn[1]).max())
+    assert note(by_difference) == note(asked_for)
+
+
+@pytest.mark.parametrize("plot", OF_BANDS)
+def test_attributions_to_whole_bands_are_drawn(plot, by_bands):
+    fig = plot(by_bands, show=False)
+    fig.draw_without_rendering()
+    assert "nan" not in texts(fig).casefold()
+
+
+def test_there_is_no_spectrum_of_whole_bands(by_bands):
+    with pytest.raises(ParameterError, match=r"shapley.*plot_bands"):
+        viz.plot_spectrum(by_bands, show=False)
+    with pytest.raises(ParameterError, match="cannot be divided"):
+        viz.plot_epoch(by_bands, bands={"slow": (0.5, 2)}, show=False)
+
+
+@pytest.mark.parametrize("method", INCOMPLETE)
+def test_attributions_that_do_not_sum_to_the_change_say_so(method):
+    incomplete = results.explain(results.make_epochs(), method=method)
+    for plot in OF_BANDS:
+        assert "nan" not in texts(plot(incomplete, show=False)).casefold()
+    assert INCOMPLETE[method].format("this band") in note(viz.plot_bands(incomplete, show=False))
+    assert "not meant to" in texts(viz.plot_epoch(incomplete, show=False))
+    assert "not meant to sum to the change of the score" in note(viz.plot_completeness(incomplete, show=False))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_read_as_it_is_made(method):
+    """What the words say of a method, the engine does: whether it adds up, and what its unit is."""
+    made = results.explain(results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"]), method=method)
+    assert sums_to_change(made) == np.isfinite(made.to_xarray()["gap"].values).all()
+    assert unit(made) == "log-probability" + (" per unit magnitude" if method == "saliency" else "")
+
+
+def test_a_stopped_attribution_is_called_one(result):
+    stopped = results.altered(result, parameters={"partial": True})
+    for plot in WITH_STAGES:
+        assert "Stopped early: 10 of 10 epochs" in note(plot(stopped, show=False))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "words"),
+    [
+        ("aperiodic", "compared with the epoch's own 1/f part, raised"),
+        ("recording", "compared with the recording's median spectrum, raised"),
+        ("stage:W", "compared with the median spectrum of W, raised"),
+        (np.ones((6, 961)), "compared with the spectrum that was given, raised"),
+    ],
+)
+def test_baselines_are_named(baseline, words):
+    fig = viz.plot_bands(results.explain(results.make_epochs(), baseline=baseline), show=False)
+    assert words in note(fig)

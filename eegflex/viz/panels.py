@@ -1,0 +1,160 @@
+"""The panels of an epoch's card: one function each, which draws one epoch on one channel into an axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex import aggregate
+from eegflex.bands import Bands
+from eegflex.viz.spectrum import bin_edges, decibels, draw_signed, into_bins
+from eegflex.viz.style import DIVERGING, GREY, NEGATIVE, POSITIVE, plain, shade_bands, symmetric
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+
+__all__ = ["Case", "draw_attribution", "draw_band_sums", "draw_power", "draw_signal", "draw_time_frequency"]
+
+#: Highest frequency that is drawn, in Hz.
+FMAX = 30.0
+#: Attributions to samples are summed over windows this long, in s.
+WINDOW = 0.5
+
+
+@dataclass(frozen=True)
+class Case:
+    """One epoch on one channel of a result.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        Of the result.
+    bands : Bands
+        Frequency bands.
+    unit : str
+        Of the attributions.
+    epoch, channel, combination : int
+        Places among the explained epochs, the channels, and the combinations of channels.
+    """
+
+    dataset: xr.Dataset
+    bands: Bands
+    unit: str
+    epoch: int
+    channel: int
+    combination: int
+
+    @property
+    def members(self) -> npt.NDArray[np.bool_]:
+        """The channels that the stager got together with this one, and itself."""
+        return np.asarray(self.dataset["of_combination"].values == self.combination)
+
+    @property
+    def duration(self) -> float:
+        """Length of the epoch in s."""
+        times = self.dataset["time"].values
+        return float(times[-1] + times[1])
+
+    def values(self, variable: str) -> npt.NDArray[np.float64]:
+        """Return a variable of the epoch on the channel."""
+        return self.dataset[variable].values[self.epoch, self.channel].astype(np.float64)
+
+    def band_sums(self) -> npt.NDArray[np.float64]:
+        """Sums in each band and the rest, shape (n_channels, n_bands + 1)."""
+        one = self.dataset.isel(epoch=[self.epoch])
+        return aggregate.band_sums(one, self.bands)[0]
+
+
+def draw_signal(ax: Axes, case: Case) -> QuadMesh | None:
+    """Draw the signal; behind it, and returned, the attribution to time where the result has it."""
+    signal, times = case.values("signal"), case.dataset["time"].values
+    top = 1.08 * float(np.abs(signal).max()) or 1.0
+    kind = str(case.dataset["ch_type"].values[case.channel])
+    voltage = kind in {"eeg", "eog", "emg", "ecg", "seeg", "ecog", "dbs", "bio"}
+    mesh = None
+    if "time_view" in case.dataset:
+        edges = np.arange(int(np.ceil(case.duration / WINDOW - 1e-9)) + 1, dtype=np.float64) * WINDOW
+        sums = into_bins(case.values("time_view"), times, edges)
+        colours = symmetric(sums)
+        mesh = ax.pcolormesh(edges, [-top, top], sums[None], cmap=DIVERGING, norm=colours, alpha=0.55, rasterized=True)
+    ax.plot(times, signal, color="black", linewidth=0.6)
+    ax.set(xlim=(0, case.duration), ylim=(-top, top))
+    ax.set_ylabel("Signal (µV)" if voltage else "Signal")
+    return mesh
+
+
+def draw_time_frequency(ax: Axes, case: Case, fmax: float) -> QuadMesh:
+    """Draw the attribution to each frequency in each frame."""
+    freqs, frames = case.dataset["frame_freq"].values, case.dataset["frame"].values
+    chosen = freqs <= fmax
+    values = case.values("time_frequency_view")[chosen]
+    mesh = ax.pcolormesh(
+        frames, freqs[chosen], values, cmap=DIVERGING, norm=symmetric(values), shading="nearest", rasterized=True
+    )
+    edges = [edge for band in case.bands.values() for edge in band if 0 < edge < fmax]
+    ax.hlines(sorted(set(edges)), 0, case.duration, color="0.5", linewidth=0.4, linestyle=":")
+    for name, (low, high) in case.bands.items():
+        if low < fmax:
+            middle = (low + min(high, fmax)) / 2
+            ax.text(0.004 * case.duration, middle, plain(name), fontsize=7, color="0.3", va="center")
+    ax.set(xlim=(0, case.duration), ylim=(0, fmax), ylabel="Frequency (Hz)")
+    return mesh
+
+
+def draw_power(ax: Axes, case: Case) -> None:
+    """Draw the power spectrum."""
+    freqs = case.dataset["freq"].values
+    edges = bin_edges(freqs, FMAX)
+    shade_bands(ax, case.bands, edges[-1], names=True)
+    level = decibels(into_bins(case.values("power"), freqs, edges, mean=True))
+    ax.stairs(level, edges, baseline=None, color=GREY, linewidth=1.2)
+    ax.set_xlim(0, edges[-1])
+    ax.set_ylabel("Power density\n(dB re 1 µV²/Hz)")
+    ax.tick_params(labelbottom=False)
+
+
+def draw_attribution(ax: Axes, case: Case) -> None:
+    """Draw the attribution to frequencies, or to bands where the method has only those."""
+    freqs = case.dataset["freq"].values
+    edges = bin_edges(freqs, FMAX)
+    shade_bands(ax, case.bands, edges[-1], names=False)
+    if "frequency_view" in case.dataset:
+        draw_signed(ax, edges, into_bins(case.values("frequency_view"), freqs, edges))
+        per = f"per {edges[1]:g} Hz"
+    else:
+        sums = case.band_sums()[case.channel]
+        for value, (low, high) in zip(sums[:-1], case.bands.values(), strict=True):
+            draw_signed(ax, np.array([low, high]), np.array([value]))
+        per = "per band"
+    ax.set_xlim(0, edges[-1])
+    ax.set_xlabel("Frequency (Hz)")
+    ax.set_ylabel(f"Attribution {per}\n({case.unit})")
+
+
+def draw_band_sums(ax: Axes, case: Case) -> None:
+    """Draw the band sums of the channel, and of the others that the stager got with it."""
+    sums = case.band_sums()
+    own, others = sums[case.channel], case.members
+    others[case.channel] = False
+    places = np.arange(len(own))
+    ax.bar(places, own, width=0.7, color=[POSITIVE if value >= 0 else NEGATIVE for value in own])
+    if others.any():
+        rest = sums[others].sum(axis=0)
+        label = _others(case.dataset, others)
+        ax.plot(places, rest, "D", color="white", markeredgecolor="black", markersize=5, label=label)
+        ax.legend(fontsize=8, frameon=False, loc="best")
+    ax.axhline(0, color="0.3", linewidth=0.6)
+    ax.margins(y=0.15)
+    ax.set_xticks(places, case.bands.names, fontsize=8)
+    ax.set_ylabel(f"Sum in the band\n({case.unit})")
+
+
+def _others(dataset: xr.Dataset, others: npt.NDArray[np.bool_]) -> str:
+    names = dataset["ch_name"].values.astype(str)[others]
+    text = names[0] if len(names) == 1 else f"the other {len(names)} channels"
+    return plain(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +62,7 @@ class AdaptiveNodes:
         Estimated error, relative to the absolute total of the integral.
     """
 
+    judges: ClassVar[bool] = True
     tol: float
     max_evals: int
     precision: float = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,15 @@ Rates = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Nodes(Protocol):
-    """Where on [0, 1] the integrand is wanted, and with what weight."""
+    """Where on [0, 1] the integrand is wanted, and with what weight.
+
+    Attributes
+    ----------
+    judges : bool
+        Whether it looks at the integrand to find out.
+    """
+
+    judges: ClassVar[bool]
 
     @property
     def nodes(self) -> npt.NDArray[np.float64]:
@@ -108,7 +116,7 @@ def end_scores(paths: Paths) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def average_gradients(
-    paths: Paths, make_nodes: Callable[[], Nodes], baseline_scores: torch.Tensor, rates: Rates
+    paths: Paths, make_nodes: Callable[[], Nodes], baseline_scores: torch.Tensor, rates: Rates | None = None
 ) -> Iterator[tuple[int, PathGradient]]:
     """Average the gradients of scores over the paths.
 
@@ -121,7 +129,7 @@ def average_gradients(
     baseline_scores : Tensor, shape (n_epochs, n_targets)
         F(x_b).
     rates : callable
-        What the nodes are told of a slope: what each band of each channel adds to each score.
+        What nodes that judge are told of a slope: what each band of each channel adds to each score.
 
     Yields
     ------
@@ -136,6 +144,7 @@ def average_gradients(
         If a score is not finite or does not depend on the segment in a way that can be differentiated.
     """
     baselines = baseline_scores.cpu().numpy()
+    rates = rates if rates is not None and make_nodes().judges else _unasked
     waiting = deque(range(len(paths)))
     wanted: deque[tuple[_Open, int]] = deque()
     while waiting or wanted:
@@ -150,6 +159,11 @@ def average_gradients(
                 wanted.extend(one.ask())
             else:
                 yield one.row, one.finished()
+
+
+def _unasked(slopes: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+    """No parts of the integrand, for nodes that do not look at them."""
+    return slopes[:, :, 0, :0]
 
 
 @dataclass(eq=False)

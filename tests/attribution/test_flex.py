@@ -245,5 +245,7 @@ def test_progress_is_quiet_when_asked(capsys):
 
 def test_the_callers_precision_does_not_matter():
     epochs = noise_epochs(n_epochs=2)
-    single, double = (view(explain(epochs, copy.deepcopy(Smooth()).to(kind))) for kind in (torch.float32, torch.float64))
+    single, double = (
+        view(explain(epochs, copy.deepcopy(Smooth()).to(kind))) for kind in (torch.float32, torch.float64)
+    )
     np.testing.assert_array_equal(single, double)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -249,5 +250,6 @@ class _BoundGSSC(BoundStager):
 
 
 def _windows(run: npt.NDArray[np.int64], width: int) -> Windows:
-    """Windows that are always inside their runs, since GSSC knows the ends of a night."""
-    return cut_windows(run, *split_width(width), can_shift=True, can_shrink=True)
+    """Windows within their runs. Since GSSC knows the ends of a night, an epoch near one is staged as any other."""
+    windows = cut_windows(run, *split_width(width), can_shift=True, can_shrink=True)
+    return dataclasses.replace(windows, edge=np.full(len(run), "inside"))

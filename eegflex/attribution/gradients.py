@@ -18,8 +18,8 @@ __all__ = ["BatchSize", "ScoreFunction", "fitting_batch", "rnn_safe", "score_of"
 ScoreFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 #: What the tensors kept for one batch's backward pass may take where the device does not say what is free.
-CPU_BUDGET = 2**30
-LARGEST_BATCH = 128
+CPU_BUDGET = 2**31
+LARGEST_BATCH = 64
 
 
 @dataclass

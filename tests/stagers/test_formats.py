@@ -1,0 +1,242 @@
+"""One network in every format: the same scores and the same attributions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import trained
+from safetensors.torch import save_file
+from torch import nn
+from trained.networks import Chambon
+
+import eegflex
+from eegflex import load_model
+from eegflex.errors import ModelError, ParameterError, SpecError
+from eegflex.stagers.spec import ModelSpec
+
+FED = torch.randn(3, 2, 3000, generator=torch.Generator().manual_seed(0))
+CONTRACT = trained.FOLDER / "chambon.toml"
+#: A contract that names no file.
+SPEC = trained.spec("chambon").replace(file="")
+
+
+def network():
+    return trained.chambon().module
+
+
+def as_state_dict(path):
+    torch.save(network().state_dict(), path / "a.pt")
+    return load_model(path / "a.pt", spec=SPEC, module=Chambon())
+
+
+def as_checkpoint(path):
+    """As Lightning writes it: among other things, and every name with a prefix."""
+    state = {f"model.{name}": value for name, value in network().state_dict().items()}
+    torch.save(
+        {"epoch": 3, "state_dict": state, "optimizer_states": [{"state": {}, "param_groups": [{"lr": 0.1}]}]},
+        path / "a.ckpt",
+    )
+    return load_model(path / "a.ckpt", spec=SPEC, module=Chambon)
+
+
+def as_safetensors(path):
+    save_file(network().state_dict(), path / "a.safetensors")
+    return load_model(path / "a.safetensors", spec=SPEC, module=Chambon())
+
+
+def as_torchscript(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(torch.jit.trace(network(), FED), path / "a.pt")
+    return load_model(path / "a.pt", spec=SPEC)
+
+
+def export(path, batch):
+    shapes = {"epochs": {0: torch.export.Dim("batch", min=1, max=4096)}} if batch is None else None
+    torch.export.save(torch.export.export(network(), (FED[: batch or 3],), dynamic_shapes=shapes), path)
+
+
+def as_exported(path):
+    export(path / "a.pt2", None)
+    return load_model(path / "a.pt2", spec=SPEC)
+
+
+def as_exported_for_two(path):
+    """Exported without a thought for the batch, whose size is then part of the graph."""
+    export(path / "a.pt2", 2)
+    return load_model(path / "a.pt2", spec=SPEC)
+
+
+def as_module(path):
+    return load_model(network(), spec=SPEC)
+
+
+def as_folder(path):
+    for name in ("chambon.toml", "chambon.safetensors"):
+        shutil.copy(trained.FOLDER / name, path)
+    return load_model(path, module=Chambon)
+
+
+def as_pickle(path):
+    torch.save(network(), path / "a.pt")
+    return load_model(path / "a.pt", spec=SPEC, trusted=True)
+
+
+FORMATS = {
+    function.__name__.removeprefix("as_"): function
+    for function in (
+        *(as_state_dict, as_checkpoint, as_safetensors, as_torchscript, as_exported, as_exported_for_two),
+        *(as_module, as_folder, as_pickle),
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def epochs():
+    raw = eegflex.simulate_psg(hours=0.2, seed=2, verbose="error").raw
+    return eegflex.make_epochs(raw, verbose="error")
+
+
+def explain(epochs, stager, **kwargs):
+    kwargs = {"quadrature": "gauss-legendre", "n_steps": 8} | kwargs
+    return eegflex.attribute_epochs(epochs[4:8], stager, verbose="error", **kwargs).to_xarray()
+
+
+@pytest.fixture(scope="module")
+def expected(epochs):
+    return explain(epochs, trained.chambon())
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_gives_the_same_scores_and_attributions(form, tmp_path, epochs, expected):
+    stager = FORMATS[form](tmp_path)
+    assert stager.spec.stages == SPEC.stages
+    with torch.no_grad():
+        torch.testing.assert_close(stager.score(FED[:, None]), network()(FED), atol=1e-4, rtol=0)
+    found = explain(epochs, stager)
+    for name in ("scores", "frequency_view", "gap"):
+        np.testing.assert_allclose(found[name].values, expected[name].values, atol=1e-4)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_can_be_moved_to_double_precision(form, tmp_path):
+    stager = FORMATS[form](tmp_path).to("cpu", torch.float64)
+    with torch.no_grad():
+        scores = stager.score(FED[:, None].double())
+    assert scores.dtype == torch.float64
+    torch.testing.assert_close(scores, network().double()(FED.double()), atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["a.toml", "spec.toml"])
+def test_a_spec_beside_the_weights_is_found(tmp_path, name):
+    save_file(network().state_dict(), tmp_path / "a.safetensors")
+    (tmp_path / name).write_text(CONTRACT.read_text("utf-8").replace("chambon.safetensors", "a.safetensors"), "utf-8")
+    stager = load_model(str(tmp_path / "a.safetensors"), module=Chambon())
+    assert stager.spec.replace(file="") == SPEC
+    assert load_model(tmp_path / name, module=Chambon()).spec == stager.spec
+    assert load_model(tmp_path, module=Chambon()).spec == stager.spec
+
+
+def test_the_spec_of_the_stem_comes_first(tmp_path):
+    save_file(network().state_dict(), tmp_path / "a.safetensors")
+    (tmp_path / "a.toml").write_text("[model]\nname = 'mine'")
+    (tmp_path / "spec.toml").write_text("[model]\nname = 'not mine'")
+    assert load_model(tmp_path / "a.safetensors", module=Chambon()).spec.name == "mine"
+
+
+def test_the_spec_of_another_file_is_not_taken(tmp_path):
+    save_file(network().state_dict(), tmp_path / "a.safetensors")
+    (tmp_path / "spec.toml").write_text("[model]\nfile = 'b.safetensors'")
+    with pytest.raises(SpecError, match=r"another file.*b\.safetensors"):
+        load_model(tmp_path / "a.safetensors", module=Chambon())
+
+
+def test_a_file_without_a_spec_says_what_was_assumed(tmp_path):
+    save_file(network().state_dict(), tmp_path / "a.safetensors")
+    spec = load_model(tmp_path / "a.safetensors", module=Chambon()).spec
+    assert spec.name == "a"
+    assert len(spec.assumed) == 3
+
+
+def test_a_class_that_the_spec_names_needs_trust(tmp_path):
+    save_file(network().state_dict(), tmp_path / "a.safetensors")
+    text = "[model]\nfile = 'a.safetensors'\nclass = 'trained.networks:Chambon'\nkwargs = { n_channels = 2, sfreq = 100.0 }"
+    (tmp_path / "spec.toml").write_text(text)
+    with pytest.raises(ModelError, match=r"trained\.networks:Chambon.*trusted=True"):
+        load_model(tmp_path)
+    with torch.no_grad():
+        torch.testing.assert_close(load_model(tmp_path, trusted=True).score(FED[:, None]), network()(FED))
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("nowhere.networks:Net", "cannot be imported.*nowhere"),
+        ("trained.networks:Nothing", "cannot be imported.*Nothing"),
+        ("trained.networks", "not one.*package.module:Class"),
+        ("json:dumps", "kwargs"),
+        ("builtins:dict", "must be a torch.nn.Module.*dict"),
+    ],
+)
+def test_a_class_that_is_none_is_refused(tmp_path, named, words):
+    save_file(network().state_dict(), tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match=words):
+        load_model(tmp_path / "a.safetensors", spec=ModelSpec(class_name=named), trusted=True)
+
+
+def test_weights_need_their_network(tmp_path):
+    save_file(network().state_dict(), tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match=r"no network.*module=MyNetwork"):
+        load_model(tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match="those of Linear"):
+        load_model(tmp_path / "a.safetensors", module=nn.Linear(3, 5))
+    with pytest.raises(ModelError, match=r"those of Chambon.*size mismatch"):
+        load_model(tmp_path / "a.safetensors", module=Chambon(n_channels=3))
+
+
+def test_a_network_is_not_for_those_that_bring_their_own(tmp_path):
+    export(tmp_path / "a.pt2", None)
+    with pytest.raises(ParameterError, match="brings its own network"):
+        load_model(tmp_path / "a.pt2", module=Chambon())
+    with pytest.raises(ParameterError, match="weights in a file"):
+        load_model("bandpower", module=Chambon())
+
+
+def test_the_caller_s_network_is_left_as_it_was(tmp_path):
+    save_file(network().state_dict(), tmp_path / "a.safetensors")
+    own = Chambon().train()
+    before = own.state_dict()["spatial_conv.weight"].clone()
+    load_model(tmp_path / "a.safetensors", module=own)
+    assert own.training
+    assert own.spatial_conv.weight.requires_grad
+    torch.testing.assert_close(own.state_dict()["spatial_conv.weight"], before)
+
+
+def test_two_state_dicts_in_one_file_are_ambiguous(tmp_path):
+    state = network().state_dict()
+    torch.save({"student": state, "teacher": state}, tmp_path / "a.pt")
+    with pytest.raises(ModelError, match=r"one state dict.*student, teacher"):
+        load_model(tmp_path / "a.pt", module=Chambon())
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.onnx", "a.safetensors", "a.txt", "a.pt2", "a.keras", "a.h5"])
+@pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x03\x04 cut off", b"\x89HDF\r\n\x1a\n cut off"])
+def test_what_is_no_model_is_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((ModelError, ImportError), match=r"no model|damaged|run whatever|no network|pip install|opened"):
+        load_model(tmp_path / name)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"no such model.*b\.pt"):
+        load_model(str(tmp_path / "b.pt"))
+
+
+def test_a_spec_is_json_in_a_result(epochs, tmp_path):
+    result = explain(epochs, as_safetensors(tmp_path))
+    assert ModelSpec.from_dict(json.loads(result.attrs["spec"])) == SPEC

@@ -29,6 +29,9 @@ _OWN = {
     "yasa": "eegflex.stagers.yasa:load_yasa",
 }
 
+#: Packages whose models are not quite modules of torch, and what makes them so.
+_WRAPPED = {"keras": "eegflex.stagers.adapters.keras:wrap"}
+
 
 def load_model(
     source: Any,
@@ -153,6 +156,9 @@ def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
     """A model that is in memory."""
     if isinstance(source, Stager):
         return source
+    for package, adapter in _WRAPPED.items():
+        if any(kind.__module__.partition(".")[0] == package for kind in type(source).__mro__):
+            return Stager(resolve(adapter)(source), spec or _assumed(name or type(source).__name__))
     if callable(getattr(source, "predict_proba", None)):
         return Stager(BlackBox(source), spec or _assumed_of_estimator(source, name))
     if callable(source):

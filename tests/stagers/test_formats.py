@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import warnings
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import trained
+from models import Recurrent
 from safetensors.torch import save_file
 from torch import nn
 from trained.networks import Chambon
@@ -72,6 +74,71 @@ def as_exported_for_two(path):
     return load_model(path / "a.pt2", spec=SPEC)
 
 
+def as_onnx(path):
+    """As torch exports by default: a new opset, whose reshapes speak of sizes of zero."""
+    needs("onnxscript", "test")
+    return from_onnx(path, dynamo=True, dynamic_shapes={"epochs": {0: torch.export.Dim("batch", min=1, max=4096)}})
+
+
+def as_old_onnx(path):
+    return from_onnx(path, dynamo=False, dynamic_axes={"epochs": {0: "batch"}})
+
+
+def as_onnx_for_three(path):
+    return from_onnx(path, dynamo=False)
+
+
+def from_onnx(path, **options):
+    needs("onnx2torch", "onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network(), (FED,), path / "a.onnx", input_names=["epochs"], verbose=False, **options)
+    return load_model(path / "a.onnx", spec=SPEC)
+
+
+def keras_twin():
+    """The same network in Keras, channels first, with the same weights."""
+    keras = pytest.importorskip("keras", reason="the extra keras is not installed")
+    layers = keras.layers
+    inputs = keras.Input((2, 3000))
+    x = layers.Reshape((2, 3000, 1))(inputs)
+    x = layers.Conv2D(2, (2, 1), name="spatial_conv")(x)
+    x = layers.Permute((3, 2, 1))(x)  # virtual channel, time, 1
+    for name in ("feature_extractor.0", "feature_extractor.4"):
+        x = layers.ZeroPadding2D((0, 25))(x)
+        x = layers.Conv2D(8, (1, 50), activation="relu", name=name.replace(".", "_"))(x)
+        x = layers.MaxPooling2D((1, 13))(x)
+    x = layers.Permute((3, 1, 2))(x)  # as torch flattens it
+    model = keras.Model(inputs, layers.Dense(5, name="final_layer_1")(layers.Dropout(0.25)(layers.Flatten()(x))))
+    state = {name: weight.numpy() for name, weight in network().state_dict().items()}
+    for layer in model.layers:
+        name = layer.name if layer.name == "spatial_conv" else ".".join(layer.name.rsplit("_", 1))
+        if f"{name}.weight" in state:
+            weight = state[f"{name}.weight"]
+            layer.set_weights([weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T, state[f"{name}.bias"]])
+    return model
+
+
+def as_keras(path, name="a.keras"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        keras_twin().save(path / name)
+    return load_model(path / name, spec=SPEC)
+
+
+def as_keras_h5(path):
+    return as_keras(path, "a.h5")
+
+
+def as_keras_in_memory(path):
+    return load_model(keras_twin(), spec=SPEC)
+
+
+def needs(package, extra):
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"the extra {extra} is not installed ({package})")
+
+
 def as_module(path):
     return load_model(network(), spec=SPEC)
 
@@ -91,6 +158,7 @@ FORMATS = {
     function.__name__.removeprefix("as_"): function
     for function in (
         *(as_state_dict, as_checkpoint, as_safetensors, as_torchscript, as_exported, as_exported_for_two),
+        *(as_onnx, as_old_onnx, as_onnx_for_three, as_keras, as_keras_h5, as_keras_in_memory),
         *(as_module, as_folder, as_pickle),
     )
 }
@@ -123,13 +191,37 @@ def test_every_format_gives_the_same_scores_and_attributions(form, tmp_path, epo
         np.testing.assert_allclose(found[name].values, expected[name].values, atol=1e-4)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [form for form in FORMATS if not form.startswith("keras")])
 def test_every_format_can_be_moved_to_double_precision(form, tmp_path):
     stager = FORMATS[form](tmp_path).to("cpu", torch.float64)
     with torch.no_grad():
         scores = stager.score(FED[:, None].double())
     assert scores.dtype == torch.float64
     torch.testing.assert_close(scores, network().double()(FED.double()), atol=1e-9, rtol=0)
+
+
+def test_keras_keeps_its_own_precision(tmp_path):
+    stager = as_keras(tmp_path).to("cpu", torch.float64)
+    with torch.no_grad():
+        scores = stager.score(FED[:, None].double())
+    assert scores.dtype == torch.float64
+    torch.testing.assert_close(scores, network()(FED).double(), atol=1e-4, rtol=0)
+
+
+def test_onnx_that_cannot_be_converted_is_run_without_a_gradient(tmp_path, epochs):
+    needs("onnx2torch", "onnx")
+    needs("onnxruntime", "onnx")
+    recurrent = Recurrent().eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(recurrent, (FED[:, :1],), tmp_path / "a.onnx", dynamo=False)
+    stager = load_model(tmp_path / "a.onnx", spec=SPEC.replace(channels=SPEC.channels[:1]))
+    with torch.no_grad():
+        torch.testing.assert_close(stager.score(FED[:, None, :1]), recurrent(FED[:, :1]), atol=1e-5, rtol=0)
+    result = explain(epochs, stager, method="shapley")
+    assert np.abs(result["gap"].values).max() < 1e-5
+    with pytest.raises(ModelError, match="shapley"):
+        explain(epochs, stager)
 
 
 @pytest.mark.parametrize("name", ["a.toml", "spec.toml"])

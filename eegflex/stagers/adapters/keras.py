@@ -5,6 +5,7 @@ Keras builds a model by importing what its file names. What that may be is decid
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -22,7 +23,7 @@ from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.archives import check_expansion, check_zip
 from eegflex.stagers.formats import ModelFile
 
-__all__ = ["load_keras", "load_keras_h5"]
+__all__ = ["load_keras", "load_keras_h5", "wrap"]
 
 #: Where the parts of a model live. Keras has other modules, which fetch files or switch its own checks off.
 _MODULE = re.compile(
@@ -45,10 +46,27 @@ class _Keras(nn.Module):
         super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)
         return self
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Keras:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras copies by writing and reading, and not without complaints
+            return _Keras(copy.deepcopy(self.model, memo)).train(self.training)
+
     def forward(self, fed: Any) -> Any:
         returned = self.model(fed, training=False)
         own = next(iter(fed.values())) if isinstance(fed, dict) else fed
         return returned.to(own.dtype) if isinstance(returned, torch.Tensor) else returned
+
+
+def wrap(model: Any) -> nn.Module:
+    """A model of Keras that is in memory.
+
+    Raises
+    ------
+    ModelError
+        If it runs on another backend.
+    """
+    _package()
+    return _Keras(model)
 
 
 def load_keras(file: ModelFile) -> nn.Module:

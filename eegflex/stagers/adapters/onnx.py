@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from mne.utils import logger
 from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
@@ -19,6 +21,8 @@ __all__ = ["load_onnx"]
 
 #: protobuf's own limit; more is in files of its own.
 LARGEST = 2**31
+#: The newest opset of which onnx2torch knows all that it knows.
+NEWEST = 17
 #: torchvision's operators that its Python code expects of its compiled library.
 _SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _DECLARED: list[torch.library.Library] = []
@@ -37,8 +41,31 @@ class _Graph(nn.Module):
         return in_batches(self.graph, fed, self.batch)
 
 
-def load_onnx(file: ModelFile) -> nn.Module:
-    """Load an ONNX graph, with weights that lie in it or beside it."""
+class _Runtime:
+    """A graph that onnxruntime runs, forward only."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.inputs = [value.name for value in session.get_inputs()]
+        first = session.get_inputs()[0].shape[:1]
+        self.batch = first[0] if first and isinstance(first[0], int) else None
+
+    def __call__(self, fed: Any) -> torch.Tensor:
+        if isinstance(fed, dict):
+            own = next(iter(fed.values()))
+            return self._run({name: fed[name] for name in self.inputs}).to(own)
+        return in_batches(lambda part: self._run({self.inputs[0]: part}), fed, self.batch).to(fed)  # type: ignore[no-any-return]
+
+    def _run(self, fed: dict[str, torch.Tensor]) -> torch.Tensor:
+        arrays = {name: part.detach().cpu().float().numpy() for name, part in fed.items()}
+        return torch.from_numpy(self.session.run(None, arrays)[0])
+
+
+def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
+    """Load an ONNX graph, with weights that lie in it or beside it.
+
+    What cannot be converted, recurrent layers for one, is run by onnxruntime where that is installed, without a gradient.
+    """
     onnx, onnx2torch = _packages()
     if file.path.stat().st_size >= LARGEST:
         raise ModelError("This ONNX file is larger than one can be", seen=file.path)
@@ -51,13 +78,9 @@ def load_onnx(file: ModelFile) -> nn.Module:
     _check_tensors(onnx, model, file.path)
     onnx.external_data_helper.load_external_data_for_model(model, str(file.path.parent.resolve()))
     try:
-        graph = onnx2torch.convert(model)
+        graph = onnx2torch.convert(_lowered(onnx, model))
     except Exception as error:  # each converter has its own
-        raise ModelError(
-            f"This ONNX graph cannot be converted: {error}",
-            seen=file.path,
-            remedy="Export it with another opset, or as .pt2; onnxruntime in a callable serves the methods without gradient",
-        ) from error
+        return _forward_only(model, file, error)
     initialised = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in initialised]
     shape = inputs[0].type.tensor_type.shape.dim
@@ -65,10 +88,47 @@ def load_onnx(file: ModelFile) -> nn.Module:
     return _Graph(graph, [value.name for value in inputs], batch)
 
 
+def _lowered(onnx: ModuleType, model: Any) -> Any:
+    """The graph in words that the converter knows: of an older opset, and with no mention of sizes of zero."""
+    if any(opset.domain == "" and opset.version > NEWEST for opset in model.opset_import):
+        with contextlib.suppress(RuntimeError):  # not everything can be said in older words
+            model = onnx.version_converter.convert_version(model, NEWEST)
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Reshape" and node.input[1] in constants and constants[node.input[1]].all():
+            # whether a 0 means "as it was" or none at all is of no matter where there is no 0
+            kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+    return model
+
+
+def _forward_only(model: Any, file: ModelFile, error: Exception) -> _Runtime:
+    """The graph in onnxruntime."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError(
+            f"This ONNX graph cannot be converted: {error}",
+            seen=file.path,
+            remedy="Export it as .pt2; or install onnxruntime, which serves the methods that need no gradient",
+        ) from error
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    except Exception as failure:  # onnxruntime's own, which has no public home
+        raise ModelError(f"This ONNX graph can neither be converted nor run: {failure}", seen=file.path) from error
+    logger.warning(
+        f"{file.path.name} has no gradient in torch ({error}); it can be explained by the methods that need none, such as "
+        "method='shapley'"
+    )
+    return _Runtime(session)
+
+
 def _packages() -> tuple[ModuleType, ModuleType]:
     try:
         import onnx
         import onnx.external_data_helper
+        import onnx.version_converter
 
         return onnx, _onnx2torch()
     except ModuleNotFoundError as error:

@@ -59,7 +59,17 @@ Coding = Annotated[str, typer.Option("--coding", help="How numbers code stages: 
 Profile = Annotated[
     str | None, typer.Option("--profile", help="The data set: shhs, mesa, ... or a card of your own, my.toml.")
 ]
-Model = Annotated[str, typer.Option("--model", help="The stager: gssc or bandpower.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", help="The stager: gssc, bandpower, yasa, or a file or folder: stager.pt2, stager.onnx, ..."
+    ),
+]
+Spec = Annotated[Path | None, typer.Option("--spec", help="Its contract, a TOML file. Default: that beside the model.")]
+Trusted = Annotated[
+    bool,
+    typer.Option("--trusted", help="Let the model's file run code: pickles, Keras' lambda layers, classes of a spec."),
+]
 Target = Annotated[
     str, typer.Option("--target", help="What to explain: predicted, scored, margin, a stage, or two as in N2,N1.")
 ]
@@ -113,6 +123,8 @@ def attribute(
     recording: Recording,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The result, a netCDF file.")] = None,
     model: Model = "gssc",
+    spec: Spec = None,
+    trusted: Trusted = False,
     hypnogram: Hypnogram = None,
     channels: Channels = None,
     units: Units = None,
@@ -128,7 +140,7 @@ def attribute(
 ) -> None:
     """Stage a recording, explain its epochs, and write the result."""
     output = check_output(output or Path(f"{recording.stem}-result.nc"), overwrite=overwrite)
-    stager = _load(model)
+    stager = _load(model, spec, trusted)
     epochs = _read(recording, hypnogram, channels, units, coding, profile)
     result = _explain(epochs, stager, target, sample_per_stage, seed, quadrature, n_steps, device)
     typer.echo(f"Result: {result.save(output, overwrite=overwrite)}")
@@ -139,6 +151,8 @@ def report(
     recording: Annotated[Path, typer.Argument(help="A PSG, or a result of eegflex attribute.", show_default=False)],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The report, an HTML file.")] = None,
     model: Model = "gssc",
+    spec: Spec = None,
+    trusted: Trusted = False,
     hypnogram: Hypnogram = None,
     channels: Channels = None,
     units: Units = None,
@@ -159,7 +173,7 @@ def report(
 
         result = read_result(recording)
     else:
-        stager = _load(model)
+        stager = _load(model, spec, trusted)
         epochs = _read(recording, hypnogram, channels, units, coding, profile)
         result = _explain(epochs, stager, target, sample_per_stage, seed, quadrature, n_steps, device)
     _write_report(result, output, overwrite)
@@ -188,6 +202,8 @@ def demo(
         "demo"
     ),
     model: Model = "gssc",
+    spec: Spec = None,
+    trusted: Trusted = False,
     hours: Annotated[float, typer.Option("--hours", help="Length of the simulated night in hours.")] = 7.0,
     sample_per_stage: Annotated[int, typer.Option("--sample-per-stage", min=1, help="Epochs of each stage.")] = 4,
     seed: Seed = 1,
@@ -201,7 +217,7 @@ def demo(
     except OSError as error:
         raise ParameterError(f"The demo's folder cannot be made: {error.strerror}", seen=folder) from error
     output = check_output(folder / "report.html", overwrite=True)
-    stager = _load(model)
+    stager = _load(model, spec, trusted)
     files = simulate_psg(hours=hours, seed=seed).save(folder / "night.edf", overwrite=True)
     typer.echo(f"A simulated night of {hours:g} h: {files.psg}")
     epochs = _read(files.psg, files.hypnogram, None, None, "auto")
@@ -228,11 +244,11 @@ def _read(
     return make_epochs(raw)
 
 
-def _load(model: str) -> Stager:
+def _load(model: str, spec: Path | None, trusted: bool) -> Stager:
     """The stager, first of all: a wrong name should not cost the time that reading takes."""
     from eegflex.stagers import load_model
 
-    return load_model(model)
+    return load_model(model, spec=spec, trusted=trusted)
 
 
 def _explain(

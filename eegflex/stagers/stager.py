@@ -26,7 +26,7 @@ Fed = torch.Tensor | dict[str, torch.Tensor]
 #: Epochs scored in one forward pass where nothing has to be kept for a gradient.
 FORWARD_BATCH = 32
 #: What a module that is fed something unsuitable raises.
-FAILURES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError)
+FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, NotImplementedError)
 
 
 class BoundStager(ABC):

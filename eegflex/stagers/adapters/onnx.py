@@ -54,7 +54,7 @@ class _Runtime:
         if isinstance(fed, dict):
             own = next(iter(fed.values()))
             return self._run({name: fed[name] for name in self.inputs}).to(own)
-        return in_batches(lambda part: self._run({self.inputs[0]: part}), fed, self.batch).to(fed)  # type: ignore[no-any-return]
+        return in_batches(lambda part: self._run({self.inputs[0]: part}), fed, self.batch).to(fed)
 
     def _run(self, fed: dict[str, torch.Tensor]) -> torch.Tensor:
         arrays = {name: part.detach().cpu().float().numpy() for name, part in fed.items()}

@@ -124,12 +124,21 @@ def check_zip(path: Path, inner: bytes | None = None) -> list[zipfile.ZipInfo]:
     """
     try:
         with zipfile.ZipFile(path if inner is None else io.BytesIO(inner)) as archive:
-            members = archive.infolist()
+            members, comment = archive.infolist(), archive.comment
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise ModelError(f"This archive is damaged: {error}", seen=path) from error
     size = path.stat().st_size if inner is None else len(inner)
     declared = sum(member.file_size for member in members)
     check_expansion(size, declared, path)
+    names = [member.filename for member in members]
+    first = min((member.header_offset for member in members), default=0)
+    if comment or first > 0 or len(set(names)) < len(names):
+        # two readers may then see two archives, and the one that was looked at is not the one that is opened
+        raise ModelError(
+            "This archive can be read in two ways, which no model's can",
+            seen="a name twice" if len(set(names)) < len(names) else "bytes before or after it",
+            remedy="Do not open it",
+        )
     outside = [m.filename for m in members if m.filename.startswith(("/", "\\")) or ".." in Path(m.filename).parts]
     if outside:
         raise ModelError("This archive names files outside itself", seen=outside[:3], remedy="Do not open it")

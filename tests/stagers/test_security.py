@@ -136,6 +136,18 @@ class Writes(nn.Module):
         return x[:, 0, :5]
 
 
+class WritesAsAMethod(nn.Module):
+    """In other words."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self.path = path
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.ops.aten.save(x, self.path)
+        return x[:, 0, :5]
+
+
 class Maps(nn.Module):
     """And create them."""
 
@@ -147,7 +159,7 @@ class Maps(nn.Module):
         return x[:, 0, :5] + torch.from_file(self.path, True, 5)
 
 
-@pytest.mark.parametrize("kind", [Writes, Maps])
+@pytest.mark.parametrize("kind", [Writes, WritesAsAMethod, Maps])
 def test_torchscript_that_writes_files_is_not_opened(tmp_path, canary, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -189,7 +201,18 @@ def set_range(graph):
     graph["range_constraints"]["__import__('os').mkdir('CANARY')"] = {"min_val": 1, "max_val": 2}
 
 
-@pytest.mark.parametrize("change", [set_target, set_file_target, set_guards, set_expression, set_range])
+def set_name(graph):
+    """torch writes the names of inputs into the source of a function."""
+    old, new = '"epochs"', '"epochs=__import__(\\"os\\").mkdir(\\"CANARY\\")"'
+    renamed = json.loads(json.dumps(graph).replace(old, new))
+    graph.clear()
+    graph.update(renamed)
+
+
+CHANGES = [set_target, set_file_target, set_guards, set_expression, set_range, set_name]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_graph_that_is_more_than_arithmetic_is_not_opened(tmp_path, canary, change):
     save_exported(tmp_path / "a.pt2")
     text = edited(change)
@@ -240,6 +263,23 @@ def test_objects_and_libraries_in_a_graph_are_not_opened(tmp_path, canary, name)
 
 def test_scanning_a_pickle_runs_nothing(canary):
     assert scan_pickle(pickle.dumps(Evil(canary))).names == {"posix.mkdir"}
+
+
+@pytest.mark.parametrize("where", ["before", "twice", "comment"])
+def test_an_archive_that_two_readers_would_read_differently_is_refused(tmp_path, where):
+    path = tmp_path / "a.pt"
+    torch.save(Chambon().state_dict(), path)
+    if where == "before":
+        path.write_bytes(pickle.dumps("hidden") + path.read_bytes())
+    else:
+        with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            if where == "comment":
+                archive.comment = b"PK"
+            else:
+                archive.writestr("a/data.pkl", pickle.dumps({}))
+    with pytest.raises(ModelError, match="in two ways"):
+        load_model(path, module=Chambon())
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path):
@@ -319,6 +359,22 @@ def test_onnx_does_not_lead_out_of_its_folder(onnx_file, location):
         load_model(path)
 
 
+@pytest.mark.parametrize("field", ["node", "output", "input"])
+def test_names_in_onnx_do_not_become_code(onnx_file, canary, field):
+    """The converter writes the names of nodes into the source of a function, in quotes that a name can end."""
+    _, model, path = onnx_file
+    evil = f'x"), __import__("os").mkdir("{canary}"), getattr(self, "'
+    if field == "node":
+        model.graph.node[0].name = evil
+    elif field == "output":
+        model.graph.node[0].output[0] = model.graph.output[0].name = evil
+    else:
+        model.graph.node[0].input[0] = model.graph.input[0].name = evil
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="names that could be code"):
+        load_model(path).module(torch.ones(7, 3))
+
+
 def test_onnx_beside_its_weights_is_read(onnx_file):
     onnx, model, path = onnx_file
     onnx.save_model(model, path, save_as_external_data=True, location="a.weights", size_threshold=0)
@@ -376,6 +432,9 @@ def keras_file(path, layer):
         {"module": "mine", "class_name": "Layer", "config": {}, "registered_name": "mine>Layer"},
         {"class_name": "Lambda", "config": {}},
         {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/somewhere"}},
+        {"module": "keras.layers", "class_name": "TorchModuleWrapper", "config": {"module": "AAAA"}},
+        {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}},
+        {"module": "keras.models", "class_name": "function", "config": "load_model"},
     ],
 )
 def test_what_is_no_part_of_keras_is_not_made(tmp_path, canary, layer):

@@ -36,6 +36,10 @@ _TARGET = re.compile(
     r"torch\.ops\.aten\.(?!from_file|save|load)\w+(\.\w+)?|torch\.sym_\w+|math\.\w+"
     r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pos|pow|eq|ne|lt|le|gt|ge|and_|or_|not_)"
 )
+#: A name of a node or a weight: torch writes these into the source of a function.
+_NAME = re.compile(r"[\w.]*")
+#: Strings that are data.
+_TEXTS = {"as_string", "as_strings", "in_spec", "out_spec", "torch_version"}
 #: What may be called in an expression of sizes.
 _FUNCTIONS = {
     *("Symbol", "Integer", "Float", "Rational", "Add", "Mul", "Pow", "Mod", "PythonMod", "Max", "Min", "FloorDiv"),
@@ -123,7 +127,7 @@ def _json(data: bytes, file: ModelFile) -> Any:
 
 
 def _beyond(value: Any, key: str = "") -> Iterator[str]:
-    """All in a description of a graph that torch would evaluate, import or unpickle."""
+    """All in a description of a graph that torch would evaluate, import or unpickle, or write into code that it makes."""
     checks = {
         "target": lambda v: _TARGET.fullmatch(str(v)),
         "expr_str": _is_arithmetic,
@@ -131,14 +135,18 @@ def _beyond(value: Any, key: str = "") -> Iterator[str]:
         "use_pickle": lambda v: not v,
         "range_constraints": lambda v: all(re.fullmatch(r"\w+", name) for name in v),
     }
-    if key in checks and not checks[key](value):
-        yield f"{key} = {value!s:.60}"
-    if isinstance(value, dict):
+    if key in checks:
+        if not checks[key](value):
+            yield f"{key} = {value!s:.60}"
+    elif isinstance(value, str) and key not in _TEXTS and not _NAME.fullmatch(value):
+        yield f"the name {value!s:.60}"
+    if isinstance(value, dict) and key != "metadata":
+        yield from (f"the name {name!s:.60}" for name in value if not _NAME.fullmatch(name))
         for name, own in value.items():
             yield from _beyond(own, name)
     elif isinstance(value, list):
         for own in value:
-            yield from _beyond(own)
+            yield from _beyond(own, key)
 
 
 def _is_arithmetic(expression: Any) -> bool:

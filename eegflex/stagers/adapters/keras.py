@@ -30,8 +30,13 @@ _MODULE = re.compile(
     r"builtins|keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|optimizers|losses|metrics"
     r"|dtype_policies|quantizers)(\.\w+)*)?"
 )
-#: Layers that run code or files of their author's.
-_CODE = {"Lambda", "__lambda__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "__bytes__", "__class__"}
+#: Where its functions live: nothing else that Keras exports may stand in the place of an activation.
+_FUNCTIONS = re.compile(r"builtins|keras(\.src)?\.activations(\.\w+)*")
+#: Layers that run code of their author's, or read files.
+_REACHING = {
+    *("Lambda", "__lambda__", "__bytes__", "__class__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"),
+    *("IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"),
+}
 _LARGEST_CONFIG = 2**26
 
 
@@ -189,8 +194,9 @@ def _beyond(value: Any) -> Iterator[str]:
 
 def _is_own(module: Any, kind: str, config: Any) -> bool:
     """Whether a named part of a model is one of Keras' own, and no code."""
-    if kind in _CODE or "." in kind or not (module is None or _MODULE.fullmatch(str(module))):
+    if kind in _REACHING or "." in kind or not (module is None or _MODULE.fullmatch(str(module))):
         return False
     if kind == "function":
-        return re.fullmatch(r"[a-z_0-9]+", str(config)) is not None
+        is_activation = module is None or _FUNCTIONS.fullmatch(str(module))
+        return bool(is_activation and re.fullmatch(r"[a-z_0-9]+", str(config)))
     return module != "builtins" or kind in {"tuple", "list", "dict", "slice"}

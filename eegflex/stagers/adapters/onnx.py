@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +24,8 @@ __all__ = ["load_onnx"]
 LARGEST = 2**31
 #: The newest opset of which onnx2torch knows all that it knows.
 NEWEST = 17
+#: What exporters make names of.
+_NAME = re.compile(r"[\w./:;\-+@#$\[\]<>| ]*")
 #: torchvision's operators that its Python code expects of its compiled library.
 _SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _DECLARED: list[torch.library.Library] = []
@@ -75,6 +78,7 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
         raise ModelError(f"This ONNX file is damaged: {error}", seen=file.path) from error
     if not model.graph.node or not model.graph.input:
         raise ModelError("This ONNX file holds no network", seen=file.path)
+    _check_names(model, file.path)
     _check_tensors(onnx, model, file.path)
     onnx.external_data_helper.load_external_data_for_model(model, str(file.path.parent.resolve()))
     try:
@@ -152,6 +156,23 @@ def _onnx2torch() -> ModuleType:
         _DECLARED.append(library)  # it is forgotten when it is collected
         import onnx2torch
     return onnx2torch
+
+
+def _check_names(model: Any, path: Path) -> None:
+    """Refuse names that end a string: the converter writes them into the source of a function."""
+    names = [node.name for node in model.graph.node]
+    for node in model.graph.node:
+        names.extend((*node.input, *node.output, node.op_type, node.domain))
+    for values in (model.graph.input, model.graph.output, model.graph.initializer):
+        names.extend(value.name for value in values)
+    odd = [name for name in names if not _NAME.fullmatch(name)]
+    if odd:
+        raise ModelError(
+            f"{path.name} has names that could be code",
+            seen=[f"{name!r:.80}" for name in odd[:3]],
+            allowed="letters, digits and . / : ; _ - + @ # $ [ ] < > |, and blanks",
+            remedy="Do not open it, or export it again with plain names",
+        )
 
 
 def _check_tensors(onnx: ModuleType, model: Any, path: Path) -> None:

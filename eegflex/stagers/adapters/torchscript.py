@@ -20,9 +20,10 @@ _OWN = re.compile(
     r"__torch__\..+|torch\.jit\._pickle\.\w+|torch\.(\w*Storage|storage\.\w*Storage|device|Size)"
     r"|torch\._utils\._rebuild_\w+|torch\.per_\w+_affine|collections\.OrderedDict"
 )
-#: What TorchScript can do beside computing: it reads and writes files.
-_BEYOND = re.compile(r"\b(?:torch|ops\.aten)\.(?:save|load|from_file|_save|_load)\b|\bfrom_file\b")
-_OPERATORS = re.compile(r"\bops\.(\w+)\.\w+")
+#: What TorchScript can do beside computing: it writes and maps files. The words are refused wherever they stand, since its
+#: grammar knows many ways to call an operator.
+_BEYOND = re.compile(r"\b(?:save|from_file)\b")
+_OPERATORS = re.compile(r"\bops\s*\.\s*(\w+)")
 _KNOWN = {"aten", "prim", "quantized", "prims", "torchvision", "torchaudio"}
 
 

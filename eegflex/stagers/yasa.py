@@ -39,7 +39,7 @@ __all__ = ["YASA", "load_yasa"]
 _STAGES = {"W": "W", "N1": "N1", "N2": "N2", "N3": "N3", "R": "REM"}
 #: Endings of the names of smoothed features, and the epochs that are averaged: with a triangle around the epoch, and evenly
 #: up to it.
-_SMOOTHED = {
+_SMOOTHED: dict[str, dict[str, Any]] = {
     "_c7min_norm": {"window": 15, "center": True, "min_periods": 1, "win_type": "triang"},
     "_p2min_norm": {"window": 4, "min_periods": 1},
 }
@@ -153,14 +153,15 @@ def _night(signals: npt.NDArray[np.float32]) -> _Night:
         classifier = staging._load_model("auto")
     table = staging.get_features().reset_index(drop=True)
     own = table[_own(table)]
-    place = np.arange(len(own))
     shares, widths = {}, {}
     for ending, rolling in _SMOOTHED.items():
         smooth = own.rolling(**rolling).mean()
         low, high = (smooth.quantile(percentile / 100) for percentile in _PERCENTILES)
         widths[ending] = (high - low).where(high > low, 1.0)
         weights = _weights(rolling)
-        shares[ending] = weights[0] / np.array([_present(weights, row, len(own), "center" in rolling) for row in place])
+        shares[ending] = weights[0] / np.array(
+            [_present(weights, row, len(own), "center" in rolling) for row in range(len(own))]
+        )
     return _Night(table, shares, widths, classifier)
 
 

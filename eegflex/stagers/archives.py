@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from eegflex.errors import ModelError
 
-__all__ = ["Pickled", "check_expansion", "check_storages", "check_zip", "refuse_code", "scan_pickle"]
+__all__ = ["Archive", "Pickled", "check_expansion", "refuse_code", "scan_pickle"]
 
 #: What an archive unpacks to may be so many times its own size, weights being hard to compress ...
 MOST_EXPANSION = 100
@@ -23,6 +24,9 @@ LARGEST_PICKLE = 2**28
 
 #: torch before 1.6 wrote five, and the weights after them.
 MOST_PICKLES = 5
+
+#: What reading a damaged archive raises.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, zlib.error, EOFError, RuntimeError, KeyError, OSError)
 
 _ITEMSIZE = {
     "Double": 8, "Long": 8, "ComplexFloat": 8, "ComplexDouble": 16, "Float": 4, "Int": 4, "QInt32": 4, "Half": 2,
@@ -107,8 +111,8 @@ def scan_pickle(data: bytes) -> Pickled:
     return scanner.found
 
 
-def check_zip(path: Path, inner: bytes | None = None) -> list[zipfile.ZipInfo]:
-    """The members of an archive, if what they declare is possible.
+class Archive:
+    """An archive whose members are what they declare to be.
 
     Parameters
     ----------
@@ -117,17 +121,80 @@ def check_zip(path: Path, inner: bytes | None = None) -> list[zipfile.ZipInfo]:
     inner : bytes | None
         An archive that is a member of it, and is meant in its place.
 
+    Attributes
+    ----------
+    members : list of ZipInfo
+        What is in it.
+
     Raises
     ------
     ModelError
-        If the archive is damaged, declares absurd sizes, or has a member that would be written outside its folder.
+        If the archive is damaged, declares absurd sizes, can be read in two ways, or has a member that would be written
+        outside its folder.
     """
-    try:
-        with zipfile.ZipFile(path if inner is None else io.BytesIO(inner)) as archive:
-            members, comment = archive.infolist(), archive.comment
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise ModelError(f"This archive is damaged: {error}", seen=path) from error
-    size = path.stat().st_size if inner is None else len(inner)
+
+    def __init__(self, path: Path, inner: bytes | None = None) -> None:
+        self.path, self.inner = path, inner
+        try:
+            with self._open() as archive:
+                self.members, comment = archive.infolist(), archive.comment
+        except _DAMAGE as error:
+            raise ModelError(f"This archive is damaged: {error}", seen=path) from error
+        size = path.stat().st_size if inner is None else len(inner)
+        _check_members(self.members, comment, size, path)
+
+    def _open(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.path if self.inner is None else io.BytesIO(self.inner))
+
+    def read(self, name: str) -> bytes:
+        """What is in a member.
+
+        Raises
+        ------
+        ModelError
+            If it is damaged.
+        """
+        try:
+            with self._open() as archive:
+                return archive.read(name)
+        except _DAMAGE as error:
+            raise ModelError(f"This archive is damaged in {name}: {error}", seen=self.path) from error
+
+    def scan_torch_file(self) -> Pickled:
+        """Find out what a file of torch.save would do, its weights being as large as declared.
+
+        Raises
+        ------
+        ModelError
+            If it is damaged, or weights are missing.
+        """
+        records = [m.filename for m in self.members if m.filename.split("/", 1)[-1] == "data.pkl"]
+        if len(records) != 1:
+            raise ModelError("This is no file of torch.save", seen=self.path)
+        return self.scan(records[0])
+
+    def scan(self, name: str) -> Pickled:
+        """Find out what a pickle in the archive would do, the weights that it asks for being as large as declared.
+
+        Raises
+        ------
+        ModelError
+            If it is damaged, or weights are missing.
+        """
+        pickled = scan_pickle(self.read(name))
+        sizes = {member.filename: member.file_size for member in self.members}
+        for key, wanted in pickled.storages:
+            there = sizes.get(f"{name.removesuffix('.pkl')}/{key}", 0)
+            if wanted > there or wanted < 0:
+                raise ModelError(
+                    f"The weights {key!r} of this file are declared as {wanted:,} bytes, of which {there:,} are there",
+                    seen=self.path,
+                    remedy="The file is damaged or made to do harm: get it again from where you trust",
+                )
+        return pickled
+
+
+def _check_members(members: list[zipfile.ZipInfo], comment: bytes, size: int, path: Path) -> None:
     declared = sum(member.file_size for member in members)
     check_expansion(size, declared, path)
     names = [member.filename for member in members]
@@ -149,7 +216,6 @@ def check_zip(path: Path, inner: bytes | None = None) -> list[zipfile.ZipInfo]:
             seen=f"{pickles[0].filename}: {pickles[0].file_size:,} bytes",
             allowed=f"at most {LARGEST_PICKLE:,}",
         )
-    return members
 
 
 def check_expansion(size: int, declared: int, path: Path) -> None:
@@ -166,25 +232,6 @@ def check_expansion(size: int, declared: int, path: Path) -> None:
             seen=path,
             remedy="Do not open it: it is made to fill the memory",
         )
-
-
-def check_storages(pickled: Pickled, members: Iterable[zipfile.ZipInfo], prefix: str, path: Path) -> None:
-    """Refuse weights that are declared larger than they are.
-
-    Raises
-    ------
-    ModelError
-        Naming the record.
-    """
-    sizes = {member.filename: member.file_size for member in members}
-    for key, wanted in pickled.storages:
-        there = sizes.get(f"{prefix}{key}", 0)
-        if wanted > there or wanted < 0:
-            raise ModelError(
-                f"The weights {key!r} of this file are declared as {wanted:,} bytes, of which {there:,} are there",
-                seen=path,
-                remedy="The file is damaged or made to do harm: get it again from where you trust",
-            )
 
 
 def refuse_code(path: Path, what: str, names: Iterable[str]) -> ModelError:

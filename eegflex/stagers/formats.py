@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from eegflex.errors import ModelError
-from eegflex.stagers.archives import check_zip
+from eegflex.stagers.archives import Archive
 from eegflex.stagers.spec import ModelSpec
 
 __all__ = ["FORMATS", "Format", "ModelFile", "format_of", "resolve"]
@@ -120,7 +119,7 @@ def format_of(path: Path) -> Format:
     try:
         with path.open("rb") as file:
             head = file.read(16)
-        names = [member.filename for member in check_zip(path)] if zipfile.is_zipfile(path) else []
+        names = [member.filename for member in Archive(path).members] if head.startswith(b"PK\x03\x04") else []
     except OSError as error:
         raise ModelError(f"This model cannot be read: {error.strerror}", seen=path) from error
     look = _Look(path, head, frozenset(names) | {name.partition("/")[2] for name in names})

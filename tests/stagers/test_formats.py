@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import shutil
@@ -322,6 +323,26 @@ def test_what_is_no_model_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises((ModelError, ImportError), match=r"no model|damaged|run whatever|no network|pip install|opened"):
         load_model(tmp_path / name)
+
+
+@pytest.mark.parametrize("form", ["state_dict", "safetensors", "torchscript", "exported"])
+def test_a_damaged_file_is_refused_or_loaded_and_nothing_else(form, tmp_path):
+    """Bytes changed, cut off or left out at random: whatever the libraries raise, it becomes a ModelError."""
+    FORMATS[form](tmp_path)
+    (path,) = tmp_path.iterdir()
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    for trial in range(60):
+        damaged = bytearray(content)
+        place = int(rng.integers(len(damaged)))
+        if trial % 3 == 0:
+            damaged[place] = int(rng.integers(256))
+        elif trial % 3 == 1:
+            del damaged[place:]
+        else:
+            del damaged[place : place + int(rng.integers(1, 200))]
+        path.write_bytes(bytes(damaged))
+        with contextlib.suppress(ModelError):
+            load_model(path, spec=SPEC, module=Chambon if form in {"state_dict", "safetensors"} else None)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

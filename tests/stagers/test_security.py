@@ -270,7 +270,7 @@ def test_an_archive_that_two_readers_would_read_differently_is_refused(tmp_path,
     path = tmp_path / "a.pt"
     torch.save(Chambon().state_dict(), path)
     if where == "before":
-        path.write_bytes(pickle.dumps("hidden") + path.read_bytes())
+        path.write_bytes(b"PK\x03\x04" + path.read_bytes())
     else:
         with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)

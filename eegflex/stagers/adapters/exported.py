@@ -12,7 +12,6 @@ import io
 import json
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +20,7 @@ from torch import nn
 
 from eegflex.errors import ModelError
 from eegflex.stagers.adapters.batches import in_batches
-from eegflex.stagers.archives import check_storages, check_zip, refuse_code, scan_pickle
+from eegflex.stagers.archives import Archive, refuse_code
 from eegflex.stagers.formats import ModelFile
 
 __all__ = ["load_exported"]
@@ -93,27 +92,22 @@ def _batch(program: torch.export.ExportedProgram) -> int | None:
 
 
 def _inspect(file: ModelFile) -> None:
-    members = check_zip(file.path)
-    with zipfile.ZipFile(file.path) as archive:
-        for member in members:
-            name = member.filename.partition("/")[2]
-            if not _MEMBER.fullmatch(name):
-                raise refuse_code(file.path, "a .pt2 with more than a graph in it", {name})
-            if name.endswith(".json"):
-                beyond = set(_beyond(_json(archive.read(member), file)))
-                if beyond:
-                    raise refuse_code(file.path, "a .pt2 that does more than compute", beyond)
-            elif name.endswith(".pt"):
-                _inspect_inputs(archive.read(member), file)
+    archive = Archive(file.path)
+    for member in archive.members:
+        name = member.filename.partition("/")[2]
+        if not _MEMBER.fullmatch(name):
+            raise refuse_code(file.path, "a .pt2 with more than a graph in it", {name})
+        if name.endswith(".json"):
+            beyond = set(_beyond(_json(archive.read(member.filename), file)))
+            if beyond:
+                raise refuse_code(file.path, "a .pt2 that does more than compute", beyond)
+        elif name.endswith(".pt"):
+            _inspect_inputs(archive.read(member.filename), file)
 
 
 def _inspect_inputs(data: bytes, file: ModelFile) -> None:
     """The example inputs are a file of torch.save, which torch opens without asking."""
-    members = check_zip(file.path, data)
-    (record,) = (m.filename for m in members if m.filename.split("/", 1)[-1] == "data.pkl")
-    with zipfile.ZipFile(io.BytesIO(data)) as inner:
-        pickled = scan_pickle(inner.read(record))
-    check_storages(pickled, members, f"{record.removesuffix('.pkl')}/", file.path)
+    Archive(file.path, data).scan_torch_file()
     unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data))
     if unsafe:
         raise refuse_code(file.path, "a .pt2 with a pickled Python object in it", unsafe)

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -20,7 +19,7 @@ import torch
 from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
-from eegflex.stagers.archives import check_expansion, check_zip
+from eegflex.stagers.archives import Archive, check_expansion
 from eegflex.stagers.formats import ModelFile
 
 __all__ = ["load_keras", "load_keras_h5", "wrap"]
@@ -76,14 +75,15 @@ def wrap(model: Any) -> nn.Module:
 
 def load_keras(file: ModelFile) -> nn.Module:
     """Load a ``.keras`` archive that is made of Keras' own layers."""
-    members = {member.filename: member for member in check_zip(file.path)}
+    archive = Archive(file.path)
+    members = {member.filename: member for member in archive.members}
+    missing = {"config.json", "model.weights.h5"} - set(members)
+    if missing:
+        raise ModelError("This archive is no Keras model", seen=f"{file.path} without {', '.join(sorted(missing))}")
     if members["config.json"].file_size > _LARGEST_CONFIG:
         raise ModelError("This Keras model's configuration is absurdly long", seen=file.path)
-    with zipfile.ZipFile(file.path) as archive:
-        _inspect(archive.read("config.json"), file)
-        if "model.weights.h5" not in members:
-            raise ModelError("This Keras model has no weights", seen=file.path)
-        _inspect_weights(io.BytesIO(archive.read("model.weights.h5")), file)
+    _inspect(archive.read("config.json"), file)
+    _inspect_weights(io.BytesIO(archive.read("model.weights.h5")), file)
     return _load(file)
 
 
@@ -149,7 +149,7 @@ def _inspect_weights(source: Any, file: ModelFile) -> Any:
         with h5py.File(source, "r") as saved:
             saved.visititems_links(look)
             config = saved.attrs.get("model_config")
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, SystemError) as error:  # the last is h5py's own trouble with damage
         raise ModelError(f"This HDF5 file is damaged: {error}", seen=file.path) from error
     if outside:
         raise ModelError(

@@ -165,7 +165,8 @@ def _check_names(model: Any, path: Path) -> None:
         names.extend((*node.input, *node.output, node.op_type, node.domain))
     for values in (model.graph.input, model.graph.output, model.graph.initializer):
         names.extend(value.name for value in values)
-    odd = [name for name in names if not _NAME.fullmatch(name)]
+    # protobuf gives what is no text as bytes
+    odd = [name for name in names if not (isinstance(name, str) and _NAME.fullmatch(name))]
     if odd:
         raise ModelError(
             f"{path.name} has names that could be code",

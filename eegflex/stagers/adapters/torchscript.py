@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import warnings
-import zipfile
 
 import torch
 from torch import nn
 
 from eegflex.errors import ModelError
-from eegflex.stagers.archives import check_storages, check_zip, refuse_code, scan_pickle
+from eegflex.stagers.archives import Archive, refuse_code, scan_pickle
 from eegflex.stagers.formats import ModelFile
 
 __all__ = ["load_torchscript"]
@@ -41,19 +40,17 @@ def load_torchscript(file: ModelFile) -> nn.Module:
 
 def _inspect(file: ModelFile) -> None:
     """Refuse an archive that would do more than compute, before torch opens it."""
-    members = check_zip(file.path)
+    archive = Archive(file.path)
     named, beyond = set(), set()
-    with zipfile.ZipFile(file.path) as archive:
-        for member in members:
-            if member.filename.endswith(".pkl") and not member.filename.endswith(".debug_pkl"):
-                pickled = scan_pickle(archive.read(member))
-                named |= {name for name in pickled.names if not _OWN.fullmatch(name)}
-                if member.filename.endswith(("/data.pkl", "/constants.pkl")):
-                    check_storages(pickled, members, f"{member.filename.removesuffix('.pkl')}/", file.path)
-            elif member.filename.endswith(".py"):
-                code = archive.read(member).decode("utf-8", "replace")
-                beyond |= set(_BEYOND.findall(code))
-                beyond |= {f"ops.{namespace}" for namespace in _OPERATORS.findall(code) if namespace not in _KNOWN}
+    for name in (member.filename for member in archive.members):
+        if name.endswith(".pkl"):
+            # the inputs of a trace are noted without their values
+            pickled = scan_pickle(archive.read(name)) if name.endswith("/traced_inputs.pkl") else archive.scan(name)
+            named |= {own for own in pickled.names if not _OWN.fullmatch(own)}
+        elif name.endswith(".py"):
+            code = archive.read(name).decode("utf-8", "replace")
+            beyond |= set(_BEYOND.findall(code))
+            beyond |= {f"ops.{namespace}" for namespace in _OPERATORS.findall(code) if namespace not in _KNOWN}
     if named and not file.trusted:
         raise refuse_code(file.path, "a TorchScript archive with a foreign pickle in it", named)
     if beyond and not file.trusted:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import zipfile
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -13,12 +12,14 @@ import torch
 from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
-from eegflex.stagers.archives import check_storages, check_zip, refuse_code, scan_pickle
+from eegflex.stagers.archives import Archive, refuse_code
 from eegflex.stagers.formats import ModelFile
 from eegflex.stagers.stager import own_copy
 
 __all__ = ["into_network", "load_safetensors", "load_torch"]
 
+#: What a file of torch.save raises that is damaged, or refused.
+_DAMAGE = (pickle.UnpicklingError, RuntimeError, AttributeError, ValueError, TypeError, LookupError, EOFError)
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 #: Packages of classes that an extra brings.
 _EXTRAS = ("braindecode", "gssc", "keras")
@@ -38,21 +39,25 @@ def load_safetensors(file: ModelFile) -> nn.Module:
 
 def load_torch(file: ModelFile) -> nn.Module:
     """Load what torch.save wrote: a state dict into its network; a whole module only from those who are trusted."""
-    members = check_zip(file.path)
-    (record,) = (m.filename for m in members if m.filename.split("/", 1)[-1] == "data.pkl")
-    with zipfile.ZipFile(file.path) as archive:
-        pickled = scan_pickle(archive.read(record))
-    check_storages(pickled, members, f"{record.removesuffix('.pkl')}/", file.path)
+    Archive(file.path).scan_torch_file()
     try:
         saved = torch.load(file.path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, AttributeError) as error:
-        unsafe = set(torch.serialization.get_unsafe_globals_in_checkpoint(file.path))
+    except _DAMAGE as error:
+        unsafe = _unsafe(file)
         if not unsafe:
             raise ModelError(f"This file of torch.save is damaged: {error}", seen=file.path) from error
         if not file.trusted:
             raise refuse_code(file.path, "a pickled Python object, not weights only", unsafe) from error
         saved = torch.load(file.path, map_location="cpu", weights_only=False)
     return saved if isinstance(saved, nn.Module) else into_network(saved, file)
+
+
+def _unsafe(file: ModelFile) -> set[str]:
+    """What torch refuses to import for the file; nothing, where the file is only damaged."""
+    try:
+        return set(torch.serialization.get_unsafe_globals_in_checkpoint(file.path))
+    except _DAMAGE:
+        return set()
 
 
 def into_network(saved: Any, file: ModelFile) -> nn.Module:

@@ -34,6 +34,7 @@ bench: .venv/test
 
 .venv/test: .venv/demo
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python tools/mend_torchaudio.py
 	touch $@
 
 clean:

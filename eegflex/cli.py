@@ -15,7 +15,7 @@ import typer
 from eegflex._version import __version__
 from eegflex.errors import EegflexError, ParameterError
 from eegflex.files import check_output
-from eegflex.options import About, Asking, Reading, takes
+from eegflex.options import About, Asking, Loading, Reading, takes
 
 if TYPE_CHECKING:
     from eegflex.result import FlexResult
@@ -40,7 +40,6 @@ _STOPPED = 130
 
 
 Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVision or EEGLAB.", show_default=False)]
-Model = Annotated[str, typer.Option("--model", help="The stager: gssc or bandpower.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of what is drawn at random.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")]
 
@@ -74,30 +73,30 @@ def info(recording: Recording, about: About) -> None:
 
 
 @app.command()
-@takes(reading=Reading, asking=Asking)
+@takes(loading=Loading, reading=Reading, asking=Asking)
 def attribute(
     recording: Recording,
+    loading: Loading,
     reading: Reading,
     asking: Asking,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The result, a netCDF file.")] = None,
-    model: Model = "gssc",
     overwrite: Overwrite = False,
 ) -> None:
     """Stage a recording, explain its epochs, and write the result."""
     output = check_output(output or Path(f"{recording.stem}-result.nc"), overwrite=overwrite)
-    stager = _load(model)
+    stager = loading.stager()
     result = _explain(asking, reading.epochs(recording), stager, output, overwrite)
     typer.echo(f"Result: {result.save(output, overwrite=overwrite)}")
 
 
 @app.command()
-@takes(reading=Reading, asking=Asking)
+@takes(loading=Loading, reading=Reading, asking=Asking)
 def report(
     recording: Annotated[Path, typer.Argument(help="A PSG, or a result of eegflex attribute.", show_default=False)],
+    loading: Loading,
     reading: Reading,
     asking: Asking,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The report, an HTML file.")] = None,
-    model: Model = "gssc",
     overwrite: Overwrite = False,
 ) -> None:
     """Write the HTML report of a result, or of a recording that is staged and explained first."""
@@ -107,7 +106,7 @@ def report(
 
         result = read_result(recording)
     else:
-        stager = _load(model)
+        stager = loading.stager()
         result = _explain(asking, reading.epochs(recording), stager, output.with_suffix(".nc"), overwrite)
     _write_report(result, output, overwrite)
 
@@ -130,11 +129,12 @@ def simulate(
 
 
 @app.command()
+@takes(loading=Loading)
 def demo(
+    loading: Loading,
     folder: Annotated[Path, typer.Argument(help="Where to put the night and its report; made if need be.")] = Path(
         "demo"
     ),
-    model: Model = "gssc",
     hours: Annotated[float, typer.Option("--hours", help="Length of the simulated night in hours.")] = 7.0,
     sample_per_stage: Annotated[int, typer.Option("--sample-per-stage", min=1, help="Epochs of each stage.")] = 4,
     seed: Seed = 1,
@@ -148,7 +148,7 @@ def demo(
     except OSError as error:
         raise ParameterError(f"The demo's folder cannot be made: {error.strerror}", seen=folder) from error
     output = check_output(folder / "report.html", overwrite=True)
-    stager = _load(model)
+    stager = loading.stager()
     files = simulate_psg(hours=hours, seed=seed).save(folder / "night.edf", overwrite=True)
     typer.echo(f"A simulated night of {hours:g} h: {files.psg}")
     epochs = Reading(hypnogram=files.hypnogram).epochs(files.psg)
@@ -157,13 +157,6 @@ def demo(
     _write_report(result, output, overwrite=True)
     for line in findings(result):
         typer.echo(f"  {line}")
-
-
-def _load(model: str) -> Stager:
-    """The stager, first of all: a wrong name should not cost the time that reading takes."""
-    from eegflex.stagers import load_model
-
-    return load_model(model)
 
 
 def _explain(asking: Asking, epochs: mne.BaseEpochs, stager: Stager, kept: Path, overwrite: bool) -> FlexResult:

@@ -97,6 +97,8 @@ def connect(
         connections += fitting
         places = range(first, len(connections))
         choices.append([(place,) for place in places] if wanted.use == "each" else [tuple(places)])
+    if spec.combine != "surest":
+        return connections, (tuple(range(len(connections))),)  # the stager itself goes through them
     return connections, tuple(tuple(itertools.chain(*choice)) for choice in itertools.product(*choices))
 
 

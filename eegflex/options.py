@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eegflex.result import FlexResult
     from eegflex.stagers import Stager
 
-__all__ = ["About", "Asking", "Context", "Edges", "Quadrature", "Reading", "takes"]
+__all__ = ["About", "Asking", "Context", "Edges", "Loading", "Quadrature", "Reading", "takes"]
 
 
 class Quadrature(StrEnum):
@@ -72,6 +72,28 @@ class Reading(About):
 
         wanted = None if self.channels is None else [name.strip() for name in self.channels.split(",")]
         return make_epochs(read_psg(recording, **(dataclasses.asdict(self) | {"channels": wanted})))
+
+
+@dataclass(frozen=True)
+class Loading:
+    """Which stager."""
+
+    model: Annotated[
+        str, typer.Option(help="The stager: gssc, bandpower, yasa, or a file or folder: stager.pt2, stager.onnx, ...")
+    ] = "gssc"
+    spec: Annotated[Path | None, typer.Option(help="Its contract, a TOML file. Default: that beside the model.")] = None
+    trusted: Annotated[
+        bool,
+        typer.Option(
+            "--trusted", help="Let the model's file run code: pickles, Keras' lambda layers, classes of a spec."
+        ),
+    ] = False
+
+    def stager(self) -> Stager:
+        """Load it: before anything else, since a wrong name should not cost the time that reading takes."""
+        from eegflex.stagers import load_model
+
+        return load_model(self.model, spec=self.spec, trusted=self.trusted)
 
 
 @dataclass(frozen=True)

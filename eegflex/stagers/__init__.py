@@ -1,7 +1,8 @@
 """Stagers: a model, its contract, and what it becomes on a recording."""
 
+from eegflex.stagers.ensemble import ensemble
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.spec import ModelSpec
 from eegflex.stagers.stager import Stager
 
-__all__ = ["ModelSpec", "Stager", "load_model"]
+__all__ = ["ModelSpec", "Stager", "ensemble", "load_model"]

@@ -8,7 +8,7 @@ import torch
 
 from eegflex.errors import ModelError
 from eegflex.segments import Segments
-from eegflex.stagers.stager import BoundStager, Stager, to_layout
+from eegflex.stagers.stager import BoundStager, Stager
 
 __all__ = ["check_bound", "with_counted_stages"]
 
@@ -24,7 +24,7 @@ def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
         return stager
     first = torch.from_numpy(segments.signals[:1, list(segments.combinations[0])])
     with torch.no_grad():
-        returned = stager.run(stager.module, to_layout(first.to(stager.like)[:, None], stager.spec.layout))
+        returned = stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None]))
     if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or returned.shape[1] > MOST_OUTPUTS:
         return stager  # it will be refused in the words of its layout
     if returned.shape[1] == len(stager.spec.stages):

@@ -1,40 +1,43 @@
-"""From a name, a module or a callable to a Stager."""
+"""From a name, a file, a module or a callable to a Stager."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from eegflex.errors import ModelError, SpecError
-from eegflex.stagers.spec import ModelSpec
+from eegflex.errors import ModelError, ParameterError, SpecError
+from eegflex.stagers.adapters.blackbox import BlackBox, stages_of
+from eegflex.stagers.adapters.braindecode import declared_by
+from eegflex.stagers.formats import ModelFile, format_of, resolve
+from eegflex.stagers.sources import locate
+from eegflex.stagers.spec import CONVENTIONAL_STAGES, ModelSpec
 from eegflex.stagers.stager import Stager
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "names"]
 
-
-def _gssc() -> Stager:
-    from eegflex.stagers.gssc import load_gssc
-
-    return load_gssc()
-
-
-def _bandpower() -> Stager:
-    from eegflex.stagers.bandpower import load_bandpower
-
-    return load_bandpower()
-
-
+#: The group of entry points by which other packages add names: callables that return a Stager.
+GROUP = "eegflex.stagers"
 #: What a name loads; imported only when asked for.
-_NAMED: dict[str, Callable[[], Stager]] = {"gssc": _gssc, "bandpower": _bandpower}
+_OWN = {
+    "gssc": "eegflex.stagers.gssc:load_gssc",
+    "bandpower": "eegflex.stagers.bandpower:load_bandpower",
+    "yasa": "eegflex.stagers.yasa:load_yasa",
+}
+
+#: Packages whose models are not quite modules of torch, and what makes them so.
+_WRAPPED = {"keras": "eegflex.stagers.adapters.keras:wrap"}
 
 
 def load_model(
     source: Any,
     *,
     spec: ModelSpec | str | Path | None = None,
+    module: nn.Module | Callable[..., nn.Module] | None = None,
     trusted: bool = False,
     device: str | torch.device | None = None,
 ) -> Stager:
@@ -42,14 +45,24 @@ def load_model(
 
     Parameters
     ----------
-    source : str | torch.nn.Module | callable
-        ``"gssc"`` (extra ``gssc``), ``"bandpower"``, or a module that maps ``(batch, channel, time)`` to
-        ``(batch, stage)``, or as its spec says. The caller's module is copied and left as it was.
+    source : str | path-like | torch.nn.Module | callable | object with predict_proba | list
+        - A name: ``"gssc"`` (extra ``gssc``), ``"bandpower"``, ``"yasa"`` (extra ``yasa``), or one that another package
+          adds by an entry point of the group ``eegflex.stagers``.
+        - A file: torch.export (``.pt2``), TorchScript, ONNX (extra ``onnx``), Keras 3 or ``.h5`` (extra ``keras``); or a
+          state dict or safetensors with their `module`. The format is told by the content.
+        - A spec that names such a file, or the folder of one.
+        - A module that maps ``(batch, channel, time)`` to ``(batch, stage)``, or as its spec says; braindecode's too. The
+          caller's module is copied and left as it was.
+        - Any callable on tensors, or an estimator with ``predict_proba``, for the methods that need no gradient.
+        - A list of these with one contract: an ensemble, whose score is the mean of its members'.
     spec : ModelSpec | path-like | None
-        The model's contract, or its TOML file. Without one a module is fed the epochs as they are, in MNE's units, and five
-        outputs are taken to be W, N1, N2, N3 and REM.
+        The model's contract, or its TOML file. By default that beside the file, ``<stem>.toml`` or ``spec.toml``. A module
+        without one is fed the epochs as they are, in MNE's units, and five outputs are taken to be W, N1, N2, N3 and REM.
+    module : torch.nn.Module | callable | None
+        What the weights of a state dict or of safetensors belong to: the network, or its class, which is called with the
+        spec's ``kwargs``.
     trusted : bool
-        Whether files that run code when they are opened may be opened. No such format is read yet.
+        Whether a file may run code that its author put there: pickles, Keras' lambda layers, classes that a spec names.
     device : str | torch.device | None
         Where to put the model. By default it stays where it is.
 
@@ -61,7 +74,7 @@ def load_model(
     Raises
     ------
     ModelError
-        If there is no such model, or it cannot be copied.
+        If there is no such model, it cannot be copied, or to open it would run code.
     SpecError
         If the spec is not one, or the model has its own.
     MissingExtraError
@@ -69,35 +82,107 @@ def load_model(
     """
     if isinstance(spec, str | Path):
         spec = ModelSpec.from_toml(spec)
-    if spec is not None and isinstance(source, str | Stager):
+    path = _path(source)
+    if spec is not None and path is None and isinstance(source, str | Stager):
         raise SpecError(
             "This stager has a contract of its own, which a spec cannot replace",
             seen=f"spec={spec.name!r} for {source!r}",
             remedy="Leave spec= out, or pass the bare torch.nn.Module with it",
         )
-    if isinstance(source, str):
-        if source not in _NAMED:
-            raise ModelError(
-                "There is no such model",
-                seen=repr(source),
-                allowed=list(_NAMED),
-                remedy="Load your own network with torch and pass the nn.Module itself",
-            )
-        stager = _NAMED[source]()
-    elif isinstance(source, Stager):
-        stager = source
-    elif callable(source):
-        stager = Stager(source, spec or _bare_spec(source))
+    if module is not None and path is None:
+        raise ParameterError("module= is for the weights in a file", seen=f"module= with {type(source).__name__}")
+    if path is not None:
+        stager = _from_file(path, spec, module, trusted)
+    elif isinstance(source, str):
+        stager = _named(source)
+    elif isinstance(source, list | tuple):
+        from eegflex.stagers.ensemble import ensemble
+
+        stager = ensemble([load_model(member, spec=spec, trusted=trusted) for member in source])
     else:
-        raise ModelError(
-            "A model must be a name, a torch.nn.Module or a callable", seen=type(source).__name__, allowed=list(_NAMED)
-        )
+        stager = _from_object(source, spec)
     return stager if device is None else stager.to(device, stager.like.dtype)
 
 
-def _bare_spec(source: Callable[..., Any]) -> ModelSpec:
-    """What is taken for granted of a module without a spec."""
-    return ModelSpec(
-        name=type(source).__name__ if isinstance(source, torch.nn.Module) else getattr(source, "__name__", "stager"),
-        assumed=("unit: V, as MNE stores it", "stages: W, N1, N2, N3, REM, by convention", "scores: logits"),
+def names() -> list[str]:
+    """The names that `load_model` knows, those of other packages too."""
+    return [*_OWN, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in _OWN)]
+
+
+def _path(source: Any) -> Path | None:
+    """A source as a file or folder, unless it is a name."""
+    if isinstance(source, Path):
+        return source
+    is_name = not isinstance(source, str) or source in names()
+    if is_name or not (Path(source).exists() or Path(source).suffix):
+        return None
+    return Path(source)
+
+
+def _named(name: str) -> Stager:
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    points |= {own: EntryPoint(own, address, GROUP) for own, address in _OWN.items()}
+    if name not in points:
+        raise ModelError(
+            "There is no such model",
+            seen=repr(name),
+            allowed=names(),
+            remedy="Or give a file that exists, or the torch.nn.Module itself",
+        )
+    stager = points[name].load()()
+    if not isinstance(stager, Stager):
+        raise ModelError(
+            f"What the entry point {name!r} loads is no Stager", seen=f"{points[name].value}: {type(stager).__name__}"
+        )
+    return stager
+
+
+def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) -> Stager:
+    if not path.exists():
+        raise ModelError("There is no such model", seen=path, allowed=[*names(), "a file or folder that exists"])
+    weights, beside = (path, None) if spec is not None and path.is_file() else locate(path)
+    spec = spec or beside
+    found = format_of(weights)
+    if network is not None and not found.takes_network:
+        raise ParameterError(
+            f"{weights.name} is {found.words}, which brings its own network", seen="module=", remedy="Leave module= out"
+        )
+    known = spec or _assumed(path.stem)
+    loaded = resolve(found.adapter)(ModelFile(weights, known, trusted, network))
+    return loaded if isinstance(loaded, Stager) else _from_object(loaded, spec, weights.stem)
+
+
+def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
+    """A model that is in memory."""
+    if isinstance(source, Stager):
+        return source
+    for package, adapter in _WRAPPED.items():
+        if any(kind.__module__.partition(".")[0] == package for kind in type(source).__mro__):
+            return Stager(resolve(adapter)(source), spec or _assumed(name or type(source).__name__))
+    if callable(getattr(source, "predict_proba", None)):
+        return Stager(BlackBox(source), spec or _assumed_of_estimator(source, name))
+    if callable(source):
+        return Stager(source, spec or _assumed_of_module(source, name))
+    raise ModelError(
+        "A model must be a name, a file, a torch.nn.Module, a callable, or have predict_proba",
+        seen=type(source).__name__,
+        allowed=names(),
     )
+
+
+def _assumed(name: str, **declared: Any) -> ModelSpec:
+    """What is taken for granted of a model without a spec."""
+    notes = ("unit: V, as MNE stores it", "stages: W, N1, N2, N3, REM, by convention", "scores: logits")
+    return ModelSpec(
+        name=name, assumed=tuple(note for note in notes if note.partition(":")[0] not in declared), **declared
+    )
+
+
+def _assumed_of_module(source: Callable[..., Any], name: str) -> ModelSpec:
+    own = type(source).__name__ if isinstance(source, nn.Module) else getattr(source, "__name__", "stager")
+    return _assumed(name or own, **declared_by(source))
+
+
+def _assumed_of_estimator(source: Any, name: str) -> ModelSpec:
+    stages = stages_of(source, CONVENTIONAL_STAGES)
+    return _assumed(name or type(source).__name__, scores="probs", **({"stages": stages} if stages else {}))

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import copy
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-from einops import EinopsError, rearrange
+from einops import EinopsError, rearrange, reduce
 from torch import nn
 
 from eegflex.errors import ModelError
+from eegflex.stagers.layouts import AXES, axes_of
 from eegflex.stagers.spec import ModelSpec
 
 if TYPE_CHECKING:
     from eegflex.segments import Segments
     from eegflex.stagers.windows import Windows
 
-__all__ = ["BoundStager", "Stager", "from_layout", "out_of_memory", "own_copy", "to_layout"]
+__all__ = ["BoundStager", "Fed", "Stager", "from_layout", "out_of_memory", "own_copy", "to_layout"]
 
+#: What a module takes: one tensor, or one for each of its inputs.
+Fed = torch.Tensor | dict[str, torch.Tensor]
 #: Epochs scored in one forward pass where nothing has to be kept for a gradient.
 FORWARD_BATCH = 32
 #: What a module that is fed something unsuitable raises.
-FAILURES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError)
+FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, NotImplementedError)
 
 
 class BoundStager(ABC):
@@ -118,7 +120,7 @@ class Stager:
         An empty tensor on the device and of the precision that the module computes in.
     """
 
-    def __init__(self, module: Callable[[torch.Tensor], torch.Tensor], spec: ModelSpec) -> None:
+    def __init__(self, module: Callable[[Any], torch.Tensor], spec: ModelSpec) -> None:
         self.spec = spec
         self.module = own_copy(module)
         floating = (p for p in self._parameters() if p.is_floating_point())
@@ -171,8 +173,23 @@ class Stager:
         ModelError
             If the module fails, or returns another shape than its spec says.
         """
-        returned = self.run(self.module, to_layout(windows, self.spec.layout))
+        members = self.spec.members(windows.shape[2])
+        if len(members) == 1:
+            return self._score(windows, at)
+        total = sum(self._score(windows[:, :, list(member)], at) for member in members)
+        return total / len(members) if self.spec.combine == "mean" else total  # type: ignore[return-value]
+
+    def _score(self, windows: torch.Tensor, at: torch.Tensor | None) -> torch.Tensor:
+        returned = self.run(self.module, self.arrange(windows))
         return from_layout(returned, self.spec, windows.shape[0], windows.shape[1], at)
+
+    def arrange(self, windows: torch.Tensor) -> Fed:
+        """What the module is fed of windows, shape (batch, epoch, channel, time): a tensor, or a dict of them."""
+        layout = self.spec.layout
+        if isinstance(layout, str):
+            return to_layout(windows, layout)
+        places = self.spec.inputs(windows.shape[2])
+        return {name: to_layout(windows[:, :, places[name]], own) for name, own in layout.items()}
 
     @property
     def can_factor(self) -> bool:
@@ -188,7 +205,7 @@ class Stager:
         returned = self.run(self.module.decode, codes)  # type: ignore[attr-defined]
         return from_layout(returned, self.spec, codes.shape[0], codes.shape[1], at)
 
-    def run(self, function: Callable[[torch.Tensor], torch.Tensor], fed: torch.Tensor) -> torch.Tensor:
+    def run(self, function: Callable[[Any], torch.Tensor], fed: Fed) -> torch.Tensor:
         """The module itself, or a part of it, on what its layout makes of windows.
 
         Raises
@@ -202,7 +219,7 @@ class Stager:
             if out_of_memory(error):
                 raise
             raise ModelError(
-                f"The model failed on an input of shape {tuple(fed.shape)} (layout {self.spec.layout!r}): {error}",
+                f"The model failed on an input of shape {_shape(fed)} (layout {self.spec.layout!r}): {error}",
                 remedy="Give a spec whose channels, n_times and layout are the model's, or epochs of the shape that it takes",
             ) from error
 
@@ -226,7 +243,7 @@ class Stager:
         return list(self.module.parameters()) if isinstance(self.module, nn.Module) else []
 
 
-def own_copy(module: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+def own_copy(module: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Tensor]:
     """Copy of a module in eval mode that gathers no gradients; any other callable as it is."""
     if not isinstance(module, nn.Module):
         return module
@@ -236,12 +253,14 @@ def own_copy(module: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.
         raise ModelError(
             f"The model cannot be copied: {error}", remedy="Detach the tensors that it keeps besides its parameters"
         ) from error
-    return copied.eval().requires_grad_(False)
+    for parameter in copied.parameters():  # one by one, as TorchScript wants it
+        parameter.requires_grad_(False)
+    return copied.eval()
 
 
 def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
     """Arrange canonical windows, shape (batch, epoch, channel, time), as a module's layout says."""
-    axes = set(re.findall(r"[a-z]", layout))
+    axes = set(axes_of(layout))
     sizes = dict(zip("bect", windows.shape, strict=True))
     missing = [axis for axis in "ect" if axis not in axes]
     too_long = {axis: sizes[axis] for axis in missing if sizes[axis] != 1}
@@ -249,7 +268,7 @@ def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
         raise ModelError(
             f"The layout {layout!r} has no place for axes that are longer than one",
             seen=too_long or axes,
-            allowed="axes b (batch), e (epoch of the window), c (channel) and t (time)",
+            allowed=[f"{axis} ({AXES[axis]})" for axis in "bect"],
             remedy="Name every axis in the spec's layout",
         )
     kept = windows.reshape([sizes[axis] for axis in "bect" if axis not in missing])
@@ -269,11 +288,12 @@ def from_layout(
     sizes = {"b": batch, "e": n_epochs}
     named = {axis: size for axis, size in sizes.items() if axis in spec.output}
     try:
-        scores = rearrange(returned, f"{spec.output} -> b {'e' if 'e' in named else ''} s", **named)
+        # what is left out on the right, the parts of an epoch, is averaged
+        scores = reduce(returned, f"{spec.output} -> b {'e' if 'e' in named else ''} s", "mean", **named)
     except EinopsError as error:
         raise ModelError(
             f"The model returned shape {tuple(returned.shape)} where its spec says {spec.output!r}",
-            remedy="Give the spec's [output] layout: b batch, s stage, e epoch of the window",
+            remedy="Give the spec's [output] layout: b batch, s stage, e epoch of the window, k part of an epoch",
         ) from error
     if "e" in named and at is not None and spec.target_index is None:
         scores = scores[torch.arange(batch, device=at.device), at]
@@ -286,6 +306,12 @@ def from_layout(
             remedy="Name the stage of each output in the spec, in the model's own order",
         )
     return scores
+
+
+def _shape(fed: Fed) -> Any:
+    return (
+        tuple(fed.shape) if isinstance(fed, torch.Tensor) else {name: tuple(part.shape) for name, part in fed.items()}
+    )
 
 
 def out_of_memory(error: Exception) -> bool:

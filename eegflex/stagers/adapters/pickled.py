@@ -1,0 +1,48 @@
+"""Pickles, of trusted authors only: whole modules of old torch, estimators of scikit-learn."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from eegflex.errors import ModelError
+from eegflex.stagers.adapters.weights import into_network
+from eegflex.stagers.archives import refuse_code, scan_pickle
+from eegflex.stagers.formats import ModelFile
+
+__all__ = ["load_pickle"]
+
+
+def load_pickle(file: ModelFile) -> Any:
+    """Unpickle a model, if the caller said that its author is trusted."""
+    if not file.trusted:
+        raise refuse_code(file.path, "a pickle", _names(file))
+    try:
+        if file.path.suffix == ".joblib":
+            import joblib
+
+            loaded = joblib.load(file.path)
+        else:
+            loaded = _unpickled(file)
+    except (pickle.UnpicklingError, ImportError, AttributeError, EOFError) as error:
+        raise ModelError(f"This pickle cannot be opened: {error}", seen=file.path) from error
+    return into_network(loaded, file) if isinstance(loaded, Mapping) else loaded
+
+
+def _unpickled(file: ModelFile) -> Any:
+    """Of torch before 1.6, or plain."""
+    try:
+        return torch.load(file.path, map_location="cpu", weights_only=False)
+    except (pickle.UnpicklingError, RuntimeError):
+        return pickle.loads(file.path.read_bytes())  # noqa: S301  (the caller trusts it)
+
+
+def _names(file: ModelFile) -> set[str]:
+    """What it would import, as far as that can be told."""
+    try:
+        return scan_pickle(file.path.read_bytes()).names
+    except ModelError:
+        return set()

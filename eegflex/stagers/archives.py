@@ -1,0 +1,245 @@
+"""What is in a model file, found out without opening it: nothing here imports, allocates or runs what a file asks for."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eegflex.errors import ModelError
+
+__all__ = ["Archive", "Pickled", "check_expansion", "refuse_code", "scan_pickle"]
+
+#: What an archive unpacks to may be so many times its own size, weights being hard to compress ...
+MOST_EXPANSION = 100
+#: ... if it is more than this.
+SMALL = 64 * 2**20
+#: A pickle within an archive describes weights and does not hold them.
+LARGEST_PICKLE = 2**28
+
+#: torch before 1.6 wrote five, and the weights after them.
+MOST_PICKLES = 5
+
+#: What reading a damaged archive raises.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, zlib.error, EOFError, RuntimeError, KeyError, OSError)
+
+_ITEMSIZE = {
+    "Double": 8, "Long": 8, "ComplexFloat": 8, "ComplexDouble": 16, "Float": 4, "Int": 4, "QInt32": 4, "Half": 2,
+    "BFloat16": 2, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1, "QInt8": 1, "QUInt8": 1, "Untyped": 1,
+}  # fmt: skip
+
+
+@dataclass
+class Pickled:
+    """What a pickle would do.
+
+    Attributes
+    ----------
+    names : set of str
+        All that it would import and may call.
+    storages : list of tuple
+        Of a torch file: name of the record, and how many bytes of it are asked for.
+    """
+
+    names: set[str] = field(default_factory=set)
+    storages: list[tuple[str, int]] = field(default_factory=list)
+
+
+class _Inert:
+    """Stands for whatever a pickle names, and does nothing whatever is done with it."""
+
+    eegflex_name = ""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def append(self, value: Any) -> None:
+        pass
+
+    def extend(self, values: Any) -> None:
+        pass
+
+    def add(self, value: Any) -> None:
+        pass
+
+
+class _Scanner(pickle.Unpickler):
+    """An unpickler to which every name is the same inert class."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+        self.found = Pickled()
+
+    def find_class(self, module: str, name: str) -> Any:
+        self.found.names.add(f"{module}.{name}")
+        return type(_Inert.__name__, (_Inert,), {"eegflex_name": name})
+
+    def persistent_load(self, pid: Any) -> Any:
+        if isinstance(pid, tuple) and len(pid) >= 5 and isinstance(pid[4], int):
+            kind = str(getattr(pid[1], "eegflex_name", "Untyped")).removesuffix("Storage")
+            self.found.storages.append((str(pid[2]), pid[4] * _ITEMSIZE.get(kind, 1)))
+        return _Inert()
+
+
+def scan_pickle(data: bytes) -> Pickled:
+    """Find out what a pickle, and those that follow it in the same file, would import and call.
+
+    Raises
+    ------
+    ModelError
+        If the data are no pickle.
+    """
+    scanner = _Scanner(data)
+    for number in range(MOST_PICKLES):
+        try:
+            scanner.load()
+        except Exception as error:  # a damaged pickle may raise anything
+            if number == 0:
+                raise ModelError(f"This is a damaged pickle: {error}") from error
+            break
+    return scanner.found
+
+
+class Archive:
+    """An archive whose members are what they declare to be.
+
+    Parameters
+    ----------
+    path : Path
+        The archive.
+    inner : bytes | None
+        An archive that is a member of it, and is meant in its place.
+
+    Attributes
+    ----------
+    members : list of ZipInfo
+        What is in it.
+
+    Raises
+    ------
+    ModelError
+        If the archive is damaged, declares absurd sizes, can be read in two ways, or has a member that would be written
+        outside its folder.
+    """
+
+    def __init__(self, path: Path, inner: bytes | None = None) -> None:
+        self.path, self.inner = path, inner
+        try:
+            with self._open() as archive:
+                self.members, comment = archive.infolist(), archive.comment
+        except _DAMAGE as error:
+            raise ModelError(f"This archive is damaged: {error}", seen=path) from error
+        size = path.stat().st_size if inner is None else len(inner)
+        _check_members(self.members, comment, size, path)
+
+    def _open(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.path if self.inner is None else io.BytesIO(self.inner))
+
+    def read(self, name: str) -> bytes:
+        """What is in a member.
+
+        Raises
+        ------
+        ModelError
+            If it is damaged.
+        """
+        try:
+            with self._open() as archive:
+                return archive.read(name)
+        except _DAMAGE as error:
+            raise ModelError(f"This archive is damaged in {name}: {error}", seen=self.path) from error
+
+    def scan_torch_file(self) -> Pickled:
+        """Find out what a file of torch.save would do, its weights being as large as declared.
+
+        Raises
+        ------
+        ModelError
+            If it is damaged, or weights are missing.
+        """
+        records = [m.filename for m in self.members if m.filename.split("/", 1)[-1] == "data.pkl"]
+        if len(records) != 1:
+            raise ModelError("This is no file of torch.save", seen=self.path)
+        return self.scan(records[0])
+
+    def scan(self, name: str) -> Pickled:
+        """Find out what a pickle in the archive would do, the weights that it asks for being as large as declared.
+
+        Raises
+        ------
+        ModelError
+            If it is damaged, or weights are missing.
+        """
+        pickled = scan_pickle(self.read(name))
+        sizes = {member.filename: member.file_size for member in self.members}
+        for key, wanted in pickled.storages:
+            there = sizes.get(f"{name.removesuffix('.pkl')}/{key}", 0)
+            if wanted > there or wanted < 0:
+                raise ModelError(
+                    f"The weights {key!r} of this file are declared as {wanted:,} bytes, of which {there:,} are there",
+                    seen=self.path,
+                    remedy="The file is damaged or made to do harm: get it again from where you trust",
+                )
+        return pickled
+
+
+def _check_members(members: list[zipfile.ZipInfo], comment: bytes, size: int, path: Path) -> None:
+    declared = sum(member.file_size for member in members)
+    check_expansion(size, declared, path)
+    names = [member.filename for member in members]
+    first = min((member.header_offset for member in members), default=0)
+    if comment or first > 0 or len(set(names)) < len(names):
+        # two readers may then see two archives, and the one that was looked at is not the one that is opened
+        raise ModelError(
+            "This archive can be read in two ways, which no model's can",
+            seen="a name twice" if len(set(names)) < len(names) else "bytes before or after it",
+            remedy="Do not open it",
+        )
+    outside = [m.filename for m in members if m.filename.startswith(("/", "\\")) or ".." in Path(m.filename).parts]
+    if outside:
+        raise ModelError("This archive names files outside itself", seen=outside[:3], remedy="Do not open it")
+    pickles = [m for m in members if m.filename.endswith(".pkl") and m.file_size > LARGEST_PICKLE]
+    if pickles:
+        raise ModelError(
+            "This archive's description of its weights is absurdly long",
+            seen=f"{pickles[0].filename}: {pickles[0].file_size:,} bytes",
+            allowed=f"at most {LARGEST_PICKLE:,}",
+        )
+
+
+def check_expansion(size: int, declared: int, path: Path) -> None:
+    """Refuse a file that declares to unpack to far more than any weights do.
+
+    Raises
+    ------
+    ModelError
+        With both sizes.
+    """
+    if declared > max(MOST_EXPANSION * size, SMALL):
+        raise ModelError(
+            f"This file of {size:,} bytes declares {declared:,}, which no weights do",
+            seen=path,
+            remedy="Do not open it: it is made to fill the memory",
+        )
+
+
+def refuse_code(path: Path, what: str, names: Iterable[str]) -> ModelError:
+    """The error for a file that would run code when it is opened."""
+    return ModelError(
+        f"{path.name} is {what}: opening it would run whatever code its author put there",
+        seen=f"it names {', '.join(sorted(names)[:5]) or 'nothing that can be told'}",
+        allowed="a state dict or safetensors with module=, torch.export (.pt2), TorchScript, ONNX, Keras",
+        remedy="Ask its author for one of these, such as torch.save(model.state_dict(), 'weights.pt'); or, only if you would "
+        "run a program by that author, pass trusted=True",
+    )

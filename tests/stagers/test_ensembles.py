@@ -1,0 +1,123 @@
+"""Ensembles, explained exactly: the attribution of a mean is the mean of the attributions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import trained
+from attribution_helpers import explain, noise_epochs
+from models import Smooth
+from torch import nn
+
+import eegflex
+from eegflex import load_model
+from eegflex.aggregate import consensus
+from eegflex.errors import ParameterError, SpecError
+from eegflex.stagers.ensemble import ensemble
+from eegflex.stagers.spec import ContextSpec, ModelSpec
+
+MEMBERS = [Smooth(seed=seed) for seed in range(3)]
+
+
+def views(models, **kwargs):
+    epochs = noise_epochs()
+    found = explain(epochs, models, target="N2", quadrature="gauss-legendre", n_steps=10, **kwargs).to_xarray()
+    return found["frequency_view"].values, found["scores"].values
+
+
+def test_the_attribution_of_a_mean_is_the_mean_of_the_attributions():
+    together, scores = views(MEMBERS)
+    apart = [views(member) for member in MEMBERS]
+    np.testing.assert_allclose(together, np.mean([view for view, _ in apart], axis=0), atol=1e-6)
+    np.testing.assert_allclose(scores, np.mean([own for _, own in apart], axis=0), atol=1e-6)
+
+
+def test_a_sum_is_as_many_times_the_mean():
+    stagers = [load_model(member) for member in MEMBERS]
+    summed, _ = views(ensemble(stagers, "sum"))
+    mean, _ = views(ensemble(stagers))
+    np.testing.assert_allclose(summed, 3 * mean, atol=1e-6)
+
+
+def test_an_ensemble_of_one_is_that_one():
+    np.testing.assert_allclose(views(MEMBERS[:1])[0], views(MEMBERS[0])[0], atol=1e-7)
+
+
+class ChannelsLast(nn.Module):
+    """Another arrangement of the same contract."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x.transpose(1, 2))
+
+
+def test_members_may_be_arranged_differently():
+    other = load_model(ChannelsLast(MEMBERS[1]), spec=ModelSpec(layout="b t c"))
+    mixed, _ = views(ensemble([load_model(MEMBERS[0], spec=ModelSpec()), other]))
+    alike, _ = views(MEMBERS[:2])
+    np.testing.assert_allclose(mixed, alike, atol=1e-6)
+
+
+def test_members_with_a_context():
+    context, epochs = (
+        trained.context(),
+        eegflex.make_epochs(eegflex.simulate_psg(hours=0.2, seed=2, verbose="error").raw, verbose="error"),
+    )
+    alone, twice = (
+        eegflex.attribute_epochs(epochs, model, sample_per_stage=1, edges="skip", verbose="error").to_xarray()
+        for model in (context, [context, context])
+    )
+    np.testing.assert_allclose(twice["frequency_view"].values, alone["frequency_view"].values, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        (ModelSpec(sfreq=16.0), "sfreq"),
+        (ModelSpec(unit="uV"), "unit"),
+        (ModelSpec(scores="probs"), "scores"),
+        (ModelSpec(stages=("N1", "W", "N2", "N3", "REM")), "stages"),
+        (ModelSpec(context=ContextSpec(1, 1), layout="b c (e t)"), "context"),
+    ],
+)
+def test_members_of_different_contracts_are_refused(other, named):
+    with pytest.raises(SpecError, match=f"disagree in their {named}"):
+        ensemble([load_model(MEMBERS[0], spec=ModelSpec()), load_model(MEMBERS[1], spec=other)])
+
+
+def test_what_is_no_ensemble_is_refused():
+    with pytest.raises(ParameterError, match="members and a rule"):
+        load_model([])
+    with pytest.raises(ParameterError, match="vote"):
+        ensemble([load_model(MEMBERS[0])], "vote")
+
+
+def test_its_members_are_moved_and_the_caller_s_are_not():
+    stager = load_model(MEMBERS).to("cpu", torch.float64)
+    assert stager.score(torch.zeros(2, 1, 2, 100, dtype=torch.float64)).dtype == torch.float64
+    assert MEMBERS[0].head.weight.dtype == torch.float32
+    assert load_model(MEMBERS).score(torch.zeros(2, 1, 2, 100)).dtype == torch.float32
+
+
+def test_gssc_s_surest_combination_is_explained_epoch_by_epoch():
+    """GSSC runs every EEG channel with the EOG and believes the surest: each is explained by itself, and adds up by itself."""
+    pytest.importorskip("gssc", reason="the extra gssc is not installed")
+    raw = eegflex.simulate_psg(hours=0.3, seed=3, verbose="error").raw
+    epochs = eegflex.make_epochs(raw.pick(["C3-M2", "C4-M1", "E1-M2", "E2-M2"]), verbose="error")
+    result = eegflex.attribute_epochs(epochs, "gssc", sample_per_stage=1, verbose="error").to_xarray()
+    scores = result["scores"].values
+    assert scores.shape[1] == 2
+    winner = np.exp(scores).max(2).argmax(1)
+    chosen = scores[np.arange(len(scores)), winner]
+    np.testing.assert_array_equal(chosen.argmax(1), consensus(scores, "log_probs"))
+    sums = np.stack(
+        [result["frequency_view"].sel(channel=result["of_combination"] == c).sum(("channel", "freq")) for c in (0, 1)],
+        1,
+    )
+    change = (result["score"] - result["baseline_score"]).values
+    rows = np.arange(len(winner))
+    np.testing.assert_allclose(sums[rows, winner], change[rows, winner], rtol=0.1, atol=0.05)

@@ -109,6 +109,28 @@ def info(
 
 
 @app.command()
+def check(
+    model: Annotated[str, typer.Argument(help="The stager: gssc or bandpower.", show_default=False)],
+    recording: Recording,
+    spec: Annotated[Path | None, typer.Option("--spec", help="The model's contract, a TOML file.")] = None,
+    hypnogram: Hypnogram = None,
+    channels: Channels = None,
+    units: Units = None,
+    coding: Coding = "auto",
+    profile: Profile = None,
+    device: Device = None,
+) -> None:
+    """Check a model on a recording, better with its hypnogram; the status is 1 where an explanation would be false."""
+    from eegflex.stagers import load_model
+    from eegflex.stagers.doctor import check_model
+
+    stager = load_model(model, spec=spec)
+    findings = check_model(stager, _read(recording, hypnogram, channels, units, coding, profile), device=device)
+    typer.echo(str(findings))
+    raise typer.Exit(1 if findings.errors else 0)
+
+
+@app.command()
 def attribute(
     recording: Recording,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The result, a netCDF file.")] = None,

@@ -12,7 +12,7 @@ import torch
 from mne.utils import verbose
 
 from eegflex.attribution.gradients import rnn_safe
-from eegflex.errors import ChannelError, EegflexError, ModelError, RecordingError
+from eegflex.errors import ChannelError, EegflexError, ModelError, ParameterError, RecordingError
 from eegflex.progress import progress
 from eegflex.segments import prepare
 from eegflex.stagers.checks import CHECKS, Case, run_checks, sound_epochs, with_counted_stages
@@ -67,6 +67,8 @@ def check_model(
     ------
     ModelError, SpecError, MissingExtraError
         If the model cannot be loaded.
+    ParameterError
+        If there is no such device, or `epochs` are none.
 
     Notes
     -----
@@ -83,7 +85,7 @@ def check_model(
     >>> len(findings.errors), findings["class order"].status
     (0, 'ok')
     """
-    stager = load_model(model, spec=spec, device=device)
+    stager = _on_device(load_model(model, spec=spec), device)
     with rnn_safe(stager.recurrent):
         try:
             case = _open(stager, epochs, picks)
@@ -91,6 +93,15 @@ def check_model(
             return Findings(stager.spec.name, (_before(problem),))
         with progress(len(CHECKS), f"Checking {stager.spec.name}") as done:
             return run_checks(case, progress=done)
+
+
+def _on_device(stager: Stager, device: str | torch.device | None) -> Stager:
+    try:
+        return stager if device is None else stager.to(device, stager.like.dtype)
+    except (RuntimeError, AssertionError) as problem:  # what torch raises for one that it was not built for
+        raise ParameterError(
+            "There is no such device", seen=repr(str(device)), allowed=["cpu", "cuda", "mps"]
+        ) from problem
 
 
 def _open(stager: Stager, epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> Case:

@@ -14,11 +14,14 @@ from eegflex.segments import Segments
 from eegflex.stagers.checks.case import Case
 from eegflex.stagers.checks.judgement import Judgement, bouts_of, judge, kappa_of, require_enough
 from eegflex.stagers.findings import CannotTellError, Finding, error, ok, warning
+from eegflex.stagers.stager import FAILURES
 
 __all__ = ["agreement", "class_order", "polarity", "rate_by_hypnogram", "target_index", "unit_by_hypnogram"]
 
 #: Growth of kappa that matters: the neighbour of an epoch is mostly of its stage, so that a shift costs little.
 MARGIN, SHIFT_MARGIN = 0.1, 0.02
+#: Scored epochs of a stage from which on it counts whether it is recognised.
+FEWEST = 3
 #: Kappa that chance does not exceed by much.
 CHANCE = 0.1
 #: Draws of bouts, for an upper bound of kappa, and that bound's quantile.
@@ -58,6 +61,8 @@ def class_order(case: Case) -> Finding:
     found = judge(
         case.scored, (case.scored, case.predicted), (case.scored, order[case.predicted]), n_stages, margin=MARGIN
     )
+    if found.clear and not _every_moved_stage_gains(counts, order):
+        found = replace(found, clear=False, suspicious=True)  # one stage taken for another is no order
     stages = [case.spec.stages[place] for place in order]
     return _finding(
         found,
@@ -65,6 +70,13 @@ def class_order(case: Case) -> Finding:
         f"the order {', '.join(stages)} agrees better with the hypnogram than the declared one",
         f"Look up the order of the model's outputs; here stages = {stages} fits",
     )
+
+
+def _every_moved_stage_gains(counts: npt.NDArray[np.float64], order: npt.NDArray[np.intp]) -> bool:
+    """Whether each stage that an order moves is recognised more often in it; `counts` is predicted by scored."""
+    outputs = np.argsort(order)
+    moved = (order != np.arange(len(order))) & (counts.sum(0) >= FEWEST)
+    return bool((counts[outputs[moved], np.flatnonzero(moved)] > counts[moved, moved]).all())
 
 
 def target_index(case: Case) -> Finding:
@@ -136,7 +148,7 @@ def rate_by_hypnogram(case: Case) -> Finding:
             readings[f"at {rate:g} Hz"] = case.staged(
                 case.spec.replace(sfreq=rate, n_times=round(n_times / declared * rate))
             )
-        except EegflexError:
+        except (EegflexError, *FAILURES):
             continue  # it does not take as many samples
     if not readings:
         return ok(
@@ -185,7 +197,7 @@ def _finding(found: Judgement, good: str, bad: str, remedy: str) -> Finding:
     if found.clear:
         return error(f"{bad}: {found}", remedy)
     if found.suspicious:
-        return warning(f"{bad}, on too few bouts of sleep to be sure: {found}", remedy)
+        return warning(f"{bad}, though not in a way that makes it sure: {found}", remedy)
     if found.kappa < CHANCE and found.other < CHANCE:
         raise CannotTellError("neither reading agrees with the hypnogram better than chance")
     return ok(f"{good} (best other: {found})")

@@ -1,9 +1,9 @@
 """Whether another reading of a model agrees with the hypnogram clearly better than the declared one.
 
-Epochs in a row are alike, so that they are no independent witnesses. Each bout, a stretch of one scored stage, has one
-vote: for the reading that more of its epochs agree with. A reading is clearly better where the bouts say so in a sign
-test, and kappa grows by a margin to something that is an agreement at all. Few bouts cannot say it: a large difference is
-then a warning.
+Epochs in a row are alike, so that they are no independent witnesses. Each bout, a stretch of one scored stage cut into
+parts of at most five minutes, has one vote: for the reading that more of its epochs agree with. A reading is clearly
+better where the bouts say so in a sign test, and kappa grows by a margin to something that is an agreement at all. Few
+bouts cannot say it: a large difference is then a warning.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ __all__ = ["Judgement", "bouts_of", "judge", "kappa_of", "require_enough"]
 
 #: Scored epochs, and bouts of them, that it takes to judge by a hypnogram.
 MIN_EPOCHS, MIN_BOUTS = 60, 8
-#: Probability of the bouts' votes if both readings were alike, below which they are not.
-LEVEL = 0.01
+#: Epochs of a bout that has one vote.
+LONGEST = 10
+#: Probability of the bouts' votes if both readings were alike, below which they are not. Where the declared one is right
+#: the bouts vote against the other, so that this is far from the rate of false alarms.
+LEVEL = 0.02
 #: Kappa of a reading that can be the right one, at least.
 FAIR = 0.4
 #: Growth of kappa that is suspicious even if there are too few bouts to be sure.
@@ -61,8 +64,11 @@ def kappa_of(scored: npt.NDArray[np.intp], predicted: npt.NDArray[np.intp], n_st
 
 
 def bouts_of(scored: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Number the stretches of one scored stage, shape (n_epochs,); those of no stage (-1) count too."""
-    return np.cumsum(np.diff(scored, prepend=scored[:1]) != 0)
+    """Number the stretches of one scored stage, shape (n_epochs,), long ones in parts; those of no stage (-1) count too."""
+    begins = np.diff(scored, prepend=scored[:1]) != 0
+    place = np.arange(len(scored))
+    since = place - np.maximum.accumulate(np.where(begins, place, 0))
+    return np.cumsum(begins | ((since > 0) & (since % LONGEST == 0)))
 
 
 def require_enough(scored: npt.NDArray[np.intp]) -> None:

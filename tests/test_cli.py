@@ -164,13 +164,14 @@ def test_options_reach_the_attribution(extra, night, tmp_path, capsys):
 
 def test_check_says_what_it_found_and_leaves_with_1_for_an_error(tmp_path, capsys):
     night = eegflex.simulate_psg(hours=1, sfreq=100, seed=1, verbose="error")
-    late = dataclasses.replace(night, hypnogram=np.append(night.hypnogram[2:], ["W", "W"]))
-    files = night.save(tmp_path / "night.edf"), late.save(tmp_path / "late.edf")
+    swapped = {"N2": "N3", "N3": "N2"}
+    other = dataclasses.replace(night, hypnogram=np.array([swapped.get(stage, stage) for stage in night.hypnogram]))
+    files = night.save(tmp_path / "night.edf"), other.save(tmp_path / "other.edf")
     for (psg, hypnogram, _), expected in zip(files, (0, 1), strict=True):
         status, out, err = run(capsys, "-q", "check", "bandpower", psg, "--hypnogram", hypnogram)
         assert (status, err) == (expected, "")
         assert out.startswith("bandpower: 1 error, " if expected else "bandpower: ")
-        assert bool(re.search("ERROR +target index: the scores fit the epoch 2 earlier", out)) == bool(expected)
+        assert bool(re.search("ERROR +class order: the order W, N1, N3, N2, REM agrees better", out)) == bool(expected)
         assert all(re.search(rf"^ +(ok|\?|ERROR|warning)  {name}: ", out, re.MULTILINE) for name in CHECKS)
 
 

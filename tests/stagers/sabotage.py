@@ -216,7 +216,7 @@ SABOTAGE: dict[str, Spoilt] = {
     "the epoch after": _target(6),
     "three epochs off": _target(2),
     "a hypnogram that begins late": Spoilt(
-        chambon, CHAMBON, "target index", "1 earlier", "hypnogram begins with the recording",
+        chambon, CHAMBON, "target index", "1 earlier", "hypnogram begins with the recording", "warning",
         recording=lambda night: rescored(night, lambda stages: np.append(stages[1:], "W")),
     ),
     "another's hypnogram": Spoilt(

@@ -20,6 +20,8 @@ __all__ = ["agreement", "class_order", "polarity", "rate_by_hypnogram", "target_
 
 #: Growth of kappa that matters: the neighbour of an epoch is mostly of its stage, so that a shift costs little.
 MARGIN, SHIFT_MARGIN = 0.1, 0.02
+#: Neighbours that the scores may be of, at least, whether or not the stager sees them.
+REACH = 3
 #: Scored epochs of a stage from which on it counts whether it is recognised.
 FEWEST = 3
 #: Kappa that chance does not exceed by much.
@@ -80,39 +82,46 @@ def _every_moved_stage_gains(counts: npt.NDArray[np.float64], order: npt.NDArray
 
 
 def target_index(case: Case) -> Finding:
-    """Whether the scores are clearly better ones of a neighbour, before or after."""
+    """Whether the scores are clearly better ones of a neighbour, before or after.
+
+    That is an error of a model that sees neighbours, and stages another of them than its spec says; of one that sees none
+    it can only be the hypnogram's, which does not change what the model's own stages are explained by.
+    """
     require_enough(case.scored)
-    context, run = case.spec.context, case.segments.run
-    reach = range(-max(context.before, context.after, 1), max(context.before, context.after, 1) + 1)
-    found = {}
-    for shift in (shift for shift in reach if shift):
-        there = np.arange(len(run)) + shift
-        within = there.clip(0, len(run) - 1)
-        neighbour = np.where((there == within) & (run[within] == run), case.scored[within], -1)
-        pair = (case.scored, case.predicted)
-        found[shift] = judge(
+    context, pair = case.spec.context, (case.scored, case.predicted)
+    reach = max(context.before, context.after, REACH)
+    found = {
+        # A lag blurs the transitions in one direction or the other: that makes two readings, however many shifts there are.
+        shift: judge(
             case.scored,
             pair,
-            (neighbour, case.predicted),
+            (_neighbours(case, shift), case.predicted),
             len(case.spec.stages),
             margin=SHIFT_MARGIN,
-            n_tried=len(reach) - 1,
+            n_tried=2,
         )
+        for shift in range(-reach, reach + 1)
+        if shift
+    }
     shift, best = max(found.items(), key=lambda item: item[1].other)
     where = f"{abs(shift)} {'later' if shift > 0 else 'earlier'}"
-    if context.before == context.after == 0 or context.whole:
-        remedy = "Look whether the hypnogram begins with the recording"
-    else:
-        remedy = (
-            "Look up which epoch of the window the model stages: context = { before, after } and target_index of the spec, "
-            f"or whether the hypnogram begins with the recording; here the epoch {where} than the declared one fits"
-        )
+    sees = max(context.before, context.after) > 0 and not context.whole
+    window = "Look up which epoch of the window the model stages: context = { before, after } and target_index of the spec, or "
     return _finding(
-        best,
+        best if sees else replace(best, clear=False, suspicious=best.clear or best.suspicious),
         "the scores fit no neighbouring epoch better than their own",
         f"the scores fit the epoch {where} better than their own",
-        remedy,
+        f"{window * sees}{'l' if sees else 'L'}ook whether the hypnogram begins with the recording; here the epoch {where} "
+        "than the declared one fits",
     )
+
+
+def _neighbours(case: Case, shift: int) -> npt.NDArray[np.intp]:
+    """The hypnogram's stage so many epochs later in the same run; -1 where there is none."""
+    run = case.segments.run
+    there = np.arange(len(run)) + shift
+    within = there.clip(0, len(run) - 1)
+    return np.where((there == within) & (run[within] == run), case.scored[within], -1)
 
 
 def unit_by_hypnogram(case: Case) -> Finding:
@@ -197,7 +206,7 @@ def _finding(found: Judgement, good: str, bad: str, remedy: str) -> Finding:
     if found.clear:
         return error(f"{bad}: {found}", remedy)
     if found.suspicious:
-        return warning(f"{bad}, though not in a way that makes it sure: {found}", remedy)
+        return warning(f"{bad}, though the model or its spec need not be wrong for that: {found}", remedy)
     if found.kappa < CHANCE and found.other < CHANCE:
         raise CannotTellError("neither reading agrees with the hypnogram better than chance")
     return ok(f"{good} (best other: {found})")

@@ -273,7 +273,7 @@ SABOTAGE: dict[str, Spoilt] = {
     ),
     "a night that a window does not know": Spoilt(
         lambda: WholeNight(1.0), WHOLE, "window", "as in the whole night", "wider windows",
-        recording=lambda night: night[:90],
+        recording=lambda night: night[:64],
     ),
     "probabilities for logits": Spoilt(
         lambda: chambon(after=lambda scores, x: scores.softmax(1)), CHAMBON, "scores", "probs, declared as logits", "'probs'"

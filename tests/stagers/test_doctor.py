@@ -14,7 +14,7 @@ from eegflex import check_model
 from eegflex.errors import ModelError, ParameterError
 from eegflex.report.build import _checks
 from eegflex.stagers.checks import CHECKS
-from eegflex.stagers.checks.judgement import judge, kappa_of
+from eegflex.stagers.checks.judgement import LEVEL, judge, kappa_of
 from eegflex.stagers.findings import Finding, Findings
 
 SOUND = {"chambon": trained.chambon, "context": trained.context, "bandpower": lambda: "bandpower"}
@@ -64,7 +64,7 @@ def test_no_false_alarm(name, seed):
     ("model", "spec", "recording"),
     [
         (HalfWave, HALF_WAVE, lambda _: half_wave_night()),
-        (lambda: WholeNight(0.0), WHOLE, lambda night: night[:90]),
+        (lambda: WholeNight(0.0), WHOLE, lambda night: night[:64]),
     ],
 )
 def test_what_the_sabotage_is_made_from_is_sound(model, spec, recording, night):
@@ -144,14 +144,14 @@ def test_kappa_of_known_tables():
 
 
 def test_random_readings_are_seldom_clearly_better():
-    """Of two models that are equally good, neither is clearly better in more than one recording of a hundred."""
+    """Of two models that are equally good, one is called clearly better no more often than the level says."""
     rng = np.random.default_rng(0)
     clear = 0
     for _ in range(300):
         scored = np.repeat(rng.integers(0, 5, 25), rng.integers(1, 15, 25))
         readings = [reading(scored, rng.random(len(scored)) < 0.3) for _ in range(2)]
         clear += judge(scored, (scored, readings[0]), (scored, readings[1]), 5, margin=0.02).clear
-    assert clear <= 3
+    assert clear <= 300 * LEVEL
 
 
 def test_an_attribution_is_refused_in_the_words_of_the_doctor(night):
@@ -180,7 +180,7 @@ def test_check_has_three_values(night):
 
 
 def test_a_model_without_gradients_is_explained_by_a_method_that_needs_none(night):
-    epochs = night[:12].pick(["C4-M1"])
+    epochs = night[:12].pick(["C4-M1", "E1-M2"])
     result = eegflex.attribute_epochs(epochs, Detached(), method="shapley", sample_per_stage=1, verbose="error")
     assert "differentiability" not in {finding["check"] for finding in result.provenance["checks"]}
 

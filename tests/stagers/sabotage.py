@@ -236,7 +236,7 @@ SABOTAGE: dict[str, Spoilt] = {
     "batch norm without statistics": Spoilt(
         lambda: chambon(before=nn.BatchNorm1d(2, track_running_stats=False)), CHAMBON,
         "batch independence", "differently in a batch than alone", "running statistics",
-        with_it=frozenset({"scale", "differentiability"}),
+        with_it=frozenset({"scale"}),
     ),
     "detached": Spoilt(
         lambda: chambon(after=lambda scores, x: scores.detach()), CHAMBON,
@@ -251,7 +251,7 @@ SABOTAGE: dict[str, Spoilt] = {
     ),
     "half of it detached": Spoilt(
         lambda: chambon(after=lambda scores, x: 0.5 * scores + 0.5 * scores.detach()), CHAMBON,
-        "differentiability", "gradients miss 50", FORWARD_ONLY,
+        "differentiability", "gradients miss", FORWARD_ONLY,
     ),
     "one channel detached": Spoilt(
         lambda: chambon(before=lambda x: torch.cat([x[:, :1], x[:, 1:].detach()], 1)), CHAMBON,

@@ -11,6 +11,7 @@ from torch import nn
 
 from eegflex.stagers.checks.case import TOLERANCE, Case
 from eegflex.stagers.findings import CannotTellError, Finding, error, ok, warning
+from eegflex.stagers.stager import BoundStager
 
 __all__ = [
     "batch_independence",
@@ -164,20 +165,29 @@ def context_differentiability(case: Case) -> Finding:
     if bound.windows.length.max() == 1:
         return ok("it sees no neighbours")
     case.finite  # noqa: B018  (raises)
-    index = case.few[-1:]
-    members = torch.from_numpy(bound.windows.members(index.cpu().numpy()))[0]
-    window = bound.inputs(members.to(index.device))
-    to_others = (members.to(index.device) != index)[:, None, None] * (window.roll(len(members) // 2, 0) - window)
-    with torch.no_grad():
-        there = float(
-            (bound.score_windows((window + to_others)[None], index) - case.score(case.inputs)[-1:]).abs().max()
-        )
+    # A score that is sure of itself hardly minds its neighbours: the epoch that minds them most is looked at.
+    there, index, recorded, way = max(
+        (_other_neighbours(bound, at) for at in case.few.split(1)), key=lambda one: one[0]
+    )
     if there <= TOLERANCE * case.size:
         return warning(
             "other neighbours do not change the score, although the spec says that it sees some",
             "Look whether the model's context and layout are what the spec says",
         )
-    return _accounted(lambda x: bound.score_windows(x, index), window[None], to_others[None])
+    return _accounted(lambda x: bound.score_windows(x, index), recorded, way)
+
+
+@torch.no_grad()
+def _other_neighbours(
+    bound: BoundStager, index: torch.Tensor
+) -> tuple[float, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """How much a score minds other neighbours; its epoch, the window as recorded, and the way to the other one."""
+    members = torch.from_numpy(bound.windows.members(index.cpu().numpy()))[0].to(index.device)
+    recorded = bound.inputs(members)
+    others = recorded.roll(len(members) // 2, 0) - recorded
+    way = torch.where((members == index)[:, None, None], torch.zeros_like(others), others)
+    change = bound.score_windows((recorded + way)[None], index) - bound.score_windows(recorded[None], index)
+    return float(change.abs().max()), index, recorded[None], way[None]
 
 
 def _weights(scores: torch.Tensor) -> torch.Tensor:

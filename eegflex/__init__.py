@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eegflex.result import FlexResult, read_result
     from eegflex.simulate import simulate_psg
     from eegflex.stagers import ModelSpec, Stager, load_model
+    from eegflex.stagers.doctor import check_model
 
 __all__ = [
     "Bands",
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "attribute",
     "attribute_epochs",
+    "check_model",
     "load_model",
     "make_epochs",
     "make_report",
@@ -47,6 +49,7 @@ _HOMES = {
     "Stager": "eegflex.stagers",
     "attribute": "eegflex.attribution.arrays",
     "attribute_epochs": "eegflex.attribution.epochs",
+    "check_model": "eegflex.stagers.doctor",
     "load_model": "eegflex.stagers",
     "make_epochs": "eegflex.epochs",
     "make_report": "eegflex.report",

@@ -15,7 +15,7 @@ import typer
 from eegflex._version import __version__
 from eegflex.errors import EegflexError, ParameterError
 from eegflex.files import check_output
-from eegflex.options import About, Asking, Loading, Reading, takes
+from eegflex.options import About, Asking, Contract, Loading, Reading, takes
 
 if TYPE_CHECKING:
     from eegflex.result import FlexResult
@@ -70,6 +70,23 @@ def info(recording: Recording, about: About) -> None:
 
     mne.set_log_level("ERROR")  # what the reader would say is in the description
     typer.echo(describe_psg(recording, **dataclasses.asdict(about)).to_text())
+
+
+@app.command()
+@takes(loading=Contract, reading=Reading)
+def check(
+    model: Annotated[str, typer.Argument(help="The stager: a name, a file or a folder.", show_default=False)],
+    recording: Recording,
+    loading: Contract,
+    reading: Reading,
+    device: Annotated[str | None, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")] = None,
+) -> None:
+    """Check a model on a recording, better with its hypnogram; the status is 1 where an explanation would be false."""
+    from eegflex.stagers.doctor import check_model
+
+    findings = check_model(loading.load(model), reading.epochs(recording), device=device)
+    typer.echo(str(findings))
+    raise typer.Exit(1 if findings.errors else 0)
 
 
 @app.command()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eegflex.result import FlexResult
     from eegflex.stagers import Stager
 
-__all__ = ["About", "Asking", "Context", "Edges", "Loading", "Quadrature", "Reading", "takes"]
+__all__ = ["About", "Asking", "Context", "Contract", "Edges", "Loading", "Quadrature", "Reading", "takes"]
 
 
 class Quadrature(StrEnum):
@@ -75,12 +75,9 @@ class Reading(About):
 
 
 @dataclass(frozen=True)
-class Loading:
-    """Which stager."""
+class Contract:
+    """How a stager is loaded."""
 
-    model: Annotated[
-        str, typer.Option(help="The stager: gssc, bandpower, yasa, or a file or folder: stager.pt2, stager.onnx, ...")
-    ] = "gssc"
     spec: Annotated[Path | None, typer.Option(help="Its contract, a TOML file. Default: that beside the model.")] = None
     trusted: Annotated[
         bool,
@@ -89,11 +86,24 @@ class Loading:
         ),
     ] = False
 
-    def stager(self) -> Stager:
-        """Load it: before anything else, since a wrong name should not cost the time that reading takes."""
+    def load(self, model: str) -> Stager:
+        """Load a stager."""
         from eegflex.stagers import load_model
 
-        return load_model(self.model, spec=self.spec, trusted=self.trusted)
+        return load_model(model, spec=self.spec, trusted=self.trusted)
+
+
+@dataclass(frozen=True)
+class Loading(Contract):
+    """Which stager, and how it is loaded."""
+
+    model: Annotated[
+        str, typer.Option(help="The stager: gssc, bandpower, yasa, or a file or folder: stager.pt2, stager.onnx, ...")
+    ] = "gssc"
+
+    def stager(self) -> Stager:
+        """Load it: before anything else, since a wrong name should not cost the time that reading takes."""
+        return self.load(self.model)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,22 @@
 """The command line: what it writes, what it says of bad input, and the status that it leaves with."""
 
+import dataclasses
 import re
 import shutil
 import subprocess
 import sys
 
 import mne
+import numpy as np
 import pytest
 import typer
 
 import eegflex
 import eegflex.readers
 from eegflex import cli
+from eegflex.stagers.checks import CHECKS
 
-COMMANDS = ("info", "attribute", "report", "simulate", "demo")
+COMMANDS = ("info", "check", "attribute", "report", "simulate", "demo")
 QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--quadrature", "gauss-legendre", "--n-steps", "4")
 
 
@@ -157,6 +160,32 @@ def test_options_reach_the_attribution(extra, night, tmp_path, capsys):
     assert status == 0
     wanted = ["N2", "N1"] if extra[1] == "N2,N1" else extra[1]
     assert eegflex.read_result(tmp_path / "r.nc").parameters[extra[0].strip("-")] == wanted
+
+
+def test_check_says_what_it_found_and_leaves_with_1_for_an_error(tmp_path, capsys):
+    night = eegflex.simulate_psg(hours=1, sfreq=100, seed=1, verbose="error")
+    swapped = {"N2": "N3", "N3": "N2"}
+    other = dataclasses.replace(night, hypnogram=np.array([swapped.get(stage, stage) for stage in night.hypnogram]))
+    files = night.save(tmp_path / "night.edf"), other.save(tmp_path / "other.edf")
+    for (psg, hypnogram, _), expected in zip(files, (0, 1), strict=True):
+        status, out, err = run(capsys, "-q", "check", "bandpower", psg, "--hypnogram", hypnogram)
+        assert (status, err) == (expected, "")
+        assert out.startswith("bandpower: 1 error, " if expected else "bandpower: ")
+        assert bool(re.search("ERROR +class order: the order W, N1, N3, N2, REM agrees better", out)) == bool(expected)
+        assert all(re.search(rf"^ +(ok|\?|ERROR|warning)  {name}: ", out, re.MULTILINE) for name in CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("foo",), "foo"),
+        (("bandpower", "--device", "abacus"), "abacus"),
+        (("bandpower", "--channels", "C9-M2"), "C9-M2"),
+        (("bandpower", "--spec", "none.toml"), "none.toml"),
+    ],
+)
+def test_a_check_that_cannot_be_made_is_refused_in_one_line(arguments, words, night, capsys):
+    assert words in refused(capsys, "-q", "check", arguments[0], night.psg, *arguments[1:])
 
 
 def refused(capsys, *arguments):

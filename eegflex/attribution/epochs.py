@@ -28,7 +28,8 @@ from eegflex.errors import ModelError, ParameterError
 from eegflex.progress import progress
 from eegflex.result import FlexResult
 from eegflex.segments import Segments, prepare
-from eegflex.stagers.checks import check_bound, with_counted_stages
+from eegflex.stagers.checks import Case, refuse_or_warn, run_checks, sound_epochs, with_counted_stages
+from eegflex.stagers.findings import Findings
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.spec import ModelSpec
 from eegflex.stagers.stager import BoundStager
@@ -62,6 +63,7 @@ def attribute_epochs(
     batch_size: int | None = None,
     device: str | torch.device | None = None,
     dtype: str = "float32",
+    check: bool | Literal["warn"] = True,
     verbose: bool | str | int | None = None,
 ) -> FlexResult:
     """Explain which rhythms, on which channels, made a network stage each epoch as it did.
@@ -133,6 +135,9 @@ def attribute_epochs(
         Where to compute, such as ``"cuda"``. By default where the model is.
     dtype : {"float32", "float64"}
         Precision of the network's arithmetic, and of the result.
+    check : bool | "warn"
+        Whether the cheap checks of `check_model` are made first: ``True`` refuses a model with an error, ``"warn"`` only
+        logs what they find, ``False`` leaves them out. What they found is in the provenance, as ``"checks"``.
     %(verbose)s
 
     Returns
@@ -147,7 +152,7 @@ def attribute_epochs(
     ChannelError, RecordingError
         If the epochs cannot give what the model's spec asks for.
     ModelError
-        If the model fails, or its gradients cannot be trusted.
+        If the model fails, or a check finds that its explanation would be false.
     AttributionStopped
         On Ctrl-C, a ``KeyboardInterrupt``. Its ``result`` holds the epochs that were finished.
 
@@ -162,6 +167,7 @@ def attribute_epochs(
     """
     how = _method(method, context, baseline, views)
     _check_choice("dtype", dtype, tuple(_DTYPES))
+    _check_choice("check", check, (True, False, "warn"))
     make_nodes, asked = _nodes(quadrature, n_steps, tol, max_evals, dtype)
     stager = load_model(model, spec=spec)
     device = _check_device(stager.like.device if device is None else device, dtype)
@@ -181,16 +187,19 @@ def attribute_epochs(
         "seed": seed,
         "dtype": dtype,
         "device": str(device),
+        "check": check,
     }
+    from_silence = method == "flex" and compared.name == "zero"
     with rnn_safe(stager.recurrent):
         bound = stager.bind(segments, edges, width)
         scores = _night_scores(bound, segments, stager.spec)
         chosen = _choose(segments, bound, scores, stager.spec, sample_per_stage, seed)
-        for one in bound:
-            check_bound(one, segments, chosen, stager.spec.name)
+        case = Case(epochs, stager, segments, bound, scores, picks, how.differentiates, from_silence)
+        findings = run_checks(case, cheap=True) if check else Findings(stager.spec.name, ())
+        refuse_or_warn(findings, refuse=check is True)
         wanted = tuple(dict.fromkeys(("frequency", *views)))
         task = Task(segments, stager, scores, chosen, target, compared, context, make_nodes, wanted, batch_size, seed)
-        notes = width_error(task, bound[0]) if how.differentiates else {}
+        notes = {"checks": findings.to_dicts(), **(width_error(task, bound[0]) if how.differentiates else {})}
         return _explain(epochs, task, bound, how, parameters, notes)
 
 
@@ -273,8 +282,7 @@ def _choose(
     seed: int,
 ) -> npt.NDArray[np.intp]:
     """Epochs to explain: sound, with the context they need, and a balanced sample if one was asked for."""
-    possible = (segments.fault == "") & np.logical_and.reduce([one.windows.explicable for one in bound])
-    sound = np.flatnonzero(possible)
+    sound = sound_epochs(segments, bound)
     if len(sound) == 0:
         faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
         raise ModelError(
@@ -302,7 +310,7 @@ def _choose(
     return np.sort(np.concatenate(drawn))
 
 
-def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
         raise ParameterError(f"{name} cannot be that", seen=repr(value), allowed=allowed)
 

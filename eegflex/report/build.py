@@ -90,7 +90,7 @@ def make_report(
         add(report, one)
     _add_epochs(report, one, int(epochs_per_stage))
     _add_completeness(report, one)
-    report.add_html(_spec(result), "Stager", tags=("stager",))
+    report.add_html(_spec(result) + _checks(result), "Stager", tags=("stager",))
     report.add_html(_provenance(result), "Provenance", tags=("provenance",))
     return report
 
@@ -291,8 +291,18 @@ def _spec(result: FlexResult) -> str:
     return "".join(parts)
 
 
+def _checks(result: FlexResult) -> str:
+    """What the checks before the attribution found, what is not well on top; nothing where they were left out."""
+    found = sorted(result.provenance.get("checks", []), key=lambda one: one["status"] in ("ok", "unknown"))
+    if not found:
+        return ""
+    rows = [(f"{one['check']}: {one['status']}", f"{one['measured']}. {one['remedy']}") for one in found]
+    return f"<h5>What was checked before it was explained</h5>{html.pairs(rows)}"
+
+
 def _provenance(result: FlexResult) -> str:
     provenance = result.provenance
+    provenance.pop("checks", None)  # they stand with the stager
     provenance.pop("source", None)  # clinical files are often named after the patient
     warnings = [str(warning) for warning in provenance.pop("warnings", [])]
     return "".join(

@@ -242,7 +242,7 @@ def test_without_positions_the_report_says_so(tmp_path):
 
 
 def test_other_stages_and_channels_make_a_report(tmp_path):
-    spec = ModelSpec(name="odd", scores="probs", stages=("awake", "a", "b", "c", "dream"))
+    spec = ModelSpec(name="odd", scores="log_probs", stages=("awake", "a", "b", "c", "dream"))
     result = results.explain(results.make_epochs(("a", "b"), "misc", positions=False), spec, target=("a", "b"))
     assert (
         "the score of a over that of b" in read(make_report(result, epochs_per_stage=0, verbose=False), tmp_path).text

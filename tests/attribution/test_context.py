@@ -168,7 +168,7 @@ def test_cached_is_uncached(context, edges):
 
 def test_a_neighbour_is_encoded_once():
     Factoring.encoded = 0
-    explain(noise_epochs(n_epochs=30), Factoring(), spec=FIVE, quadrature="gauss-legendre", n_steps=20)
+    explain(noise_epochs(n_epochs=30), Factoring(), spec=FIVE, quadrature="gauss-legendre", n_steps=20, check=False)
     on_paths, ends, night = 26 * 20, 26 * 2, 31
     assert Factoring.encoded <= on_paths + ends + night + 40  # a few more for the checks
 

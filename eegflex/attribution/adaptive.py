@@ -17,13 +17,13 @@ FIRST_NODE, NEARER = 2.0**-12, 2.0**-3
 N_OCTAVES = 5
 N_FIRST = 2 * (N_OCTAVES + 1) + 1
 #: Where an integrand jumps once somewhere in a panel, the trapezoidal rule on its halves errs by 1 / sqrt(3) times what it
-#: differs from the rule on the whole, on average. The factor 1.4 makes the estimate hold in more than 95 % of epochs
+#: differs from the rule on the whole, on average. The factor 1.5 makes the estimate hold in more than 95 % of epochs
 #: (``benchmarks/quadrature.py``).
-SHARE_OF_DIFFERENCE = 1.4 * 3**-0.5
+SHARE_OF_DIFFERENCE = 1.5 * 3**-0.5
 #: The gap is one number for all bands and channels, in which their errors partly cancel: so many times larger are they.
 SHARE_OF_GAP, SHARE_OF_WHOLE_GAP = 3.0, 2.0
 #: However smooth a path looks, its error is taken to be at least this share of what it would be with jumps.
-SMOOTHEST = 0.5
+SMOOTHEST = 0.7
 #: Differences of scores are rounded: below so many units of their precision they cannot be told from nothing.
 ROUNDINGS = 8
 _TRAPEZOID, _SIMPSON = (1 / 4, 1 / 2, 1 / 4), (1 / 6, 4 / 6, 1 / 6)

@@ -77,8 +77,9 @@ def attribute_epochs(
     ----------
     epochs : mne.BaseEpochs
         Epochs of a recording, as `eegflex.make_epochs` cuts it, in the order of time. They are not changed.
-    model : str | Stager | torch.nn.Module | callable
-        ``"gssc"``, ``"bandpower"``, or a network that maps ``(batch, channel, time)`` to ``(batch, stage)``.
+    model : str | path-like | Stager | torch.nn.Module | callable | sequence
+        ``"gssc"``, ``"bandpower"``, a network that maps ``(batch, channel, time)`` to ``(batch, stage)``, a file or folder
+        that holds one, or several of them, which are averaged; see `eegflex.load_model`.
     target : str | tuple of (str, str)
         What is explained: ``"predicted"``, the score of the stage that the network chose; ``"scored"``, that of the
         hypnogram's; ``"margin"``, predicted minus runner-up; a stage's name; a pair such as ``("N2", "N1")``, the

@@ -17,13 +17,13 @@ FIRST_NODE, NEARER = 2.0**-12, 2.0**-3
 N_OCTAVES = 5
 N_FIRST = 2 * (N_OCTAVES + 1) + 1
 #: Where an integrand jumps once somewhere in a panel, the trapezoidal rule on its halves errs by 1 / sqrt(3) times what it
-#: differs from the rule on the whole, on average. The factor 1.3, and the more that n panels are few, 1 + 3 / n, make the
-#: estimate hold in about 95 % of epochs or more (``benchmarks/quadrature.py``).
-SHARE_OF_DIFFERENCE, FEW = 1.3 * 3**-0.5, 3.0
+#: differs from the rule on the whole, on average. The factor 1.4 makes the estimate hold in about 95 % of epochs or more
+#: (``benchmarks/quadrature.py``).
+SHARE_OF_DIFFERENCE = 1.4 * 3**-0.5
 #: The gap is one number for all bands and channels, in which their errors partly cancel: so many times larger are they.
 SHARE_OF_GAP, SHARE_OF_WHOLE_GAP = 3.0, 2.0
 #: However smooth a path looks, its error is taken to be at least this share of what it would be with jumps.
-SMOOTHEST = 0.7
+SMOOTHEST = 0.5
 #: Differences of scores are rounded: below so many units of their precision they cannot be told from nothing.
 ROUNDINGS = 8
 _TRAPEZOID, _SIMPSON = (1 / 4, 1 / 2, 1 / 4), (1 / 6, 4 / 6, 1 / 6)
@@ -132,8 +132,7 @@ class AdaptiveNodes:
         self._shares = _SIMPSON if roughness < 1 else _TRAPEZOID
         halves = [self._gaps(rates, scores, ends, (1 / 4, 1 / 4)) for ends in ((0, 1), (1, 2))]
         gap = smooth if roughness < 1 else np.hypot(*halves)
-        share = SHARE_OF_DIFFERENCE * (1 + FEW / len(self._panels))
-        error = share * min(max(roughness, SMOOTHEST), 1.0) * difference
+        error = SHARE_OF_DIFFERENCE * min(max(roughness, SMOOTHEST), 1.0) * difference
         unseen = np.maximum(SHARE_OF_GAP * gap - error.sum(axis=2), 0.0)
         return error + unseen[..., None] / rates.shape[2]
 

@@ -81,6 +81,10 @@ def unit(case: Case) -> Finding:
 def score_kind(case: Case) -> Finding:
     """Whether the scores are logits, log-probabilities or probabilities, as declared."""
     scores, declared = case.finite.double(), case.spec.scores
+    if case.spec.combine != "surest" and declared != "probs":
+        raise CannotTellError(f"the scores are the {case.spec.combine} of several answers")
+    if case.spec.combine == "sum":
+        scores = scores / scores.sum(-1).median().round().clamp(min=1)
     one = max(float((scores.sum(-1) - 1).abs().max()), float(-scores.min()))
     normalised = float(scores.exp().sum(-1).sub(1).abs().max())
     if one < TOLERANCE:

@@ -54,7 +54,7 @@ def eval_mode(case: Case) -> Finding:
         f"{type(module).__name__} {name}".strip()
         for owner in _modules_of(case.stager.module)
         for name, module in owner.named_modules()
-        if module.training and not list(module.children())
+        if module.training and _minds_mode(module)
     ]
     if training:
         return error(
@@ -62,6 +62,12 @@ def eval_mode(case: Case) -> Finding:
             "Call eval() on the model, and let no part of it switch itself back",
         )
     return ok("every part is in eval mode")
+
+
+def _minds_mode(module: nn.Module) -> bool:
+    """Whether a part may behave differently in training: a norm, a dropout; what only reshapes does not."""
+    holds = any(True for _ in (*module.parameters(recurse=False), *module.buffers(recurse=False)))
+    return holds or isinstance(module, nn.modules.dropout._DropoutNd)
 
 
 def _modules_of(model: Callable[..., object]) -> Iterator[nn.Module]:

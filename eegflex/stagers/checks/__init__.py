@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from mne.utils import logger
 
 from eegflex.errors import EegflexError, ModelError
@@ -69,10 +70,12 @@ def run_checks(case: Case, *, cheap: bool = False, progress: Callable[[int], Non
         Told of each check that is done.
     """
     found = []
-    for name, check in CHECKS.items():
-        if (check.cheap or not cheap) and (case.differentiates or not check.gradients):
-            found.append(_run(check, case).named(name))
-        progress(1)
+    # Epochs of any size are tried, on which a model may well compute something that is not finite.
+    with np.errstate(all="ignore"):
+        for name, check in CHECKS.items():
+            if (check.cheap or not cheap) and (case.differentiates or not check.gradients):
+                found.append(_run(check, case).named(name))
+            progress(1)
     return Findings(case.spec.name, tuple(found))
 
 

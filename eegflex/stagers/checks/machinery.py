@@ -54,7 +54,7 @@ def eval_mode(case: Case) -> Finding:
         f"{type(module).__name__} {name}".strip()
         for owner in _modules_of(case.stager.module)
         for name, module in owner.named_modules()
-        if module.training and _minds_mode(module)
+        if module.training and isinstance(module, _MINDING)
     ]
     if training:
         return error(
@@ -64,10 +64,8 @@ def eval_mode(case: Case) -> Finding:
     return ok("every part is in eval mode")
 
 
-def _minds_mode(module: nn.Module) -> bool:
-    """Whether a part may behave differently in training: a norm, a dropout; what only reshapes does not."""
-    holds = any(True for _ in (*module.parameters(recurse=False), *module.buffers(recurse=False)))
-    return holds or isinstance(module, nn.modules.dropout._DropoutNd)
+#: What computes otherwise in training. Containers, and graphs exported in eval mode, keep the flag without minding it.
+_MINDING = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase, nn.RNNBase, nn.MultiheadAttention, nn.RReLU)
 
 
 def _modules_of(model: Callable[..., object]) -> Iterator[nn.Module]:

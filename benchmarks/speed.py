@@ -189,30 +189,29 @@ def _quantiles(error: npt.NDArray[np.float64]) -> str:
 
 
 def _bare(n_epochs: int) -> Row:
-    """Ours against as many passes through the network, at the batch size that is best for it."""
-    stager, epochs = trained.chambon(), night()[:n_epochs]
-    bench = Bench.of(stager, epochs)
-    result = explain(epochs, stager, **GAUSS).to_xarray()
+    """Ours against as many passes through the network, at the batch size that is best for it; nothing is to be prepared."""
+    module, spec, epochs = trained.chambon().module, ModelSpec(), _noise(n_epochs, 2)
+    result = explain(epochs, module, spec=spec, **GAUSS).to_xarray()
     n_gradients = int(result["n_gradients"].sum())
     n_forwards = int(result["n_forwards"].sum()) + n_epochs
-    x = torch.from_numpy(bench.segments.signals)
+    x = torch.from_numpy(epochs.get_data().astype(np.float32))
 
     def gradients(batch: int, n: int = 4096) -> None:
         for start in range(0, n, batch):
             points = x[torch.arange(start, min(start + batch, n)) % len(x)].requires_grad_(True)
-            torch.autograd.grad(stager.module(points).max(dim=1).values.sum(), points)
+            torch.autograd.grad(module(points).max(dim=1).values.sum(), points)
 
     def forwards(batch: int, n: int = 4096) -> None:
         with torch.no_grad():
             for start in range(0, n, batch):
-                stager.module(x[torch.arange(start, min(start + batch, n)) % len(x)])
+                module(x[torch.arange(start, min(start + batch, n)) % len(x)])
 
     def best(passes: Callable[[int], None]) -> int:
         return BATCHES[int(np.argmin(seconds(*(lambda b=b: passes(b, 1024) for b in BATCHES), repeats=3)))]
 
     sizes = best(gradients), best(forwards)
     ours, bare = seconds(
-        lambda: explain(epochs, stager, **GAUSS),
+        lambda: explain(epochs, module, spec=spec, **GAUSS),
         lambda: (gradients(sizes[0], n_gradients), forwards(sizes[1], n_forwards)),
         repeats=3,
     )

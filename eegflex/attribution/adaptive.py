@@ -17,8 +17,8 @@ FIRST_NODE, NEARER = 2.0**-12, 2.0**-3
 N_OCTAVES = 5
 N_FIRST = 2 * (N_OCTAVES + 1) + 1
 #: Where an integrand jumps once somewhere in a panel, the trapezoidal rule on its halves errs by 1 / sqrt(3) times what it
-#: differs from the rule on the whole, on average. The factor 1.4 makes the estimate hold in about 95 % of epochs or more
-#: (``benchmarks/quadrature.py``).
+#: differs from the rule on the whole, on average. The factor 1.4 makes the estimate hold in 94 to 100 % of the epochs
+#: of ``benchmarks/quadrature.py``.
 SHARE_OF_DIFFERENCE = 1.4 * 3**-0.5
 #: The gap is one number for all bands and channels, in which their errors partly cancel: so many times larger are they.
 SHARE_OF_GAP, SHARE_OF_WHOLE_GAP = 3.0, 2.0

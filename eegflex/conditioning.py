@@ -17,8 +17,8 @@ __all__ = ["Block", "Conditioning", "plan_conditioning"]
 #: Seconds from an edge within which resampling is off by more than 1 % of the signal's standard deviation (measured).
 RESAMPLING_REACH = 0.5
 _DESIGN = "zero-phase FIR, MNE's default"
-#: Epochs that are conditioned at once, so that a long night needs no more memory than an hour.
-BLOCK = 120
+#: Epochs that are conditioned at once, so that a long night needs no more memory than half an hour.
+BLOCK = 60
 
 
 @dataclass(frozen=True)

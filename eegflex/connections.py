@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import mne
@@ -52,11 +52,9 @@ class Connection:
     native_sfreq: float
     position: npt.NDArray[np.float64]
 
-    def signal(self, epochs: mne.BaseEpochs, which: slice | None = None) -> npt.NDArray[np.float64]:
-        """Its samples in MNE's unit, shape (n_epochs, n_times), of all epochs or of some."""
-        names = [self.plus, self.minus] if self.minus else [self.plus]
-        plus, *minus = (epochs.get_data(picks=[name], item=which, verbose="error")[:, 0] for name in names)
-        return plus - minus[0] if minus else plus
+    def signal(self, recorded: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+        """Its samples, of those of the recording's channels."""
+        return recorded[self.plus] - recorded[self.minus] if self.minus else recorded[self.plus]
 
 
 def connect(

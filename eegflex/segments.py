@@ -14,7 +14,8 @@ from eegflex.conditioning import Conditioning, plan_conditioning
 from eegflex.connections import Connection, connect
 from eegflex.errors import ChannelError, ParameterError, RecordingError
 from eegflex.readers.epoch_times import epoch_onsets
-from eegflex.stagers.spec import ModelSpec, ScaleSpec
+from eegflex.scaling import standardise
+from eegflex.stagers.spec import ModelSpec
 
 __all__ = ["Segments", "prepare"]
 
@@ -120,20 +121,14 @@ def prepare(
     onset = epoch_onsets(epochs)
     run = _runs(epochs, onset, n_times / sfreq)
     conditioning = plan_conditioning(epochs.info, spec.filter, sfreq, n_times)
-    shape = (len(epochs), len(connections))
-    signals, gain = np.empty((*shape, n_times), dtype=np.float32), np.empty(shape)
-    fault = np.full(len(epochs), "", dtype="U16")
-    unfit: dict[str, str] = {}
-    for number, connection in enumerate(connections):
-        heard, found, unfit[connection.name] = _condition(epochs, connection, conditioning, run)
-        fault = np.where(fault == "", found, fault)
-        factor = _factor(connection, spec.unit) / _factor(connection, "uV")
-        heard *= factor
-        signals[:, number], gain[:, number] = _scale(heard, spec.scale)
-        del heard  # before the next one is made
-        gain[:, number] /= factor
-        progress(1)
+    signals, faults, unfit = _condition(epochs, connections, conditioning, run, spec.unit)
     _refuse_unfit(unfit, spec)
+    gain = np.empty(signals.shape[:2])
+    for number, connection in enumerate(connections):
+        divisor = standardise(signals[:, number], spec.scale)
+        gain[:, number] = divisor * _factor(connection, "uV") / _factor(connection, spec.unit)
+        progress(1)
+    fault = _first_named(faults)
     edge = conditioning.at_edge(run)
     if filter_edges == "mask":
         fault = np.where((fault == "") & edge, "at an edge", fault)
@@ -226,19 +221,43 @@ def _factor(connection: Connection, unit: str) -> float:
 
 
 def _condition(
-    epochs: mne.BaseEpochs, connection: Connection, conditioning: Conditioning, run: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.str_], str]:
-    """Bring a channel to the stager's pass band and rate, in µV, and say what is wrong with its epochs and with all of it."""
-    heard = np.empty((len(epochs), conditioning.n_times))
-    fault = np.full(len(epochs), "", dtype="U16")
-    extremes = []
+    epochs: mne.BaseEpochs,
+    connections: Sequence[Connection],
+    conditioning: Conditioning,
+    run: npt.NDArray[np.int64],
+    unit: str,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.str_], dict[str, str]]:
+    """Bring channels to the stager's pass band, rate and unit, and say what is wrong with their epochs and with all of one.
+
+    Signals have the shape (n_epochs, n_connections, n_times), faults (n_epochs, n_connections).
+    """
+    names = list(dict.fromkeys(name for c in connections for name in (c.plus, c.minus) if name))
+    signals = np.empty((len(epochs), len(connections), conditioning.n_times), dtype=np.float32)
+    fault = np.full(signals.shape[:2], "", dtype="U16")
+    extremes: list[list[tuple[float, float, int, int, int]]] = [[] for _ in connections]
     for block in conditioning.blocks(run):
-        recorded = connection.signal(epochs, block.read) * _factor(connection, "uV")
-        fault[block.epochs] = _faults(recorded[block.own])
-        extremes.append(_extremes(recorded[block.own]))
-        # The epoch is masked; silence in its place keeps filters and statistics of the others from being spoilt.
-        heard[block.epochs] = conditioning.apply(np.where(np.isfinite(recorded), recorded, 0.0))[block.own]
-    return heard, fault, _unfit(np.array(extremes), fault)
+        # All channels at once: MNE reads all of a recording that is not in memory for any one of them.
+        data = epochs.get_data(picks=names, item=block.read, verbose="error")
+        of_name = {name: data[:, place] for place, name in enumerate(names)}
+        for number, connection in enumerate(connections):
+            recorded = connection.signal(of_name) * _factor(connection, "uV")
+            fault[block.epochs, number] = _faults(recorded[block.own])
+            extremes[number].append(_extremes(recorded[block.own]))
+            # The epoch is masked; silence in its place keeps filters and statistics of the others from being spoilt.
+            sound = np.where(np.isfinite(recorded), recorded, 0.0)
+            factor = _factor(connection, unit) / _factor(connection, "uV")
+            signals[block.epochs, number] = conditioning.apply(sound)[block.own] * factor
+    unfit = {
+        connection.name: _unfit(np.array(extremes[number]), fault[:, number])
+        for number, connection in enumerate(connections)
+    }
+    return signals, fault, unfit
+
+
+def _first_named(faults: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+    """The fault of each epoch, shape (n_epochs,): that of the first channel that has one."""
+    named = (faults != "").argmax(axis=1)
+    return np.take_along_axis(faults, named[:, None], axis=1)[:, 0]
 
 
 def _faults(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
@@ -275,26 +294,3 @@ def _refuse_unfit(unfit: dict[str, str], spec: ModelSpec) -> None:
             allowed=[name for name, why in unfit.items() if not why],
             remedy="Mark them as bad (epochs.info['bads']), or choose others with picks=[...]",
         )
-
-
-def _scale(
-    signals: npt.NDArray[np.float64], wanted: ScaleSpec
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Standardise a channel, shape (n_epochs, n_times), in place; also the divisor of each epoch."""
-    if wanted.kind == "none":
-        return _clip(signals, wanted.clip), np.ones(len(signals))
-    over = None if wanted.per == "recording" else 1
-    if wanted.kind == "zscore":
-        centre, width = signals.mean(axis=over, keepdims=True), signals.std(axis=over, keepdims=True)
-    else:
-        centre = np.median(signals, axis=over, keepdims=True)
-        quartiles = np.percentile(signals, [25, 75], axis=over, keepdims=True)
-        width = quartiles[1] - quartiles[0]
-    width = np.where(width == 0, 1.0, width)  # a flat channel stays flat
-    signals -= centre
-    signals /= width
-    return _clip(signals, wanted.clip), np.broadcast_to(width.ravel(), len(signals))
-
-
-def _clip(signals: npt.NDArray[np.float64], limit: float | None) -> npt.NDArray[np.float64]:
-    return signals if limit is None else np.clip(signals, -limit, limit, out=signals)

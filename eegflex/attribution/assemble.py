@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from eegflex._version import __version__
-from eegflex.attribution.spectra import Frames
+from eegflex.attribution.kept import DIMS, Kept
+from eegflex.attribution.spectra import frames
 from eegflex.attribution.task import Explained, Task
 from eegflex.bands import Bands
 from eegflex.readers.notes import get_notes
@@ -24,14 +25,7 @@ from eegflex.stagers.stager import BoundStager
 
 __all__ = ["assemble"]
 
-#: Dimensions of the views, after those of the epoch and the targets.
-_DIMS = {
-    "frequency": ("channel", "freq"),
-    "time": ("channel", "time"),
-    "time-frequency": ("channel", "frame_freq", "frame"),
-    "band": ("channel", "band"),
-    "context": ("context", "channel", "band"),
-}
+#: What the views are called in a result.
 _NAMES = {
     "frequency": "frequency_view",
     "time": "time_view",
@@ -47,7 +41,7 @@ def assemble(
     epochs: mne.BaseEpochs,
     task: Task,
     bound: Sequence[BoundStager],
-    explained: Sequence[Mapping[int, Explained]],
+    kept: Kept,
     parameters: dict[str, Any],
     notes: dict[str, Any],
 ) -> FlexResult:
@@ -61,18 +55,20 @@ def assemble(
         What was to be explained.
     bound : sequence of BoundStager
         The stager on each combination.
-    explained : sequence of mapping of int to Explained
-        What was explained with each combination, by the epoch's number. Only epochs that all combinations have are kept.
+    kept : Kept
+        What was explained. Only epochs that all combinations have are taken.
     parameters : dict
         The arguments of the attribution.
     notes : dict
         Further provenance.
     """
     segments, spec = task.segments, task.stager.spec
-    numbers = np.array(sorted(set.intersection(*(set(own) for own in explained))), dtype=np.int64)
-    parts = [[own[number] for number in numbers] for own in explained]
-    single = task.target != "all"
-    variables = _views(parts, bound, numbers, single) | _per_combination(task, parts, numbers, single)
+    numbers, single = kept.numbers, task.target != "all"
+    parts = [[own[number] for number in numbers] for own in kept.facts]
+    variables = _per_combination(task, parts, numbers, single)
+    for view, values in kept.views.items():
+        dims = ("epoch", *DIMS[view]) if single else ("epoch", "explained", *DIMS[view])
+        variables[_NAMES[view]] = (dims, values[:, 0] if single else values)
     rows = np.array([channel for channels in segments.combinations for channel in channels])
     signal = segments.signals[np.ix_(numbers, rows)]
     signal *= segments.gain[np.ix_(numbers, rows)][..., None]
@@ -82,7 +78,7 @@ def assemble(
         "scores": (("epoch", "combination", "stage_name"), task.scores[numbers]),
         "night_scores": (("night", "combination", "stage_name"), task.scores),
     }
-    coordinates = _coordinates(task, bound[0], numbers)
+    coordinates = _coordinates(task, bound[0], numbers) | {"context": kept.offsets}
     used = {dim for dims, _ in variables.values() for dim in dims}
     dataset = xr.Dataset(variables, coords={name: c for name, c in coordinates.items() if _dim(name, c) in used})
     dataset.attrs = {
@@ -97,42 +93,6 @@ def assemble(
 
 def _dim(name: str, coordinate: Any) -> str:
     return coordinate[0] if isinstance(coordinate, tuple) else name
-
-
-def _views(
-    parts: Sequence[Sequence[Explained]], bound: Sequence[BoundStager], numbers: npt.NDArray[np.int64], single: bool
-) -> dict[str, Any]:
-    """The views of all epochs, side by side for all combinations."""
-    variables = {}
-    for view in parts[0][0].views:
-        of_combination = [
-            _on_offsets(own, one, numbers) if view == "context" else np.stack([e.views[view] for e in own])
-            for own, one in zip(parts, bound, strict=True)
-        ]
-        axis = 2 + _DIMS[view].index("channel")
-        values = np.concatenate(of_combination, axis=axis)
-        dims = ("epoch", *_DIMS[view]) if single else ("epoch", "explained", *_DIMS[view])
-        variables[_NAMES[view]] = (dims, values[:, 0] if single else values)
-    return variables
-
-
-def _on_offsets(
-    own: Sequence[Explained], bound: BoundStager, numbers: npt.NDArray[np.int64]
-) -> npt.NDArray[np.floating[Any]]:
-    """Context maps on common offsets from the target, NaN where an epoch is not in the window."""
-    offsets = _offsets(bound, numbers)
-    first = own[0].views["context"]
-    values = np.full((len(own), len(first), len(offsets), *first.shape[2:]), np.nan, dtype=first.dtype)
-    for row, (explained, start) in enumerate(zip(own, -bound.windows.at(numbers) - offsets[0], strict=True)):
-        part = explained.views["context"]
-        values[row, :, start : start + part.shape[1]] = part
-    return values
-
-
-def _offsets(bound: BoundStager, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Epochs from the target, of all that are in a window."""
-    first = -bound.windows.at(numbers)
-    return np.arange(first.min(), (first + bound.windows.length[numbers]).max())
 
 
 def _per_combination(
@@ -160,7 +120,7 @@ def _coordinates(task: Task, bound: BoundStager, numbers: npt.NDArray[np.int64])
     rows = [channel for channels in segments.combinations for channel in channels]
     n_times = segments.signals.shape[-1]
     names = np.array(segments.ch_names, dtype=object)
-    frames = Frames(n_times, segments.sfreq)
+    gabor = frames(n_times, segments.sfreq)
     stages = np.array(task.stager.spec.stages, dtype=object)
     return {
         "number": ("epoch", numbers),
@@ -179,10 +139,9 @@ def _coordinates(task: Task, bound: BoundStager, numbers: npt.NDArray[np.int64])
         **{axis: ("channel", segments.positions[rows, i]) for i, axis in enumerate("xyz")},
         "freq": np.fft.rfftfreq(n_times, 1 / segments.sfreq),
         "time": np.arange(n_times) / segments.sfreq,
-        "frame": frames.times,
-        "frame_freq": frames.freqs,
+        "frame": gabor.times,
+        "frame_freq": gabor.freqs,
         "band": np.array(Bands().names, dtype=object),
-        "context": _offsets(bound, numbers),
         "combination": np.array([" + ".join(names[list(c)]) for c in segments.combinations], dtype=object),
         "stage_name": stages,
         "explained": stages,

@@ -19,10 +19,11 @@ from eegflex.attribution.assemble import assemble
 from eegflex.attribution.baselines import make_baseline
 from eegflex.attribution.flex import VIEWS
 from eegflex.attribution.gradients import rnn_safe
+from eegflex.attribution.kept import Kept
 from eegflex.attribution.methods import METHODS, Method
 from eegflex.attribution.paths import Nodes
 from eegflex.attribution.quadrature import ADAPTIVE, FixedNodes, make_rule
-from eegflex.attribution.task import AttributionStopped, Explained, Task, explain_all
+from eegflex.attribution.task import AttributionStopped, Task, explain_all
 from eegflex.attribution.widths import width_error
 from eegflex.errors import ModelError, ParameterError
 from eegflex.progress import progress
@@ -213,19 +214,14 @@ def _explain(
     notes: dict[str, Any],
 ) -> FlexResult:
     """Explain, and keep what is finished if it is stopped."""
-    kept: list[dict[int, Explained]] = [{} for _ in bound]
-
-    def keep(combination: int, explained: Explained) -> None:
-        kept[combination][explained.number] = explained
-
+    kept = Kept(task, bound)
     try:
-        explain_all(task, bound, how.explain, keep)
+        explain_all(task, bound, how.explain, kept)
     except KeyboardInterrupt as stop:
-        finished = set.intersection(*(set(own) for own in kept))
-        if not finished:
+        if len(kept.numbers) == 0:
             raise
         partial_result = assemble(epochs, task, bound, kept, {**parameters, "partial": True}, notes)
-        raise AttributionStopped(partial_result, len(finished), len(task.chosen)) from stop
+        raise AttributionStopped(partial_result, len(kept.numbers), len(task.chosen)) from stop
     return assemble(epochs, task, bound, kept, parameters, notes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,8 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.gradients import ScoreFunction
-from eegflex.attribution.paths import PathGradient, Paths, Rates, average_gradients, end_scores
-from eegflex.attribution.spectra import Frames, attribution_in_frequency, attribution_in_time
+from eegflex.attribution.paths import PathGradient, Paths, Rates, average_gradients, baseline_scores
+from eegflex.attribution.spectra import attribution_in_frequency, attribution_in_time, frames, weighted_spectrum
 from eegflex.attribution.task import Explained, Task
 from eegflex.stagers.stager import BoundStager
 
@@ -73,9 +74,10 @@ def moving(task: Task, bound: BoundStager, combination: int, numbers: npt.NDArra
 def band_rates(change: torch.Tensor, masks: npt.NDArray[np.bool_]) -> Rates:
     """What each band of each channel adds to a score per unit of the path: the integrand that quadrature judges itself by."""
     in_band = torch.from_numpy(masks.T).to(change)
+    weighted = functools.cache(lambda: weighted_spectrum(change)[:, None])  # made when first asked for
 
     def rates(slopes: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        return (attribution_in_frequency(change[rows][:, None], slopes) @ in_band).flatten(2)
+        return ((weighted()[rows] * torch.fft.rfft(slopes).conj()).real @ in_band).flatten(2)
 
     return rates
 
@@ -87,13 +89,13 @@ def _explain_alike(
     what = moving(task, bound, combination, numbers)
     end, begin = what.end.flatten(1, 2), what.begin.flatten(1, 2)
     paths = Paths(what.model, end, begin, task.weights(numbers, combination), task.batch(what.model, end[:1]))
-    score, baseline_score = end_scores(paths)
+    score, baseline_score = task.recorded_scores(numbers, combination), baseline_scores(paths)
     finished = average_gradients(paths, task.make_nodes, baseline_score, band_rates(paths.change, task.band_masks))
     for row, path in finished:
         change = (what.end[row] - what.begin[row]).to(path.gradient.dtype)
         gradient = path.gradient.unflatten(1, change.shape[:2])
         views, total = _views(task, change, gradient, int(what.at[row]))
-        ends = score[row].cpu().numpy(), baseline_score[row].cpu().numpy()
+        ends = score[row], baseline_score[row].cpu().numpy()
         yield _explained(int(numbers[row]), views, total, ends, path)
 
 
@@ -104,7 +106,7 @@ def _explained(
     ends: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
     path: PathGradient,
 ) -> Explained:
-    return Explained(number, views, *ends, total - (ends[0] - ends[1]), path.n_gradients, 2, path.error)
+    return Explained(number, views, *ends, total - (ends[0] - ends[1]), path.n_gradients, 1, path.error)
 
 
 def _views(
@@ -127,7 +129,7 @@ def _views(
     makers = {
         "frequency": attribution_in_frequency,
         "time": attribution_in_time,
-        "time-frequency": Frames(change.shape[-1], task.segments.sfreq).attribution,
+        "time-frequency": frames(change.shape[-1], task.segments.sfreq).attribution,
     }
     views = {view: makers[view](*own).to(task.dtype).cpu().numpy() for view in task.views}
     total = (change * gradient).sum((1, 2, 3)).double().cpu().numpy()

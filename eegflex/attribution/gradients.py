@@ -47,7 +47,7 @@ class BatchSize:
                 self._halve(error)
                 continue
             start += self.points
-        return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
+        return parts[0] if len(parts) == 1 else tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
 
     def _halve(self, error: Exception) -> None:
         if self.points == 1:
@@ -105,7 +105,7 @@ def slope_of(
             torch.autograd.grad(total, x, retain_graph=number < len(totals) - 1)[0]
             for number, total in enumerate(totals)
         ]
-    slope = torch.stack(slopes, dim=1)
+    slope = torch.stack(slopes, dim=1) if len(slopes) > 1 else slopes[0][:, None]
     if not torch.isfinite(slope.sum()):  # one pass over them; what is not finite stays so in a sum
         raise ModelError(
             "The gradient of the model's score is not finite",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import torch
 
 from eegflex.attribution.gradients import BatchSize, ScoreFunction, score_of, slope_of
 
-__all__ = ["Nodes", "PathGradient", "Paths", "average_gradients", "end_scores"]
+__all__ = ["Nodes", "PathGradient", "Paths", "average_gradients", "baseline_scores"]
 
 #: slopes (n, target, channel, time) and the rows that they belong to (n,) -> parts of the integrand (n, target, part)
 Rates = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -99,24 +100,23 @@ class Paths:
 
     def slopes(self, rows: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients, (n, n_targets, n_channels, n_times), and scores, (n, n_targets), of points on the paths."""
-        begin = self.baselines[rows]
-        x = begin + at.to(begin)[:, None, None] * (self.segments[rows] - begin)
+        x = self.baselines[rows]
+        x.lerp_(self.segments[rows], at.to(x)[:, None, None])
         return slope_of(self.model, x, rows, self.weights[rows])
 
 
-def end_scores(paths: Paths) -> tuple[torch.Tensor, torch.Tensor]:
-    """F(x) and F(x_b), shape (n_epochs, n_targets) each."""
+def baseline_scores(paths: Paths) -> torch.Tensor:
+    """F(x_b), shape (n_epochs, n_targets)."""
 
     def scores(x: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor]:
         return (score_of(paths.model, x, rows, paths.weights[rows]),)
 
     rows = torch.arange(len(paths), device=paths.segments.device)
-    (score,), (baseline_score,) = (paths.batch(scores, end, rows) for end in (paths.segments, paths.baselines))
-    return score, baseline_score
+    return paths.batch(scores, paths.baselines, rows)[0]
 
 
 def average_gradients(
-    paths: Paths, make_nodes: Callable[[], Nodes], baseline_scores: torch.Tensor, rates: Rates | None = None
+    paths: Paths, make_nodes: Callable[[], Nodes], at_baselines: torch.Tensor, rates: Rates | None = None
 ) -> Iterator[tuple[int, PathGradient]]:
     """Average the gradients of scores over the paths.
 
@@ -126,7 +126,7 @@ def average_gradients(
         The paths.
     make_nodes : callable
         Makes the nodes of one path.
-    baseline_scores : Tensor, shape (n_epochs, n_targets)
+    at_baselines : Tensor, shape (n_epochs, n_targets)
         F(x_b).
     rates : callable
         What nodes that judge are told of a slope: what each band of each channel adds to each score.
@@ -143,10 +143,10 @@ def average_gradients(
     ModelError
         If a score is not finite or does not depend on the segment in a way that can be differentiated.
     """
-    baselines = baseline_scores.cpu().numpy()
+    begins = at_baselines.cpu().numpy()
     rates = rates if rates is not None and make_nodes().judges else _unasked
     waiting = deque(range(len(paths)))
-    wanted: deque[tuple[_Open, int]] = deque()
+    wanted: deque[tuple[_Open, float]] = deque()
     while waiting or wanted:
         while waiting and len(wanted) < paths.batch.points:
             wanted.extend(_Open(waiting.popleft(), make_nodes()).ask())
@@ -155,7 +155,7 @@ def average_gradients(
         for one in dict.fromkeys(path for path, _ in batch):
             if not one.answered:
                 continue
-            if one.advance(baselines[one.row]):
+            if one.advance(begins[one.row]):
                 wanted.extend(one.ask())
             else:
                 yield one.row, one.finished()
@@ -172,38 +172,47 @@ class _Open:
 
     row: int
     nodes: Nodes
-    slopes: list[torch.Tensor | None] = field(default_factory=list)
-    rates: list[npt.NDArray[np.float64] | None] = field(default_factory=list)
-    scores: list[npt.NDArray[np.float64] | None] = field(default_factory=list)
-    open: int = 0
+    blocks: list[_Block] = field(default_factory=list)
+    asked: int = 0
 
-    def ask(self) -> list[tuple[_Open, int]]:
-        """The nodes that have not been asked for, as places in the lists."""
-        new = range(len(self.slopes), len(self.nodes.nodes))
-        self.open = len(new)
-        for values in (self.slopes, self.rates, self.scores):
-            values.extend([None] * len(new))
-        return [(self, place) for place in new]
+    def ask(self) -> list[tuple[_Open, float]]:
+        """The nodes that have not been asked for."""
+        new = self.nodes.nodes[self.asked :]
+        self.asked += len(new)
+        return [(self, float(at)) for at in new]
 
     @property
     def answered(self) -> bool:
-        return self.open == 0
+        return sum(len(block.scores) for block in self.blocks) == self.asked
 
     def advance(self, baseline: npt.NDArray[np.float64]) -> bool:
-        return self.nodes.advance(np.array(self.rates), np.array(self.scores), baseline)
+        rates, scores = (
+            np.concatenate([getattr(block, what) for block in self.blocks]) for what in ("rates", "scores")
+        )
+        return self.nodes.advance(rates, scores, baseline)
 
     def finished(self) -> PathGradient:
-        slopes = torch.stack([slope for slope in self.slopes if slope is not None])
-        # float64 keeps sums over many nodes exact; Apple's GPUs do not have it.
-        slopes = slopes if slopes.device.type == "mps" else slopes.double()
-        weights = torch.from_numpy(self.nodes.weights).to(slopes)
-        return PathGradient(torch.tensordot(weights, slopes, dims=1), len(slopes), self.nodes.error)
+        sizes = [len(block.slopes) for block in self.blocks]
+        weights = torch.from_numpy(self.nodes.weights).to(self.blocks[0].slopes).split(sizes)
+        sums = [torch.tensordot(w, block.slopes, dims=1) for w, block in zip(weights, self.blocks, strict=True)]
+        # float64 keeps what follows exact; Apple's GPUs do not have it.
+        gradient = torch.stack(sums).sum(0, dtype=None if sums[0].device.type == "mps" else torch.float64)
+        return PathGradient(gradient, self.asked, self.nodes.error)
 
 
-def _evaluate(paths: Paths, batch: list[tuple[_Open, int]], rates: Rates) -> None:
+@dataclass(frozen=True)
+class _Block:
+    """Successive nodes of a path that were in one batch, which the slopes are a part of."""
+
+    slopes: torch.Tensor
+    scores: npt.NDArray[np.float64]
+    rates: npt.NDArray[np.float64]
+
+
+def _evaluate(paths: Paths, batch: list[tuple[_Open, float]], rates: Rates) -> None:
     """Ask the model about a batch of points, and tell their paths."""
     rows = torch.tensor([path.row for path, _ in batch], device=paths.segments.device)
-    at = torch.tensor([path.nodes.nodes[place] for path, place in batch], dtype=torch.float64)
+    at = torch.tensor([node for _, node in batch], dtype=torch.float64)
 
     def compute(rows: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, ...]:
         slopes, scores = paths.slopes(rows, at)
@@ -211,6 +220,8 @@ def _evaluate(paths: Paths, batch: list[tuple[_Open, int]], rates: Rates) -> Non
 
     slopes, scores, parts = paths.batch(compute, rows, at)
     scores_of, rates_of = scores.cpu().numpy(), parts.double().cpu().numpy()
-    for number, (path, place) in enumerate(batch):
-        path.slopes[place], path.scores[place], path.rates[place] = slopes[number], scores_of[number], rates_of[number]
-        path.open -= 1
+    start = 0
+    for path, points in itertools.groupby(path for path, _ in batch):  # a path's nodes wait in a row
+        own = slice(start, start + sum(1 for _ in points))
+        path.blocks.append(_Block(slopes[own], scores_of[own], rates_of[own]))
+        start = own.stop

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
-__all__ = ["Frames", "attribution_in_frequency", "attribution_in_time", "with_phases_of"]
+__all__ = ["Frames", "attribution_in_frequency", "attribution_in_time", "frames", "weighted_spectrum", "with_phases_of"]
 
 #: Seconds between the frames of the time-frequency view; each of them lasts four times as long.
 HOP = 0.5
@@ -48,13 +50,17 @@ def attribution_in_frequency(change: torch.Tensor, gradient: torch.Tensor) -> to
     attribution : Tensor, shape (..., n_freqs)
         ``n_freqs`` is ``n_times // 2 + 1``. w_f is 2, but 1 at 0 Hz and, for even n_times, at Nyquist.
     """
+    return (weighted_spectrum(change) * torch.fft.rfft(gradient).conj()).real
+
+
+def weighted_spectrum(change: torch.Tensor) -> torch.Tensor:
+    """What `attribution_in_frequency` multiplies a gradient's spectrum with, ``(w_f / T) D_f``, shape (..., n_freqs)."""
     n_times = change.shape[-1]
-    product = torch.fft.rfft(change) * torch.fft.rfft(gradient).conj()
-    attribution = product.real * (2.0 / n_times)
-    attribution[..., 0] /= 2
+    spectrum = torch.fft.rfft(change) * (2.0 / n_times)
+    spectrum[..., 0] /= 2
     if n_times % 2 == 0:
-        attribution[..., -1] /= 2
-    return attribution
+        spectrum[..., -1] /= 2
+    return spectrum
 
 
 class Frames:
@@ -104,6 +110,10 @@ class Frames:
         """
         spectra = [self._transform.stft(signal.cpu().double().numpy()) for signal in (change, gradient)]
         return torch.from_numpy((spectra[0] * spectra[1].conj()).real * self._weights)
+
+
+#: `Frames`, made once for segments of a kind.
+frames = functools.lru_cache(maxsize=8)(Frames)
 
 
 def with_phases_of(segment: torch.Tensor, magnitudes: torch.Tensor) -> torch.Tensor:

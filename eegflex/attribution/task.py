@@ -113,6 +113,11 @@ class Task:
         """The scores explained as weights on the stager's outputs, shape (n, n_targets, n_stages)."""
         return torch.from_numpy(self._resolved(numbers, combination).weights).to(self.stager.like)
 
+    def recorded_scores(self, numbers: npt.NDArray[np.intp], combination: int) -> npt.NDArray[np.float64]:
+        """F(x), the scores explained of the epochs as recorded, shape (n, n_targets)."""
+        weights = self._resolved(numbers, combination).weights
+        return np.einsum("nts,ns->nt", weights, self.scores[numbers, combination])
+
     def labels(self, numbers: npt.NDArray[np.intp], combination: int) -> npt.NDArray[np.str_]:
         """What is explained of each epoch."""
         return self._resolved(numbers, combination).labels

@@ -87,12 +87,16 @@ class Frames:
     def __init__(self, n_times: int, sfreq: float) -> None:
         hop = max(round(HOP * sfreq), 1)
         window = hann(4 * hop, sym=False)
-        self._transform = ShortTimeFFT(window, hop, sfreq, fft_mode="onesided", scale_to=None, phase_shift=None)
-        self._weights = np.full((self._transform.f_pts, 1), 2.0 / len(window))
-        self._weights[[0, -1]] /= 2  # 0 Hz and Nyquist stand alone
-        self._weights /= (window**2).sum() / hop
-        self.times = self._transform.t(n_times)
-        self.freqs = self._transform.f
+        transform = ShortTimeFFT(window, hop, sfreq, fft_mode="onesided", scale_to=None, phase_shift=None)
+        weights = np.full(transform.f_pts, 2.0 / len(window))
+        weights[[0, -1]] /= 2  # 0 Hz and Nyquist stand alone
+        self._weights = torch.from_numpy(weights / ((window**2).sum() / hop))
+        self._window, self._hop = torch.tensor(window), hop
+        first, stop = transform.p_min, transform.p_max(n_times)
+        before = transform.m_num_mid - first * hop
+        self._padding = before, (stop - 1) * hop + len(window) - transform.m_num_mid - n_times
+        self.times = transform.t(n_times)
+        self.freqs = transform.f
 
     def attribution(self, change: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """Attribution to each frequency in each frame, ``A_mf = w_f Re(D_mf conj(G_mf))``.
@@ -108,8 +112,13 @@ class Frames:
         -------
         attribution : Tensor of float64, shape (..., n_freqs, n_frames)
         """
-        spectra = [self._transform.stft(signal.cpu().double().numpy()) for signal in (change, gradient)]
-        return torch.from_numpy((spectra[0] * spectra[1].conj()).real * self._weights)
+        spectra = [self._coefficients(signal.cpu().double()) for signal in (change, gradient)]
+        return ((spectra[0] * spectra[1].conj()).real * self._weights).mT
+
+    def _coefficients(self, signal: torch.Tensor) -> torch.Tensor:
+        """What `ShortTimeFFT.stft` gives, all frames at once, shape (..., n_frames, n_freqs)."""
+        slices = torch.nn.functional.pad(signal, self._padding).unfold(-1, len(self._window), self._hop)
+        return torch.fft.rfft(slices * self._window)
 
 
 #: `Frames`, made once for segments of a kind.

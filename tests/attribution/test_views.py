@@ -9,6 +9,8 @@ from attribution_helpers import explain, noise_epochs, scored_epochs, view
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import Smooth, Window
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
 
 from eegflex.attribution.spectra import Frames, attribution_in_frequency, attribution_in_time
 from eegflex.stagers.spec import ContextSpec, ModelSpec
@@ -68,6 +70,20 @@ def test_views_of_any_signals_have_one_sum(n_times, sfreq, seed):
     exact = attribution_in_time(change, gradient).sum(-1)
     torch.testing.assert_close(attribution_in_frequency(change, gradient).sum(-1), exact)
     torch.testing.assert_close(Frames(n_times, sfreq).attribution(change, gradient).sum((-1, -2)), exact)
+
+
+@pytest.mark.parametrize(("n_times", "sfreq"), [(3000, 100.0), (2560, 2560 / 30), (2561, 85.37), (1499, 50.0)])
+def test_the_frame_is_scipys_short_time_fourier_transform(n_times, sfreq):
+    signal = torch.randn(2, n_times, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    hop = round(sfreq / 2)
+    window = hann(4 * hop, sym=False)
+    transform = ShortTimeFFT(window, hop, sfreq, fft_mode="onesided", scale_to=None)
+    weights = np.full((len(transform.f), 1), 2 / len(window))
+    weights[[0, -1]] /= 2
+    expected = np.abs(transform.stft(signal.numpy())) ** 2 * weights * hop / (window**2).sum()
+    frames = Frames(n_times, sfreq)
+    np.testing.assert_allclose(frames.attribution(signal, signal).numpy(), expected, atol=1e-12)
+    np.testing.assert_array_equal(frames.times, transform.t(n_times))
 
 
 def test_a_burst_is_found_when_and_where_it_is():

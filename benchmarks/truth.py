@@ -49,7 +49,7 @@ def _measure(truth: KnownTruth, nights: list[SimulatedPSG], per_night: int) -> l
     where = f"{truth.band[0]:g} to {truth.band[1]:g} Hz of {truth.site}"
     found = [
         Row(
-            f"{truth.name}: |attribution| in {where}",
+            f"{truth.name}: absolute attribution in {where}",
             ours,
             f"{100 * power:.2g} % of the power",
             share.min(),

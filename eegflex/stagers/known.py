@@ -180,7 +180,9 @@ SHORTCUT = KnownTruth("known-shortcut", "N3", "C4", (48.0, 52.0), "line", level=
 TRUTHS = {truth.name: truth for truth in (SPINDLE, SLOW_WAVE, ALPHA, SHORTCUT)}
 
 
-def plant_line_noise(raw: mne.io.BaseRaw, stage: str, *, amplitude: float = 20.0, freq: float = 50.0) -> mne.io.BaseRaw:
+def plant_line_noise(
+    raw: mne.io.BaseRaw, stage: str, *, amplitude: float = 20.0, freq: float = 49.98
+) -> mne.io.BaseRaw:
     """Confound a stage with line noise, for a stager that takes the shortcut.
 
     Parameters
@@ -192,7 +194,7 @@ def plant_line_noise(raw: mne.io.BaseRaw, stage: str, *, amplitude: float = 20.0
     amplitude : float
         Of the sine, in µV.
     freq : float
-        Its frequency in Hz.
+        Its frequency in Hz. The mains are seldom at exactly 50 Hz, where every 30-s epoch would have the same phase.
 
     Returns
     -------

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import ParameterError
-from eegflex.stagers.known import KnownTruth
+from eegflex.stagers.known import SITES, TRUTHS, KnownTruth
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     from eegflex.result import FlexResult
 
@@ -57,8 +58,13 @@ def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.floa
     -------
     share : array, shape (n_epochs,)
         NaN for an epoch to which nothing is attributed.
+
+    Raises
+    ------
+    ParameterError
+        If the result explains another kind of stager, or has no frequency view.
     """
-    size = np.abs(result.for_target().to_xarray()["frequency_view"].values.astype(np.float64))
+    size = np.abs(_view(result, "frequency")["frequency_view"].values.astype(np.float64))
     whole = size.sum(axis=(1, 2))
     inside = size[:, truth.input, _within(result.freqs, truth)].sum(axis=1)
     return np.divide(inside, whole, out=np.full(len(whole), np.nan), where=whole > 0)
@@ -70,8 +76,9 @@ def cover_of_events(
     """Hold the time-frequency view of the true channel against the events that were planted.
 
     A cell is covered by an event if the middle of its frame lies in the event's time, and its frequency within 1 Hz of
-    the event's, the width of a frame's window. Events that the stager cannot hear, since their frequency is not in its
-    band, are no truth of it. The attributions themselves are ranked, not their sizes: an event speaks for its stage.
+    the event's, the width of a frame's window. Events whose frequency is not in the stager's band are no truth of it; those
+    that hardly reach its channel, or lie at an end of an epoch, are, though it cannot hear them. The attributions themselves
+    are ranked, not their sizes: an event speaks for its stage.
 
     Parameters
     ----------
@@ -93,9 +100,9 @@ def cover_of_events(
     Raises
     ------
     ParameterError
-        If no such event lies in them.
+        If no such event lies in them, or the result explains another kind of stager or lacks the view.
     """
-    data = result.for_target().to_xarray()
+    data = _view(result, "time-frequency")
     freqs, frames = data["frame_freq"].values, data["frame"].values
     times = data["onset"].values[:, None] + frames
     covered = np.zeros((len(times), len(freqs), len(frames)), dtype=bool)
@@ -141,6 +148,22 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
         return float("nan")
     recall = hits / hits[-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * hits / (last + 1)))
+
+
+def _view(result: FlexResult, view: str) -> xr.Dataset:
+    """The result of one target, if it has the view and its channels are the inputs of a stager whose truth is known."""
+    if [channel["name"] for channel in result.spec["input"]["channels"]] != list(SITES):
+        raise ParameterError(
+            "This does not explain a stager whose truth is known", seen=result.model, allowed=list(TRUTHS)
+        )
+    data = result.for_target().to_xarray()
+    if f"{view.replace('-', '_')}_view" not in data:
+        raise ParameterError(
+            f"This result has no {view} view",
+            seen=[name for name in data if str(name).endswith("_view")],
+            remedy=f"Attribute with method='flex' and views=({view!r},)",
+        )
+    return data
 
 
 def _within(freqs: npt.NDArray[Any], truth: KnownTruth) -> npt.NDArray[np.bool_]:

@@ -170,9 +170,10 @@ def _convolve(signals: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
     return nn.functional.conv1d(signals[:, None], kernel[None, None])[:, 0]
 
 
+# Levels lie between the background and the events of simulated nights, shares between epochs with and without them.
 SPINDLE = KnownTruth("known-spindle", "N2", "C4", (12.0, 16.0), "spindle", level=30.0, share=0.03)
-SLOW_WAVE = KnownTruth("known-slow-wave", "N3", "F4", (0.5, 4.0), "slow_wave", level=250.0, share=0.25)
-ALPHA = KnownTruth("known-alpha", "W", "O2", (8.0, 12.0), "alpha", level=40.0, share=0.15)
+SLOW_WAVE = KnownTruth("known-slow-wave", "N3", "F4", (0.5, 4.0), "slow_wave", level=250.0, share=0.2)
+ALPHA = KnownTruth("known-alpha", "W", "O2", (8.0, 12.0), "alpha", level=40.0, share=0.2)
 #: It has learnt the mains instead of N3, as a network does whose N3 epochs were recorded beside another lamp.
 SHORTCUT = KnownTruth("known-shortcut", "N3", "C4", (48.0, 52.0), "line", level=50.0, share=0.5)
 

@@ -89,3 +89,18 @@ def test_an_epoch_to_which_nothing_is_attributed_has_no_share(explained):
     share = share_in_truth(eegflex.FlexResult(dataset), SPINDLE)
     assert np.isnan(share[0])
     assert np.isfinite(share[1:]).all()
+
+
+def test_a_result_of_another_stager_is_refused(result):
+    for held in (lambda: share_in_truth(result, SPINDLE), lambda: cover_of_events(result, SPINDLE, pd.DataFrame())):
+        with pytest.raises(ParameterError, match="known-spindle, known-slow-wave"):
+            held()
+
+
+def test_a_result_without_the_view_is_refused(explained):
+    result, events = explained
+    bare = eegflex.FlexResult(result.to_xarray().drop_vars(["frequency_view", "time_frequency_view"]))
+    with pytest.raises(ParameterError, match="no time-frequency view"):
+        cover_of_events(bare, SPINDLE, events)
+    with pytest.raises(ParameterError, match="no frequency view"):
+        share_in_truth(bare, SPINDLE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import memory, quadrature, readers, speed
+from benchmarks import memory, quadrature, readers, speed, truth
 from benchmarks.table import Row, markdown
 
 #: section of the table -> what measures it
@@ -18,6 +18,7 @@ _SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "Memory": memory.rows,
     "Readers": readers.rows,
     "Quadrature": quadrature.rows,
+    "Truth": truth.rows,
 }
 
 

@@ -27,6 +27,10 @@ _OWN = {
     "gssc": "eegflex.stagers.gssc:load_gssc",
     "bandpower": "eegflex.stagers.bandpower:load_bandpower",
     "yasa": "eegflex.stagers.yasa:load_yasa",
+    "known-spindle": "eegflex.stagers.known:SPINDLE.stager",
+    "known-slow-wave": "eegflex.stagers.known:SLOW_WAVE.stager",
+    "known-alpha": "eegflex.stagers.known:ALPHA.stager",
+    "known-shortcut": "eegflex.stagers.known:SHORTCUT.stager",
 }
 
 #: Packages whose models are not quite modules of torch, and what makes them so.
@@ -46,8 +50,9 @@ def load_model(
     Parameters
     ----------
     source : str | path-like | torch.nn.Module | callable | object with predict_proba | list
-        - A name: ``"gssc"`` (extra ``gssc``), ``"bandpower"``, ``"yasa"`` (extra ``yasa``), or one that another package
-          adds by an entry point of the group ``eegflex.stagers``.
+        - A name: ``"gssc"`` (extra ``gssc``), ``"bandpower"``, ``"yasa"`` (extra ``yasa``); ``"known-spindle"``,
+          ``"known-slow-wave"``, ``"known-alpha"`` or ``"known-shortcut"``, whose truth is known (`eegflex.stagers.known`);
+          or one that another package adds by an entry point of the group ``eegflex.stagers``.
         - A file: torch.export (``.pt2``), TorchScript, ONNX (extra ``onnx``), Keras 3 or ``.h5`` (extra ``keras``); or a
           state dict or safetensors with their `module`. The format is told by the content.
         - A spec that names such a file, or the folder of one.

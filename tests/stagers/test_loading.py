@@ -74,8 +74,9 @@ def test_another_package_adds_a_name(registered):
     registered(simulated="trained:chambon")
     stager = load_model("simulated")
     assert stager.spec == trained.spec("chambon")
-    assert loading.names() == ["gssc", "bandpower", "yasa", "simulated"]
-    with pytest.raises(ModelError, match="gssc, bandpower, yasa, simulated"):
+    assert loading.names()[:3] == ["gssc", "bandpower", "yasa"]
+    assert loading.names()[-1] == "simulated"
+    with pytest.raises(ModelError, match=r"gssc, bandpower, yasa, .*, simulated"):
         load_model("simulatde")
 
 

@@ -1,0 +1,171 @@
+"""Explanations of a stager whose truth is known, held against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.errors import ParameterError
+from eegflex.stagers.known import SITES, TRUTHS, KnownTruth
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from eegflex.result import FlexResult
+
+__all__ = ["Cover", "average_precision", "cover_of_events", "share_in_truth"]
+
+#: Half the main lobe of the frames' window of 2 s: so far from its own frequency an event is seen in a frame, in Hz.
+SPREAD = 1.0
+
+
+@dataclass(frozen=True)
+class Cover:
+    """How well a time-frequency view finds planted events.
+
+    Attributes
+    ----------
+    average_precision : float
+        Area under the precision-recall curve over cells of the plane.
+    chance : float
+        What a view at random has: the share of the cells that events cover.
+    """
+
+    average_precision: float
+    chance: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times better than chance."""
+        return self.average_precision / self.chance
+
+
+def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.float64]:
+    """Which share of the absolute attribution, per channel and frequency, lies in the true channel and band.
+
+    Parameters
+    ----------
+    result : FlexResult
+        An explanation of the stager, of one target.
+    truth : KnownTruth
+        The stager's truth.
+
+    Returns
+    -------
+    share : array, shape (n_epochs,)
+        NaN for an epoch to which nothing is attributed.
+
+    Raises
+    ------
+    ParameterError
+        If the result explains another kind of stager, or has no frequency view.
+    """
+    size = np.abs(_view(result, "frequency")["frequency_view"].values.astype(np.float64))
+    whole = size.sum(axis=(1, 2))
+    inside = size[:, truth.input, _within(result.freqs, truth)].sum(axis=1)
+    return np.divide(inside, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+
+
+def cover_of_events(
+    result: FlexResult, truth: KnownTruth, events: pd.DataFrame, *, rows: Literal["band", "all"] = "band"
+) -> Cover:
+    """Hold the time-frequency view of the true channel against the events that were planted.
+
+    A cell is covered by an event if the middle of its frame lies in the event's time, and its frequency within 1 Hz of
+    the event's, the width of a frame's window. Events whose frequency is not in the stager's band are no truth of it; those
+    that hardly reach its channel, or lie at an end of an epoch, are, though it cannot hear them. The attributions themselves
+    are ranked, not their sizes: an event speaks for its stage.
+
+    Parameters
+    ----------
+    result : FlexResult
+        An explanation with the view ``"time-frequency"``, of one target.
+    truth : KnownTruth
+        The stager's truth.
+    events : pandas.DataFrame
+        What was planted: ``onset`` and ``duration`` (s), ``kind`` and ``frequency`` (Hz).
+    rows : {"band", "all"}
+        Which frequencies take part: those of the true band, so that to know the band is no help and only *when* is asked; or
+        the whole plane.
+
+    Returns
+    -------
+    cover : Cover
+        Over all epochs explained at once.
+
+    Raises
+    ------
+    ParameterError
+        If no such event lies in them, or the result explains another kind of stager or lacks the view.
+    """
+    data = _view(result, "time-frequency")
+    freqs, frames = data["frame_freq"].values, data["frame"].values
+    times = data["onset"].values[:, None] + frames
+    covered = np.zeros((len(times), len(freqs), len(frames)), dtype=bool)
+    heard = events[(events["kind"] == truth.kind) & _within(events["frequency"].to_numpy(), truth)]
+    for onset, duration, freq in heard[["onset", "duration", "frequency"]].to_numpy(dtype=float):
+        during = (onset <= times) & (times <= onset + duration)
+        covered |= during[:, None, :] & (np.abs(freqs - freq) <= SPREAD)[:, None]
+    plane = _within(freqs, truth) if rows == "band" else np.ones(len(freqs), dtype=bool)
+    inside = (frames >= 0) & (frames <= data.sizes["time"] / result.sfreq)  # the outermost frames lie beside the epoch
+    cells = np.ix_(np.arange(len(times)), plane, inside)
+    if not covered[cells].any():
+        raise ParameterError(
+            f"None of the events lies in the epochs that were explained, and in the band of {truth.name}",
+            seen=events["kind"].value_counts().to_dict(),
+            allowed=f"{truth.kind!r} of {truth.band[0]:g} to {truth.band[1]:g} Hz",
+        )
+    found = data["time_frequency_view"].values[:, truth.input]
+    return Cover(average_precision(covered[cells], found[cells]), float(covered[cells].mean()))
+
+
+def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
+    """Area under the precision-recall curve, as the sum of the steps of recall times the precision at their end.
+
+    Parameters
+    ----------
+    truth : array-like of bool
+        What is to be found.
+    score : array-like, of the same shape
+        How much each is taken for it. Equal scores are one step.
+
+    Returns
+    -------
+    area : float
+        1 where all that is to be found scores above all else; for scores at random the share of it. NaN where there is nothing
+        to be found.
+    """
+    true, by_score = np.ravel(truth).astype(bool), np.ravel(score)
+    order = np.argsort(-by_score, kind="stable")
+    true, by_score = true[order], by_score[order]
+    last = np.append(np.flatnonzero(np.diff(by_score)), len(true) - 1)
+    hits = np.cumsum(true)[last]
+    if not true.any():
+        return float("nan")
+    recall = hits / hits[-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * hits / (last + 1)))
+
+
+def _view(result: FlexResult, view: str) -> xr.Dataset:
+    """The result of one target, if it has the view and its channels are the inputs of a stager whose truth is known."""
+    if [channel["name"] for channel in result.spec["input"]["channels"]] != list(SITES):
+        raise ParameterError(
+            "This does not explain a stager whose truth is known", seen=result.model, allowed=list(TRUTHS)
+        )
+    data = result.for_target().to_xarray()
+    if f"{view.replace('-', '_')}_view" not in data:
+        raise ParameterError(
+            f"This result has no {view} view",
+            seen=[name for name in data if str(name).endswith("_view")],
+            remedy=f"Attribute with method='flex' and views=({view!r},)",
+        )
+    return data
+
+
+def _within(freqs: npt.NDArray[Any], truth: KnownTruth) -> npt.NDArray[np.bool_]:
+    low, high = truth.band
+    return np.asarray((low <= freqs) & (freqs < high))

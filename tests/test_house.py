@@ -29,12 +29,12 @@ def names_of_modules():
 def public_callables():
     """The functions of the package and of its public modules."""
     found = {}
-    for home in ("eegflex", "eegflex.readers", "eegflex.report", "eegflex.simulate", "eegflex.stagers", "eegflex.viz"):
-        module = importlib.import_module(home)
+    for home in ("", ".datasets", ".readers", ".report", ".simulate", ".stagers", ".viz"):
+        module = importlib.import_module(f"eegflex{home}")
         for word in module.__all__:
             thing = getattr(module, word)
             if inspect.isfunction(thing):
-                found[f"{home}.{word}"] = thing
+                found[f"eegflex{home}.{word}"] = thing
     return found
 
 

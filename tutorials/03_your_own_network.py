@@ -2,9 +2,10 @@
 Your own PyTorch network and its spec
 =====================================
 
-A network is a function of numbers. It does not know whether they are volts or microvolts, at which rate they were taken, or which of its
-outputs is N2. A *spec* says so. It is short, and it is worth the trouble: with a wrong spec the explanation still looks like
-an explanation. This tutorial trains a small network, writes its spec, and lets the doctor find a mistake in it.
+A network is a function of numbers. It does not know whether they are volts or microvolts, at which rate they were
+taken, or which of its outputs is N2. A *spec* says so. It is short, and it is worth the trouble: with a wrong spec
+the explanation still looks like an explanation. This tutorial trains a small network, writes its spec, and lets the
+doctor find a mistake in it.
 
 The nights are **simulated**; the network knows nothing of real sleep.
 """
@@ -12,14 +13,15 @@ The nights are **simulated**; the network knows nothing of real sleep.
 # %%
 # A network
 # ---------
-# It is fed one EEG and one EOG channel in microvolts, at 100 Hz. Sixteen filters are learnt; their power, on average over the
-# epoch and on a logarithmic scale, is weighed into five scores. Any ``torch.nn.Module`` would do.
+# It is fed one EEG and one EOG channel in microvolts, at 100 Hz. Sixteen filters are learnt; their power, on average
+# over the epoch and on a logarithmic scale, is weighed into five scores. Any ``torch.nn.Module`` would do.
 
 import mne
 import torch
 from torch import nn
 
 import eegflex
+from eegflex.stagers import ChannelSpec, ModelSpec
 
 mne.set_log_level("warning")
 torch.manual_seed(0)
@@ -71,15 +73,15 @@ network.eval()
 x3, y3, epochs = prepare(seed=13)
 with torch.no_grad():
     right = (network(x3).argmax(1) == y3).float().mean()
-print(f"On a simulated night that it has not seen, {100 * right:.0f} % of the epochs get the simulated stage.")
+print(
+    f"On a simulated night that it has not seen, {100 * right:.0f} % of the epochs get the simulated stage."
+)
 
 # %%
 # Its spec
 # --------
-# What it eats: rate, length, unit, and for each input which channels fit, the preferred first. What it says: the kind of its
-# scores and the stage of each output.
-
-from eegflex.stagers import ChannelSpec, ModelSpec
+# What it eats: rate, length, unit, and for each input which channels fit, the preferred first. What it says: the kind
+# of its scores and the stage of each output.
 
 spec = ModelSpec(
     name="small stager",
@@ -95,13 +97,13 @@ spec = ModelSpec(
 )
 
 # %%
-# Channels, rate and unit are now eegflex's care: epochs at 256 Hz are resampled, volts become microvolts, and a night whose only
-# central channel is C3 is staged by C3.
+# Channels, rate and unit are now eegflex's care: epochs at 256 Hz are resampled, volts become microvolts, and a night
+# whose only central channel is C3 is staged by C3.
 #
 # The doctor
 # ----------
-# ``check_model`` runs the network on a scored night and tries what else the spec could have said. One line a check; what has
-# nothing to be judged by is marked with a question mark.
+# ``check_model`` runs the network on a scored night and tries what else the spec could have said. One line a check;
+# what has nothing to be judged by is marked with a question mark.
 
 eegflex.check_model(network, epochs, spec=spec)
 
@@ -114,7 +116,8 @@ for finding in (*findings.errors, *findings.warnings):
     print(finding)
 
 # %%
-# And this is why it matters. Asked to explain with the wrong spec, eegflex refuses, as it runs the quick checks itself:
+# And this is why it matters. Asked to explain with the wrong spec, eegflex refuses, as it runs the quick checks
+# itself:
 
 try:
     eegflex.attribute_epochs(epochs, network, spec=wrong, sample_per_stage=2)
@@ -145,14 +148,16 @@ except eegflex.EegflexError as problem:
 #     class = "mypackage.stagers:SmallStager"
 #     file = "small.safetensors"
 #
-# ``load_model("folder")`` reads both, and so does ``--model folder`` in a shell. Files that would run code when opened are
-# refused unless you pass ``trusted=True``.
+# ``load_model("folder")`` reads both, and so does ``--model folder`` in a shell. Files that would run code when
+# opened are refused unless you pass ``trusted=True``.
 #
 # What did it learn?
 # ------------------
-# The bars are the attribution to each frequency, averaged over the epochs of a predicted stage: above zero, what the signal has
-# there spoke for that stage; below, against it. The grey line is the power spectrum. A network that follows power alone would
-# have the two run together. Look for the places where they part: there it was trained to care, or not to.
+# The bars are the attribution to each frequency, averaged over the epochs of a predicted stage: above zero, what the
+# signal has there spoke for that stage; below, against it. The grey line is the power spectrum. A network that
+# follows power alone would have the two run together. Look for the places where they part: there it was trained to
+# care, or not to.
 
+# sphinx_gallery_thumbnail_number = -1
 result = eegflex.attribute_epochs(epochs, network, spec=spec, sample_per_stage=12)
 fig = result.plot_spectrum()

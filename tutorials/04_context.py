@@ -2,8 +2,9 @@
 A sequence stager and its context map
 =====================================
 
-Human scorers look at the neighbouring epochs, and so do most networks. Whether an epoch was called N2 for its own spindles or because
-its neighbours were N2 is a question with an answer: the *context map* gives every epoch of the window its part of the score.
+Human scorers look at the neighbouring epochs, and so do most networks. Whether an epoch was called N2 for its own
+spindles or because its neighbours were N2 is a question with an answer: the *context map* gives every epoch of the
+window its part of the score.
 
 The night and the network's training are **simulated**.
 """
@@ -11,8 +12,9 @@ The night and the network's training are **simulated**.
 # %%
 # A network that looks around
 # ---------------------------
-# Eleven epochs come in, the middle one is staged. Each epoch is first reduced to a code by itself (``encode``); a recurrent network
-# reads the eleven codes (``decode``). Where a module has these two methods eegflex encodes no epoch twice.
+# Eleven epochs come in, the middle one is staged. Each epoch is first reduced to a code by itself (``encode``); a
+# recurrent network reads the eleven codes (``decode``). Where a module has these two methods eegflex encodes no epoch
+# twice.
 
 import mne
 import torch
@@ -80,7 +82,9 @@ network.eval()
 x3, y3, epochs = prepare(seed=23)
 with torch.no_grad():
     right = (network(x3).argmax(1) == y3).float().mean()
-print(f"On a simulated night that it has not seen, {100 * right:.0f} % of the epochs get the simulated stage.")
+print(
+    f"On a simulated night that it has not seen, {100 * right:.0f} % of the epochs get the simulated stage."
+)
 
 # %%
 # The spec says how many neighbours it sees, and the axes of its input: batch, epoch, channel, time.
@@ -99,9 +103,9 @@ spec = ModelSpec(
 # %%
 # Two questions
 # -------------
-# ``context="fixed"``, the default, leaves the neighbours as they were recorded and turns up the middle epoch alone: *given what was
-# around it, what did this epoch add?* ``context="scaled"`` turns up all eleven together: *what did each of them add?* Both are
-# exact; they are different questions, and their totals differ.
+# ``context="fixed"``, the default, leaves the neighbours as they were recorded and turns up the middle epoch alone:
+# *given what was around it, what did this epoch add?* ``context="scaled"`` turns up all eleven together: *what did
+# each of them add?* Both are exact; they are different questions, and their totals differ.
 
 asked = {"spec": spec, "sample_per_stage": 10, "seed": 1}
 fixed = eegflex.attribute_epochs(epochs, network, context="fixed", **asked)
@@ -109,19 +113,24 @@ scaled = eegflex.attribute_epochs(epochs, network, context="scaled", **asked)
 
 window = scaled.to_xarray()["context_map"].sum(["channel", "context", "band"]).values
 stage = scaled.to_xarray()["predicted"].values[:, 0]
-totals = fixed.band_table(by=("stage",))[["total"]].rename(columns={"total": "epoch, neighbours fixed"})
+totals = fixed.band_table(by=("stage",))[["total"]].rename(
+    columns={"total": "epoch, neighbours fixed"}
+)
 totals["epoch, scaled with them"] = scaled.band_table(by=("stage",))["total"]
 totals["whole window"] = [window[stage == name].mean() for name in totals.index]
 totals.round(2)
 
 # %%
-# At the two ends of a night there are no neighbours to one side. This network scores the middle of its window only, so these
-# epochs are left out by default rather than fed with silence; ``edges="pad"`` would feed it silence, and say so in the result.
+# At the two ends of a night there are no neighbours to one side. This network scores the middle of its window only,
+# so these epochs are left out by default rather than fed with silence; ``edges="pad"`` would feed it silence, and say
+# so in the result.
 #
 # The map
 # -------
-# Above: how much each epoch of the window did to the score, the epoch itself at 0. Below: the neighbours alone, by band. Red raised
-# the score of the predicted stage, blue lowered it. *Context %* is the neighbours' part of all that was attributed, whatever
-# its sign. Look at which stages lean on their neighbours: where an epoch by itself says little, the context has to.
+# Above: how much each epoch of the window did to the score, the epoch itself at 0. Below: the neighbours alone, by
+# band. Red raised the score of the predicted stage, blue lowered it. *Context %* is the neighbours' part of all that
+# was attributed, whatever its sign. Look at which stages lean on their neighbours: where an epoch by itself says
+# little, the context has to.
 
+# sphinx_gallery_thumbnail_number = -1
 fig = scaled.plot_context()

@@ -43,7 +43,7 @@ labels = {
     "O2-M1": "EEG O2-A1",
     "E1-M2": "LOC-A2",
     "E2-M2": "ROC-A2",
-    night.raw.ch_names[-1]: "EMG Chin",
+    "Chin1-Chin2": "EMG Chin",
 }
 signals = night.raw.get_data(picks=list(labels)) * 1e6
 headers = [
@@ -78,11 +78,8 @@ print(eegflex.readers.describe_psg(psg).to_text())
 # %%
 # Units
 # -----
-# A channel without a unit is not guessed at. It was left out above; give its unit and it is in.
-
-print(eegflex.readers.describe_psg(psg, units={"EMG Chin": "uV"}).to_text())
-
-# %%
+# A channel without a unit is not guessed at, but left out. ``units={"EMG Chin": "uV"}`` gives it one, here and below.
+#
 # Codes
 # -----
 # Numbers are another matter. The hypnogram has 0, 1, 2, 4 and 5. Under R&K a 4 is deep sleep; in tables that follow

@@ -41,7 +41,7 @@ def test_a_tutorial_has_a_title_says_what_is_simulated_and_ends_in_a_figure(path
     assert "**simulated**" in ast.get_docstring(tree)
     *cells, last = re.split(r"^# %%$", text, flags=re.MULTILINE)
     assert len(cells) >= 5
-    assert all(cell.startswith(("\n# ", "\n\nprint(")) for cell in cells[1:])  # words before code
+    assert all(cell.startswith("\n# ") for cell in cells[1:])  # words before code
     assert re.search(r"\.plot_\w+\(|plt\.subplots\(", last)
     assert last.splitlines()[-1].startswith(("fig = ", "plt.show()"))
 

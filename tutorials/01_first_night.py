@@ -61,7 +61,7 @@ result
 # %%
 # Does the network stage this night at all?
 # -----------------------------------------
-# Look here first. Explaining a network that has lost its way explains nothing. The ticks are the epochs that were
+# Look here first. Explaining a network that has lost its way explains nothing. The triangles are the epochs that were
 # explained.
 
 fig = result.plot_night()
@@ -77,9 +77,9 @@ fig = result.plot_night()
 result.band_table().loc["N2"].round(2)
 
 # %%
-# That they add up is a property that can be checked. The completeness gap is the part that is missing, here relative
-# to the size of the attributions; the estimated error of the band sums is another, stricter measure. Both should be
-# around a percent or two.
+# That they add up is a property that can be checked. The completeness gap is what is missing, here relative to the size
+# of the attributions. A small gap can be luck, so the error of the band sums is estimated as well; eegflex goes on until
+# that is below 2 %.
 
 data = result.to_xarray()
 gap, error = abs(result.relative_gap()).max(), float(data["error"].max())

@@ -59,7 +59,7 @@ class SequenceStager(nn.Module):
 
 def prepare(seed):
     """Make windows and stages of a simulated night, and its epochs."""
-    night = eegflex.simulate_psg(hours=2.5, sfreq=100, seed=seed)
+    night = eegflex.simulate_psg(hours=3, sfreq=100, seed=seed)
     epochs = eegflex.make_epochs(night.raw)
     x = torch.tensor(1e6 * epochs.get_data(picks=["C4-M1"]), dtype=torch.float32)
     y = torch.tensor([STAGES.index(stage) for stage in epochs.metadata["stage"]])
@@ -71,7 +71,7 @@ windows, stages = torch.cat([x1, x2]), torch.cat([y1, y2])
 
 network = SequenceStager()
 optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
-for _ in range(6):
+for _ in range(8):
     for batch in torch.randperm(len(windows)).split(32):
         loss = nn.functional.cross_entropy(network(windows[batch]), stages[batch])
         optimiser.zero_grad()
@@ -127,10 +127,12 @@ totals.round(2)
 #
 # The map
 # -------
-# Above: how much each epoch of the window did to the score, the epoch itself at 0. Below: the neighbours alone, by
-# band. Red raised the score of the predicted stage, blue lowered it. *Context %* is the neighbours' part of all that
-# was attributed, whatever its sign. Look at which stages lean on their neighbours: where an epoch by itself says
-# little, the context has to.
+# Above: how much each epoch of the window did to the score, the epoch itself at 0. Below: the neighbours alone, by band.
+# Red raised the score of the predicted stage, blue lowered it. *Context %* is the neighbours' part of all that was
+# attributed, whatever its sign.
+#
+# Look at which stages lean on their neighbours. Where the bar at 0 is blue, the epoch by itself spoke *against* the stage
+# that it got: its neighbours, or what the network says without having seen anything, carried the day.
 
 # sphinx_gallery_thumbnail_number = -1
 fig = scaled.plot_context()

@@ -91,10 +91,8 @@ share = table.assign(size=table["attribution"].abs()).pivot_table(
     "size", "channel", "band", "sum", sort=False
 )
 share = 100 * share / share.to_numpy().sum()
-share.round(1)
-
-# %%
 print(f"{share.loc[CHANNEL, 'sigma']:.1f} % of the attribution is in sigma at {CHANNEL}.")
+share.round(1)
 
 # %%
 # Second check: at the right moments
@@ -110,7 +108,7 @@ half = float(np.diff(frames).mean()) / 2
 
 
 def covered(onset):
-    """Cells that a spindle covers, shape (frame, frame_freq), in the epoch that begins at `onset`, in s."""
+    """Cells (frame, frame_freq) that a spindle covers, in the epoch that begins at `onset` s."""
     cells = np.zeros((len(frames), len(freqs)), dtype=bool)
     for spindle in spindles.itertuples():
         begins = spindle.onset - onset
@@ -124,7 +122,8 @@ ranked = truth.ravel()[np.argsort(-view.values.ravel())]
 precision = np.cumsum(ranked) / np.arange(1, ranked.size + 1)
 area, chance = precision[ranked].mean(), ranked.mean()
 print(
-    f"Area under the precision-recall curve {area:.2f}; by chance {chance:.3f}: {area / chance:.0f} times better."
+    f"Area under the precision-recall curve {area:.2f}, by chance {chance:.3f}: "
+    f"{area / chance:.0f} times as good"
 )
 
 # %%

@@ -114,12 +114,8 @@ print(
 
 network.train()
 eegflex.attribute(signal, network, target=2)
-print(
-    "still in training mode:",
-    network.training,
-    "| gradients left behind:",
-    network[0].weight.grad is not None,
-)
+print("still in training mode:", network.training)
+print("gradients left behind:", network[0].weight.grad is not None)
 _ = network.eval()
 
 # %%
@@ -142,20 +138,15 @@ window = np.random.default_rng(1).normal(0, 0.5, (1, 3 * 128))
 whole = torch.tensor(window)[None]
 exact = float((Gated()(whole) - Gated()(0 * whole))[0, 0])
 steps = [2, 4, 8, 16, 32, 64, 128]
-sums = [
-    sum(
+sums = []
+for n_steps in steps:
+    parts = [
         eegflex.attribute(
-            window,
-            Gated(),
-            target=0,
-            n_steps=n,
-            segment=window[:, start : start + 128],
-            start_idx=start,
-        ).sum()
-        for start in (0, 128, 256)
-    )
-    for n in steps
-]
+            window, Gated(), 0, n_steps=n_steps, segment=window[:, at : at + 128], start_idx=at
+        )
+        for at in (0, 128, 256)
+    ]
+    sums.append(sum(part.sum() for part in parts))
 print(f"three segments together {sums[-1]:.6f}, change of the score {exact:.6f}")
 
 # %%
@@ -187,11 +178,8 @@ left.plot(
 left.set(xlabel="Frequency (Hz)", ylabel="Attribution (logit)", title="The same numbers")
 left.legend(frameon=False)
 right.loglog(steps, np.maximum(np.abs(np.array(sums) - exact), 1e-17), "o-", color="#2166ac")
-right.set(
-    xlabel="Steps on the path",
-    ylabel="|sum of segments − change of score|",
-    title="A context that converges",
-)
+right.set(xlabel="Steps on the path", ylabel="|sum of segments − change of score|")
+right.set_title("A context that converges")
 right.grid(visible=True, alpha=0.3)
 for ax in (left, right):
     ax.spines[["top", "right"]].set_visible(False)

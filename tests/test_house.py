@@ -58,6 +58,12 @@ def test_importing_the_package_is_cheap():
     assert done.stdout.strip() == "[]"
 
 
+def test_public_modules_are_there_without_an_import_of_their_own():
+    code = "import eegflex; print([getattr(eegflex, name).__name__ for name in eegflex._MODULES])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str([f"eegflex.{name}" for name in eegflex._MODULES])
+
+
 @pytest.mark.parametrize("path", TREES)
 def test_every_module_has_a_docstring_and_prints_nothing(path):
     assert ast.get_docstring(TREES[path]) or not TREES[path].body

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import eegflex
 from eegflex import cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,6 +78,7 @@ def test_pages_that_a_tutorial_points_at_are_there(path):
 
 
 def test_the_reference_lists_every_public_name_once():
+    assert set(pages.MODULES) == {"eegflex", *(f"eegflex.{name}" for name in eegflex._MODULES)}
     text = pages.api()
     for home in pages.MODULES:
         module = importlib.import_module(home)

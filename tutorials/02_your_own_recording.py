@@ -28,7 +28,6 @@ import pandas as pd
 import pyedflib.highlevel
 
 import eegflex
-import eegflex.readers
 
 mne.set_log_level("warning")
 

@@ -73,9 +73,7 @@ network.eval()
 x3, y3, epochs = prepare(seed=13)
 with torch.no_grad():
     right = (network(x3).argmax(1) == y3).float().mean()
-print(
-    f"On a simulated night that it has not seen, {100 * right:.0f} % of the epochs get the simulated stage."
-)
+print(f"Of a simulated night that it has not seen, it stages {100 * right:.0f} % as simulated.")
 
 # %%
 # Its spec

@@ -1,15 +1,15 @@
 # Two commands do everything on a fresh machine with Python >= 3.11:
 #   make demo   simulate a night, explain it, write the HTML report
-#   make test   lint, types, tests
+#   make test   lint, types, tests, and the site with its tutorials
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types tests bench clean
+.PHONY: demo test lint types tests docs bench clean
 
 demo: .venv/demo
 	$(BIN)/eegflex demo demo
 
-test: lint types tests
+test: lint types tests docs
 
 lint: .venv/test
 	$(BIN)/ruff check .
@@ -20,6 +20,10 @@ types: .venv/test
 
 tests: .venv/test
 	$(BIN)/pytest
+
+# Runs the tutorials, and needs no network; docs/_build/html/index.html.
+docs: .venv/docs
+	$(BIN)/sphinx-build -W --keep-going --quiet docs docs/_build/html
 
 # About an hour; one Markdown table, benchmarks/RESULTS.md.
 bench: .venv/test
@@ -37,5 +41,9 @@ bench: .venv/test
 	$(BIN)/python tools/mend_torchaudio.py
 	touch $@
 
+.venv/docs: .venv/test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv demo build dist
+	rm -rf .venv demo build dist docs/_build docs/generated docs/tutorials

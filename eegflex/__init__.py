@@ -59,12 +59,17 @@ _HOMES = {
     "simulate_psg": "eegflex.simulate",
 }
 
+#: modules that hold further public names, imported when they are first asked for
+_MODULES = ("datasets", "errors", "readers", "report", "simulate", "stagers", "viz")
+
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"eegflex.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'eegflex' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_MODULES])

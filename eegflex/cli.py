@@ -146,6 +146,31 @@ def simulate(
 
 
 @app.command()
+def datasets(
+    name: Annotated[str | None, typer.Argument(help="One of them: its card. Default: a table of all.")] = None,
+    fetch: Annotated[
+        str | None, typer.Option(help="Subjects to fetch, separated by commas: 0,1. Sleep-EDF only.")
+    ] = None,
+    study: Annotated[str, typer.Option(help="Of Sleep-EDF: cassette or telemetry.")] = "cassette",
+    recordings: Annotated[str | None, typer.Option(help="Nights to fetch: 1 or 1,2. Default: those there are.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Where to keep them. Default: MNE's folder of data.")] = None,
+) -> None:
+    """List public data sets of sleep, show the card of one, or fetch recordings of Sleep-EDF."""
+    from eegflex import datasets as known
+
+    if fetch is not None:
+        known.check_fetchable(name)
+        nights = None if recordings is None else _whole_numbers("--recordings", recordings)
+        people = _whole_numbers("--fetch", fetch)
+        for files in known.fetch_sleep_edf(people, study=study, recordings=nights, path=path):
+            typer.echo(f"psg: {files.psg}\nhypnogram: {files.hypnogram}")
+    elif name is not None:
+        typer.echo(known.describe_dataset(name))
+    else:
+        typer.echo(known.datasets_text())
+
+
+@app.command()
 @takes(loading=Loading)
 def demo(
     loading: Loading,
@@ -185,6 +210,13 @@ def _explain(asking: Asking, epochs: mne.BaseEpochs, stager: Stager, kept: Path,
     except AttributionStopped as stop:
         typer.echo(f"Partial result: {stop.result.save(kept, overwrite=overwrite)}", err=True)
         raise
+
+
+def _whole_numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise ParameterError(f"{option} takes whole numbers, separated by commas", seen=text) from None
 
 
 def _write_report(result: FlexResult, output: Path, overwrite: bool) -> None:

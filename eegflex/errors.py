@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ChannelError",
+    "DownloadError",
     "EegflexError",
     "EmptyHypnogramError",
     "EmptyRecordingError",
@@ -98,6 +99,10 @@ class ModelError(EegflexError, ValueError):
 
 class SpecError(EegflexError, ValueError):
     """A stager's contract is incomplete or contradicts itself."""
+
+
+class DownloadError(EegflexError, OSError):
+    """A file of a public data set cannot be downloaded."""
 
 
 class OutputError(EegflexError, OSError):

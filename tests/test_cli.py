@@ -16,7 +16,7 @@ import eegflex.readers
 from eegflex import cli
 from eegflex.stagers.checks import CHECKS
 
-COMMANDS = ("info", "check", "attribute", "report", "simulate", "demo")
+COMMANDS = ("info", "check", "attribute", "report", "simulate", "datasets", "demo")
 QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--quadrature", "gauss-legendre", "--n-steps", "4")
 
 

@@ -29,12 +29,12 @@ def names_of_modules():
 def public_callables():
     """The functions of the package and of its public modules."""
     found = {}
-    for home in ("eegflex", "eegflex.readers", "eegflex.report", "eegflex.simulate", "eegflex.stagers", "eegflex.viz"):
-        module = importlib.import_module(home)
+    for home in ("", ".datasets", ".readers", ".report", ".simulate", ".stagers", ".viz"):
+        module = importlib.import_module(f"eegflex{home}")
         for word in module.__all__:
             thing = getattr(module, word)
             if inspect.isfunction(thing):
-                found[f"{home}.{word}"] = thing
+                found[f"eegflex{home}.{word}"] = thing
     return found
 
 
@@ -56,6 +56,12 @@ def test_importing_the_package_is_cheap():
     code = f"import sys, eegflex; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_public_modules_are_there_without_an_import_of_their_own():
+    code = "import eegflex; print([getattr(eegflex, name).__name__ for name in eegflex._MODULES])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str([f"eegflex.{name}" for name in eegflex._MODULES])
 
 
 @pytest.mark.parametrize("path", TREES)

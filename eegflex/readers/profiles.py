@@ -90,7 +90,9 @@ class Profile:
     persons, recordings : int | None
         How many.
     licence, access, url : str
-        Under which terms, and how to get it.
+        Under which terms it is given, to whom, and where.
+    obtain : str
+        How to get it, in a sentence or a command; "" where its page says enough.
     citation, sources : list of str
         What to cite, and where the facts of the card are from.
     channels : list of ChannelCard
@@ -106,6 +108,7 @@ class Profile:
     recordings: int | None = None
     licence: str = ""
     access: str = ""
+    obtain: str = ""
     url: str = ""
     citation: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)

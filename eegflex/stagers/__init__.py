@@ -2,7 +2,16 @@
 
 from eegflex.stagers.ensemble import ensemble
 from eegflex.stagers.loading import load_model
-from eegflex.stagers.spec import ModelSpec
+from eegflex.stagers.spec import ChannelSpec, ContextSpec, FilterSpec, ModelSpec, ScaleSpec
 from eegflex.stagers.stager import Stager
 
-__all__ = ["ModelSpec", "Stager", "ensemble", "load_model"]
+__all__ = [
+    "ChannelSpec",
+    "ContextSpec",
+    "FilterSpec",
+    "ModelSpec",
+    "ScaleSpec",
+    "Stager",
+    "ensemble",
+    "load_model",
+]

@@ -1,0 +1,119 @@
+"""
+A first night
+=============
+
+From a recording on disk to the question of this toolkit: *which rhythms, on which electrodes, made the network say
+N2?* It takes four calls, each of which returns something that you can look at.
+
+The night here is **simulated**, so that everybody has it and nobody's data are needed. Two files of your own go
+through the same calls; :doc:`02_your_own_recording` says what can go wrong on the way.
+"""
+
+# %%
+# Two files
+# ---------
+# A polysomnogram comes as a recording and a hypnogram. We simulate two and a half hours and write both, as EDF+.
+
+import tempfile
+from pathlib import Path
+
+import mne
+
+import eegflex
+
+mne.set_log_level("warning")
+
+folder = Path(tempfile.mkdtemp())
+files = eegflex.simulate_psg(hours=2.5, sfreq=128, seed=1).save(folder / "night.edf")
+print([path.name for path in files])
+
+# %%
+# Read and cut
+# ------------
+# ``read_psg`` returns an ordinary MNE ``Raw``: in volts, with channel types and positions found from the labels, and
+# the stages as annotations. ``make_epochs`` cuts it on the hypnogram's own grid. Look at the metadata: each epoch has
+# its scored stage, its onset in seconds, and the number of the stretch without a gap that it lies in.
+
+raw = eegflex.read_psg(files.psg, hypnogram=files.hypnogram)
+epochs = eegflex.make_epochs(raw)
+epochs.metadata.head()
+
+# %%
+# A stager
+# --------
+# ``"bandpower"`` comes with eegflex. It looks at five band powers and was fitted on simulated nights, so it is good
+# for learning and for nothing else. A real network is one word away: ``"gssc"``, after ``pip install
+# 'eegflex[gssc]'`` (its licence is AGPL), or a network of your own (:doc:`03_your_own_network`).
+
+model = eegflex.load_model("bandpower")
+model.spec.name, model.spec.stages
+
+# %%
+# Explain
+# -------
+# For each epoch, FLEX asks how the score of the predicted stage rises when the epoch's rhythms are turned up from
+# silence to their recorded strength, with all phases left alone. Every frequency of every channel gets its part of
+# the rise. Eight epochs of each stage will do for a first look.
+
+result = eegflex.attribute_epochs(epochs, model, sample_per_stage=8)
+result
+
+# %%
+# Does the network stage this night at all?
+# -----------------------------------------
+# Look here first. Explaining a network that has lost its way explains nothing. The triangles are the epochs that were
+# explained.
+
+fig = result.plot_night()
+
+# %%
+# The numbers
+# -----------
+# Attributions are in the unit of the score, here a logit. **Positive**: what the epoch has in this band raised the
+# score of the stage that was chosen. **Negative**: it lowered it. Zero: the network did not look, or there was
+# nothing to see. The bands and ``rest`` add up to ``total``, and the totals of all channels to how far the score
+# rose. These are the means over the epochs that were called N2:
+
+result.band_table().loc["N2"].round(2)
+
+# %%
+# That they add up is a property that can be checked. The completeness gap is what is missing, here relative to the size
+# of the attributions. A small gap can be luck, so the error of the band sums is estimated as well; eegflex goes on until
+# that is below 2 %.
+
+data = result.to_xarray()
+gap, error = abs(result.relative_gap()).max(), float(data["error"].max())
+print(f"largest completeness gap {100 * gap:.2f} %, largest estimated error {100 * error:.2f} %")
+
+# %%
+# One epoch
+# ---------
+# A mean over epochs can hide much. The card of one epoch shows its signal, its spectrum, and what the network made of
+# it. Here is one that was called N2; ``plot_epoch()`` without a number takes the epoch that the network was surest
+# of.
+
+called_n2 = result.to_data_frame().query("predicted == 'N2'")["number"]
+fig = result.plot_epoch(int(called_n2.iloc[0]))
+
+# %%
+# Keep it
+# -------
+# A result is a labelled xarray data set, and is kept as netCDF; the report is one HTML file that works offline::
+#
+#     result.save("night.nc")
+#     eegflex.make_report(result).save("night.html")
+#
+# and the same from a shell::
+#
+#     eegflex report night.edf --hypnogram night-hypnogram.edf --model bandpower --sample-per-stage 8
+#
+# Over the head
+# -------------
+# The figure that one takes home: one row a band, one column a predicted stage. Red raised the score of that stage,
+# blue lowered it. Each stage has a colour scale of its own, so compare within a column.
+#
+# ``bandpower`` weighs all EEG channels alike. What differs between the electrodes is therefore how much of a rhythm
+# each of them *has*: an attribution needs both, a network that looks and a signal to be seen.
+
+# sphinx_gallery_thumbnail_number = -1
+fig = result.plot_topomap()

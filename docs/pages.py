@@ -21,6 +21,7 @@ MODULES = {
     "eegflex.readers": "What is in a file, and what was done to it on the way in.",
     "eegflex.datasets": "Public data sets.",
     "eegflex.stagers": "Stagers and their contracts.",
+    "eegflex.evaluation": "Explanations held against a truth that is known.",
     "eegflex.viz": "Figures, as functions; the methods of a result call them.",
     "eegflex.report": "Reports.",
     "eegflex.simulate": "Simulated nights with a known truth.",

@@ -60,7 +60,7 @@ _HOMES = {
 }
 
 #: modules that hold further public names, imported when they are first asked for
-_MODULES = ("datasets", "errors", "readers", "report", "simulate", "stagers", "viz")
+_MODULES = ("datasets", "errors", "evaluation", "readers", "report", "simulate", "stagers", "viz")
 
 
 def __getattr__(name: str) -> Any:

@@ -22,12 +22,15 @@ def beside_a_night(tmp_path, monkeypatch):
 
 def test_snippets(beside_a_night):
     snippets = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(snippets) == 3
+    assert len(snippets) == 4
     names: dict = {}
     for snippet in snippets:
         exec(snippet, names)  # noqa: S102
     plt.close("all")
     assert (beside_a_night / "night.html").stat().st_size > 1e5
+    shown = names["seen"].band_table(by=("channel",))
+    assert shown["sigma"].abs().idxmax() == "C4-M1"
+    assert shown.loc["C4-M1", "sigma"] > 0.9 * shown.drop(columns=["total", "n_epochs"]).abs().to_numpy().sum()
     assert names["mine"].parameters["target"] == ["N2", "N1"]
 
 

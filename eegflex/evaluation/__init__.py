@@ -1,1 +1,14 @@
 """How far explanations can be believed."""
+
+from eegflex.evaluation.truth import Cover, average_precision, cover_of_events, share_in_truth
+from eegflex.stagers.known import TRUTHS, KnownTruth, plant_line_noise
+
+__all__ = [
+    "TRUTHS",
+    "Cover",
+    "KnownTruth",
+    "average_precision",
+    "cover_of_events",
+    "plant_line_noise",
+    "share_in_truth",
+]

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from mne.utils import verbose
 
-from eegflex.attribution.gradients import rnn_safe
 from eegflex.errors import ChannelError, EegflexError, ModelError, ParameterError, RecordingError
 from eegflex.progress import progress
 from eegflex.segments import prepare
@@ -19,7 +18,7 @@ from eegflex.stagers.checks import CHECKS, Case, run_checks, sound_epochs, with_
 from eegflex.stagers.findings import Finding, Findings, error
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.spec import ModelSpec
-from eegflex.stagers.stager import Stager
+from eegflex.stagers.stager import Stager, rnn_safe
 
 __all__ = ["Finding", "Findings", "check_model"]
 
@@ -86,7 +85,7 @@ def check_model(
     (0, 'ok')
     """
     stager = _on_device(load_model(model, spec=spec), device)
-    with rnn_safe(stager.recurrent):
+    with rnn_safe(stager.module):
         try:
             case = _open(stager, epochs, picks)
         except EegflexError as problem:

@@ -15,8 +15,9 @@ import torch
 from torch import nn
 
 from eegflex.errors import MissingExtraError
+from eegflex.stagers.memory import FORWARD_BATCH, BatchSize
 from eegflex.stagers.spec import ModelSpec
-from eegflex.stagers.stager import FORWARD_BATCH, BoundStager, Stager
+from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windowed import DEFAULT_WIDTH, recorded_inputs, split_width
 from eegflex.stagers.windows import Windows, cut_windows
 
@@ -183,11 +184,13 @@ class _BoundGSSC(BoundStager):
     def _signal_codes(self, channel: int, name: str, progress: Callable[[int], None]) -> torch.Tensor:
         """Codes of a channel over the night. Batches come in the order of the recording, whatever is explained."""
         if (channel, name) not in self.cache:
-            parts = []
-            for batch in torch.from_numpy(self.signals[:, channel]).split(FORWARD_BATCH):
-                parts.append(self.stager.module.signal_codes(batch.to(self.stager.like), name))
-                progress(len(batch))
-            self.cache[channel, name] = torch.cat(parts)
+
+            def encode(signals: torch.Tensor) -> tuple[torch.Tensor]:
+                code = self.stager.module.signal_codes(signals.to(self.stager.like), name)
+                progress(len(signals))
+                return (code,)
+
+            (self.cache[channel, name],) = BatchSize(FORWARD_BATCH)(encode, torch.from_numpy(self.signals[:, channel]))
         return self.cache[channel, name]
 
     @torch.no_grad()

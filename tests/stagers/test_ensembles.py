@@ -12,7 +12,7 @@ from torch import nn
 
 import eegflex
 from eegflex import load_model
-from eegflex.aggregate import consensus
+from eegflex.agreement import consensus
 from eegflex.errors import ParameterError, SpecError
 from eegflex.stagers.ensemble import ensemble
 from eegflex.stagers.spec import ContextSpec, ModelSpec

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.aggregate import consensus
+from eegflex.agreement import consensus
 from eegflex.segments import Segments, prepare
 from eegflex.stagers.findings import CannotTellError
 from eegflex.stagers.spec import ModelSpec

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from eegflex.agreement import confusion
 from eegflex.errors import EegflexError
 from eegflex.segments import Segments
 from eegflex.stagers.checks.case import Case
@@ -57,8 +58,7 @@ def class_order(case: Case) -> Finding:
     """Whether another order of the stages agrees clearly better."""
     require_enough(case.scored)
     known, n_stages = case.scored >= 0, len(case.spec.stages)
-    counts = np.zeros((n_stages, n_stages))
-    np.add.at(counts, (case.predicted[known], case.scored[known]), 1)
+    counts = confusion(case.predicted[known], case.scored[known], n_stages)
     order = linear_sum_assignment(counts + 1e-6 * np.eye(n_stages), maximize=True)[1]
     found = judge(
         case.scored, (case.scored, case.predicted), (case.scored, order[case.predicted]), n_stages, margin=MARGIN
@@ -74,7 +74,7 @@ def class_order(case: Case) -> Finding:
     )
 
 
-def _every_moved_stage_gains(counts: npt.NDArray[np.float64], order: npt.NDArray[np.intp]) -> bool:
+def _every_moved_stage_gains(counts: npt.NDArray[np.int64], order: npt.NDArray[np.intp]) -> bool:
     """Whether each stage that an order moves is recognised more often in it; `counts` is predicted by scored."""
     outputs = np.argsort(order)
     moved = (order != np.arange(len(order))) & (counts.sum(0) >= FEWEST)

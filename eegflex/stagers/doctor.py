@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from mne.utils import verbose
 
-from eegflex.errors import ChannelError, EegflexError, ModelError, ParameterError, RecordingError
+from eegflex.errors import ChannelError, EegflexError, MemoryShortError, ModelError, ParameterError, RecordingError
 from eegflex.progress import progress
 from eegflex.segments import prepare
 from eegflex.stagers.checks import CHECKS, Case, run_checks, sound_epochs, with_counted_stages
@@ -23,7 +23,12 @@ from eegflex.stagers.stager import Stager, rnn_safe
 __all__ = ["Finding", "Findings", "check_model"]
 
 #: What was wrong where a stager could not even be run on a recording: the error's class -> the check that found it.
-_BEFORE: dict[type[EegflexError], str] = {ChannelError: "channels", RecordingError: "rate", ModelError: "shape"}
+_BEFORE: dict[type[EegflexError], str] = {
+    ChannelError: "channels",
+    RecordingError: "rate",
+    MemoryShortError: "memory",
+    ModelError: "shape",
+}
 
 
 @verbose

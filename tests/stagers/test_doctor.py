@@ -8,6 +8,7 @@ import torch
 import trained
 from models import Detached
 from sabotage import CHAMBON, HALF_WAVE, SABOTAGE, WHOLE, HalfWave, WholeNight, chambon, half_wave_night, rescored
+from torch import nn
 
 import eegflex
 from eegflex import check_model
@@ -115,6 +116,48 @@ def test_the_model_and_the_epochs_are_left_as_they_were(night):
     assert all(parameter.requires_grad == trained.chambon().like.requires_grad for parameter in model.parameters())
     assert all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
     np.testing.assert_array_equal(night.get_data(), before)
+
+
+class Hungry(nn.Module):
+    """Asks for more memory than any machine has where it is given more epochs at once than it can bear."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.net, self.most = trained.chambon().module, most
+
+    def forward(self, x):
+        if len(x) > self.most:
+            torch.empty(2**55)
+        return self.net(x)
+
+
+@pytest.mark.parametrize("most", [3, 1])
+def test_where_memory_is_short_fewer_epochs_are_tried_at_a_time(night, most):
+    """The same is found as where it is not, by the one mechanism that attributions have too."""
+    short, plenty = (check_model(Hungry(size), night, spec=CHAMBON, verbose="error") for size in (most, 10**9))
+    for found in short:
+        if found.check == "batch independence" and most == 1:
+            assert (found.status, found.measured) == ("unknown", "memory is too short for a batch of two")
+        else:
+            assert found.status == plenty[found.check].status
+
+
+def test_a_model_that_does_not_fit_with_a_single_epoch_is_said_to_be_that(night):
+    (found,) = check_model(Hungry(0), night, spec=CHAMBON, verbose="error")
+    assert (found.check, found.status) == ("memory", "error")
+    assert "single epoch" in found.measured
+
+
+def test_a_whole_night_that_does_not_fit_is_no_error_of_the_model(night):
+    class Long(WholeNight):
+        def forward(self, windows):
+            if windows.shape[1] > 30:
+                torch.empty(2**55)
+            return super().forward(windows)
+
+    found = check_model(Long(0.0), night[:64], spec=WHOLE, verbose="error")["window"]
+    assert found.status == "unknown"
+    assert "memory" in found.measured
 
 
 def reading(scored, wrong):

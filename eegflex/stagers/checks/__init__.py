@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from mne.utils import logger
 
-from eegflex.errors import EegflexError, ModelError
+from eegflex.errors import EegflexError, MemoryShortError, ModelError
 from eegflex.stagers.checks import contract, hypnogram, machinery
 from eegflex.stagers.checks.case import Case, sound_epochs, with_counted_stages
 from eegflex.stagers.findings import CannotTellError, Finding, Findings, error, unknown
@@ -104,5 +104,7 @@ def _run(check: Check, case: Case) -> Finding:
         return check.run(case)
     except CannotTellError as reason:
         return unknown(str(reason))
+    except MemoryShortError as reason:
+        return unknown(f"memory is too short: {reason.what}")
     except EegflexError as problem:
         return error(problem.what, problem.remedy or "")

@@ -115,7 +115,8 @@ def _forward_only(model: Any, file: ModelFile, error: Exception) -> _Runtime:
         raise ModelError(
             f"This ONNX graph cannot be converted: {error}",
             seen=file.path,
-            remedy="Export it as .pt2; or install onnxruntime, which serves the methods that need no gradient",
+            remedy="Export it as .pt2; or install onnxruntime, which serves the methods that need no gradient, with: "
+            "pip install 'eegflex[onnx]'",
         ) from error
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -28,7 +28,11 @@ def load_pickle(file: ModelFile) -> Any:
         else:
             loaded = _unpickled(file)
     except (pickle.UnpicklingError, ImportError, AttributeError, EOFError) as error:
-        raise ModelError(f"This pickle cannot be opened: {error}", seen=file.path) from error
+        raise ModelError(
+            f"This pickle cannot be opened: {error}",
+            seen=file.path,
+            remedy="Install the packages that it was written with",
+        ) from error
     return into_network(loaded, file) if isinstance(loaded, Mapping) else loaded
 
 

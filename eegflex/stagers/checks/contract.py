@@ -83,12 +83,12 @@ def score_kind(case: Case) -> Finding:
     scores, declared = case.finite.double(), case.spec.scores
     if case.spec.combine != "surest" and declared != "probs":
         raise CannotTellError(f"the scores are the {case.spec.combine} of several answers")
-    if case.spec.combine == "sum":
-        scores = scores / scores.sum(-1).median().round().clamp(min=1)
+    n_answers = int(scores.sum(-1).median().round().clamp(min=1))  # summed, as an ensemble may do
+    scores = scores / n_answers
     one = max(float((scores.sum(-1) - 1).abs().max()), float(-scores.min()))
     normalised = float(scores.exp().sum(-1).sub(1).abs().max())
     if one < TOLERANCE:
-        found, measured = "probs", "they are not negative and sum to 1"
+        found, measured = "probs", f"they are not negative and sum to {n_answers}"
     elif normalised < TOLERANCE:
         found, measured = "log_probs", "their exponentials sum to 1"
     else:

@@ -40,7 +40,10 @@ N_WHOLE, DIFFERENCE = 12, 0.05
 #: segments or windows, (n, ...), and the epochs that they stand for, (n,) -> scores (n, n_stages)
 _Model = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-_DETACHED = "Remove detach(), argmax, numpy and no_grad from its forward pass, or use a forward-only method such as method='shapley'"
+_DETACHED = (
+    "Remove detach(), argmax, numpy and no_grad from its forward pass, "
+    "or use a forward-only method such as method='shapley'"
+)
 
 
 @torch.no_grad()

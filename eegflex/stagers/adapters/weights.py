@@ -20,7 +20,16 @@ from eegflex.stagers.stager import own_copy
 __all__ = ["into_network", "load_safetensors", "load_torch"]
 
 #: What a file of torch.save raises that is damaged, or refused.
-_DAMAGE = (pickle.UnpicklingError, RuntimeError, AttributeError, ValueError, TypeError, LookupError, EOFError)
+_DAMAGE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    AttributeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    MemoryError,
+)
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 #: Packages of classes that an extra brings.
 _EXTRAS = ("braindecode", "gssc", "keras")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import pickle
@@ -124,12 +123,20 @@ class _Scanner(pickle._Unpickler):
         return _Inert()
 
 
+def _scan(data: bytes) -> tuple[Pickled, Exception | None]:
+    """What a pickle and those that follow it in the same file would do, and what the first of them is damaged by."""
+    scanner = _Scanner(data)
+    for number in range(MOST_PICKLES):
+        try:
+            scanner.load()
+        except Exception as error:  # a damaged pickle may raise anything
+            return scanner.found, error if number == 0 else None
+    return scanner.found, None
+
+
 def names_in_pickle(data: bytes) -> set[str]:
     """All that a pickle would import, as far as it can be read."""
-    scanner = _Scanner(data)
-    with contextlib.suppress(Exception):  # a damaged pickle may raise anything
-        scanner.load()
-    return scanner.found.names
+    return _scan(data)[0].names
 
 
 def scan_pickle(data: bytes) -> Pickled:
@@ -140,15 +147,10 @@ def scan_pickle(data: bytes) -> Pickled:
     ModelError
         If the data are no pickle.
     """
-    scanner = _Scanner(data)
-    for number in range(MOST_PICKLES):
-        try:
-            scanner.load()
-        except Exception as error:  # a damaged pickle may raise anything
-            if number == 0:
-                raise ModelError(f"This is a damaged pickle: {error}") from error
-            break
-    return scanner.found
+    found, damage = _scan(data)
+    if damage is not None:
+        raise ModelError(f"This is a damaged pickle: {damage}") from damage
+    return found
 
 
 class Archive:

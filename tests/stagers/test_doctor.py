@@ -13,7 +13,8 @@ from torch import nn
 import eegflex
 from eegflex import check_model
 from eegflex.errors import ModelError, ParameterError
-from eegflex.report.build import _checks
+from eegflex.report.build import _checks, _summary
+from eegflex.report.trust import doubts
 from eegflex.stagers.checks import CHECKS
 from eegflex.stagers.checks.judgement import LEVEL, judge, kappa_of
 from eegflex.stagers.findings import Finding, Findings
@@ -248,6 +249,16 @@ def test_the_report_shows_what_was_found(night):
     assert _checks(eegflex.attribute_epochs(night, chambon(), check=False, verbose="error", **arguments)) == ""
 
 
+def test_the_report_begins_with_what_makes_it_false(night):
+    """Who reads the first page only must see it, in the words of the doctor."""
+    arguments = {"sample_per_stage": 1, "quadrature": "graded", "n_steps": 8, "verbose": "error"}
+    false = eegflex.attribute_epochs(night, chambon(), check="warn", spec=CHAMBON.replace(scores="probs"), **arguments)
+    assert [said for said in doubts(false) if "would be false. Scores: the scores are logits, declared" in said]
+    assert "Scores: the scores are logits, declared as probs" in _summary(false, None)
+    true = eegflex.attribute_epochs(night, chambon(), spec=CHAMBON, **arguments)
+    assert doubts(true) == []
+
+
 def test_a_device_that_is_none_is_refused(night):
     with pytest.raises(ParameterError, match="abacus"):
         check_model(chambon(), night, spec=CHAMBON, device="abacus")
@@ -256,6 +267,7 @@ def test_a_device_that_is_none_is_refused(night):
 def test_findings_are_printed_one_line_a_check():
     findings = Findings("<b>", (Finding("ok", "fine", "", "a"), Finding("error", "x < y", "Mend it", "b")))
     assert str(findings).splitlines() == ["<b>: 1 error, 1 ok", "     ok  a: fine.", "  ERROR  b: x < y. Mend it."]
+    assert str(Findings("m", findings.findings * 2)).splitlines()[0] == "m: 2 errors, 2 ok"
     assert findings.errors == (findings["b"],)
     assert [found["status"] for found in findings.to_dicts()] == ["ok", "error"]
     shown = findings._repr_html_()

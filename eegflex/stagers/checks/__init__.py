@@ -79,6 +79,9 @@ def run_checks(case: Case, *, cheap: bool = False, progress: Callable[[int], Non
     return Findings(case.spec.name, tuple(found))
 
 
+_ALL_THE_SAME = "check='warn' (--check warn) explains it all the same"
+
+
 def refuse_or_warn(findings: Findings, *, refuse: bool) -> None:
     """Log what is not well, and refuse to go on with an error.
 
@@ -91,9 +94,7 @@ def refuse_or_warn(findings: Findings, *, refuse: bool) -> None:
         raise ModelError(
             f"An explanation of {findings.model} would be false. "
             + ". ".join(f"{found.check.capitalize()}: {found.measured}" for found in findings.errors),
-            remedy=". ".join(
-                [*dict.fromkeys(found.remedy for found in findings.errors), "check='warn' explains it all the same"]
-            ),
+            remedy=". ".join([*dict.fromkeys(found.remedy for found in findings.errors), _ALL_THE_SAME]),
         )
     for found in (*findings.errors, *findings.warnings):
         logger.warning(f"{findings.model}, {found.check}: {found.measured}. {found.remedy}.")

@@ -226,10 +226,10 @@ def _accounted(model: _Model, start: torch.Tensor, way: torch.Tensor, index: tor
         missed = float((change - told).abs().sum()) / size
         if missed <= MISSED:
             break
-    measured = f"gradients miss {missed:.2%} of what the scores change on the way to another epoch"
+    of = "of what the scores change on the way to another epoch"
     if missed > MISSED:
-        return error(f"part of the model is cut off from its gradients: {measured}", _DETACHED)
-    return ok(measured)
+        return error(f"part of the model is cut off from its gradients: these miss {missed:.1%} {of}", _DETACHED)
+    return ok(f"gradients account for all but {missed:.2%} {of}")
 
 
 def _mean_gradient(

@@ -165,7 +165,7 @@ def edge_words(result: FlexResult) -> list[str]:
 
 def doubts(result: FlexResult) -> list[str]:
     """What the checks before the attribution found wrong, a sentence each; the stager's section has all that they found."""
-    weights = {"error": "This explanation would be false", "warning": "Look at this first"}
+    weights = {"error": "This explanation is not to be believed", "warning": "Look at this first"}
     return [
         f"{said}. {one['check'].capitalize()}: {one['measured']}."
         for status, said in weights.items()

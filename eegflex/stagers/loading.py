@@ -175,6 +175,13 @@ def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
     """A model that is in memory."""
     if isinstance(source, Stager):
         return source
+    if isinstance(source, type):
+        raise ModelError(
+            "A class is no model yet",
+            seen=source.__name__,
+            remedy=f"Make one of it, load_model({source.__name__}(...)), or give its weights too: "
+            f"load_model('weights.safetensors', module={source.__name__})",
+        )
     for package, adapter in _WRAPPED.items():
         if any(kind.__module__.partition(".")[0] == package for kind in type(source).__mro__):
             return Stager(resolve(adapter)(source), spec or _assumed(name or type(source).__name__))

@@ -253,7 +253,7 @@ def test_the_report_begins_with_what_makes_it_false(night):
     """Who reads the first page only must see it, in the words of the doctor."""
     arguments = {"sample_per_stage": 1, "quadrature": "graded", "n_steps": 8, "verbose": "error"}
     false = eegflex.attribute_epochs(night, chambon(), check="warn", spec=CHAMBON.replace(scores="probs"), **arguments)
-    assert [said for said in doubts(false) if "would be false. Scores: the scores are logits, declared" in said]
+    assert [said for said in doubts(false) if "not to be believed. Scores: the scores are logits, declared" in said]
     assert "Scores: the scores are logits, declared as probs" in _summary(false, None)
     true = eegflex.attribute_epochs(night, chambon(), spec=CHAMBON, **arguments)
     assert doubts(true) == []

@@ -129,6 +129,11 @@ def test_a_name_that_two_packages_add_is_ambiguous(install):
         load_model("theirs")
 
 
+def test_a_class_without_its_weights_is_no_model():
+    with pytest.raises(ModelError, match=r"load_model\(Smooth\(\.\.\.\)\).*module=Smooth"):
+        load_model(Smooth)
+
+
 def test_a_list_of_names_is_an_ensemble():
     stager = load_model(["bandpower", load_model("bandpower")])
     assert isinstance(stager, Stager)

@@ -91,12 +91,12 @@ class _Inert:
 def _declared(kind: str, arguments: Any) -> int:
     """Bytes that a call would allocate sooner or later: strides of zero make a tensor of any size from a single number."""
     if kind == "bytearray":
-        return next((n for n in arguments if isinstance(n, int)), 0)
+        return next((abs(n) for n in arguments if isinstance(n, int)), 0)
     if not _REBUILD.fullmatch(kind) or not isinstance(arguments, tuple) or len(arguments) < 3:
         return 0
     storage, size = arguments[0], arguments[2]
     size = getattr(size, "state", size)
-    sizes = [n for n in size if isinstance(n, int)] if isinstance(size, tuple) else []
+    sizes = [abs(n) for n in size if isinstance(n, int)] if isinstance(size, tuple) else []
     return math.prod(sizes) * getattr(storage, "eegflex_itemsize", 1)
 
 

@@ -16,6 +16,7 @@ from trained.networks import Chambon
 
 from eegflex import load_model
 from eegflex.errors import ModelError
+from eegflex.stagers.adapters.exported import _is_arithmetic
 from eegflex.stagers.archives import scan_pickle
 
 #: 4 TB as float32.
@@ -134,6 +135,20 @@ def test_an_expression_without_end_is_not_evaluated(tmp_path, expression):
     rewrite(tmp_path / "a.pt2", edited(change))
     with pytest.raises(ModelError, match=r"more than compute.*expr_str"):
         load_model(tmp_path / "a.pt2")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "Symbol('s0', positive=True, integer=True)",
+        "Add(Mul(Integer(3), Pow(Symbol('s0', integer=True), Integer(2))), Integer(-1))",
+        "FloorDiv(Add(Symbol('s0'), Integer(-50)), Integer(13))",
+        "Mul(Rational(1, 2), Pow(Add(Symbol('s0'), Integer(1)), Integer(-1)))",
+        "2*s0 // 3",
+    ],
+)
+def test_an_expression_of_sizes_is_arithmetic(expression):
+    assert _is_arithmetic(expression)
 
 
 @pytest.mark.parametrize("depth", [900, 100_000])

@@ -42,7 +42,7 @@ _NAME = re.compile(r"[\w.]*")
 _TEXTS = {"as_string", "as_strings", "in_spec", "out_spec", "torch_version"}
 #: A number, or the name of a size, where an expression has a text.
 _TEXT = re.compile(r"[\w.+-]{1,40}")
-#: Larger than any size, and than any precision or exponent that is computed with.
+#: Larger than any size, and than any exponents of an expression together.
 _LARGEST, _LARGEST_POWER = 2**63, 64
 #: What may be called in an expression of sizes.
 _FUNCTIONS = {
@@ -134,7 +134,7 @@ def _weights_of(described: Any) -> int:
     """Bytes of the weights that a description declares: strides of zero make them of any size from a single number."""
     entries = described.get("config") if isinstance(described, dict) else None
     found = [entry.get("tensor_meta") for entry in (entries or {}).values() if isinstance(entry, dict)]
-    sizes = [[size.get("as_int", 1) for size in meta["sizes"]] for meta in found if isinstance(meta, dict)]
+    sizes = [[abs(int(size.get("as_int", 1))) for size in meta["sizes"]] for meta in found if isinstance(meta, dict)]
     return sum(math.prod(own) for own in sizes) * 4
 
 
@@ -173,7 +173,7 @@ def _is_arithmetic(expression: Any) -> bool:
         all(isinstance(part, _PARTS) for part in parts)
         and all(_called(call) in _FUNCTIONS for call in calls)
         and all(_is_small(part.value, part in texts) for part in parts if isinstance(part, ast.Constant))
-        and all(_is_power_of_a_size(call) for call in calls if _called(call) == "Pow")
+        and math.prod(_exponent(call) for call in calls if _called(call) == "Pow") <= _LARGEST_POWER
         and all(
             isinstance(word.value, ast.Constant) and word.value.value in range(65) for c in calls for word in c.keywords
         )
@@ -190,16 +190,10 @@ def _is_small(value: Any, can_be_text: bool) -> bool:
     return isinstance(value, int | float) and abs(value) <= _LARGEST
 
 
-def _is_power_of_a_size(call: ast.Call) -> bool:
-    """Whether it is a size to a small number: a power of a power would keep whoever evaluates it busy for ever."""
-    if len(call.args) != 2:
-        return False
-    base, exponent = call.args
-    numbers = [part.value for part in ast.walk(exponent) if isinstance(part, ast.Constant)]
-    nested = [part for part in ast.walk(exponent) if isinstance(part, ast.Call) and _called(part) != "Integer"]
-    return (
-        isinstance(base, ast.Call)
-        and _called(base) == "Symbol"
-        and not nested
-        and all(isinstance(n, int) and n <= _LARGEST_POWER for n in numbers)
-    )
+def _exponent(call: ast.Call) -> float:
+    """The size of a power's exponent, at least 1; infinite for what is no number.
+
+    A power of powers would keep whoever evaluates it busy for ever.
+    """
+    found = re.fullmatch(r"(?:Integer\()?(-?\d{1,3})\)?", ast.unparse(call.args[-1])) if len(call.args) == 2 else None
+    return max(abs(int(found[1])), 1) if found else math.inf

@@ -84,7 +84,8 @@ def score_kind(case: Case) -> Finding:
     scores, declared = case.finite.double(), case.spec.scores
     if case.spec.combine != "surest" and declared != "probs":
         raise CannotTellError(f"the scores are the {case.spec.combine} of several answers")
-    n_answers = int(scores.sum(-1).median().round().clamp(min=1))  # summed, as an ensemble may do
+    # Probabilities that are declared may be summed, as an ensemble does.
+    n_answers = int(scores.sum(-1).median().round().clamp(min=1)) if declared == "probs" else 1
     scores = scores / n_answers
     one = max(float((scores.sum(-1) - 1).abs().max()), float(-scores.min()))
     normalised = float(scores.exp().sum(-1).sub(1).abs().max())

@@ -17,13 +17,12 @@ import torch
 import eegflex
 from eegflex.attribution.baselines import Baseline
 from eegflex.attribution.flex import explain_flex
-from eegflex.attribution.gradients import rnn_safe
 from eegflex.attribution.paths import Nodes
 from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.task import Explained, Task
 from eegflex.segments import Segments, prepare
 from eegflex.stagers import Stager
-from eegflex.stagers.stager import BoundStager
+from eegflex.stagers.stager import BoundStager, rnn_safe
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the trained stagers are those of the tests
 
@@ -57,7 +56,7 @@ class Bench:
     def of(cls, stager: Stager, epochs: mne.BaseEpochs) -> Bench:
         """Stage the night with the last combination of channels."""
         segments = prepare(epochs, stager.spec)
-        with rnn_safe(stager.recurrent):
+        with rnn_safe(stager.module):
             bound = stager.bind(segments)[-1]
             scores = bound.night_scores(lambda _: None).double().numpy()
         return cls(segments, stager, bound, scores)
@@ -77,7 +76,7 @@ class Bench:
         task = Task(
             self.segments, self.stager, scores, numbers, "predicted", Baseline("zero"), "fixed", make_nodes, views
         )
-        with rnn_safe(self.stager.recurrent):
+        with rnn_safe(self.stager.module):
             return {e.number: e for e in explain_flex(task, self.bound, combination, numbers)}
 
     def band_sums(self, explained: Explained) -> npt.NDArray[np.float64]:

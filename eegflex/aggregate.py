@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from scipy.special import softmax
 
+from eegflex.agreement import cohens_kappa, confusion, consensus
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 
@@ -18,34 +18,12 @@ __all__ = [
     "agreement",
     "band_sums",
     "band_table",
-    "consensus",
     "long_table",
     "relative_gap",
     "score_kind",
     "sizes",
     "stage_labels",
 ]
-
-
-def consensus(scores: npt.NDArray[np.floating[Any]], kind: str) -> npt.NDArray[np.intp]:
-    """The stage of each epoch by its most confident combination.
-
-    Parameters
-    ----------
-    scores : array, shape (n_epochs, n_combinations, n_stages)
-    kind : {"logits", "log_probs", "probs"}
-        What they are.
-
-    Returns
-    -------
-    stage : array of int, shape (n_epochs,)
-        Index of the highest score of the combination whose probability for its own choice is highest. 0 where a score is
-        not finite.
-    """
-    finite = np.nan_to_num(np.asarray(scores, dtype=float))
-    probabilities = finite if kind == "probs" else softmax(finite, axis=-1)
-    surest = probabilities.max(axis=-1).argmax(axis=-1)
-    return finite[np.arange(len(finite)), surest].argmax(axis=-1)
 
 
 def score_kind(dataset: xr.Dataset) -> str:
@@ -169,10 +147,6 @@ def agreement(dataset: xr.Dataset) -> tuple[float, pd.DataFrame] | None:
         return None
     predicted = consensus(dataset["night_scores"].values[judged], score_kind(dataset))
     rows = np.array([stages.index(stage) for stage in scored[judged]])
-    counts = np.zeros((len(stages), len(stages)), dtype=int)
-    np.add.at(counts, (rows, predicted), 1)
-    total = counts.sum()
-    observed, expected = np.trace(counts) / total, (counts.sum(0) * counts.sum(1)).sum() / total**2
-    kappa = np.nan if expected == 1 else (observed - expected) / (1 - expected)
-    confusion = pd.DataFrame(counts, index=pd.Index(stages, name="scored"), columns=pd.Index(stages, name="predicted"))
-    return float(kappa), confusion
+    counts = confusion(rows, predicted, len(stages))
+    table = pd.DataFrame(counts, index=pd.Index(stages, name="scored"), columns=pd.Index(stages, name="predicted"))
+    return cohens_kappa(counts), table

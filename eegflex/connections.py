@@ -166,5 +166,6 @@ def _nothing_fits(wanted: ChannelSpec, spec: ModelSpec, present: Sequence[Connec
     return ChannelError(
         f"No channel fits the input {wanted.name!r} of {spec.name}, which needs {needs}",
         seen=", ".join(f"{c.name} ({c.kind})" for c in present) or "no channels",
-        remedy="Set the types with epochs.set_channel_types, or read the channel with read_psg(..., channels=[...])",
+        remedy="Set the types with epochs.set_channel_types, or read the channel with read_psg(..., channels=[...])"
+        + (f". Or take the model {wanted.without!r}, which does without it" if wanted.without else ""),
     )

@@ -9,6 +9,7 @@ __all__ = [
     "EmptyHypnogramError",
     "EmptyRecordingError",
     "HypnogramError",
+    "MemoryShortError",
     "MissingExtraError",
     "ModelError",
     "OutputError",
@@ -95,6 +96,10 @@ class EmptyHypnogramError(HypnogramError):
 
 class ModelError(EegflexError, ValueError):
     """A model cannot be loaded, run or explained."""
+
+
+class MemoryShortError(ModelError):
+    """A model does not fit into memory, however little it is given at a time."""
 
 
 class SpecError(EegflexError, ValueError):

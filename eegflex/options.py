@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eegflex.result import FlexResult
     from eegflex.stagers import Stager
 
-__all__ = ["About", "Asking", "Context", "Contract", "Edges", "Loading", "Quadrature", "Reading", "takes"]
+__all__ = ["About", "Asking", "Check", "Context", "Contract", "Edges", "Loading", "Quadrature", "Reading", "takes"]
 
 
 class Quadrature(StrEnum):
@@ -43,6 +43,18 @@ class Edges(StrEnum):
     shift = "shift"
     pad = "pad"
     skip = "skip"
+
+
+class Check(StrEnum):
+    """What becomes of a model whose explanation would be false."""
+
+    refuse = "refuse"
+    warn = "warn"
+    off = "off"
+
+
+#: How `attribute_epochs` says it.
+_CHECKS: dict[Check, Any] = {Check.refuse: True, Check.warn: "warn", Check.off: False}
 
 
 @dataclass(frozen=True)
@@ -138,6 +150,9 @@ class Asking:
         int | None, typer.Option(min=1, help="Epochs of a window, for a stager that sees the whole night.")
     ] = None
     device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda or mps.")] = None
+    check: Annotated[
+        Check, typer.Option(help="A model whose explanation would be false: refuse it, warn of it, or do not look.")
+    ] = Check.refuse
 
     def explain(self, epochs: mne.BaseEpochs, stager: Stager) -> FlexResult:
         """Explain epochs."""
@@ -150,6 +165,7 @@ class Asking:
                 "A target is one word or a pair of stages", seen=self.target, remedy="Give two, as in N2,N1"
             )
         values = dataclasses.asdict(self)
+        values["check"] = _CHECKS[self.check]
         values["target"] = pair[0] if len(pair) == 1 else pair
         finer = METHODS[self.method].views if self.method in METHODS else ()
         return attribute_epochs(epochs, stager, **values, views=[view for view in ("time",) if view in finer])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from eegflex import aggregate
+from eegflex.agreement import consensus
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, RecordingError
 from eegflex.files import write_whole
@@ -148,7 +149,7 @@ class FlexResult:
 
     def counts(self) -> dict[str, int]:
         """How many epochs were explained of each predicted stage, by the most confident combination."""
-        predicted = aggregate.consensus(self._dataset["scores"].values, aggregate.score_kind(self._dataset))
+        predicted = consensus(self._dataset["scores"].values, aggregate.score_kind(self._dataset))
         names = np.array(self.stages)[predicted]
         return {str(stage): int((names == stage).sum()) for stage in self.stages if (names == stage).any()}
 

@@ -175,6 +175,20 @@ def test_check_says_what_it_found_and_leaves_with_1_for_an_error(tmp_path, capsy
         assert all(re.search(rf"^ +(ok|\?|ERROR|warning)  {name}: ", out, re.MULTILINE) for name in CHECKS)
 
 
+def test_a_model_whose_explanation_would_be_false_is_explained_where_that_is_asked_for(tmp_path, capsys):
+    night = eegflex.simulate_psg(hours=0.7, sfreq=100, seed=1, verbose="error")
+    swapped = {"N2": "N3", "N3": "N2"}
+    other = dataclasses.replace(night, hypnogram=np.array([swapped.get(stage, stage) for stage in night.hypnogram]))
+    files, output = other.save(tmp_path / "other.edf"), tmp_path / "r.nc"
+    asked = ("-q", "attribute", files.psg, "--hypnogram", files.hypnogram, *QUICK, "-o", output)
+    assert "--check warn" in refused(capsys, *asked)
+    assert not output.exists()
+    for check, found in (("warn", {"error"}), ("off", set())):
+        assert run(capsys, *asked, "--check", check, "--overwrite")[0] == 0
+        checks = eegflex.read_result(output).provenance["checks"]
+        assert {one["status"] for one in checks} & {"error"} == found
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

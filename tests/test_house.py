@@ -1,6 +1,7 @@
 """Rules that every module of the package keeps."""
 
 import ast
+import graphlib
 import importlib
 import inspect
 import re
@@ -135,3 +136,78 @@ def test_public_functions_document_every_parameter():
         words = {word.strip("* ") for line in named for word in line.split(",")}
         missing += [f"{name}: {p}" for p in inspect.signature(function).parameters if p not in {"self", "cls", *words}]
     assert missing == []
+
+
+#: The floors of the house, the lowest first: a module imports from its own floor and from those below.
+FLOORS = (
+    "errors _version",
+    "agreement bands files progress targets",
+    "readers",
+    "epochs simulation simulate datasets",
+    "stagers.layouts stagers.typed stagers.spec",  # a contract says what is to be prepared
+    "conditioning connections scaling",
+    "segments",
+    "stagers",
+    "aggregate",
+    "result",
+    "attribution",
+    "evaluation viz",
+    "report",
+    "options",
+    "cli __main__",
+)
+#: A result draws itself: its methods import the figures when they are called.
+UPWARDS = {("eegflex.result", "viz")}
+
+
+def floor_of(module):
+    """The floor of a module: that of the longest name in the table which it begins with."""
+    rooms = {room: number for number, floor in enumerate(FLOORS) for room in floor.split()}
+    parts = module.split(".")[1:]
+    known = [".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in rooms]
+    return rooms[known[0]] if known else None
+
+
+def imports_of(path, *, at_once):
+    """The modules of the package that a module imports, in functions too unless only those `at_once` are meant."""
+    skipped = (ast.FunctionDef, ast.AsyncFunctionDef) if at_once else ()
+    known, waiting = set(names_of_modules()), [TREES[path]]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from ({name for name in inner if name in known} or {node.module} & known)
+        waiting += [child for child in ast.iter_child_nodes(node) if not isinstance(child, skipped)]
+
+
+def as_module(path):
+    return ".".join(Path(path).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("path", [path for path in TREES if path != "eegflex/__init__.py"])
+def test_imports_point_one_way(path):
+    own = floor_of(as_module(path))
+    assert own is not None, "a new room needs a floor"
+    upwards = [name for name in imports_of(path, at_once=False) if name != "eegflex" and floor_of(name) > own]
+    assert [name for name in upwards if (as_module(path), name.split(".")[1]) not in UPWARDS] == []
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    graph = {as_module(path): set(imports_of(path, at_once=True)) for path in TREES}
+    graph["eegflex"] = set()  # every import of a part runs it first; it imports the lowest floors only
+    assert list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_a_module_that_has_a_wrong_import_would_be_found(monkeypatch):
+    upwards = ast.parse("def late():\n    from eegflex.stagers.doctor import check_model")
+    monkeypatch.setitem(TREES, "eegflex/bands.py", upwards)
+    with pytest.raises(AssertionError):
+        test_imports_point_one_way("eegflex/bands.py")
+    monkeypatch.setitem(TREES, "eegflex/errors.py", ast.parse("from eegflex import bands"))
+    monkeypatch.setitem(TREES, "eegflex/bands.py", ast.parse("import eegflex.errors"))
+    with pytest.raises(graphlib.CycleError):
+        test_no_module_imports_itself_by_way_of_others()

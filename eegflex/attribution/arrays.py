@@ -11,12 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from eegflex.attribution.gradients import BatchSize, fitting_batch, rnn_safe
+from eegflex.attribution.gradients import fitting_batch
 from eegflex.attribution.paths import Paths, average_gradients
 from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.spectra import attribution_in_frequency, with_phases_of
 from eegflex.errors import ModelError, ParameterError
-from eegflex.stagers.stager import own_copy
+from eegflex.stagers.memory import BatchSize
+from eegflex.stagers.stager import own_copy, rnn_safe
 
 __all__ = ["attribute"]
 
@@ -83,7 +84,7 @@ def attribute(
     sample = _array(input, "input").to(like)
     window = _window(sample, segment, start_idx, baseline)
     extra = _as_tuple(additional_forward_args)
-    with rnn_safe(isinstance(module, nn.Module) and any(isinstance(m, nn.RNNBase) for m in module.modules())):
+    with rnn_safe(module):
         shape = _sample_shape(module, window.signal, extra)
         n_times = window.signal.shape[-1]
         x, x_b = (part.reshape(1, -1, n_times) for part in (window.signal, window.baseline))

@@ -13,12 +13,11 @@ import numpy.typing as npt
 import torch
 from mne.utils import logger, verbose
 
-from eegflex import aggregate
+from eegflex.agreement import consensus
 from eegflex.attribution.adaptive import N_FIRST, AdaptiveNodes
 from eegflex.attribution.assemble import assemble
 from eegflex.attribution.baselines import make_baseline
 from eegflex.attribution.flex import VIEWS
-from eegflex.attribution.gradients import rnn_safe
 from eegflex.attribution.kept import Kept
 from eegflex.attribution.methods import METHODS, Method
 from eegflex.attribution.paths import Nodes
@@ -33,7 +32,7 @@ from eegflex.stagers.checks import Case, refuse_or_warn, run_checks, sound_epoch
 from eegflex.stagers.findings import Findings
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.spec import ModelSpec
-from eegflex.stagers.stager import BoundStager
+from eegflex.stagers.stager import BoundStager, rnn_safe
 
 __all__ = ["attribute_epochs"]
 
@@ -192,7 +191,7 @@ def attribute_epochs(
         "check": check,
     }
     from_silence = method == "flex" and compared.name == "zero"
-    with rnn_safe(stager.recurrent):
+    with rnn_safe(stager.module):
         bound = stager.bind(segments, edges, width)
         scores = _night_scores(bound, segments, stager.spec)
         chosen = _choose(segments, bound, scores, stager.spec, sample_per_stage, seed)
@@ -301,7 +300,7 @@ def _choose(
         return sound
     if int(sample_per_stage) != sample_per_stage or sample_per_stage < 1:
         raise ParameterError("sample_per_stage must be a positive whole number", seen=sample_per_stage)
-    predicted = aggregate.consensus(scores[sound], spec.scores)
+    predicted = consensus(scores[sound], spec.scores)
     rng = np.random.default_rng(seed)
     drawn = [rng.permutation(sound[predicted == stage])[:sample_per_stage] for stage in range(len(spec.stages))]
     return np.sort(np.concatenate(drawn))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
-from mne.utils import logger
 
 from eegflex.errors import ModelError
-from eegflex.stagers.stager import out_of_memory
 
-__all__ = ["BatchSize", "ScoreFunction", "fitting_batch", "rnn_safe", "score_of", "slope_of"]
+__all__ = ["ScoreFunction", "fitting_batch", "score_of", "slope_of"]
 
 #: segments (n, channel, time) and the rows of the explained epochs that they belong to (n,) -> scores (n, stage)
 ScoreFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -20,44 +16,6 @@ ScoreFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 #: What the tensors kept for one batch's backward pass may take where the device does not say what is free.
 CPU_BUDGET = 2**31
 LARGEST_BATCH = 64
-
-
-@dataclass
-class BatchSize:
-    """How many points are in one pass: fewer from the moment that memory does not suffice."""
-
-    points: int
-
-    def __call__(self, compute: Callable[..., tuple[torch.Tensor, ...]], *of: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Apply `compute` to as many rows of the tensors at a time as fit, and join what it returns.
-
-        Raises
-        ------
-        ModelError
-            If not even one point fits.
-        """
-        parts: list[tuple[torch.Tensor, ...]] = []
-        start, total = 0, len(of[0])
-        while start < total:
-            try:
-                parts.append(compute(*(tensor[start : start + self.points] for tensor in of)))
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                self._halve(error)
-                continue
-            start += self.points
-        return parts[0] if len(parts) == 1 else tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
-
-    def _halve(self, error: Exception) -> None:
-        if self.points == 1:
-            raise ModelError(
-                "The model does not fit into memory with a single epoch", remedy="Use another device, or free memory"
-            ) from error
-        self.points = max(self.points // 2, 1)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        logger.info(f"Memory is short: going on with {self.points} points in a batch")
 
 
 def slope_of(
@@ -149,13 +107,3 @@ def fitting_batch(model: ScoreFunction, segment: torch.Tensor) -> int:
         budget = torch.cuda.mem_get_info(segment.device)[0] // 2
     # Twice: the backward pass needs about as much again as was kept.
     return int(min(max(budget // (2 * max(sum(kept.values()), 1)), 1), LARGEST_BATCH))
-
-
-@contextlib.contextmanager
-def rnn_safe(recurrent: bool) -> Iterator[None]:
-    """Switch cuDNN off for recurrent layers: it has no backward pass for them in eval mode."""
-    if not recurrent:
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=False):
-        yield

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.attribution.gradients import BatchSize, ScoreFunction, score_of, slope_of
+from eegflex.attribution.gradients import ScoreFunction, score_of, slope_of
+from eegflex.stagers.memory import BatchSize
 
 __all__ = ["Nodes", "PathGradient", "Paths", "average_gradients", "baseline_scores"]
 

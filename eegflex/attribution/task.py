@@ -11,11 +11,12 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.baselines import Baseline
-from eegflex.attribution.gradients import BatchSize, fitting_batch
+from eegflex.attribution.gradients import fitting_batch
 from eegflex.attribution.paths import Nodes
 from eegflex.bands import Bands
 from eegflex.progress import progress
 from eegflex.segments import Segments
+from eegflex.stagers.memory import BatchSize
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.targets import Target, resolve_target
 

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.flex import band_rates, moving
-from eegflex.attribution.gradients import BatchSize, fitting_batch
+from eegflex.attribution.gradients import fitting_batch
 from eegflex.attribution.paths import Paths, average_gradients
 from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.task import Task
+from eegflex.stagers.memory import BatchSize
 from eegflex.stagers.stager import BoundStager
 
 __all__ = ["width_error"]

@@ -160,7 +160,7 @@ def _add_figure(report: mne.Report, draw: Callable[[], Figure], title: str, capt
 
 
 def _summary(result: FlexResult, note: str | None) -> str:
-    warnings = [note, trust.partial_words(result)]
+    warnings = [note, trust.partial_words(result), *trust.doubts(result)]
     parts = [html.warning(text) for text in warnings if text]
     if words.is_simulated(result):
         parts.append(
@@ -296,8 +296,13 @@ def _checks(result: FlexResult) -> str:
     found = sorted(result.provenance.get("checks", []), key=lambda one: one["status"] in ("ok", "unknown"))
     if not found:
         return ""
-    rows = [(f"{one['check']}: {one['status']}", f"{one['measured']}. {one['remedy']}") for one in found]
+    rows = [(f"{one['check']}: {one['status']}", _sentences(one)) for one in found]
     return f"<h5>What was checked before it was explained</h5>{html.pairs(rows)}"
+
+
+def _sentences(found: Mapping[str, str]) -> str:
+    """What a check found, and what to do, in sentences."""
+    return " ".join(f"{text}." for text in (found["measured"], found["remedy"]) if text)
 
 
 def _provenance(result: FlexResult) -> str:

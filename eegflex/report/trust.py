@@ -20,6 +20,7 @@ __all__ = [
     "cancellation_words",
     "completeness_words",
     "convergence_words",
+    "doubts",
     "edge_words",
     "left_out",
     "partial_words",
@@ -160,6 +161,17 @@ def edge_words(result: FlexResult) -> list[str]:
             f"edge, and {_pronouns(count)['their']} slow rhythms are less sure."
         )
     return lines
+
+
+def doubts(result: FlexResult) -> list[str]:
+    """What the checks before the attribution found wrong, a sentence each; the stager's section has all that they found."""
+    weights = {"error": "This explanation is not to be believed", "warning": "Look at this first"}
+    return [
+        f"{said}. {one['check'].capitalize()}: {one['measured']}."
+        for status, said in weights.items()
+        for one in result.provenance.get("checks", [])
+        if one["status"] == status
+    ]
 
 
 def partial_words(result: FlexResult) -> str:

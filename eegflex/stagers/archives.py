@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import pickle
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -13,7 +15,7 @@ from typing import Any
 
 from eegflex.errors import ModelError
 
-__all__ = ["Archive", "Pickled", "check_expansion", "refuse_code", "scan_pickle"]
+__all__ = ["Archive", "Pickled", "check_expansion", "names_in_pickle", "refuse_code", "scan_pickle"]
 
 #: What an archive unpacks to may be so many times its own size, weights being hard to compress ...
 MOST_EXPANSION = 100
@@ -34,6 +36,10 @@ _ITEMSIZE = {
 }  # fmt: skip
 
 
+#: What makes a tensor of a storage: its arguments are the storage, an offset, sizes and strides.
+_REBUILD = re.compile(r"_rebuild_q?tensor(_v\d)?")
+
+
 @dataclass
 class Pickled:
     """What a pickle would do.
@@ -44,19 +50,27 @@ class Pickled:
         All that it would import and may call.
     storages : list of tuple
         Of a torch file: name of the record, and how many bytes of it are asked for.
+    declared : int
+        Bytes of all that it would make, copied by itself.
     """
 
     names: set[str] = field(default_factory=set)
     storages: list[tuple[str, int]] = field(default_factory=list)
+    declared: int = 0
 
 
 class _Inert:
-    """Stands for whatever a pickle names, and does nothing whatever is done with it."""
+    """Stands for whatever a pickle names, and does nothing whatever is done with it but to note what it would allocate."""
 
     eegflex_name = ""
+    eegflex_found = Pickled()
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    def __init__(self, *arguments: Any, **_: Any) -> None:
         self.state: Any = None
+        kind = self.eegflex_name
+        if kind == "_rebuild_from_type_v2" and len(arguments) >= 3:  # a function, and what it is called with
+            kind, arguments = getattr(arguments[0], "eegflex_name", ""), arguments[2]
+        self.eegflex_found.declared += _declared(kind, arguments)
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -74,8 +88,23 @@ class _Inert:
         pass
 
 
-class _Scanner(pickle.Unpickler):
-    """An unpickler to which every name is the same inert class."""
+def _declared(kind: str, arguments: Any) -> int:
+    """Bytes that a call would allocate sooner or later: strides of zero make a tensor of any size from a single number."""
+    if kind == "bytearray":
+        return next((abs(n) for n in arguments if isinstance(n, int)), 0)
+    if not _REBUILD.fullmatch(kind) or not isinstance(arguments, tuple) or len(arguments) < 3:
+        return 0
+    storage, size = arguments[0], arguments[2]
+    size = getattr(size, "state", size)
+    sizes = [abs(n) for n in size if isinstance(n, int)] if isinstance(size, tuple) else []
+    return math.prod(sizes) * getattr(storage, "eegflex_itemsize", 1)
+
+
+class _Scanner(pickle._Unpickler):
+    """An unpickler to which every name is the same inert class.
+
+    It is Python's own in Python: the one in C makes room for as many objects as a pickle says that it remembers.
+    """
 
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data))
@@ -83,13 +112,31 @@ class _Scanner(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         self.found.names.add(f"{module}.{name}")
-        return type(_Inert.__name__, (_Inert,), {"eegflex_name": name})
+        return type(_Inert.__name__, (_Inert,), {"eegflex_name": name, "eegflex_found": self.found})
 
     def persistent_load(self, pid: Any) -> Any:
         if isinstance(pid, tuple) and len(pid) >= 5 and isinstance(pid[4], int):
             kind = str(getattr(pid[1], "eegflex_name", "Untyped")).removesuffix("Storage")
-            self.found.storages.append((str(pid[2]), pid[4] * _ITEMSIZE.get(kind, 1)))
+            itemsize = _ITEMSIZE.get(kind, 1)
+            self.found.storages.append((str(pid[2]), pid[4] * itemsize))
+            return type(_Inert.__name__, (_Inert,), {"eegflex_itemsize": itemsize})()
         return _Inert()
+
+
+def _scan(data: bytes) -> tuple[Pickled, Exception | None]:
+    """What a pickle and those that follow it in the same file would do, and what the first of them is damaged by."""
+    scanner = _Scanner(data)
+    for number in range(MOST_PICKLES):
+        try:
+            scanner.load()
+        except Exception as error:  # a damaged pickle may raise anything
+            return scanner.found, error if number == 0 else None
+    return scanner.found, None
+
+
+def names_in_pickle(data: bytes) -> set[str]:
+    """All that a pickle would import, as far as it can be read."""
+    return _scan(data)[0].names
 
 
 def scan_pickle(data: bytes) -> Pickled:
@@ -100,15 +147,10 @@ def scan_pickle(data: bytes) -> Pickled:
     ModelError
         If the data are no pickle.
     """
-    scanner = _Scanner(data)
-    for number in range(MOST_PICKLES):
-        try:
-            scanner.load()
-        except Exception as error:  # a damaged pickle may raise anything
-            if number == 0:
-                raise ModelError(f"This is a damaged pickle: {error}") from error
-            break
-    return scanner.found
+    found, damage = _scan(data)
+    if damage is not None:
+        raise ModelError(f"This is a damaged pickle: {damage}") from damage
+    return found
 
 
 class Archive:
@@ -125,6 +167,8 @@ class Archive:
     ----------
     members : list of ZipInfo
         What is in it.
+    size : int
+        Its own, in bytes.
 
     Raises
     ------
@@ -140,8 +184,8 @@ class Archive:
                 self.members, comment = archive.infolist(), archive.comment
         except _DAMAGE as error:
             raise ModelError(f"This archive is damaged: {error}", seen=path) from error
-        size = path.stat().st_size if inner is None else len(inner)
-        _check_members(self.members, comment, size, path)
+        self.size = path.stat().st_size if inner is None else len(inner)
+        _check_members(self.members, comment, self.size, path)
 
     def _open(self) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.path if self.inner is None else io.BytesIO(self.inner))
@@ -182,6 +226,7 @@ class Archive:
             If it is damaged, or weights are missing.
         """
         pickled = scan_pickle(self.read(name))
+        check_expansion(self.size, pickled.declared, self.path)
         sizes = {member.filename: member.file_size for member in self.members}
         for key, wanted in pickled.storages:
             there = sizes.get(f"{name.removesuffix('.pkl')}/{key}", 0)

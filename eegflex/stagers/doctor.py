@@ -11,20 +11,24 @@ import numpy as np
 import torch
 from mne.utils import verbose
 
-from eegflex.attribution.gradients import rnn_safe
-from eegflex.errors import ChannelError, EegflexError, ModelError, ParameterError, RecordingError
+from eegflex.errors import ChannelError, EegflexError, MemoryShortError, ModelError, ParameterError, RecordingError
 from eegflex.progress import progress
 from eegflex.segments import prepare
 from eegflex.stagers.checks import CHECKS, Case, run_checks, sound_epochs, with_counted_stages
 from eegflex.stagers.findings import Finding, Findings, error
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.spec import ModelSpec
-from eegflex.stagers.stager import Stager
+from eegflex.stagers.stager import Stager, rnn_safe
 
 __all__ = ["Finding", "Findings", "check_model"]
 
 #: What was wrong where a stager could not even be run on a recording: the error's class -> the check that found it.
-_BEFORE: dict[type[EegflexError], str] = {ChannelError: "channels", RecordingError: "rate", ModelError: "shape"}
+_BEFORE: dict[type[EegflexError], str] = {
+    ChannelError: "channels",
+    RecordingError: "rate",
+    MemoryShortError: "memory",
+    ModelError: "shape",
+}
 
 
 @verbose
@@ -86,7 +90,7 @@ def check_model(
     (0, 'ok')
     """
     stager = _on_device(load_model(model, spec=spec), device)
-    with rnn_safe(stager.recurrent):
+    with rnn_safe(stager.module):
         try:
             case = _open(stager, epochs, picks)
         except EegflexError as problem:

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
 from eegflex.errors import ParameterError, SpecError
-from eegflex.stagers.stager import Stager
+from eegflex.stagers.spec import ModelSpec
+from eegflex.stagers.stager import BoundStager, Stager
 
-__all__ = ["ensemble"]
+if TYPE_CHECKING:
+    from eegflex.segments import Segments
+
+__all__ = ["Ensemble", "ensemble"]
 
 #: In what members must agree; how their tensors are arranged is a matter of their own.
 _SHARED = ("sfreq", "n_times", "channels", "unit", "filter", "scale", "context", "scores", "stages", "combine")
 
-
-class _Members(nn.Module):
-    """Canonical windows -> the combined scores of all members."""
-
-    def __init__(self, members: Sequence[Stager], rule: str) -> None:
-        super().__init__()
-        self.members, self.rule = list(members), rule
-        # registered, so that they move, and that hooks find their layers
-        self.networks = nn.ModuleList([m.module for m in members if isinstance(m.module, nn.Module)])
-
-    def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        total = sum(member.score(windows) for member in self.members)
-        return total / len(self.members) if self.rule == "mean" else total  # type: ignore[return-value]
+Rule = Literal["mean", "sum"]
 
 
-def ensemble(members: Sequence[Stager], rule: Literal["mean", "sum"] = "mean") -> Stager:
+def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
     """Combine stagers.
 
     What is combined are the scores that the members' specs declare. As they enter it linearly, the attribution of the
-    ensemble's score is the mean (or the sum) of the members' attributions of the same stage.
+    ensemble's score is the mean (or the sum) of the members' attributions of the same stage. Combined log-probabilities
+    are logits, since their exponentials no longer sum to one.
 
     Parameters
     ----------
     members : sequence of Stager
-        Of one contract; only their layouts may differ.
+        Of one contract, so that they are given the same signals; only their layouts may differ.
     rule : {"mean", "sum"}
         What becomes of their scores.
 
@@ -58,19 +52,17 @@ def ensemble(members: Sequence[Stager], rule: Literal["mean", "sum"] = "mean") -
     """
     if not members or rule not in ("mean", "sum"):
         raise ParameterError("An ensemble needs members and a rule", seen=(len(members), rule), allowed="mean, sum")
-    first = members[0].spec
     for name in _SHARED:
         values = [getattr(member.spec, name) for member in members]
         if any(value != values[0] for value in values):
             raise SpecError(
-                f"The members of an ensemble disagree in their {name}", seen=[str(value) for value in values]
+                f"The members of an ensemble disagree in their {name}",
+                seen=[f"{member.spec.name}: {value}" for member, value in zip(members, values, strict=True)],
+                remedy="Members are given the same signals. Explain each of these by itself, with the same target, and average "
+                "their band tables: that is the attribution of their mean",
             )
-    if any(type(member) is not Stager for member in members):
-        raise SpecError(
-            "Only stagers that score windows can be members of an ensemble",
-            seen=[member.spec.name for member in members if type(member) is not Stager],
-        )
-    spec = first.replace(
+    spec = members[0].spec.replace(
+        scores="logits" if members[0].spec.scores == "log_probs" and len(members) > 1 else members[0].spec.scores,
         name=f"{rule} of {', '.join(dict.fromkeys(member.spec.name for member in members))}",
         layout="b e c t",
         output="b s",
@@ -80,4 +72,97 @@ def ensemble(members: Sequence[Stager], rule: Literal["mean", "sum"] = "mean") -
         class_name="",
         kwargs={},
     )
-    return Stager(_Members(members, rule), spec)
+    return Ensemble(members, rule, spec)
+
+
+def _combined(scores: Sequence[torch.Tensor], rule: Rule) -> torch.Tensor:
+    total = torch.stack(list(scores)).sum(0)
+    return total / len(scores) if rule == "mean" else total
+
+
+class Ensemble(Stager):
+    """Stagers of one contract whose scores are combined.
+
+    Parameters
+    ----------
+    members : sequence of Stager
+        See `ensemble`, which makes sure that they agree.
+    rule : {"mean", "sum"}
+        What becomes of their scores.
+    spec : ModelSpec
+        The contract of all of them, for canonical windows.
+    """
+
+    def __init__(self, members: Sequence[Stager], rule: Rule, spec: ModelSpec) -> None:
+        self.spec, self.rule, self.like = spec, rule, members[0].like
+        self.members = [member.to(self.like.device, self.like.dtype) for member in members]
+        self.module = _Networks(self.members, rule)
+
+    @property
+    def scores_every_position(self) -> bool:
+        """Whether all members do."""
+        return all(member.scores_every_position for member in self.members)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Stager:
+        """Copy of the ensemble on another device and in another precision."""
+        return Ensemble([member.to(device, dtype) for member in self.members], self.rule, self.spec)
+
+    def with_spec(self, spec: ModelSpec) -> Stager:
+        """The same members under another contract."""
+        shared = {name: getattr(spec, name) for name in _SHARED}
+        return Ensemble([m.with_spec(m.spec.replace(**shared)) for m in self.members], self.rule, spec)
+
+    def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
+        """Combined scores of the target epoch of windows, (batch, epoch, channel, time) -> (batch, stage)."""
+        return _combined([member.score(windows, at) for member in self.members], self.rule)
+
+    def bind(self, segments: Segments, edges: str = "shift", width: int | None = None) -> list[BoundStager]:
+        """The ensemble on a recording, once for each combination of channels; each member keeps its own codes."""
+        if edges == "shift" and not self.scores_every_position:
+            edges = "skip"  # what shifting comes to for the members that cannot
+        bound = [member.bind(segments, edges, width) for member in self.members]
+        return [_BoundEnsemble(own, self.rule) for own in zip(*bound, strict=True)]
+
+
+class _Networks(nn.Module):
+    """The members' networks, where hooks and whoever counts parameters find them: canonical windows -> combined scores."""
+
+    def __init__(self, members: Sequence[Stager], rule: Rule) -> None:
+        super().__init__()
+        self.members, self.rule = list(members), rule
+        self.networks = nn.ModuleList([m.module for m in members if isinstance(m.module, nn.Module)])
+        self.training = False
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        return _combined([member.score(windows) for member in self.members], self.rule)
+
+
+class _BoundEnsemble(BoundStager):
+    def __init__(self, members: Sequence[BoundStager], rule: Rule) -> None:
+        self.members, self.rule, self.windows = list(members), rule, members[0].windows
+        for name in ("start", "length"):
+            if any(not np.array_equal(getattr(one.windows, name), getattr(self.windows, name)) for one in members):
+                raise SpecError(
+                    "The members of an ensemble see different windows at the edges of a run",
+                    remedy="Take edges='skip', which leaves these epochs unexplained",
+                )
+
+    def inputs(self, index: torch.Tensor) -> torch.Tensor:
+        """The recorded segments, the same for all members."""
+        return self.members[0].inputs(index)
+
+    def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        return self._of(lambda member: member(segments, index))
+
+    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        return self._of(lambda member: member.score_windows(windows, index))
+
+    def with_width(self, width: int) -> BoundStager:
+        return _BoundEnsemble([member.with_width(width) for member in self.members], self.rule)
+
+    def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
+        last = self.members[-1]  # an epoch is scored when all have scored it
+        return self._of(lambda member: member.night_scores(progress if member is last else lambda _: None))
+
+    def _of(self, answer: Callable[[BoundStager], torch.Tensor]) -> torch.Tensor:
+        return _combined([answer(member) for member in self.members], self.rule)

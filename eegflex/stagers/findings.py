@@ -12,6 +12,8 @@ __all__ = ["CannotTellError", "Finding", "Findings", "error", "ok", "unknown", "
 
 Status = Literal["ok", "unknown", "warning", "error"]
 
+#: Statuses that are nouns.
+_COUNTED = ("error", "warning")
 _MARKS: dict[str, str] = {"ok": "ok", "unknown": "?", "warning": "warning", "error": "ERROR"}
 
 
@@ -113,7 +115,12 @@ class Findings:
         return self.of("warning")
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{len(self.of(status))} {status}" for status in _statuses() if self.of(status))
+        numbers = {status: len(self.of(status)) for status in _statuses()}
+        counts = ", ".join(
+            f"{number} {status}{'s' * (number > 1 and status in _COUNTED)}"
+            for status, number in numbers.items()
+            if number
+        )
         return "\n".join([f"{self.model}: {counts}", *map(str, self.findings)])
 
     def __repr__(self) -> str:

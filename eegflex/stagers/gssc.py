@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +16,25 @@ import torch
 from torch import nn
 
 from eegflex.errors import MissingExtraError
+from eegflex.stagers.memory import FORWARD_BATCH, BatchSize
 from eegflex.stagers.spec import ModelSpec
-from eegflex.stagers.stager import FORWARD_BATCH, BoundStager, Stager
+from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windowed import DEFAULT_WIDTH, recorded_inputs, split_width
 from eegflex.stagers.windows import Windows, cut_windows
 
 if TYPE_CHECKING:
     from eegflex.segments import Segments
 
-__all__ = ["GSSC", "load_gssc"]
+__all__ = ["GSSC", "load_gssc", "load_gssc_eeg", "load_gssc_eog"]
 
 
-def load_gssc() -> GSSC:
+def load_gssc(signals: tuple[str, ...] = ("eeg", "eog")) -> GSSC:
     """Load GSSC with the weights that its package ships.
+
+    Parameters
+    ----------
+    signals : tuple of str
+        What it is given. It has a network for an EEG with an EOG signal, and one for each of them alone.
 
     Raises
     ------
@@ -37,8 +44,25 @@ def load_gssc() -> GSSC:
     if importlib.util.find_spec("gssc") is None:
         raise MissingExtraError("The stager GSSC needs the package gssc", "gssc")
     folder = Path(str(importlib.util.find_spec("gssc.networks").origin)).parent / "nets"  # type: ignore[union-attr]
-    networks = _Networks(_load_pickled(folder / "sig_net_v1.pt"), _load_pickled(folder / "gru_net_v1.pt"))
-    return GSSC(networks, ModelSpec.from_toml(Path(__file__).with_name("gssc.toml")))
+    networks = _Networks(_load_pickled(folder / "sig_net_v1.pt"), _load_pickled(folder / "gru_net_v1.pt"), signals)
+    return GSSC(networks, _contract(signals))
+
+
+#: GSSC for recordings without an EOG, and without an EEG channel.
+load_gssc_eeg, load_gssc_eog = partial(load_gssc, ("eeg",)), partial(load_gssc, ("eog",))
+
+
+def _contract(signals: tuple[str, ...]) -> ModelSpec:
+    """The spec of GSSC, or what is left of it where it is given fewer signals."""
+    spec = ModelSpec.from_toml(Path(__file__).with_name("gssc.toml"))
+    kept = [channel for channel in spec.channels if channel.name in signals]
+    if len(kept) == len(spec.channels):
+        return spec
+    return spec.replace(
+        name=f"{spec.name} ({', '.join(signals).upper()} only)",
+        channels=tuple(dataclasses.replace(channel, without="") for channel in kept),
+        layout={name: spec.layout[name] for name in signals},  # type: ignore[index]
+    )
 
 
 def _load_pickled(fname: Path) -> nn.Module:
@@ -68,10 +92,11 @@ class _Networks(nn.Module):
     is applied to each epoch by itself, as in a night of batch size one.
     """
 
-    def __init__(self, signal_net: Any, context_net: Any) -> None:
+    def __init__(self, signal_net: Any, context_net: Any, names: tuple[str, ...]) -> None:
         super().__init__()
-        self.signals: Any = signal_net.sig_net
-        self.mixer: Any = signal_net.mix_net["eeg eog"]
+        self.names = names
+        self.signals: Any = nn.ModuleDict({name: signal_net.sig_net[name] for name in names})
+        self.mixer: Any = signal_net.mix_net[" ".join(names)]
         self.layers: Any = nn.ModuleList(_single_layers(context_net.gru))
         self.norm: Any = context_net.norm
         self.relu: Any = context_net.relu
@@ -81,13 +106,13 @@ class _Networks(nn.Module):
         """(batch, time) -> (batch, code)."""
         return self.signals[name](signal[:, None]).flatten(1)
 
-    def mix(self, eeg: torch.Tensor, eog: torch.Tensor) -> torch.Tensor:
-        """Codes of the two signals -> code of the epoch, (batch, 512)."""
-        return self.mixer(torch.hstack([eeg, eog])[..., None])[..., 0]
+    def mix(self, *codes: torch.Tensor) -> torch.Tensor:
+        """Codes of the signals -> code of the epoch, (batch, 512)."""
+        return self.mixer(torch.hstack(codes)[..., None])[..., 0]
 
     def encode(self, segments: torch.Tensor) -> torch.Tensor:
-        """(batch, [eeg, eog], time) -> (batch, code)."""
-        return self.mix(self.signal_codes(segments[:, 0], "eeg"), self.signal_codes(segments[:, 1], "eog"))
+        """(batch, signal, time) -> (batch, code)."""
+        return self.mix(*(self.signal_codes(segments[:, place], name) for place, name in enumerate(self.names)))
 
     def head(self, states: torch.Tensor) -> torch.Tensor:
         """(batch, state) -> (batch, stage), log-probabilities."""
@@ -131,7 +156,7 @@ def _single_layers(gru: nn.GRU) -> list[nn.GRU]:
 
 
 class GSSC(Stager):
-    """GSSC: one EEG and one EOG signal, explained for each EEG channel by itself.
+    """GSSC: one EEG and one EOG signal, or one of them, explained for each EEG channel by itself.
 
     An epoch is explained in a window. At its edges the recurrent layers start from the states that the recorded night gave
     them, so that the scores are the night's own whatever the width; the gradients approach the night's as it grows.
@@ -183,21 +208,26 @@ class _BoundGSSC(BoundStager):
     def _signal_codes(self, channel: int, name: str, progress: Callable[[int], None]) -> torch.Tensor:
         """Codes of a channel over the night. Batches come in the order of the recording, whatever is explained."""
         if (channel, name) not in self.cache:
-            parts = []
-            for batch in torch.from_numpy(self.signals[:, channel]).split(FORWARD_BATCH):
-                parts.append(self.stager.module.signal_codes(batch.to(self.stager.like), name))
-                progress(len(batch))
-            self.cache[channel, name] = torch.cat(parts)
+
+            def encode(signals: torch.Tensor) -> tuple[torch.Tensor]:
+                code = self.stager.module.signal_codes(signals.to(self.stager.like), name)
+                progress(len(signals))
+                return (code,)
+
+            (self.cache[channel, name],) = BatchSize(FORWARD_BATCH)(encode, torch.from_numpy(self.signals[:, channel]))
         return self.cache[channel, name]
 
     @torch.no_grad()
     def _recorded(self, progress: Callable[[int], None] = lambda _: None) -> tuple[torch.Tensor, ...]:
         """Codes (epoch, code), scores (epoch, stage) and layer outputs (layer, epoch, 2 x state) of the night."""
         if self._night is None:
-            eog = self._signal_codes(self.channels[1], "eog", lambda _: None)  # once for all combinations
-            eeg = self._signal_codes(self.channels[0], "eeg", progress)
+            told = [progress, lambda _: None]  # an epoch counts once, however many signals it has
+            own = [
+                self._signal_codes(*signal)  # of a channel of several combinations once
+                for signal in zip(self.channels, self.stager.module.names, told, strict=False)
+            ]
             codes = torch.cat(
-                [self.stager.module.mix(*pair) for pair in zip(eeg.split(256), eog.split(256), strict=True)]
+                [self.stager.module.mix(*parts) for parts in zip(*(c.split(256) for c in own), strict=True)]
             )
             run = self.windows.run
             runs = [self.stager.module.night(codes[torch.from_numpy(run == number)]) for number in np.unique(run)]
@@ -209,7 +239,7 @@ class _BoundGSSC(BoundStager):
         return self._recorded(progress)[1].cpu()
 
     def inputs(self, index: torch.Tensor) -> torch.Tensor:
-        """Recorded segments of some epochs, (n, [eeg, eog], time)."""
+        """Recorded segments of some epochs, (n, signal, time)."""
         return recorded_inputs(self.signals, list(self.channels), index).to(self.stager.like)
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

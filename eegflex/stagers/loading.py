@@ -25,6 +25,8 @@ GROUP = "eegflex.stagers"
 #: What a name loads; imported only when asked for.
 _OWN = {
     "gssc": "eegflex.stagers.gssc:load_gssc",
+    "gssc-eeg": "eegflex.stagers.gssc:load_gssc_eeg",
+    "gssc-eog": "eegflex.stagers.gssc:load_gssc_eog",
     "bandpower": "eegflex.stagers.bandpower:load_bandpower",
     "yasa": "eegflex.stagers.yasa:load_yasa",
     "known-spindle": "eegflex.stagers.known:SPINDLE.stager",
@@ -50,9 +52,10 @@ def load_model(
     Parameters
     ----------
     source : str | path-like | torch.nn.Module | callable | object with predict_proba | list
-        - A name: ``"gssc"`` (extra ``gssc``), ``"bandpower"``, ``"yasa"`` (extra ``yasa``); ``"known-spindle"``,
-          ``"known-slow-wave"``, ``"known-alpha"`` or ``"known-shortcut"``, whose truth is known (`eegflex.stagers.known`);
-          or one that another package adds by an entry point of the group ``eegflex.stagers``.
+        - A name: ``"gssc"`` (extra ``gssc``; ``"gssc-eeg"`` and ``"gssc-eog"`` take one signal only), ``"bandpower"``,
+          ``"yasa"`` (extra ``yasa``); ``"known-spindle"``, ``"known-slow-wave"``, ``"known-alpha"`` or ``"known-shortcut"``,
+          whose truth is known (`eegflex.stagers.known`); or one that another package adds by an entry point of the group
+          ``eegflex.stagers``.
         - A file: torch.export (``.pt2``), TorchScript, ONNX (extra ``onnx``), Keras 3 or ``.h5`` (extra ``keras``); or a
           state dict or safetensors with their `module`. The format is told by the content.
         - A spec that names such a file, or the folder of one.
@@ -111,7 +114,7 @@ def load_model(
 
 def names() -> list[str]:
     """The names that `load_model` knows, those of other packages too."""
-    return [*_OWN, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in _OWN)]
+    return [*_OWN, *sorted({point.name for point in entry_points(group=GROUP)} - set(_OWN))]
 
 
 def _path(source: Any) -> Path | None:
@@ -125,21 +128,38 @@ def _path(source: Any) -> Path | None:
 
 
 def _named(name: str) -> Stager:
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    points |= {own: EntryPoint(own, address, GROUP) for own, address in _OWN.items()}
-    if name not in points:
+    points = _points(name)
+    if not points:
         raise ModelError(
             "There is no such model",
             seen=repr(name),
             allowed=names(),
             remedy="Or give a file that exists, or the torch.nn.Module itself",
         )
-    stager = points[name].load()()
+    if len(points) > 1:
+        raise ModelError("Several packages add a model of this name", seen=repr(name), allowed=sorted(points))
+    ((address, point),) = points.items()
+    try:
+        load = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ModelError(
+            f"The entry point {name!r} cannot be loaded: {error}",
+            seen=address,
+            remedy="Look at the package that adds it",
+        ) from error
+    stager = load()
     if not isinstance(stager, Stager):
         raise ModelError(
-            f"What the entry point {name!r} loads is no Stager", seen=f"{points[name].value}: {type(stager).__name__}"
+            f"What the entry point {name!r} loads is no Stager", seen=f"{address}: {type(stager).__name__}"
         )
     return stager
+
+
+def _points(name: str) -> dict[str, EntryPoint]:
+    """What a name may load, by address: eegflex's own before those of other packages."""
+    if name in _OWN:
+        return {_OWN[name]: EntryPoint(name, _OWN[name], GROUP)}
+    return {point.value: point for point in entry_points(group=GROUP) if point.name == name}
 
 
 def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) -> Stager:
@@ -161,6 +181,13 @@ def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
     """A model that is in memory."""
     if isinstance(source, Stager):
         return source
+    if isinstance(source, type):
+        raise ModelError(
+            "A class is no model yet",
+            seen=source.__name__,
+            remedy=f"Make one of it, load_model({source.__name__}(...)), or give its weights too: "
+            f"load_model('weights.safetensors', module={source.__name__})",
+        )
     for package, adapter in _WRAPPED.items():
         if any(kind.__module__.partition(".")[0] == package for kind in type(source).__mro__):
             return Stager(resolve(adapter)(source), spec or _assumed(name or type(source).__name__))

@@ -35,12 +35,15 @@ class ChannelSpec:
     use : {"first", "each", "all"}
         Connect the first channel that fits; or each one by itself, so that the stager is run once for each (what becomes
         of the answers is for `ModelSpec.combine` to say); or all of them together.
+    without : str
+        The name of a stager that does without this input, for recordings that have none that fits.
     """
 
     name: str = "input"
     types: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     use: Literal["first", "each", "all"] = "all"
+    without: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,18 +14,17 @@ from torch import nn
 
 from eegflex.errors import ModelError
 from eegflex.stagers.layouts import AXES, axes_of
+from eegflex.stagers.memory import out_of_memory
 from eegflex.stagers.spec import ModelSpec
 
 if TYPE_CHECKING:
     from eegflex.segments import Segments
     from eegflex.stagers.windows import Windows
 
-__all__ = ["BoundStager", "Fed", "Stager", "from_layout", "out_of_memory", "own_copy", "to_layout"]
+__all__ = ["BoundStager", "Fed", "Stager", "from_layout", "own_copy", "rnn_safe", "to_layout"]
 
 #: What a module takes: one tensor, or one for each of its inputs.
 Fed = torch.Tensor | dict[str, torch.Tensor]
-#: Epochs scored in one forward pass where nothing has to be kept for a gradient.
-FORWARD_BATCH = 32
 #: What a module that is fed something unsuitable raises.
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, NotImplementedError)
 
@@ -130,11 +130,6 @@ class Stager:
         rate = "any rate" if self.spec.sfreq is None else f"{self.spec.sfreq:.6g} Hz"
         inputs = ", ".join(channel.name for channel in self.spec.channels)
         return f"<{type(self).__name__} | {self.spec.name}, {inputs}, {rate}, {'/'.join(self.spec.stages)}>"
-
-    @property
-    def recurrent(self) -> bool:
-        """Whether the module has recurrent layers, which cuDNN cannot differentiate in eval mode."""
-        return isinstance(self.module, nn.Module) and any(isinstance(m, nn.RNNBase) for m in self.module.modules())
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Stager:
         """Copy of the stager on another device and in another precision."""
@@ -314,7 +309,11 @@ def _shape(fed: Fed) -> Any:
     )
 
 
-def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory did not suffice, on any device."""
-    said = ("not enough memory", "can't allocate memory", "out of memory")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in said)
+@contextlib.contextmanager
+def rnn_safe(module: object) -> Iterator[None]:
+    """Switch cuDNN off for a module with recurrent layers: it has no backward pass for them in eval mode."""
+    if not (isinstance(module, nn.Module) and any(isinstance(m, nn.RNNBase) for m in module.modules())):
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=False):
+        yield

@@ -12,7 +12,8 @@ import torch
 from mne.utils import logger
 
 from eegflex.errors import ModelError, ParameterError
-from eegflex.stagers.stager import FORWARD_BATCH, BoundStager, Stager
+from eegflex.stagers.memory import FORWARD_BATCH, BatchSize
+from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windows import SILENCE, Windows, cut_windows
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class WindowedStager(BoundStager):
         self.stager, self.edges = stager, edges
         self.signals, self.channels = segments.signals, list(channels)
         self.windows = self._cut(segments.run, width)
+        self.batch = BatchSize(FORWARD_BATCH)
         self._codes: torch.Tensor | None = None
         self.factors = self.windows.length.max() > 1 and stager.can_factor and self._codes_suffice()
 
@@ -87,10 +89,15 @@ class WindowedStager(BoundStager):
         scores = torch.full((len(explicable), len(self.stager.spec.stages)), torch.nan, dtype=self.stager.like.dtype)
         recorded = self._codes_of if self.factors else self.inputs
         function = self.stager.decode if self.factors else self.stager.score
-        for index in torch.from_numpy(np.flatnonzero(explicable)).split(FORWARD_BATCH):
-            on_device = index.to(self.stager.like.device)
-            scores[index] = self._by_length(on_device, recorded(on_device), recorded, function).to(scores)
+
+        def score(index: torch.Tensor) -> tuple[torch.Tensor]:
+            found = self._by_length(index, recorded(index), recorded, function)
             progress(len(index))
+            return (found.to(scores),)
+
+        numbers = torch.from_numpy(np.flatnonzero(explicable))
+        if len(numbers):
+            (scores[numbers],) = self.batch(score, numbers.to(self.stager.like.device))
         progress(int((~explicable).sum()))
         return scores
 
@@ -101,9 +108,7 @@ class WindowedStager(BoundStager):
             numbers = torch.arange(len(self.signals) + 1, device=device)
             numbers[-1] = SILENCE  # so that the last code is that of silence
             with torch.no_grad():
-                self._codes = torch.cat(
-                    [self.stager.encode(self.inputs(part)) for part in numbers.split(FORWARD_BATCH)]
-                )
+                (self._codes,) = self.batch(lambda part: (self.stager.encode(self.inputs(part)),), numbers)
         return self._codes[index]
 
     def _by_length(

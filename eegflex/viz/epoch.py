@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eegflex import aggregate
+from eegflex.agreement import consensus
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.viz.panels import (
@@ -102,7 +103,7 @@ def plot_epoch(
 
 def default_number(dataset: xr.Dataset) -> int:
     """Return the number of the epoch that the stager was surest of, among those of the most frequent stage."""
-    predicted = aggregate.consensus(dataset["scores"].values, aggregate.score_kind(dataset))
+    predicted = consensus(dataset["scores"].values, aggregate.score_kind(dataset))
     counts = np.bincount(predicted, minlength=dataset.sizes["stage_name"])
     stage = str(dataset["stage_name"].values[int(counts.argmax())])
     return surest_numbers(dataset, stage, 1)[0]
@@ -121,7 +122,7 @@ def surest_numbers(dataset: xr.Dataset, stage: str, n: int) -> list[int]:
         How many at most.
     """
     scores = dataset["scores"].values
-    predicted = dataset["stage_name"].values.astype(str)[aggregate.consensus(scores, aggregate.score_kind(dataset))]
+    predicted = dataset["stage_name"].values.astype(str)[consensus(scores, aggregate.score_kind(dataset))]
     shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
     sure = (1 / shares.sum(axis=-1)).max(axis=-1)
     places = np.flatnonzero(predicted == stage)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex import aggregate
+from eegflex.agreement import consensus
 from eegflex.viz.select import hypnogram_order
 from eegflex.viz.style import add_note, count_epochs, plain, stage_colours
 
@@ -95,9 +96,7 @@ def probabilities(dataset: xr.Dataset, scores: str) -> npt.NDArray[np.float64]:
 
 
 def _predicted(result: FlexResult, dataset: xr.Dataset, chances: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
-    names = np.array(result.stages, dtype=str)[
-        aggregate.consensus(dataset["night_scores"].values, aggregate.score_kind(dataset))
-    ]
+    names = np.array(result.stages, dtype=str)[consensus(dataset["night_scores"].values, aggregate.score_kind(dataset))]
     return np.where(np.isfinite(chances).all(axis=1), names, "")
 
 

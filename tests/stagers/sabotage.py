@@ -201,7 +201,7 @@ SABOTAGE: dict[str, Spoilt] = {
         with_it=frozenset({"agreement", "unit by hypnogram"}),
     ),
     "µV for V": Spoilt(
-        lambda: bandpower(before=lambda x: 1e6 * x), bandpower_spec(), "unit by hypnogram", "multiplied by 1e-06",
+        lambda: bandpower(before=lambda x: 1e6 * x), bandpower_spec(), "unit by hypnogram", "divided by 1,000,000",
         "declared is uV", with_it=ALSO_CHANCE,
     ),
     "upside down": Spoilt(
@@ -251,7 +251,7 @@ SABOTAGE: dict[str, Spoilt] = {
     ),
     "half of it detached": Spoilt(
         lambda: chambon(after=lambda scores, x: 0.5 * scores + 0.5 * scores.detach()), CHAMBON,
-        "differentiability", "gradients miss", FORWARD_ONLY,
+        "differentiability", "gradients: these miss", FORWARD_ONLY,
     ),
     "one channel detached": Spoilt(
         lambda: chambon(before=lambda x: torch.cat([x[:, :1], x[:, 1:].detach()], 1)), CHAMBON,

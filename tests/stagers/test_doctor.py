@@ -8,11 +8,13 @@ import torch
 import trained
 from models import Detached
 from sabotage import CHAMBON, HALF_WAVE, SABOTAGE, WHOLE, HalfWave, WholeNight, chambon, half_wave_night, rescored
+from torch import nn
 
 import eegflex
 from eegflex import check_model
 from eegflex.errors import ModelError, ParameterError
-from eegflex.report.build import _checks
+from eegflex.report.build import _checks, _summary
+from eegflex.report.trust import doubts
 from eegflex.stagers.checks import CHECKS
 from eegflex.stagers.checks.judgement import LEVEL, judge, kappa_of
 from eegflex.stagers.findings import Finding, Findings
@@ -117,6 +119,48 @@ def test_the_model_and_the_epochs_are_left_as_they_were(night):
     np.testing.assert_array_equal(night.get_data(), before)
 
 
+class Hungry(nn.Module):
+    """Asks for more memory than any machine has where it is given more epochs at once than it can bear."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.net, self.most = trained.chambon().module, most
+
+    def forward(self, x):
+        if len(x) > self.most:
+            torch.empty(2**55)
+        return self.net(x)
+
+
+@pytest.mark.parametrize("most", [3, 1])
+def test_where_memory_is_short_fewer_epochs_are_tried_at_a_time(night, most):
+    """The same is found as where it is not, by the one mechanism that attributions have too."""
+    short, plenty = (check_model(Hungry(size), night, spec=CHAMBON, verbose="error") for size in (most, 10**9))
+    for found in short:
+        if found.check == "batch independence" and most == 1:
+            assert (found.status, found.measured) == ("unknown", "memory is too short for a batch of two")
+        else:
+            assert found.status == plenty[found.check].status
+
+
+def test_a_model_that_does_not_fit_with_a_single_epoch_is_said_to_be_that(night):
+    (found,) = check_model(Hungry(0), night, spec=CHAMBON, verbose="error")
+    assert (found.check, found.status) == ("memory", "error")
+    assert "single epoch" in found.measured
+
+
+def test_a_whole_night_that_does_not_fit_is_no_error_of_the_model(night):
+    class Long(WholeNight):
+        def forward(self, windows):
+            if windows.shape[1] > 30:
+                torch.empty(2**55)
+            return super().forward(windows)
+
+    found = check_model(Long(0.0), night[:64], spec=WHOLE, verbose="error")["window"]
+    assert found.status == "unknown"
+    assert "memory" in found.measured
+
+
 def reading(scored, wrong):
     """Predictions that are wrong in some epochs."""
     predicted = scored.copy()
@@ -205,6 +249,16 @@ def test_the_report_shows_what_was_found(night):
     assert _checks(eegflex.attribute_epochs(night, chambon(), check=False, verbose="error", **arguments)) == ""
 
 
+def test_the_report_begins_with_what_makes_it_false(night):
+    """Who reads the first page only must see it, in the words of the doctor."""
+    arguments = {"sample_per_stage": 1, "quadrature": "graded", "n_steps": 8, "verbose": "error"}
+    false = eegflex.attribute_epochs(night, chambon(), check="warn", spec=CHAMBON.replace(scores="probs"), **arguments)
+    assert [said for said in doubts(false) if "not to be believed. Scores: the scores are logits, declared" in said]
+    assert "Scores: the scores are logits, declared as probs" in _summary(false, None)
+    true = eegflex.attribute_epochs(night, chambon(), spec=CHAMBON, **arguments)
+    assert doubts(true) == []
+
+
 def test_a_device_that_is_none_is_refused(night):
     with pytest.raises(ParameterError, match="abacus"):
         check_model(chambon(), night, spec=CHAMBON, device="abacus")
@@ -213,6 +267,7 @@ def test_a_device_that_is_none_is_refused(night):
 def test_findings_are_printed_one_line_a_check():
     findings = Findings("<b>", (Finding("ok", "fine", "", "a"), Finding("error", "x < y", "Mend it", "b")))
     assert str(findings).splitlines() == ["<b>: 1 error, 1 ok", "     ok  a: fine.", "  ERROR  b: x < y. Mend it."]
+    assert str(Findings("m", findings.findings * 2)).splitlines()[0] == "m: 2 errors, 2 ok"
     assert findings.errors == (findings["b"],)
     assert [found["status"] for found in findings.to_dicts()] == ["ok", "error"]
     shown = findings._repr_html_()

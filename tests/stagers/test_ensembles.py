@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,9 @@ from torch import nn
 
 import eegflex
 from eegflex import load_model
-from eegflex.aggregate import consensus
+from eegflex.agreement import consensus
 from eegflex.errors import ParameterError, SpecError
+from eegflex.segments import prepare
 from eegflex.stagers.ensemble import ensemble
 from eegflex.stagers.spec import ContextSpec, ModelSpec
 
@@ -74,6 +77,90 @@ def test_members_with_a_context():
     np.testing.assert_allclose(twice["frequency_view"].values, alone["frequency_view"].values, atol=1e-5)
 
 
+def simulated(**kwargs):
+    return eegflex.make_epochs(eegflex.simulate_psg(**kwargs, verbose="error").raw, verbose="error")
+
+
+def shaken(stager, seed):
+    """The same stager with other weights."""
+    other, rng = copy.deepcopy(stager), torch.Generator().manual_seed(seed)
+    for parameter in other.module.parameters():
+        parameter.mul_(1 + 0.05 * torch.randn(parameter.shape, generator=rng))
+    return other
+
+
+def test_a_member_that_factors_keeps_its_codes(monkeypatch):
+    """No member encodes a recorded epoch twice, so that an ensemble costs no more than its members."""
+    members = [shaken(trained.context(), seed) for seed in (1, 2)]
+    encoded = []
+    own = type(members[0].module).encode
+
+    def counting(self, segments):
+        encoded.append(len(segments))
+        return own(self, segments)
+
+    monkeypatch.setattr(type(members[0].module), "encode", counting)
+    segments = prepare(simulated(hours=0.5, seed=2), members[0].spec)
+    (bound,) = ensemble(members).bind(segments)
+    (apart,) = zip(*(member.bind(segments) for member in members), strict=True)
+    index = torch.arange(20, 24)
+    for one in (bound, *apart):
+        one.night_scores(lambda _: None)
+        encoded.clear()
+        with torch.no_grad():
+            one(one.inputs(index), index)
+        assert sum(encoded) == len(index) * (2 if one is bound else 1)
+    with torch.no_grad():
+        mean = sum(one(one.inputs(index), index) for one in apart) / 2
+        torch.testing.assert_close(bound(bound.inputs(index), index), mean)
+
+
+def test_an_ensemble_shifts_windows_where_all_members_can():
+    """Members that score every position are asked for it at the ends of a run; with one that cannot, none are."""
+    spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(1, 1))
+
+    class EveryPosition(Smooth):
+        def forward(self, x):
+            return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+    every = load_model(EveryPosition(), spec=spec)
+    middle = load_model(EveryPosition(), spec=spec.replace(target_index=1))
+    segments = prepare(noise_epochs(n_epochs=5), spec)
+    for members, edges in (([every, every], {"shifted"}), ([every, middle], {"skipped"})):
+        (bound,) = ensemble(members).bind(segments)
+        assert set(bound.windows.edge[[0, -1]]) == edges
+    (alone,), (twice,) = every.bind(segments), ensemble([every, every]).bind(segments)
+    torch.testing.assert_close(*(one.night_scores(lambda _: None) for one in (alone, twice)))
+
+
+def test_gsscs_with_other_weights_are_averaged():
+    """Stagers of whole nights are members as well, each with its own night."""
+    pytest.importorskip("gssc", reason="the extra gssc is not installed")
+    epochs = simulated(hours=0.25, seed=3).load_data().pick(["C4-M1", "E1-M2", "E2-M2"])
+    members = [load_model("gssc"), shaken(load_model("gssc"), 1)]
+    rule = {"target": "N2", "quadrature": "graded", "n_steps": 20, "verbose": "error"}
+    found = [eegflex.attribute_epochs(epochs[:6], model, **rule) for model in (*members, members)]
+    views = [result.to_xarray()["frequency_view"].values for result in found]
+    size = np.abs(views[2]).sum()
+    assert np.abs(views[0] - views[1]).sum() > 0.05 * size
+    np.testing.assert_allclose(views[2], (views[0] + views[1]) / 2, atol=1e-4 * np.abs(views[2]).max())
+
+
+def test_stagers_that_hear_different_signals_are_refused_with_what_to_do():
+    pytest.importorskip("gssc", reason="the extra gssc is not installed")
+    with pytest.raises(
+        SpecError, match=r"disagree in their sfreq. Got GSSC: 85\..*bandpower.*average their band tables"
+    ):
+        load_model(["gssc", "bandpower"])
+
+
+def test_the_remedy_is_true():
+    """The mean of the members' band tables is that of the ensemble, for the same target."""
+    epochs, rule = noise_epochs(), {"target": "N2", "quadrature": "gauss-legendre", "n_steps": 10}
+    tables = [explain(epochs, model, **rule).band_table(stages="target") for model in (*MEMBERS[:2], MEMBERS[:2])]
+    np.testing.assert_allclose((tables[0] + tables[1]) / 2, tables[2], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("other", "named"),
     [
@@ -94,6 +181,30 @@ def test_what_is_no_ensemble_is_refused():
         load_model([])
     with pytest.raises(ParameterError, match="vote"):
         ensemble([load_model(MEMBERS[0])], "vote")
+
+
+class Says(nn.Module):
+    """A stager whose scores are of another kind."""
+
+    def __init__(self, stager, kind):
+        super().__init__()
+        self.net, self.kind = stager.module, kind
+
+    def forward(self, x):
+        return getattr(self.net(x), self.kind)(1)
+
+
+@pytest.mark.parametrize("rule", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("function", "kind", "combined"), [("softmax", "probs", "probs"), ("log_softmax", "log_probs", "logits")]
+)
+def test_the_doctor_finds_nothing_wrong_with_what_is_combined(rule, function, kind, combined):
+    spec = trained.spec("chambon").replace(scores=kind)
+    members = [load_model(Says(shaken(trained.chambon(), seed), function), spec=spec) for seed in (1, 2)]
+    both = ensemble(members, rule)
+    assert both.spec.scores == combined
+    findings = eegflex.check_model(both, simulated(hours=0.7, seed=5), verbose="error")
+    assert findings.errors == findings.warnings == (), str(findings)
 
 
 def test_its_members_are_moved_and_the_caller_s_are_not():

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import json
 import shutil
+import sys
 import warnings
 
 import numpy as np
@@ -223,6 +224,16 @@ def test_onnx_that_cannot_be_converted_is_run_without_a_gradient(tmp_path, epoch
     assert np.abs(result["gap"].values).max() < 1e-5
     with pytest.raises(ModelError, match="shapley"):
         explain(epochs, stager)
+
+
+def test_what_runs_onnx_without_a_gradient_is_named_where_it_is_missing(tmp_path, monkeypatch):
+    needs("onnx2torch", "onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(Recurrent().eval(), (FED[:, :1],), tmp_path / "a.onnx", dynamo=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModelError, match=r"onnxruntime.*eegflex\[onnx\]"):
+        load_model(tmp_path / "a.onnx")
 
 
 @pytest.mark.parametrize("name", ["a.toml", "spec.toml"])

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import eegflex
+from eegflex.errors import ChannelError, SpecError
 from eegflex.segments import prepare
 
 pytest.importorskip("gssc", reason="the extra gssc is not installed")
@@ -51,8 +52,8 @@ def nobody(_):
     return None
 
 
-def gssc_own(epochs):
-    """What GSSC's own inference says of epochs of one EEG and one EOG channel, without filtering them again."""
+def gssc_own(epochs, eeg=(0,), eog=(1,)):
+    """What GSSC's own inference says of epochs with EEG and EOG channels at these places, without filtering them again."""
     from gssc import networks
     from gssc.infer import EEGInfer
 
@@ -62,18 +63,56 @@ def gssc_own(epochs):
         warnings.simplefilter("ignore")
         inference = EEGInfer(net=nets[0], con_net=nets[1], use_cuda=False)
         stages, _ = inference.mne_infer(
-            epochs, eeg=[epochs.ch_names[0]], eog=[epochs.ch_names[1]], eeg_drop=False, eog_drop=False, filter=False
+            epochs,
+            eeg=[epochs.ch_names[place] for place in eeg],
+            eog=[epochs.ch_names[place] for place in eog],
+            eeg_drop=not eeg,
+            eog_drop=not eog,
+            filter=False,
         )
     return stages
 
 
 def test_predictions_equal_gsscs_own_on_every_epoch(night, segments, scores):
     """On the epochs that our preparation made: the whole night through both codes."""
-    info = mne.create_info(list(segments.ch_names), segments.sfreq, ["eeg", "eog"])
+    np.testing.assert_array_equal(scores.argmax(1).numpy(), gssc_own(prepared(segments)))
+
+
+def prepared(segments):
+    """What our preparation made, as epochs."""
+    info = mne.create_info(list(segments.ch_names), segments.sfreq, list(segments.ch_types))
     with info._unlock():
         info["highpass"], info["lowpass"] = 0.3, 30.0
-    prepared = mne.EpochsArray(segments.signals.astype(float), info, baseline=None, verbose="error")
-    np.testing.assert_array_equal(scores.argmax(1).numpy(), gssc_own(prepared))
+    return mne.EpochsArray(segments.signals.astype(float), info, baseline=None, verbose="error")
+
+
+ONE_SIGNAL = {"gssc-eeg": {"eeg": (0,), "eog": ()}, "gssc-eog": {"eeg": (), "eog": (0,)}}
+
+
+@pytest.mark.parametrize("name", ONE_SIGNAL)
+def test_of_one_signal_alone_it_says_what_gssc_does(night, name):
+    """A recording without an EOG, or without an EEG: staged as by GSSC's own code, explained, and complete."""
+    kind = name.removeprefix("gssc-")
+    alone = night.copy().load_data().pick(kind)
+    stager = eegflex.load_model(name)
+    segments = prepare(alone, stager.spec)
+    assert segments.signals.shape[1] == 1
+    scores = stager.bind(segments)[0].night_scores(nobody)
+    np.testing.assert_array_equal(scores.argmax(1).numpy(), gssc_own(prepared(segments), **ONE_SIGNAL[name]))
+    result = eegflex.attribute_epochs(alone, name, sample_per_stage=1, verbose="error")
+    assert set(result.to_xarray()["ch_type"].values.tolist()) == {kind}
+    assert (result.relative_gap() <= 0.02).all()
+
+
+@pytest.mark.parametrize(("kind", "name"), [("eeg", "gssc-eeg"), ("eog", "gssc-eog")])
+def test_who_has_one_signal_only_is_told_what_takes_it(night, kind, name):
+    with pytest.raises(ChannelError, match=f"take the model '{name}'"):
+        eegflex.attribute_epochs(night.copy().load_data().pick(kind), "gssc", verbose="error")
+
+
+def test_a_model_for_one_signal_is_no_member_beside_one_for_two():
+    with pytest.raises(SpecError, match="disagree in their channels"):
+        eegflex.load_model(["gssc", "gssc-eeg"])
 
 
 def test_predictions_from_the_recording_equal_gsscs_own(stager, night, scores):

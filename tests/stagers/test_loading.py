@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+import io
+import sys
+import zipfile
 
+import h5py
 import numpy as np
 import pytest
 import torch
 import trained
 from attribution_helpers import explain, noise_epochs
 from models import Smooth
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 import eegflex
@@ -60,35 +64,75 @@ def test_a_callable_without_a_gradient_is_explained():
 
 
 @pytest.fixture
-def registered(monkeypatch):
-    """Another package's entry points."""
+def install(tmp_path, monkeypatch):
+    """Install distributions with entry points, as a package manager leaves them on disk."""
 
-    def register(**points):
-        found = [EntryPoint(name, value, loading.GROUP) for name, value in points.items()]
-        monkeypatch.setattr(loading, "entry_points", lambda group: found if group == loading.GROUP else [])
+    def distribution(name, code="", **points):
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        lines = [f"[{loading.GROUP}]", *(f"{point} = {value}" for point, value in points.items())]
+        (folder / "entry_points.txt").write_text("\n".join(lines))
+        (tmp_path / f"{name}.py").write_text(code)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.syspath_prepend(tmp_path)
 
-    return register
-
-
-def test_another_package_adds_a_name(registered):
-    registered(simulated="trained:chambon")
-    stager = load_model("simulated")
-    assert stager.spec == trained.spec("chambon")
-    assert loading.names()[:3] == ["gssc", "bandpower", "yasa"]
-    assert loading.names()[-1] == "simulated"
-    with pytest.raises(ModelError, match=r"gssc, bandpower, yasa, .*, simulated"):
-        load_model("simulatde")
+    return distribution
 
 
-def test_another_package_does_not_replace_a_name(registered):
-    registered(bandpower="trained:chambon")
+OTHER = """
+from eegflex.stagers import ModelSpec, Stager
+
+def load():
+    return Stager(lambda x: x.mean(-1)[:, :1].repeat(1, 5), ModelSpec(name="the other one"))
+"""
+
+
+def test_an_installed_package_adds_a_name(install):
+    install("otherstagers", OTHER, theirs="otherstagers:load")
+    assert load_model("theirs").spec.name == "the other one"
+    assert loading.names()[:5] == ["gssc", "gssc-eeg", "gssc-eog", "bandpower", "yasa"]
+    assert loading.names()[-1] == "theirs"
+    with pytest.raises(ModelError, match=r"bandpower, yasa, .*, theirs"):
+        load_model("theris")
+
+
+def test_an_installed_package_is_not_imported_before_it_is_asked_for(install):
+    install("otherstagers", "raise RuntimeError", theirs="otherstagers:load")
+    assert "theirs" in loading.names()
     assert load_model("bandpower").spec.name == "bandpower"
 
 
-def test_what_another_package_loads_must_be_a_stager(registered):
-    registered(wrong="builtins:dict")
-    with pytest.raises(ModelError, match=r"'wrong'.*no Stager.*dict"):
-        load_model("wrong")
+def test_an_installed_package_does_not_replace_a_name(install):
+    install("otherstagers", OTHER, bandpower="otherstagers:load")
+    assert load_model("bandpower").spec.name == "bandpower"
+    assert loading.names().count("bandpower") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("builtins:dict", "no Stager.*builtins:dict: dict"),
+        ("otherstagers:gone", "cannot be loaded.*gone.*otherstagers:gone"),
+        ("notthere:load", "cannot be loaded.*notthere"),
+    ],
+)
+def test_what_an_installed_package_loads_must_be_a_stager(install, value, words):
+    install("otherstagers", OTHER, theirs=value)
+    with pytest.raises(ModelError, match=f"'theirs'.*{words}"):
+        load_model("theirs")
+
+
+def test_a_name_that_two_packages_add_is_ambiguous(install):
+    install("otherstagers", OTHER, theirs="otherstagers:load")
+    install("morestagers", OTHER, theirs="morestagers:load")
+    with pytest.raises(ModelError, match=r"Several packages.*morestagers:load, otherstagers:load"):
+        load_model("theirs")
+
+
+def test_a_class_without_its_weights_is_no_model():
+    with pytest.raises(ModelError, match=r"load_model\(Smooth\(\.\.\.\)\).*module=Smooth"):
+        load_model(Smooth)
 
 
 def test_a_list_of_names_is_an_ensemble():
@@ -97,26 +141,51 @@ def test_a_list_of_names_is_an_ensemble():
     assert stager.spec.name == "mean of bandpower"
 
 
-@pytest.mark.parametrize(("package", "name"), [("onnx2torch", "a.onnx"), ("keras", "a.keras")])
-def test_a_missing_extra_of_a_format_is_named(package, name, tmp_path, monkeypatch):
-    import sys
-    import zipfile
+def keras_archive(path):
+    weights = io.BytesIO()
+    h5py.File(weights, "w").close()
+    with zipfile.ZipFile(path / "a.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return path / "a.keras"
 
+
+def keras_h5(path):
+    with h5py.File(path / "a.h5", "w") as saved:
+        saved.attrs["model_config"] = "{}"
+    return path / "a.h5"
+
+
+def onnx_file(path):
+    (path / "a.onnx").write_bytes(b"")
+    return path / "a.onnx"
+
+
+def weights_of_braindecode(path):
+    save_file({"a": torch.zeros(1)}, path / "a.safetensors")
+    (path / "spec.toml").write_text("[model]\nfile = 'a.safetensors'\nclass = 'braindecode.models:USleep'")
+    return path
+
+
+#: What is missing -> what then cannot be loaded, and the extra that brings it.
+EXTRAS = [
+    ("gssc", lambda _: "gssc", "gssc"),
+    ("gssc", lambda _: "gssc-eeg", "gssc"),
+    *((package, lambda _: "yasa", "yasa") for package in ("yasa", "lightgbm", "sklearn")),
+    *((package, onnx_file, "onnx") for package in ("onnx", "onnx2torch")),
+    ("keras", keras_archive, "keras"),
+    ("keras", keras_h5, "keras"),
+    ("braindecode", weights_of_braindecode, "braindecode"),
+]
+
+
+@pytest.mark.parametrize(("package", "source", "extra"), EXTRAS)
+def test_a_missing_extra_is_named(package, source, extra, tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    if name == "a.onnx":
-        (tmp_path / name).write_bytes(b"")
-    else:
-        import io
-
-        import h5py
-
-        weights = io.BytesIO()
-        h5py.File(weights, "w").close()
-        with zipfile.ZipFile(tmp_path / name, "w") as archive:
-            archive.writestr("config.json", "{}")
-            archive.writestr("model.weights.h5", weights.getvalue())
-    with pytest.raises(MissingExtraError, match=rf"eegflex\[{package.removesuffix('2torch')}\]"):
-        load_model(tmp_path / name)
+    with pytest.raises(MissingExtraError, match=rf"{package}.*pip install 'eegflex\[{extra}\]'"):
+        load_model(source(tmp_path), trusted=True)
 
 
 def test_the_command_line_takes_a_file_and_its_spec(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 import results
 
 from eegflex import aggregate, viz
+from eegflex.agreement import consensus
 from eegflex.stagers import ModelSpec
 from eegflex.viz.night import probabilities
 from eegflex.viz.select import hypnogram_order
@@ -37,7 +38,7 @@ def test_hypnograms_are_drawn_as_scored_and_predicted(result):
     data = result.to_xarray()
     scored = ["" if stage == "UNSCORED" else stage for stage in data["night_stage"].values]
     assert steps(fig.axes[0]) == scored
-    predicted = np.array(result.stages)[aggregate.consensus(data["night_scores"].values, "log_probs")]
+    predicted = np.array(result.stages)[consensus(data["night_scores"].values, "log_probs")]
     assert steps(fig.axes[1]) == predicted.tolist()
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["W", "REM", "N1", "N2", "N3"]
     assert fig.axes[0].yaxis_inverted()
@@ -74,7 +75,7 @@ def test_a_break_in_time_breaks_the_line(result):
 def test_probabilities_fill_the_strip(pair_result):
     chances = probabilities(pair_result.to_xarray(), "log_probs")
     np.testing.assert_allclose(chances.sum(axis=1), 1)
-    predicted = aggregate.consensus(pair_result.to_xarray()["night_scores"].values, "log_probs")
+    predicted = consensus(pair_result.to_xarray()["night_scores"].values, "log_probs")
     np.testing.assert_array_equal(chances.argmax(axis=1), predicted)
     fig = viz.plot_night(pair_result, show=False)
     areas = {area.get_label(): area.get_paths()[0].vertices for area in fig.axes[-1].collections}

@@ -10,6 +10,7 @@ import ast
 import copy
 import io
 import json
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from torch import nn
 
 from eegflex.errors import ModelError
 from eegflex.stagers.adapters.batches import in_batches
-from eegflex.stagers.archives import Archive, refuse_code
+from eegflex.stagers.archives import Archive, check_expansion, refuse_code
 from eegflex.stagers.formats import ModelFile
 
 __all__ = ["load_exported"]
@@ -39,6 +40,10 @@ _TARGET = re.compile(
 _NAME = re.compile(r"[\w.]*")
 #: Strings that are data.
 _TEXTS = {"as_string", "as_strings", "in_spec", "out_spec", "torch_version"}
+#: A number, or the name of a size, where an expression has a text.
+_TEXT = re.compile(r"[\w.+-]{1,40}")
+#: Larger than any size, and than any exponents of an expression together.
+_LARGEST, _LARGEST_POWER = 2**63, 64
 #: What may be called in an expression of sizes.
 _FUNCTIONS = {
     *("Symbol", "Integer", "Float", "Rational", "Add", "Mul", "Pow", "Mod", "PythonMod", "Max", "Min", "FloorDiv"),
@@ -48,7 +53,7 @@ _FUNCTIONS = {
 #: What is computed with in such expressions.
 _PARTS = (
     *(ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp, ast.UnaryOp, ast.Compare),
-    *(ast.operator, ast.unaryop, ast.cmpop),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.unaryop, ast.cmpop),
 )
 
 
@@ -98,7 +103,7 @@ def _inspect(file: ModelFile) -> None:
         if not _MEMBER.fullmatch(name):
             raise refuse_code(file.path, "a .pt2 with more than a graph in it", {name})
         if name.endswith(".json"):
-            beyond = set(_beyond(_json(archive.read(member.filename), file)))
+            beyond = _inspect_description(archive.read(member.filename), archive)
             if beyond:
                 raise refuse_code(file.path, "a .pt2 that does more than compute", beyond)
         elif name.endswith(".pt"):
@@ -113,11 +118,24 @@ def _inspect_inputs(data: bytes, file: ModelFile) -> None:
         raise refuse_code(file.path, "a .pt2 with a pickled Python object in it", unsafe)
 
 
-def _json(data: bytes, file: ModelFile) -> Any:
+def _inspect_description(data: bytes, archive: Archive) -> set[str]:
+    """All in a description that does more than compute, its weights being of a size that can be."""
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"This .pt2 is damaged: {error}", seen=file.path) from error
+        described = json.loads(data)
+        check_expansion(archive.size, _weights_of(described), archive.path)
+        return set(_beyond(described))
+    except ModelError:
+        raise
+    except (ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
+        raise ModelError(f"This .pt2 is damaged: {error}", seen=archive.path) from error
+
+
+def _weights_of(described: Any) -> int:
+    """Bytes of the weights that a description declares: strides of zero make them of any size from a single number."""
+    entries = described.get("config") if isinstance(described, dict) else None
+    found = [entry.get("tensor_meta") for entry in (entries or {}).values() if isinstance(entry, dict)]
+    sizes = [[abs(int(size.get("as_int", 1))) for size in meta["sizes"]] for meta in found if isinstance(meta, dict)]
+    return sum(math.prod(own) for own in sizes) * 4
 
 
 def _beyond(value: Any, key: str = "") -> Iterator[str]:
@@ -144,12 +162,38 @@ def _beyond(value: Any, key: str = "") -> Iterator[str]:
 
 
 def _is_arithmetic(expression: Any) -> bool:
-    """Whether an expression, which is going to be evaluated, is one of sizes and nothing else."""
+    """Whether an expression, which is going to be evaluated, is one of sizes and nothing else, and no endless sum."""
     try:
         parts = list(ast.walk(ast.parse(str(expression), mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    calls = [part.func for part in parts if isinstance(part, ast.Call)]
-    return all(isinstance(part, _PARTS) for part in parts) and all(
-        isinstance(called, ast.Name) and called.id in _FUNCTIONS for called in calls
+    calls = [part for part in parts if isinstance(part, ast.Call)]
+    texts = [own for call in calls if _called(call) in {"Symbol", "Float"} for own in call.args]
+    return (
+        all(isinstance(part, _PARTS) for part in parts)
+        and all(_called(call) in _FUNCTIONS for call in calls)
+        and all(_is_small(part.value, part in texts) for part in parts if isinstance(part, ast.Constant))
+        and math.prod(_exponent(call) for call in calls if _called(call) == "Pow") <= _LARGEST_POWER
+        and all(
+            isinstance(word.value, ast.Constant) and word.value.value in range(65) for c in calls for word in c.keywords
+        )
     )
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def _is_small(value: Any, can_be_text: bool) -> bool:
+    if isinstance(value, str):
+        return can_be_text and bool(_TEXT.fullmatch(value))
+    return isinstance(value, int | float) and abs(value) <= _LARGEST
+
+
+def _exponent(call: ast.Call) -> float:
+    """The size of a power's exponent, at least 1; infinite for what is no number.
+
+    A power of powers would keep whoever evaluates it busy for ever.
+    """
+    found = re.fullmatch(r"(?:Integer\()?(-?\d{1,3})\)?", ast.unparse(call.args[-1])) if len(call.args) == 2 else None
+    return max(abs(int(found[1])), 1) if found else math.inf

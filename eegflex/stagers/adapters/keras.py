@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import math
 import os
 import re
 import warnings
@@ -37,6 +38,8 @@ _REACHING = {
     *("IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"),
 }
 _LARGEST_CONFIG = 2**26
+#: Bytes of a weight, which in half precision has fewer.
+_ITEMSIZE = 4
 
 
 class _Keras(nn.Module):
@@ -102,12 +105,23 @@ def load_keras_h5(file: ModelFile) -> nn.Module:
 
 def _load(file: ModelFile) -> nn.Module:
     keras = _package()
+
+    def load() -> Any:
+        return keras.saving.load_model(str(file.path), compile=False, safe_mode=not file.trusted)
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of layers without weights, of old formats
-            model = keras.saving.load_model(str(file.path), compile=False, safe_mode=not file.trusted)
+            if not file.trusted:
+                with keras.device("meta"):  # Keras makes the weights before it reads them: here they take no memory
+                    declared = sum(math.prod(variable.shape) for variable in load().variables)
+                check_expansion(file.path.stat().st_size, _ITEMSIZE * declared, file.path)
+            model = load()
+    except ModelError:
+        raise
     except Exception as error:  # of whatever layer it is
-        raise ModelError(f"Keras cannot load this model: {str(error).splitlines()[0]}", seen=file.path) from error
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise ModelError(f"Keras cannot load this model: {said}", seen=file.path) from error
     return _Keras(model)
 
 
@@ -162,10 +176,9 @@ def _inspect_weights(source: Any, file: ModelFile) -> Any:
 def _inspect(config: bytes | str, file: ModelFile) -> None:
     """Refuse a model that names what is not one of Keras' own parts."""
     try:
-        read = json.loads(config)
+        beyond = sorted(set(_beyond(json.loads(config))))
     except (ValueError, RecursionError) as error:
         raise ModelError(f"This Keras model's configuration is damaged: {error}", seen=file.path) from error
-    beyond = sorted(set(_beyond(read)))
     if beyond and not file.trusted:
         raise ModelError(
             f"{file.path.name} has parts that are not Keras' own: opening it would run whatever code its author put there",

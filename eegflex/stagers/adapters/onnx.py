@@ -80,7 +80,14 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
         raise ModelError("This ONNX file holds no network", seen=file.path)
     _check_names(model, file.path)
     _check_tensors(onnx, model, file.path)
-    onnx.external_data_helper.load_external_data_for_model(model, str(file.path.parent.resolve()))
+    try:
+        onnx.external_data_helper.load_external_data_for_model(model, str(file.path.parent.resolve()))
+    except Exception as error:  # onnx has its own for links that it does not follow
+        raise ModelError(
+            f"The weights beside this ONNX file cannot be read: {error}",
+            seen=file.path,
+            remedy="Copy the model and its weights into a folder of their own, without links",
+        ) from error
     try:
         graph = onnx2torch.convert(_lowered(onnx, model))
     except Exception as error:  # each converter has its own
@@ -115,7 +122,8 @@ def _forward_only(model: Any, file: ModelFile, error: Exception) -> _Runtime:
         raise ModelError(
             f"This ONNX graph cannot be converted: {error}",
             seen=file.path,
-            remedy="Export it as .pt2; or install onnxruntime, which serves the methods that need no gradient",
+            remedy="Export it as .pt2; or install onnxruntime, which serves the methods that need no gradient, with: "
+            "pip install 'eegflex[onnx]'",
         ) from error
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -216,9 +224,11 @@ def _external_bytes(tensor: Any, folder: Path) -> int:
         )
     if not where.is_file():
         raise ModelError("The weights of this ONNX file are not beside it", seen=where)
-    start = int(told.get("offset", "0") or 0)
-    left = max(where.stat().st_size - start, 0)
-    return min(int(told["length"]), left) if told.get("length") else left
+    numbers = {key: told.get(key) or "0" for key in ("offset", "length")}
+    if not all(number.isdecimal() for number in numbers.values()):
+        raise ModelError("A tensor of this ONNX file is nowhere", seen=f"{tensor.name}: {numbers}")
+    left = max(where.stat().st_size - int(numbers["offset"]), 0)
+    return min(int(numbers["length"]), left) if told.get("length") else left
 
 
 def _tensors(model: Any) -> Iterator[Any]:

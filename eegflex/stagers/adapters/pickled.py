@@ -10,10 +10,14 @@ import torch
 
 from eegflex.errors import ModelError
 from eegflex.stagers.adapters.weights import into_network
-from eegflex.stagers.archives import refuse_code, scan_pickle
+from eegflex.stagers.archives import names_in_pickle, refuse_code
 from eegflex.stagers.formats import ModelFile
 
 __all__ = ["load_pickle"]
+
+
+#: Bytes of a pickle in which names are looked for: those of its outermost objects come first.
+_LOOKED_AT = 2**22
 
 
 def load_pickle(file: ModelFile) -> Any:
@@ -28,7 +32,11 @@ def load_pickle(file: ModelFile) -> Any:
         else:
             loaded = _unpickled(file)
     except (pickle.UnpicklingError, ImportError, AttributeError, EOFError) as error:
-        raise ModelError(f"This pickle cannot be opened: {error}", seen=file.path) from error
+        raise ModelError(
+            f"This pickle cannot be opened: {error}",
+            seen=file.path,
+            remedy="Install the packages that it was written with",
+        ) from error
     return into_network(loaded, file) if isinstance(loaded, Mapping) else loaded
 
 
@@ -42,7 +50,5 @@ def _unpickled(file: ModelFile) -> Any:
 
 def _names(file: ModelFile) -> set[str]:
     """What it would import, as far as that can be told."""
-    try:
-        return scan_pickle(file.path.read_bytes()).names
-    except ModelError:
-        return set()
+    with file.path.open("rb") as opened:
+        return names_in_pickle(opened.read(_LOOKED_AT))

@@ -6,6 +6,7 @@ import pickle
 import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -19,7 +20,16 @@ from eegflex.stagers.stager import own_copy
 __all__ = ["into_network", "load_safetensors", "load_torch"]
 
 #: What a file of torch.save raises that is damaged, or refused.
-_DAMAGE = (pickle.UnpicklingError, RuntimeError, AttributeError, ValueError, TypeError, LookupError, EOFError)
+_DAMAGE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    AttributeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    MemoryError,
+)
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 #: Packages of classes that an extra brings.
 _EXTRAS = ("braindecode", "gssc", "keras")
@@ -106,7 +116,7 @@ def _named_class(file: ModelFile) -> Callable[..., nn.Module]:
             found = getattr(found, part)
     except (ImportError, OSError, AttributeError) as error:
         package = module.partition(".")[0]
-        if package in _EXTRAS and isinstance(error, ModuleNotFoundError) and error.name == package:
+        if package in _EXTRAS and find_spec(package) is None:
             raise MissingExtraError(f"The network {name} needs the package {package}", package) from error
         raise ModelError(f"The network of the spec cannot be imported: {error}", seen=name) from error
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from mne.utils import logger
 
-from eegflex.errors import EegflexError, ModelError
+from eegflex.errors import EegflexError, MemoryShortError, ModelError
 from eegflex.stagers.checks import contract, hypnogram, machinery
 from eegflex.stagers.checks.case import Case, sound_epochs, with_counted_stages
 from eegflex.stagers.findings import CannotTellError, Finding, Findings, error, unknown
@@ -79,6 +79,9 @@ def run_checks(case: Case, *, cheap: bool = False, progress: Callable[[int], Non
     return Findings(case.spec.name, tuple(found))
 
 
+_ALL_THE_SAME = "check='warn' (--check warn) explains it all the same"
+
+
 def refuse_or_warn(findings: Findings, *, refuse: bool) -> None:
     """Log what is not well, and refuse to go on with an error.
 
@@ -91,9 +94,7 @@ def refuse_or_warn(findings: Findings, *, refuse: bool) -> None:
         raise ModelError(
             f"An explanation of {findings.model} would be false. "
             + ". ".join(f"{found.check.capitalize()}: {found.measured}" for found in findings.errors),
-            remedy=". ".join(
-                [*dict.fromkeys(found.remedy for found in findings.errors), "check='warn' explains it all the same"]
-            ),
+            remedy=". ".join([*dict.fromkeys(found.remedy for found in findings.errors), _ALL_THE_SAME]),
         )
     for found in (*findings.errors, *findings.warnings):
         logger.warning(f"{findings.model}, {found.check}: {found.measured}. {found.remedy}.")
@@ -104,5 +105,7 @@ def _run(check: Check, case: Case) -> Finding:
         return check.run(case)
     except CannotTellError as reason:
         return unknown(str(reason))
+    except MemoryShortError as reason:
+        return unknown(f"memory is too short: {reason.what}")
     except EegflexError as problem:
         return error(problem.what, problem.remedy or "")

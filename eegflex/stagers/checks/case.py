@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.aggregate import consensus
+from eegflex.agreement import consensus
 from eegflex.segments import Segments, prepare
 from eegflex.stagers.findings import CannotTellError
+from eegflex.stagers.memory import BatchSize
 from eegflex.stagers.spec import ModelSpec
 from eegflex.stagers.stager import BoundStager, Stager
 
-__all__ = ["N_STRETCH", "Case", "sound_epochs", "with_counted_stages"]
+__all__ = ["N_STRETCH", "Case", "one_by_one", "sound_epochs", "with_counted_stages"]
 
 #: A module with more outputs than this does not return scores of stages.
 MOST_OUTPUTS = 20
@@ -43,6 +44,12 @@ def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
     names = tuple(f"output {i}" for i in range(returned.shape[1]))
     assumed = tuple(note for note in stager.spec.assumed if not note.startswith("stages:"))
     return stager.with_spec(stager.spec.replace(stages=names, assumed=(*assumed, "outputs have no names of stages")))
+
+
+def one_by_one(function: Callable[..., torch.Tensor], *of: torch.Tensor) -> torch.Tensor:
+    """What a function makes of each row of tensors by itself, without the company of the others."""
+    (joined,) = BatchSize(1)(lambda *row: (function(*row),), *of)
+    return joined
 
 
 def sound_epochs(segments: Segments, bound: Sequence[BoundStager]) -> npt.NDArray[np.intp]:
@@ -131,10 +138,16 @@ class Case:
         """How much a score differs between the few epochs, at most."""
         return float((self.finite.amax(0) - self.finite.amin(0)).max())
 
+    @cached_property
+    def batch(self) -> BatchSize:
+        """How many of the few epochs are scored at a time: all, unless memory is short."""
+        return BatchSize(len(self.few))
+
     @torch.no_grad()
     def score(self, variants: torch.Tensor) -> torch.Tensor:
         """Scores of variants of the few epochs among their recorded neighbours."""
-        return self.bound[0](variants, self.few)
+        (scores,) = self.batch(lambda x, index: (self.bound[0](x, index),), variants, self.few)
+        return scores
 
     def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
         """Probabilities of the stages, by what the spec says that the scores are."""

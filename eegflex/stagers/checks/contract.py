@@ -66,13 +66,14 @@ def unit(case: Case) -> Finding:
         found = error if reaction[1.0] < DEAF else warning
         return found(
             f"it hardly hears the signals in {case.spec.unit}: its probabilities are those of silence "
-            f"(difference {reaction[1.0]:.2g}), but differ by {reaction[louder[0]]:.2g} for signals {louder[0]:g} times larger",
+            f"(difference {reaction[1.0]:.2g}), "
+            f"but differ by {reaction[louder[0]]:.2g} for signals {louder[0]:,.0f} times larger",
             TOO_SMALL[case.spec.unit],
         )
     size = float(scores[1.0].abs().max())
     if case.spec.scores == "logits" and size > HUGE > float(scores[1e-3].abs().max()):
         return warning(
-            f"its scores are as large as {size:.2g}, as if the signals in {case.spec.unit} were too large for it",
+            f"its scores are as large as {size:,.0f}, as if the signals in {case.spec.unit} were too large for it",
             "Declare the unit that the model was trained in, such as unit = 'V'",
         )
     return ok(f"against silence, the signals in {case.spec.unit} change its probabilities by up to {reaction[1.0]:.2g}")
@@ -83,12 +84,13 @@ def score_kind(case: Case) -> Finding:
     scores, declared = case.finite.double(), case.spec.scores
     if case.spec.combine != "surest" and declared != "probs":
         raise CannotTellError(f"the scores are the {case.spec.combine} of several answers")
-    if case.spec.combine == "sum":
-        scores = scores / scores.sum(-1).median().round().clamp(min=1)
+    # Probabilities that are declared may be summed, as an ensemble does.
+    n_answers = int(scores.sum(-1).median().round().clamp(min=1)) if declared == "probs" else 1
+    scores = scores / n_answers
     one = max(float((scores.sum(-1) - 1).abs().max()), float(-scores.min()))
     normalised = float(scores.exp().sum(-1).sub(1).abs().max())
     if one < TOLERANCE:
-        found, measured = "probs", "they are not negative and sum to 1"
+        found, measured = "probs", f"they are not negative and sum to {n_answers}"
     elif normalised < TOLERANCE:
         found, measured = "log_probs", "their exponentials sum to 1"
     else:

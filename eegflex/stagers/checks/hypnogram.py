@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from eegflex.agreement import confusion
 from eegflex.errors import EegflexError
 from eegflex.segments import Segments
 from eegflex.stagers.checks.case import Case
@@ -44,10 +45,10 @@ def agreement(case: Case) -> Finding:
         np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))]) for _ in range(N_DRAWS)
     ]
     upper = float(np.quantile([kappa_of(scored[epochs], predicted[epochs], n_stages) for epochs in drawn], BOUND))
-    measured = f"kappa {kappa:.2f} on {len(scored)} scored epochs, below {upper:.2f} with {BOUND:.0%} certainty"
+    measured = f"kappa {kappa:.2f} on {len(scored)} scored epochs"
     if kappa < CHANCE and upper < 2 * CHANCE + 0.1:
         return warning(
-            f"it agrees with the hypnogram no better than chance: {measured}",
+            f"it agrees with the hypnogram no better than chance: {measured}, and below {upper:.2f} with {BOUND:.0%} certainty",
             "Look at the other findings, at the channels, and whether the hypnogram is this recording's",
         )
     return ok(measured)
@@ -57,8 +58,7 @@ def class_order(case: Case) -> Finding:
     """Whether another order of the stages agrees clearly better."""
     require_enough(case.scored)
     known, n_stages = case.scored >= 0, len(case.spec.stages)
-    counts = np.zeros((n_stages, n_stages))
-    np.add.at(counts, (case.predicted[known], case.scored[known]), 1)
+    counts = confusion(case.predicted[known], case.scored[known], n_stages)
     order = linear_sum_assignment(counts + 1e-6 * np.eye(n_stages), maximize=True)[1]
     found = judge(
         case.scored, (case.scored, case.predicted), (case.scored, order[case.predicted]), n_stages, margin=MARGIN
@@ -68,13 +68,13 @@ def class_order(case: Case) -> Finding:
     stages = [case.spec.stages[place] for place in order]
     return _finding(
         found,
-        "no other order of the stages agrees clearly better with the hypnogram",
+        "no other order of the stages agrees better with the hypnogram",
         f"the order {', '.join(stages)} agrees better with the hypnogram than the declared one",
         f"Look up the order of the model's outputs; here stages = {stages} fits",
     )
 
 
-def _every_moved_stage_gains(counts: npt.NDArray[np.float64], order: npt.NDArray[np.intp]) -> bool:
+def _every_moved_stage_gains(counts: npt.NDArray[np.int64], order: npt.NDArray[np.intp]) -> bool:
     """Whether each stage that an order moves is recognised more often in it; `counts` is predicted by scored."""
     outputs = np.argsort(order)
     moved = (order != np.arange(len(order))) & (counts.sum(0) >= FEWEST)
@@ -128,7 +128,8 @@ def unit_by_hypnogram(case: Case) -> Finding:
     """Whether the stager agrees clearly better where the signals are given in another unit."""
     if case.spec.scale.kind != "none":
         return ok("the signals are standardised before the model, so that their unit does not matter")
-    readings = {f"multiplied by {factor:g}": _times(factor) for factor in (1e-6, 1e-3, 1e3, 1e6)}
+    readings = {f"with signals multiplied by {factor:,}": _times(factor) for factor in (10**3, 10**6)}
+    readings |= {f"with signals divided by {factor:,}": _times(1 / factor) for factor in (10**3, 10**6)}
     return _changed(
         case, readings, "the unit", f"Look up the unit that the model was trained in; declared is {case.spec.unit}"
     )
@@ -188,7 +189,7 @@ def _best(case: Case, readings: dict[str, npt.NDArray[np.intp]], what: str, reme
     """Judge the best of several stagings of the stretch against the one as declared."""
     scored, declared, n_stages = case.scored[case.stretch], case.staged(), len(case.spec.stages)
     if all((other == declared).all() for other in readings.values()):
-        return ok(f"its stages do not depend on {what}: they are the same {', '.join(readings)}")
+        return ok(f"its stages are the same {', '.join(readings)}")
     found = {
         name: judge(scored, (scored, declared), (scored, other), n_stages, margin=MARGIN, n_tried=len(readings))
         for name, other in readings.items()
@@ -196,7 +197,7 @@ def _best(case: Case, readings: dict[str, npt.NDArray[np.intp]], what: str, reme
     name, best = max(found.items(), key=lambda item: item[1].other)
     return _finding(
         best,
-        f"it agrees with the hypnogram as well as declared as with another reading of {what}",
+        f"with no other reading of {what} does it agree better with the hypnogram",
         f"it agrees with the hypnogram better {name}",
         remedy,
     )
@@ -209,4 +210,4 @@ def _finding(found: Judgement, good: str, bad: str, remedy: str) -> Finding:
         return warning(f"{bad}, though the model or its spec need not be wrong for that: {found}", remedy)
     if found.kappa < CHANCE and found.other < CHANCE:
         raise CannotTellError("neither reading agrees with the hypnogram better than chance")
-    return ok(f"{good} (best other: {found})")
+    return ok(f"{good} (kappa {found.kappa:.2f} as declared, at best {found.other:.2f} otherwise)")

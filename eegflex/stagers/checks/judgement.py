@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
+from eegflex.agreement import cohens_kappa, confusion
 from eegflex.stagers.findings import CannotTellError
 
 __all__ = ["Judgement", "bouts_of", "judge", "kappa_of", "require_enough"]
@@ -56,11 +57,8 @@ class Judgement:
 
 
 def kappa_of(scored: npt.NDArray[np.intp], predicted: npt.NDArray[np.intp], n_stages: int) -> float:
-    """Cohen's kappa; 0 where both always say the same single stage."""
-    counts = np.bincount(scored * n_stages + predicted, minlength=n_stages**2).reshape(n_stages, n_stages)
-    total = max(counts.sum(), 1)
-    observed, expected = np.trace(counts) / total, (counts.sum(0) @ counts.sum(1)) / total**2
-    return 0.0 if expected == 1 else float((observed - expected) / (1 - expected))
+    """Cohen's kappa; 0 where it is not defined, since a single stage is no agreement to judge by."""
+    return float(np.nan_to_num(cohens_kappa(confusion(scored, predicted, n_stages))))
 
 
 def bouts_of(scored: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

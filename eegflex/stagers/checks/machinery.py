@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
-from eegflex.stagers.checks.case import TOLERANCE, Case
+from eegflex.errors import ModelError
+from eegflex.stagers.checks.case import TOLERANCE, Case, one_by_one
 from eegflex.stagers.findings import CannotTellError, Finding, error, ok, warning
 from eegflex.stagers.stager import BoundStager
 
@@ -35,7 +37,13 @@ N_GRADIENTS, WIDTH = 3, 5
 #: Epochs scored in their whole run, and how far probabilities may then differ.
 N_WHOLE, DIFFERENCE = 12, 0.05
 
-_DETACHED = "Remove detach(), argmax, numpy and no_grad from its forward pass, or use a forward-only method such as "
+#: segments or windows, (n, ...), and the epochs that they stand for, (n,) -> scores (n, n_stages)
+_Model = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+_DETACHED = (
+    "Remove detach(), argmax, numpy and no_grad from its forward pass, "
+    "or use a forward-only method such as method='shapley'"
+)
 
 
 @torch.no_grad()
@@ -91,7 +99,9 @@ def batch_independence(case: Case) -> Finding:
     scales = 0.5 ** torch.arange(len(case.few), dtype=case.inputs.dtype, device=case.inputs.device)
     variants = case.inputs * scales[:, None, None]
     together = case.score(variants)
-    alone = torch.cat([case.bound[0](variants[i : i + 1], case.few[i : i + 1]) for i in range(len(variants))])
+    if case.batch.points == 1:
+        raise CannotTellError("memory is too short for a batch of two")
+    alone = one_by_one(case.bound[0], variants, case.few)
     coupled = float((together - alone).abs().max())
     measured = f"in a batch and alone, the same epochs differ by {coupled:.3g} on scores of {case.size:.3g}"
     if coupled > TOLERANCE * case.size:
@@ -129,30 +139,22 @@ def differentiability(case: Case) -> Finding:
     """Whether gradients account for what the scores do on the way from one epoch to another."""
     case.finite  # noqa: B018  (raises)
     at = slice(0, N_GRADIENTS)
-    index, start = case.few[at], case.inputs[at]
-
-    def one_by_one(x: torch.Tensor) -> torch.Tensor:  # so that a coupled batch is not taken for missing gradients
-        return torch.cat([case.bound[0](x[i : i + 1], index[i : i + 1]) for i in range(len(x))])
-
-    finding = _accounted(one_by_one, start, case.inputs.roll(1, 0)[at] - start)
+    start = case.inputs[at]
+    finding = _accounted(case.bound[0], start, case.inputs.roll(1, 0)[at] - start, case.few[at])
     if finding.status == "error":
         return finding
     unused = _channels_without_gradient(case)
     if unused:
         return error(
             f"the score changes with {', '.join(unused)}, but has no gradient there",
-            f"{_DETACHED}method='shapley'",
+            _DETACHED,
         )
     return finding
 
 
 def _channels_without_gradient(case: Case) -> list[str]:
     """Channels that count for the scores although no gradient reaches them."""
-    x = case.inputs.detach().clone().requires_grad_(True)
-    with torch.enable_grad():
-        scores = case.bound[0](x, case.few)
-        (slope,) = torch.autograd.grad((scores * _weights(scores)).sum(), x, materialize_grads=True)
-    reached = slope.abs().amax((0, 2)) > 0
+    reached = one_by_one(partial(_slope, case.bound[0]), case.inputs, case.few).abs().amax((0, 2)) > 0
     names = [case.segments.ch_names[channel] for channel in case.segments.combinations[0]]
     missed = []
     for channel in torch.nonzero(~reached).ravel().tolist():
@@ -178,7 +180,7 @@ def context_differentiability(case: Case) -> Finding:
             "other neighbours do not change the score, although the spec says that it sees some",
             "Look whether the model's context and layout are what the spec says",
         )
-    return _accounted(lambda x: bound.score_windows(x, index), recorded, way)
+    return _accounted(bound.score_windows, recorded, way, index)
 
 
 @torch.no_grad()
@@ -190,8 +192,8 @@ def _other_neighbours(
     recorded = bound.inputs(members)
     others = recorded.roll(len(members) // 2, 0) - recorded
     way = torch.where((members == index)[:, None, None], torch.zeros_like(others), others)
-    change = bound.score_windows((recorded + way)[None], index) - bound.score_windows(recorded[None], index)
-    return float(change.abs().max()), index, recorded[None], way[None]
+    as_recorded, otherwise = (one_by_one(bound.score_windows, x[None], index) for x in (recorded, recorded + way))
+    return float((otherwise - as_recorded).abs().max()), index, recorded[None], way[None]
 
 
 def _weights(scores: torch.Tensor) -> torch.Tensor:
@@ -199,23 +201,24 @@ def _weights(scores: torch.Tensor) -> torch.Tensor:
     return torch.cos(torch.arange(1, scores.shape[-1] + 1, dtype=scores.dtype, device=scores.device))
 
 
-def _accounted(model: Callable[[torch.Tensor], torch.Tensor], start: torch.Tensor, way: torch.Tensor) -> Finding:
-    """Compare the change of the scores on the first part of a way with the integral of the gradients there."""
+def _accounted(model: _Model, start: torch.Tensor, way: torch.Tensor, index: torch.Tensor) -> Finding:
+    """Compare the change of the scores on the first part of a way with the integral of the gradients there.
+
+    One epoch at a time, so that a coupled batch is not taken for missing gradients.
+    """
     with torch.no_grad():
         here, near, far = (
-            (s * _weights(s)).sum(-1) for s in (model(start + share * way) for share in (0.0, STEP, 1.0))
+            (s * _weights(s)).sum(-1)
+            for s in (one_by_one(model, start + share * way, index) for share in (0.0, STEP, 1.0))
         )
     change = near - here
-    remedy = f"{_DETACHED}method='shapley'"
     missed = 0.0
     for n_nodes in N_NODES:  # kinks are missed less by more nodes, what is cut off is not
-        gradients = _mean_gradient(model, start, STEP * way, n_nodes)
-        if gradients is None:
-            return error("the scores do not depend on the input in a way that can be differentiated", remedy)
+        gradients = _mean_gradient(model, start, STEP * way, index, n_nodes)
         if not torch.isfinite(gradients).all():
             return error("gradients are not finite", "Look for divisions by zero and roots of zero in the model")
         if float(gradients.abs().max()) == 0 and float((far - here).abs().max()) > 0:
-            return error("gradients are zero everywhere, although the scores differ", remedy)
+            return error("gradients are zero everywhere, although the scores differ", _DETACHED)
         told = STEP * (gradients * way).flatten(1).sum(1)
         size = float(torch.maximum(change.abs(), told.abs()).sum())
         if size <= ROUNDING * max(float(here.abs().max()), 1e-3):
@@ -223,27 +226,40 @@ def _accounted(model: Callable[[torch.Tensor], torch.Tensor], start: torch.Tenso
         missed = float((change - told).abs().sum()) / size
         if missed <= MISSED:
             break
-    measured = f"gradients miss {missed:.2%} of what the scores change on the way to another epoch"
+    of = "of what the scores change on the way to another epoch"
     if missed > MISSED:
-        return error(f"part of the model is cut off from its gradients: {measured}", remedy)
-    return ok(measured)
+        return error(f"part of the model is cut off from its gradients: these miss {missed:.1%} {of}", _DETACHED)
+    return ok(f"gradients account for all but {missed:.2%} {of}")
 
 
 def _mean_gradient(
-    model: Callable[[torch.Tensor], torch.Tensor], start: torch.Tensor, way: torch.Tensor, n_nodes: int
-) -> torch.Tensor | None:
-    """Gradient of the weighted scores averaged over a way; ``None`` where there is none."""
+    model: _Model, start: torch.Tensor, way: torch.Tensor, index: torch.Tensor, n_nodes: int
+) -> torch.Tensor:
+    """Gradient of the weighted scores averaged over a way, by Gauss-Legendre."""
     nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
     mean = torch.zeros_like(start)
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        x = (start + node * way).detach().requires_grad_(True)
-        with torch.enable_grad():
-            scores = model(x)
-            if not scores.requires_grad:
-                return None
-            (slope,) = torch.autograd.grad((scores * _weights(scores)).sum(), x, allow_unused=True)
-        mean += 0 if slope is None else weight * slope
+        mean += weight * one_by_one(partial(_slope, model), start + node * way, index)
     return mean
+
+
+def _slope(model: _Model, x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Gradient of the weighted scores.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    x = x.detach().requires_grad_(True)
+    with torch.enable_grad():
+        scores = model(x, index)
+        if not scores.requires_grad:
+            raise ModelError(
+                "the scores do not depend on the input in a way that can be differentiated", remedy=_DETACHED
+            )
+        (slope,) = torch.autograd.grad((scores * _weights(scores)).sum(), x, materialize_grads=True)
+    return slope
 
 
 @torch.no_grad()
@@ -255,9 +271,7 @@ def window(case: Case) -> Finding:
     index = torch.from_numpy(case.numbers[np.unique(spread)]).to(case.few)
     bound = case.bound[0]
     night = bound.with_width(2 * len(case.segments))
-    parts = [(one, i) for one in (bound, night) for i in index.split(1)]
-    scores = torch.cat([case.probabilities(one(one.inputs(i), i)) for one, i in parts])
-    near, whole = scores[: len(index)], scores[len(index) :]
+    near, whole = (case.probabilities(one_by_one(one, one.inputs(index), index)) for one in (bound, night))
     same = float((near.argmax(1) == whole.argmax(1)).double().mean())
     largest = float((near - whole).abs().max())
     width = int(bound.windows.length.max())

@@ -18,6 +18,7 @@ from eegflex.report.trust import doubts
 from eegflex.stagers.checks import CHECKS
 from eegflex.stagers.checks.judgement import LEVEL, judge, kappa_of
 from eegflex.stagers.findings import Finding, Findings
+from eegflex.stagers.known import plant_line_noise
 
 SOUND = {"chambon": trained.chambon, "context": trained.context, "bandpower": lambda: "bandpower"}
 
@@ -60,6 +61,14 @@ def test_no_false_alarm(name, seed):
     assert [found.check for found in findings] == list(CHECKS)
     assert not_well(findings) == {}
     assert not findings.of("unknown"), str(findings)
+
+
+def test_epochs_that_are_alike_in_what_decides_are_no_missing_gradient():
+    """Hum of one size and phase in all: the scores differ by little more than their rounding."""
+    raw = plant_line_noise(eegflex.simulate_psg(hours=1.5, sfreq=128, seed=11, verbose="error").raw, "N3", freq=50.0)
+    epochs = eegflex.make_epochs(raw, verbose="error")
+    deep = epochs[np.flatnonzero(epochs.metadata["stage"] == "N3")]
+    assert check_model("known-shortcut", deep, verbose="error")["differentiability"].status == "ok"
 
 
 @pytest.mark.parametrize(

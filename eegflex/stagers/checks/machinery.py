@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,11 +26,11 @@ __all__ = [
     "window",
 ]
 
-#: Share of the way to another epoch on which gradients are compared with differences, and the nodes on it: first, and
-#: where these miss too much.
-STEP, N_NODES = 0.01, (6, 48)
-#: Change of a score, relative to its size, that may be rounding.
-ROUNDING = 1e-5
+#: Shares of the way to another epoch on which gradients are compared with differences: the next where the scores hardly
+#: change on it. And the nodes on it: first, and where these miss too much.
+STEPS, N_NODES = (0.01, 0.1, 1.0), (6, 48)
+#: Change of a score, relative to its size, a tenth of which may be rounding.
+ROUNDING = 1e-4
 #: Share of a difference that gradients may miss: kinks between the nodes.
 MISSED = 0.1
 #: Epochs whose gradients are looked at, and the width of the window in which a stager of whole nights is.
@@ -202,24 +203,34 @@ def _weights(scores: torch.Tensor) -> torch.Tensor:
 
 
 def _accounted(model: _Model, start: torch.Tensor, way: torch.Tensor, index: torch.Tensor) -> Finding:
-    """Compare the change of the scores on the first part of a way with the integral of the gradients there.
+    """Compare the change of the scores on the first part of a way with the integral of the gradients there."""
+    for step in STEPS[:-1]:
+        with contextlib.suppress(CannotTellError):
+            return _accounted_within(step, model, start, way, index)
+    return _accounted_within(STEPS[-1], model, start, way, index)
+
+
+def _accounted_within(
+    step: float, model: _Model, start: torch.Tensor, way: torch.Tensor, index: torch.Tensor
+) -> Finding:
+    """Do so on this share of the way.
 
     One epoch at a time, so that a coupled batch is not taken for missing gradients.
     """
     with torch.no_grad():
         here, near, far = (
             (s * _weights(s)).sum(-1)
-            for s in (one_by_one(model, start + share * way, index) for share in (0.0, STEP, 1.0))
+            for s in (one_by_one(model, start + share * way, index) for share in (0.0, step, 1.0))
         )
     change = near - here
     missed = 0.0
     for n_nodes in N_NODES:  # kinks are missed less by more nodes, what is cut off is not
-        gradients = _mean_gradient(model, start, STEP * way, index, n_nodes)
+        gradients = _mean_gradient(model, start, step * way, index, n_nodes)
         if not torch.isfinite(gradients).all():
             return error("gradients are not finite", "Look for divisions by zero and roots of zero in the model")
         if float(gradients.abs().max()) == 0 and float((far - here).abs().max()) > 0:
             return error("gradients are zero everywhere, although the scores differ", _DETACHED)
-        told = STEP * (gradients * way).flatten(1).sum(1)
+        told = step * (gradients * way).flatten(1).sum(1)
         size = float(torch.maximum(change.abs(), told.abs()).sum())
         if size <= ROUNDING * max(float(here.abs().max()), 1e-3):
             raise CannotTellError("the scores hardly change from one epoch to another")

@@ -1,0 +1,130 @@
+"""What a recording has that no brain made, on request: planned as events are, each kind in its own way.
+
+The artifacts are those that the AASM manual and textbooks of polysomnography show; where nothing else is said, rates and
+amplitudes are chosen so that a page is disturbed and can still be scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eegflex.errors import ParameterError
+
+from . import waves
+from .events import Planner, as_plan
+from .hypnogram import STAGES
+from .kinds import EventKind, Form
+from .sources import Contact, Heart, Skin
+from .states import Stretch, bouts
+
+__all__ = ["ARTIFACTS", "MAINS", "artifact_kinds", "plan_artifacts"]
+
+MAINS = (50.0, 60.0)  # Hz
+# Beats a minute: slower in sleep, faster again in REM (Snyder et al. 1964, J Appl Physiol 19:417); with the respiratory sinus
+# arrhythmia of a breath every 4 s, and slower wander.
+HEART_RATE = {"W": 66.0, "N1": 62.0, "N2": 58.0, "N3": 57.0, "REM": 62.0}
+BREATH, ARRHYTHMIA, HEART_WANDER = 4.0, 0.04, 0.02
+
+
+def _hum(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
+    """The mains all night, one event for each bout of a stage, all of them of one size and from one place."""
+    (frequency,), source = kind.forms[0].frequency, kind.forms[0].source.draw(rng)
+    nan = float("nan")
+    return as_plan(
+        [(s.start, s.stop - s.start, name, s.stage, frequency, kind.amplitude, nan, 0, *source) for s in stretches]
+    )
+
+
+def _beats(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
+    """One event a heartbeat."""
+    rows = []
+    (duration,), source = kind.duration, kind.forms[0].source
+    time, wander = float(rng.uniform(0, 1)), 0.0
+    for stretch in stretches:
+        while time + duration <= stretch.stop:
+            wander = 0.98 * wander + HEART_WANDER * float(rng.standard_normal())
+            breath = ARRHYTHMIA * np.sin(2 * np.pi * time / BREATH)
+            rate = HEART_RATE[stretch.stage] * float(np.exp(wander + breath)) / 60
+            size = kind.amplitude * float(np.exp(kind.spread * rng.standard_normal()))
+            rows.append((time, duration, name, stretch.stage, rate, size, float("nan"), 0, *source.draw(rng)))
+            time += 1 / rate
+    return as_plan(rows)
+
+
+def _bursts(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
+    """Events that come now and then."""
+    n_epochs = round(stretches[-1].stop / 30)
+    return Planner({name: kind}, stretches, n_epochs).plan(rng)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A kind of artifact, and how a night of it is planned."""
+
+    kind: EventKind
+    plan: Callable[[Sequence[Stretch], EventKind, str, np.random.Generator], pd.DataFrame] = _bursts
+
+
+_ALWAYS = dict.fromkeys(STAGES, 1.0)
+
+ARTIFACTS = {
+    "line": Artifact(EventKind(waves.hum, _ALWAYS, 12.0, (Form(Skin(chin=0.8), (50.0,)),)), _hum),
+    "ecg": Artifact(  # a beat from its P to its T wave
+        EventKind(waves.heartbeat, _ALWAYS, 22.0, (Form(Heart()),), (0.7,), spread=0.05), _beats
+    ),
+    # Slow sway of minutes, where the skin is wet, below 1 Hz.
+    "sweat": Artifact(
+        EventKind(
+            waves.sway, dict.fromkeys(STAGES, 0.05), 90.0, (Form(Skin(), (0.3, 0.05)),), (40.0, 240.0), gap=60.0,
+        )
+    ),
+    # Large body movements come some 2 to 5 an hour, most of them near wakefulness (Wilde-Frenz & Schulz 1983, Percept Mot
+    # Skills 56:275).
+    "movement": Artifact(
+        EventKind(
+            waves.thrash, {"W": 0.4, "N1": 0.2, "N2": 0.06, "N3": 0.02, "REM": 0.08}, 320.0, (Form(Skin(chin=0.5)),),
+            (3.0, 12.0), spread=0.4, gap=20.0,
+        )
+    ),
+    "pop": Artifact(
+        EventKind(waves.pop, dict.fromkeys(STAGES, 0.12), 220.0, (Form(Contact()),), (1.5, 3.0), spread=0.4, gap=5.0)
+    ),
+}  # fmt: skip
+
+
+def artifact_kinds(names: Iterable[str], line_freq: float) -> dict[str, Artifact]:
+    """Look artifacts up by their names, in the order of the table.
+
+    Raises
+    ------
+    ParameterError
+        If a name is none of the table's.
+    """
+    wanted = [names] if isinstance(names, str) else list(names)
+    unknown = [name for name in wanted if name not in ARTIFACTS]
+    if unknown or isinstance(names, str):
+        raise ParameterError(
+            "artifacts must be a list of names", seen=repr(names) if isinstance(names, str) else unknown,
+            allowed=list(ARTIFACTS), remedy="Name those that the night shall have, or none",
+        )  # fmt: skip
+    found = {name: artifact for name, artifact in ARTIFACTS.items() if name in wanted}
+    if "line" in found:
+        kind = found["line"].kind
+        forms = (Form(kind.forms[0].source, (line_freq,)),)
+        found["line"] = Artifact(EventKind(kind.wave, kind.rates, kind.amplitude, forms), found["line"].plan)
+    return found
+
+
+def plan_artifacts(
+    artifacts: Mapping[str, Artifact], hypnogram: NDArray[np.str_], rng: np.random.Generator
+) -> pd.DataFrame:
+    """Plan the artifacts of a night; what one does hangs on none of the others."""
+    stretches = bouts(hypnogram)
+    children = dict(zip(ARTIFACTS, rng.spawn(len(ARTIFACTS)), strict=True))
+    plans = [artifact.plan(stretches, artifact.kind, name, children[name]) for name, artifact in artifacts.items()]
+    return as_plan(pd.concat([plan for plan in plans if len(plan)], ignore_index=True) if plans else [])

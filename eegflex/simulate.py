@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .errors import ParameterError
 from .readers.electrodes import MASTOIDS, canonical, electrode
 from .readers.notes import SIMULATED, ReadingNotes, put_notes
-from .simulation.artifacts import ARTIFACTS, MAINS, artifact_kinds, plan_artifacts
+from .simulation.artifacts import MAINS, artifact_kinds, plan_artifacts
 from .simulation.background import render_background
 from .simulation.bids import write_bids
 from .simulation.events import Planner, render_events, weigh

@@ -2,10 +2,11 @@
 
 Run from the top of the repository: python tools/judge_simulator.py [--seeds 500 501 502 503 504] [--figure spectra.png]
 
-GSSC stages the nights (Cohen's kappa of each EEG derivation with the horizontal EOG against the hypnogram); YASA's detectors,
-as they come, look for the planted spindles and slow waves, given the hypnogram. An event is found where a detection overlaps
-it by at least a fifth of their union, one to one, as in Warby et al. 2014 (Nat Methods 11:385); detections
-in several EEG channels that overlap by half are one. A slow wave is what has more than 75 µV from peak to peak (AASM manual): K-complexes are slow waves.
+GSSC stages the nights (Cohen's kappa of each EEG derivation with the horizontal EOG against the hypnogram); YASA's
+detectors, as they come, look for the planted spindles and slow waves, given the hypnogram. An event is found where a
+detection overlaps it by at least a fifth of their union, one to one, as in Warby et al. 2014 (Nat Methods 11:385);
+detections in several EEG channels that overlap by half are one. A slow wave is what has more than 75 µV from peak to peak
+(AASM manual), K-complexes too.
 """
 
 import argparse
@@ -18,12 +19,14 @@ from pathlib import Path
 import mne
 import numpy as np
 import pandas as pd
-from fit_bandpower import kappa
+from scipy.signal import welch
+from specparam import SpectralModel
 
 import eegflex
 from eegflex.segments import prepare
 from eegflex.simulate import SimulatedPSG
 from eegflex.simulation.hypnogram import EPOCH_LENGTH, STAGES
+from eegflex.stagers.checks.judgement import kappa_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -33,24 +36,22 @@ SEEDS = (500, 501, 502, 503, 504)
 OVERLAP = 0.2
 #: Kinds of events that each detector is meant to find, and how it is called.
 DETECTORS = {"spindle": (yasa.spindles_detect, {"spindle"}), "slow wave": (yasa.sw_detect, {"slow_wave", "k_complex"})}
-# Where published spectra put the power of a stage: exponent of the background between 2 and 30 Hz without its peaks, from
-# wakefulness to N3 and REM (Bódizs et al. 2021, Sci Rep 11:2041; Schneider et al. 2022, Front Neuroinform 16:989262, give
-# 1 to 4, growing with depth, REM between N1 and N2); relative power of bands as texts have it, in % of 0.5 to 30 Hz.
-EXPONENTS = {"W": (0.7, 1.7), "N1": (1.0, 2.0), "N2": (1.5, 2.8), "N3": (2.0, 3.6), "REM": (1.2, 2.5)}
+#: Where the aperiodic exponent is fitted, in Hz; reported ones lie between 1 and 4 and grow with depth (Bódizs et al. 2021,
+#: Sci Rep 11:2041), and that of REM sleep is above that of wakefulness (Lendner et al. 2020, eLife 9:e55092).
+FITTED = (2.0, 35.0)
+PUBLISHED = (1.0, 4.0)
 
 
 def staging(night: SimulatedPSG) -> tuple[list[float], np.ndarray]:
     """Kappa of each derivation, and how many epochs of each stage were staged how (all derivations)."""
-    import torch
-
     stager = eegflex.load_model("gssc")
     segments = prepare(eegflex.make_epochs(night.raw), stager.spec)
-    truth = torch.tensor([stager.spec.stages.index(stage) for stage in segments.stage])
+    truth = np.array([stager.spec.stages.index(stage) for stage in segments.stage])
     order = [stager.spec.stages.index(stage) for stage in STAGES]
     kappas, counts = [], np.zeros((len(STAGES), len(STAGES)))
     for bound in stager.bind(segments):
-        predicted = bound.night_scores(lambda _: None).argmax(1)
-        kappas.append(kappa(predicted, truth, len(STAGES)))
+        predicted = bound.night_scores(lambda _: None).argmax(1).numpy()
+        kappas.append(kappa_of(truth, predicted, len(STAGES)))
         for row, scored in enumerate(order):
             counts[row] += [int(((truth == scored) & (predicted == column)).sum()) for column in order]
     return kappas, counts
@@ -95,12 +96,97 @@ def detection(night: SimulatedPSG, what: str) -> tuple[float, float, float]:
     """F1, precision and recall of a detector of YASA."""
     detect, kinds = DETECTORS[what]
     raw = night.raw.copy().pick("eeg")
-    hypnogram = np.repeat([("W", "N1", "N2", "N3", "REM").index(stage) for stage in night.hypnogram], int(EPOCH_LENGTH * raw.info["sfreq"]))
+    stages = [STAGES.index(stage) for stage in night.hypnogram]  # YASA numbers them in this order
+    hypnogram = np.repeat(stages, round(EPOCH_LENGTH * raw.info["sfreq"]))
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         found = detect(raw, hypno=hypnogram, include=(2, 3), verbose="error").summary()
-    events = night.events.query("kind in @kinds and stage in ('N2', 'N3')")
+    events = night.events[night.events["kind"].isin(kinds) & night.events["stage"].isin(["N2", "N3"])]
     if what == "slow wave":
         events = events[peak_to_peak(night, events) > 75]
     planted = np.column_stack([events["onset"], events["onset"] + events["duration"]])
     return f1(planted, union(found[["Start", "End"]].to_numpy()))
+
+
+def spectra(night: SimulatedPSG) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Frequencies, and by stage the mean power spectrum of each EEG channel in µV²/Hz, shape (n_channels, n_freqs)."""
+    sfreq = night.raw.info["sfreq"]
+    signals = night.raw.get_data("eeg") * 1e6
+    epochs = signals.reshape(len(signals), len(night.hypnogram), -1)
+    found = {}
+    for stage in STAGES:
+        freqs, power = welch(epochs[:, night.hypnogram == stage], sfreq, nperseg=int(4 * sfreq))
+        found[stage] = power.mean(axis=1)
+    return freqs, found
+
+
+def exponent(freqs: np.ndarray, power: np.ndarray) -> float:
+    """Aperiodic exponent of a spectrum without its peaks."""
+    model = SpectralModel(peak_width_limits=(1, 8), max_n_peaks=4, verbose=False)
+    model.fit(freqs, power, FITTED)
+    return float(model.get_params("aperiodic", "exponent"))
+
+
+def judge(seed: int, hours: float) -> tuple[dict[str, object], SimulatedPSG]:
+    """All judges on one night, as a row of the table."""
+    begun = time.perf_counter()
+    night = eegflex.simulate_psg(hours=hours, seed=seed)
+    row: dict[str, object] = {"seed": seed, "simulated in s": round(time.perf_counter() - begun, 1)}
+    kappas, counts = staging(night)
+    row |= {"GSSC kappa": np.mean(kappas), "lowest derivation": np.min(kappas)}
+    agreed = np.diag(counts) / counts.sum(axis=1)
+    row |= {f"{stage} found": share for stage, share in zip(STAGES, agreed, strict=True)}
+    for what in DETECTORS:
+        score, precision, recall = detection(night, what)
+        row[f"{what} F1 (precision, recall)"] = f"{score:.3f} ({precision:.2f}, {recall:.2f})"
+    freqs, power = spectra(night)
+    row |= {f"exponent {stage}": exponent(freqs, power[stage].mean(axis=0)) for stage in STAGES}
+    return row, night
+
+
+def draw(night: SimulatedPSG, fname: Path) -> None:
+    """Draw the spectra of the stages beside what is published of them."""
+    import matplotlib.pyplot as plt
+
+    freqs, power = spectra(night)
+    kept = (freqs >= 0.5) & (freqs <= FITTED[1])
+    names = mne.pick_info(night.raw.info, mne.pick_types(night.raw.info, eeg=True)).ch_names
+    figure, axes = plt.subplots(1, len(STAGES), figsize=(20, 4.5), sharey=True, layout="constrained")
+    for axis, stage in zip(axes, STAGES, strict=True):
+        for name, line in zip(names, power[stage], strict=True):
+            axis.loglog(freqs[kept], line[kept], label=name, lw=1)
+        middle = power[stage].mean(axis=0)
+        anchor = middle[np.argmin(np.abs(freqs - 4))]
+        shallow, steep = (anchor * (freqs[kept] / 4) ** -slope for slope in PUBLISHED)
+        axis.fill_between(freqs[kept], shallow, steep, color="0.9", label="published exponents, 1 to 4")
+        axis.axvspan(11, 16, color="tab:purple", alpha=0.08, label="spindles, 11 to 16 Hz")
+        axis.set(title=f"{stage}: exponent {exponent(freqs, middle):.2f}", xlabel="Hz", ylim=(1e-3, 5e3))
+    axes[0].set_ylabel("µV²/Hz")
+    axes[0].legend(fontsize=7)
+    figure.savefig(fname, dpi=80)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--hours", type=float, default=7.0)
+    parser.add_argument("--figure", type=Path, help="where to draw the spectra of the first night")
+    options = parser.parse_args()
+    mne.set_log_level("error")
+    rows = []
+    for seed in options.seeds:
+        row, night = judge(seed, options.hours)
+        if options.figure and not rows:
+            draw(night, options.figure)
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    mean = table.select_dtypes("number").mean().drop("seed").to_dict() | {"seed": "mean"}
+    table = pd.concat([table, pd.DataFrame([mean])], ignore_index=True).fillna("")
+    print("| " + " | ".join(table.columns) + " |")
+    print("|" + " --- |" * len(table.columns))
+    for values in table.itertuples(index=False):
+        print("| " + " | ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in values) + " |")
+
+
+if __name__ == "__main__":
+    main()

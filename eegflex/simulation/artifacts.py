@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from eegflex.errors import ParameterError
 
 from . import waves
-from .events import Planner, as_plan
-from .hypnogram import STAGES
+from .events import Planner, as_plan, join
+from .hypnogram import EPOCH_LENGTH, STAGES
 from .kinds import EventKind, Form
 from .sources import Contact, Heart, Skin
 from .states import Stretch, bouts
@@ -57,9 +57,19 @@ def _beats(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.ran
 
 
 def _bursts(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Events that come now and then."""
-    n_epochs = round(stretches[-1].stop / 30)
-    return Planner({name: kind}, stretches, n_epochs).plan(rng)
+    """Events that come now and then: at least one, for it was asked for."""
+    planner = Planner({name: kind}, stretches, round(stretches[-1].stop / EPOCH_LENGTH))
+    while not len(plan := planner.plan(rng)):
+        pass
+    return plan
+
+
+def _anywhere(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
+    """Events that come now and then whatever the stage, and may outlast it; their stage is that of their onset."""
+    plan = _bursts([Stretch(stretches[0].start, stretches[-1].stop, _ANY, _ANY)], kind, name, rng)
+    starts = [stretch.start for stretch in stretches]
+    at = np.searchsorted(starts, plan["onset"].to_numpy(dtype=float), side="right") - 1
+    return plan.assign(stage=[stretches[number].stage for number in at])
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,7 @@ class Artifact:
 
 
 _ALWAYS = dict.fromkeys(STAGES, 1.0)
+_ANY = "any stage"
 
 ARTIFACTS = {
     "line": Artifact(EventKind(waves.hum, _ALWAYS, 12.0, (Form(Skin(chin=0.8), (50.0,)),)), _hum),
@@ -80,8 +91,9 @@ ARTIFACTS = {
     # Slow sway of minutes, where the skin is wet, below 1 Hz.
     "sweat": Artifact(
         EventKind(
-            waves.sway, dict.fromkeys(STAGES, 0.05), 90.0, (Form(Skin(), (0.3, 0.05)),), (40.0, 240.0), gap=60.0,
-        )
+            waves.sway, {_ANY: 0.06}, 90.0, (Form(Skin(), (0.3, 0.05)),), (40.0, 240.0), gap=60.0,
+        ),
+        _anywhere,
     ),
     # Large body movements come some 2 to 5 an hour, most of them near wakefulness (Wilde-Frenz & Schulz 1983, Percept Mot
     # Skills 56:275).
@@ -92,7 +104,7 @@ ARTIFACTS = {
         )
     ),
     "pop": Artifact(
-        EventKind(waves.pop, dict.fromkeys(STAGES, 0.12), 220.0, (Form(Contact()),), (1.5, 3.0), spread=0.4, gap=5.0)
+        EventKind(waves.pop, {_ANY: 0.12}, 220.0, (Form(Contact()),), (1.5, 3.0), spread=0.4, gap=5.0), _anywhere
     ),
 }  # fmt: skip
 
@@ -126,5 +138,4 @@ def plan_artifacts(
     """Plan the artifacts of a night; what one does hangs on none of the others."""
     stretches = bouts(hypnogram)
     children = dict(zip(ARTIFACTS, rng.spawn(len(ARTIFACTS)), strict=True))
-    plans = [artifact.plan(stretches, artifact.kind, name, children[name]) for name, artifact in artifacts.items()]
-    return as_plan(pd.concat([plan for plan in plans if len(plan)], ignore_index=True) if plans else [])
+    return join(artifact.plan(stretches, artifact.kind, name, children[name]) for name, artifact in artifacts.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import re
 import tempfile
@@ -46,10 +46,10 @@ def write_bids(
     overwrite: bool,
 ) -> Path:
     """Write a night into a data set; see `eegflex.simulate.SimulatedPSG.save_bids`."""
-    if importlib.util.find_spec("mne_bids") is None:
-        raise MissingExtraError("Writing BIDS needs the package mne-bids", "bids")
-    import mne_bids
-
+    try:
+        mne_bids: Any = importlib.import_module("mne_bids")
+    except ImportError as error:
+        raise MissingExtraError("Writing BIDS needs the package mne-bids", "bids") from error
     subject, session = (_label(label) for label in labels)
     root = Path(root)
     target = mne_bids.BIDSPath(

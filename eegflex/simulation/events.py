@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from .kinds import EventKind
 from .sources import Cortex
 from .states import Stretch
 
-__all__ = ["TRUTH", "Planner", "as_plan", "render_events", "weigh"]
+__all__ = ["TRUTH", "Planner", "as_plan", "join", "render_events", "weigh"]
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class Planner:
         for (name, kind), child in zip(self.kinds.items(), rng.spawn(len(self.kinds)), strict=True):
             draw = self._follow if kind.follows else self._come
             plans[name] = as_plan(draw(name, kind, plans, child))
-        return as_plan(pd.concat([plan for plan in plans.values() if len(plan)], ignore_index=True))
+        return join(plans.values())
 
     def _come(
         self, name: str, kind: EventKind, plans: Mapping[str, pd.DataFrame], rng: np.random.Generator
@@ -111,6 +111,12 @@ def as_plan(rows: Sequence[tuple[object, ...]] | pd.DataFrame) -> pd.DataFrame:
     """Rows as a plan, by onset."""
     plan = pd.DataFrame(rows, columns=[*TRUTH, *_SOURCE])
     return plan.sort_values(["onset", "kind"], kind="stable", ignore_index=True)
+
+
+def join(plans: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Several plans as one, by onset."""
+    filled = [plan for plan in plans if len(plan)]  # pandas would guess at the types of those that are empty
+    return as_plan(pd.concat(filled, ignore_index=True) if filled else [])
 
 
 class _Drawer:
@@ -213,7 +219,7 @@ def weigh(plan: pd.DataFrame, kinds: Mapping[str, EventKind], montage: Montage) 
     """
     weights = _weights(plan, kinds, montage)
     columns = pd.DataFrame(weights.sum(axis=1), columns=montage.channels)
-    return pd.concat([plan[list(TRUTH)], columns], axis=1), weights
+    return pd.concat([plan[list(TRUTH)].reset_index(drop=True), columns], axis=1), weights
 
 
 def render_events(

@@ -43,8 +43,15 @@ def _unit(vectors: Array) -> Array:
 
 @lru_cache(maxsize=1)
 def _centre() -> Array:
-    centre: Array = np.mean([position(name) for name in ("T7", "T8", "Fpz", "Oz")], axis=0)
+    centre: Array = np.mean([_position(name) for name in ("T7", "T8", "Fpz", "Oz")], axis=0)
     return centre
+
+
+def _position(place: str) -> Array:
+    where = position(place)
+    if where is None:
+        raise KeyError(place)
+    return where
 
 
 @lru_cache(maxsize=512)
@@ -52,10 +59,7 @@ def direction(place: str) -> Array:
     """Give the unit vector from the centre of the head to a place of the 10-05 system (or E1, E2)."""
     if place in _EYE_ELECTRODES:
         return _unit(np.array(_EYE_ELECTRODES[place]))
-    where = position(place)
-    if where is None:
-        raise KeyError(place)
-    return _unit(where - _centre())
+    return _unit(_position(place) - _centre())
 
 
 @lru_cache(maxsize=1)
@@ -176,6 +180,7 @@ class Montage:
 
     def place(self, info: mne.Info) -> None:
         """Lay the EEG channels of an Info at their electrodes, in place."""
+        sites: dict[str, tuple[str, ...]]
         sites = {name: (electrode,) for name, (electrode, _) in self.derivations.items() if electrode not in EYES}
         set_positions(info, sites)
 

@@ -22,7 +22,9 @@ EPOCHS_PER_MINUTE = 60.0 / EPOCH_LENGTH
 MIN_EPOCHS = 24  # chosen so that every stage finds a place in the shortest night (12 min)
 CYCLE_MINUTES = 90.0  # mean of NREM-REM cycles in adults (Carskadon & Dement, Normal human sleep: 70 to 120 min)
 CYCLE_JITTER = 0.08  # sd of the log length of a cycle; chosen within those limits
-LATENCY_MINUTES = 10.0  # median time awake before sleep; healthy adults: 10 to 20 min (Ohayon et al. 2004, Sleep 27:1255)
+LATENCY_MINUTES = (
+    10.0  # median time awake before sleep; healthy adults: 10 to 20 min (Ohayon et al. 2004, Sleep 27:1255)
+)
 LATENCY_LIMITS = (4.0, 25.0)
 LATENCY_SHARE = 0.15  # at most this share of a short night passes before sleep
 FINAL_WAKE_MINUTES = 3.0

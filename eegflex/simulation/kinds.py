@@ -117,7 +117,7 @@ KINDS = {
     ),
     "theta": EventKind(
         waves.rhythm, {"N1": 14.0, "N2": 4.0} | dict.fromkeys(_REM, 8.0), 17.0,
-        (Form(Cortex(("Fz", "Cz", "C3", "C4", "Pz"), 34.0), (5.6, 0.7)),), (0.8, 3.0), gap=0.2, factors={"REM": 0.75},
+        (Form(Cortex(("Fz", "Cz", "C3", "C4", "CPz"), 34.0), (5.6, 0.7)),), (0.8, 3.0), gap=0.2, factors={"REM": 0.75},
     ),
     "vertex_wave": EventKind(
         waves.vertex, {"N1": 4.0}, 55.0, (Form(Cortex(("Cz",), 26.0)),), (0.2, 0.4), gap=1.0,
@@ -139,8 +139,8 @@ KINDS = {
     "spindle": EventKind(
         waves.spindle, {"N2": 4.2, "N3": 1.6}, 30.0,
         (
-            Form(Cortex(("Cz", "CPz", "CPz", "Pz", "C3", "C4"), 30.0), (14.0, 0.4), 0.65, 0.25, phase=0.75),
-            Form(Cortex(("Fz", "AFz", "FCz"), 30.0), (12.1, 0.35), 0.35, 0.2, phase=1.0),
+            Form(Cortex(("Cz", "C1", "C2", "CPz", "CP1", "CP2"), 30.0, 6.0), (14.0, 0.4), 0.65, 0.25, phase=0.75),
+            Form(Cortex(("Fz", "F1", "F2", "AFz"), 30.0, 6.0), (12.1, 0.35), 0.35, 0.2, phase=1.0),
         ),
         (0.6, 1.8), gap=1.5, carrier="slow_wave", drawn=0.4, floor=18.0,
     ),
@@ -168,7 +168,7 @@ KINDS = {
     # 14.7 an hour in young adults, many of them of 15 s (Boselli et al. 1998, Sleep 21:351); 3 to 15 s by the AASM manual.
     "arousal": EventKind(
         waves.alerted, {"N1": 0.35, "N2": 0.28, "N3": 0.06} | dict.fromkeys(_REM, 0.25), 32.0,
-        (Form(Cortex(("Cz", "Pz", "POz", "FCz"), 40.0), (9.8, 0.7)),), (3.0, 12.0), gap=10.0,
+        (Form(Cortex(("Cz", "CPz", "POz", "FCz"), 40.0), (9.8, 0.7)),), (3.0, 12.0), gap=10.0,
     ),
     "chin_arousal": EventKind(  # the rise of the chin's tone that an arousal in REM must have, and others often do
         waves.muscle, {"N1": 0.8, "N2": 0.6, "N3": 0.5} | dict.fromkeys(_REM, 1.0), 28.0, (Form(Chin()),), spread=0.4,

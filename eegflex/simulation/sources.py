@@ -175,4 +175,6 @@ class Skin:
 
     def _contacts(self, montage: Montage, sources: Array) -> Array:
         names = [zlib.crc32(name.encode()) for name in montage.contacts]
-        return np.array([[np.random.default_rng([int(n), name]).standard_normal() for name in names] for n in sources[:, 0]])
+        return np.array(
+            [[np.random.default_rng([int(n), name]).standard_normal() for name in names] for n in sources[:, 0]]
+        )

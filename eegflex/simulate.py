@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from .errors import ParameterError
 from .readers.electrodes import MASTOIDS, canonical, electrode
 from .readers.notes import SIMULATED, ReadingNotes, put_notes
-from .simulation.artifacts import MAINS, artifact_kinds, plan_artifacts
+from .simulation.artifacts import MAINS, plan_artifacts, wanted_artifacts
 from .simulation.background import render_background
 from .simulation.bids import write_bids
-from .simulation.events import Planner, render_events, weigh
+from .simulation.events import Planner, render_events
 from .simulation.files import SimulatedFiles, write_night
 from .simulation.head import EEG_ELECTRODES, EYES, Montage
 from .simulation.hypnogram import EPOCH_LENGTH, MIN_EPOCHS, draw_hypnogram
@@ -209,7 +209,7 @@ def simulate_psg(
     """
     n_epochs, sfreq, seed = _checked(hours, sfreq, seed)
     montage = Montage(_checked_electrodes(electrodes))
-    wanted = artifact_kinds(artifacts, line_freq)
+    wanted = wanted_artifacts(artifacts)
     if "line" in wanted:
         _check_mains(line_freq, sfreq)
     stages_rng, plan_rng, background_rng, render_rng, artifacts_rng = np.random.default_rng(seed).spawn(5)
@@ -218,25 +218,17 @@ def simulate_psg(
     states_rng, events_rng = plan_rng.spawn(2)
     data = np.zeros((len(montage.channels), n_epochs * round(EPOCH_LENGTH * sfreq)))
     render_background(data, hypnogram, montage, sfreq, background_rng)
-    plans = [
-        (Planner(KINDS, draw_states(hypnogram, states_rng), n_epochs).plan(events_rng), KINDS, render_rng),
-        (
-            plan_artifacts(wanted, hypnogram, artifacts_rng),
-            {name: artifact.kind for name, artifact in wanted.items()},
-            artifacts_rng.spawn(1)[0],
-        ),
-    ]
-    tables = []
-    for plan, kinds, rng in plans:
-        table, weights = weigh(plan, kinds, montage)
-        render_events(data, plan, weights, kinds, sfreq, rng)
-        tables.append(table)
-    events = pd.concat([table for table in tables if len(table)], ignore_index=True)
-    events = events.sort_values(["onset", "kind"], kind="stable", ignore_index=True)
+    plan = Planner(KINDS, draw_states(hypnogram, states_rng), n_epochs).plan(events_rng)
+    events = [render_events(data, plan, KINDS, montage, sfreq, render_rng)]
+    if wanted:
+        plan = plan_artifacts(wanted, hypnogram, line_freq, artifacts_rng)
+        kinds = {name: artifact.kind for name, artifact in wanted.items()}
+        events.append(render_events(data, plan, kinds, montage, sfreq, artifacts_rng.spawn(1)[0]))
+    truth = pd.concat(events).sort_values(["onset", "kind"], kind="stable", ignore_index=True)
     data *= 1e-6  # µV to V
     raw = _raw(data, sfreq, hypnogram, montage, seed)
-    logger.info(f"Simulated a night of {n_epochs * EPOCH_LENGTH / 3600:g} h (seed {seed}): {len(events)} events.")
-    return SimulatedPSG(raw=raw, events=events, hypnogram=hypnogram, seed=seed)
+    logger.info(f"Simulated a night of {n_epochs * EPOCH_LENGTH / 3600:g} h (seed {seed}): {len(truth)} events.")
+    return SimulatedPSG(raw=raw, events=truth, hypnogram=hypnogram, seed=seed)
 
 
 def _checked_electrodes(electrodes: Sequence[str]) -> tuple[str, ...]:

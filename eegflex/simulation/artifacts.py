@@ -7,7 +7,7 @@ amplitudes are chosen so that a page is disturbed and can still be scored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from .kinds import EventKind, Form
 from .sources import Contact, Heart, Skin
 from .states import Stretch, bouts
 
-__all__ = ["ARTIFACTS", "MAINS", "artifact_kinds", "plan_artifacts"]
+__all__ = ["ARTIFACTS", "MAINS", "plan_artifacts", "wanted_artifacts"]
 
 MAINS = (50.0, 60.0)  # Hz
 # Beats a minute: slower in sleep, faster again in REM (Snyder et al. 1964, J Appl Physiol 19:417); with the respiratory sinus
@@ -31,21 +31,27 @@ HEART_RATE = {"W": 66.0, "N1": 62.0, "N2": 58.0, "N3": 57.0, "REM": 62.0}
 BREATH, ARRHYTHMIA, HEART_WANDER = 4.0, 0.04, 0.02
 
 
-def _hum(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Night:
+    """What an artifact needs to know of the night: its bouts of one stage, and the frequency of the mains in Hz."""
+
+    stretches: Sequence[Stretch]
+    line_freq: float
+
+
+def _hum(night: Night, kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
     """The mains all night, one event for each bout of a stage, all of them of one size and from one place."""
-    (frequency,), source = kind.forms[0].frequency, kind.forms[0].source.draw(rng)
-    nan = float("nan")
-    return as_plan(
-        [(s.start, s.stop - s.start, name, s.stage, frequency, kind.amplitude, nan, 0, *source) for s in stretches]
-    )
+    source, size, nan = kind.forms[0].source.draw(rng), kind.amplitude, float("nan")
+    bouts_of = [(bout.start, bout.stop - bout.start, name, bout.stage) for bout in night.stretches]
+    return as_plan([(*bout, night.line_freq, size, nan, 0, *source) for bout in bouts_of])
 
 
-def _beats(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
+def _beats(night: Night, kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
     """One event a heartbeat."""
     rows = []
     (duration,), source = kind.duration, kind.forms[0].source
     time, wander = float(rng.uniform(0, 1)), 0.0
-    for stretch in stretches:
+    for stretch in night.stretches:
         while time + duration <= stretch.stop:
             wander = 0.98 * wander + HEART_WANDER * float(rng.standard_normal())
             breath = ARRHYTHMIA * np.sin(2 * np.pi * time / BREATH)
@@ -56,17 +62,19 @@ def _beats(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.ran
     return as_plan(rows)
 
 
-def _bursts(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
+def _bursts(night: Night, kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
     """Events that come now and then: at least one, for it was asked for."""
-    planner = Planner({name: kind}, stretches, round(stretches[-1].stop / EPOCH_LENGTH))
+    planner = Planner({name: kind}, night.stretches, round(night.stretches[-1].stop / EPOCH_LENGTH))
     while not len(plan := planner.plan(rng)):
         pass
     return plan
 
 
-def _anywhere(stretches: Sequence[Stretch], kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
+def _anywhere(night: Night, kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
     """Events that come now and then whatever the stage, and may outlast it; their stage is that of their onset."""
-    plan = _bursts([Stretch(stretches[0].start, stretches[-1].stop, _ANY, _ANY)], kind, name, rng)
+    stretches = night.stretches
+    whole = Stretch(stretches[0].start, stretches[-1].stop, _ANY, _ANY)
+    plan = _bursts(replace(night, stretches=[whole]), kind, name, rng)
     starts = [stretch.start for stretch in stretches]
     at = np.searchsorted(starts, plan["onset"].to_numpy(dtype=float), side="right") - 1
     return plan.assign(stage=[stretches[number].stage for number in at])
@@ -77,14 +85,14 @@ class Artifact:
     """A kind of artifact, and how a night of it is planned."""
 
     kind: EventKind
-    plan: Callable[[Sequence[Stretch], EventKind, str, np.random.Generator], pd.DataFrame] = _bursts
+    plan: Callable[[Night, EventKind, str, np.random.Generator], pd.DataFrame] = _bursts
 
 
 _ALWAYS = dict.fromkeys(STAGES, 1.0)
 _ANY = "any stage"
 
 ARTIFACTS = {
-    "line": Artifact(EventKind(waves.hum, _ALWAYS, 12.0, (Form(Skin(chin=0.8), (50.0,)),)), _hum),
+    "line": Artifact(EventKind(waves.hum, _ALWAYS, 12.0, (Form(Skin(chin=0.8)),)), _hum),
     "ecg": Artifact(  # a beat from its P to its T wave
         EventKind(waves.heartbeat, _ALWAYS, 22.0, (Form(Heart()),), (0.7,), spread=0.05), _beats
     ),
@@ -109,7 +117,7 @@ ARTIFACTS = {
 }  # fmt: skip
 
 
-def artifact_kinds(names: Iterable[str], line_freq: float) -> dict[str, Artifact]:
+def wanted_artifacts(names: Iterable[str]) -> dict[str, Artifact]:
     """Look artifacts up by their names, in the order of the table.
 
     Raises
@@ -117,25 +125,22 @@ def artifact_kinds(names: Iterable[str], line_freq: float) -> dict[str, Artifact
     ParameterError
         If a name is none of the table's.
     """
-    wanted = [names] if isinstance(names, str) else list(names)
+    wanted = [] if isinstance(names, str) else list(names)
     unknown = [name for name in wanted if name not in ARTIFACTS]
     if unknown or isinstance(names, str):
         raise ParameterError(
-            "artifacts must be a list of names", seen=repr(names) if isinstance(names, str) else unknown,
-            allowed=list(ARTIFACTS), remedy="Name those that the night shall have, or none",
-        )  # fmt: skip
-    found = {name: artifact for name, artifact in ARTIFACTS.items() if name in wanted}
-    if "line" in found:
-        kind = found["line"].kind
-        forms = (Form(kind.forms[0].source, (line_freq,)),)
-        found["line"] = Artifact(EventKind(kind.wave, kind.rates, kind.amplitude, forms), found["line"].plan)
-    return found
+            "artifacts must be a list of names",
+            seen=unknown or repr(names),
+            allowed=list(ARTIFACTS),
+            remedy="Name those that the night shall have, or none",
+        )
+    return {name: artifact for name, artifact in ARTIFACTS.items() if name in wanted}
 
 
 def plan_artifacts(
-    artifacts: Mapping[str, Artifact], hypnogram: NDArray[np.str_], rng: np.random.Generator
+    artifacts: Mapping[str, Artifact], hypnogram: NDArray[np.str_], line_freq: float, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Plan the artifacts of a night; what one does hangs on none of the others."""
-    stretches = bouts(hypnogram)
+    night = Night(bouts(hypnogram), line_freq)
     children = dict(zip(ARTIFACTS, rng.spawn(len(ARTIFACTS)), strict=True))
-    return join(artifact.plan(stretches, artifact.kind, name, children[name]) for name, artifact in artifacts.items())
+    return join(artifact.plan(night, artifact.kind, name, children[name]) for name, artifact in artifacts.items())

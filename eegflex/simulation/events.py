@@ -16,7 +16,7 @@ from .kinds import EventKind
 from .sources import Cortex
 from .states import Stretch
 
-__all__ = ["TRUTH", "Planner", "as_plan", "join", "render_events", "weigh"]
+__all__ = ["TRUTH", "Planner", "as_plan", "join", "render_events", "way"]
 
 Array = NDArray[np.float64]
 
@@ -207,29 +207,14 @@ def _travelling(source: Cortex, origins: Array, montage: Montage) -> Array:
     return found / np.abs(standard.sum(axis=1)).max(axis=1)[:, None, None]
 
 
-def weigh(plan: pd.DataFrame, kinds: Mapping[str, EventKind], montage: Montage) -> tuple[pd.DataFrame, Array]:
-    """Lay planned events on a montage.
-
-    Returns
-    -------
-    events : DataFrame
-        The ground truth: `TRUTH`, and the weight on each channel under the channel's name.
-    weights : array, shape (n_events, n_steps, n_channels)
-        The same at each step of a travelling source's way; elsewhere the first step is all.
-    """
-    weights = _weights(plan, kinds, montage)
-    columns = pd.DataFrame(weights.sum(axis=1), columns=montage.channels)
-    return pd.concat([plan[list(TRUTH)].reset_index(drop=True), columns], axis=1), weights
-
-
 def render_events(
     data: Array,
     plan: pd.DataFrame,
-    weights: Array,
     kinds: Mapping[str, EventKind],
+    montage: Montage,
     sfreq: float,
     rng: np.random.Generator,
-) -> None:
+) -> pd.DataFrame:
     """Add planned events to the night, in place.
 
     Parameters
@@ -238,18 +223,24 @@ def render_events(
         The channels in µV.
     plan : DataFrame
         What `Planner.plan` returned.
-    weights : array, shape (n_events, n_steps, n_channels)
-        What `weigh` returned.
     kinds : dict
         Name -> kind.
+    montage : Montage
+        What is recorded.
     sfreq : float
         Sampling rate in Hz.
     rng : numpy.random.Generator
         Source of the chance in the waveforms; every event has a seed of its own.
+
+    Returns
+    -------
+    DataFrame
+        The ground truth: `TRUTH`, and the weight on each channel under the channel's name.
     """
+    weights = _weights(plan, kinds, montage)
     seeds = rng.integers(2**63, size=len(plan))
-    columns = (plan[name] for name in ("kind", "onset", "duration", "frequency", "amplitude", "speed"))
-    for row, (kind, onset, duration, frequency, amplitude, speed) in enumerate(zip(*columns, strict=True)):
+    drawn = (plan[name] for name in ("kind", "onset", "duration", "frequency", "amplitude", "speed"))
+    for row, (kind, onset, duration, frequency, amplitude, speed) in enumerate(zip(*drawn, strict=True)):
         # Rounded, for an onset that is meant to be a sample must not be missed by the last digit.
         first, last = int(np.ceil(round(onset * sfreq, 6))), int(np.floor(round((onset + duration) * sfreq, 6)))
         span = slice(first, min(last + 1, data.shape[1]))
@@ -257,6 +248,8 @@ def render_events(
         child = np.random.default_rng(int(seeds[row]))
         for step, course in _courses(kinds[kind].wave, times, duration, frequency, speed, child):
             data[:, span] += np.outer(amplitude * weights[row, step], course)
+    columns = pd.DataFrame(weights.sum(axis=1), columns=montage.channels)
+    return pd.concat([plan[list(TRUTH)].reset_index(drop=True), columns], axis=1)
 
 
 def _courses(

@@ -50,9 +50,9 @@ def _beats(night: Night, kind: EventKind, name: str, rng: np.random.Generator) -
     """One event a heartbeat."""
     rows = []
     (duration,), source = kind.duration, kind.forms[0].source
-    time, wander = float(rng.uniform(0, 1)), 0.0
+    time, wander, end = float(rng.uniform(0, 1)), 0.0, night.stretches[-1].stop
     for stretch in night.stretches:
-        while time + duration <= stretch.stop:
+        while time < min(stretch.stop, end - duration):
             wander = 0.98 * wander + HEART_WANDER * float(rng.standard_normal())
             breath = ARRHYTHMIA * np.sin(2 * np.pi * time / BREATH)
             rate = HEART_RATE[stretch.stage] * float(np.exp(wander + breath)) / 60
@@ -103,8 +103,7 @@ ARTIFACTS = {
         ),
         _anywhere,
     ),
-    # Large body movements come some 2 to 5 an hour, most of them near wakefulness (Wilde-Frenz & Schulz 1983, Percept Mot
-    # Skills 56:275).
+    # Body movements are many near wakefulness and fewest in N3 (Wilde-Frenz & Schulz 1983, Percept Mot Skills 56:275).
     "movement": Artifact(
         EventKind(
             waves.thrash, {"W": 0.4, "N1": 0.2, "N2": 0.06, "N3": 0.02, "REM": 0.08}, 320.0, (Form(Skin(chin=0.5)),),

@@ -54,7 +54,8 @@ _BOUTS = {
     "REM": _Bouts(26.0, {"N1": 0.25, "W": 0.45, "N2": 0.3}),
 }
 _LAPSE_DWELL = {"N1": 1.5, "N2": 2.0, "N3": 2.0}  # mean epochs
-# Awakenings have no typical length: a power law, P(longer than t) ~ t ** -1.3 (Lo et al. 2002, Europhys Lett 57:625).
+# Awakenings have no typical length: P(longer than t) ~ t ** -1.2 or -1.3 (Lo et al. 2002, Europhys Lett 57:625; 2004, PNAS
+# 101:17545, where the density falls with 2.2).
 WAKE_POWER = 1.3
 WAKE_LIMIT = 20  # epochs; a longer awakening would be another night
 

@@ -80,7 +80,7 @@ class EventKind:
     drawn : float
         Share of the events that are moved to the nearest carrier, where one is near.
     follows : str
-        The kind whose events this one comes with, and never alone; "" for none.
+        The kind whose events this one comes with, and never alone (`rates` are then the shares of them); "" for none.
     """
 
     wave: Callable[[NDArray[np.float64], float, float, np.random.Generator], NDArray[np.float64]]

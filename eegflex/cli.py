@@ -130,18 +130,39 @@ def report(
 
 @app.command()
 def simulate(
-    output: Annotated[Path, typer.Argument(help="The PSG to write, *.edf; its hypnogram and events go beside it.")],
+    output: Annotated[
+        Path | None, typer.Argument(help="The PSG to write, *.edf; its hypnogram and events go beside it.")
+    ] = None,
     seed: Seed = 0,
     hours: Annotated[float, typer.Option("--hours", help="Length of the night in hours.")] = 7.0,
     sfreq: Annotated[float, typer.Option("--sfreq", help="Sampling rate in Hz.")] = 256.0,
+    electrodes: Annotated[
+        str | None, typer.Option(help="EEG electrodes, separated by commas: Fz,C3,C4,Pz. Default: those of the AASM.")
+    ] = None,
+    artifacts: Annotated[
+        str | None, typer.Option(help="Artifacts, separated by commas: line, ecg, sweat, movement, pop. Default: none.")
+    ] = None,
+    line_freq: Annotated[float, typer.Option("--line-freq", help="Frequency of the mains in Hz.")] = 50.0,
+    bids: Annotated[
+        Path | None, typer.Option("--bids", help="A BIDS data set to write the night into, besides or instead.")
+    ] = None,
+    subject: Annotated[str, typer.Option("--subject", help="Whose night it is in the BIDS data set.")] = "01",
     overwrite: Overwrite = False,
 ) -> None:
-    """Simulate a night and write it as EDF+, with its hypnogram and the events that are in it."""
+    """Simulate a night and write it as EDF+ or BIDS, with its hypnogram and the events that are in it."""
     from eegflex.simulate import simulate_psg
 
-    check_output(output, overwrite=overwrite)
-    files = simulate_psg(hours=hours, sfreq=sfreq, seed=seed).save(output, overwrite=overwrite)
-    for name, path in files._asdict().items():
+    if output is None and bids is None:
+        raise ParameterError("There is nothing to write to", remedy="Name a file, night.edf, or a data set, --bids DIR")
+    if output is not None:
+        check_output(output, overwrite=overwrite)
+    given = {"electrodes": electrodes, "artifacts": artifacts}
+    lists = {name: [word.strip() for word in text.split(",")] for name, text in given.items() if text is not None}
+    night = simulate_psg(hours=hours, sfreq=sfreq, seed=seed, line_freq=line_freq, **lists)
+    files = {} if output is None else night.save(output, overwrite=overwrite)._asdict()
+    if bids is not None:
+        files["bids"] = night.save_bids(bids, subject=subject, overwrite=overwrite)
+    for name, path in files.items():
         typer.echo(f"{name}: {path}")
 
 

@@ -5,9 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import mne
 import numpy as np
+import pandas as pd
 import pytest
 import typer
 
@@ -116,6 +118,35 @@ def test_simulate_writes_what_it_says(tmp_path, capsys):
     status, _, err = run(capsys, "-q", "simulate", path, "--hours", 0.2)
     assert status == 1
     assert "there already" in err
+
+
+def test_simulate_takes_electrodes_and_artifacts(tmp_path, capsys):
+    path = tmp_path / "sim.edf"
+    words = ("--hours", 0.2, "--sfreq", 128, "--electrodes", "Fz, Oz", "--artifacts", "line,pop", "--line-freq", 60)
+    status, out, _ = run(capsys, "-q", "simulate", path, *words)
+    assert status == 0
+    events = pd.read_csv(dict(line.split(": ", 1) for line in out.splitlines())["events"], sep="\t", na_values="n/a")
+    expected = eegflex.simulate_psg(
+        hours=0.2, sfreq=128, electrodes=["Fz", "Oz"], artifacts=["line", "pop"], line_freq=60, verbose="error"
+    )
+    pd.testing.assert_frame_equal(events, expected.events, rtol=1e-5, check_dtype=False)
+
+
+def test_simulate_writes_bids_besides_or_instead(tmp_path, capsys):
+    pytest.importorskip("mne_bids", reason="the extra bids is not installed")
+    status, out, _ = run(
+        capsys, "-q", "simulate", "--bids", tmp_path / "nights", "--subject", "07", "--hours", 0.2, "--sfreq", 64
+    )
+    assert status == 0
+    assert out.strip() == f"bids: {tmp_path / 'nights' / 'sub-07' / 'eeg' / 'sub-07_task-sleep_eeg.edf'}"
+    assert Path(out.strip().removeprefix("bids: ")).is_file()
+
+
+def test_simulate_says_what_is_wrong(tmp_path, capsys):
+    assert "night.edf" in refused(capsys, "simulate", "--hours", 0.2)
+    assert "Got Xz" in refused(capsys, "simulate", tmp_path / "n.edf", "--electrodes", "Cz,Xz")
+    assert "line, ecg, sweat, movement, pop" in refused(capsys, "simulate", tmp_path / "n.edf", "--artifacts", "snore")
+    assert not list(tmp_path.iterdir())
 
 
 def test_attribute_writes_a_result(result_file):

@@ -1,4 +1,4 @@
-"""The simulated night: the same every time, plausible stage by stage, true to its ground truth, whole on disk."""
+"""The simulated night: the same every time, of the right shape, and as its card says."""
 
 from __future__ import annotations
 
@@ -11,52 +11,22 @@ from pathlib import Path
 import mne
 import numpy as np
 import pandas as pd
-import pyedflib
 import pytest
-from scipy.signal import welch
+from simulated import EEG, EPOCH, microvolts
 
-from eegflex.errors import OutputError, ParameterError
+from eegflex.errors import ParameterError
 from eegflex.simulate import SimulatedPSG, simulate_psg
-from eegflex.simulation.events import KINDS, plan_events
-from eegflex.simulation.hypnogram import MIN_EPOCHS, STAGES, draw_hypnogram
-
-EEG = ["F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1"]
-EPOCH = 30
+from eegflex.simulation.artifacts import ARTIFACTS
+from eegflex.simulation.hypnogram import STAGES
+from eegflex.simulation.kinds import KINDS
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def night() -> SimulatedPSG:
     return simulate_psg(hours=1.0, sfreq=128.0, seed=3, verbose="error")
 
 
-@pytest.fixture(scope="session")
-def saved(night, tmp_path_factory):
-    return night.save(tmp_path_factory.mktemp("night") / "night.edf")
-
-
-@pytest.fixture(scope="session")
-def long_hypnogram() -> np.ndarray:
-    return draw_hypnogram(840, np.random.default_rng(0))
-
-
-@pytest.fixture(scope="session")
-def long_events(long_hypnogram) -> pd.DataFrame:
-    return plan_events(long_hypnogram, np.random.default_rng(1))
-
-
-def microvolts(night: SimulatedPSG, channel: str) -> np.ndarray:
-    return night.raw.get_data([channel])[0] * 1e6
-
-
-def stage_power(night: SimulatedPSG, channel: str, stage: str, band: tuple[float, float]) -> float:
-    """Mean power of a band in µV²/Hz over the epochs of a stage."""
-    sfreq = night.raw.info["sfreq"]
-    epochs = microvolts(night, channel).reshape(len(night.hypnogram), -1)[night.hypnogram == stage]
-    freqs, power = welch(epochs, sfreq, nperseg=int(4 * sfreq))
-    return float(power[:, (freqs >= band[0]) & (freqs < band[1])].mean())
-
-
-# --- the same night every time ---------------------------------------------------------------------------------------
+# --- the same night every time ----------------------------------------------------------------------------------------
 
 
 def test_same_seed_same_night():
@@ -84,7 +54,7 @@ def test_global_random_state_is_left_alone():
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
-# --- shape, labels, units --------------------------------------------------------------------------------------------
+# --- shape, labels, units ---------------------------------------------------------------------------------------------
 
 
 def test_recording(night):
@@ -127,304 +97,27 @@ def test_amplitudes_in_volts(night, stage):
     assert np.abs(night.raw.get_data()).max() < 1e-3
 
 
-# --- hypnogram -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n_epochs", [MIN_EPOCHS, 60, 180, 840])
-def test_every_stage_in_every_night(n_epochs):
-    for seed in range(50):
-        hypnogram = draw_hypnogram(n_epochs, np.random.default_rng(seed))
-        assert len(hypnogram) == n_epochs
-        assert set(hypnogram) == set(STAGES)
-        assert hypnogram[0] == hypnogram[-1] == "W"
-
-
-def test_night_has_the_shares_of_an_adult():
-    nights = np.array([draw_hypnogram(840, np.random.default_rng(seed)) for seed in range(40)])
-    shares = {stage: (nights == stage).mean() for stage in STAGES}
-    assert 0.03 < shares["W"] < 0.15
-    assert 0.02 < shares["N1"] < 0.10
-    assert 0.40 < shares["N2"] < 0.55
-    assert 0.15 < shares["N3"] < 0.25
-    assert 0.15 < shares["REM"] < 0.25
-
-
-def test_deep_sleep_early_rem_late():
-    nights = np.array([draw_hypnogram(840, np.random.default_rng(seed)) for seed in range(40)])
-    early, late = nights[:, :420], nights[:, 420:]
-    assert (early == "N3").sum() > 2 * (late == "N3").sum()
-    assert (late == "REM").sum() > 1.5 * (early == "REM").sum()
-
-
-# --- rhythms of the stages -------------------------------------------------------------------------------------------
-
-
-def test_delta_grows_with_depth(night):
-    for channel in ("F3-M2", "C4-M1"):
-        powers = [stage_power(night, channel, stage, (0.5, 4)) for stage in ("N3", "N2", "W")]
-        assert powers[0] > 3 * powers[1] > 3 * powers[2], channel
-
-
-def test_slow_waves_are_frontal(night):
-    delta = {channel: stage_power(night, channel, "N3", (0.5, 2)) for channel in EEG}
-    assert delta["F3-M2"] > 1.5 * delta["O1-M2"]
-    assert delta["F4-M1"] > 1.5 * delta["O2-M1"]
-
-
-def test_alpha_is_posterior_and_of_wakefulness(night):
-    occipital = stage_power(night, "O1-M2", "W", (8, 12))
-    assert occipital > 3 * stage_power(night, "F3-M2", "W", (8, 12))
-    assert occipital > 5 * stage_power(night, "O1-M2", "REM", (8, 12))
-
-
-def test_chin_tone_falls(night):
-    tone = {
-        stage: np.median(microvolts(night, "Chin1-Chin2").reshape(120, -1)[night.hypnogram == stage].std(axis=1))
-        for stage in STAGES
-    }
-    assert tone["W"] > tone["N1"] > tone["N2"] > tone["REM"]
-    assert tone["REM"] < 0.3 * tone["W"]
-
-
-def test_eyes_move_against_each_other_in_rem(night):
-    rem = np.repeat(night.hypnogram == "REM", EPOCH * 128)
-    deep = np.repeat(night.hypnogram == "N3", EPOCH * 128)
-    left, right = microvolts(night, "E1-M2"), microvolts(night, "E2-M2")
-    assert np.corrcoef(left[rem], right[rem])[0, 1] < -0.3
-    assert np.corrcoef(left[deep], right[deep])[0, 1] > 0.5  # slow waves reach both eyes alike
-
-
-def test_channels_share_sources(night):
-    sleep = np.repeat(night.hypnogram == "N2", EPOCH * 128)
-    correlation = np.corrcoef(night.raw.get_data(EEG)[:, sleep])
-    assert correlation[EEG.index("F3-M2"), EEG.index("C3-M2")] > 0.6
-    assert 0.3 < correlation[EEG.index("C3-M2"), EEG.index("C4-M1")] < 0.9
-    assert correlation[EEG.index("F3-M2"), EEG.index("O2-M1")] < 0.5
-
-
-def test_epochs_of_a_stage_differ(night):
-    """No stage is one fixed level: neither the amplitude nor the number of spindles is constant."""
-    epochs = microvolts(night, "C4-M1").reshape(120, -1)
-    for stage in STAGES:
-        deviations = epochs[night.hypnogram == stage].std(axis=1)
-        assert deviations.std() > 0.05 * deviations.mean(), stage
-    spindles = night.events.query("kind == 'spindle'")
-    counts = np.bincount((spindles["onset"] // EPOCH).astype(int), minlength=120)[night.hypnogram == "N2"]
-    assert counts.min() == 0
-    assert counts.max() >= 3
-
-
-# --- ground truth ----------------------------------------------------------------------------------------------------
-
-
-def test_events_lie_inside_their_stage(night):
-    first = (night.events["onset"] // EPOCH).astype(int)
-    last = ((night.events["onset"] + night.events["duration"] - 1e-9) // EPOCH).astype(int)
-    assert last.max() < 120
-    for start, stop, stage in zip(first, last, night.events["stage"], strict=True):
-        assert set(night.hypnogram[start : stop + 1]) == {stage}
-
-
-def test_events_are_sorted_and_do_not_overlap_their_own_kind(night):
-    assert night.events["onset"].is_monotonic_increasing
-    for _, table in night.events.groupby("kind"):
-        assert (table["onset"].to_numpy()[1:] >= (table["onset"] + table["duration"]).to_numpy()[:-1]).all()
-
-
-@pytest.mark.parametrize(
-    ("kind", "stages"),
-    [
-        ("alpha", {"W", "N1"}),
-        ("blink", {"W"}),
-        ("eye_movement_rapid", {"W", "REM"}),
-        ("eye_movement_slow", {"W", "N1"}),
-        ("k_complex", {"N2"}),
-        ("slow_wave", {"N2", "N3"}),
-        ("spindle", {"N2", "N3"}),
-        ("theta", {"N1", "N2", "REM"}),
-        ("twitch", {"REM"}),
-        ("vertex_wave", {"N1"}),
-    ],
-)
-def test_kinds_occur_in_their_stages(long_events, kind, stages):
-    assert set(long_events.query("kind == @kind")["stage"]) == stages
-
-
-def test_weights(night):
-    weights = night.events[night.raw.ch_names].to_numpy()
-    np.testing.assert_allclose(np.abs(weights).max(axis=1), 1)
-    chin = weights[:, -1]
-    np.testing.assert_array_equal(chin, night.events["kind"] == "twitch")
-    eyes = night.events.query("kind == 'eye_movement_rapid'")
-    assert (np.sign(eyes["E1-M2"]) == -np.sign(eyes["E2-M2"])).mean() > 0.9
-
-
-def test_spindle_rate_and_duration(long_hypnogram, long_events):
-    spindles = long_events.query("kind == 'spindle' and stage == 'N2'")
-    assert 2 < len(spindles) / ((long_hypnogram == "N2").sum() / 2) < 5  # a minute
-    assert spindles["duration"].between(0.5, 2.0).all()
-    assert spindles["frequency"].between(11, 15).all()
-
-
-def test_spindles_raise_sigma(night):
-    spindles = night.events.query("kind == 'spindle' and stage == 'N2'")
-    sigma = mne.filter.filter_data(microvolts(night, "C3-M2"), 128.0, 12, 16, verbose="error") ** 2
-    inside = np.zeros(len(sigma), dtype=bool)
-    for onset, duration in zip(spindles["onset"], spindles["duration"], strict=True):
-        inside[int(onset * 128) : int((onset + duration) * 128)] = True
-    outside = np.repeat(night.hypnogram == "N2", EPOCH * 128) & ~inside
-    assert sigma[inside].mean() > 4 * sigma[outside].mean()
-
-
-def test_spindles_have_the_stated_frequency(night):
-    spindles = night.events.query("kind == 'spindle' and amplitude > 20")
-    assert len(spindles) > 10
-    errors = []
-    for _, spindle in spindles.iterrows():
-        channel = max(EEG, key=lambda name: abs(spindle[name]))
-        first, last = (round(time * 128) for time in (spindle["onset"], spindle["onset"] + spindle["duration"]))
-        signal = microvolts(night, channel)[first:last]
-        freqs = np.fft.rfftfreq(4096, 1 / 128)
-        power = np.abs(np.fft.rfft((signal - signal.mean()) * np.hanning(len(signal)), n=4096))
-        near = (freqs >= 10) & (freqs < 17)
-        errors.append(freqs[near][np.argmax(power[near])] - spindle["frequency"])
-    assert np.median(np.abs(errors)) < 0.15
-    assert np.quantile(np.abs(errors), 0.9) < 0.5
-
-
-def test_events_carry_their_amplitude(night):
-    """The mean blink in E2, where its weight is 1, peaks near its stated amplitude."""
-    blinks = night.events.query("kind == 'blink'")
-    assert len(blinks) >= 5
-    signal = microvolts(night, "E2-M2")
-    peaks = [
-        signal[int(onset * 128) : int((onset + duration) * 128)].max()
-        for onset, duration in zip(blinks["onset"], blinks["duration"], strict=True)
-    ]
-    assert np.mean(peaks) == pytest.approx(blinks["amplitude"].mean(), rel=0.35)
-
-
-# --- on disk ---------------------------------------------------------------------------------------------------------
-
-
-def test_names_beside_each_other(saved):
-    assert [path.name for path in saved] == ["night.edf", "night-hypnogram.edf", "night-events.tsv"]
-    assert sorted(path.name for path in saved.psg.parent.iterdir()) == sorted(path.name for path in saved)
-
-
-def test_signals_come_back_to_one_step(night, saved):
-    raw = mne.io.read_raw_edf(saved.psg, verbose="error")
-    assert raw.ch_names == night.raw.ch_names
-    assert raw.info["sfreq"] == 128.0
-    assert raw.n_times == night.raw.n_times
-    with pyedflib.EdfReader(str(saved.psg)) as reader:
-        for row, channel in enumerate(night.raw.ch_names):
-            header = reader.getSignalHeader(row)
-            step = (header["physical_max"] - header["physical_min"]) / (2**16 - 1)
-            expected = microvolts(night, channel)
-            assert header["dimension"] == "uV"
-            assert header["physical_min"] <= expected.min() < expected.max() <= header["physical_max"]
-            assert np.abs(reader.readSignal(row) - expected).max() <= step
-            assert np.abs(raw.get_data([channel])[0] * 1e6 - expected).max() <= step
-
-
-def test_hypnogram_comes_back(night, saved):
-    annotations = mne.read_annotations(saved.hypnogram)
-    names = {"W": "Sleep stage W", "N1": "Sleep stage N1", "N2": "Sleep stage N2", "N3": "Sleep stage N3"}
-    assert list(annotations.description) == [names.get(stage, "Sleep stage R") for stage in night.hypnogram]
-    np.testing.assert_allclose(annotations.onset, EPOCH * np.arange(120))
-    np.testing.assert_allclose(annotations.duration, EPOCH)
-
-
-def test_events_come_back(night, saved):
-    events = pd.read_csv(saved.events, sep="\t", na_values="n/a")
-    pd.testing.assert_frame_equal(events, night.events, rtol=1e-5, check_dtype=False)
-
-
-def test_header_says_simulated_and_names_nobody(saved):
-    for path in saved[:2]:
-        header = path.read_bytes()[:256].decode("ascii")
-        assert header[8:88].strip() == "X X X X"
-        assert header[88:168].strip() == "Startdate 01-JAN-2000 X X eegflex_simulated seed_3"
-        assert header[192:236].strip() == "EDF+C"
-
-
-def test_rate_that_is_no_whole_number(tmp_path):
-    """2560 samples an epoch: what GSSC takes, 85.33 Hz."""
-    night = simulate_psg(hours=0.2, sfreq=2560 / 30, verbose="error")
-    raw = mne.io.read_raw_edf(night.save(tmp_path / "night.edf").psg, verbose="error")
-    assert raw.info["sfreq"] == pytest.approx(2560 / 30)
-    assert raw.n_times == 24 * 2560
-    np.testing.assert_allclose(raw.get_data(), night.raw.get_data(), atol=0.05e-6)
-
-
-def test_overwrite(tmp_path):
-    first, second = (simulate_psg(hours=0.2, sfreq=64.0, seed=seed, verbose="error") for seed in (1, 2))
-    paths = first.save(tmp_path / "night.edf")
-    before = [path.read_bytes() for path in paths]
-    with pytest.raises(OutputError, match=r"already there.*overwrite=True"):
-        second.save(tmp_path / "night.edf")
-    assert [path.read_bytes() for path in paths] == before
-    second.save(str(tmp_path / "night.edf"), overwrite=True)
-    assert all(path.read_bytes() != old for path, old in zip(paths, before, strict=True))
-    assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_nothing_is_written_beside_one_that_is_there(night, tmp_path):
-    (tmp_path / "night-events.tsv").write_text("mine")
-    with pytest.raises(OutputError, match="already there"):
-        night.save(tmp_path / "night.edf")
-    assert [path.name for path in tmp_path.iterdir()] == ["night-events.tsv"]
-    assert (tmp_path / "night-events.tsv").read_text() == "mine"
-
-
-def test_no_such_directory(night, tmp_path):
-    with pytest.raises(OutputError, match="Name a directory that exists"):
-        night.save(tmp_path / "none" / "night.edf")
-    assert not list(tmp_path.iterdir())
-
-
-def test_directory_that_is_a_file(night, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
-        night.save(tmp_path / "file" / "night.edf")
-
-
-@pytest.mark.parametrize("part", ["_write_signals", "_write_hypnogram"])
-def test_a_full_disk_leaves_nothing_half_written(night, tmp_path, monkeypatch, part):
-    def fail(path: Path, *args: object) -> None:
-        del args
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(f"eegflex.simulation.files.{part}", fail)
-    with pytest.raises(OutputError, match="No space left on device"):
-        night.save(tmp_path / "night.edf")
-    assert not list(tmp_path.iterdir())
-
-
-def test_name_must_end_in_edf(night, tmp_path):
-    with pytest.raises(ParameterError, match=r"ends in \.edf"):
-        night.save(tmp_path / "night.fif")
-
-
-# --- the recipe card -------------------------------------------------------------------------------------------------
+# --- the recipe card --------------------------------------------------------------------------------------------------
 
 
 def test_card_says_what_the_code_does(night):
     card = tomllib.loads((Path(__file__).parent.parent / "datasets" / "simulated.toml").read_text("utf-8"))
     assert card["simulated"] is True
     defaults = {name: parameter.default for name, parameter in inspect.signature(simulate_psg).parameters.items()}
-    assert card["recipe"]["parameters"] == {name: defaults[name] for name in ("hours", "sfreq", "seed")}
+    said = card["recipe"]["parameters"]
+    assert {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()} == {
+        name: value for name, value in defaults.items() if name != "verbose"
+    }
     recording = card["recording"]
     assert [*recording["eeg"], *recording["eog"], *recording["emg"]] == night.raw.ch_names
     assert recording["begins"] == night.raw.info["meas_date"]
     assert tuple(recording["stages"]) == STAGES
     kinds = {name: set(stages) for name, stages in card["content"]["events"].items()}
-    assert kinds == {name: set(kind.rates) for name, kind in KINDS.items()}
+    assert kinds == {name: kind.stages for name, kind in KINDS.items()}
+    assert card["content"]["on_request"] == list(ARTIFACTS)
 
 
-# --- bad arguments ---------------------------------------------------------------------------------------------------
+# --- bad arguments ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -440,6 +133,15 @@ def test_card_says_what_the_code_does(night):
         ({"sfreq": 100.01}, "whole number of samples"),
         ({"seed": -1}, "seed must be"),
         ({"seed": 1.5}, "seed must be"),
+        ({"electrodes": "Fz"}, "electrodes must be a list"),
+        ({"electrodes": []}, "electrodes must be a list"),
+        ({"electrodes": ["Fz", "Q7"]}, "electrodes of the 10-05 system. Got Q7"),
+        ({"electrodes": ["Fz", "A1"]}, "The mastoids are the reference. Got A1"),
+        ({"electrodes": ["T3", "T7"]}, "named twice"),
+        ({"artifacts": "line"}, "artifacts must be a list"),
+        ({"artifacts": ["ecg", "emg"]}, "Got emg. Allowed: line, ecg, sweat, movement, pop"),
+        ({"artifacts": ["line"], "sfreq": 100.0}, "cannot be sampled at this rate.*above 100 Hz"),
+        ({"artifacts": ["line"], "line_freq": 16.7}, "no frequency of mains. Got 16.7. Allowed: 50.0, 60.0"),
     ],
 )
 def test_bad_arguments(arguments, says):

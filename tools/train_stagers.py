@@ -99,9 +99,10 @@ def agreement(stager, epochs):
     """Kappa between a stager, used as anyone would, and the hypnogram of a night."""
     segments = prepare(epochs, stager.spec)
     (bound,) = stager.bind(segments)
-    predicted = bound.night_scores(lambda _: None)[bound.explicable].argmax(1)
-    truth = torch.tensor([stager.spec.stages.index(stage) for stage in segments.stage[bound.explicable]])
-    return round(kappa(predicted, truth, len(stager.spec.stages)), 3)
+    scores = bound.night_scores(lambda _: None)
+    scored = ~scores.isnan().any(dim=1)  # the others lack the context that the stager needs
+    truth = torch.tensor([stager.spec.stages.index(stage) for stage in segments.stage])
+    return round(kappa(scores[scored].argmax(1), truth[scored], len(stager.spec.stages)), 3)
 
 
 def main() -> None:

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage
 
-from . import head
+from .head import STANDARD, Montage, direction
 from .hypnogram import EPOCH_LENGTH
+from .sources import Cortex
 
-__all__ = ["drift", "render_background"]
+__all__ = ["BRAIN", "drift", "render_background"]
+
+Array = NDArray[np.float64]
 
 FADE = 2.0  # s, over which one epoch's background passes into the next's
-# Sources of the background: local ones all over the scalp, and broad ones on the midline, which make the two sides of
-# the head go together. Amplitude of the broad ones chosen so that C3-M2 and C4-M1 correlate by about 0.5.
-LOCAL_PLACES = ("F3", "F4", "Fz", "C3", "C4", "Cz", "P3", "P4", "O1", "O2", "Fpz", "Pz", "T7", "T8")
-LOCAL_SPREAD = 38.0  # degrees, the width of a source's field
-BROAD_PLACES = ("Fz", "Cz", "Pz")
-BROAD_SPREAD = 80.0
-BROAD_AMPLITUDE = 2.5  # of a local source's
-MUSCLE_PLACES = ("T7", "T8", "Fpz", "Iz")
-MUSCLE_SPREAD = 30.0
-KNEE = 0.5  # Hz, below which the background is flat, so that slow drift stays bounded
+# Sources of the background, as evenly as a spiral lays them over the upper head, each with a signal of its own. Neighbouring
+# cortex is coherent over centimetres, and homologous areas of the two sides are coherent through the corpus callosum (Nunez
+# & Srinivasan 2006, Electric fields of the brain): patches of some 2 cm by themselves, and larger ones in pairs with their
+# mirror images. Numbers and amplitudes chosen, for C3-M2 and C4-M1 to correlate by about 0.5.
+PATCHES = ((18.0, 24, 1.0, False), (30.0, 14, 1.0, True))  # spread in degrees, how many, amplitude, in pairs
+LOWEST = -0.35  # z of the lowest patch, in radii of the head
+MUSCLE_PLACES = ("T7", "T8", "FT9", "FT10", "Fpz", "Iz")  # temporal, frontal and neck muscles
+MUSCLE_SPREAD = 20.0
+KNEE = 0.6  # Hz, below which the background is flat, so that slow drift stays bounded; chosen
 BAND = (0.3, 35.0)  # Hz, where the amplitudes below are measured
-SENSOR_NOISE = 0.5  # µV RMS in each channel by itself: amplifier and electrode
+SENSOR_NOISE = 0.5  # µV RMS of each contact by itself: amplifier and electrode; chosen, as of a clinical amplifier
 
-EXPONENT_SPREAD = 0.08  # sd of the exponent between epochs
-LEVEL_SPREAD = 0.15  # sd of the log amplitude between epochs
-PERSISTENCE = 0.75  # correlation of neighbouring epochs
+EXPONENT_SPREAD = 0.08  # sd of the exponent between epochs; chosen
+LEVEL_SPREAD = 0.15  # sd of the log amplitude between epochs; chosen
+PERSISTENCE = 0.75  # correlation of neighbouring epochs; chosen
 NEIGHBOURS = (0.2, 0.6, 0.2)  # weights of the epochs around: stages pass into each other
 
 
@@ -40,25 +42,26 @@ class _Aperiodic:
     level: float  # µV RMS in BAND, averaged over the EEG channels
 
 
-# The background grows steeper and larger with the depth of sleep (for its slope see Lendner et al. 2020, eLife 9,
-# e55092); the values are chosen so that the EEG without its rhythms has the amplitudes a technologist expects.
+# Exponents lie between 1 and 4 and grow with the depth of sleep (Bódizs et al. 2021, Sci Rep 11:2041; Miskovic et al. 2019,
+# Hum Brain Mapp 40:538); REM sleep is steeper than wakefulness (Lendner et al. 2020, eLife 9:e55092). Levels chosen so that
+# the EEG without its rhythms has the amplitudes that a technologist expects; the waves of N2 and N3 are events.
 BRAIN = {
-    "W": _Aperiodic(1.0, 9.0),
-    "N1": _Aperiodic(1.35, 8.0),
-    "N2": _Aperiodic(1.75, 11.5),
-    "N3": _Aperiodic(2.2, 20.0),
-    "REM": _Aperiodic(1.45, 8.0),
+    "W": _Aperiodic(1.0, 8.5),
+    "N1": _Aperiodic(1.4, 8.0),
+    "N2": _Aperiodic(1.9, 10.5),
+    "N3": _Aperiodic(2.4, 14.0),
+    "REM": _Aperiodic(1.6, 8.0),
 }
 
 # Chin tone, µV RMS: high in wakefulness, low in NREM sleep, lowest in REM (AASM manual); values chosen.
 CHIN_TONE = {"W": 16.0, "N1": 8.0, "N2": 5.0, "N3": 4.0, "REM": 1.5}
-CHIN_BAND = (15.0, 90.0)  # Hz, half-power edges of the tone
+CHIN_BAND = (15.0, 90.0)  # Hz, half-power edges: most of the power of surface EMG (De Luca 1997, J Appl Biomech 13:135)
 CHIN_SPREAD = 0.25
-# Muscles of scalp and neck follow the chin: so much of a muscle source's amplitude reaches the EEG and EOG.
+# Muscles of scalp and neck follow the chin: so much of a muscle source's amplitude reaches the EEG and EOG; chosen.
 MUSCLE_LEAK = 0.2
 
 
-def drift(n_epochs: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def drift(n_epochs: int, rng: np.random.Generator) -> Array:
     """Slow change over the night: a first-order autoregression over epochs with unit variance."""
     steps = rng.standard_normal(n_epochs)
     values = np.empty(n_epochs)
@@ -70,59 +73,95 @@ def drift(n_epochs: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def render_background(
-    data: NDArray[np.float64], hypnogram: NDArray[np.str_], sfreq: float, rng: np.random.Generator
+    data: Array, hypnogram: NDArray[np.str_], montage: Montage, sfreq: float, rng: np.random.Generator
 ) -> None:
     """Add the background to the night, in place.
 
     Parameters
     ----------
-    data : array, shape (9, n_epochs * 30 * sfreq)
-        The channels (`head.CHANNEL_TYPES`) in µV.
+    data : array, shape (n_channels, n_epochs * 30 * sfreq)
+        The channels of the montage in µV.
     hypnogram : array of str, shape (n_epochs,)
         The stages.
+    montage : Montage
+        What is recorded.
     sfreq : float
         Sampling rate in Hz.
     rng : numpy.random.Generator
-        Source of the chance in it.
+        Source of the chance in it. What a source does does not depend on what is recorded.
     """
-    draws, noise = rng.spawn(2)
+    draws, noise, sensors = rng.spawn(3)
     n_epochs = len(hypnogram)
     exponents = _blend([BRAIN[stage].exponent for stage in hypnogram]) + EXPONENT_SPREAD * drift(n_epochs, draws)
     levels = np.exp(_blend(np.log([BRAIN[stage].level for stage in hypnogram])) + LEVEL_SPREAD * drift(n_epochs, draws))
     tones = np.array([CHIN_TONE[stage] for stage in hypnogram]) * np.exp(CHIN_SPREAD * drift(n_epochs, draws))
     segment = _Segment(sfreq)
-    brain, muscle = _brain_mixing(), _muscle_mixing()
+    brain, muscle = _brain_mixing(montage), _muscle_mixing(montage)
+    contacts = _Contacts(montage, sensors)
     for epoch, (exponent, level, tone) in enumerate(zip(exponents, levels, tones, strict=True)):
         spectrum = segment.draw(level * brain, segment.aperiodic(exponent), noise)
         spectrum += segment.draw(tone * muscle, segment.muscle, noise)
         part = segment.in_time(spectrum)
-        part += SENSOR_NOISE * noise.standard_normal(part.shape, dtype=np.float32)
+        part += contacts.draw(part.shape[1])
         segment.add(data, part, epoch, n_epochs)
 
 
-def _blend(values: ArrayLike) -> NDArray[np.float64]:
+def _blend(values: ArrayLike) -> Array:
     """Average each epoch's value with its neighbours'."""
-    blended: NDArray[np.float64] = ndimage.convolve1d(np.asarray(values, dtype=np.float64), NEIGHBOURS, mode="nearest")
+    blended: Array = ndimage.convolve1d(np.asarray(values, dtype=np.float64), NEIGHBOURS, mode="nearest")
     return blended
 
 
-def _brain_mixing() -> NDArray[np.float64]:
-    """Weigh the brain's background on the channels, shape (9, 8); the power is 1 on average over the EEG."""
-    local = _columns(LOCAL_PLACES, LOCAL_SPREAD)
-    broad = BROAD_AMPLITUDE * _columns(BROAD_PLACES, BROAD_SPREAD)
-    sources = np.hstack([local, broad])[:-1]
-    sources /= np.sqrt((sources[: len(head.EEG_CHANNELS)] ** 2).sum(axis=1).mean())
-    # Gaussian sources of one spectrum show in nothing but their covariance: as many as channels do for all of them.
-    return np.vstack([np.linalg.cholesky(sources @ sources.T), np.zeros(len(sources))])
+def _spiral(n_points: int) -> Array:
+    """Directions, shape (n_points, 3), spread evenly over the head above `LOWEST` on a golden spiral."""
+    number = np.arange(n_points) + 0.5
+    z = 1 - (1 - LOWEST) * number / n_points
+    around = np.pi * (3 - np.sqrt(5)) * number
+    return np.column_stack([np.sqrt(1 - z**2) * np.cos(around), np.sqrt(1 - z**2) * np.sin(around), z])
 
 
-def _muscle_mixing() -> NDArray[np.float64]:
-    """Weigh muscle on the channels, shape (9, 5): what leaks into EEG and EOG, and the chin by itself."""
-    return np.hstack([MUSCLE_LEAK * _columns(MUSCLE_PLACES, MUSCLE_SPREAD), head.chin_only()[:, np.newaxis]])
+def _brain_mixing(montage: Montage) -> Array:
+    """Weights of the brain's sources on the channels; the power is 1 on average over the standard EEG channels."""
+    found, standard = (
+        np.vstack([size * _patches(m, spread, n, paired) for spread, n, size, paired in PATCHES])
+        for m in (montage, STANDARD)
+    )
+    scaled: Array = found.T / np.sqrt((standard[:, STANDARD.eeg] ** 2).sum(axis=0).mean())
+    return scaled
 
 
-def _columns(places: Iterable[str], spread: float) -> NDArray[np.float64]:
-    return np.array([head.derive(head.field(head.direction(place), spread)) for place in places]).T
+def _patches(montage: Montage, spread: float, n_patches: int, paired: bool) -> Array:
+    places = _spiral(n_patches)
+    found = Cortex((), spread).potentials(montage, places)
+    return found + Cortex((), spread).potentials(montage, places * (-1, 1, 1)) if paired else found
+
+
+def _muscle_mixing(montage: Montage) -> Array:
+    """Weights of muscle on the channels: what leaks into EEG and EOG, and the chin by itself."""
+    places = np.array([direction(place) for place in MUSCLE_PLACES])
+    leaks = MUSCLE_LEAK * Cortex((), MUSCLE_SPREAD).potentials(montage, places)
+    return np.column_stack([leaks.T, montage.chin])
+
+
+class _Contacts:
+    """Noise of each contact by itself, which does not depend on the others; that of a reference is in many channels."""
+
+    def __init__(self, montage: Montage, rng: np.random.Generator) -> None:
+        seed = int(rng.integers(2**63))
+        self.montage = montage
+        names = (*montage.contacts, "chin")
+        self.rngs = [np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in names]
+
+    def draw(self, n_times: int) -> NDArray[np.float32]:
+        """Noise on the channels in µV, shape (n_channels, n_times)."""
+        noise = np.array([rng.standard_normal(n_times, dtype=np.float32) for rng in self.rngs])
+        channels = np.empty((len(self.montage.channels), n_times), dtype=np.float32)
+        for row, pair in enumerate(self.montage.derivations.values()):
+            electrode, reference = (self.montage.contacts.index(name) for name in pair)
+            np.subtract(noise[electrode], noise[reference], out=channels[row])
+        channels[-1] = noise[-1]
+        channels *= np.float32(SENSOR_NOISE)
+        return channels
 
 
 class _Segment:
@@ -147,28 +186,25 @@ class _Segment:
         shape = np.power(self.freqs**2 + KNEE**2, -exponent / 4)
         return self._scaled(shape, BAND)
 
-    def _scaled(self, shape: NDArray[np.float64], band: tuple[float, float]) -> NDArray[np.float32]:
+    def _scaled(self, shape: Array, band: tuple[float, float]) -> NDArray[np.float32]:
         inside = (self.freqs >= band[0]) & (self.freqs < band[1])
         # irfft of a + bi with a, b ~ N(0, s) has variance 4 * sum(s**2) / n**2 over the bins inside.
         rms = 2 * np.sqrt((shape[inside] ** 2).sum()) / self.n_fft
         return (shape / rms).astype(np.float32)
 
-    def draw(
-        self, mixing: NDArray[np.float64], shape: NDArray[np.float32], rng: np.random.Generator
-    ) -> NDArray[np.complex64]:
+    def draw(self, mixing: Array, shape: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.complex64]:
         """Draw independent sources of one amplitude spectrum and mix them: shape (n_channels, n_freqs)."""
-        parts = rng.standard_normal((mixing.shape[1], len(self.freqs), 2), dtype=np.float32)
-        sources = parts.view(np.complex64)[..., 0] * shape
+        parts = rng.standard_normal((mixing.shape[1], 2 * len(self.freqs)), dtype=np.float32)
         # Not `@`: so small a product is slower in a threaded BLAS, many times so on a busy machine.
-        mixed: NDArray[np.complex64] = np.einsum("cs,sf->cf", mixing.astype(np.float32), sources)
-        return mixed
+        mixed: NDArray[np.float32] = np.einsum("cs,sf->cf", mixing.astype(np.float32), parts)
+        return mixed.view(np.complex64) * shape
 
     def in_time(self, spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
         """Turn spectra into an epoch with its fades, shape (n_channels, n_times)."""
         noise: NDArray[np.float32] = fft.irfft(spectrum, n=self.n_fft)[:, : self.n_times]
         return noise
 
-    def add(self, data: NDArray[np.float64], part: NDArray[np.float32], epoch: int, n_epochs: int) -> None:
+    def add(self, data: Array, part: NDArray[np.float32], epoch: int, n_epochs: int) -> None:
         """Add an epoch's part to the night; the first and the last have no neighbour to fade to."""
         half = self.n_fade // 2
         window = self.window.copy()

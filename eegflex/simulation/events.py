@@ -1,255 +1,274 @@
-"""What comes and goes: rhythms, graphoelements, eye movements, twitches; planned first, then drawn."""
+"""What comes and goes: planned first, whatever the rate and the electrodes; then weighed on a montage, and drawn."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import head, waves
 from .background import drift
-from .hypnogram import EPOCH_LENGTH, STAGES
+from .head import HEAD_RADIUS, STANDARD, Montage
+from .hypnogram import EPOCH_LENGTH
+from .kinds import EventKind
+from .sources import Cortex
+from .states import Stretch
 
-__all__ = ["KINDS", "EventKind", "plan_events", "render_events"]
+__all__ = ["TRUTH", "Planner", "as_plan", "join", "render_events", "way"]
 
-Weights = Callable[[np.random.Generator], NDArray[np.float64]]
-EYES_OPEN_SHARE = 0.3  # of the wake epochs
-BURST_SPREAD = 0.4  # sd of the log rate between epochs
+Array = NDArray[np.float64]
+
+#: The columns of the ground truth before the weights on the channels.
+TRUTH = ("onset", "duration", "kind", "stage", "frequency", "amplitude", "speed")
+_SOURCE = ("form", "x", "y", "z")
 AMPLITUDE_SPREAD = 0.15  # sd of the log amplitude between epochs, besides that between events
+REACH = 2.0  # s: so near must a carrier be; chosen
+# Where the source of a travelling wave is on its way backwards (degrees from its origin), and what is left of it there;
+# chosen so that it crosses most of the scalp and is largest in front.
+PATH = {0.0: 1.0, 25.0: 0.85, 50.0: 0.6, 75.0: 0.4, 100.0: 0.25}
+_LAST = max(PATH)
+
+
+def way(degrees: float) -> float:
+    """Length of an arc over the head in m."""
+    return float(np.radians(degrees)) * HEAD_RADIUS
 
 
 @dataclass(frozen=True)
-class EventKind:
-    """How one kind of event comes.
+class Planner:
+    """Plans the events of one night.
 
     Attributes
     ----------
-    wave : callable
-        ``wave(times, duration, frequency, rng)``: the event's course with peak 1; times in s from its onset.
-    rates : dict
-        Stage -> events a minute where they come (a Poisson process with dead time).
-    amplitude : float
-        Median of the peak in µV, in the channel with the largest weight.
-    weights : callable
-        ``weights(rng)`` draws the event's weight on each channel, the largest 1 in absolute value.
-    duration : tuple of float
-        Shortest and longest, in s; empty where the duration is one period.
-    frequency : tuple of float
-        Mean and standard deviation in Hz; empty for what has no frequency.
-    spread : float
-        Standard deviation of the log amplitude.
-    personal : float
-        Standard deviation in Hz of the frequency between persons (seeds).
-    gap : float
-        Shortest pause after an event, in s.
-    burst : float
-        Standard deviation of the log rate between epochs.
-    when : str
-        "" for any epoch, "open" or "closed" for wake epochs with the eyes so (other stages are not asked).
-    stage_amplitude : dict
-        Stage -> factor on the amplitude there, 1 where it is not named.
+    kinds : dict
+        Name -> kind; what is drawn to others or follows them comes after them.
+    stretches : list of Stretch
+        The states of the night. Every event begins and ends inside one, unless it follows another.
+    n_epochs : int
+        Length of the night.
     """
 
-    wave: Callable[[NDArray[np.float64], float, float, np.random.Generator], NDArray[np.float64]]
-    rates: Mapping[str, float]
-    amplitude: float
-    weights: Weights
-    duration: tuple[float, ...] = ()
-    frequency: tuple[float, ...] = ()
-    spread: float = 0.25
-    personal: float = 0.0
-    gap: float = 0.3
-    burst: float = BURST_SPREAD
-    when: str = ""
-    stage_amplitude: Mapping[str, float] = field(default_factory=dict)
+    kinds: Mapping[str, EventKind]
+    stretches: Sequence[Stretch]
+    n_epochs: int
+
+    def plan(self, rng: np.random.Generator) -> pd.DataFrame:
+        """Draw which events come when, where and how large; each kind has a child of the generator.
+
+        Returns
+        -------
+        DataFrame
+            One row an event, by onset: `TRUTH`, and its form and its source (x, y, z).
+        """
+        plans: dict[str, pd.DataFrame] = {}
+        for (name, kind), child in zip(self.kinds.items(), rng.spawn(len(self.kinds)), strict=True):
+            draw = self._follow if kind.follows else self._come
+            plans[name] = as_plan(draw(name, kind, plans, child))
+        return join(plans.values())
+
+    def _come(
+        self, name: str, kind: EventKind, plans: Mapping[str, pd.DataFrame], rng: np.random.Generator
+    ) -> list[tuple[object, ...]]:
+        """Events that come by themselves."""
+        draw = _Drawer(name, kind, self.n_epochs, rng)
+        carriers = plans[kind.carrier][["onset", "duration"]].to_numpy() if kind.carrier else np.empty((0, 2))
+        rhythm = np.exp(kind.burst * drift(self.n_epochs, rng)) / 60
+        rows = []
+        for stretch in self.stretches:
+            rates = kind.rates.get(stretch.state, 0.0) * rhythm
+            time = stretch.start
+            while (onset := _next_onset(time, stretch.stop, rates, rng)) < stretch.stop:
+                form, duration, frequency, speed = draw.extent()
+                if rng.random() < kind.drawn:
+                    moved = _nearest(onset, duration, carriers, kind.forms[form].phase)
+                    onset = moved if moved > time else onset
+                if onset + duration > stretch.stop:
+                    break
+                rows.append(draw.row(onset, duration, stretch.stage, form, frequency, speed))
+                time = onset + duration + kind.gap
+        return rows
+
+    def _follow(
+        self, name: str, kind: EventKind, plans: Mapping[str, pd.DataFrame], rng: np.random.Generator
+    ) -> list[tuple[object, ...]]:
+        """Events that come with others, in step with them; `rates` are the shares that do."""
+        draw = _Drawer(name, kind, self.n_epochs, rng)
+        states = [(stretch.start, stretch.state) for stretch in self.stretches]
+        starts = [start for start, _ in states]
+        rows = []
+        leaders = plans[kind.follows][["onset", "duration", "stage"]]
+        for onset, duration, stage in leaders.itertuples(index=False, name=None):
+            state = states[int(np.searchsorted(starts, onset, side="right")) - 1][1]
+            if rng.random() < kind.rates.get(state, 0.0):
+                form, _, frequency, speed = draw.extent(duration)
+                rows.append(draw.row(onset, duration, stage, form, frequency, speed))
+        return rows
 
 
-def _brain(places: tuple[str, ...], spread: float, jitter: float = 10.0) -> Weights:
-    """Make a source near one of these places, with a field so many degrees wide."""
-
-    def draw(rng: np.random.Generator) -> NDArray[np.float64]:
-        place = places[rng.integers(len(places))]
-        source = head.scatter(head.direction(place), jitter, rng)
-        return head.unit_peak(head.derive(head.field(source, spread)))
-
-    return draw
+def as_plan(rows: Sequence[tuple[object, ...]] | pd.DataFrame) -> pd.DataFrame:
+    """Rows as a plan, by onset."""
+    plan = pd.DataFrame(rows, columns=[*TRUTH, *_SOURCE])
+    return plan.sort_values(["onset", "kind"], kind="stable", ignore_index=True)
 
 
-def _gaze(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Weigh a horizontal eye movement, oblique by chance; the cornea is positive: E1 and E2 move oppositely."""
-    sign = rng.choice((-1.0, 1.0))
-    oblique = 0.25 * rng.standard_normal()
-    across = {"E1": -1.0, "E2": 1.0, "F3": -0.16, "F4": 0.16, "C3": -0.04, "C4": 0.04, "M1": -0.05, "M2": 0.05}
-    upward = {"E1": -0.7, "E2": 0.8, "F3": 0.2, "F4": 0.2, "C3": 0.04, "C4": 0.04}
-    potentials = {name: sign * across.get(name, 0.0) + oblique * upward.get(name, 0.0) for name in across}
-    return head.unit_peak(head.derive(potentials))
+def join(plans: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Several plans as one, by onset."""
+    filled = [plan for plan in plans if len(plan)]  # pandas would guess at the types of those that are empty
+    return as_plan(pd.concat(filled, ignore_index=True) if filled else [])
 
 
-def _lid(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Weigh a blink: the eyes roll upward; E1 lies below, E2 above them, and the forehead turns positive."""
-    forehead = 0.45 + 0.08 * rng.standard_normal()
-    potentials = {"E1": -0.75, "E2": 1.0, "F3": forehead, "F4": forehead, "C3": 0.1, "C4": 0.1}
-    return head.unit_peak(head.derive(potentials))
+class _Drawer:
+    """Draws the events of one kind over one night."""
+
+    def __init__(self, name: str, kind: EventKind, n_epochs: int, rng: np.random.Generator) -> None:
+        self.name, self.kind, self.rng = name, kind, rng
+        self.shares = np.cumsum([form.share for form in kind.forms])
+        self.personal = [form.personal * rng.standard_normal() for form in kind.forms]
+        self.sizes = np.exp(AMPLITUDE_SPREAD * drift(n_epochs, rng))
+
+    def extent(self, duration: float | None = None) -> tuple[int, float, float, float]:
+        """Form, duration (s), frequency (Hz) and speed (m/s) of the next event."""
+        kind, rng = self.kind, self.rng
+        number = int(np.searchsorted(self.shares, rng.random() * self.shares[-1], side="right"))
+        frequency = speed = float("nan")
+        if kind.forms[number].frequency:
+            mean, sd = kind.forms[number].frequency
+            frequency = mean + self.personal[number] + sd * float(np.clip(rng.standard_normal(), -2, 2))
+        if duration is None:
+            duration = float(rng.uniform(min(kind.duration), max(kind.duration))) if kind.duration else 1 / frequency
+        if kind.speed:
+            slow, fast = np.log(kind.speed)
+            speed = float(np.exp(rng.uniform(slow, fast)))
+            duration += way(_LAST) / speed
+        return number, duration, frequency, speed
+
+    def row(
+        self, onset: float, duration: float, stage: str, form: int, frequency: float, speed: float
+    ) -> tuple[object, ...]:
+        """The event as a row of the plan."""
+        kind = self.kind
+        median = kind.amplitude * kind.factors.get(stage, 1.0) * self.sizes[int(onset / EPOCH_LENGTH)]
+        amplitude = 0.0
+        while not amplitude > kind.floor:
+            amplitude = median * float(np.exp(kind.spread * self.rng.standard_normal()))
+        source = kind.forms[form].source.draw(self.rng)
+        return (onset, duration, self.name, stage, frequency, amplitude, speed, form, *source)
 
 
-def _chin(rng: np.random.Generator) -> NDArray[np.float64]:
-    del rng
-    return head.chin_only()
+def _next_onset(time: float, stop: float, rates: Array, rng: np.random.Generator) -> float:
+    """Onset of the next event from `time` on: exponential waiting, begun anew in each epoch with its rate (1/s)."""
+    while time < stop:
+        epoch = int(time / EPOCH_LENGTH)
+        onset = time + rng.exponential(1 / rates[epoch]) if rates[epoch] > 0 else np.inf
+        time = (epoch + 1) * EPOCH_LENGTH
+        if onset < time:
+            return float(onset)
+    return float("inf")
 
 
-# Frequencies and durations: AASM manual for the scoring of sleep and associated events (alpha 8-13 Hz; theta 4-7 Hz;
-# vertex waves < 0.5 s; K-complexes >= 0.5 s; spindles 11-16 Hz, >= 0.5 s; slow waves 0.5-2 Hz; blinks 0.5-2 Hz; the
-# first deflection of rapid eye movements < 500 ms, of slow ones > 500 ms; twitches < 0.25 s). Rates and amplitudes are
-# chosen so that the pages look like those of a young adult.
-KINDS = {
-    "alpha": EventKind(
-        waves.rhythm, {"W": 24.0, "N1": 1.0}, 36.0, _brain(("Oz", "POz", "POz"), 44.0, 12.0), (2.0, 14.0), (10.0, 0.4),
-        personal=0.5, gap=0.2, when="closed", stage_amplitude={"N1": 0.6},
-    ),
-    "theta": EventKind(
-        waves.rhythm, {"N1": 14.0, "REM": 8.0, "N2": 4.0}, 17.0, _brain(("Fz", "Cz", "C3", "C4", "Pz"), 50.0),
-        (0.8, 3.0), (5.6, 0.7), gap=0.2, stage_amplitude={"REM": 0.75},
-    ),
-    "vertex_wave": EventKind(waves.vertex, {"N1": 4.0}, 55.0, _brain(("Cz",), 40.0), (0.2, 0.4), gap=1.0),
-    "spindle": EventKind(
-        waves.spindle, {"N2": 4.5, "N3": 1.5}, 24.0, _brain(("Fz", "FCz", "Cz", "Cz", "CPz"), 48.0),
-        (0.6, 2.0), (13.2, 0.5), personal=0.3, gap=2.0,
-    ),
-    "k_complex": EventKind(
-        waves.k_complex, {"N2": 1.8}, 95.0, _brain(("Fz", "FCz"), 55.0), (0.7, 1.3), gap=4.0,
-    ),
-    "slow_wave": EventKind(
-        waves.slow_wave, {"N3": 42.0, "N2": 3.0}, 62.0, _brain(("Fz", "AFz", "FCz", "F3", "F4"), 58.0),
-        (), (0.9, 0.2), gap=0.05, spread=0.3, burst=0.4, stage_amplitude={"N2": 0.6},
-    ),
-    "eye_movement_rapid": EventKind(
-        waves.saccade, {"REM": 10.0, "W": 10.0}, 75.0, _gaze, (0.4, 1.4), gap=0.1, spread=0.4, burst=0.9,
-        when="open",
-    ),
-    "eye_movement_slow": EventKind(
-        waves.slow_gaze, {"N1": 5.0, "W": 2.0}, 60.0, _gaze, (4.0, 9.0), (0.3, 0.05), gap=0.5, when="closed",
-    ),
-    "blink": EventKind(waves.blink, {"W": 18.0}, 110.0, _lid, (0.25, 0.45), gap=0.3, when="open"),
-    "twitch": EventKind(waves.twitch, {"REM": 3.0}, 18.0, _chin, (0.08, 0.25), gap=0.1, spread=0.5, burst=0.9),
-}  # fmt: skip
+def _nearest(onset: float, duration: float, carriers: Array, phase: float) -> float:
+    """Onset that puts the middle of an event at a phase of the nearest carrier; its own if none is in reach."""
+    if not len(carriers):
+        return onset
+    moved = carriers[:, 0] + phase * carriers[:, 1] - duration / 2
+    best = float(moved[np.argmin(np.abs(moved - onset))])
+    return best if abs(best - onset) <= REACH else onset
 
 
-def plan_events(hypnogram: NDArray[np.str_], rng: np.random.Generator) -> pd.DataFrame:
-    """Draw which events come when, where and how large, whatever the sampling rate.
+def _steps(source: Array) -> list[Array]:
+    """Sources, shape (n, 3), on their way over the head to its back, one array for each step of `PATH`."""
+    backwards = np.array([0.0, -1.0, 0.0])
+    tangent = backwards - (source @ backwards)[:, None] * source
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    return [np.cos(angle) * source + np.sin(angle) * tangent for angle in np.radians(list(PATH))]
+
+
+def _weights(plan: pd.DataFrame, kinds: Mapping[str, EventKind], montage: Montage) -> Array:
+    """Weights of each event on each channel at each step of its way, shape (n_events, n_steps, n_channels)."""
+    weights = np.zeros((len(plan), len(PATH), len(montage.channels)))
+    for (name, form), rows in plan.groupby(["kind", "form"], sort=False).indices.items():
+        source = kinds[name].forms[form].source
+        directions = plan[["x", "y", "z"]].to_numpy()[rows]
+        if kinds[name].speed and isinstance(source, Cortex):
+            weights[rows] = _travelling(source, directions, montage)
+        else:
+            weights[rows, 0] = source.gains(montage, directions)
+    return weights
+
+
+def _travelling(source: Cortex, origins: Array, montage: Montage) -> Array:
+    steps = _steps(origins)
+    found, standard = (
+        np.stack([left * source.potentials(m, step) for left, step in zip(PATH.values(), steps, strict=True)], axis=1)
+        for m in (montage, STANDARD)
+    )
+    return found / np.abs(standard.sum(axis=1)).max(axis=1)[:, None, None]
+
+
+def render_events(
+    data: Array,
+    plan: pd.DataFrame,
+    kinds: Mapping[str, EventKind],
+    montage: Montage,
+    sfreq: float,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Add planned events to the night, in place.
 
     Parameters
     ----------
-    hypnogram : array of str, shape (n_epochs,)
-        The stages. Every event begins and ends inside a run of epochs of its stage.
+    data : array, shape (n_channels, n_times)
+        The channels in µV.
+    plan : DataFrame
+        What `Planner.plan` returned.
+    kinds : dict
+        Name -> kind.
+    montage : Montage
+        What is recorded.
+    sfreq : float
+        Sampling rate in Hz.
     rng : numpy.random.Generator
-        Source of the chance in it; each kind of event has a child of its own.
+        Source of the chance in the waveforms; every event has a seed of its own.
 
     Returns
     -------
     DataFrame
-        One row an event, by onset: ``onset`` and ``duration`` (s), ``kind``, ``stage``, ``frequency`` (Hz, NaN where it
-        has none), ``amplitude`` (µV), and the weight on each channel under the channel's name.
+        The ground truth: `TRUTH`, and the weight on each channel under the channel's name.
     """
-    eyes, *children = rng.spawn(1 + len(KINDS))
-    is_open = _eyes_open(hypnogram, eyes)
-    tables = []
-    for (name, kind), child in zip(KINDS.items(), children, strict=True):
-        rates = _rates(kind, hypnogram, is_open, child)
-        tables.append(_plan(name, kind, hypnogram, rates, child))
-    events = pd.concat([table for table in tables if len(table)], ignore_index=True)
-    return events.sort_values(["onset", "kind"], kind="stable", ignore_index=True)
+    weights = _weights(plan, kinds, montage)
+    seeds = rng.integers(2**63, size=len(plan))
+    drawn = (plan[name] for name in ("kind", "onset", "duration", "frequency", "amplitude", "speed"))
+    for row, (kind, onset, duration, frequency, amplitude, speed) in enumerate(zip(*drawn, strict=True)):
+        # Rounded, for an onset that is meant to be a sample must not be missed by the last digit.
+        first, last = int(np.ceil(round(onset * sfreq, 6))), int(np.floor(round((onset + duration) * sfreq, 6)))
+        span = slice(first, min(last + 1, data.shape[1]))
+        times = np.arange(span.start, span.stop) / sfreq - onset
+        child = np.random.default_rng(int(seeds[row]))
+        for step, course in _courses(kinds[kind].wave, times, duration, frequency, speed, child):
+            data[:, span] += np.outer(amplitude * weights[row, step], course)
+    columns = pd.DataFrame(weights.sum(axis=1), columns=montage.channels)
+    return pd.concat([plan[list(TRUTH)].reset_index(drop=True), columns], axis=1)
 
 
-def _eyes_open(hypnogram: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Epochs awake with the eyes open, in stretches."""
-    slow = drift(len(hypnogram), rng)
-    return np.asarray((slow > np.quantile(slow, 1 - EYES_OPEN_SHARE)) & (hypnogram == "W"))
-
-
-def _rates(
-    kind: EventKind, hypnogram: NDArray[np.str_], is_open: NDArray[np.bool_], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Events a second in each epoch, outside the dead time."""
-    per_stage = {stage: kind.rates.get(stage, 0.0) / 60 for stage in STAGES}
-    rates = np.array([per_stage[stage] for stage in hypnogram]) * np.exp(kind.burst * drift(len(hypnogram), rng))
-    if kind.when:
-        unfit = ~is_open if kind.when == "open" else is_open
-        rates[unfit & (hypnogram == "W")] = 0.0
-    return rates
-
-
-def _plan(
-    name: str, kind: EventKind, hypnogram: NDArray[np.str_], rates: NDArray[np.float64], rng: np.random.Generator
-) -> pd.DataFrame:
-    personal = kind.personal * rng.standard_normal()
-    sizes = np.exp(AMPLITUDE_SPREAD * drift(len(hypnogram), rng))
-    rows = []
-    for start, stop in _runs(hypnogram):
-        stage = str(hypnogram[start])
-        time = start * EPOCH_LENGTH
-        while (time := _next_onset(time, stop, rates, rng)) < stop * EPOCH_LENGTH:
-            duration, frequency = _extent(kind, personal, rng)
-            if time + duration > stop * EPOCH_LENGTH:
-                break
-            size = kind.amplitude * kind.stage_amplitude.get(stage, 1.0) * sizes[int(time / EPOCH_LENGTH)]
-            amplitude = size * float(np.exp(kind.spread * rng.standard_normal()))
-            rows.append((time, duration, name, stage, frequency, amplitude, *kind.weights(rng)))
-            time += duration + kind.gap
-    columns = ["onset", "duration", "kind", "stage", "frequency", "amplitude", *head.CHANNEL_TYPES]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _runs(hypnogram: NDArray[np.str_]) -> list[tuple[int, int]]:
-    """First epoch and one past the last of each stretch of one stage."""
-    edges = np.flatnonzero(hypnogram[1:] != hypnogram[:-1]) + 1
-    bounds = [0, *edges.tolist(), len(hypnogram)]
-    return list(itertools.pairwise(bounds))
-
-
-def _next_onset(time: float, stop: int, rates: NDArray[np.float64], rng: np.random.Generator) -> float:
-    """Onset of the next event from `time` on: exponential waiting, begun anew in each epoch with its rate."""
-    epoch = int(time / EPOCH_LENGTH)
-    while epoch < stop:
-        onset = time + rng.exponential(1 / rates[epoch]) if rates[epoch] > 0 else np.inf
-        epoch += 1
-        if onset < epoch * EPOCH_LENGTH:
-            return float(onset)
-        time = epoch * EPOCH_LENGTH
-    return float("inf")
-
-
-def _extent(kind: EventKind, personal: float, rng: np.random.Generator) -> tuple[float, float]:
-    """Duration (s) and frequency (Hz) of one event."""
-    frequency = float("nan")
-    if kind.frequency:
-        mean, sd = kind.frequency
-        frequency = mean + personal + sd * float(np.clip(rng.standard_normal(), -2, 2))
-    duration = float(rng.uniform(min(kind.duration), max(kind.duration))) if kind.duration else 1 / frequency
-    return duration, frequency
-
-
-def render_events(data: NDArray[np.float64], events: pd.DataFrame, sfreq: float, rng: np.random.Generator) -> None:
-    """Add the events to the night, in place.
-
-    Parameters
-    ----------
-    data : array, shape (9, n_times)
-        The channels in µV.
-    events : DataFrame
-        What `plan_events` returned.
-    sfreq : float
-        Sampling rate in Hz.
-    rng : numpy.random.Generator
-        Source of the chance in the waveforms.
-    """
-    weights = events[list(head.CHANNEL_TYPES)].to_numpy()
-    columns = (events[name] for name in ("kind", "onset", "duration", "frequency", "amplitude"))
-    for row, (kind, onset, duration, frequency, amplitude) in enumerate(zip(*columns, strict=True)):
-        first, last = int(np.ceil(onset * sfreq)), int(np.floor((onset + duration) * sfreq))
-        times = np.arange(first, min(last + 1, data.shape[1])) / sfreq - onset
-        course = amplitude * KINDS[kind].wave(times, duration, frequency, rng)
-        data[:, first : first + len(times)] += np.outer(weights[row], course)
+def _courses(
+    wave: Callable[[Array, float, float, np.random.Generator], Array],
+    times: Array,
+    duration: float,
+    frequency: float,
+    speed: float,
+    rng: np.random.Generator,
+) -> list[tuple[int, Array]]:
+    """The course of an event at each step of its way; one step where it stays."""
+    if np.isnan(speed):
+        return [(0, wave(times, duration, frequency, rng))]
+    duration -= way(_LAST) / speed
+    state = rng.bit_generator.state
+    courses = []
+    for step, degrees in enumerate(PATH):
+        rng.bit_generator.state = state  # the same wave, only later
+        own = times - way(degrees) / speed
+        inside = (own >= 0) & (own <= duration)
+        courses.append((step, np.where(inside, wave(own, duration, frequency, rng), 0.0)))
+    return courses

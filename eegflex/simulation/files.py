@@ -18,7 +18,7 @@ from eegflex.readers.notes import SIMULATED_EQUIPMENT
 
 from .hypnogram import EPOCH_LENGTH
 
-__all__ = ["SimulatedFiles", "write_night"]
+__all__ = ["SimulatedFiles", "write_night", "write_truth"]
 
 RANGE_STEP = 50.0  # µV: physical ranges are rounded up to such steps
 DIGITAL = (-32768, 32767)
@@ -59,7 +59,7 @@ def write_night(
             parts = SimulatedFiles(*(Path(folder) / path.name for path in files))
             _write_signals(parts.psg, raw, start, seed)
             _write_hypnogram(parts.hypnogram, hypnogram, start, seed)
-            events.to_csv(parts.events, sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n")
+            write_truth(parts.events, events)
             for part, path in zip(parts, files, strict=True):
                 part.replace(path)
     except OSError as error:
@@ -69,6 +69,12 @@ def write_night(
             remedy="Name a directory that exists, may be written to and has room",
         ) from error
     return files
+
+
+def write_truth(path: Path, events: pd.DataFrame) -> None:
+    """Write the ground truth as tab-separated values, with what is missing as BIDS has it."""
+    exact = events.assign(onset=events["onset"].round(6).astype(str))  # six digits are too few for a time of the night
+    exact.to_csv(path, sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n")
 
 
 def _names(psg: Path) -> SimulatedFiles:

@@ -1,135 +1,189 @@
-"""Where electrodes and sources lie, and how strongly each source reaches each derivation."""
+"""The head: where electrodes lie, which channels they make, and what a patch of cortex sends to each of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import mne
 import numpy as np
+from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-__all__ = [
-    "CHANNEL_TYPES",
-    "CHIN",
-    "DERIVATIONS",
-    "EEG_CHANNELS",
-    "ELECTRODES",
-    "chin_only",
-    "derive",
-    "direction",
-    "field",
-    "montage",
-    "scatter",
-    "unit_peak",
-]
+from eegflex.readers.electrodes import contralateral, position, set_positions
 
-# Derivation -> (anode, reference). The AASM manual recommends the contralateral mastoid for EEG and M2 for both EOG.
-DERIVATIONS = {
-    "F3-M2": ("F3", "M2"),
-    "F4-M1": ("F4", "M1"),
-    "C3-M2": ("C3", "M2"),
-    "C4-M1": ("C4", "M1"),
-    "O1-M2": ("O1", "M2"),
-    "O2-M1": ("O2", "M1"),
-    "E1-M2": ("E1", "M2"),
-    "E2-M2": ("E2", "M2"),
-}
+__all__ = ["CHIN", "EEG_ELECTRODES", "EYES", "STANDARD", "Montage", "direction", "patch_potential"]
+
+Array = NDArray[np.float64]
+
+EEG_ELECTRODES = ("F3", "F4", "C3", "C4", "O1", "O2")  # the derivations that the AASM manual recommends, both sides
+EYES = ("E1", "E2")
+MASTOIDS = ("M1", "M2")
 CHIN = "Chin1-Chin2"
-EEG_CHANNELS = tuple(name for name in DERIVATIONS if not name.startswith("E"))
-CHANNEL_TYPES = {name: "eeg" if name in EEG_CHANNELS else "eog" for name in DERIVATIONS} | {CHIN: "emg"}
-ELECTRODES = ("F3", "F4", "C3", "C4", "O1", "O2", "E1", "E2", "M1", "M2")
 
 # The 10-05 system has no place for the eyes: E1 below and beside the left outer canthus, E2 above and beside the right
 # (AASM manual), as directions from the centre of the head (x right, y front, z up).
-_EYES = {"E1": (-0.58, 0.78, -0.24), "E2": (0.58, 0.81, -0.08)}
+_EYE_ELECTRODES = {"E1": (-0.58, 0.78, -0.24), "E2": (0.58, 0.81, -0.08)}
+
+# Four spheres, brain to scalp (Næss et al. 2017, Front Hum Neurosci 11:490): outer radii as shares of the head's, and
+# conductivities relative to the brain's. The skull's is 1/15 as measured by Oostendorp et al. 2000 (IEEE Trans Biomed
+# Eng 47:1487), the fluid's that of Næss et al.
+HEAD_RADIUS = 0.09  # m
+RADII = np.array([79.0, 80.0, 85.0, 90.0]) / 90.0
+CONDUCTIVITIES = np.array([1.0, 5.0, 1 / 15, 1.0])
+DIPOLE_RADIUS = 78.0 / 90.0  # just under the brain's surface, pointing outwards, as cortical pyramidal cells do in gyri
+N_ORDERS = 40  # by then the skull has smoothed away all but 1e-4 of a dipole
+_COSINES = np.linspace(-1, 1, 2001)
 
 
-def _positions() -> dict[str, NDArray[np.float64]]:
-    positions: dict[str, NDArray[np.float64]] = _template().get_positions()["ch_pos"]
-    return positions
+def _unit(vectors: Array) -> Array:
+    scaled: Array = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return scaled
 
 
-def _template() -> mne.channels.DigMontage:
-    # MNE 1.13 renamed standard_1005.
-    names = {"colin27_1005", "standard_1005"} & set(mne.channels.get_builtin_montages())
-    return mne.channels.make_standard_montage(min(names))
+@lru_cache(maxsize=1)
+def _centre() -> Array:
+    centre: Array = np.mean([_position(name) for name in ("T7", "T8", "Fpz", "Oz")], axis=0)
+    return centre
 
 
-def montage() -> mne.channels.DigMontage:
-    """Positions of the EEG derivations, each at its anode."""
-    positions = _template().get_positions()
-    ch_pos = {name: positions["ch_pos"][DERIVATIONS[name][0]] for name in EEG_CHANNELS}
-    landmarks = {key: positions[key] for key in ("nasion", "lpa", "rpa", "coord_frame")}
-    return mne.channels.make_dig_montage(ch_pos, **landmarks)
+def _position(place: str) -> Array:
+    where = position(place)
+    if where is None:
+        raise KeyError(place)
+    return where
 
 
-class _Sphere:
-    """Directions of the 10-05 places from the centre of the head, read once."""
-
-    def __init__(self) -> None:
-        self.directions: dict[str, NDArray[np.float64]] = {}
-
-    def __getitem__(self, place: str) -> NDArray[np.float64]:
-        if not self.directions:
-            positions = _positions()
-            centre = np.mean([positions[name] for name in ("T7", "T8", "Fpz", "Oz")], axis=0)
-            self.directions = {name: _unit(position - centre) for name, position in positions.items()}
-            self.directions |= {name: _unit(np.array(eye)) for name, eye in _EYES.items()}
-        return self.directions[place]
-
-
-_SPHERE = _Sphere()
-
-
-def direction(place: str) -> NDArray[np.float64]:
+@lru_cache(maxsize=512)
+def direction(place: str) -> Array:
     """Give the unit vector from the centre of the head to a place of the 10-05 system (or E1, E2)."""
-    return _SPHERE[place]
+    if place in _EYE_ELECTRODES:
+        return _unit(np.array(_EYE_ELECTRODES[place]))
+    return _unit(_position(place) - _centre())
 
 
-def scatter(centre: NDArray[np.float64], degrees: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Move a direction at random by about so many degrees."""
-    return _unit(centre + np.tan(np.radians(degrees)) * rng.standard_normal(3))
+@lru_cache(maxsize=1)
+def _orders() -> Array:
+    """Scalp potential of a radial dipole under the pole, as coefficients of the Legendre polynomials 0 to `N_ORDERS`.
+
+    In each shell the order n of the potential is ``A x**n + B x**-(n + 1)``; potential and radial current are continuous
+    where shells meet, and no current leaves the scalp.
+    """
+    coefficients = np.zeros(N_ORDERS + 1)
+    n_shells = len(RADII)
+    for n in range(1, N_ORDERS + 1):
+        source = n * DIPOLE_RADIUS ** (n - 1)  # the B of the innermost shell
+        equations, right = np.zeros((2 * n_shells - 1, 2 * n_shells)), np.zeros(2 * n_shells - 1)
+        for shell, x in enumerate(RADII):
+            inside, outside = slice(2 * shell, 2 * shell + 2), slice(2 * shell + 2, 2 * shell + 4)
+            potential = np.array([x**n, x ** -(n + 1)])
+            current = np.array([n * x ** (n - 1), -(n + 1) * x ** -(n + 2)])
+            if shell == n_shells - 1:
+                equations[-1, inside] = current
+                break
+            equations[2 * shell, inside], equations[2 * shell, outside] = potential, -potential
+            equations[2 * shell + 1, inside] = CONDUCTIVITIES[shell] * current
+            equations[2 * shell + 1, outside] = -CONDUCTIVITIES[shell + 1] * current
+        right -= source * equations[:, 1]
+        free = np.delete(equations, 1, axis=1)
+        coefficients[n] = np.linalg.solve(free, right)[-2:].sum()
+    return coefficients
 
 
-def field(source: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
-    """Potential of a source at each of `ELECTRODES`.
+@lru_cache(maxsize=64)
+def _profile(spread: float) -> Array:
+    """Potential of a patch by the cosine of the angle from its middle, at `_COSINES`; 1 above its middle."""
+    order = np.arange(N_ORDERS + 1)
+    coefficients = _orders() * np.exp(-0.5 * order * (order + 1) * np.radians(spread) ** 2)
+    profile: Array = legendre.legval(_COSINES, coefficients / coefficients.sum())
+    return profile
+
+
+def patch_potential(cosines: Array, spread: float) -> Array:
+    """Potential on the scalp of a patch of cortex whose cells act together, in a head of four spheres.
 
     Parameters
     ----------
-    source : array, shape (3,)
-        Direction of the source from the centre of the head, a unit vector.
+    cosines : array
+        Cosine of the angle between the middle of the patch and each electrode, seen from the centre of the head.
     spread : float
-        Width of the field in degrees: at this angle from the source the potential has fallen to 61 %.
+        Width of the patch in degrees (standard deviation of a Gaussian on the sphere).
 
     Returns
     -------
-    array, shape (10,)
-        ``exp(-angle**2 / (2 * spread**2))``, a smooth stand-in for what a volume conductor does.
+    array
+        1 right above the patch; negative far from it, for what flows out of a head flows back into it.
     """
-    electrodes = np.array([direction(name) for name in ELECTRODES])
-    angle = np.degrees(np.arccos(np.clip(electrodes @ source, -1, 1)))
-    potential: NDArray[np.float64] = np.exp(-0.5 * (angle / spread) ** 2)
-    return potential
+    return np.interp(cosines, _COSINES, _profile(spread))
 
 
-def derive(potentials: NDArray[np.float64] | Mapping[str, float]) -> NDArray[np.float64]:
-    """Weights on the channels, chin included (zero), from potentials at the electrodes (a dict may leave some out)."""
-    if isinstance(potentials, Mapping):
-        potentials = np.array([potentials.get(name, 0.0) for name in ELECTRODES])
-    by_name = dict(zip(ELECTRODES, potentials, strict=True))
-    return np.array([by_name[anode] - by_name[reference] for anode, reference in DERIVATIONS.values()] + [0.0])
+@dataclass(frozen=True)
+class Montage:
+    """Which electrodes are recorded: EEG and both EOG against the contralateral mastoid, and the chin.
+
+    Attributes
+    ----------
+    electrodes : tuple of str
+        The EEG electrodes, by their names in the 10-05 system.
+    """
+
+    electrodes: tuple[str, ...] = EEG_ELECTRODES
+
+    @cached_property
+    def derivations(self) -> dict[str, tuple[str, str]]:
+        """Channel -> (electrode, reference). The AASM manual recommends the contralateral mastoid, and M2 for both EOG."""
+        eeg = {name: contralateral(name)[0] for name in self.electrodes}
+        return {f"{name}-{mastoid}": (name, mastoid) for name, mastoid in (eeg | dict.fromkeys(EYES, "M2")).items()}
+
+    @cached_property
+    def channel_types(self) -> dict[str, str]:
+        """Channel -> its type in MNE, in the order of the recording."""
+        types = {name: "eog" if electrode in EYES else "eeg" for name, (electrode, _) in self.derivations.items()}
+        return types | {CHIN: "emg"}
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels, in the order of the recording."""
+        return list(self.channel_types)
+
+    @property
+    def contacts(self) -> tuple[str, ...]:
+        """All electrodes on the head, the references too."""
+        return (*self.electrodes, *EYES, *MASTOIDS)
+
+    @cached_property
+    def directions(self) -> Array:
+        """Where the contacts lie, shape (n_contacts, 3)."""
+        return np.array([direction(name) for name in self.contacts])
+
+    def derive(self, potentials: Array) -> Array:
+        """Turn potentials at the contacts, shape (..., n_contacts), into channels, (..., n_channels); the chin gets 0."""
+        return potentials @ self._subtraction
+
+    @cached_property
+    def _subtraction(self) -> Array:
+        subtraction = np.zeros((len(self.contacts), len(self.channels)))
+        for column, (electrode, reference) in enumerate(self.derivations.values()):
+            subtraction[self.contacts.index(electrode), column] += 1
+            subtraction[self.contacts.index(reference), column] -= 1
+        return subtraction
+
+    @cached_property
+    def eeg(self) -> list[int]:
+        """Which of the channels are EEG."""
+        return [number for number, kind in enumerate(self.channel_types.values()) if kind == "eeg"]
+
+    @property
+    def chin(self) -> Array:
+        """Weights of what reaches only the chin, shape (n_channels,)."""
+        return np.array([float(name == CHIN) for name in self.channels])
+
+    def place(self, info: mne.Info) -> None:
+        """Lay the EEG channels of an Info at their electrodes, in place."""
+        sites: dict[str, tuple[str, ...]]
+        sites = {name: (electrode,) for name, (electrode, _) in self.derivations.items() if electrode not in EYES}
+        set_positions(info, sites)
 
 
-def chin_only() -> NDArray[np.float64]:
-    """Weights of what reaches only the chin."""
-    return np.array([0.0] * len(DERIVATIONS) + [1.0])
-
-
-def unit_peak(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale weights so that the largest in absolute value is 1."""
-    return weights / np.abs(weights).max()
-
-
-def _unit(vector: Iterable[float]) -> NDArray[np.float64]:
-    array = np.asarray(vector, dtype=np.float64)
-    return array / np.linalg.norm(array)
+#: What amplitudes refer to, so that no event is larger or smaller because fewer electrodes are recorded.
+STANDARD = Montage()

@@ -1,4 +1,9 @@
-"""A plausible course of a night: semi-Markov bouts inside sleep cycles."""
+"""A plausible course of a night: semi-Markov bouts inside sleep cycles.
+
+Stage sequences are semi-Markov and not Markov: bouts are not geometric in length, and what follows depends on the hour
+(Yang & Hursch 1973, Biometrics 29:667). Cycles set the hour; within one, bouts of its stage and lapses into others follow
+each other.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +20,18 @@ EPOCH_LENGTH = 30.0  # s, the scoring epoch of the AASM manual
 EPOCHS_PER_MINUTE = 60.0 / EPOCH_LENGTH
 
 MIN_EPOCHS = 24  # chosen so that every stage finds a place in the shortest night (12 min)
-CYCLE_MINUTES = 90.0  # the usual length of a NREM-REM cycle in adults
-CYCLE_JITTER = 0.08  # sd of the log length of a cycle
-LATENCY_MINUTES = 10.0  # median time awake before sleep
+CYCLE_MINUTES = 90.0  # mean of NREM-REM cycles in adults (Carskadon & Dement, Normal human sleep: 70 to 120 min)
+CYCLE_JITTER = 0.08  # sd of the log length of a cycle; chosen within those limits
+LATENCY_MINUTES = (
+    10.0  # median time awake before sleep; healthy adults: 10 to 20 min (Ohayon et al. 2004, Sleep 27:1255)
+)
 LATENCY_LIMITS = (4.0, 25.0)
 LATENCY_SHARE = 0.15  # at most this share of a short night passes before sleep
 FINAL_WAKE_MINUTES = 3.0
 FINAL_WAKE_SHARE = 0.08
 
-# Shares of a cycle's length, from the first cycle to the last. Chosen so that a 7-h night has about half its time in
-# N2, a fifth in N3 and a fifth in REM, N3 before REM, as healthy adults have.
+# Shares of a cycle's length, from the first cycle to the last, N3 early and REM late. Chosen so that a 7-h night has the
+# shares of healthy adults: N1 2-5 %, N2 45-55 %, N3 13-23 %, REM 20-25 % (Carskadon & Dement; Ohayon et al. 2004).
 N1_SHARE = (0.045, 0.015)
 N3_SHARE = (0.42, 0.03)
 REM_SHARE = (0.10, 0.36)
@@ -39,14 +46,18 @@ class _Bouts:
     lapses: Mapping[str, float]
 
 
-# Chosen so that bouts last for minutes and a night has some 10 to 25 short awakenings.
+# Chosen so that bouts last for minutes and a night has some 10 to 25 awakenings that are long enough to be scored.
 _BOUTS = {
     "N1": _Bouts(6.0, {"W": 0.6, "N2": 0.4}),
     "N2": _Bouts(18.0, {"N1": 0.5, "W": 0.35, "N3": 0.15}),
     "N3": _Bouts(26.0, {"N2": 0.85, "N1": 0.05, "W": 0.1}),
     "REM": _Bouts(26.0, {"N1": 0.25, "W": 0.45, "N2": 0.3}),
 }
-_LAPSE_DWELL = {"W": 3.0, "N1": 1.5, "N2": 2.0, "N3": 2.0}  # mean epochs
+_LAPSE_DWELL = {"N1": 1.5, "N2": 2.0, "N3": 2.0}  # mean epochs
+# Awakenings have no typical length: P(longer than t) ~ t ** -1.2 or -1.3 (Lo et al. 2002, Europhys Lett 57:625; 2004, PNAS
+# 101:17545, where the density falls with 2.2).
+WAKE_POWER = 1.3
+WAKE_LIMIT = 20  # epochs; a longer awakening would be another night
 
 
 def draw_hypnogram(n_epochs: int, rng: np.random.Generator) -> NDArray[np.str_]:
@@ -105,7 +116,7 @@ def _bouts(home: str, length: int, rng: np.random.Generator) -> list[str]:
     while True:
         stages += [home] * _dwell(bouts.dwell, rng)
         lapse = str(rng.choice(list(bouts.lapses), p=list(bouts.lapses.values())))
-        stages += [lapse] * _dwell(_LAPSE_DWELL[lapse], rng)
+        stages += [lapse] * (_awake(rng) if lapse == "W" else _dwell(_LAPSE_DWELL[lapse], rng))
         if lapse == "W" and home in ("N2", "N3"):  # sleep comes back through N1
             stages += ["N1"] * int(rng.integers(1, 3))
         if len(stages) >= length:
@@ -117,5 +128,10 @@ def _bouts(home: str, length: int, rng: np.random.Generator) -> list[str]:
 
 
 def _dwell(mean: float, rng: np.random.Generator) -> int:
-    """Length of a bout in epochs: gamma-distributed, so that very short bouts are rare."""
+    """Length of a bout in epochs: gamma-distributed, so that very short bouts are rarer than in a Markov chain."""
     return max(1, round(float(rng.gamma(2.0, mean / 2.0))))
+
+
+def _awake(rng: np.random.Generator) -> int:
+    """Length of an awakening in epochs."""
+    return min(WAKE_LIMIT, int((1 - rng.random()) ** (-1 / WAKE_POWER)))

@@ -165,6 +165,7 @@ def _target(before):
     return Spoilt(
         lambda: trained.context().module, CONTEXT.replace(context=ContextSpec(before, 10 - before)), "target index",
         f"the epoch {fits} better", f"{fits} than the declared one fits",
+        with_it=frozenset({"scale"}),  # a neighbour's size may hardly matter to the epoch that is staged
     )  # fmt: skip
 
 
@@ -245,6 +246,7 @@ SABOTAGE: dict[str, Spoilt] = {
     "argmax inside": Spoilt(
         lambda: chambon(after=lambda scores, x: 4.0 * nn.functional.one_hot(scores.argmax(1), 5).float()), CHAMBON,
         "differentiability", "be differentiated", FORWARD_ONLY,
+        with_it=frozenset({"scale"}),  # a stage that stays the winner at any size is a score that stays the same
     ),
     "rounded": Spoilt(
         lambda: chambon(after=lambda scores, x: scores.floor()), CHAMBON, "differentiability", "zero everywhere", FORWARD_ONLY

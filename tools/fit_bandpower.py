@@ -13,6 +13,7 @@ import torch
 import eegflex
 from eegflex.segments import prepare
 from eegflex.stagers.bandpower import FEATURES, BandPower
+from eegflex.stagers.checks.judgement import kappa_of
 from eegflex.stagers.spec import ModelSpec
 
 STAGERS = Path(eegflex.__file__).parent / "stagers"
@@ -52,13 +53,6 @@ def fit(features: torch.Tensor, stages: torch.Tensor, n_stages: int) -> tuple[to
     return raw, (bias - raw @ mean).detach()
 
 
-def kappa(predicted: torch.Tensor, stages: torch.Tensor, n_stages: int) -> float:
-    counts = torch.zeros(n_stages, n_stages).index_put_((stages, predicted), torch.ones(len(stages)), accumulate=True)
-    total = counts.sum()
-    expected = (counts.sum(0) * counts.sum(1)).sum() / total**2
-    return float((counts.trace() / total - expected) / (1 - expected))
-
-
 def main() -> None:
     mne.set_log_level("warning")
     spec = ModelSpec.from_toml(STAGERS / "bandpower.toml")
@@ -68,7 +62,9 @@ def main() -> None:
     agreements = {}
     for seed in TEST_SEEDS:
         unseen, truth = features_and_stages(seed, spec)
-        agreements[seed] = round(kappa((unseen @ weight.T + bias).argmax(1), truth, len(spec.stages)), 3)
+        agreements[seed] = round(
+            kappa_of(truth.numpy(), (unseen @ weight.T + bias).argmax(1).numpy(), len(spec.stages)), 3
+        )
         print(f"kappa on the unseen simulated night {seed}: {agreements[seed]}")
     head = {
         "fitted_on": "simulated nights of 7 h, seeds " + ", ".join(map(str, TRAINING_SEEDS)),

@@ -266,7 +266,7 @@ def test_what_is_no_recording_is_refused_in_one_line(command, quiet, kind, words
     ("extra", "words"),
     [
         (("--channels", "C9-M2"), ("C9-M2", "C3-M2", "Chin1-Chin2")),
-        (("--model", "foo"), ("foo", "gssc, bandpower")),
+        (("--model", "foo"), ("foo", "gssc", "bandpower")),
         (("--target", "N7"), ("N7", "REM")),
         (("--target", "N2,N1,W"), ("N2", "N1", "W")),
         (("--device", "abacus"), ("abacus", "cuda")),

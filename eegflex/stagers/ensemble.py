@@ -103,6 +103,11 @@ class Ensemble(Stager):
         """Whether all members do."""
         return all(member.scores_every_position for member in self.members)
 
+    @property
+    def combination(self) -> str:
+        """The rule; that of its member, if there is only one."""
+        return self.rule if len(self.members) > 1 else self.members[0].combination
+
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Stager:
         """Copy of the ensemble on another device and in another precision."""
         return Ensemble([member.to(device, dtype) for member in self.members], self.rule, self.spec)

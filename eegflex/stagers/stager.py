@@ -150,6 +150,11 @@ class Stager:
         """Whether the module scores all epochs of a window, so that any of them can be the target."""
         return "e" in self.spec.output and self.spec.target_index is None
 
+    @property
+    def combination(self) -> str:
+        """What its scores are of several answers, such as ``"mean"``; empty where they are those of one."""
+        return "" if self.spec.combine == "surest" else self.spec.combine
+
     def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
         """Score the target epoch of windows.
 

@@ -82,8 +82,8 @@ def unit(case: Case) -> Finding:
 def score_kind(case: Case) -> Finding:
     """Whether the scores are logits, log-probabilities or probabilities, as declared."""
     scores, declared = case.finite.double(), case.spec.scores
-    if case.spec.combine != "surest" and declared != "probs":
-        raise CannotTellError(f"the scores are the {case.spec.combine} of several answers")
+    if case.stager.combination and declared != "probs":  # sure members that agree are all but normalised
+        raise CannotTellError(f"the scores are the {case.stager.combination} of several answers")
     # Probabilities that are declared may be summed, as an ensemble does.
     n_answers = int(scores.sum(-1).median().round().clamp(min=1)) if declared == "probs" else 1
     scores = scores / n_answers

@@ -90,7 +90,8 @@ cheat.band_table(by=("channel",)).round(2)
 # See for yourself
 # ----------------
 # The epoch with the most spindles. Above, its signal at C4; below, the attribution to time and frequency. Boxes are
-# the planted spindles, drawn from the simulator's list and not from the explanation. Red raised the score of N2.
+# the planted spindles, drawn from the simulator's list and not from the explanation. Red raised the score of N2. A box that
+# stays empty is a spindle that this stager cannot hear: a slow one, below 12 Hz, or one that hardly reaches C4.
 
 # sphinx_gallery_thumbnail_number = -1
 data = result.to_xarray().sel(channel=CHANNEL)

@@ -90,7 +90,9 @@ class Reading(About):
 class Contract:
     """How a stager is loaded."""
 
-    spec: Annotated[Path | None, typer.Option(help="Its contract, a TOML file. Default: that beside the model.")] = None
+    spec: Annotated[
+        Path | None, typer.Option(help="The model's contract, a TOML file. Default: that beside the model.")
+    ] = None
     trusted: Annotated[
         bool,
         typer.Option(

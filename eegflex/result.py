@@ -16,7 +16,7 @@ from eegflex.agreement import consensus
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, RecordingError
 from eegflex.files import write_whole
-from eegflex.targets import resolve_target
+from eegflex.targets import is_scored, resolve_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -334,7 +334,10 @@ def read_result(fname: str | Path) -> FlexResult:
 
 def _of_target(dataset: xr.Dataset, parameters: dict[str, Any], target: str | tuple[str, str]) -> xr.Dataset:
     """Collapse a dataset of all stages to one target: a weighted sum of what was attributed to each."""
-    stages, scored = (dataset[name].values.astype(str).tolist() for name in ("stage_name", "stage"))
+    stages = dataset["stage_name"].values.astype(str).tolist()
+    if target == "scored":
+        dataset = dataset.isel(epoch=np.flatnonzero(is_scored(dataset["stage"].values.astype(str), stages)))
+    scored = dataset["stage"].values.astype(str).tolist()
     resolved = [resolve_target(target, stages, own, scored) for own in dataset["scores"].values.swapaxes(0, 1)]
     weights = xr.DataArray(
         np.stack([one.weights[:, 0] for one in resolved], axis=1), dims=("epoch", "combination", "explained")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eegflex.errors import ParameterError
 
-__all__ = ["Target", "resolve_target"]
+__all__ = ["Target", "is_scored", "resolve_target"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def resolve_target(
     Raises
     ------
     ParameterError
-        If the target is not known.
+        If the target is not known, or the scored stage of an epoch is none of the stager's.
     """
     order = np.argsort(-scores, axis=1, kind="stable")
     number = {stage: i for i, stage in enumerate(stages)}
@@ -61,7 +61,11 @@ def resolve_target(
     elif target == "margin":
         plus, minus = order[:, 0], order[:, 1]
     elif target == "scored":
-        plus, minus = np.array([number.get(stage, -1) for stage in scored]), None
+        if unknown := sorted(set(scored) - set(number)):
+            raise ParameterError(
+                "The scored stage of an epoch is none of the stager's", seen=unknown, allowed=list(stages)
+            )
+        plus, minus = np.array([number[stage] for stage in scored], dtype=np.intp), None
     elif isinstance(target, str) and target in number:
         plus, minus = np.full(len(scores), number[target]), None
     elif isinstance(target, tuple | list) and len(target) == len(set(target)) == 2 and set(target) <= set(number):
@@ -75,14 +79,32 @@ def resolve_target(
     return _weighting(plus, minus, stages)
 
 
+def is_scored(scored: Sequence[str] | npt.NDArray[np.str_], stages: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Whether the hypnogram gave each epoch one of the stager's stages, as ``"scored"`` needs.
+
+    Raises
+    ------
+    ParameterError
+        If it gave none to any.
+    """
+    has_score = np.isin(scored, stages)
+    if not has_score.any():
+        raise ParameterError(
+            "target='scored' explains the score of the hypnogram's stage, and no epoch has one",
+            seen=np.unique(scored).tolist(),
+            allowed=list(stages),
+            remedy="Read the recording with its hypnogram, or take target='predicted'",
+        )
+    return has_score
+
+
 def _weighting(plus: npt.NDArray[np.intp], minus: npt.NDArray[np.intp] | None, stages: Sequence[str]) -> Target:
     rows = np.arange(len(plus))
     weights = np.zeros((len(plus), len(stages)))
     weights[rows, plus] = 1.0
-    names = np.array([*stages, ""])
+    names = np.array(stages)
     labels = names[plus]
     if minus is not None:
         weights[rows, minus] = -1.0
         labels = np.array([f"{a} - {b}" for a, b in zip(names[plus], names[minus], strict=True)], dtype=str)
-    weights[plus < 0] = 0.0  # the hypnogram says nothing that the stager could say
     return Target(weights[:, None], labels)

@@ -120,8 +120,8 @@ epochs.metadata["stage"].value_counts(sort=False)
 # Do the two files belong together?
 # ---------------------------------
 # One look tells. Below the hypnogram is the spectrum of each 30-s epoch, each frequency compared with its own median
-# over the night. Where deep sleep is scored, slow waves must glow at the bottom; spindles make a faint line near 13
-# Hz in N2 and N3. If the two are shifted against each other, or one belongs to another night, the edges do not meet.
+# over the night. Where deep sleep is scored, slow waves must glow at the bottom; in N2, spindles make bright spots
+# between 12 and 15 Hz. If the two are shifted against each other, or one belongs to another night, the edges do not meet.
 
 # sphinx_gallery_thumbnail_number = -1
 power = epochs.compute_psd(method="welch", fmin=0.5, fmax=20, n_fft=512, picks="EEG C4-A1")

@@ -33,6 +33,7 @@ from eegflex.stagers.findings import Findings
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.spec import ModelSpec
 from eegflex.stagers.stager import BoundStager, rnn_safe
+from eegflex.targets import is_scored
 
 __all__ = ["attribute_epochs"]
 
@@ -82,9 +83,9 @@ def attribute_epochs(
         that holds one, or several of them, which are averaged; see `eegflex.load_model`.
     target : str | tuple of (str, str)
         What is explained: ``"predicted"``, the score of the stage that the network chose; ``"scored"``, that of the
-        hypnogram's; ``"margin"``, predicted minus runner-up; a stage's name; a pair such as ``("N2", "N1")``, the
-        score of the first minus that of the second; or ``"all"``, every stage from one forward pass
-        (see `FlexResult.for_target`).
+        hypnogram's, of the epochs that have one; ``"margin"``, predicted minus runner-up; a stage's name; a pair such as
+        ``("N2", "N1")``, the score of the first minus that of the second; or ``"all"``, every stage from one forward
+        pass (see `FlexResult.for_target`).
     baseline : str | array-like
         What an epoch is compared with, always with the epoch's own phases. ``"zero"``: silence on every channel.
         ``"aperiodic"``: its own 1/f part, so that the oscillatory peaks are explained. ``"recording"``: the median
@@ -194,7 +195,7 @@ def attribute_epochs(
     with rnn_safe(stager.module):
         bound = stager.bind(segments, edges, width)
         scores = _night_scores(bound, segments, stager.spec)
-        chosen = _choose(segments, bound, scores, stager.spec, sample_per_stage, seed)
+        chosen = _choose(segments, bound, scores, stager.spec, target, sample_per_stage, seed)
         case = Case(epochs, stager, segments, bound, scores, picks, how.differentiates, from_silence)
         findings = run_checks(case, cheap=True) if check else Findings(stager.spec.name, ())
         refuse_or_warn(findings, refuse=check is True)
@@ -274,10 +275,11 @@ def _choose(
     bound: Sequence[BoundStager],
     scores: npt.NDArray[np.float64],
     spec: ModelSpec,
+    target: str | tuple[str, str],
     sample_per_stage: int | None,
     seed: int,
 ) -> npt.NDArray[np.intp]:
-    """Epochs to explain: sound, with the context they need, and a balanced sample if one was asked for."""
+    """Epochs to explain: sound, with the context and stage that they need, and a balanced sample if one was asked for."""
     sound = sound_epochs(segments, bound)
     if len(sound) == 0:
         faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
@@ -296,6 +298,11 @@ def _choose(
         )
     if len(sound) < len(segments):
         logger.info(f"{len(segments) - len(sound)} of {len(segments)} epochs cannot be explained and are left out")
+    if target == "scored":
+        has_score = is_scored(segments.stage[sound], spec.stages)
+        if not has_score.all():
+            logger.info(f"{int((~has_score).sum())} of {len(sound)} epochs have no scored stage and are left out")
+        sound = sound[has_score]
     if sample_per_stage is None:
         return sound
     if int(sample_per_stage) != sample_per_stage or sample_per_stage < 1:

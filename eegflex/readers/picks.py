@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mne.utils import logger
+
 from eegflex.errors import ChannelError, ParameterError, UnitError
 from eegflex.readers.channels import VOLTAGE_KINDS, Channel, mark_chin, match_key, parse_channel
 from eegflex.readers.electrodes import MASTOIDS, contralateral
@@ -95,6 +97,10 @@ def _units(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> 
         return found
     if isinstance(units, str):
         given = user_unit(units)
+        if all(unit.kind not in {"blank", "unknown"} for unit in found):
+            logger.warning(
+                f"units={units!r} was not used: every signal has a unit. A dict of units by channel name overrules it"
+            )
         return [given if unit.kind in {"blank", "unknown"} else unit for unit in found]
     if not isinstance(units, Mapping):
         raise ParameterError("units= must be a unit or a dict of them by channel name", seen=type(units).__name__)

@@ -193,7 +193,7 @@ def load_profile(profile: str | Path) -> Profile:
     if path is None:
         near = difflib.get_close_matches(str(profile).casefold(), profile_names(), n=1)
         raise ParameterError(
-            "profile= is not known",
+            "There is no data set of this name",
             seen=repr(str(profile)),
             allowed=[*profile_names(), "a path that ends in .toml"],
             remedy=f"Nearest: {near[0]}" if near else None,

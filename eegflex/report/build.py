@@ -229,7 +229,7 @@ def _add_spectra(report: mne.Report, result: FlexResult) -> None:
 
 
 def _add_topography(report: mne.Report, result: FlexResult) -> None:
-    caption = "Mean attribution summed in each band. Discs are electrodes; what lies between them is interpolated."
+    caption = "Mean attribution summed in each band. Circles are electrodes; what lies between them is interpolated."
     try:
         _add_figure(report, partial(viz.plot_topomap, result, show=False), "Topography", caption, None)
     except ChannelError as error:
@@ -250,7 +250,7 @@ def _add_epochs(report: mne.Report, result: FlexResult, epochs_per_stage: int) -
     dataset = result.to_xarray()
     for stage in stage_order(dataset, "predicted"):
         for number in surest_numbers(dataset, stage, epochs_per_stage):
-            caption = f"One of the epochs that the stager was surest of among those predicted to be {stage}."
+            caption = f"Of the explained epochs predicted to be {stage}, one that the stager was surest of."
             draw = partial(viz.plot_epoch, result, number, show=False)
             _add_figure(report, draw, f"{stage}, epoch {number}", caption, "Epochs")
 

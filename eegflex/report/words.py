@@ -18,10 +18,13 @@ from eegflex.viz.wording import (
     positive_means,
     reading,
     sum_words,
+    sums_to_change,
     unit,
 )
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from eegflex.result import FlexResult
 
 __all__ = [
@@ -32,7 +35,7 @@ __all__ = [
 ]
 
 
-def findings(result: FlexResult, *, n: int = 3) -> list[str]:
+def findings(result: FlexResult, *, n: int = 5) -> list[str]:
     """Say which band on which channel raised the score most, for the stages where it did so most.
 
     Parameters
@@ -45,8 +48,8 @@ def findings(result: FlexResult, *, n: int = 3) -> list[str]:
     Returns
     -------
     sentences : list of str
-        Such as ``"N2: sigma at C3-M2 raised the score most (+0.42 log-probability, in 9 of 10 epochs)"``, the largest
-        first.
+        Such as ``"N2: sigma at C3-M2 raised the score most (+0.42 log-probability, in 9 of 10 epochs); all together changed
+        it by +0.61"``, the largest first.
     """
     result = result.for_target()
     dataset, bands = result.to_xarray(), Bands()
@@ -63,8 +66,19 @@ def findings(result: FlexResult, *, n: int = 3) -> list[str]:
         mean, cases = float(means[channel, band]), sums[of_stage[:, channel], channel, band]
         agreeing = int((np.sign(cases) == np.sign(mean)).sum())
         where = reading(result).subject.format(what=f"{_band_words(bands.names[band])} at {channels[channel]}")
-        found.append((mean, f"{stage}: {where} {_effect(result, mean)}, in {agreeing} of {len(cases)} epochs)"))
+        text = f"{stage}: {where} {_effect(result, mean)}, in {agreeing} of {len(cases)} epochs)"
+        found.append((mean, text + _whole(result, of_stage[:, channel], int(channel))))
     return [text for _, text in sorted(found, key=lambda item: -abs(item[0]))[:n]]
+
+
+def _whole(result: FlexResult, cases: npt.NDArray[np.bool_], channel: int) -> str:
+    """Say what all bands of all channels that the stager was given with this one did, where they have such a sum."""
+    if not sums_to_change(result):
+        return ""
+    dataset = result.to_xarray()
+    own = {"combination": int(dataset["of_combination"].values[channel]), "epoch": np.flatnonzero(cases)}
+    change = float((dataset["score"] - dataset["baseline_score"]).isel(own).mean())
+    return f"; all together changed it by {number_text(change)}"
 
 
 def _effect(result: FlexResult, mean: float) -> str:
@@ -106,7 +120,8 @@ def what_was_done(result: FlexResult) -> list[str]:
     if any(channel["use"] == "each" for channel in result.spec["input"]["channels"]):
         sentences.append(
             f"{result.model} takes one EEG channel at a time, so each channel was explained by itself: the "
-            "attributions of different EEG channels do not add up."
+            "attributions of different EEG channels do not add up. Channels may disagree on the stage of an epoch; it counts "
+            "for every stage that one of them gave, and means at a channel are over the epochs to which that channel gave it."
         )
     return sentences
 

@@ -248,7 +248,8 @@ def own_copy(module: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Ten
     if not isinstance(module, nn.Module):
         return module
     try:
-        copied = copy.deepcopy(module)
+        with torch.no_grad():  # or TorchScript's parameters were results of a copy, and no leaves
+            copied = copy.deepcopy(module)
     except (RuntimeError, TypeError) as error:
         raise ModelError(
             f"The model cannot be copied: {error}", remedy="Detach the tensors that it keeps besides its parameters"

@@ -199,7 +199,7 @@ def _facts(result: FlexResult, case: Case) -> dict[str, str]:
         "Given to the stager": given if len(given) <= 26 else f"{int(case.members.sum())} channels",
         "Scored": "–" if scored == "UNSCORED" else scored,
         "Predicted": str(_value(case, "predicted")),
-        "Explained": f"score of {target}" if target else "nothing",
+        "Explained": f"score of {target}",
         "F(x), as recorded": _signed(score),
         "F(x_b), baseline": _signed(baseline),
         "F(x) − F(x_b)": _signed(score - baseline),

@@ -13,11 +13,12 @@ from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
-from eegflex.viz.select import as_bands, check_stage, n_epochs_by_stage, sample_words, stage_order
+from eegflex.viz.select import as_bands, check_stage, sample_words, stage_order
 from eegflex.viz.style import DIVERGING, add_note, colour_limits, plain
 from eegflex.viz.wording import attribution_label, positive_means, unit
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
@@ -78,7 +79,7 @@ def plot_topomap(
     sites = find_sites(dataset)
     columns, rows = check_stage(stage, stage_order(dataset, stages)), _check_band(band, bands)
     values = site_values(result, bands, sites, stages)
-    counts = n_epochs_by_stage(dataset, stages)
+    counts = _counts(dataset, sites, stages)
     shown = np.array([[values[name][column] for column in columns] for name in rows])
     limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
     fig, axes = _make_grid(len(rows), len(columns))
@@ -93,6 +94,13 @@ def plot_topomap(
     add_note(fig, *_notes(result, sites, own_scales=scale_by == "stage" and len(columns) > 1))
     plt_show(show, fig)
     return fig
+
+
+def _counts(dataset: xr.Dataset, sites: Sites, stages: str) -> dict[str, str]:
+    """How many epochs the mean at a site is over, by stage: where channels disagree on the stage, the fewest and the most."""
+    labels, at_sites = aggregate.stage_labels(dataset, stages), np.concatenate(sites.channels)
+    counts = {stage: (labels[:, at_sites] == stage).sum(axis=0) for stage in stage_order(dataset, stages)}
+    return {stage: "–".join(dict.fromkeys([str(n.min()), str(n.max())])) for stage, n in counts.items()}
 
 
 def _make_grid(n_rows: int, n_columns: int) -> tuple[Figure, npt.NDArray[Any]]:
@@ -175,7 +183,10 @@ def _name_row(ax: Any, name: str, bands: Bands) -> None:
 def _notes(result: FlexResult, sites: Sites, *, own_scales: bool) -> list[str]:
     notes = [positive_means(result), "Each stage has its own colour scale." if own_scales else ""]
     if any(channel["use"] == "each" for channel in result.spec["input"]["channels"]):
-        notes.append(f"{result.model} takes one EEG channel at a time: each channel explained by itself.")
+        notes.append(
+            f"{result.model} takes one EEG channel at a time: each is explained by itself, in the n epochs to which it gave "
+            "the stage."
+        )
     if len(sites.names) < MIN_SITES:
         notes.append("Too few sites to interpolate: each disc is one site.")
     if sites.shared:

@@ -147,14 +147,24 @@ def test_a_sample_is_balanced_and_seeded():
     np.testing.assert_allclose(view(first), view(everything)[rows], atol=1e-7)
 
 
-def test_scored_target_leaves_unscored_epochs_at_zero():
+def test_an_epoch_without_a_scored_stage_has_no_scored_target():
     epochs = noise_epochs(n_epochs=3)
     epochs.event_id = {"N2": 1, "UNSCORED": 2}
-    epochs.events[2, 2] = 2
-    data = explain(epochs, Smooth(), target="scored").to_xarray()
-    assert data["target"].values[:, 0].tolist() == ["N2", "N2", ""]
-    assert (data["frequency_view"].values[2] == 0).all()
-    assert (data["frequency_view"].values[0] != 0).any()
+    epochs.events[1, 2] = 2
+    scored, by_name = (explain(epochs, Smooth(), target=target) for target in ("scored", "N2"))
+    data = scored.to_xarray()
+    assert data["number"].values.tolist() == [0, 2]
+    assert data["target"].values[:, 0].tolist() == ["N2", "N2"]
+    np.testing.assert_allclose(view(scored), view(by_name)[[0, 2]], atol=1e-7)
+
+
+def test_without_a_scored_stage_there_is_no_scored_target():
+    epochs = noise_epochs(n_epochs=3)
+    epochs.event_id = {"UNSCORED": 1}
+    with pytest.raises(ParameterError, match=r"no epoch has one.*UNSCORED.*hypnogram"):
+        explain(epochs, Smooth(), target="scored")
+    with pytest.raises(ParameterError, match="no epoch has one"):
+        explain(epochs, Smooth(), target="all").for_target("scored")
 
 
 def test_faulty_epochs_are_masked_and_counted():

@@ -244,6 +244,13 @@ def test_units_given_by_the_user(write):
             read_psg(path, units=units)
 
 
+def test_a_unit_that_no_signal_lacks_is_said_to_be_unused(write):
+    path = write(Edf([Sig("C3", "uV"), Sig("C4", "mV")]))
+    with mne.utils.catch_logging() as log:
+        read_psg(path, units="mV", verbose="warning")
+    assert "units='mV' was not used" in log.getvalue()
+
+
 def test_positions_are_the_anodes(write):
     raw = read_psg(
         write(Edf([Sig("C3-M2"), Sig("EEG Fpz-Cz"), Sig("O2"), Sig("E1-M2"), Sig("SaO2", "%")])), verbose="ERROR"

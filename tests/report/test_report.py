@@ -34,6 +34,7 @@ from eegflex.report.trust import (
 )
 from eegflex.report.words import what_was_done
 from eegflex.stagers import ModelSpec
+from eegflex.viz.style import number_text
 
 EVIL = "<script>alert(1)</script>"
 SECTIONS = ["Summary", "Night", "Bands", "Spectra", "Topography", "Epochs", "Completeness", "Stager", "Provenance"]
@@ -99,11 +100,14 @@ def test_findings_are_those_of_the_band_table(result):
     table = result.band_table().drop(columns=["total", "n_epochs"])
     best = {stage: table.loc[stage].stack() for stage in results.STAGES}
     order = sorted(best, key=lambda stage: -best[stage].max())
-    assert len(findings(result)) == 3
-    for stage, text in zip(order, findings(result, n=5), strict=True):
+    data = result.to_xarray()
+    change = (data["score"] - data["baseline_score"]).values[:, 0]
+    assert len(findings(result, n=3)) == 3
+    for stage, text in zip(order, findings(result), strict=True):
         channel, band = best[stage].idxmax()
         assert text.startswith(f"{stage}: {band} at {channel} raised the score most (+{best[stage].max():.3f}")
-        assert text.endswith("in 2 of 2 epochs)")
+        whole = number_text(change[data["predicted"].values[:, 0] == stage].mean())
+        assert text.endswith(f"in 2 of 2 epochs); all together changed it by {whole}")
 
 
 def test_a_finding_names_the_score_that_was_explained():

@@ -56,7 +56,8 @@ def as_safetensors(path):
 def as_torchscript(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.save(torch.jit.trace(network(), FED), path / "a.pt")
+        trained_yet = network().requires_grad_(True)  # as most are kept
+        torch.jit.save(torch.jit.trace(trained_yet, FED), path / "a.pt")
     return load_model(path / "a.pt", spec=SPEC)
 
 

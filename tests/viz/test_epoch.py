@@ -108,13 +108,6 @@ def test_a_gap_of_zero_is_drawn(result):
     assert "100 % of 10" in fig.get_supxlabel()
 
 
-def test_an_epoch_without_target_has_a_card():
-    unscored = results.explain(results.make_epochs(), target="scored")
-    fig = viz.plot_epoch(unscored, 9, show=False)
-    fig.draw_without_rendering()
-    assert facts(fig)["Explained"] == "nothing"
-
-
 def test_attributions_to_whole_bands_are_bars_as_wide_as_the_bands(by_bands):
     fig = viz.plot_epoch(by_bands, 3, channel="C4-M1", show=False)
     ax = labelled(fig, "Attribution per band")

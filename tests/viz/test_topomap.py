@@ -84,7 +84,7 @@ def test_few_sites_are_discs(pair_result, drawn):
     table = pair_result.band_table()["alpha"].loc["W"]
     np.testing.assert_allclose(discs.get_array(), [table["C3-M2"], table["C4-M1"]], atol=1e-9)
     assert "each disc is one site" in note(fig)
-    assert "each channel explained by itself" in note(fig)
+    assert "each is explained by itself, in the n epochs to which it gave the stage" in note(fig)
 
 
 def test_a_stager_of_all_channels_does_not_explain_each_by_itself(result):

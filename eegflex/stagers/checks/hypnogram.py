@@ -60,15 +60,18 @@ def class_order(case: Case) -> Finding:
     known, n_stages = case.scored >= 0, len(case.spec.stages)
     counts = confusion(case.predicted[known], case.scored[known], n_stages)
     order = linear_sum_assignment(counts + 1e-6 * np.eye(n_stages), maximize=True)[1]
+    good = "no other order of the stages agrees better with the hypnogram"
     found = judge(
         case.scored, (case.scored, case.predicted), (case.scored, order[case.predicted]), n_stages, margin=MARGIN
     )
+    if (order == np.arange(n_stages)).all() and found.kappa >= CHANCE:
+        return ok(f"{good} (kappa {found.kappa:.2f} as declared)")
     if found.clear and not _every_moved_stage_gains(counts, order):
         found = replace(found, clear=False, suspicious=True)  # one stage taken for another is no order
     stages = [case.spec.stages[place] for place in order]
     return _finding(
         found,
-        "no other order of the stages agrees better with the hypnogram",
+        good,
         f"the order {', '.join(stages)} agrees better with the hypnogram than the declared one",
         f"Look up the order of the model's outputs; here stages = {stages} fits",
     )

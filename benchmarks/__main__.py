@@ -26,6 +26,7 @@ def main(output: Path) -> None:
     """Measure, and write the table as it grows."""
     machine = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
     text = f"# Benchmarks\n\nWritten by `make bench`; every ratio is taken in one run on one machine ({machine}).\n"
+    text += "Why floors are not met: [LIMITS.md](LIMITS.md).\n"
     for section, rows in _SECTIONS.items():
         text += f"\n## {section}\n\n{markdown(rows())}"
         output.write_text(text, encoding="utf-8")

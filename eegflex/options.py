@@ -112,7 +112,10 @@ class Loading(Contract):
     """Which stager, and how it is loaded."""
 
     model: Annotated[
-        str, typer.Option(help="The stager: gssc, bandpower, yasa, or a file or folder: stager.pt2, stager.onnx, ...")
+        str,
+        typer.Option(
+            help="The stager: gssc, gssc-eeg, gssc-eog, bandpower, yasa, known-spindle, ..., or a file or folder: stager.pt2, stager.onnx."
+        ),
     ] = "gssc"
 
     def stager(self) -> Stager:

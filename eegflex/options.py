@@ -114,7 +114,8 @@ class Loading(Contract):
     model: Annotated[
         str,
         typer.Option(
-            help="The stager: gssc, gssc-eeg, gssc-eog, bandpower, yasa, known-spindle, ..., or a file or folder: stager.pt2, stager.onnx."
+            help="The stager: gssc, gssc-eeg, gssc-eog, bandpower, yasa, known-spindle, ..., or a file or folder: "
+            "stager.pt2, stager.onnx."
         ),
     ] = "gssc"
 

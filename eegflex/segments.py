@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -80,7 +80,6 @@ def prepare(
     epochs: mne.BaseEpochs,
     spec: ModelSpec,
     picks: str | Sequence[str] | None = None,
-    progress: Callable[[int], None] = lambda _: None,
     *,
     filter_edges: Literal["keep", "mask"] = "keep",
 ) -> Segments:
@@ -101,8 +100,6 @@ def prepare(
         What the stager asks for.
     picks : str | sequence of str | None
         Channels to choose from, as in MNE. By default all that are not bad.
-    progress : callable
-        Told how many channels are done since the last call.
     filter_edges : {"keep", "mask"}
         Whether epochs into which the edge of a run reaches are explained like any other, or masked as faulty.
 
@@ -127,7 +124,6 @@ def prepare(
     for number, connection in enumerate(connections):
         divisor = standardise(signals[:, number], spec.scale)
         gain[:, number] = divisor * _factor(connection, "uV") / _factor(connection, spec.unit)
-        progress(1)
     fault = _first_named(faults)
     edge = conditioning.at_edge(run)
     if filter_edges == "mask":

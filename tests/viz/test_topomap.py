@@ -87,6 +87,16 @@ def test_few_sites_are_discs(pair_result, drawn):
     assert "each is explained by itself, in the n epochs to which it gave the stage" in note(fig)
 
 
+def test_where_channels_disagree_on_the_stage_the_fewest_and_the_most_epochs_are_said(pair_result):
+    data = pair_result.to_xarray()
+    data["predicted"][0, 1] = "N2"  # by C4; W by C3
+    result = type(pair_result)(data)
+    titles = [ax.get_title() for ax in viz.plot_topomap(result, show=False).axes][:5]
+    assert titles == ["W\nn = 1–2", "N1\nn = 2", "N2\nn = 2–3", "N3\nn = 2", "REM\nn = 2"]
+    counts = result.band_table()["n_epochs"]
+    assert counts["W"][["C3-M2", "C4-M1"]].tolist() == [2, 1]
+
+
 def test_a_stager_of_all_channels_does_not_explain_each_by_itself(result):
     assert "by itself" not in note(viz.plot_topomap(result, show=False))
 

@@ -16,11 +16,11 @@ import torch
 
 import eegflex
 from eegflex.attribution.baselines import Baseline
-from eegflex.attribution.flex import explain_flex
+from eegflex.attribution.methods.flex import explain_flex
 from eegflex.attribution.paths import Nodes
 from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
-from eegflex.attribution.task import Explained, Task
-from eegflex.segments import Segments, prepare
+from eegflex.attribution.request import Explained, Task
+from eegflex.preprocessing.segments import Segments, prepare
 from eegflex.stagers import Stager
 from eegflex.stagers.stager import BoundStager, rnn_safe
 

@@ -25,7 +25,7 @@ from benchmarks.table import Row, markdown, seconds
 from eegflex import ModelSpec
 from eegflex.attribution.quadrature import FixedNodes, make_rule
 from eegflex.stagers import Stager
-from eegflex.stagers.spec import ContextSpec
+from eegflex.spec.model_spec import ContextSpec
 
 __all__ = ["rows"]
 

@@ -1,6 +1,6 @@
 """How well explanations of stagers whose truth is known tell it: where they are put, and whether they find planted events.
 
-Two numbers for each stager of `eegflex.stagers.known`, over epochs of its own stage from several simulated nights, explained by
+Two numbers for each stager of `eegflex.stagers.zoo.known_truth`, over epochs of its own stage from several simulated nights, explained by
 FLEX with its defaults:
 
 - the share of the absolute attribution, per channel and frequency, that lies in the true channel and band; against it, the
@@ -23,8 +23,8 @@ import pandas as pd
 import eegflex
 from benchmarks.table import Row, markdown
 from eegflex.evaluation.truth import cover_of_events, share_in_truth
-from eegflex.simulate import SimulatedPSG
-from eegflex.stagers.known import SFREQ, SHORTCUT, SPINDLE, TRUTHS, KnownTruth, plant_line_noise
+from eegflex.simulation.simulate import SimulatedPSG
+from eegflex.stagers.zoo.known_truth import SFREQ, SHORTCUT, SPINDLE, TRUTHS, KnownTruth, plant_line_noise
 
 __all__ = ["rows"]
 

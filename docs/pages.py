@@ -24,7 +24,7 @@ MODULES = {
     "eegflex.evaluation": "Explanations held against a truth that is known.",
     "eegflex.viz": "Figures, as functions; the methods of a result call them.",
     "eegflex.report": "Reports.",
-    "eegflex.simulate": "Simulated nights with a known truth.",
+    "eegflex.simulation.simulate": "Simulated nights with a known truth.",
     "eegflex.errors": "Errors that are yours to mend: each says what was wrong, what was seen, what is allowed and what to do.",
 }
 

@@ -13,15 +13,15 @@ from eegflex.bands import Bands
 from eegflex.errors import EegflexError
 
 if TYPE_CHECKING:
-    from eegflex.attribution.arrays import attribute
-    from eegflex.attribution.epochs import attribute_epochs
+    from eegflex.attribution.freqig import attribute
+    from eegflex.attribution.attribute_epochs import attribute_epochs
     from eegflex.epochs import make_epochs
     from eegflex.readers import read_hypnogram, read_psg
     from eegflex.report import make_report
-    from eegflex.result import FlexResult, read_result
-    from eegflex.simulate import simulate_psg
+    from eegflex.results.result import FlexResult, read_result
+    from eegflex.simulation.simulate import simulate_psg
     from eegflex.stagers import ModelSpec, Stager, load_model
-    from eegflex.stagers.doctor import check_model
+    from eegflex.doctor.check_model import check_model
 
 __all__ = [
     "Bands",
@@ -44,19 +44,19 @@ __all__ = [
 
 #: public name -> the module that it lives in
 _HOMES = {
-    "FlexResult": "eegflex.result",
+    "FlexResult": "eegflex.results.result",
     "ModelSpec": "eegflex.stagers",
     "Stager": "eegflex.stagers",
-    "attribute": "eegflex.attribution.arrays",
-    "attribute_epochs": "eegflex.attribution.epochs",
-    "check_model": "eegflex.stagers.doctor",
+    "attribute": "eegflex.attribution.freqig",
+    "attribute_epochs": "eegflex.attribution.attribute_epochs",
+    "check_model": "eegflex.doctor.check_model",
     "load_model": "eegflex.stagers",
     "make_epochs": "eegflex.epochs",
     "make_report": "eegflex.report",
     "read_hypnogram": "eegflex.readers",
     "read_psg": "eegflex.readers",
-    "read_result": "eegflex.result",
-    "simulate_psg": "eegflex.simulate",
+    "read_result": "eegflex.results.result",
+    "simulate_psg": "eegflex.simulation.simulate",
 }
 
 #: modules that hold further public names, imported when they are first asked for

@@ -13,9 +13,9 @@ from mne.utils import logger, verbose
 
 from eegflex.errors import EmptyRecordingError, ParameterError
 from eegflex.readers.notes import get_notes, put_notes
-from eegflex.readers.scoring import understand
-from eegflex.readers.source import Scoring
-from eegflex.readers.stages import STAGE_CODES
+from eegflex.readers.hypnograms.interpret import understand
+from eegflex.readers.recordings.source import Scoring
+from eegflex.readers.hypnograms.labels import STAGE_CODES
 
 __all__ = ["make_epochs"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import welch
 
-from eegflex.simulate import SimulatedPSG
+from eegflex.simulation.simulate import SimulatedPSG
 from eegflex.simulation import head
 from eegflex.simulation.events import render_events
 from eegflex.simulation.kinds import KINDS

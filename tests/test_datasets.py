@@ -15,7 +15,7 @@ from readers.conftest import Edf, Sig, times
 
 import eegflex
 from eegflex import datasets
-from eegflex.cli import main
+from eegflex.cli.commands import main
 from eegflex.errors import DownloadError, ParameterError
 from eegflex.readers import get_notes, profile_names
 

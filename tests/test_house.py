@@ -92,7 +92,7 @@ def test_only_main_imports_the_command_line():
                 named = [alias.name for alias in node.names]
             else:
                 continue
-            if "eegflex.cli" in named:
+            if "eegflex.cli.commands" in named:
                 importers.add(path)
     assert importers == {"eegflex/__main__.py"}
 
@@ -157,7 +157,7 @@ FLOORS = (
     "cli __main__",
 )
 #: A result draws itself: its methods import the figures when they are called.
-UPWARDS = {("eegflex.result", "viz")}
+UPWARDS = {("eegflex.results.result", "viz")}
 
 
 def floor_of(module):
@@ -203,7 +203,7 @@ def test_no_module_imports_itself_by_way_of_others():
 
 
 def test_a_module_that_has_a_wrong_import_would_be_found(monkeypatch):
-    upwards = ast.parse("def late():\n    from eegflex.stagers.doctor import check_model")
+    upwards = ast.parse("def late():\n    from eegflex.doctor.check_model import check_model")
     monkeypatch.setitem(TREES, "eegflex/bands.py", upwards)
     with pytest.raises(AssertionError):
         test_imports_point_one_way("eegflex/bands.py")

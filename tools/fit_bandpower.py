@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 import eegflex
-from eegflex.segments import prepare
-from eegflex.stagers.bandpower import FEATURES, BandPower
-from eegflex.stagers.checks.judgement import kappa_of
-from eegflex.stagers.spec import ModelSpec
+from eegflex.preprocessing.segments import prepare
+from eegflex.stagers.zoo.bandpower import FEATURES, BandPower
+from eegflex.doctor.sign_test import kappa_of
+from eegflex.spec.model_spec import ModelSpec
 
 STAGERS = Path(eegflex.__file__).parent / "stagers"
 TRAINING_SEEDS, TEST_SEEDS = range(100, 104), range(200, 202)

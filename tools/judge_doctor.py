@@ -15,7 +15,7 @@ import mne
 import trained
 
 import eegflex
-from eegflex.stagers.findings import Findings
+from eegflex.findings import Findings
 
 STAGERS = {
     "bandpower": lambda: eegflex.load_model("bandpower"),

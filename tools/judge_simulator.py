@@ -23,10 +23,10 @@ from scipy.signal import welch
 from specparam import SpectralModel
 
 import eegflex
-from eegflex.segments import prepare
-from eegflex.simulate import SimulatedPSG
+from eegflex.preprocessing.segments import prepare
+from eegflex.simulation.simulate import SimulatedPSG
 from eegflex.simulation.hypnogram import EPOCH_LENGTH, STAGES
-from eegflex.stagers.checks.judgement import kappa_of
+from eegflex.doctor.sign_test import kappa_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

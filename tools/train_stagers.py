@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from trained import FOLDER, NETWORKS, spec
 
 import eegflex
-from eegflex.segments import prepare
+from eegflex.preprocessing.segments import prepare
 from eegflex.stagers.loading import load_model
 
 #: Lengths differ because a recording's scale depends on the stages in it.

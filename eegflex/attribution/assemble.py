@@ -16,11 +16,11 @@ import xarray as xr
 from eegflex._version import __version__
 from eegflex.attribution.kept import DIMS, Kept
 from eegflex.attribution.spectra import frames
-from eegflex.attribution.task import Explained, Task
+from eegflex.attribution.request import Explained, Task
 from eegflex.bands import Bands
 from eegflex.readers.notes import get_notes
-from eegflex.result import LAYOUT, FlexResult
-from eegflex.segments import Segments
+from eegflex.results.result import LAYOUT, FlexResult
+from eegflex.preprocessing.segments import Segments
 from eegflex.stagers.stager import BoundStager
 
 __all__ = ["assemble"]

@@ -19,8 +19,8 @@ from scipy.signal import welch
 
 from eegflex.attribution.spectra import with_phases_of
 from eegflex.errors import ParameterError
-from eegflex.segments import Segments
-from eegflex.stagers.spec import FilterSpec
+from eegflex.preprocessing.segments import Segments
+from eegflex.spec.model_spec import FilterSpec
 
 __all__ = ["Baseline", "make_baseline"]
 

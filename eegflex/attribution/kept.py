@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.attribution.task import Explained, Task
+from eegflex.attribution.request import Explained, Task
 from eegflex.stagers.stager import BoundStager
 
 __all__ = ["DIMS", "Kept"]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.gradients import ScoreFunction, score_of, slope_of
-from eegflex.stagers.memory import BatchSize
+from eegflex.stagers.batches import BatchSize
 
 __all__ = ["Nodes", "PathGradient", "Paths", "average_gradients", "baseline_scores"]
 

@@ -1,7 +1,7 @@
 """How far explanations can be believed."""
 
 from eegflex.evaluation.truth import Cover, average_precision, cover_of_events, share_in_truth
-from eegflex.stagers.known import TRUTHS, KnownTruth, plant_line_noise
+from eegflex.stagers.zoo.known_truth import TRUTHS, KnownTruth, plant_line_noise
 
 __all__ = [
     "TRUTHS",

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import ParameterError
-from eegflex.stagers.known import SITES, TRUTHS, KnownTruth
+from eegflex.stagers.zoo.known_truth import SITES, TRUTHS, KnownTruth
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = ["Cover", "average_precision", "cover_of_events", "share_in_truth"]
 

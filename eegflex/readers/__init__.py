@@ -1,7 +1,7 @@
 """Readers: a file of any format -> an MNE Raw with stages, in volts, never silently wrong."""
 
 from eegflex.readers.describe import PSGDescription, SignalDescription, describe_psg
-from eegflex.readers.hypnogram import read_hypnogram
+from eegflex.readers.hypnograms.read import read_hypnogram
 from eegflex.readers.notes import ReadingNotes, get_notes
 from eegflex.readers.profiles import Profile, load_profile, profile_names
 from eegflex.readers.psg import read_psg

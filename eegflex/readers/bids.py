@@ -8,7 +8,7 @@ from typing import Any
 from mne.utils import logger
 
 from eegflex.errors import EmptyHypnogramError, RecordingError
-from eegflex.readers.hypnogram import HypnogramOptions, load_hypnogram
+from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram
 
 __all__ = ["events_of", "to_path"]
 

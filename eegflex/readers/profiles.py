@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.readers.hypnogram import HYPNOGRAM_FORMATS, HypnogramOptions
-from eegflex.readers.source import Source
+from eegflex.readers.hypnograms.read import HYPNOGRAM_FORMATS, HypnogramOptions
+from eegflex.readers.recordings.source import Source
 
 __all__ = ["ChannelCard", "HypnogramCard", "Profile", "load_profile", "profile_names"]
 

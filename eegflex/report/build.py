@@ -13,18 +13,18 @@ from mne.utils import verbose
 
 from eegflex import aggregate, viz
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.files import write_whole
+from eegflex.utils.files import write_whole
 from eegflex.report import html, trust, words
 from eegflex.viz.context import has_context
 from eegflex.viz.epoch import surest_numbers
-from eegflex.viz.select import stage_order
+from eegflex.results.select import stage_order
 from eegflex.viz.style import number_text
-from eegflex.viz.wording import method_words, positive_means, reading, sum_words, sums_to_change, unit
+from eegflex.results.wording import method_words, positive_means, reading, sum_words, sums_to_change, unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = ["make_report", "save_report"]
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.viz.style import count_epochs
-from eegflex.viz.wording import method_words, sums_to_change, unit
+from eegflex.results.wording import method_words, sums_to_change, unit
 
 if TYPE_CHECKING:
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = [
     "agreement_words",

@@ -9,9 +9,9 @@ import numpy as np
 from eegflex import aggregate
 from eegflex.bands import REST, Bands
 from eegflex.readers.notes import SIMULATED
-from eegflex.viz.select import stage_order
+from eegflex.results.select import stage_order
 from eegflex.viz.style import count_epochs, number_text
-from eegflex.viz.wording import (
+from eegflex.results.wording import (
     baseline_words,
     explained_words,
     method_words,
@@ -25,7 +25,7 @@ from eegflex.viz.wording import (
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = [
     "differences",

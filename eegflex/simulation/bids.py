@@ -45,7 +45,7 @@ def write_bids(
     labels: tuple[str, str | None],
     overwrite: bool,
 ) -> Path:
-    """Write a night into a data set; see `eegflex.simulate.SimulatedPSG.save_bids`."""
+    """Write a night into a data set; see `eegflex.simulation.simulate.SimulatedPSG.save_bids`."""
     try:
         mne_bids: Any = importlib.import_module("mne_bids")
     except ImportError as error:

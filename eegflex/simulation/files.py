@@ -44,7 +44,7 @@ def write_night(
     seed: int,
     overwrite: bool,
 ) -> SimulatedFiles:
-    """Write the three files of a night; see `eegflex.simulate.SimulatedPSG.save`."""
+    """Write the three files of a night; see `eegflex.simulation.simulate.SimulatedPSG.save`."""
     files = _names(Path(fname))
     there = [path for path in files if path.exists()]
     if there and not overwrite:

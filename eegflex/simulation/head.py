@@ -10,7 +10,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from eegflex.readers.electrodes import contralateral, position, set_positions
+from eegflex.readers.channels.electrodes import contralateral, position, set_positions
 
 __all__ = ["CHIN", "EEG_ELECTRODES", "EYES", "STANDARD", "Montage", "direction", "patch_potential"]
 

@@ -2,7 +2,7 @@
 
 from eegflex.stagers.ensemble import ensemble
 from eegflex.stagers.loading import load_model
-from eegflex.stagers.spec import ChannelSpec, ContextSpec, FilterSpec, ModelSpec, ScaleSpec
+from eegflex.spec.model_spec import ChannelSpec, ContextSpec, FilterSpec, ModelSpec, ScaleSpec
 from eegflex.stagers.stager import Stager
 
 __all__ = [

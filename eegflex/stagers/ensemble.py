@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from eegflex.errors import ParameterError, SpecError
-from eegflex.stagers.spec import ModelSpec
+from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.stager import BoundStager, Stager
 
 if TYPE_CHECKING:
-    from eegflex.segments import Segments
+    from eegflex.preprocessing.segments import Segments
 
 __all__ = ["Ensemble", "ensemble"]
 

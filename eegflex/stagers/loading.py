@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from eegflex.errors import ModelError, ParameterError, SpecError
-from eegflex.stagers.adapters.blackbox import BlackBox, stages_of
-from eegflex.stagers.adapters.braindecode import declared_by
-from eegflex.stagers.formats import ModelFile, format_of, resolve
-from eegflex.stagers.sources import locate
-from eegflex.stagers.spec import CONVENTIONAL_STAGES, ModelSpec
+from eegflex.stagers.formats.blackbox import BlackBox, stages_of
+from eegflex.stagers.formats.braindecode import declared_by
+from eegflex.stagers.formats.table import ModelFile, format_of, resolve
+from eegflex.stagers.formats.locate import locate
+from eegflex.spec.model_spec import CONVENTIONAL_STAGES, ModelSpec
 from eegflex.stagers.stager import Stager
 
 __all__ = ["load_model", "names"]
@@ -24,19 +24,19 @@ __all__ = ["load_model", "names"]
 GROUP = "eegflex.stagers"
 #: What a name loads; imported only when asked for.
 _OWN = {
-    "gssc": "eegflex.stagers.gssc:load_gssc",
-    "gssc-eeg": "eegflex.stagers.gssc:load_gssc_eeg",
-    "gssc-eog": "eegflex.stagers.gssc:load_gssc_eog",
-    "bandpower": "eegflex.stagers.bandpower:load_bandpower",
-    "yasa": "eegflex.stagers.yasa:load_yasa",
-    "known-spindle": "eegflex.stagers.known:SPINDLE.stager",
-    "known-slow-wave": "eegflex.stagers.known:SLOW_WAVE.stager",
-    "known-alpha": "eegflex.stagers.known:ALPHA.stager",
-    "known-shortcut": "eegflex.stagers.known:SHORTCUT.stager",
+    "gssc": "eegflex.stagers.zoo.gssc:load_gssc",
+    "gssc-eeg": "eegflex.stagers.zoo.gssc:load_gssc_eeg",
+    "gssc-eog": "eegflex.stagers.zoo.gssc:load_gssc_eog",
+    "bandpower": "eegflex.stagers.zoo.bandpower:load_bandpower",
+    "yasa": "eegflex.stagers.zoo.yasa:load_yasa",
+    "known-spindle": "eegflex.stagers.zoo.known_truth:SPINDLE.stager",
+    "known-slow-wave": "eegflex.stagers.zoo.known_truth:SLOW_WAVE.stager",
+    "known-alpha": "eegflex.stagers.zoo.known_truth:ALPHA.stager",
+    "known-shortcut": "eegflex.stagers.zoo.known_truth:SHORTCUT.stager",
 }
 
 #: Packages whose models are not quite modules of torch, and what makes them so.
-_WRAPPED = {"keras": "eegflex.stagers.adapters.keras:wrap"}
+_WRAPPED = {"keras": "eegflex.stagers.formats.keras:wrap"}
 
 
 def load_model(
@@ -54,7 +54,7 @@ def load_model(
     source : str | path-like | torch.nn.Module | callable | object with predict_proba | list
         - A name: ``"gssc"`` (extra ``gssc``; ``"gssc-eeg"`` and ``"gssc-eog"`` take one signal only), ``"bandpower"``,
           ``"yasa"`` (extra ``yasa``); ``"known-spindle"``, ``"known-slow-wave"``, ``"known-alpha"`` or ``"known-shortcut"``,
-          whose truth is known (`eegflex.stagers.known`); or one that another package adds by an entry point of the group
+          whose truth is known (`eegflex.stagers.zoo.known_truth`); or one that another package adds by an entry point of the group
           ``eegflex.stagers``.
         - A file: torch.export (``.pt2``), TorchScript, ONNX (extra ``onnx``), Keras 3 or ``.h5`` (extra ``keras``); or a
           state dict or safetensors with their `module`. The format is told by the content.

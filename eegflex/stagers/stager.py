@@ -13,12 +13,12 @@ from einops import EinopsError, rearrange, reduce
 from torch import nn
 
 from eegflex.errors import ModelError
-from eegflex.stagers.layouts import AXES, axes_of
-from eegflex.stagers.memory import out_of_memory
-from eegflex.stagers.spec import ModelSpec
+from eegflex.spec.layouts import AXES, axes_of
+from eegflex.stagers.batches import out_of_memory
+from eegflex.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
-    from eegflex.segments import Segments
+    from eegflex.preprocessing.segments import Segments
     from eegflex.stagers.windows import Windows
 
 __all__ = ["BoundStager", "Fed", "Stager", "from_layout", "own_copy", "rnn_safe", "to_layout"]

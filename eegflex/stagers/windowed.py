@@ -12,12 +12,12 @@ import torch
 from mne.utils import logger
 
 from eegflex.errors import ModelError, ParameterError
-from eegflex.stagers.memory import FORWARD_BATCH, BatchSize
+from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windows import SILENCE, Windows, cut_windows
 
 if TYPE_CHECKING:
-    from eegflex.segments import Segments
+    from eegflex.preprocessing.segments import Segments
 
 __all__ = ["DEFAULT_WIDTH", "WindowedStager", "recorded_inputs", "split_width"]
 

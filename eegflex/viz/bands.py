@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eegflex import aggregate
 from eegflex.bands import Bands
-from eegflex.viz.select import (
+from eegflex.results.select import (
     as_bands,
     averaged_words,
     bands_and_rest,
@@ -29,13 +29,13 @@ from eegflex.viz.style import (
     symmetric,
     type_label,
 )
-from eegflex.viz.wording import attribution_label, positive_means, unit
+from eegflex.results.wording import attribution_label, positive_means, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = ["band_means", "plot_bands"]
 

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.viz.style import add_note, plain
-from eegflex.viz.wording import sum_words, sums_to_change
+from eegflex.results.wording import sum_words, sums_to_change
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = ["plot_completeness"]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from eegflex.bands import REST, Bands
 from eegflex.errors import ParameterError
-from eegflex.viz.select import (
+from eegflex.results.select import (
     averaged_words,
     bands_and_rest,
     check_stage,
@@ -23,14 +23,14 @@ from eegflex.viz.select import (
     stage_order,
 )
 from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, add_note, plain, symmetric
-from eegflex.viz.wording import attribution_label, positive_means, unit
+from eegflex.results.wording import attribution_label, positive_means, unit
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = ["ContextMeans", "context_means", "has_context", "plot_context"]
 

@@ -21,9 +21,9 @@ from eegflex.viz.panels import (
     draw_signal,
     draw_time_frequency,
 )
-from eegflex.viz.select import as_bands
+from eegflex.results.select import as_bands
 from eegflex.viz.style import add_note, plain
-from eegflex.viz.wording import positive_means, sums_to_change, unit
+from eegflex.results.wording import positive_means, sums_to_change, unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.gridspec import GridSpecFromSubplotSpec
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = ["default_number", "plot_epoch", "surest_numbers"]
 

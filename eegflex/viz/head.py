@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import ChannelError
-from eegflex.readers.channels import parse_channel
-from eegflex.readers.units import parse_unit
+from eegflex.readers.channels.labels import parse_channel
+from eegflex.readers.channels.units import parse_unit
 from eegflex.viz.style import DIVERGING, plain
 
 if TYPE_CHECKING:

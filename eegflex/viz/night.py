@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eegflex import aggregate
 from eegflex.agreement import consensus
-from eegflex.viz.select import hypnogram_order
+from eegflex.results.select import hypnogram_order
 from eegflex.viz.style import add_note, count_epochs, plain, stage_colours
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = ["plot_night", "probabilities"]
 

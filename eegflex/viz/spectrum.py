@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
-from eegflex.viz.select import (
+from eegflex.results.select import (
     Pooled,
     as_bands,
     averaged_words,
@@ -29,13 +29,13 @@ from eegflex.viz.style import (
     plain,
     shade_bands,
 )
-from eegflex.viz.wording import positive_means, unit
+from eegflex.results.wording import positive_means, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = ["BIN", "bin_edges", "decibels", "draw_signed", "into_bins", "plot_spectrum"]
 

@@ -13,16 +13,16 @@ from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
-from eegflex.viz.select import as_bands, check_stage, sample_words, stage_order
+from eegflex.results.select import as_bands, check_stage, sample_words, stage_order
 from eegflex.viz.style import DIVERGING, add_note, colour_limits, plain
-from eegflex.viz.wording import attribution_label, positive_means, unit
+from eegflex.results.wording import attribution_label, positive_means, unit
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-    from eegflex.result import FlexResult
+    from eegflex.results.result import FlexResult
 
 __all__ = ["plot_topomap", "site_values"]
 

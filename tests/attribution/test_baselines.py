@@ -10,8 +10,8 @@ from models import Linear, Sinusoid, Smooth
 
 from eegflex.attribution.baselines import make_baseline
 from eegflex.errors import ParameterError
-from eegflex.segments import prepare
-from eegflex.stagers.spec import FilterSpec, ModelSpec
+from eegflex.preprocessing.segments import prepare
+from eegflex.spec.model_spec import FilterSpec, ModelSpec
 
 SFREQ, N_TIMES = 100.0, 3000
 FREQS = np.fft.rfftfreq(N_TIMES, 1 / SFREQ)

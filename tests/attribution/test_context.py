@@ -12,7 +12,7 @@ from torch import nn
 
 import eegflex
 from eegflex.errors import ParameterError
-from eegflex.stagers.spec import ContextSpec, ModelSpec
+from eegflex.spec.model_spec import ContextSpec, ModelSpec
 
 SPEC = ModelSpec(layout="b c (e t)", context=ContextSpec(1, 1))
 RULE = {"quadrature": "gauss-legendre", "n_steps": 40, "dtype": "float64"}

@@ -14,7 +14,7 @@ from reference import literal_flex
 from torch import nn
 
 from eegflex.errors import ModelError, ParameterError, RecordingError
-from eegflex.stagers.spec import ContextSpec, ModelSpec
+from eegflex.spec.model_spec import ContextSpec, ModelSpec
 
 STAGES = ("W", "N1", "N2", "N3", "REM")
 

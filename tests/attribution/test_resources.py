@@ -11,9 +11,9 @@ from attribution_helpers import explain, noise_epochs, view
 from models import Smooth
 
 import eegflex
-from eegflex.attribution.task import AttributionStopped
+from eegflex.attribution.request import AttributionStopped
 from eegflex.errors import ModelError
-from eegflex.stagers.memory import BatchSize
+from eegflex.stagers.batches import BatchSize
 
 
 class Narrow(Smooth):

@@ -13,7 +13,7 @@ from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
 from eegflex.attribution.spectra import Frames, attribution_in_frequency, attribution_in_time
-from eegflex.stagers.spec import ContextSpec, ModelSpec
+from eegflex.spec.model_spec import ContextSpec, ModelSpec
 
 VIEWS = {"frequency_view": (1, 2), "time_view": (1, 2), "time_frequency_view": (1, 2, 3)}
 EXACT = {"quadrature": "gauss-legendre", "n_steps": 48, "views": ("time", "time-frequency")}

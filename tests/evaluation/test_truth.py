@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import eegflex
 from eegflex.errors import ParameterError
 from eegflex.evaluation.truth import average_precision, cover_of_events, share_in_truth
-from eegflex.stagers.known import SFREQ, SPINDLE
+from eegflex.stagers.zoo.known_truth import SFREQ, SPINDLE
 
 CELLS = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=40)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eegflex.cli import main
+from eegflex.cli.commands import main
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.readers import describe_psg, get_notes, load_profile, profile_names, read_psg
 from eegflex.readers.profiles import Profile

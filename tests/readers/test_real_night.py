@@ -12,7 +12,7 @@ import pytest
 
 from eegflex.epochs import make_epochs
 from eegflex.readers import get_notes, read_hypnogram, read_psg
-from eegflex.readers.hypnogram import load_hypnogram
+from eegflex.readers.hypnograms.read import load_hypnogram
 
 from .conftest import REAL, Edf, Sig
 

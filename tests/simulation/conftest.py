@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegflex.simulate import SimulatedPSG, simulate_psg
+from eegflex.simulation.simulate import SimulatedPSG, simulate_psg
 from eegflex.simulation.events import Planner
 from eegflex.simulation.hypnogram import draw_hypnogram
 from eegflex.simulation.kinds import KINDS

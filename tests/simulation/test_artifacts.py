@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegflex.simulate import simulate_psg
+from eegflex.simulation.simulate import simulate_psg
 from eegflex.simulation.artifacts import ARTIFACTS
 
 

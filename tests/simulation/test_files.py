@@ -12,7 +12,7 @@ import pytest
 from simulated import EPOCH, microvolts
 
 from eegflex.errors import OutputError, ParameterError
-from eegflex.simulate import simulate_psg
+from eegflex.simulation.simulate import simulate_psg
 
 
 def test_names_beside_each_other(saved):

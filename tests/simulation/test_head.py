@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from simulated import EPOCH, microvolts
 
-from eegflex.simulate import simulate_psg
+from eegflex.simulation.simulate import simulate_psg
 from eegflex.simulation import head
 from eegflex.simulation.events import TRUTH
 

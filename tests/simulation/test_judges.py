@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eegflex.simulate import simulate_psg
+from eegflex.simulation.simulate import simulate_psg
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from simulated import alone
 
-from eegflex.simulate import simulate_psg
+from eegflex.simulation.simulate import simulate_psg
 from eegflex.simulation import head
 from eegflex.simulation.events import way
 

@@ -16,9 +16,9 @@ import eegflex
 from eegflex import load_model
 from eegflex.agreement import consensus
 from eegflex.errors import ParameterError, SpecError
-from eegflex.segments import prepare
+from eegflex.preprocessing.segments import prepare
 from eegflex.stagers.ensemble import ensemble
-from eegflex.stagers.spec import ContextSpec, ModelSpec
+from eegflex.spec.model_spec import ContextSpec, ModelSpec
 
 MEMBERS = [Smooth(seed=seed) for seed in range(3)]
 

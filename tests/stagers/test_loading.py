@@ -20,7 +20,7 @@ import eegflex
 from eegflex import load_model
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers import loading
-from eegflex.stagers.spec import ModelSpec
+from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.stager import Stager
 
 
@@ -189,7 +189,7 @@ def test_a_missing_extra_is_named(package, source, extra, tmp_path, monkeypatch)
 
 
 def test_the_command_line_takes_a_file_and_its_spec(tmp_path):
-    from eegflex.cli import app
+    from eegflex.cli.commands import app
 
     spec = ModelSpec(sfreq=100.0, n_times=3000, unit="uV", channels=trained.spec("chambon").channels)
     torch.save(Smooth(), tmp_path / "a.pt")

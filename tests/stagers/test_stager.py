@@ -10,7 +10,7 @@ from torch import nn
 
 from eegflex import load_model
 from eegflex.errors import ModelError, SpecError
-from eegflex.stagers.spec import ContextSpec, ModelSpec
+from eegflex.spec.model_spec import ContextSpec, ModelSpec
 from eegflex.stagers.stager import Stager, from_layout, to_layout
 
 WINDOWS = torch.arange(2 * 3 * 2 * 5.0).reshape(2, 3, 2, 5)  # batch, epoch, channel, time

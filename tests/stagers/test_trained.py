@@ -8,8 +8,8 @@ import trained
 from safetensors import safe_open
 
 import eegflex
-from eegflex.aggregate import agreement
-from eegflex.segments import prepare
+from eegflex.results.tables import agreement
+from eegflex.preprocessing.segments import prepare
 
 NAMES = sorted(trained.NETWORKS)
 LOADERS = {"chambon": trained.chambon, "context": trained.context}

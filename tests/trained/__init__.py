@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from eegflex.stagers.loading import load_model
-from eegflex.stagers.spec import ModelSpec
+from eegflex.spec.model_spec import ModelSpec
 
 from .networks import Chambon, Context
 

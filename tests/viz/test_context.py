@@ -10,7 +10,7 @@ from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.viz.context import context_means
-from eegflex.viz.select import bands_and_rest, pick
+from eegflex.results.select import bands_and_rest, pick
 from eegflex.viz.style import NEGATIVE, POSITIVE
 
 ROWS = bands_and_rest(Bands())

@@ -9,9 +9,9 @@ import results
 
 import eegflex
 from eegflex import viz
-from eegflex.attribution.methods import METHODS
+from eegflex.attribution.methods.table import METHODS
 from eegflex.errors import ParameterError
-from eegflex.viz.wording import sums_to_change, unit
+from eegflex.results.wording import sums_to_change, unit
 
 FIGURES = [getattr(viz, name) for name in viz.__all__ if name != "plot_context"]
 OF_BANDS = [viz.plot_bands, viz.plot_topomap, viz.plot_epoch, viz.plot_night, viz.plot_completeness]

@@ -12,7 +12,7 @@ from eegflex import aggregate, viz
 from eegflex.agreement import consensus
 from eegflex.stagers import ModelSpec
 from eegflex.viz.night import probabilities
-from eegflex.viz.select import hypnogram_order
+from eegflex.results.select import hypnogram_order
 
 
 def note(fig):

@@ -1,0 +1,78 @@
+"""How far explaining an epoch within a window, in place of the whole night, changes the attribution."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from eegflex.attribution.methods.flex import band_rates, moving
+from eegflex.attribution.gradients import fitting_batch
+from eegflex.attribution.paths import Paths, average_gradients
+from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
+from eegflex.attribution.request import Task
+from eegflex.stagers.batches import BatchSize
+from eegflex.stagers.stager import BoundStager
+
+__all__ = ["width_error"]
+
+#: Epochs on which the error is measured, spread over those that are explained.
+N_MEASURED = 3
+#: Nodes on their paths: both answers have the same error of quadrature, which cancels.
+N_NODES = 2
+
+
+def width_error(task: Task, bound: BoundStager) -> dict[str, Any]:
+    """Measure the error of the window's width on a few epochs against their whole run.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be explained.
+    bound : BoundStager
+        The stager on the first combination.
+
+    Returns
+    -------
+    notes : dict
+        Empty for a stager whose window has the width that it was made for. Else ``window``: its width in epochs, and the
+        difference of the band sums per channel from those of the whole run, relative to their absolute total: median and
+        largest.
+    """
+    if not task.stager.spec.context.whole:
+        return {}
+    numbers = task.chosen[np.unique(np.linspace(0, len(task.chosen) - 1, N_MEASURED).round().astype(int))]
+    widest = int(np.unique(bound.windows.run, return_counts=True)[1].max())
+    width = int(bound.windows.length[numbers].max())
+    if width >= widest:
+        return {"window": {"width": width, "error": "none: it is the whole night"}}
+    fixed = dataclasses.replace(task, context="fixed")
+    near, whole = (_band_sums(fixed, one, numbers) for one in (bound, bound.with_width(2 * widest)))
+    error = np.abs(near - whole).sum(axis=(1, 2)) / np.abs(whole).sum(axis=(1, 2))
+    return {
+        "window": {
+            "width": width,
+            "error_median": float(np.median(error)),
+            "error_largest": float(error.max()),
+            "measured_on_epochs": len(numbers),
+        }
+    }
+
+
+def _band_sums(task: Task, bound: BoundStager, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Band sums per channel of some epochs, roughly, shape (n, n_targets, n_parts)."""
+    what = moving(task, bound, 0, numbers)
+    end, begin = what.end.flatten(1, 2), what.begin.flatten(1, 2)
+    batch = BatchSize(fitting_batch(what.model, end[:1]))
+    paths = Paths(what.model, end, begin, task.weights(numbers, 0), batch)
+    rates = band_rates(paths.change, task.band_masks)
+    unknown = torch.full((len(numbers), paths.weights.shape[1]), torch.nan)
+    sums = {}
+    for row, path in average_gradients(paths, partial(FixedNodes, gauss_legendre(N_NODES)), unknown, rates):
+        index = torch.tensor([row], device=end.device)
+        sums[row] = rates(path.gradient[None].to(end), index)[0].double().cpu().numpy()
+    return np.stack([sums[row] for row in range(len(numbers))])

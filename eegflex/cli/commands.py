@@ -1,0 +1,283 @@
+"""The command line: the Python names, with the same words."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import mne
+import typer
+
+from eegflex._version import __version__
+from eegflex.errors import EegflexError, ParameterError
+from eegflex.utils.files import check_output
+from eegflex.cli.options import About, Asking, Contract, Loading, Reading, takes
+
+if TYPE_CHECKING:
+    from eegflex.results.result import FlexResult
+    from eegflex.stagers import Stager
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="eegflex",
+    help="Explain deep networks that stage sleep: which rhythms, on which electrodes, at which moment of the night.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+#: The first bytes of netCDF files that hold results.
+_HDF5 = b"\x89HDF"
+
+#: The status after Ctrl-C.
+_STOPPED = 130
+
+
+Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVision or EEGLAB.", show_default=False)]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of what is drawn at random.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eegflex {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    # --debug is read by main, which must know it even when the command line itself is wrong.
+    mne.set_log_level("ERROR" if quiet else "INFO")
+
+
+@app.command()
+@takes(about=About)
+def info(recording: Recording, about: About) -> None:
+    """Show what is in a recording: rate, unit, type and role of each signal, what would be picked, and its stages."""
+    from eegflex.readers import describe_psg
+
+    mne.set_log_level("ERROR")  # what the reader would say is in the description
+    typer.echo(describe_psg(recording, **dataclasses.asdict(about)).to_text())
+
+
+@app.command()
+@takes(loading=Contract, reading=Reading)
+def check(
+    model: Annotated[str, typer.Argument(help="The stager: a name, a file or a folder.", show_default=False)],
+    recording: Recording,
+    loading: Contract,
+    reading: Reading,
+    device: Annotated[str | None, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")] = None,
+) -> None:
+    """Check a model on a recording, better with its hypnogram; the status is 1 where an explanation would be false."""
+    from eegflex.doctor.check_model import check_model
+
+    findings = check_model(loading.load(model), reading.epochs(recording), device=device)
+    typer.echo(str(findings))
+    raise typer.Exit(1 if findings.errors else 0)
+
+
+@app.command()
+@takes(loading=Loading, reading=Reading, asking=Asking)
+def attribute(
+    recording: Recording,
+    loading: Loading,
+    reading: Reading,
+    asking: Asking,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The result, a netCDF file.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Stage a recording, explain its epochs, and write the result."""
+    output = check_output(output or Path(f"{recording.stem}-result.nc"), overwrite=overwrite)
+    stager = loading.stager()
+    result = _explain(asking, reading.epochs(recording), stager, output, overwrite)
+    typer.echo(f"Result: {result.save(output, overwrite=overwrite)}")
+
+
+@app.command()
+@takes(loading=Loading, reading=Reading, asking=Asking)
+def report(
+    recording: Annotated[Path, typer.Argument(help="A PSG, or a result of eegflex attribute.", show_default=False)],
+    loading: Loading,
+    reading: Reading,
+    asking: Asking,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The report, an HTML file.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the HTML report of a result, or of a recording that is staged and explained first."""
+    output = check_output(output or Path(f"{recording.stem}-report.html"), overwrite=overwrite)
+    if _is_result(recording):
+        from eegflex.results.result import read_result
+
+        result = read_result(recording)
+    else:
+        stager = loading.stager()
+        result = _explain(asking, reading.epochs(recording), stager, output.with_suffix(".nc"), overwrite)
+    _write_report(result, output, overwrite)
+
+
+@app.command()
+def simulate(
+    output: Annotated[
+        Path | None, typer.Argument(help="The PSG to write, *.edf; its hypnogram and events go beside it.")
+    ] = None,
+    seed: Seed = 0,
+    hours: Annotated[float, typer.Option("--hours", help="Length of the night in hours.")] = 7.0,
+    sfreq: Annotated[float, typer.Option("--sfreq", help="Sampling rate in Hz.")] = 256.0,
+    electrodes: Annotated[
+        str | None, typer.Option(help="EEG electrodes, separated by commas: Fz,C3,C4,Pz. Default: those of the AASM.")
+    ] = None,
+    artifacts: Annotated[
+        str | None, typer.Option(help="Artifacts, separated by commas: line, ecg, sweat, movement, pop. Default: none.")
+    ] = None,
+    line_freq: Annotated[float, typer.Option("--line-freq", help="Frequency of the mains in Hz.")] = 50.0,
+    bids: Annotated[
+        Path | None, typer.Option("--bids", help="A BIDS data set to write the night into, besides or instead.")
+    ] = None,
+    subject: Annotated[str, typer.Option("--subject", help="Whose night it is in the BIDS data set.")] = "01",
+    overwrite: Overwrite = False,
+) -> None:
+    """Simulate a night and write it as EDF+ or BIDS, with its hypnogram and the events that are in it."""
+    from eegflex.simulation.simulate import simulate_psg
+
+    if output is None and bids is None:
+        raise ParameterError("There is nothing to write to", remedy="Name a file, night.edf, or a data set, --bids DIR")
+    if output is not None:
+        check_output(output, overwrite=overwrite)
+    given = {"electrodes": electrodes, "artifacts": artifacts}
+    lists = {name: [word.strip() for word in text.split(",")] for name, text in given.items() if text is not None}
+    night = simulate_psg(hours=hours, sfreq=sfreq, seed=seed, line_freq=line_freq, **lists)
+    files = {} if output is None else night.save(output, overwrite=overwrite)._asdict()
+    if bids is not None:
+        files["bids"] = night.save_bids(bids, subject=subject, overwrite=overwrite)
+    for name, path in files.items():
+        typer.echo(f"{name}: {path}")
+
+
+@app.command()
+def datasets(
+    name: Annotated[str | None, typer.Argument(help="One of them: its card. Default: a table of all.")] = None,
+    fetch: Annotated[
+        str | None, typer.Option(help="Subjects to fetch, separated by commas: 0,1. Sleep-EDF only.")
+    ] = None,
+    study: Annotated[str, typer.Option(help="Of Sleep-EDF: cassette or telemetry.")] = "cassette",
+    recordings: Annotated[str | None, typer.Option(help="Nights to fetch: 1 or 1,2. Default: those there are.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Where to keep them. Default: MNE's folder of data.")] = None,
+) -> None:
+    """List public data sets of sleep, show the card of one, or fetch recordings of Sleep-EDF."""
+    from eegflex import datasets as known
+
+    if fetch is not None:
+        known.check_fetchable(name)
+        nights = None if recordings is None else _whole_numbers("--recordings", recordings)
+        people = _whole_numbers("--fetch", fetch)
+        for files in known.fetch_sleep_edf(people, study=study, recordings=nights, path=path):
+            typer.echo(f"psg: {files.psg}\nhypnogram: {files.hypnogram}")
+    elif name is not None:
+        typer.echo(known.describe_dataset(name))
+    else:
+        typer.echo(known.datasets_text())
+
+
+@app.command()
+@takes(loading=Loading)
+def demo(
+    loading: Loading,
+    folder: Annotated[Path, typer.Argument(help="Where to put the night and its report; made if need be.")] = Path(
+        "demo"
+    ),
+    hours: Annotated[float, typer.Option("--hours", help="Length of the simulated night in hours.")] = 7.0,
+    sample_per_stage: Annotated[int, typer.Option("--sample-per-stage", min=1, help="Epochs of each stage.")] = 4,
+    seed: Seed = 1,
+) -> None:
+    """Simulate a night, stage and explain it, and write the report: all in one, replacing what an earlier demo wrote."""
+    from eegflex.report.words import findings
+    from eegflex.simulation.simulate import simulate_psg
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ParameterError(f"The demo's folder cannot be made: {error.strerror}", seen=folder) from error
+    output = check_output(folder / "report.html", overwrite=True)
+    stager = loading.stager()
+    files = simulate_psg(hours=hours, seed=seed).save(folder / "night.edf", overwrite=True)
+    typer.echo(f"A simulated night of {hours:g} h: {files.psg}")
+    epochs = Reading(hypnogram=files.hypnogram).epochs(files.psg)
+    result = Asking(sample_per_stage=sample_per_stage).explain(epochs, stager)
+    result.save(folder / "result.nc", overwrite=True)
+    _write_report(result, output, overwrite=True)
+    for line in findings(result):
+        typer.echo(f"  {line}")
+
+
+def _explain(asking: Asking, epochs: mne.BaseEpochs, stager: Stager, kept: Path, overwrite: bool) -> FlexResult:
+    """Explain; what a Ctrl-C leaves finished is written to a file."""
+    from eegflex.attribution.request import AttributionStopped
+
+    try:
+        return asking.explain(epochs, stager)
+    except AttributionStopped as stop:
+        typer.echo(f"Partial result: {stop.result.save(kept, overwrite=overwrite)}", err=True)
+        raise
+
+
+def _whole_numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise ParameterError(f"{option} takes whole numbers, separated by commas", seen=text) from None
+
+
+def _write_report(result: FlexResult, output: Path, overwrite: bool) -> None:
+    from eegflex.report import make_report, save_report
+
+    save_report(make_report(result, verbose="ERROR"), output, overwrite=overwrite)
+    typer.echo(f"Report: {output.resolve()}")
+
+
+def _is_result(path: Path) -> bool:
+    if not path.is_file():
+        return False  # the reader says so in its own words
+    with path.open("rb") as file:
+        return file.read(len(_HDF5)) == _HDF5
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    status : int
+        0; 1 for an error of the user's; 2 for a command line that is wrong; 130 when stopped by Ctrl-C.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    # Whoever adds --debug to a failed command adds it at the end.
+    given = ["--debug", *(word for word in given if word != "--debug")] if debug else given
+    try:
+        status = app(given, prog_name="eegflex", standalone_mode=False)
+    except EegflexError as error:
+        if debug:
+            traceback.print_exc()
+        typer.echo(f"eegflex: {error}", err=True)
+        return 1
+    except typer.TyperException as error:  # the command line itself is wrong
+        cast(Any, error).show()
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        status = _STOPPED
+    if status == _STOPPED:  # which is also how typer passes on a Ctrl-C
+        typer.echo("eegflex: stopped", err=True)
+    return int(status or 0)

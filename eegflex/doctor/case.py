@@ -1,0 +1,207 @@
+"""What a check looks at: a stager on a recording, its scores of the night, and a few epochs to try things on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import mne
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from eegflex.agreement import consensus
+from eegflex.preprocessing.segments import Segments, prepare
+from eegflex.findings import CannotTellError
+from eegflex.stagers.batches import BatchSize
+from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.stager import BoundStager, Stager
+
+__all__ = ["N_STRETCH", "Case", "one_by_one", "sound_epochs", "with_counted_stages"]
+
+#: A module with more outputs than this does not return scores of stages.
+MOST_OUTPUTS = 20
+#: Epochs on which something is tried.
+N_FEW = 5
+#: Epochs of the stretch that is staged anew where another unit, polarity or rate is tried: 2 h.
+N_STRETCH = 240
+#: Scores closer than this are the same, relative to their size: rounding.
+TOLERANCE = 1e-3
+
+
+def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
+    """Name the outputs of a bare module that has not five of them, for which there is no convention."""
+    if not any(note.startswith("stages:") for note in stager.spec.assumed):
+        return stager
+    first = torch.from_numpy(segments.signals[:1, list(segments.combinations[0])])
+    with torch.no_grad():
+        returned = stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None]))
+    if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or returned.shape[1] > MOST_OUTPUTS:
+        return stager  # it will be refused in the words of its layout
+    if returned.shape[1] == len(stager.spec.stages):
+        return stager
+    names = tuple(f"output {i}" for i in range(returned.shape[1]))
+    assumed = tuple(note for note in stager.spec.assumed if not note.startswith("stages:"))
+    return stager.with_spec(stager.spec.replace(stages=names, assumed=(*assumed, "outputs have no names of stages")))
+
+
+def one_by_one(function: Callable[..., torch.Tensor], *of: torch.Tensor) -> torch.Tensor:
+    """What a function makes of each row of tensors by itself, without the company of the others."""
+    (joined,) = BatchSize(1)(lambda *row: (function(*row),), *of)
+    return joined
+
+
+def sound_epochs(segments: Segments, bound: Sequence[BoundStager]) -> npt.NDArray[np.intp]:
+    """Numbers of the epochs without a fault that have the context that the stager needs."""
+    explicable = [one.windows.explicable for one in bound]
+    return np.flatnonzero((segments.fault == "") & np.logical_and.reduce(explicable))
+
+
+@dataclass(eq=False)
+class Case:
+    """A stager on a recording.
+
+    Attributes
+    ----------
+    epochs : mne.BaseEpochs
+        The recording.
+    stager : Stager
+        The model.
+    segments : Segments
+        The recording as the stager is given it.
+    bound : sequence of BoundStager
+        The stager on each combination of channels; what is tried is tried on the first.
+    scores : array, shape (n_epochs, n_combinations, n_stages)
+        Its scores of the night; NaN where it lacks the context.
+    picks : str | sequence of str | None
+        Channels to choose from.
+    differentiates : bool
+        Whether gradients are wanted.
+    from_silence : bool
+        Whether epochs are explained on a path from silence.
+    """
+
+    epochs: mne.BaseEpochs
+    stager: Stager
+    segments: Segments
+    bound: Sequence[BoundStager]
+    scores: npt.NDArray[np.float64]
+    picks: str | Sequence[str] | None = None
+    differentiates: bool = True
+    from_silence: bool = True
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The stager's contract."""
+        return self.stager.spec
+
+    @cached_property
+    def numbers(self) -> npt.NDArray[np.intp]:
+        """Sound epochs that have their context."""
+        return sound_epochs(self.segments, self.bound)
+
+    @cached_property
+    def few(self) -> torch.Tensor:
+        """A few epochs, of as many predicted stages as there are, shape (n,)."""
+        predicted = self.predicted[self.numbers]
+        groups = [self.numbers[predicted == stage] for stage in np.unique(predicted)]
+        middles = [group[len(group) // 2] for group in groups]
+        spread = self.numbers[np.linspace(0, len(self.numbers) - 1, N_FEW).round().astype(int)]
+        chosen = np.array(list(dict.fromkeys([*middles, *spread])))[:N_FEW]
+        return torch.from_numpy(np.sort(chosen)).to(self.stager.like.device)
+
+    @cached_property
+    def inputs(self) -> torch.Tensor:
+        """The few epochs as recorded, shape (n, n_channels, n_times)."""
+        return self.bound[0].inputs(self.few)
+
+    @cached_property
+    def recorded(self) -> torch.Tensor:
+        """Scores of the few epochs as recorded, shape (n, n_stages)."""
+        return self.score(self.inputs)
+
+    @property
+    def finite(self) -> torch.Tensor:
+        """Scores of the few epochs as recorded, for a check that can do nothing with others than finite ones."""
+        if not torch.isfinite(self.recorded).all():
+            raise CannotTellError("the scores are not finite")
+        return self.recorded
+
+    @property
+    def size(self) -> float:
+        """How large the scores of the few epochs are."""
+        return max(float(self.finite.abs().max()), 1e-3)
+
+    @property
+    def spread(self) -> float:
+        """How much a score differs between the few epochs, at most."""
+        return float((self.finite.amax(0) - self.finite.amin(0)).max())
+
+    @cached_property
+    def batch(self) -> BatchSize:
+        """How many of the few epochs are scored at a time: all, unless memory is short."""
+        return BatchSize(len(self.few))
+
+    @torch.no_grad()
+    def score(self, variants: torch.Tensor) -> torch.Tensor:
+        """Scores of variants of the few epochs among their recorded neighbours."""
+        (scores,) = self.batch(lambda x, index: (self.bound[0](x, index),), variants, self.few)
+        return scores
+
+    def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
+        """Probabilities of the stages, by what the spec says that the scores are."""
+        return scores if self.spec.scores == "probs" else scores.softmax(-1)
+
+    @cached_property
+    def predicted(self) -> npt.NDArray[np.intp]:
+        """The stage of every epoch by the most confident combination, as an index."""
+        return consensus(self.scores, self.spec.scores)
+
+    @cached_property
+    def scored(self) -> npt.NDArray[np.intp]:
+        """The hypnogram's stage of every epoch, as an index into the spec's; -1 where there is none to compare with."""
+        places = {stage: place for place, stage in enumerate(self.spec.stages)}
+        known = np.array([places.get(stage, -1) for stage in self.segments.stage.tolist()])
+        judged = np.isin(np.arange(len(known)), self.numbers) & np.isfinite(self.scores).all(axis=(1, 2))
+        return np.where(judged, known, -1)
+
+    @cached_property
+    def stretch(self) -> slice:
+        """The stretch of `N_STRETCH` epochs in which the hypnogram changes most often."""
+        changes = np.diff(self.scored, prepend=self.scored[:1]) != 0
+        counts = np.cumsum(changes & (self.scored >= 0))
+        start = (
+            int((counts[N_STRETCH - 1 :] - np.r_[0, counts[:-N_STRETCH]]).argmax()) if len(counts) > N_STRETCH else 0
+        )
+        return slice(start, start + N_STRETCH)
+
+    @cached_property
+    def stretch_epochs(self) -> mne.BaseEpochs:
+        """The recording in the stretch."""
+        epochs = self.epochs if self.epochs.preload else self.epochs.copy().drop_bad(verbose="error")
+        return epochs[self.stretch]
+
+    @cached_property
+    def stretch_segments(self) -> Segments:
+        """The stretch as the stager is given it."""
+        return prepare(self.stretch_epochs, self.spec, self.picks)
+
+    @torch.no_grad()
+    def staged(
+        self, spec: ModelSpec | None = None, change: Callable[[Segments], Segments] = lambda segments: segments
+    ) -> npt.NDArray[np.intp]:
+        """Stage the stretch anew with the first combination, under another spec, or with its signals changed.
+
+        Returns
+        -------
+        stage : array of int, shape (n_stretch,)
+            Index of the stage; -1 where an epoch lacks its context or its scores are not finite.
+        """
+        stager = self.stager if spec is None else self.stager.with_spec(spec)
+        segments = change(
+            self.stretch_segments if spec is None else prepare(self.stretch_epochs, stager.spec, self.picks)
+        )
+        (bound,) = stager.bind(replace(segments, combinations=segments.combinations[:1]))
+        scores = bound.night_scores(lambda _: None).double().cpu().numpy()
+        return np.where(np.isfinite(scores).all(axis=1), consensus(scores[:, None], self.spec.scores), -1)

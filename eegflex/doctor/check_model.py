@@ -1,0 +1,129 @@
+"""The model doctor: whether a model does what its spec says, on a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+import torch
+from mne.utils import verbose
+
+from eegflex.errors import ChannelError, EegflexError, MemoryShortError, ModelError, ParameterError, RecordingError
+from eegflex.utils.progress import progress
+from eegflex.preprocessing.segments import prepare
+from eegflex.doctor.table import CHECKS, Case, run_checks, sound_epochs, with_counted_stages
+from eegflex.findings import Finding, Findings, error
+from eegflex.stagers.loading import load_model
+from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.stager import Stager, rnn_safe
+
+__all__ = ["Finding", "Findings", "check_model"]
+
+#: What was wrong where a stager could not even be run on a recording: the error's class -> the check that found it.
+_BEFORE: dict[type[EegflexError], str] = {
+    ChannelError: "channels",
+    RecordingError: "rate",
+    MemoryShortError: "memory",
+    ModelError: "shape",
+}
+
+
+@verbose
+def check_model(
+    model: Any,
+    epochs: mne.BaseEpochs,
+    *,
+    spec: ModelSpec | str | Path | None = None,
+    picks: str | Sequence[str] | None = None,
+    device: str | torch.device | None = None,
+    verbose: bool | str | int | None = None,
+) -> Findings:
+    """Check a model and its spec on a recording, before its explanations are believed.
+
+    A wrong unit, order of stages or target epoch gives an explanation that looks plausible and is false. Most of that
+    shows: in how the scores react, in gradients that do not add up, and in another reading of the scores that agrees
+    with the hypnogram clearly better than the declared one.
+
+    Parameters
+    ----------
+    model : str | Stager | torch.nn.Module | callable
+        As in `load_model`. It is left as it was.
+    epochs : mne.BaseEpochs
+        A recording, as `eegflex.make_epochs` cuts it; with its hypnogram more can be checked. It is not changed.
+    spec : ModelSpec | path-like | None
+        The contract of a bare network.
+    picks : str | sequence of str | None
+        Channels to choose from; by default all that are not bad.
+    device : str | torch.device | None
+        Where to compute. By default where the model is.
+    %(verbose)s
+
+    Returns
+    -------
+    findings : Findings
+        One `Finding` a check, with what was measured and what to do: ``print`` them, or look at ``findings.errors`` and
+        ``findings["class order"]``. ``"unknown"`` is the status where there is nothing to judge by.
+
+    Raises
+    ------
+    ModelError, SpecError, MissingExtraError
+        If the model cannot be loaded.
+    ParameterError
+        If there is no such device, or `epochs` are none.
+
+    Notes
+    -----
+    Whether another reading of the scores is *clearly* better is decided by a sign test over bouts of sleep, since epochs
+    in a row are no independent witnesses, together with the growth of Cohen's kappa. A stretch of at most two hours is
+    staged anew for another unit, polarity and rate.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=1.5, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> findings = eegflex.check_model("bandpower", epochs, verbose="error")
+    >>> len(findings.errors), findings["class order"].status
+    (0, 'ok')
+    """
+    stager = _on_device(load_model(model, spec=spec), device)
+    with rnn_safe(stager.module):
+        try:
+            case = _open(stager, epochs, picks)
+        except EegflexError as problem:
+            return Findings(stager.spec.name, (_before(problem),))
+        with progress(len(CHECKS), f"Checking {stager.spec.name}") as done:
+            return run_checks(case, progress=done)
+
+
+def _on_device(stager: Stager, device: str | torch.device | None) -> Stager:
+    try:
+        return stager if device is None else stager.to(device, stager.like.dtype)
+    except (RuntimeError, AssertionError) as problem:  # what torch raises for one that it was not built for
+        raise ParameterError(
+            "There is no such device", seen=repr(str(device)), allowed=["cpu", "cuda", "mps"]
+        ) from problem
+
+
+def _open(stager: Stager, epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> Case:
+    """The stager on the recording, and its scores of the night."""
+    segments = prepare(epochs, stager.spec, picks)
+    stager = with_counted_stages(stager, segments)
+    bound = stager.bind(segments)
+    if len(sound_epochs(segments, bound)) == 0:
+        raise RecordingError("No epoch is sound and has the context that the model needs")
+    with progress(len(segments) * len(bound), f"Staging with {stager.spec.name}") as done:
+        scores = np.stack([one.night_scores(done).double().cpu().numpy() for one in bound], axis=1)
+    return Case(epochs, stager, segments, bound, scores, picks)
+
+
+def _before(problem: EegflexError) -> Finding:
+    """What kept the stager from being run at all, as a finding."""
+    check = next((name for kind, name in _BEFORE.items() if isinstance(problem, kind)), None)
+    if check is None:
+        raise problem
+    seen = "" if problem.seen is None else f" (got {problem.seen})"
+    return error(f"{problem.what}{seen}", problem.remedy or "").named(check)

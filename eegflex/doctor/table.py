@@ -1,0 +1,111 @@
+"""The checks of the doctor: one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from mne.utils import logger
+
+from eegflex.errors import EegflexError, MemoryShortError, ModelError
+from eegflex.doctor.table import contract, hypnogram, machinery
+from eegflex.doctor.case import Case, sound_epochs, with_counted_stages
+from eegflex.findings import CannotTellError, Finding, Findings, error, unknown
+
+__all__ = ["CHECKS", "Case", "Check", "refuse_or_warn", "run_checks", "sound_epochs", "with_counted_stages"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    Attributes
+    ----------
+    run : callable
+        Looks at a case and says what it found.
+    cheap : bool
+        Whether every attribution can afford it.
+    gradients : bool
+        Whether it is about gradients, and means nothing to a method without them.
+    """
+
+    run: Callable[[Case], Finding]
+    cheap: bool = True
+    gradients: bool = False
+
+
+CHECKS: dict[str, Check] = {
+    "shape": Check(contract.shape),
+    "rate": Check(contract.rate),
+    "finite scores": Check(machinery.finite_scores),
+    "eval mode": Check(machinery.eval_mode),
+    "determinism": Check(machinery.determinism),
+    "batch independence": Check(machinery.batch_independence),
+    "unit": Check(contract.unit),
+    "scores": Check(contract.score_kind),
+    "scale": Check(contract.scale, gradients=True),
+    "differentiability": Check(machinery.differentiability, gradients=True),
+    "context gradients": Check(machinery.context_differentiability, cheap=False, gradients=True),
+    "window": Check(machinery.window, cheap=False),
+    "agreement": Check(hypnogram.agreement),
+    "class order": Check(hypnogram.class_order),
+    "target index": Check(hypnogram.target_index),
+    "unit by hypnogram": Check(hypnogram.unit_by_hypnogram, cheap=False),
+    "polarity": Check(hypnogram.polarity, cheap=False),
+    "rate by hypnogram": Check(hypnogram.rate_by_hypnogram, cheap=False),
+}
+
+
+def run_checks(case: Case, *, cheap: bool = False, progress: Callable[[int], None] = lambda _: None) -> Findings:
+    """Run the checks on a case.
+
+    Parameters
+    ----------
+    case : Case
+        A stager on a recording.
+    cheap : bool
+        Whether only the cheap ones are run.
+    progress : callable
+        Told of each check that is done.
+    """
+    found = []
+    # Epochs of any size are tried, on which a model may well compute something that is not finite.
+    with np.errstate(all="ignore"):
+        for name, check in CHECKS.items():
+            if (check.cheap or not cheap) and (case.differentiates or not check.gradients):
+                found.append(_run(check, case).named(name))
+            progress(1)
+    return Findings(case.spec.name, tuple(found))
+
+
+_ALL_THE_SAME = "check='warn' (--check warn) explains it all the same"
+
+
+def refuse_or_warn(findings: Findings, *, refuse: bool) -> None:
+    """Log what is not well, and refuse to go on with an error.
+
+    Raises
+    ------
+    ModelError
+        If a finding is an error and `refuse`.
+    """
+    if refuse and findings.errors:
+        raise ModelError(
+            f"An explanation of {findings.model} would be false. "
+            + ". ".join(f"{found.check.capitalize()}: {found.measured}" for found in findings.errors),
+            remedy=". ".join([*dict.fromkeys(found.remedy for found in findings.errors), _ALL_THE_SAME]),
+        )
+    for found in (*findings.errors, *findings.warnings):
+        logger.warning(f"{findings.model}, {found.check}: {found.measured}. {found.remedy}.")
+
+
+def _run(check: Check, case: Case) -> Finding:
+    try:
+        return check.run(case)
+    except CannotTellError as reason:
+        return unknown(str(reason))
+    except MemoryShortError as reason:
+        return unknown(f"memory is too short: {reason.what}")
+    except EegflexError as problem:
+        return error(problem.what, problem.remedy or "")

@@ -1,0 +1,171 @@
+"""Which channels of a recording go into which input of a stager."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import mne
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.errors import ChannelError
+from eegflex.readers.channels.labels import parse_channel
+from eegflex.readers.notes import get_notes
+from eegflex.readers.channels.units import parse_unit
+from eegflex.spec.model_spec import ChannelSpec, ModelSpec
+
+__all__ = ["Connection", "connect"]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A channel of the recording, or the difference of two, that is connected to a stager.
+
+    Attributes
+    ----------
+    name : str
+        The channel's name, or that of the derivation made here.
+    plus : str
+        Channel of the recording.
+    minus : str
+        Channel that is subtracted from it; empty for none.
+    kind : str
+        MNE channel type.
+    role : str
+        Electrode site, or ``E1``, ``E2``, ``EOG``, ``CHIN``, ``LEG``, ``ECG``; empty when unknown.
+    reference : str
+        What the electrode is referred to; empty when unknown.
+    native_sfreq : float
+        Rate at which it was recorded, in Hz.
+    position : array, shape (3,)
+        Electrode position in m, head coordinates; NaN where there is none.
+    """
+
+    name: str
+    plus: str
+    minus: str
+    kind: str
+    role: str
+    reference: str
+    native_sfreq: float
+    position: npt.NDArray[np.float64]
+
+    def signal(self, recorded: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+        """Its samples, of those of the recording's channels."""
+        return recorded[self.plus] - recorded[self.minus] if self.minus else recorded[self.plus]
+
+
+def connect(
+    epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence[str] | None = None
+) -> tuple[list[Connection], tuple[tuple[int, ...], ...]]:
+    """Connect channels to the inputs of a stager.
+
+    Parameters
+    ----------
+    epochs : mne.BaseEpochs
+        The recording.
+    spec : ModelSpec
+        The stager's contract.
+    picks : str | sequence of str | None
+        Channels to choose from; by default all that are not bad.
+
+    Returns
+    -------
+    connections : list of Connection
+        Each once.
+    combinations : tuple of tuple of int
+        Their places in the order of the stager's inputs, once for each way of connecting them.
+
+    Raises
+    ------
+    ChannelError
+        If no channel fits an input; what there is is listed.
+    """
+    present = _present(epochs, picks)
+    connections: list[Connection] = []
+    choices: list[list[tuple[int, ...]]] = []
+    for wanted in spec.channels:
+        fitting = _fitting(wanted, present)
+        if not fitting:
+            raise _nothing_fits(wanted, spec, present)
+        fitting = fitting[:1] if wanted.use == "first" else fitting
+        first = len(connections)
+        connections += fitting
+        places = range(first, len(connections))
+        choices.append([(place,) for place in places] if wanted.use == "each" else [tuple(places)])
+    if spec.combine != "surest":
+        return connections, (tuple(range(len(connections))),)  # the stager itself goes through them
+    return connections, tuple(tuple(itertools.chain(*choice)) for choice in itertools.product(*choices))
+
+
+def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[Connection]:
+    info = epochs.info
+    names, kinds = epochs.ch_names, epochs.get_channel_types()
+    chosen = [i for i, kind in enumerate(kinds) if kind != "stim" and names[i] not in info["bads"]]
+    if picks is not None:
+        try:
+            with mne.use_log_level("error"):
+                picked = epochs[:1].load_data().pick(picks).ch_names
+        except ValueError as error:
+            raise ChannelError(f"These picks are not in the epochs: {error}", seen=picks, allowed=names) from error
+        chosen = [names.index(name) for name in picked]
+    notes = get_notes(info)
+    rates, roles = (notes.native_sfreq, notes.roles) if notes else ({}, {})
+    voltage = parse_unit("V")
+    found = []
+    for i in chosen:
+        parsed = parse_channel(names[i], voltage, kinds[i])
+        position = np.asarray(info["chs"][i]["loc"][:3], dtype=float)
+        position = position if np.any(position) else np.full(3, np.nan)
+        native = rates.get(names[i], float(info["sfreq"]))
+        # A role that the reader saw among all the file's labels outranks what one name says by itself.
+        role = roles.get(names[i]) or parsed.role
+        found.append(Connection(names[i], names[i], "", kinds[i], role, parsed.reference, native, position))
+    return found
+
+
+def _fitting(wanted: ChannelSpec, present: Sequence[Connection]) -> list[Connection]:
+    """The channels that fit an input, the preferred first."""
+    typed = [channel for channel in present if not wanted.types or channel.kind in wanted.types]
+    if not wanted.sites:
+        return typed
+    return list(itertools.chain(*(_at(site, typed) for site in wanted.sites)))
+
+
+def _at(site: str, typed: Sequence[Connection]) -> list[Connection]:
+    """Channels at a site, or the difference of two that share their reference for a site such as E1-E2."""
+    anode, _, cathode = site.partition("-")
+    if not cathode:
+        return [channel for channel in typed if channel.role == anode]
+    existing = [
+        channel for channel in typed if channel.role == anode and channel.reference.casefold() == cathode.casefold()
+    ]
+    pairs = itertools.product(_at(anode, typed), _at(cathode, typed))
+    return (
+        existing or [_difference(a, b) for a, b in pairs if a.reference == b.reference and cathode != b.reference][:1]
+    )
+
+
+def _difference(plus: Connection, minus: Connection) -> Connection:
+    return Connection(
+        name=f"{plus.role}-{minus.role}",
+        plus=plus.plus,
+        minus=minus.plus,
+        kind=plus.kind,
+        role=plus.role,
+        reference=minus.role,
+        native_sfreq=min(plus.native_sfreq, minus.native_sfreq),
+        position=np.full(3, np.nan),
+    )
+
+
+def _nothing_fits(wanted: ChannelSpec, spec: ModelSpec, present: Sequence[Connection]) -> ChannelError:
+    needs = f"type {' or '.join(wanted.types) or 'any'}" + (f" at {', '.join(wanted.sites)}" if wanted.sites else "")
+    return ChannelError(
+        f"No channel fits the input {wanted.name!r} of {spec.name}, which needs {needs}",
+        seen=", ".join(f"{c.name} ({c.kind})" for c in present) or "no channels",
+        remedy="Set the types with epochs.set_channel_types, or read the channel with read_psg(..., channels=[...])"
+        + (f". Or take the model {wanted.without!r}, which does without it" if wanted.without else ""),
+    )

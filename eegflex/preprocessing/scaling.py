@@ -1,0 +1,67 @@
+"""Standardisation with statistics of the recording or of each epoch, frozen before anything is explained."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.spec.model_spec import ScaleSpec
+
+__all__ = ["standardise"]
+
+#: Epochs that are worked on at once: in float64, a channel of a whole night would take more room than all that is kept of it.
+_AT_ONCE = 64
+
+
+def standardise(signals: npt.NDArray[np.float32], wanted: ScaleSpec) -> npt.NDArray[np.float64]:
+    """Standardise a channel in place.
+
+    Parameters
+    ----------
+    signals : array of float32, shape (n_epochs, n_times)
+        The channel.
+    wanted : ScaleSpec
+        What the stager asks for.
+
+    Returns
+    -------
+    divisor : array of float64, shape (n_epochs,)
+        What each epoch was divided by; 1 where it is flat, or nothing was asked for.
+    """
+    divisor = np.ones(len(signals))
+    if wanted.kind != "none":
+        centre, divisor = _STATISTICS[wanted.kind](signals, wanted.per == "recording")
+        divisor = np.where(divisor == 0, 1.0, divisor)  # a flat channel stays flat
+        for part in _parts(signals):
+            signals[part] = (signals[part] - centre[part, None]) / divisor[part, None]
+    if wanted.clip is not None:
+        np.clip(signals, -wanted.clip, wanted.clip, out=signals)
+    return divisor
+
+
+def _mean_and_sd(
+    signals: npt.NDArray[np.float32], whole: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    centre = _shared(signals.mean(axis=1, dtype=np.float64), whole)
+    squares = [np.square(signals[part] - centre[part, None]).mean(axis=1) for part in _parts(signals)]
+    return centre, np.sqrt(_shared(np.concatenate(squares), whole))
+
+
+def _median_and_iqr(
+    signals: npt.NDArray[np.float32], whole: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    low, centre, high = np.percentile(signals, [25, 50, 75], axis=None if whole else 1).astype(np.float64)
+    return np.broadcast_to(centre, len(signals)), np.broadcast_to(high - low, len(signals))
+
+
+#: Centre and width of each epoch, shape (n_epochs,), from the epoch itself or from the whole recording.
+_STATISTICS = {"zscore": _mean_and_sd, "robust": _median_and_iqr}
+
+
+def _shared(of_epoch: npt.NDArray[np.float64], whole: bool) -> npt.NDArray[np.float64]:
+    """The mean over all epochs for each of them, where the recording as a whole is meant."""
+    return np.full_like(of_epoch, of_epoch.mean()) if whole else of_epoch
+
+
+def _parts(signals: npt.NDArray[np.float32]) -> list[slice]:
+    return [slice(start, start + _AT_ONCE) for start in range(0, len(signals), _AT_ONCE)]

@@ -1,1 +1,0 @@
-"""Hypnogram formats: one file each, all on the table in ``eegflex.readers.hypnogram``."""

@@ -1,0 +1,41 @@
+"""EDF+ and BDF+ annotations: a hypnogram of its own, or stages noted inside a PSG."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from eegflex.readers.recordings.edf import EdfSource
+from eegflex.readers.recordings.source import Event, Scoring, Start
+
+__all__ = ["NAME", "from_events", "parse", "sniff"]
+
+NAME = "EDF+ annotations"
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    """Whether a file is EDF or BDF, by its version field; a byte-order mark is no BDF."""
+    return re.match(rb"0[ \x00]{7}", head) is not None or (head[:1] == b"\xff" and head[:2] != b"\xff\xfe")
+
+
+def parse(path: Path) -> Scoring:
+    """Read the annotations of a file."""
+    source = EdfSource(path)
+    scoring = from_events(source.events, source.start)
+    # what the signals' headers say does not matter here
+    scoring.warnings += [warning for warning in source.warnings if "annotations" in warning]
+    return scoring
+
+
+def from_events(events: list[Event], start: Start) -> Scoring:
+    """Make a scoring of a recording's events; those without a duration last 0 s."""
+    return Scoring(
+        onset=np.array([event.onset for event in events], dtype=float),
+        duration=np.array([event.duration or 0.0 for event in events], dtype=float),
+        labels=[event.text for event in events],
+        start=start,
+        format=NAME,
+        mixed=True,
+    )

@@ -1,0 +1,64 @@
+"""One stage a line: text or csv with a single column, and .npy with one dimension. There is no time in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from eegflex.errors import HypnogramError
+from eegflex.readers.recordings.source import Scoring
+from eegflex.readers.text import decode_text, is_text
+
+__all__ = ["NAME", "parse", "sniff"]
+
+NAME = "one stage per line"
+_NPY = b"\x93NUMPY"
+_HEADERS = {"stage", "stages", "hypnogram", "hypno", "sleep_stage", "sleep stage", "label"}
+_LONGEST = 40  # characters: no stage has a longer label
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    """Whether a file holds one short entry a line, or a numpy array."""
+    if head.startswith(_NPY):
+        return True
+    if not is_text(head) and b"\x00" not in head:
+        return False
+    lines = _entries(decode_text(head))[:50]
+    # the last line of the head may be cut; a separator in it would still show
+    return bool(lines) and all(len(line) <= _LONGEST and not set(line) & set(",;\t<>{}=") for line in lines)
+
+
+def parse(path: Path) -> Scoring:
+    """Read the entries; onsets and durations count epochs, not seconds, until the length of one is known."""
+    raw = path.read_bytes()
+    labels = _array(path) if raw.startswith(_NPY) else _entries(decode_text(raw))
+    if labels and labels[0].casefold() in _HEADERS:
+        labels = labels[1:]
+    return Scoring.of_epochs(labels, format=NAME)
+
+
+def _entries(text: str) -> list[str]:
+    """Split into entries; blank lines count, as unscored, but not at the ends."""
+    return [line.strip().rstrip(",;").strip(" \t\"'") for line in text.strip("\r\n\t \ufeff").splitlines()]
+
+
+def _array(path: Path) -> list[str]:
+    try:
+        # mapped, so that a size that the file does not have cannot be asked for
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:
+        raise HypnogramError(
+            "The .npy file cannot be read", seen=error, remedy="Save it with numpy.save again"
+        ) from error
+    if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in "iufUSb":
+        raise HypnogramError(
+            "The .npy file is no list of stages",
+            seen=f"shape {np.shape(array)}, {array.dtype}",
+            allowed="one dimension, of whole numbers or text",
+            remedy="Save the stages alone",
+        )
+    if array.dtype.kind == "f":
+        whole = np.isfinite(array) & (array == np.round(array))
+        return [str(int(value)) if ok else str(value) for value, ok in zip(array, whole, strict=True)]
+    return [value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in array.tolist()]

@@ -1,0 +1,216 @@
+"""FIF, BrainVision and EEGLAB, through MNE's own readers, as a source like any other."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+import numpy.typing as npt
+from mne.io.constants import FIFF
+
+from eegflex.errors import EmptyRecordingError, RecordingError
+from eegflex.readers.epoch_times import event_onsets
+from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
+from eegflex.readers.hypnograms.labels import parse_label
+
+__all__ = ["MNE_FORMATS", "EpochsSource", "MneSource"]
+
+_SKIP = "BAD_ACQ_SKIP"  # how MNE marks a stretch of a FIF file without data
+
+
+def _is_fif(head: bytes, path: Path) -> bool:
+    # a FIF file begins with the tag 100, big-endian
+    return head[:4] == b"\x00\x00\x00\x64" or (head[:2] == b"\x1f\x8b" and path.name.endswith(".fif.gz"))
+
+
+def _is_brainvision(head: bytes, path: Path) -> bool:
+    return b"Data Exchange Header File" in head[:120]
+
+
+def _is_eeglab(head: bytes, path: Path) -> bool:
+    return path.suffix.lower() == ".set" and head.startswith((b"MATLAB 5.0", b"\x89HDF"))
+
+
+class MneSource:
+    """A file that MNE reads, lazily.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        A key of ``MNE_FORMATS``.
+    reader : str
+        MNE's reader.
+
+    Raises
+    ------
+    RecordingError
+        If MNE cannot read it.
+    """
+
+    def __init__(self, path: Path, name: str, reader: str) -> None:
+        self.path, self.format = path, name
+        self.raw, self.warnings = _read(path, name, getattr(mne.io, reader), preload=False)
+        self.info = self.raw.info
+        rate, count = float(self.info["sfreq"]), int(self.raw.n_times)
+        self.signals = _signals(self.raw, rate, count, says_kind=name == "FIF")
+        self.duration = count / rate
+        self.start = _start(self.info, float(self.raw.first_time))
+        notes = self.raw.annotations
+        rows = zip(notes.onset - self.raw.first_time, notes.duration, notes.description, strict=True)
+        events = [Event(float(onset), float(duration), str(text)) for onset, duration, text in rows]
+        self.events = [event for event in events if event.text != _SKIP]
+        self.runs = _runs([event for event in events if event.text == _SKIP], self.duration)
+
+    def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
+        """Read samples ``start`` to ``stop`` of a signal, shape (stop - start,)."""
+        data, _ = self.raw[index, start:stop]
+        # a copy: of a file that MNE had to load, this is a view, and whoever asked scales it in place
+        return np.array(data[0], dtype=np.float64)
+
+
+class EpochsSource:
+    """A FIF file of epochs, laid on the time that they were cut from; what was not cut is a gap.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        What the format is called.
+
+    Raises
+    ------
+    RecordingError
+        If MNE cannot read it, or its epochs overlap.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.format = path, name
+        epochs, self.warnings = _read(path, name, mne.read_epochs, preload=True, proj=False)
+        self.info = epochs.info
+        rate = float(self.info["sfreq"])
+        onset = event_onsets(epochs)
+        onset, began = onset - onset[:1], float(onset[0]) if len(onset) else 0.0
+        size = _samples_apart(onset, rate, len(epochs.times))
+        self._first = [sample_at(time, rate) for time in onset]
+        self._data = epochs.get_data(copy=False)[..., :size]
+        count = self._first[-1] + size if self._first else 0
+        self.signals = _signals(epochs, rate, count, says_kind=True)
+        self.duration = count / rate
+        self.start = _start(self.info, began)
+        self.events = [
+            Event(time, size / rate, text) for time, text in zip(onset.tolist(), _texts(epochs), strict=True) if text
+        ]
+        breaks = np.flatnonzero(np.diff(self._first) != size) + 1
+        bounds = [(int(part[0]), int(part[-1]) + size) for part in np.split(np.array(self._first), breaks)]
+        self.runs = [Run(first / rate, last / rate) for first, last in bounds]
+
+    def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
+        """Read samples ``start`` to ``stop`` of a signal, shape (stop - start,)."""
+        whole = np.zeros(stop - start)
+        size = self._data.shape[2]
+        for place in range(bisect_right(self._first, start - size), bisect_left(self._first, stop)):
+            first = self._first[place]
+            part = self._data[place, index, max(start - first, 0) : stop - first]
+            whole[max(first - start, 0) :][: part.size] = part
+        return whole
+
+
+def _samples_apart(onset: npt.NDArray[np.float64], rate: float, available: int) -> int:
+    """Count the samples that are an epoch's own: one that comes with the first sample of the next gives it back."""
+    size = int(min(np.floor(np.diff(onset) * rate + 0.5), default=available))
+    if size >= available:
+        return available
+    if size < available - 1:
+        raise RecordingError(
+            "The epochs of the file overlap, or are not in the order of time",
+            seen=f"epochs of {available / rate:g} s, {size / rate:g} s apart",
+            allowed="at most one sample in common",
+            remedy="Cut them without overlap, or give the recording",
+        )
+    return size
+
+
+def _texts(epochs: Any) -> list[str]:
+    """Name the stage of each epoch: of the metadata, else the name of its event where that is one."""
+    if epochs.metadata is not None and "stage" in epochs.metadata:
+        return [str(stage) for stage in epochs.metadata["stage"]]
+    names = {code: name for name, code in epochs.event_id.items() if parse_label(name) is not None}
+    return [names.get(code, "") for code in epochs.events[:, 2]]
+
+
+def _open_fif(path: Path, name: str) -> MneSource | EpochsSource:
+    try:
+        kind = mne.what(path)
+    except Exception:
+        kind = "unknown"
+    return EpochsSource(path, "Epochs FIF") if kind == "epochs" else MneSource(path, name, "read_raw_fif")
+
+
+MNE_FORMATS: dict[str, tuple[Callable[[bytes, Path], bool], Callable[[Path, str], MneSource | EpochsSource]]] = {
+    "FIF": (_is_fif, _open_fif),
+    "BrainVision": (_is_brainvision, partial(MneSource, reader="read_raw_brainvision")),
+    "EEGLAB": (_is_eeglab, partial(MneSource, reader="read_raw_eeglab")),
+}
+"""Name of the format: how to know it, and what opens it."""
+
+
+def _read(path: Path, name: str, reader: Callable[..., Any], **keys: Any) -> tuple[Any, list[str]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            read = reader(path, verbose="ERROR", **keys)
+        except Exception as error:
+            raise RecordingError(
+                f"MNE cannot read {path.name!r} as {name}", seen=error, remedy="Check the file, and the files beside it"
+            ) from error
+    with read.info._unlock():
+        # the Raw that is made of it may be pickled or sent to a worker, and must name nobody
+        read.info.update(subject_info=None, experimenter=None)
+    # A name without "_eeg" is no reason to warn anybody.
+    return read, [str(warning.message) for warning in caught if "naming conventions" not in str(warning.message)]
+
+
+def _signals(read: Any, rate: float, count: int, *, says_kind: bool) -> list[Signal]:
+    """Describe the channels; only FIF says what a channel is, the others' "eeg" is MNE's default."""
+    if not count:
+        raise EmptyRecordingError("The recording holds no samples", remedy="Export it again")
+    types = read.get_channel_types()
+    return [
+        Signal(index, label, _unit(chan), rate, count, kind=kind if says_kind or kind != "eeg" else "")
+        for index, (label, chan, kind) in enumerate(zip(read.ch_names, read.info["chs"], types, strict=True))
+    ]
+
+
+def _runs(gaps: list[Event], duration: float) -> list[Run]:
+    """Say what lies between gaps; MNE may note one twice, as it found it and as an annotation saved before."""
+    runs, at = [], 0.0
+    for gap in sorted(gaps, key=lambda gap: gap.onset):
+        if gap.onset > at:
+            runs.append(Run(at, gap.onset))
+        at = max(at, gap.onset + (gap.duration or 0.0))
+    runs += [Run(at, duration)] if at < duration else []
+    if not runs:
+        raise EmptyRecordingError("The recording is one gap", seen=f"{duration:g} s", remedy="Export it again")
+    return runs
+
+
+def _unit(chan: Any) -> str:
+    return "V" if int(chan["unit"]) == int(FIFF.FIFF_UNIT_V) else ""
+
+
+def _start(info: Any, seconds: float) -> Start:
+    """Give the moment that lies some seconds after sample 0."""
+    if info["meas_date"] is None:
+        return Start()
+    moment = info["meas_date"] + dt.timedelta(seconds=seconds)
+    return Start(moment.date(), moment.time())

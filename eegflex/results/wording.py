@@ -1,0 +1,185 @@
+"""What the numbers of a result mean, in words that figures and reports share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eegflex.results.result import FlexResult
+
+__all__ = [
+    "Reading",
+    "attribution_label",
+    "baseline_words",
+    "explained_words",
+    "method_words",
+    "positive_means",
+    "reading",
+    "sum_words",
+    "sums_to_change",
+    "unit",
+]
+
+_UNITS = {"logits": "logit", "log_probs": "log-probability", "probs": "probability"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the attributions of a method are read.
+
+    Attributes
+    ----------
+    name : str
+        What the method is called.
+    numbers : str
+        What its numbers are, where they are not parts of the score's change.
+    subject : str
+        What raises or lowers the score; ``{what}`` stands for a band, a frequency or a rhythm.
+    compared : str
+        With what; ``{baseline}`` stands for it.
+    raised, lowered : str
+        What a positive and a negative number did to the score.
+    per : str
+        What the unit of the score is divided by.
+    """
+
+    name: str
+    numbers: str = ""
+    subject: str = "{what}"
+    compared: str = ", compared with {baseline},"
+    raised: str = "raised"
+    lowered: str = "lowered"
+    per: str = ""
+
+
+_READINGS = {
+    "flex": Reading("FLEX"),
+    "deeplift": Reading("DeepLIFT on the spectrum"),
+    "gradient_shap": Reading("GradientSHAP on the spectrum"),
+    "shapley": Reading("exact Shapley values of the bands"),
+    "shapley_sampling": Reading("sampled Shapley values of the bands"),
+    "saliency": Reading(
+        "saliency",
+        "The attributions are the slopes of the score at the epoch as recorded: what it would gain for each unit that the "
+        "magnitude of a frequency grew. No baseline takes part in them",
+        subject="a little more of {what}",
+        compared="",
+        raised="would raise",
+        lowered="would lower",
+        per="unit magnitude",
+    ),
+    "input_x_gradient": Reading(
+        "input × gradient",
+        "The attributions are the magnitude of each frequency times the slope of the score at the epoch as recorded",
+        compared=", by the slope of the score at the epoch itself,",
+    ),
+    "feature_ablation": Reading(
+        "ablation of the bands",
+        "The attributions are what the score loses when one band of one channel alone is replaced by the baseline",
+        compared=", compared with {baseline} in its place,",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Baseline:
+    """A baseline in words; ``{stage}`` stands for its stage."""
+
+    short: str
+    score: str  # whose score the sum is reckoned from
+    explained: str  # what is thereby explained
+
+
+_BASELINES = {
+    "zero": _Baseline("silence", "silence on every channel", "everything that is in it, the 1/f part too"),
+    "aperiodic": _Baseline(
+        "the epoch's own 1/f part", "the same epoch without its oscillatory peaks", "its peaks, not its 1/f part"
+    ),
+    "recording": _Baseline(
+        "the recording's median spectrum",
+        "an epoch with the median spectrum of the recording and the same phases",
+        "how it differs from an ordinary epoch of this recording",
+    ),
+    "stage": _Baseline(
+        "the median spectrum of {stage}",
+        "an epoch with the median spectrum of {stage} and the same phases",
+        "what sets it apart from {stage}",
+    ),
+    "array": _Baseline(
+        "the spectrum that was given",
+        "an epoch with the spectrum that was given as the baseline and the same phases",
+        "how it differs from that spectrum",
+    ),
+}
+
+
+def reading(result: FlexResult) -> Reading:
+    """Return how the attributions of a result are read."""
+    return _READINGS[result.parameters["method"]]
+
+
+def unit(result: FlexResult) -> str:
+    """Return the unit of the attributions: that of the score explained, divided by a magnitude's where they are slopes."""
+    scores, per = str(result.spec["output"]["scores"]), reading(result).per
+    return _UNITS.get(scores, scores) + (f" per {per}" if per else "")
+
+
+def attribution_label(result: FlexResult, per: str = "") -> str:
+    """Return the label of an axis of attributions, such as ``"Attribution (log-probability)"``."""
+    return f"Attribution{f' {per}' if per else ''} ({unit(result)})"
+
+
+def explained_words(result: FlexResult) -> str:
+    """Say which score was explained, such as ``"the score of the predicted stage"``."""
+    target = result.parameters["target"]
+    if isinstance(target, list | tuple):
+        return f"the score of {target[0]} over that of {target[1]}"
+    named = {
+        "predicted": "the score of the predicted stage",
+        "scored": "the score of the stage in the hypnogram",
+        "margin": "the score of the predicted stage over that of the runner-up",
+    }
+    return named.get(target, f"the score of {target}")
+
+
+def method_words(result: FlexResult) -> str:
+    """Return what the method is called."""
+    return reading(result).name
+
+
+def baseline_words(result: FlexResult) -> str:
+    """Say what the epochs were compared with, such as ``"silence"``."""
+    baseline, stage = _baseline(result)
+    return baseline.short.format(stage=stage)
+
+
+def sum_words(result: FlexResult) -> str:
+    """Say what the attributions sum to, and what is thereby explained."""
+    if not sums_to_change(result):
+        return f"{reading(result).numbers}, and they are not meant to sum to the change of the score."
+    baseline, stage = _baseline(result)
+    moved = result.parameters["context"] == "scaled"
+    subject = "The attributions of an epoch and of its context together" if moved else "The attributions of an epoch"
+    from_what = baseline.score.format(stage=stage) + (", and its context likewise" if moved else "")
+    return (
+        f"{subject} sum to its score less that of {from_what}: explained is {baseline.explained.format(stage=stage)}."
+    )
+
+
+def sums_to_change(result: FlexResult) -> bool:
+    """Whether the attributions are meant to sum to the change of the score, F(x) - F(x_b)."""
+    return not reading(result).numbers
+
+
+def positive_means(result: FlexResult, what: str = "this band") -> str:
+    """Say what a positive value means."""
+    how, score = reading(result), explained_words(result)
+    subject = how.subject.format(what=what)
+    compared = how.compared.format(baseline=baseline_words(result))
+    return f"Positive: {subject}{compared} {how.raised} {score}. Negative: it {how.lowered} it."
+
+
+def _baseline(result: FlexResult) -> tuple[_Baseline, str]:
+    kind, _, stage = str(result.parameters["baseline"]).partition(":")
+    return _BASELINES[kind], stage

@@ -1,0 +1,378 @@
+"""A stager's contract: what it eats, what it says, and in which order."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from eegflex.errors import SpecError
+from eegflex.spec.layouts import check_layout
+from eegflex.spec.toml import check_types
+
+__all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
+
+#: The order in which every published stager lists its stages, though only by convention.
+CONVENTIONAL_STAGES = ("W", "N1", "N2", "N3", "REM")
+
+
+@dataclass(frozen=True)
+class ChannelSpec:
+    """One input of a stager, and what may be connected to it.
+
+    Attributes
+    ----------
+    name : str
+        What the stager calls it, for example ``"eeg"``.
+    types : tuple of str
+        MNE channel types that fit. Empty: any type.
+    sites : tuple of str
+        Electrode sites or roles that fit (``"C4"``, ``"E1-E2"``, ``"CHIN"``), the preferred first. Empty: any of `types`.
+    use : {"first", "each", "all"}
+        Connect the first channel that fits; or each one by itself, so that the stager is run once for each (what becomes
+        of the answers is for `ModelSpec.combine` to say); or all of them together.
+    without : str
+        The name of a stager that does without this input, for recordings that have none that fits.
+    """
+
+    name: str = "input"
+    types: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    use: Literal["first", "each", "all"] = "all"
+    without: str = ""
+
+
+@dataclass(frozen=True)
+class FilterSpec:
+    """Pass band in Hz, applied before anything is explained. ``None`` leaves that side open."""
+
+    l_freq: float | None = None
+    h_freq: float | None = None
+
+
+@dataclass(frozen=True)
+class ScaleSpec:
+    """Standardisation, with statistics frozen before the path.
+
+    Attributes
+    ----------
+    kind : {"none", "zscore", "robust"}
+        Mean and standard deviation, or median and interquartile range.
+    per : {"recording", "epoch"}
+        What the statistics are taken over, for each channel.
+    clip : float or None
+        Limit after scaling, in scaled units.
+    """
+
+    kind: Literal["none", "zscore", "robust"] = "none"
+    per: Literal["recording", "epoch"] = "recording"
+    clip: float | None = None
+
+
+@dataclass(frozen=True)
+class ContextSpec:
+    """How many neighbouring epochs a stager sees on each side; ``whole`` when it sees the recording's whole run."""
+
+    before: int = 0
+    after: int = 0
+    whole: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether it sees no neighbours."""
+        return not (self.whole or self.before or self.after)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The contract of a stager.
+
+    Attributes
+    ----------
+    name : str
+        What the stager is called in results and reports.
+    sfreq : float or None
+        Sampling rate in Hz. ``None``: the rate of the epochs it is given.
+    n_times : int or None
+        Samples in one epoch. ``None``: as many as the epochs have.
+    channels : tuple of ChannelSpec
+        Its inputs, in order.
+    unit : {"V", "mV", "uV"}
+        Unit of a voltage before scaling.
+    filter : FilterSpec
+        Pass band.
+    scale : ScaleSpec
+        Standardisation.
+    layout : str | dict of str to str
+        Axes of its input as einops writes them: b batch, e epoch of the window, c channel, t time. For example
+        ``"b c t"``, ``"b 1 c t"``, ``"b t c"`` or ``"b (e t) c"``. For a model that takes a dict of tensors, a layout for
+        each of its inputs, by the names of `channels`.
+    context : ContextSpec
+        Neighbouring epochs it needs.
+    scores : {"logits", "log_probs", "probs"}
+        What it returns.
+    stages : tuple of str
+        The stage of each of its outputs.
+    output : str
+        Axes of its output: b batch, s stage, e epoch of the window, k parts of an epoch, whose scores are averaged. For
+        example ``"b s"``, ``"b s e"``, ``"(b e) s"`` or ``"b e k s"``.
+    target_index : int or None
+        Which of the window's epochs is read from an output that has several. ``None``: the one that is explained, which
+        comes after `context.before` others.
+    combine : {"surest", "mean", "sum"}
+        What becomes of the scores that ``use = "each"`` gives for an epoch: those of the surest count, and each is
+        explained by itself; or their mean or sum is the score, and is explained.
+    licence, citation, format : str
+        Provenance.
+    file : str
+        The weights, beside the spec.
+    class_name : str
+        In TOML ``class``: the class of the network where the file holds weights only, as ``"package.module:Class"``.
+    kwargs : dict
+        What it is made with.
+    assumed : tuple of str
+        What nobody declared and eegflex took for granted.
+    """
+
+    name: str = "stager"
+    sfreq: float | None = None
+    n_times: int | None = None
+    channels: tuple[ChannelSpec, ...] = (ChannelSpec(),)
+    unit: Literal["V", "mV", "uV"] = "V"
+    filter: FilterSpec = field(default_factory=FilterSpec)
+    scale: ScaleSpec = field(default_factory=ScaleSpec)
+    layout: str | dict[str, str] = "b c t"
+    context: ContextSpec = field(default_factory=ContextSpec)
+    scores: Literal["logits", "log_probs", "probs"] = "logits"
+    stages: tuple[str, ...] = CONVENTIONAL_STAGES
+    output: str = "b s"
+    target_index: int | None = None
+    combine: Literal["surest", "mean", "sum"] = "surest"
+    licence: str = ""
+    citation: str = ""
+    file: str = ""
+    format: str = ""
+    class_name: str = ""
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def duration(self) -> float | None:
+        """Length of an epoch in seconds, or ``None`` when the spec leaves it open."""
+        return None if self.sfreq is None or self.n_times is None else self.n_times / self.sfreq
+
+    def members(self, n_channels: int) -> list[tuple[int, ...]]:
+        """The channels of each member, where those of one window are members whose scores are combined; else all in one.
+
+        One input is used for each channel by itself; of every other there is one channel.
+        """
+        places = tuple(range(n_channels))
+        if self.combine == "surest" or not any(channel.use == "each" for channel in self.channels):
+            return [places]
+        first = [channel.use for channel in self.channels].index("each")
+        n_members = n_channels - len(self.channels) + 1
+        before, own, after = places[:first], places[first : first + n_members], places[first + n_members :]
+        return [(*before, place, *after) for place in own]
+
+    def inputs(self, n_channels: int) -> dict[str, slice]:
+        """Where the channels of each input stand among `n_channels`; one input may have several."""
+        spare = n_channels - len(self.channels)
+        found, start = {}, 0
+        for channel in self.channels:
+            stop = start + 1 + (spare if channel.use == "all" else 0)
+            found[channel.name] = slice(start, stop)
+            start = stop
+        return found
+
+    def replace(self, **changes: Any) -> ModelSpec:
+        """Copy of the spec with some values changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain values, in the sections of its TOML file."""
+        values = dataclasses.asdict(self)
+        return {
+            section: {name: values[attribute] for name, attribute in names.items()}
+            for section, names in _SECTIONS.items()
+        }
+
+    @classmethod
+    def from_dict(cls, sections: Mapping[str, Mapping[str, Any]]) -> ModelSpec:
+        """Build a spec from the sections ``input``, ``output`` and ``model`` of a TOML file.
+
+        Raises
+        ------
+        SpecError
+            If a section or key is unknown, or a value is not allowed.
+        """
+        values: dict[str, Any] = {}
+        for section, content in sections.items():
+            names = _known(section, _SECTIONS, "section")
+            for key, value in _table(content, f"[{section}]").items():
+                values[_known(key, names, f"key in [{section}]")] = _frozen(value)
+        for name, (kind, many) in _NESTED.items():
+            if name in values:
+                where = f"[input.{name}]"
+                rows = values[name] if many else (values[name],)
+                if not isinstance(rows, tuple):
+                    raise SpecError(f"The spec's {where} must be a list of tables", seen=repr(rows))
+                built = tuple(_build(kind, _table(row, where), where) for row in rows)
+                values[name] = built if many else built[0]
+        return cls(**values)
+
+    @classmethod
+    def from_toml(cls, fname: str | Path) -> ModelSpec:
+        """Read a spec from a TOML file.
+
+        Raises
+        ------
+        SpecError
+            If the file is not there, is not TOML, or does not hold a spec.
+        """
+        try:
+            with Path(fname).open("rb") as file:
+                return cls.from_dict(tomllib.load(file))
+        except FileNotFoundError as error:
+            raise SpecError("There is no such spec", seen=fname) from error
+        except OSError as error:
+            raise SpecError(f"This spec cannot be read: {error.strerror}", seen=fname) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SpecError(f"This spec is not TOML: {error}", seen=fname) from error
+
+
+#: section of the TOML file -> its key -> attribute of ModelSpec
+_SECTIONS: dict[str, dict[str, str]] = {
+    "input": {key: key for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "layout", "context")},
+    "output": {"layout": "output"} | {key: key for key in ("scores", "stages", "target_index", "combine")},
+    "model": {"class": "class_name"}
+    | {key: key for key in ("name", "file", "format", "kwargs", "licence", "citation", "assumed")},
+}
+
+#: attribute of ModelSpec that is a table in TOML -> what it becomes, and whether it is a list of them
+_NESTED: dict[str, tuple[type[Any], bool]] = {
+    "channels": (ChannelSpec, True),
+    "filter": (FilterSpec, False),
+    "scale": (ScaleSpec, False),
+    "context": (ContextSpec, False),
+}
+
+
+def _known(key: str, table: Mapping[str, Any], what: str) -> Any:
+    if key not in table:
+        raise SpecError(f"A spec has no such {what}", seen=repr(key), allowed=list(table))
+    return table[key]
+
+
+def _table(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SpecError(f"The spec's {where} must be a table", seen=repr(value))
+    return value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _build(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
+    names = {field.name: field.name for field in dataclasses.fields(kind)}
+    return kind(**{_known(key, names, f"key in {where}"): _frozen(value) for key, value in values.items()})
+
+
+def _parts(spec: ModelSpec) -> Iterator[tuple[Any, dict[str, str]]]:
+    """The spec and its tables, each with what its attributes are called in TOML."""
+    yield spec, {attribute: f"[{part}] {key}" for part, keys in _SECTIONS.items() for key, attribute in keys.items()}
+    for name, (kind, many) in _NESTED.items():
+        value = getattr(spec, name)
+        if many != isinstance(value, tuple) or not all(isinstance(row, kind) for row in (value if many else (value,))):
+            raise SpecError(f"The spec's {name} must be made of {kind.__name__}", seen=repr(value))
+        for row in value if many else (value,):
+            yield row, {field.name: f"[input.{name}] {field.name}" for field in dataclasses.fields(kind)}
+
+
+def _check(spec: ModelSpec) -> None:
+    """Refuse what no stager could mean, naming the key, the value and the choices."""
+    for part, called in _parts(spec):
+        check_types(part, called)
+    positive = {"[input] sfreq": spec.sfreq, "[input] n_times": spec.n_times, "[input.scale] clip": spec.scale.clip}
+    for key, number in positive.items():
+        if number is not None and not (number > 0 and math.isfinite(number)):
+            raise SpecError(f"The spec's {key} must be positive", seen=number)
+    if not spec.stages or len(set(spec.stages)) != len(spec.stages):
+        raise SpecError("The spec's [output] stages must be named, each once", seen=spec.stages)
+    low, high = spec.filter.l_freq, spec.filter.h_freq
+    if (low is not None and low < 0) or (high is not None and not high > (low or 0)):
+        raise SpecError("The spec's [input] filter is empty", seen=(low, high), allowed="l_freq < h_freq, in Hz")
+    _check_channels(spec)
+    _check_context(spec)
+    _check_layouts(spec)
+
+
+def _check_channels(spec: ModelSpec) -> None:
+    names = [channel.name for channel in spec.channels]
+    if not names:
+        raise SpecError("The spec names no channels", remedy="Add at least one [[input.channels]]")
+    if len(set(names)) != len(names):
+        raise SpecError("The inputs of a stager must have names of their own", seen=names)
+    uses = [channel.use for channel in spec.channels]
+    if uses.count("each") > 1:
+        raise SpecError("Only one input of a stager can be used 'each' by itself", seen=names)
+    if spec.combine != "surest" and "each" not in uses:
+        raise SpecError(
+            "The spec's [output] combine says what becomes of several answers, and there is only one",
+            seen=repr(spec.combine),
+            remedy="Give one of [[input.channels]] use = 'each', or leave combine out",
+        )
+    told_apart = isinstance(spec.layout, dict) or spec.combine != "surest"
+    if told_apart and uses.count("all") > (spec.combine == "surest"):
+        raise SpecError(
+            "These inputs cannot be told apart by the number of their channels",
+            seen={channel.name: channel.use for channel in spec.channels},
+            allowed="use = 'first' for all but one",
+        )
+
+
+def _check_context(spec: ModelSpec) -> None:
+    context, target = spec.context, spec.target_index
+    if context.before < 0 or context.after < 0 or (context.whole and (context.before or context.after)):
+        raise SpecError(
+            "The spec's [input] context is not one",
+            seen=dataclasses.asdict(context),
+            allowed="before and after, 0 or more epochs each, or whole = true",
+        )
+    if target is None:
+        return
+    if context.whole or not 0 <= target <= context.before + context.after:
+        raise SpecError(
+            "The spec's [output] target_index is not in the window",
+            seen=target,
+            allowed="none, the window is the whole night"
+            if context.whole
+            else f"0 to {context.before + context.after}",
+        )
+    if "e" not in spec.output and target != context.before:
+        raise SpecError(
+            "The spec's [output] target_index contradicts its context: the output is about one epoch, that after "
+            "context.before others",
+            seen=f"target_index = {target}, context.before = {context.before}",
+            remedy="Move the window with context = { before, after }, and leave target_index out",
+        )
+
+
+def _check_layouts(spec: ModelSpec) -> None:
+    if isinstance(spec.layout, dict):
+        names = [channel.name for channel in spec.channels]
+        if sorted(spec.layout) != sorted(names):
+            raise SpecError(
+                "The spec's [input] layout must have each input once", seen=list(spec.layout), allowed=names
+            )
+    layouts = spec.layout if isinstance(spec.layout, dict) else {"": spec.layout}
+    for name, layout in layouts.items():
+        check_layout(layout, "[input] layout" + (f" of {name!r}" if name else ""), needed="bt", axes="bect")
+    check_layout(spec.output, "[output] layout", needed="bs", axes="besk")

@@ -1,0 +1,215 @@
+"""Keras 3 on its torch backend (extra ``keras``): the model is a torch module, and gradients flow.
+
+Keras builds a model by importing what its file names. What that may be is decided here, before Keras sees the file.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import math
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from eegflex.errors import MissingExtraError, ModelError
+from eegflex.stagers.formats.safety import Archive, check_expansion
+from eegflex.stagers.formats.table import ModelFile
+
+__all__ = ["load_keras", "load_keras_h5", "wrap"]
+
+#: Where the parts of a model live. Keras has other modules, which fetch files or switch its own checks off.
+_MODULE = re.compile(
+    r"builtins|keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|optimizers|losses|metrics"
+    r"|dtype_policies|quantizers)(\.\w+)*)?"
+)
+#: Where its functions live: nothing else that Keras exports may stand in the place of an activation.
+_FUNCTIONS = re.compile(r"builtins|keras(\.src)?\.activations(\.\w+)*")
+#: Layers that run code of their author's, or read files.
+_REACHING = {
+    *("Lambda", "__lambda__", "__bytes__", "__class__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"),
+    *("IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"),
+}
+_LARGEST_CONFIG = 2**26
+#: Bytes of a weight, which in half precision has fewer.
+_ITEMSIZE = 4
+
+
+class _Keras(nn.Module):
+    """A model of Keras. It computes in the precision that it was made with, whatever it is fed."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> _Keras:
+        super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Keras:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras copies by writing and reading, and not without complaints
+            return _Keras(copy.deepcopy(self.model, memo)).train(self.training)
+
+    def forward(self, fed: Any) -> Any:
+        returned = self.model(fed, training=False)
+        own = next(iter(fed.values())) if isinstance(fed, dict) else fed
+        return returned.to(own.dtype) if isinstance(returned, torch.Tensor) else returned
+
+
+def wrap(model: Any) -> nn.Module:
+    """A model of Keras that is in memory.
+
+    Raises
+    ------
+    ModelError
+        If it runs on another backend.
+    """
+    _package()
+    return _Keras(model)
+
+
+def load_keras(file: ModelFile) -> nn.Module:
+    """Load a ``.keras`` archive that is made of Keras' own layers."""
+    archive = Archive(file.path)
+    members = {member.filename: member for member in archive.members}
+    missing = {"config.json", "model.weights.h5"} - set(members)
+    if missing:
+        raise ModelError("This archive is no Keras model", seen=f"{file.path} without {', '.join(sorted(missing))}")
+    if members["config.json"].file_size > _LARGEST_CONFIG:
+        raise ModelError("This Keras model's configuration is absurdly long", seen=file.path)
+    _inspect(archive.read("config.json"), file)
+    _inspect_weights(io.BytesIO(archive.read("model.weights.h5")), file)
+    return _load(file)
+
+
+def load_keras_h5(file: ModelFile) -> nn.Module:
+    """Load a whole model from a ``.h5`` file, if it is made of Keras' own layers."""
+    config = _inspect_weights(file.path, file)
+    if config is None:
+        raise ModelError(
+            "This HDF5 file holds no Keras model",
+            seen=file.path,
+            remedy="Save the whole model: model.save('stager.keras')",
+        )
+    _inspect(config, file)
+    return _load(file)
+
+
+def _load(file: ModelFile) -> nn.Module:
+    keras = _package()
+
+    def load() -> Any:
+        return keras.saving.load_model(str(file.path), compile=False, safe_mode=not file.trusted)
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of layers without weights, of old formats
+            if not file.trusted:
+                with keras.device("meta"):  # Keras makes the weights before it reads them: here they take no memory
+                    declared = sum(math.prod(variable.shape) for variable in load().variables)
+                check_expansion(file.path.stat().st_size, _ITEMSIZE * declared, file.path)
+            model = load()
+    except ModelError:
+        raise
+    except Exception as error:  # of whatever layer it is
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise ModelError(f"Keras cannot load this model: {said}", seen=file.path) from error
+    return _Keras(model)
+
+
+def _package() -> ModuleType:
+    """Keras on torch. The backend is chosen when Keras is first imported and cannot be changed."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import keras
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("Models of Keras need the package keras", "keras") from error
+    if keras.config.backend() != "torch":
+        raise ModelError(
+            "Keras runs on another backend, through which no gradient reaches torch",
+            seen=keras.config.backend(),
+            allowed="torch",
+            remedy="Set the environment variable KERAS_BACKEND=torch before Keras is imported",
+        )
+    return keras
+
+
+def _inspect_weights(source: Any, file: ModelFile) -> Any:
+    """Refuse weights that lie in other files, or are declared larger than any file's; return the model's configuration."""
+    import h5py
+
+    outside: list[str] = []
+    declared: dict[str, int] = {}
+
+    def look(name: str, link: Any) -> None:
+        if not isinstance(link, h5py.HardLink):
+            outside.append(name)
+        elif isinstance(found := saved[name], h5py.Dataset):
+            declared[name] = found.nbytes
+            if found.external or found.is_virtual:
+                outside.append(name)
+
+    try:
+        with h5py.File(source, "r") as saved:
+            saved.visititems_links(look)
+            config = saved.attrs.get("model_config")
+    except (OSError, RuntimeError, KeyError, SystemError) as error:  # the last is h5py's own trouble with damage
+        raise ModelError(f"This HDF5 file is damaged: {error}", seen=file.path) from error
+    if outside:
+        raise ModelError(
+            f"The weights of {file.path.name} are partly in other files", seen=outside[:3], remedy="Do not open it"
+        )
+    check_expansion(file.path.stat().st_size, sum(declared.values()), file.path)
+    return config
+
+
+def _inspect(config: bytes | str, file: ModelFile) -> None:
+    """Refuse a model that names what is not one of Keras' own parts."""
+    try:
+        beyond = sorted(set(_beyond(json.loads(config))))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"This Keras model's configuration is damaged: {error}", seen=file.path) from error
+    if beyond and not file.trusted:
+        raise ModelError(
+            f"{file.path.name} has parts that are not Keras' own: opening it would run whatever code its author put there",
+            seen=beyond[:5],
+            allowed="layers, activations and the like of Keras itself",
+            remedy="Ask for the model without Lambda and custom layers, or as .pt2 or ONNX; or, only if you would run a "
+            "program by its author, pass trusted=True",
+        )
+
+
+def _beyond(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for own in value:
+            yield from _beyond(own)
+    if not isinstance(value, dict):
+        return
+    module, kind = value.get("module"), value.get("class_name")
+    if isinstance(kind, str) and not _is_own(module, kind, value.get("config")):
+        yield f"{module or 'keras'}.{kind}"
+    registered = value.get("registered_name")
+    if isinstance(registered, str) and ">" in registered:
+        yield registered
+    for own in value.values():
+        yield from _beyond(own)
+
+
+def _is_own(module: Any, kind: str, config: Any) -> bool:
+    """Whether a named part of a model is one of Keras' own, and no code."""
+    if kind in _REACHING or "." in kind or not (module is None or _MODULE.fullmatch(str(module))):
+        return False
+    if kind == "function":
+        is_activation = module is None or _FUNCTIONS.fullmatch(str(module))
+        return bool(is_activation and re.fullmatch(r"[a-z_0-9]+", str(config)))
+    return module != "builtins" or kind in {"tuple", "list", "dict", "slice"}

@@ -1,0 +1,251 @@
+"""ONNX graphs (extra ``onnx``), converted to torch so that they have a gradient."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from mne.utils import logger
+from torch import nn
+
+from eegflex.errors import MissingExtraError, ModelError
+from eegflex.stagers.formats.batches import in_batches
+from eegflex.stagers.formats.table import ModelFile
+
+__all__ = ["load_onnx"]
+
+#: protobuf's own limit; more is in files of its own.
+LARGEST = 2**31
+#: The newest opset of which onnx2torch knows all that it knows.
+NEWEST = 17
+#: What exporters make names of.
+_NAME = re.compile(r"[\w./:;\-+@#$\[\]<>| ]*")
+#: torchvision's operators that its Python code expects of its compiled library.
+_SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+_DECLARED: list[torch.library.Library] = []
+
+
+class _Graph(nn.Module):
+    """A converted graph; a dict is fed to the graph's inputs by their names."""
+
+    def __init__(self, graph: nn.Module, inputs: list[str], batch: int | None) -> None:
+        super().__init__()
+        self.graph, self.inputs, self.batch = graph, inputs, batch
+
+    def forward(self, fed: Any) -> Any:
+        if isinstance(fed, dict):
+            return self.graph(*(fed[name] for name in self.inputs))
+        return in_batches(self.graph, fed, self.batch)
+
+
+class _Runtime:
+    """A graph that onnxruntime runs, forward only."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.inputs = [value.name for value in session.get_inputs()]
+        first = session.get_inputs()[0].shape[:1]
+        self.batch = first[0] if first and isinstance(first[0], int) else None
+
+    def __call__(self, fed: Any) -> torch.Tensor:
+        if isinstance(fed, dict):
+            own = next(iter(fed.values()))
+            return self._run({name: fed[name] for name in self.inputs}).to(own)
+        return in_batches(lambda part: self._run({self.inputs[0]: part}), fed, self.batch).to(fed)
+
+    def _run(self, fed: dict[str, torch.Tensor]) -> torch.Tensor:
+        arrays = {name: part.detach().cpu().float().numpy() for name, part in fed.items()}
+        return torch.from_numpy(self.session.run(None, arrays)[0])
+
+
+def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
+    """Load an ONNX graph, with weights that lie in it or beside it.
+
+    What cannot be converted, recurrent layers for one, is run by onnxruntime where that is installed, without a gradient.
+    """
+    onnx, onnx2torch = _packages()
+    if file.path.stat().st_size >= LARGEST:
+        raise ModelError("This ONNX file is larger than one can be", seen=file.path)
+    try:
+        model = onnx.load_model(str(file.path), load_external_data=False)
+    except Exception as error:  # protobuf's own, which has no public home
+        raise ModelError(f"This ONNX file is damaged: {error}", seen=file.path) from error
+    if not model.graph.node or not model.graph.input:
+        raise ModelError("This ONNX file holds no network", seen=file.path)
+    _check_names(model, file.path)
+    _check_tensors(onnx, model, file.path)
+    try:
+        onnx.external_data_helper.load_external_data_for_model(model, str(file.path.parent.resolve()))
+    except Exception as error:  # onnx has its own for links that it does not follow
+        raise ModelError(
+            f"The weights beside this ONNX file cannot be read: {error}",
+            seen=file.path,
+            remedy="Copy the model and its weights into a folder of their own, without links",
+        ) from error
+    try:
+        graph = onnx2torch.convert(_lowered(onnx, model))
+    except Exception as error:  # each converter has its own
+        return _forward_only(model, file, error)
+    initialised = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in initialised]
+    shape = inputs[0].type.tensor_type.shape.dim
+    batch = shape[0].dim_value if len(shape) and shape[0].HasField("dim_value") else None
+    return _Graph(graph, [value.name for value in inputs], batch)
+
+
+def _lowered(onnx: ModuleType, model: Any) -> Any:
+    """The graph in words that the converter knows: of an older opset, and with no mention of sizes of zero."""
+    if any(opset.domain == "" and opset.version > NEWEST for opset in model.opset_import):
+        with contextlib.suppress(RuntimeError):  # not everything can be said in older words
+            model = onnx.version_converter.convert_version(model, NEWEST)
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Reshape" and node.input[1] in constants and constants[node.input[1]].all():
+            # whether a 0 means "as it was" or none at all is of no matter where there is no 0
+            kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+    return model
+
+
+def _forward_only(model: Any, file: ModelFile, error: Exception) -> _Runtime:
+    """The graph in onnxruntime."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError(
+            f"This ONNX graph cannot be converted: {error}",
+            seen=file.path,
+            remedy="Export it as .pt2; or install onnxruntime, which serves the methods that need no gradient, with: "
+            "pip install 'eegflex[onnx]'",
+        ) from error
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    except Exception as failure:  # onnxruntime's own, which has no public home
+        raise ModelError(f"This ONNX graph can neither be converted nor run: {failure}", seen=file.path) from error
+    logger.warning(
+        f"{file.path.name} has no gradient in torch ({error}); it can be explained by the methods that need none, such as "
+        "method='shapley'"
+    )
+    return _Runtime(session)
+
+
+def _packages() -> tuple[ModuleType, ModuleType]:
+    try:
+        import onnx
+        import onnx.external_data_helper
+        import onnx.version_converter
+
+        return onnx, _onnx2torch()
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"ONNX needs the package {error.name}", "onnx") from error
+
+
+def _onnx2torch() -> ModuleType:
+    """onnx2torch, which imports torchvision though it hardly needs it.
+
+    The wheel of torchvision for CUDA cannot load its compiled library beside a CPU build of torch, and then misses two
+    operators; declaring them is enough, as no stager suppresses boxes.
+    """
+    try:
+        import onnx2torch
+    except RuntimeError as error:
+        if "torchvision::nms does not exist" not in str(error):
+            raise
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}{_SIGNATURE}")
+        _DECLARED.append(library)  # it is forgotten when it is collected
+        import onnx2torch
+    return onnx2torch
+
+
+def _check_names(model: Any, path: Path) -> None:
+    """Refuse names that end a string: the converter writes them into the source of a function."""
+    names = [node.name for node in model.graph.node]
+    for node in model.graph.node:
+        names.extend((*node.input, *node.output, node.op_type, node.domain))
+    for values in (model.graph.input, model.graph.output, model.graph.initializer):
+        names.extend(value.name for value in values)
+    # protobuf gives what is no text as bytes
+    odd = [name for name in names if not (isinstance(name, str) and _NAME.fullmatch(name))]
+    if odd:
+        raise ModelError(
+            f"{path.name} has names that could be code",
+            seen=[f"{name!r:.80}" for name in odd[:3]],
+            allowed="letters, digits and . / : ; _ - + @ # $ [ ] < > |, and blanks",
+            remedy="Do not open it, or export it again with plain names",
+        )
+
+
+def _check_tensors(onnx: ModuleType, model: Any, path: Path) -> None:
+    """Refuse tensors that are declared larger than they are, or lie outside the model's folder."""
+    folder = path.parent.resolve()
+    for tensor in _tensors(model):
+        if any(size < 0 for size in tensor.dims):
+            raise ModelError(
+                "A tensor of this ONNX file has a negative size", seen=f"{tensor.name}: {list(tensor.dims)}"
+            )
+        is_outside = tensor.data_location == onnx.TensorProto.EXTERNAL
+        # what is in the model has its values in one of several fields, which are never more than the whole
+        there = _external_bytes(tensor, folder) if is_outside else tensor.ByteSize()
+        wanted = math.prod(tensor.dims) * _bits(onnx, tensor) / 8
+        if wanted > there:
+            raise ModelError(
+                f"A tensor of this ONNX file is declared as {wanted:,.0f} bytes, of which {there:,} are there",
+                seen=f"{tensor.name}: {list(tensor.dims)}",
+                remedy="The file is damaged or made to do harm: get it again from where you trust",
+            )
+
+
+def _bits(onnx: ModuleType, tensor: Any) -> float:
+    """Fewest bits that a value takes in the file, where fields of protobuf are packed into as little as a byte each."""
+    if not tensor.HasField("raw_data"):
+        return 4 if tensor.data_type in {onnx.TensorProto.INT4, onnx.TensorProto.UINT4} else 8
+    return onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize * 8 if tensor.data_type != 0 else 0
+
+
+def _external_bytes(tensor: Any, folder: Path) -> int:
+    """How many bytes of an external tensor there are, in a file of the model's own folder."""
+    told = {entry.key: entry.value for entry in tensor.external_data}
+    location = told.get("location", "")
+    where = (folder / location).resolve()
+    if not location or Path(location).is_absolute() or not where.is_relative_to(folder):
+        raise ModelError(
+            "This ONNX file takes weights from outside its own folder",
+            seen=f"{tensor.name}: {location!r}",
+            remedy="Put the weights beside the model; links that lead away are not followed",
+        )
+    if not where.is_file():
+        raise ModelError("The weights of this ONNX file are not beside it", seen=where)
+    numbers = {key: told.get(key) or "0" for key in ("offset", "length")}
+    if not all(number.isdecimal() for number in numbers.values()):
+        raise ModelError("A tensor of this ONNX file is nowhere", seen=f"{tensor.name}: {numbers}")
+    left = max(where.stat().st_size - int(numbers["offset"]), 0)
+    return min(int(numbers["length"]), left) if told.get("length") else left
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """All constants of a model, those of nested graphs and functions too."""
+    graphs, nodes = [model.graph], [node for function in model.functions for node in function.node]
+    while graphs or nodes:
+        if graphs:
+            graph = graphs.pop()
+            nodes.extend(graph.node)
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+            continue
+        for attribute in nodes.pop().attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            if attribute.HasField("g"):
+                graphs.append(attribute.g)
+            graphs.extend(attribute.graphs)

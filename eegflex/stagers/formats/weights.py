@@ -1,0 +1,162 @@
+"""Weights of a network that the caller has: state dicts of torch.save, and safetensors."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import nn
+
+from eegflex.errors import MissingExtraError, ModelError
+from eegflex.stagers.formats.safety import Archive, refuse_code
+from eegflex.stagers.formats.table import ModelFile
+from eegflex.stagers.stager import own_copy
+
+__all__ = ["into_network", "load_safetensors", "load_torch"]
+
+#: What a file of torch.save raises that is damaged, or refused.
+_DAMAGE = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    AttributeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    MemoryError,
+)
+_CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+#: Packages of classes that an extra brings.
+_EXTRAS = ("braindecode", "gssc", "keras")
+
+
+def load_safetensors(file: ModelFile) -> nn.Module:
+    """Load safetensors, which hold nothing but numbers, into their network."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    network = _network(file)  # first: without it there is no need to read
+    try:
+        return _filled(network, load_file(file.path), file)
+    except SafetensorError as error:
+        raise ModelError(f"This file is damaged, or no safetensors: {error}", seen=file.path) from error
+
+
+def load_torch(file: ModelFile) -> nn.Module:
+    """Load what torch.save wrote: a state dict into its network; a whole module only from those who are trusted."""
+    Archive(file.path).scan_torch_file()
+    try:
+        saved = torch.load(file.path, map_location="cpu", weights_only=True)
+    except _DAMAGE as error:
+        unsafe = _unsafe(file)
+        if not unsafe:
+            raise ModelError(f"This file of torch.save is damaged: {error}", seen=file.path) from error
+        if not file.trusted:
+            raise refuse_code(file.path, "a pickled Python object, not weights only", unsafe) from error
+        saved = torch.load(file.path, map_location="cpu", weights_only=False)
+    return saved if isinstance(saved, nn.Module) else into_network(saved, file)
+
+
+def _unsafe(file: ModelFile) -> set[str]:
+    """What torch refuses to import for the file; nothing, where the file is only damaged."""
+    try:
+        return set(torch.serialization.get_unsafe_globals_in_checkpoint(file.path))
+    except _DAMAGE:
+        return set()
+
+
+def into_network(saved: Any, file: ModelFile) -> nn.Module:
+    """Put the weights in what was saved into their network."""
+    return _filled(_network(file), _state_dict(saved, file), file)
+
+
+def _network(file: ModelFile) -> nn.Module:
+    """The network that the weights belong to."""
+    source = file.network
+    if source is None:
+        source = _named_class(file)
+    if not isinstance(source, nn.Module):
+        try:
+            source = source(**file.spec.kwargs)
+        except TypeError as error:
+            raise ModelError(
+                f"The network cannot be made from the spec's [model] kwargs: {error}", seen=file.spec.kwargs
+            ) from error
+    if not isinstance(source, nn.Module):
+        raise ModelError("What the weights belong to must be a torch.nn.Module", seen=type(source).__name__)
+    return own_copy(source)  # type: ignore[return-value]
+
+
+def _named_class(file: ModelFile) -> Callable[..., nn.Module]:
+    """The class that the spec names. Importing it runs the code of its package, which the spec may come without."""
+    name = file.spec.class_name
+    if not name:
+        raise ModelError(
+            "This file has weights and no network that they belong to",
+            seen=file.path,
+            remedy="Pass the network: load_model(path, module=MyNetwork(...))",
+        )
+    if not file.trusted:
+        raise ModelError(
+            f"The spec of {file.path.name} names a class, and to import it runs the code of its package",
+            seen=name,
+            remedy="Pass the class yourself, load_model(path, module=TheClass), or trusted=True",
+        )
+    if not _CLASS.fullmatch(name):
+        raise ModelError("The spec's [model] class is not one", seen=repr(name), allowed="'package.module:Class'")
+    module, _, path = name.partition(":")
+    try:
+        found: Any = import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, OSError, AttributeError) as error:
+        package = module.partition(".")[0]
+        if package in _EXTRAS and find_spec(package) is None:
+            raise MissingExtraError(f"The network {name} needs the package {package}", package) from error
+        raise ModelError(f"The network of the spec cannot be imported: {error}", seen=name) from error
+    return found
+
+
+def _state_dict(saved: Any, file: ModelFile) -> Mapping[str, torch.Tensor]:
+    """The weights in what was saved: itself, or the one mapping of names to tensors in a checkpoint."""
+    if _is_state(saved):
+        return saved
+    nested = {key: value for key, value in saved.items() if _is_state(value)} if isinstance(saved, Mapping) else {}
+    if len(nested) != 1:
+        raise ModelError(
+            "This file does not hold one state dict",
+            seen=list(saved) if isinstance(saved, Mapping) else type(saved).__name__,
+            remedy="Save one by itself: torch.save(model.state_dict(), 'weights.pt')",
+        )
+    return next(iter(nested.values()))
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, Mapping) and len(value) > 0 and all(isinstance(v, torch.Tensor) for v in value.values())
+
+
+def _filled(network: nn.Module, state: Mapping[str, torch.Tensor], file: ModelFile) -> nn.Module:
+    """The network with its weights, all of them; a prefix that the names in the file share is dropped."""
+    wanted = set(network.state_dict())
+    while set(state) != wanted and len({name.partition(".")[0] for name in state}) == 1:
+        shorter = {name.partition(".")[2]: value for name, value in state.items()}
+        if "" in shorter:
+            break
+        state = shorter
+    try:
+        network.load_state_dict(dict(state))
+    except RuntimeError as error:
+        missing, unknown = sorted(wanted - set(state)), sorted(set(state) - wanted)
+        raise ModelError(
+            f"The weights of {file.path.name} are not those of {type(network).__name__}",
+            seen=f"{len(missing)} missing {missing[:3]}, {len(unknown)} unknown {unknown[:3]}"
+            if missing or unknown
+            else str(error).partition("\n\t")[2],
+            remedy="Make the network with the arguments that it was trained with",
+        ) from error
+    return network

@@ -1,0 +1,285 @@
+"""GSSC, the Greifswald Sleep Stage Classifier (extra ``gssc``): its real network, its whole-night context."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import importlib.util
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from eegflex.errors import MissingExtraError
+from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
+from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.stager import BoundStager, Stager
+from eegflex.stagers.windowed import DEFAULT_WIDTH, recorded_inputs, split_width
+from eegflex.stagers.windows import Windows, cut_windows
+
+if TYPE_CHECKING:
+    from eegflex.preprocessing.segments import Segments
+
+__all__ = ["GSSC", "load_gssc", "load_gssc_eeg", "load_gssc_eog"]
+
+
+def load_gssc(signals: tuple[str, ...] = ("eeg", "eog")) -> GSSC:
+    """Load GSSC with the weights that its package ships.
+
+    Parameters
+    ----------
+    signals : tuple of str
+        What it is given. It has a network for an EEG with an EOG signal, and one for each of them alone.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package gssc is not installed.
+    """
+    if importlib.util.find_spec("gssc") is None:
+        raise MissingExtraError("The stager GSSC needs the package gssc", "gssc")
+    folder = Path(str(importlib.util.find_spec("gssc.networks").origin)).parent / "nets"  # type: ignore[union-attr]
+    networks = _Networks(_load_pickled(folder / "sig_net_v1.pt"), _load_pickled(folder / "gru_net_v1.pt"), signals)
+    return GSSC(networks, _contract(signals))
+
+
+#: GSSC for recordings without an EOG, and without an EEG channel.
+load_gssc_eeg, load_gssc_eog = partial(load_gssc, ("eeg",)), partial(load_gssc, ("eog",))
+
+
+def _contract(signals: tuple[str, ...]) -> ModelSpec:
+    """The spec of GSSC, or what is left of it where it is given fewer signals."""
+    spec = ModelSpec.from_toml(Path(__file__).with_name("gssc.toml"))
+    kept = [channel for channel in spec.channels if channel.name in signals]
+    if len(kept) == len(spec.channels):
+        return spec
+    return spec.replace(
+        name=f"{spec.name} ({', '.join(signals).upper()} only)",
+        channels=tuple(dataclasses.replace(channel, without="") for channel in kept),
+        layout={name: spec.layout[name] for name in signals},  # type: ignore[index]
+    )
+
+
+def _load_pickled(fname: Path) -> nn.Module:
+    """Unpickle a network of the package, allowing exactly the classes that it is made of."""
+    from gssc import networks
+    from torch.nn.modules import activation, container, conv, dropout, linear, normalization, pooling, rnn
+
+    def old_scalar(dtype: np.dtype[Any], data: bytes) -> Any:
+        return np.frombuffer(data, dtype=dtype)[0]
+
+    classes = [
+        *(getattr(networks, name) for name in ("ResBlock", "ResBottleneck", "ResDecision", "ResMixer")),
+        *(networks.ResSignal, networks.ResSleep, networks.SleepGRU),
+        *(activation.LeakyReLU, activation.LogSoftmax, container.ModuleDict, container.Sequential, conv.Conv1d),
+        *(dropout.Dropout, linear.Identity, linear.Linear, normalization.GroupNorm, pooling.AvgPool1d, rnn.GRU),
+        *(np.dtype, np.dtypes.Int64DType, (old_scalar, "numpy.core.multiarray.scalar")),
+    ]
+    with torch.serialization.safe_globals(classes):
+        network: nn.Module = torch.load(fname, map_location="cpu", weights_only=True)
+    return network
+
+
+class _Networks(nn.Module):
+    """GSSC in three parts: a code of each signal, a code of the epoch, and the night's recurrent layers.
+
+    Its own GroupNorm after the recurrent layers runs over (channels, batch), which couples the members of a batch; here it
+    is applied to each epoch by itself, as in a night of batch size one.
+    """
+
+    def __init__(self, signal_net: Any, context_net: Any, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.names = names
+        self.signals: Any = nn.ModuleDict({name: signal_net.sig_net[name] for name in names})
+        self.mixer: Any = signal_net.mix_net[" ".join(names)]
+        self.layers: Any = nn.ModuleList(_single_layers(context_net.gru))
+        self.norm: Any = context_net.norm
+        self.relu: Any = context_net.relu
+        self.fc: Any = context_net.fc
+
+    def signal_codes(self, signal: torch.Tensor, name: str) -> torch.Tensor:
+        """(batch, time) -> (batch, code)."""
+        return self.signals[name](signal[:, None]).flatten(1)
+
+    def mix(self, *codes: torch.Tensor) -> torch.Tensor:
+        """Codes of the signals -> code of the epoch, (batch, 512)."""
+        return self.mixer(torch.hstack(codes)[..., None])[..., 0]
+
+    def encode(self, segments: torch.Tensor) -> torch.Tensor:
+        """(batch, signal, time) -> (batch, code)."""
+        return self.mix(*(self.signal_codes(segments[:, place], name) for place, name in enumerate(self.names)))
+
+    def head(self, states: torch.Tensor) -> torch.Tensor:
+        """(batch, state) -> (batch, stage), log-probabilities."""
+        return torch.log_softmax(self.fc(self.relu(self.norm(states))), dim=-1)
+
+    def decode(self, codes: torch.Tensor, left: torch.Tensor, right: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+        """Score one epoch of each window.
+
+        Parameters
+        ----------
+        codes : Tensor, shape (batch, width, code)
+        left, right : Tensor, shape (n_layers, batch, state)
+            Forward states before the window, and backward states after it.
+        at : Tensor of int64, shape (batch,)
+            The epoch of the window to score.
+        """
+        states = codes
+        for layer, before, after in zip(self.layers, left, right, strict=True):
+            states, _ = layer(states, torch.stack([before, after]).contiguous())
+        return self.head(states[torch.arange(len(at), device=at.device), at])
+
+    def night(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores of a whole run, (epoch, stage), and the output of each layer, (n_layers, epoch, 2 x state)."""
+        states, outputs = codes[None], []
+        for layer in self.layers:
+            states, _ = layer(states)
+            outputs.append(states[0])
+        return self.head(states[0]), torch.stack(outputs)
+
+
+def _single_layers(gru: nn.GRU) -> list[nn.GRU]:
+    """A bidirectional GRU of many layers as single layers, which take a boundary state each."""
+    layers = []
+    for number in range(gru.num_layers):
+        inputs = gru.input_size if number == 0 else 2 * gru.hidden_size
+        layer = nn.GRU(inputs, gru.hidden_size, bidirectional=True, batch_first=True)
+        own = {name: getattr(gru, name.replace("_l0", f"_l{number}")) for name, _ in layer.named_parameters()}
+        layer.load_state_dict({name: value.detach() for name, value in own.items()})
+        layers.append(layer)
+    return layers
+
+
+class GSSC(Stager):
+    """GSSC: one EEG and one EOG signal, or one of them, explained for each EEG channel by itself.
+
+    An epoch is explained in a window. At its edges the recurrent layers start from the states that the recorded night gave
+    them, so that the scores are the night's own whatever the width; the gradients approach the night's as it grows.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its networks.
+    spec : ModelSpec
+        Its contract.
+    """
+
+    module: _Networks
+
+    def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
+        """Score one epoch, by default the middle one, of windows that begin and end in silence (zero states)."""
+        batch, width = windows.shape[:2]
+        codes = self.module.encode(windows.flatten(0, 1)).unflatten(0, (batch, width))
+        silence = codes.new_zeros(len(self.module.layers), batch, self.module.layers[0].hidden_size)
+        middle = torch.full((batch,), width // 2, device=windows.device)
+        return self.module.decode(codes, silence, silence, middle if at is None else at)
+
+    def bind(self, segments: Segments, edges: str = "shift", width: int | None = None) -> list[BoundStager]:
+        """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
+        cache: dict[tuple[int, str], torch.Tensor] = {}
+        windows = _windows(segments.run, DEFAULT_WIDTH if width is None else width)
+        return [_BoundGSSC(self, segments, channels, windows, cache) for channels in segments.combinations]
+
+
+class _BoundGSSC(BoundStager):
+    def __init__(
+        self,
+        stager: GSSC,
+        segments: Segments,
+        channels: tuple[int, ...],
+        windows: Windows,
+        cache: dict[tuple[int, str], torch.Tensor],
+    ) -> None:
+        self.stager, self.channels, self.windows, self.cache = stager, channels, windows, cache
+        self.signals = segments.signals
+        self._night: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+
+    def with_width(self, width: int) -> BoundStager:
+        """The same with windows of another width."""
+        other = copy.copy(self)
+        other.windows = _windows(self.windows.run, width)
+        return other
+
+    def _signal_codes(self, channel: int, name: str, progress: Callable[[int], None]) -> torch.Tensor:
+        """Codes of a channel over the night. Batches come in the order of the recording, whatever is explained."""
+        if (channel, name) not in self.cache:
+
+            def encode(signals: torch.Tensor) -> tuple[torch.Tensor]:
+                code = self.stager.module.signal_codes(signals.to(self.stager.like), name)
+                progress(len(signals))
+                return (code,)
+
+            (self.cache[channel, name],) = BatchSize(FORWARD_BATCH)(encode, torch.from_numpy(self.signals[:, channel]))
+        return self.cache[channel, name]
+
+    @torch.no_grad()
+    def _recorded(self, progress: Callable[[int], None] = lambda _: None) -> tuple[torch.Tensor, ...]:
+        """Codes (epoch, code), scores (epoch, stage) and layer outputs (layer, epoch, 2 x state) of the night."""
+        if self._night is None:
+            told = [progress, lambda _: None]  # an epoch counts once, however many signals it has
+            own = [
+                self._signal_codes(*signal)  # of a channel of several combinations once
+                for signal in zip(self.channels, self.stager.module.names, told, strict=False)
+            ]
+            codes = torch.cat(
+                [self.stager.module.mix(*parts) for parts in zip(*(c.split(256) for c in own), strict=True)]
+            )
+            run = self.windows.run
+            runs = [self.stager.module.night(codes[torch.from_numpy(run == number)]) for number in np.unique(run)]
+            self._night = codes, torch.cat([scores for scores, _ in runs]), torch.cat([out for _, out in runs], dim=1)
+        return self._night
+
+    def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
+        """Scores of the whole night, (epoch, stage), from one pass of the recurrent layers."""
+        return self._recorded(progress)[1].cpu()
+
+    def inputs(self, index: torch.Tensor) -> torch.Tensor:
+        """Recorded segments of some epochs, (n, signal, time)."""
+        return recorded_inputs(self.signals, list(self.channels), index).to(self.stager.like)
+
+    def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        code, numbers = self.stager.module.encode(segments), index.cpu().numpy()
+        places = [torch.from_numpy(group).to(index.device) for group in self.windows.alike(numbers)]
+        if len(places) == 1:
+            return self._decode(self._in_window(code, index), index)
+        parts = [self._decode(self._in_window(code[p], index[p]), index[p]) for p in places]
+        return torch.cat(parts)[torch.argsort(torch.cat(places))]
+
+    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score epochs while their whole windows vary; the night around them stays as recorded."""
+        codes = self.stager.module.encode(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+        return self._decode(codes, index)
+
+    def _in_window(self, code: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Windows of recorded codes, with `code` in the place of their targets."""
+        members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
+        return torch.where((members == index[:, None])[..., None], code[:, None], self._recorded()[0][members])
+
+    def _decode(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        outputs = self._recorded()[2]
+        size = outputs.shape[-1] // 2
+        start = torch.from_numpy(self.windows.start).to(index.device)[index]
+        return self.stager.module.decode(
+            codes,
+            self._boundary(outputs[..., :size], start - 1, index),
+            self._boundary(outputs[..., size:], start + codes.shape[1], index),
+            index - start,
+        )
+
+    def _boundary(self, states: torch.Tensor, at: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Recorded states at the epochs `at`, (layer, batch, state); zero outside the run of each epoch."""
+        run = torch.from_numpy(self.windows.run).to(index.device)
+        within = at.clamp(0, len(run) - 1)
+        inside = (at == within) & (run[within] == run[index])
+        return states[:, within] * inside[:, None]
+
+
+def _windows(run: npt.NDArray[np.int64], width: int) -> Windows:
+    """Windows within their runs. Since GSSC knows the ends of a night, an epoch near one is staged as any other."""
+    windows = cut_windows(run, *split_width(width), can_shift=True, can_shrink=True)
+    return dataclasses.replace(windows, edge=np.full(len(run), "inside"))

@@ -1,0 +1,357 @@
+"""The command line: what it writes, what it says of bad input, and the status that it leaves with."""
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mne
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+
+import eegflex
+import eegflex.readers
+from eegflex import cli
+from eegflex.doctor.table import CHECKS
+
+COMMANDS = ("info", "check", "attribute", "report", "simulate", "datasets", "demo")
+QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--quadrature", "gauss-legendre", "--n-steps", "4")
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """A simulated night on disk: psg, hypnogram and events."""
+    night = eegflex.simulate_psg(hours=0.2, sfreq=128, seed=1, verbose="error")
+    return night.save(tmp_path_factory.mktemp("night") / "night.edf")
+
+
+@pytest.fixture(scope="module")
+def result_file(night, tmp_path_factory):
+    output = tmp_path_factory.mktemp("result") / "r.nc"
+    assert (
+        cli.main(["-q", "attribute", str(night.psg), *QUICK, "--hypnogram", str(night.hypnogram), "-o", str(output)])
+        == 0
+    )
+    return output
+
+
+@pytest.fixture(autouse=True)
+def _log_level():
+    """The command line sets the level of MNE's log for good."""
+    level = mne.set_log_level("WARNING", return_old_level=True)
+    yield
+    mne.set_log_level(level)
+
+
+def run(capsys, *arguments):
+    capsys.readouterr()
+    status = cli.main([str(word) for word in arguments])
+    return status, *capsys.readouterr()
+
+
+def test_help_names_every_command(capsys):
+    status, out, err = run(capsys, "--help")
+    assert (status, err) == (0, "")
+    assert all(re.search(rf"^ +{name} ", out, re.MULTILINE) for name in COMMANDS)
+    assert set(typer.main.get_command(cli.app).commands) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_names_its_options(command, capsys):
+    status, out, err = run(capsys, command, "--help")
+    assert (status, err) == (0, "")
+    options = [opt for p in typer.main.get_command(cli.app).commands[command].params for opt in p.opts if opt[0] == "-"]
+    assert options
+    assert [option for option in options if option not in out] == []
+
+
+def test_version(capsys):
+    assert run(capsys, "--version") == (0, f"eegflex {eegflex.__version__}\n", "")
+
+
+def test_python_m_eegflex_is_the_same_program():
+    done = subprocess.run([sys.executable, "-m", "eegflex", "--version"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"eegflex {eegflex.__version__}\n", "")
+    wrong = subprocess.run(
+        [sys.executable, "-m", "eegflex", "info", "none.edf"], capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 1
+    assert "Traceback" not in wrong.stderr
+
+
+def test_info_shows_signals_and_stages(night, capsys):
+    status, out, err = run(capsys, "info", night.psg, "--hypnogram", night.hypnogram)
+    assert (status, err) == (0, "")
+    for name, kind in night_channels(night):
+        assert re.search(rf"^ *\d+ +{name} +{kind} .*\b128\b.*\buV\b", out, re.MULTILINE), name
+    assert "0:12:00 (720 s)" in out
+    assert "9 in the file, 9 picked" in out
+    assert all(re.search(rf"\b{stage}\b", out) for stage in ("W", "N1", "N2", "N3", "REM"))
+
+
+def night_channels(night):
+    raw = eegflex.read_psg(night.psg, verbose="error")
+    return list(zip(raw.ch_names, raw.get_channel_types(), strict=True))
+
+
+def test_info_of_a_real_recording(real_psg, capsys):
+    status, out, err = run(capsys, "info", real_psg)
+    assert (status, err) == (0, "")
+    picked, not_picked = out.split("Not picked")
+    assert re.search(r"^ *\d+ +C3-M2 +eeg +C3 +200 +V +68\.6$", picked, re.MULTILINE)
+    assert "Ohm" not in picked
+    assert "Ohm" in not_picked
+    assert str(real_psg.parent) not in out
+
+
+def test_simulate_writes_what_it_says(tmp_path, capsys):
+    path = tmp_path / "sim.edf"
+    status, out, _ = run(capsys, "-q", "simulate", path, "--hours", 0.2, "--sfreq", 64, "--seed", 3)
+    assert status == 0
+    said = dict(line.split(": ", 1) for line in out.splitlines())
+    assert set(said) == {"psg", "hypnogram", "events"}
+    assert sorted(said.values()) == sorted(str(p) for p in tmp_path.iterdir())
+    status, _, err = run(capsys, "-q", "simulate", path, "--hours", 0.2)
+    assert status == 1
+    assert "there already" in err
+
+
+def test_simulate_takes_electrodes_and_artifacts(tmp_path, capsys):
+    path = tmp_path / "sim.edf"
+    words = ("--hours", 0.2, "--sfreq", 128, "--electrodes", "Fz, Oz", "--artifacts", "line,pop", "--line-freq", 60)
+    status, out, _ = run(capsys, "-q", "simulate", path, *words)
+    assert status == 0
+    events = pd.read_csv(dict(line.split(": ", 1) for line in out.splitlines())["events"], sep="\t", na_values="n/a")
+    expected = eegflex.simulate_psg(
+        hours=0.2, sfreq=128, electrodes=["Fz", "Oz"], artifacts=["line", "pop"], line_freq=60, verbose="error"
+    )
+    pd.testing.assert_frame_equal(events, expected.events, rtol=1e-5, check_dtype=False)
+
+
+def test_simulate_writes_bids_besides_or_instead(tmp_path, capsys):
+    pytest.importorskip("mne_bids", reason="the extra bids is not installed")
+    status, out, _ = run(
+        capsys, "-q", "simulate", "--bids", tmp_path / "nights", "--subject", "07", "--hours", 0.2, "--sfreq", 64
+    )
+    assert status == 0
+    assert out.strip() == f"bids: {tmp_path / 'nights' / 'sub-07' / 'eeg' / 'sub-07_task-sleep_eeg.edf'}"
+    assert Path(out.strip().removeprefix("bids: ")).is_file()
+
+
+def test_simulate_says_what_is_wrong(tmp_path, capsys):
+    assert "night.edf" in refused(capsys, "simulate", "--hours", 0.2)
+    assert "Got Xz" in refused(capsys, "simulate", tmp_path / "n.edf", "--electrodes", "Cz,Xz")
+    assert "line, ecg, sweat, movement, pop" in refused(capsys, "simulate", tmp_path / "n.edf", "--artifacts", "snore")
+    assert not list(tmp_path.iterdir())
+
+
+def test_attribute_writes_a_result(result_file):
+    result = eegflex.read_result(result_file)
+    assert result.model == "bandpower"
+    assert result.is_sample
+    assert set(result.counts().values()) == {1}
+    assert set(result.to_data_frame()["stage"]) <= {*result.stages, "UNSCORED"}
+    assert [p.name for p in result_file.parent.iterdir()] == [result_file.name]
+
+
+def test_report_of_a_result_is_one_html_file(result_file, tmp_path, capsys):
+    path = tmp_path / "r.html"
+    status, out, err = run(capsys, "report", result_file, "-o", path)
+    assert (status, out, err) == (0, f"Report: {path}\n", "")
+    html = path.read_text("utf-8")
+    assert html.lstrip().lower().startswith("<!doctype html")
+    assert "</html>" in html[-200:]
+    assert "bandpower" in html
+    assert str(result_file.parent) not in html
+    assert str(tmp_path) not in html
+    assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_report_of_a_recording(night, tmp_path, capsys):
+    path = tmp_path / "r.html"
+    status, out, _ = run(capsys, "-q", "report", night.psg, *QUICK, "-o", path)
+    assert status == 0
+    assert out.endswith(f"Report: {path}\n")
+    assert str(night.psg.parent) not in path.read_text("utf-8")
+    assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_quiet_says_only_where_the_result_is(night, tmp_path, capsys):
+    arguments = ("attribute", night.psg, *QUICK, "-o")
+    assert run(capsys, "-q", *arguments, tmp_path / "q.nc") == (0, f"Result: {tmp_path / 'q.nc'}\n", "")
+
+
+@pytest.mark.parametrize("extra", [("--target", "N2,N1"), ("--target", "margin"), ("--quadrature", "gauss-legendre")])
+def test_options_reach_the_attribution(extra, night, tmp_path, capsys):
+    status, *_ = run(capsys, "-q", "attribute", night.psg, *QUICK, *extra, "-o", tmp_path / "r.nc")
+    assert status == 0
+    wanted = ["N2", "N1"] if extra[1] == "N2,N1" else extra[1]
+    assert eegflex.read_result(tmp_path / "r.nc").parameters[extra[0].strip("-")] == wanted
+
+
+def test_check_says_what_it_found_and_leaves_with_1_for_an_error(tmp_path, capsys):
+    night = eegflex.simulate_psg(hours=1, sfreq=100, seed=1, verbose="error")
+    swapped = {"N2": "N3", "N3": "N2"}
+    other = dataclasses.replace(night, hypnogram=np.array([swapped.get(stage, stage) for stage in night.hypnogram]))
+    files = night.save(tmp_path / "night.edf"), other.save(tmp_path / "other.edf")
+    for (psg, hypnogram, _), expected in zip(files, (0, 1), strict=True):
+        status, out, err = run(capsys, "-q", "check", "bandpower", psg, "--hypnogram", hypnogram)
+        assert (status, err) == (expected, "")
+        assert out.startswith("bandpower: 1 error, " if expected else "bandpower: ")
+        assert bool(re.search("ERROR +class order: the order W, N1, N3, N2, REM agrees better", out)) == bool(expected)
+        assert all(re.search(rf"^ +(ok|\?|ERROR|warning)  {name}: ", out, re.MULTILINE) for name in CHECKS)
+
+
+def test_a_model_whose_explanation_would_be_false_is_explained_where_that_is_asked_for(tmp_path, capsys):
+    night = eegflex.simulate_psg(hours=0.7, sfreq=100, seed=1, verbose="error")
+    swapped = {"N2": "N3", "N3": "N2"}
+    other = dataclasses.replace(night, hypnogram=np.array([swapped.get(stage, stage) for stage in night.hypnogram]))
+    files, output = other.save(tmp_path / "other.edf"), tmp_path / "r.nc"
+    asked = ("-q", "attribute", files.psg, "--hypnogram", files.hypnogram, *QUICK, "-o", output)
+    assert "--check warn" in refused(capsys, *asked)
+    assert not output.exists()
+    for check, found in (("warn", {"error"}), ("off", set())):
+        assert run(capsys, *asked, "--check", check, "--overwrite")[0] == 0
+        checks = eegflex.read_result(output).provenance["checks"]
+        assert {one["status"] for one in checks} & {"error"} == found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("foo",), "foo"),
+        (("bandpower", "--device", "abacus"), "abacus"),
+        (("bandpower", "--channels", "C9-M2"), "C9-M2"),
+        (("bandpower", "--spec", "none.toml"), "none.toml"),
+    ],
+)
+def test_a_check_that_cannot_be_made_is_refused_in_one_line(arguments, words, night, capsys):
+    assert words in refused(capsys, "-q", "check", arguments[0], night.psg, *arguments[1:])
+
+
+def refused(capsys, *arguments):
+    """The one line that refuses a command."""
+    status, _, err = run(capsys, *arguments)
+    assert status == 1
+    assert "Traceback" not in err
+    assert err.startswith("eegflex: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize("command", ["info", "attribute", "report"])
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+@pytest.mark.parametrize(
+    ("kind", "words"), [("none", "no such recording"), ("empty", "empty"), ("text", "EDF"), ("hypnogram", "hypnogram")]
+)
+def test_what_is_no_recording_is_refused_in_one_line(command, quiet, kind, words, night, tmp_path, capsys):
+    path = tmp_path / f"{kind}.edf"
+    if kind == "empty":
+        path.touch()
+    elif kind == "text":
+        path.write_text("hello\n" * 100)
+    elif kind == "hypnogram":
+        shutil.copy(night.hypnogram, path)
+    output = () if command == "info" else ("--model", "bandpower", "-o", tmp_path / "out")
+    before = set(tmp_path.iterdir())
+    assert words in refused(capsys, *quiet, command, path, *output)
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        (("--channels", "C9-M2"), ("C9-M2", "C3-M2", "Chin1-Chin2")),
+        (("--model", "foo"), ("foo", "gssc", "bandpower")),
+        (("--target", "N7"), ("N7", "REM")),
+        (("--target", "N2,N1,W"), ("N2", "N1", "W")),
+        (("--device", "abacus"), ("abacus", "cuda")),
+        (("--coding", "morse"), ("morse", "aasm")),
+        (("--hypnogram", "none.txt"), ("none.txt",)),
+    ],
+)
+def test_a_wrong_option_is_refused_in_one_line(extra, words, night, tmp_path, capsys):
+    line = refused(capsys, "-q", "attribute", night.psg, *QUICK, "-o", tmp_path / "r.nc", *extra)
+    assert [word for word in words if word not in line] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["attribute", "report"])
+def test_an_output_that_cannot_be_written_is_refused_first(command, night, tmp_path, capsys):
+    arguments = (command, night.psg, *QUICK, "-o")
+    assert "does not exist" in refused(capsys, *arguments, tmp_path / "none" / "r.nc")
+    assert "directory" in refused(capsys, *arguments, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    there = tmp_path / "there"
+    there.write_text("mine")
+    assert "--overwrite" in refused(capsys, *arguments, there)
+    assert there.read_text() == "mine"
+
+
+def test_a_rate_that_is_too_low_is_refused(tmp_path, capsys):
+    psg = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error").save(tmp_path / "low.edf").psg
+    line = refused(capsys, "-q", "attribute", psg, *QUICK, "-o", tmp_path / "r.nc")
+    assert "64 Hz" in line
+    assert "100 Hz" in line
+    assert not (tmp_path / "r.nc").exists()
+
+
+def test_a_result_that_is_none_is_refused(tmp_path, capsys):
+    path = tmp_path / "r.nc"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n and no more")
+    assert "not a result" in refused(capsys, "report", path, "-o", tmp_path / "r.html")
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_debug_shows_the_traceback_wherever_it_stands(where, tmp_path, capsys):
+    arguments = ["info", tmp_path / "none.edf"]
+    arguments.insert(where, "--debug")
+    status, _, err = run(capsys, *arguments)
+    assert status == 1
+    assert err.startswith("Traceback")
+    assert err.splitlines()[-1].startswith("eegflex: ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("info",), ("inform",), ("info", "x", "--wrong"), ("attribute", "x", "--n-steps", "0"), ("--wrong",)]
+)
+def test_a_wrong_command_line_leaves_with_2(arguments, capsys):
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert "Error" in err
+    assert "Traceback" not in err
+
+
+def test_control_c_leaves_with_130(night, capsys, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(eegflex.readers, "describe_psg", stop)
+    assert run(capsys, "info", night.psg) == (130, "", "eegflex: stopped\n")
+
+
+def test_ctrl_c_leaves_what_was_finished(night, result_file, tmp_path, capsys, monkeypatch):
+    from eegflex.attribution.request import AttributionStopped
+    from eegflex.cli.options import Asking
+
+    def stopped(*_):
+        raise AttributionStopped(eegflex.read_result(result_file), 3, 10)
+
+    monkeypatch.setattr(Asking, "explain", stopped)
+    output = tmp_path / "r.nc"
+    status, _, err = run(capsys, "-q", "attribute", night.psg, *QUICK, "-o", output)
+    assert status == 130
+    assert str(output) in err
+    assert eegflex.read_result(output).model == "bandpower"
+
+
+@pytest.mark.parametrize("option", [("--baseline", "recording"), ("--method", "feature_ablation"), ("--target", "all")])
+def test_what_is_asked_is_done(option, night, tmp_path, capsys):
+    output = tmp_path / "r.nc"
+    status, _, err = run(capsys, "-q", "attribute", night.psg, *QUICK, *option, "-o", output)
+    assert (status, err) == (0, "")
+    assert eegflex.read_result(output).parameters[option[0][2:]] == option[1]

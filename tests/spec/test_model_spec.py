@@ -1,0 +1,79 @@
+"""The contract: read from TOML, written back, and refused with the key, the value and the choices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import eegflex
+from eegflex.errors import SpecError
+from eegflex.spec.model_spec import ModelSpec
+
+SPECS = sorted((Path(eegflex.__file__).parent / "stagers").glob("*.toml"))
+
+
+@pytest.mark.parametrize("fname", SPECS, ids=lambda path: path.stem)
+def test_own_specs_are_specs_and_survive_a_round_trip(fname):
+    spec = ModelSpec.from_toml(fname)
+    assert spec.stages == ("W", "N1", "N2", "N3", "REM")
+    assert spec.duration == pytest.approx(30)
+    assert ModelSpec.from_dict(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[inputs]\nsfreq = 100", "section.*'inputs'.*input, output, model"),
+        ("[input]\nsfrq = 100", r"key in \[input\].*'sfrq'"),
+        ("[input]\nunit = 'volts'", r"\[input\] unit.*'volts'.*V, mV, uV"),
+        ("[output]\nscores = 'softmax'", r"\[output\] scores.*'softmax'.*probs"),
+        ("[input]\nscale = {kind = 'minmax'}", r"\[input.scale\] kind.*'minmax'.*zscore"),
+        ("[input]\nscale = {sort = 'zscore'}", r"key in \[input.scale\].*'sort'.*kind, per, clip"),
+        ("[input]\nsfreq = -1.0", r"\[input\] sfreq must be positive.*-1"),
+        ("[input]\nchannels = []", "no channels"),
+        ("[output]\nstages = ['W', 'W']", "each once"),
+        ("[input]\nfilter = {l_freq = 30.0, h_freq = 0.3}", "filter is empty"),
+        ("[[input.channels]]\nuse = 'some'", r"\[input.channels\] use.*'some'.*each"),
+        ("[input", "not TOML"),
+        ("input = 3", "must be a table.*3"),
+        ("[input]\nscale = 'zscore'", r"\[input.scale\] must be a table.*zscore"),
+        ("[input]\nchannels = { name = 'eeg' }", r"\[input.channels\] must be a list of tables"),
+        ("[input]\nsfreq = '100 Hz'", r"\[input\] sfreq.*'100 Hz'.*a number"),
+        ("[input]\nn_times = 2560.5", r"\[input\] n_times.*2560.5.*whole number"),
+        ("[input]\nsfreq = inf", r"\[input\] sfreq must be positive"),
+        ("[input]\nsfreq = true", r"\[input\] sfreq.*True.*a number"),
+        ("[input]\nscale = { kind = 'robust', clip = -20 }", r"\[input.scale\] clip must be positive.*-20"),
+        ("[[input.channels]]\nsites = 'C4'", r"\[input.channels\] sites.*'C4'.*a list, each a text"),
+        ("[[input.channels]]\nname = 'eeg'\n[[input.channels]]\nname = 'eeg'", "names of their own"),
+        ("[output]\nstages = [1, 2]", r"\[output\] stages.*a list, each a text"),
+        ("[input]\nlayout = 'batch channel time'", r"\[input\] layout.*einops.*'batch channel time'.*c channel"),
+        ("[input]\nlayout = 'b c c t'", r"\[input\] layout.*each once"),
+        ("[input]\nlayout = 'b c s t'", r"\[input\] layout"),
+        ("[input]\nlayout = 'b (c t'", r"\[input\] layout"),
+        ("[input]\nlayout = 'c t'", r"\[input\] layout.*b and t must be there"),
+        ("[input]\nlayout = { eeg = 'b c t' }", r"\[input\] layout must have each input once.*eeg.*input"),
+        ("[output]\nlayout = 'b e'", r"\[output\] layout.*b and s must be there"),
+        ("[output]\nlayout = 'b s t'", r"\[output\] layout.*k part of an epoch"),
+        ("[input]\ncontext = { before = -1 }", r"\[input\] context.*-1.*whole = true"),
+        ("[input]\ncontext = { before = 1, whole = true }", r"\[input\] context"),
+        ("[input]\ncontext = { before = '1' }", r"\[input.context\] before.*whole number"),
+        ("[output]\ntarget_index = 3", r"\[output\] target_index.*3.*0 to 0"),
+        ("[output]\nlayout = 'b e s'\ntarget_index = -1\n[input]\ncontext = { before = 2 }", "-1.*0 to 2"),
+        ("[output]\ntarget_index = 2\n[input]\ncontext = { before = 1, after = 1 }", "contradicts its context"),
+        ("[output]\ncombine = 'vote'", r"\[output\] combine.*'vote'.*surest, mean, sum"),
+        ("[output]\ncombine = 'sum'", r"\[output\] combine.*use = 'each'"),
+        ("[model]\nkwargs = 3", r"\[model\] kwargs.*a table"),
+        ("[model]\nclass = 3", r"\[model\] class.*a text"),
+    ],
+)
+def test_what_is_no_spec_is_refused(tmp_path, text, words):
+    fname = tmp_path / "spec.toml"
+    fname.write_text(text)
+    with pytest.raises(SpecError, match=words):
+        ModelSpec.from_toml(fname)
+
+
+def test_a_missing_spec_is_named(tmp_path):
+    with pytest.raises(SpecError, match="no such spec"):
+        ModelSpec.from_toml(tmp_path / "spec.toml")

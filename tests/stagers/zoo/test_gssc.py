@@ -1,0 +1,221 @@
+"""GSSC: its real network, against its own code."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from pathlib import Path
+
+import mne
+import numpy as np
+import pytest
+import torch
+
+import eegflex
+from eegflex.errors import ChannelError, SpecError
+from eegflex.preprocessing.segments import prepare
+
+pytest.importorskip("gssc", reason="the extra gssc is not installed")
+
+from eegflex.stagers import gssc as adapter
+
+
+@pytest.fixture(scope="module")
+def stager():
+    return adapter.load_gssc()
+
+
+@pytest.fixture(scope="module")
+def night():
+    """A simulated night of 1 h; one EEG channel and a horizontal EOG."""
+    raw = eegflex.simulate_psg(hours=1, seed=3, verbose="error").raw
+    return eegflex.make_epochs(raw.copy().pick(["C4-M1", "E1-M2", "E2-M2"]), verbose="error")
+
+
+@pytest.fixture(scope="module")
+def segments(night, stager):
+    return prepare(night, stager.spec)
+
+
+@pytest.fixture(scope="module")
+def bound(stager, segments):
+    return stager.bind(segments)[0]
+
+
+@pytest.fixture(scope="module")
+def scores(bound):
+    return bound.night_scores(lambda _: None)
+
+
+def nobody(_):
+    return None
+
+
+def gssc_own(epochs, eeg=(0,), eog=(1,)):
+    """What GSSC's own inference says of epochs with EEG and EOG channels at these places, without filtering them again."""
+    from gssc import networks
+    from gssc.infer import EEGInfer
+
+    folder = Path(networks.__file__).parent / "nets"
+    nets = [adapter._load_pickled(folder / name) for name in ("sig_net_v1.pt", "gru_net_v1.pt")]
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inference = EEGInfer(net=nets[0], con_net=nets[1], use_cuda=False)
+        stages, _ = inference.mne_infer(
+            epochs,
+            eeg=[epochs.ch_names[place] for place in eeg],
+            eog=[epochs.ch_names[place] for place in eog],
+            eeg_drop=not eeg,
+            eog_drop=not eog,
+            filter=False,
+        )
+    return stages
+
+
+def test_predictions_equal_gsscs_own_on_every_epoch(night, segments, scores):
+    """On the epochs that our preparation made: the whole night through both codes."""
+    np.testing.assert_array_equal(scores.argmax(1).numpy(), gssc_own(prepared(segments)))
+
+
+def prepared(segments):
+    """What our preparation made, as epochs."""
+    info = mne.create_info(list(segments.ch_names), segments.sfreq, list(segments.ch_types))
+    with info._unlock():
+        info["highpass"], info["lowpass"] = 0.3, 30.0
+    return mne.EpochsArray(segments.signals.astype(float), info, baseline=None, verbose="error")
+
+
+ONE_SIGNAL = {"gssc-eeg": {"eeg": (0,), "eog": ()}, "gssc-eog": {"eeg": (), "eog": (0,)}}
+
+
+@pytest.mark.parametrize("name", ONE_SIGNAL)
+def test_of_one_signal_alone_it_says_what_gssc_does(night, name):
+    """A recording without an EOG, or without an EEG: staged as by GSSC's own code, explained, and complete."""
+    kind = name.removeprefix("gssc-")
+    alone = night.copy().load_data().pick(kind)
+    stager = eegflex.load_model(name)
+    segments = prepare(alone, stager.spec)
+    assert segments.signals.shape[1] == 1
+    scores = stager.bind(segments)[0].night_scores(nobody)
+    np.testing.assert_array_equal(scores.argmax(1).numpy(), gssc_own(prepared(segments), **ONE_SIGNAL[name]))
+    result = eegflex.attribute_epochs(alone, name, sample_per_stage=1, verbose="error")
+    assert set(result.to_xarray()["ch_type"].values.tolist()) == {kind}
+    assert (result.relative_gap() <= 0.02).all()
+
+
+@pytest.mark.parametrize(("kind", "name"), [("eeg", "gssc-eeg"), ("eog", "gssc-eog")])
+def test_who_has_one_signal_only_is_told_what_takes_it(night, kind, name):
+    with pytest.raises(ChannelError, match=f"take the model '{name}'"):
+        eegflex.attribute_epochs(night.copy().load_data().pick(kind), "gssc", verbose="error")
+
+
+def test_a_model_for_one_signal_is_no_member_beside_one_for_two():
+    with pytest.raises(SpecError, match="disagree in their channels"):
+        eegflex.load_model(["gssc", "gssc-eeg"])
+
+
+def test_predictions_from_the_recording_equal_gsscs_own(stager, night, scores):
+    """From the recording itself, each code with its own preparation; GSSC resamples each epoch by itself."""
+    raw = mne.io.RawArray(np.hstack(night.get_data()), night.info, verbose="error")
+    data = raw.get_data()
+    info = mne.create_info(["C4-M1", "E1-E2"], raw.info["sfreq"], "eeg")  # GSSC would not filter a channel of type eog
+    raw = mne.io.RawArray(np.stack([data[0], data[1] - data[2]]), info, verbose="error").filter(
+        0.3, 30.0, verbose="error"
+    )
+    events = mne.make_fixed_length_events(raw, duration=30.0)
+    epochs = mne.Epochs(
+        raw, events, tmax=30 - 1 / raw.info["sfreq"], tmin=0, baseline=None, preload=True, verbose="error"
+    )
+    theirs = gssc_own(epochs)
+    assert len(theirs) == len(scores)
+    np.testing.assert_array_equal(scores.argmax(1).numpy(), theirs)
+
+
+def test_scores_do_not_change_with_the_batch_size(stager, segments, scores, monkeypatch):
+    for size in (1, 5):
+        monkeypatch.setattr(adapter, "FORWARD_BATCH", size)
+        again = stager.bind(segments)[0].night_scores(nobody)
+        torch.testing.assert_close(again, scores, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [1, 8, 21, 500])
+def test_a_window_scores_what_the_night_does(stager, segments, scores, width):
+    bound = stager.bind(segments, width=width)[0]
+    index = torch.tensor([0, 1, 10, 60, len(segments) - 1])
+    with torch.no_grad():
+        torch.testing.assert_close(bound(bound.inputs(index), index), scores[index], rtol=0, atol=1e-5)
+
+
+def test_a_window_that_is_the_whole_run_needs_no_boundary_states(stager, night):
+    run = prepare(night[:31], stager.spec)
+    windows = torch.from_numpy(run.signals)[None]
+    with torch.no_grad():
+        middle = stager.score(windows)
+    torch.testing.assert_close(middle[0], stager.bind(run)[0].night_scores(nobody)[15], rtol=0, atol=1e-5)
+
+
+def test_members_of_a_batch_are_independent(bound):
+    index = torch.tensor([5, 30, 70])
+    x = bound.inputs(index) * torch.tensor([1.0, 0.3, 0.0])[:, None, None]
+    with torch.no_grad():
+        together = bound(x, index)
+        alone = torch.cat([bound(x[i : i + 1], index[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+
+
+def test_short_runs_are_scored_by_themselves(stager, night):
+    parts = night[list(range(10)) + list(range(40, 80))]
+    both = stager.bind(prepare(parts, stager.spec))[0]
+    index = torch.tensor([2, 9, 10, 30])  # windows of two lengths in one batch
+    with torch.no_grad():
+        windowed = both(both.inputs(index), index)
+    torch.testing.assert_close(windowed, both.night_scores(nobody)[index], rtol=0, atol=1e-5)
+
+
+def test_the_gradient_of_a_window_is_near_that_of_the_night(bound, segments, scores):
+    """Off the end of the path a window is an approximation; this bounds it on the epoch that it is least sure of.
+
+    Of an epoch that it is sure of, the gradient is next to nothing, and so is what the window leaves out of it.
+    """
+    index = 21 + scores[21:-21].max(dim=1).values.argmin(keepdim=True)
+    slopes = []
+    for width in (21, len(segments)):
+        one = bound.with_width(width)
+        x = (0.7 * one.inputs(index)).requires_grad_(True)
+        (slope,) = torch.autograd.grad(one(x, index)[0, scores[index[0]].argmax()], x)
+        slopes.append(slope)
+    assert (slopes[0] - slopes[1]).norm() < 0.3 * slopes[1].norm()
+
+
+def test_only_what_the_networks_are_made_of_is_unpickled(tmp_path):
+    class Harmful:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "canary",))
+
+    torch.save(Harmful(), tmp_path / "net.pt")
+    with pytest.raises(Exception, match=r"[Uu]nsupported|weights_only"):
+        adapter._load_pickled(tmp_path / "net.pt")
+    assert not (tmp_path / "canary").exists()
+
+
+def test_each_eeg_channel_is_explained_by_itself(stager):
+    raw = eegflex.simulate_psg(hours=0.25, seed=3, verbose="error").raw.pick(["C4-M1", "O1-M2", "E1-M2", "E2-M2"])
+    epochs = eegflex.make_epochs(raw, verbose="error")
+    result = eegflex.attribute_epochs(epochs, stager, sample_per_stage=1, verbose="error")
+    data = result.to_xarray()
+    assert result.ch_names == ("C4-M1", "E1-E2 (with C4-M1)", "O1-M2", "E1-E2 (with O1-M2)")
+    assert data["of_combination"].values.tolist() == [0, 0, 1, 1]
+    assert (result.relative_gap() <= 0.01).mean() >= 0.95
+
+
+def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
+    short = night[20:50]
+    numbers = {"sample_per_stage": 1, "width": 5, "quadrature": "graded", "n_steps": 63, "verbose": "error"}
+    result = eegflex.attribute_epochs(short, stager, context="scaled", target="N2", **numbers)
+    data = result.to_xarray()
+    assert data.sizes["context"] >= 5
+    assert (result.relative_gap() < 0.03).all()
+    assert result.provenance["window"]["width"] == 5
+    assert 0 < result.provenance["window"]["error_median"] < 1
+    assert (data["edge"] == "inside").all()

@@ -11,12 +11,9 @@ import sys
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from benchmarks.nights import STAGERS, Bench, gauss, night
+from benchmarks.nights import STAGERS, Bench, night
 from benchmarks.table import Row, markdown
-from eegflex.attribution.adaptive import AdaptiveNodes
-from eegflex.attribution.quadrature import FixedNodes, make_rule
 
 __all__ = ["rows"]
 
@@ -35,9 +32,8 @@ def rows(per_stage: int = 10) -> list[Row]:
 def _measure(name: str, per_stage: int) -> list[Row]:
     bench = Bench.of(STAGERS[name](), night())
     numbers = bench.balanced(per_stage)
-    reference = _sums(bench, numbers, lambda: FixedNodes(make_rule("graded", REFERENCE)))
-    precision = torch.finfo(torch.float32).eps
-    found = bench.explain(numbers, lambda: AdaptiveNodes(TOL, 400, precision))
+    reference = _sums(bench, numbers, "graded", REFERENCE)
+    found = bench.explain(numbers, tol=TOL)
     ours = np.array([found[number].n_gradients for number in numbers])
     error = np.array([_error(bench.band_sums(found[number]), reference[number]) for number in numbers])
     oracle = _oracle(bench, numbers, reference)
@@ -58,8 +54,12 @@ def _row(what: str, ours: npt.NDArray[np.intp], oracle: npt.NDArray[np.intp], qu
     return Row(f"gradient evaluations, {what}", f"{mine:.0f}", against, ratio, f"at most {share:.2f}", ratio <= share)
 
 
-def _sums(bench: Bench, numbers, make_nodes) -> dict[int, npt.NDArray[np.float64]]:  # type: ignore[no-untyped-def]
-    return {number: bench.band_sums(e) for number, e in bench.explain(numbers, make_nodes).items()}
+def _sums(
+    bench: Bench, numbers: npt.NDArray[np.intp], quadrature: str, n_steps: int
+) -> dict[int, npt.NDArray[np.float64]]:
+    """Band sums of epochs by a fixed rule."""
+    found = bench.explain(numbers, quadrature=quadrature, n_steps=n_steps)
+    return {number: bench.band_sums(explained) for number, explained in found.items()}
 
 
 def _error(sums: npt.NDArray[np.float64], reference: npt.NDArray[np.float64]) -> float:
@@ -76,7 +76,7 @@ def _oracle(
         left = np.array([number for number in numbers if needed[number] == BEYOND])
         if len(left) == 0:
             break
-        for number, sums in _sums(bench, left, gauss(n_steps)).items():
+        for number, sums in _sums(bench, left, "gauss-legendre", n_steps).items():
             if _error(sums, reference[number]) <= TOL:
                 needed[number] = n_steps
     return np.array([needed[number] for number in numbers])

@@ -117,10 +117,10 @@ def _read_bare(path: Path, indices: list[int]) -> npt.NDArray[np.float64]:
     return out.reshape(len(indices), -1)
 
 
-def _peak(task: Callable[[], Any]) -> float:
+def _peak(action: Callable[[], Any]) -> float:
     """Return the most memory that a task holds at once, in MiB."""
     tracemalloc.start()
-    task()
+    action()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak / 2**20

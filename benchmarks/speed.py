@@ -23,9 +23,8 @@ import eegflex
 from benchmarks.nights import Bench, night, trained
 from benchmarks.table import Row, markdown, seconds
 from eegflex import ModelSpec
-from eegflex.attribution.quadrature import FixedNodes, make_rule
-from eegflex.stagers import Stager
 from eegflex.spec.model_spec import ContextSpec
+from eegflex.stagers import Stager
 
 __all__ = ["rows"]
 
@@ -137,11 +136,11 @@ def _whole_night(n_epochs: int) -> list[Row]:
     epochs = night(hours=max(7.0, n_epochs / 120 + 0.01))[:n_epochs]
     start = time.perf_counter()
     bench = Bench.of(stager, epochs)
-    signals, predicted = bench.segments.signals, bench.scores.argmax(1)
+    signals, predicted = bench.night.segments.signals, bench.night.scores[:, 0].argmax(1)
     theirs = [freqig(x, stager.module, target=int(c), n_steps=N_STEPS) for x, c in zip(signals, predicted, strict=True)]
     loop = time.perf_counter() - start
     judged = np.arange(0, len(epochs), EVERY)
-    exact = bench.explain(judged, lambda: FixedNodes(make_rule("graded", 504)))
+    exact = bench.explain(judged, quadrature="graded", n_steps=504)
     reference = np.stack([bench.band_sums(exact[number]) for number in judged])
     size = np.abs(reference).sum((1, 2))
 
@@ -200,7 +199,7 @@ def _parity(stager: Stager, epochs: mne.BaseEpochs) -> Row:
     """FreqIG's nodes, the network in float64: rounding decides for fewer rectifiers which way they go."""
     ours = explain(epochs, stager, dtype="float64", **GAUSS).to_xarray()["frequency_view"].values
     bench = Bench.of(stager, epochs)
-    asked = list(zip(bench.segments.signals, bench.scores.argmax(1), strict=True))
+    asked = list(zip(bench.night.segments.signals, bench.night.scores[:, 0].argmax(1), strict=True))
     theirs, rounded = (
         np.stack([freqig(x, module, target=int(c), n_steps=N_STEPS) for x, c in asked])
         for module in (_Exactly(stager.module), stager.module)

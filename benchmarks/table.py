@@ -55,8 +55,8 @@ def seconds(*tasks: Callable[[], Any], repeats: int = 5) -> list[float]:
     """Time tasks in turn, so that what else the machine does meets all alike; the median of each in s."""
     times: list[list[float]] = [[] for _ in tasks]
     for _ in range(repeats):
-        for task, taken in zip(tasks, times, strict=True):
+        for action, taken in zip(tasks, times, strict=True):
             start = time.perf_counter()
-            task()
+            action()
             taken.append(time.perf_counter() - start)
     return [float(np.median(taken)) for taken in times]

@@ -1,7 +1,7 @@
 """How well explanations of stagers whose truth is known tell it: where they are put, and whether they find planted events.
 
-Two numbers for each stager of `eegflex.stagers.zoo.known_truth`, over epochs of its own stage from several simulated nights, explained by
-FLEX with its defaults:
+Two numbers for each stager of `eegflex.stagers.zoo.known_truth`, over epochs of its own stage from several simulated nights,
+explained by FLEX with its defaults:
 
 - the share of the absolute attribution, per channel and frequency, that lies in the true channel and band; against it, the
   share of the signals' power that lies there, which is what a picture of the signals alone would have shown;

@@ -20,11 +20,14 @@ MODULES = {
     "eegflex": "The verbs and nouns of every day, all of them in ``eegflex`` itself.",
     "eegflex.readers": "What is in a file, and what was done to it on the way in.",
     "eegflex.datasets": "Public data sets.",
-    "eegflex.stagers": "Stagers and their contracts.",
+    "eegflex.stagers": "Stagers, from wherever they come.",
+    "eegflex.spec": "The contract of a stager.",
+    "eegflex.doctor": "What is wrong with a model on a recording.",
     "eegflex.evaluation": "Explanations held against a truth that is known.",
+    "eegflex.results": "What a verb returns.",
     "eegflex.viz": "Figures, as functions; the methods of a result call them.",
     "eegflex.report": "Reports.",
-    "eegflex.simulation.simulate": "Simulated nights with a known truth.",
+    "eegflex.simulation": "Simulated nights with a known truth.",
     "eegflex.errors": "Errors that are yours to mend: each says what was wrong, what was seen, what is allowed and what to do.",
 }
 

@@ -13,21 +13,24 @@ from eegflex.bands import Bands
 from eegflex.errors import EegflexError
 
 if TYPE_CHECKING:
-    from eegflex.attribution.freqig import attribute
     from eegflex.attribution.attribute_epochs import attribute_epochs
+    from eegflex.attribution.freqig import attribute
+    from eegflex.doctor.check_model import check_model
     from eegflex.epochs import make_epochs
     from eegflex.readers import read_hypnogram, read_psg
     from eegflex.report import make_report
-    from eegflex.results.result import FlexResult, read_result
-    from eegflex.simulation.simulate import simulate_psg
-    from eegflex.stagers import ModelSpec, Stager, load_model
-    from eegflex.doctor.check_model import check_model
+    from eegflex.results import FlexResult, read_result
+    from eegflex.simulation import simulate_psg
+    from eegflex.spec import ModelSpec
+    from eegflex.stagers import Stager, load_model
+    from eegflex.staging import StagedNight, stage_epochs
 
 __all__ = [
     "Bands",
     "EegflexError",
     "FlexResult",
     "ModelSpec",
+    "StagedNight",
     "Stager",
     "__version__",
     "attribute",
@@ -40,27 +43,42 @@ __all__ = [
     "read_psg",
     "read_result",
     "simulate_psg",
+    "stage_epochs",
 ]
 
 #: public name -> the module that it lives in
 _HOMES = {
-    "FlexResult": "eegflex.results.result",
-    "ModelSpec": "eegflex.stagers",
+    "FlexResult": "eegflex.results",
+    "ModelSpec": "eegflex.spec",
+    "StagedNight": "eegflex.staging",
     "Stager": "eegflex.stagers",
     "attribute": "eegflex.attribution.freqig",
     "attribute_epochs": "eegflex.attribution.attribute_epochs",
-    "check_model": "eegflex.doctor.check_model",
+    "check_model": "eegflex.doctor",
     "load_model": "eegflex.stagers",
     "make_epochs": "eegflex.epochs",
     "make_report": "eegflex.report",
     "read_hypnogram": "eegflex.readers",
     "read_psg": "eegflex.readers",
-    "read_result": "eegflex.results.result",
-    "simulate_psg": "eegflex.simulation.simulate",
+    "read_result": "eegflex.results",
+    "simulate_psg": "eegflex.simulation",
+    "stage_epochs": "eegflex.staging",
 }
 
 #: modules that hold further public names, imported when they are first asked for
-_MODULES = ("datasets", "errors", "evaluation", "readers", "report", "simulate", "stagers", "viz")
+_MODULES = (
+    "datasets",
+    "doctor",
+    "errors",
+    "evaluation",
+    "readers",
+    "report",
+    "results",
+    "simulation",
+    "spec",
+    "stagers",
+    "viz",
+)
 
 
 def __getattr__(name: str) -> Any:

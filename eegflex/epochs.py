@@ -12,10 +12,10 @@ import pandas as pd
 from mne.utils import logger, verbose
 
 from eegflex.errors import EmptyRecordingError, ParameterError
-from eegflex.readers.notes import get_notes, put_notes
 from eegflex.readers.hypnograms.interpret import understand
-from eegflex.readers.recordings.source import Scoring
-from eegflex.readers.hypnograms.labels import STAGE_CODES
+from eegflex.readers.hypnograms.scoring import Scoring
+from eegflex.readers.notes import get_notes, put_notes
+from eegflex.stages import STAGE_CODES
 
 __all__ = ["make_epochs"]
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 __all__ = [
+    "AttributionStopped",
     "ChannelError",
     "DownloadError",
     "EegflexError",
@@ -17,6 +21,7 @@ __all__ = [
     "RecordingError",
     "SpecError",
     "UnitError",
+    "check_choice",
 ]
 
 
@@ -58,6 +63,18 @@ def _restore(kind: type[EegflexError], args: tuple[str, ...], state: dict[str, o
     error.args = args
     error.__dict__.update(state)
     return error
+
+
+def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
+    """Refuse a value that is not one of its choices.
+
+    Raises
+    ------
+    ParameterError
+        If it is not.
+    """
+    if value not in allowed:
+        raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}", seen=repr(value))
 
 
 def _text(value: object) -> str:
@@ -119,3 +136,28 @@ class MissingExtraError(EegflexError, ImportError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(what, remedy=f"Install it with: pip install 'eegflex[{extra}]'")
+
+
+class AttributionStopped(KeyboardInterrupt):
+    """An attribution was stopped by Ctrl-C; what was finished is kept.
+
+    A ``KeyboardInterrupt``, so that whatever else was to follow is stopped too.
+
+    Attributes
+    ----------
+    result : FlexResult
+        The epochs that were finished, flagged as partial.
+    n_finished, n_wanted : int
+        How many were finished, and how many there were to be.
+    """
+
+    def __init__(self, result: Any, n_finished: int, n_wanted: int) -> None:
+        super().__init__(
+            f"Stopped: {n_finished} of {n_wanted} epochs are explained. They are the `result` of this exception "
+            "(in a notebook: sys.last_value.result)."
+        )
+        self.result, self.n_finished, self.n_wanted = result, n_finished, n_wanted
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A worker raises it, and Python's own way would call the class with the message alone.
+        return type(self), (self.result, self.n_finished, self.n_wanted)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import example_results
 import pytest
-import results
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
+# Keras chooses its backend when it is first imported, which a test may do before the library does.
+os.environ.setdefault("KERAS_BACKEND", "torch")
 REAL_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
@@ -25,10 +27,10 @@ def real_psg() -> Path:
 @pytest.fixture(scope="session")
 def result():
     """Six EEG channels at once, ten epochs, two of each stage, both views. Not to be changed."""
-    return results.make_result()
+    return example_results.make_result()
 
 
 @pytest.fixture(scope="session")
 def pair_result():
-    """One EEG channel at a time with the same EOG channel, two combinations. Not to be changed."""
-    return results.make_pair_result()
+    """One EEG channel at a time with the same EOG channel, two channel sets. Not to be changed."""
+    return example_results.make_pair_result()

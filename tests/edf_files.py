@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "psg-excerpt.edf"
+REAL = Path(__file__).parents[2] / "shared" / "data" / "psg-excerpt.edf"
 
 
 @dataclass
@@ -98,41 +96,3 @@ def _pad(text: str | bytes | int, width: int) -> bytes:
 def times(n: int, duration: float = 1.0, first: float = 0.0, extra: dict[int, bytes] | None = None) -> list[bytes]:
     """Time-keeping annotations, with others at some records."""
     return [f"+{first + k * duration:.12g}\x14\x14\x00".encode() + (extra or {}).get(k, b"") for k in range(n)]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """Write an Edf to a file."""
-
-    def _write(edf: Edf, name: str = "night.edf") -> Path:
-        path = tmp_path / name
-        path.write_bytes(edf.to_bytes())
-        return path
-
-    return _write
-
-
-@pytest.fixture
-def real() -> Path:
-    """Give the real clinical PSG."""
-    if not REAL.exists():
-        pytest.skip(f"{REAL} is not there")
-    return REAL
-
-
-@pytest.fixture
-def hypnogram_edf(tmp_path: Path) -> Callable[..., Path]:
-    """Write an annotation-only EDF+ of stages: (onset, duration, text)."""
-
-    def _write(rows: list[tuple[float, float | None, str]], name: str = "hypnogram.edf", **keys: object) -> Path:
-        tal = b"+0\x14\x14\x00"
-        for onset, duration, text in rows:
-            tal += f"{onset:+g}".encode() + (b"" if duration is None else f"\x15{duration:g}".encode())
-            tal += b"\x14" + text.encode() + b"\x14\x00"
-        size = len(tal) // 2 + 1
-        edf = Edf(signals=[], n_records=1, duration="0", reserved="EDF+C", tals=[tal], tal_size=size, **keys)
-        path = tmp_path / name
-        path.write_bytes(edf.to_bytes())
-        return path
-
-    return _write

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import eegflex
-from eegflex.stagers import ModelSpec
+from eegflex.spec import ModelSpec
 from eegflex.spec.model_spec import ChannelSpec, ContextSpec
 
 SFREQ, STAGES = 64.0, ("W", "N1", "N2", "N3", "REM")
@@ -139,5 +139,5 @@ def altered(result, **attributes):
 
 
 def make_pair_result(*, names=("C3-M2", "C4-M1", "EOG-L"), **kwargs):
-    """Two combinations of one EEG and the same EOG channel."""
+    """Two channel sets of one EEG and the same EOG channel."""
     return explain(make_epochs(names, ["eeg", "eeg", "eog"], **kwargs), pair_spec())

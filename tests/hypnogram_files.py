@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 
 import h5py
 import numpy as np
-
-from .conftest import Edf
+from edf_files import Edf
 
 STAGES = ("W " * 4 + "N1 N1 " + "N2 " * 5 + "N3 " * 4 + "N2 " + "REM " * 3 + "W").split()
 START = 23 * 3600 + 55 * 60  # s after midnight

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 import pyedflib
+from edf_files import Edf, Sig, times
 
 from eegflex.errors import ChannelError, EegflexError, EmptyRecordingError, RecordingError, UnitError
-
-from .conftest import Edf, Sig, times
 
 
 @dataclass(frozen=True)

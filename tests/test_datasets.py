@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edf_files import Edf, Sig, times
 from mne.datasets import sleep_physionet
-from readers.conftest import Edf, Sig, times
 
 import eegflex
 from eegflex import datasets

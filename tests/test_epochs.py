@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eegflex.epochs import make_epochs
 from eegflex.errors import EegflexError, EmptyRecordingError, HypnogramError, ParameterError
-from eegflex.readers.hypnograms.labels import STAGE_CODES
+from eegflex.stages import STAGE_CODES
 
 
 def a_raw(seconds=150.0, sfreq=100.0, first_samp=0, stages=(), meas_date=None):

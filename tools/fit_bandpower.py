@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 import eegflex
-from eegflex.preprocessing.segments import prepare
-from eegflex.stagers.zoo.bandpower import FEATURES, BandPower
 from eegflex.doctor.sign_test import kappa_of
+from eegflex.preprocessing.segments import prepare
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.zoo.bandpower import FEATURES, BandPower
 
-STAGERS = Path(eegflex.__file__).parent / "stagers"
+STAGERS = Path(eegflex.__file__).parent / "stagers" / "zoo"
 TRAINING_SEEDS, TEST_SEEDS = range(100, 104), range(200, 202)
 #: Keeps the weights small, so that no stage rests on a hair's breadth of one feature.
 RIDGE = 1e-3
@@ -27,7 +27,7 @@ def features_and_stages(seed: int, spec: ModelSpec) -> tuple[torch.Tensor, torch
     epochs = eegflex.make_epochs(eegflex.simulate_psg(hours=7, seed=seed).raw)
     segments = prepare(epochs, spec)
     empty = BandPower(spec.sfreq, np.zeros((5, len(FEATURES))), np.zeros(5))
-    signals = torch.from_numpy(segments.signals[:, list(segments.combinations[0])])
+    signals = torch.from_numpy(segments.signals[:, list(segments.channel_sets[0])])
     with torch.no_grad():
         features = torch.cat([empty.features(part) for part in signals.split(64)])
     return features, torch.tensor([spec.stages.index(stage) for stage in segments.stage])

@@ -23,10 +23,9 @@ from scipy.signal import welch
 from specparam import SpectralModel
 
 import eegflex
-from eegflex.preprocessing.segments import prepare
-from eegflex.simulation.simulate import SimulatedPSG
-from eegflex.simulation.hypnogram import EPOCH_LENGTH, STAGES
 from eegflex.doctor.sign_test import kappa_of
+from eegflex.simulation.hypnogram import EPOCH_LENGTH, STAGES
+from eegflex.simulation.simulate import SimulatedPSG
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -44,13 +43,11 @@ PUBLISHED = (1.0, 4.0)
 
 def staging(night: SimulatedPSG) -> tuple[list[float], np.ndarray]:
     """Kappa of each derivation, and how many epochs of each stage were staged how (all derivations)."""
-    stager = eegflex.load_model("gssc")
-    segments = prepare(eegflex.make_epochs(night.raw), stager.spec)
-    truth = np.array([stager.spec.stages.index(stage) for stage in segments.stage])
-    order = [stager.spec.stages.index(stage) for stage in STAGES]
+    staged = eegflex.stage_epochs(eegflex.make_epochs(night.raw), "gssc")
+    truth = np.array([staged.stages.index(stage) for stage in staged.segments.stage])
+    order = [staged.stages.index(stage) for stage in STAGES]
     kappas, counts = [], np.zeros((len(STAGES), len(STAGES)))
-    for bound in stager.bind(segments):
-        predicted = bound.night_scores(lambda _: None).argmax(1).numpy()
+    for predicted in staged.scores.argmax(axis=2).T:
         kappas.append(kappa_of(truth, predicted, len(STAGES)))
         for row, scored in enumerate(order):
             counts[row] += [int(((truth == scored) & (predicted == column)).sum()) for column in order]

@@ -8,12 +8,12 @@ import time
 
 import mne
 import torch
-from fit_bandpower import kappa
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 from trained import FOLDER, NETWORKS, spec
 
 import eegflex
+from eegflex.agreement import cohens_kappa
 from eegflex.preprocessing.segments import prepare
 from eegflex.stagers.loading import load_model
 
@@ -97,12 +97,7 @@ def train(name, nights, contract):
 
 def agreement(stager, epochs):
     """Kappa between a stager, used as anyone would, and the hypnogram of a night."""
-    segments = prepare(epochs, stager.spec)
-    (bound,) = stager.bind(segments)
-    scores = bound.night_scores(lambda _: None)
-    scored = ~scores.isnan().any(dim=1)  # the others lack the context that the stager needs
-    truth = torch.tensor([stager.spec.stages.index(stage) for stage in segments.stage])
-    return round(kappa(scores[scored].argmax(1), truth[scored], len(stager.spec.stages)), 3)
+    return round(cohens_kappa(eegflex.stage_epochs(epochs, stager).confusion), 3)
 
 
 def main() -> None:

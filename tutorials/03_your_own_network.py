@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 import eegflex
-from eegflex.stagers import ChannelSpec, ModelSpec
+from eegflex.spec import ChannelSpec, ModelSpec
 
 mne.set_log_level("warning")
 torch.manual_seed(0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,14 +16,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from eegflex._version import __version__
-from eegflex.attribution.kept import DIMS, Kept
+from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.spectra import frames
-from eegflex.attribution.request import Explained, Task
 from eegflex.bands import Bands
+from eegflex.preprocessing.segments import Segments
 from eegflex.readers.notes import get_notes
 from eegflex.results.result import LAYOUT, FlexResult
-from eegflex.preprocessing.segments import Segments
-from eegflex.stagers.stager import BoundStager
 
 __all__ = ["assemble"]
 
@@ -37,56 +37,46 @@ _NAMES = {
 _AT_ONCE = 32
 
 
-def assemble(
-    epochs: mne.BaseEpochs,
-    task: Task,
-    bound: Sequence[BoundStager],
-    kept: Kept,
-    parameters: dict[str, Any],
-    notes: dict[str, Any],
-) -> FlexResult:
+def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bool = False) -> FlexResult:
     """Label everything.
 
     Parameters
     ----------
-    epochs : mne.BaseEpochs
-        What the user gave.
-    task : Task
+    request : Request
         What was to be explained.
-    bound : sequence of BoundStager
-        The stager on each combination.
     kept : Kept
-        What was explained. Only epochs that all combinations have are taken.
-    parameters : dict
-        The arguments of the attribution.
+        What was explained. Only epochs that all channel sets have are taken.
     notes : dict
         Further provenance.
+    partial : bool
+        Whether it was stopped before all was explained.
     """
-    segments, spec = task.segments, task.stager.spec
-    numbers, single = kept.numbers, task.target != "all"
+    segments, spec = request.segments, request.stager.spec
+    numbers, single = kept.numbers, request.settings.target != "all"
     parts = [[own[number] for number in numbers] for own in kept.facts]
-    variables = _per_combination(task, parts, numbers, single)
+    variables = _per_channel_set(request, parts, numbers, single)
     for view, values in kept.views.items():
-        dims = ("epoch", *DIMS[view]) if single else ("epoch", "explained", *DIMS[view])
+        dims = ("epoch", *DIMS[view]) if single else ("epoch", "target_stage", *DIMS[view])
         variables[_NAMES[view]] = (dims, values[:, 0] if single else values)
-    rows = np.array([channel for channels in segments.combinations for channel in channels])
+    rows = np.array([channel for channels in segments.channel_sets for channel in channels])
     signal = segments.signals[np.ix_(numbers, rows)]
     signal *= segments.gain[np.ix_(numbers, rows)][..., None]
     variables |= {
         "power": (("epoch", "channel", "freq"), _density(signal, segments.sfreq)),
         "signal": (("epoch", "channel", "time"), signal),
-        "scores": (("epoch", "combination", "stage_name"), task.scores[numbers]),
-        "night_scores": (("night", "combination", "stage_name"), task.scores),
+        "scores": (("epoch", "channel_set", "stage_name"), request.night.scores[numbers]),
+        "night_scores": (("night", "channel_set", "stage_name"), request.night.scores),
     }
-    coordinates = _coordinates(task, bound[0], numbers) | {"context": kept.offsets}
+    coordinates = _coordinates(request, numbers) | {"context": kept.offsets}
     used = {dim for dims, _ in variables.values() for dim in dims}
     dataset = xr.Dataset(variables, coords={name: c for name, c in coordinates.items() if _dim(name, c) in used})
     dataset.attrs = {
         "layout": LAYOUT,
         "sfreq": segments.sfreq,
         "spec": json.dumps(spec.to_dict()),
-        "parameters": json.dumps(parameters),
-        "provenance": json.dumps(_provenance(epochs, segments, len(numbers)) | notes),
+        "method": json.dumps(dataclasses.asdict(request.method.words)),
+        "parameters": json.dumps(_parameters(request) | ({"partial": True} if partial else {})),
+        "provenance": json.dumps(_provenance(request.night.epochs, segments, len(numbers)) | notes),
     }
     return FlexResult(dataset)
 
@@ -95,46 +85,48 @@ def _dim(name: str, coordinate: Any) -> str:
     return coordinate[0] if isinstance(coordinate, tuple) else name
 
 
-def _per_combination(
-    task: Task, parts: Sequence[Sequence[Explained]], numbers: npt.NDArray[np.int64], single: bool
+def _per_channel_set(
+    request: Request, parts: Sequence[Sequence[Explained]], numbers: npt.NDArray[np.int64], single: bool
 ) -> dict[str, Any]:
-    """What is one number for each epoch and combination (and score explained)."""
+    """What is one number for each epoch and channel set (and score explained)."""
     variables: dict[str, Any] = {}
     for name in ("score", "baseline_score", "gap"):
         values = np.stack([np.stack([getattr(e, name) for e in own]) for own in parts], axis=1)
-        dims = ("epoch", "combination") if single else ("epoch", "combination", "explained")
+        if name == "gap" and not request.method.words.sums:
+            values = np.full_like(values, np.nan)
+        dims = ("epoch", "channel_set") if single else ("epoch", "channel_set", "target_stage")
         variables[name] = (dims, values[..., 0] if single else values)
-    stages = np.array(task.stager.spec.stages, dtype=object)
-    labels = [task.labels(numbers, combination) for combination in range(len(parts))]
+    stages = np.array(request.stager.spec.stages, dtype=object)
+    labels = [request.labels(numbers, channel_set) for channel_set in range(len(parts))]
     columns = {
         name: [[getattr(e, name) for e in own] for own in parts] for name in ("n_gradients", "n_forwards", "error")
     }
-    variables |= {name: (("epoch", "combination"), np.array(values).T) for name, values in columns.items()}
-    variables["predicted"] = ("epoch", "combination"), stages[task.scores[numbers].argmax(axis=2)]
-    variables["target"] = ("epoch", "combination"), np.stack(labels, axis=1).astype(object)
+    variables |= {name: (("epoch", "channel_set"), np.array(values).T) for name, values in columns.items()}
+    variables["predicted"] = ("epoch", "channel_set"), stages[request.night.scores[numbers].argmax(axis=2)]
+    variables["target"] = ("epoch", "channel_set"), np.stack(labels, axis=1).astype(object)
     return variables
 
 
-def _coordinates(task: Task, bound: BoundStager, numbers: npt.NDArray[np.int64]) -> dict[str, Any]:
-    segments = task.segments
-    rows = [channel for channels in segments.combinations for channel in channels]
+def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, Any]:
+    segments = request.segments
+    rows = [channel for channels in segments.channel_sets for channel in channels]
     n_times = segments.signals.shape[-1]
     names = np.array(segments.ch_names, dtype=object)
     gabor = frames(n_times, segments.sfreq)
-    stages = np.array(task.stager.spec.stages, dtype=object)
+    stages = np.array(request.stager.spec.stages, dtype=object)
     return {
         "number": ("epoch", numbers),
         "onset": ("epoch", segments.onset[numbers]),
         "run": ("epoch", segments.run[numbers]),
         "stage": ("epoch", segments.stage[numbers].astype(object)),
-        "edge": ("epoch", bound.windows.edge[numbers].astype(object)),
+        "edge": ("epoch", request.night.bound[0].windows.edge[numbers].astype(object)),
         "filter_edge": ("epoch", segments.filter_edge[numbers]),
         "channel": np.array(_labels(segments), dtype=object),
         "ch_name": ("channel", names[rows]),
         "ch_type": ("channel", np.array(segments.ch_types, dtype=object)[rows]),
-        "of_combination": (
+        "of_channel_set": (
             "channel",
-            np.repeat(np.arange(len(segments.combinations)), [len(c) for c in segments.combinations]),
+            np.repeat(np.arange(len(segments.channel_sets)), [len(c) for c in segments.channel_sets]),
         ),
         **{axis: ("channel", segments.positions[rows, i]) for i, axis in enumerate("xyz")},
         "freq": np.fft.rfftfreq(n_times, 1 / segments.sfreq),
@@ -142,9 +134,9 @@ def _coordinates(task: Task, bound: BoundStager, numbers: npt.NDArray[np.int64])
         "frame": gabor.times,
         "frame_freq": gabor.freqs,
         "band": np.array(Bands().names, dtype=object),
-        "combination": np.array([" + ".join(names[list(c)]) for c in segments.combinations], dtype=object),
+        "channel_set": np.array([" + ".join(names[list(c)]) for c in segments.channel_sets], dtype=object),
         "stage_name": stages,
-        "explained": stages,
+        "target_stage": stages,
         "night_onset": ("night", segments.onset),
         "night_run": ("night", segments.run),
         "night_stage": ("night", segments.stage.astype(object)),
@@ -153,15 +145,21 @@ def _coordinates(task: Task, bound: BoundStager, numbers: npt.NDArray[np.int64])
 
 
 def _labels(segments: Segments) -> list[str]:
-    """Names of the channels, told apart where one takes part in several combinations."""
-    uses = [channel for channels in segments.combinations for channel in channels]
+    """Names of the channels, told apart where one takes part in several channel sets."""
+    uses = [channel for channels in segments.channel_sets for channel in channels]
     labels = []
-    for channels in segments.combinations:
+    for channels in segments.channel_sets:
         own = [segments.ch_names[c] for c in channels if uses.count(c) == 1]
         for channel in channels:
             name = segments.ch_names[channel]
             labels.append(name if uses.count(channel) == 1 else f"{name} (with {', '.join(own)})")
     return labels
+
+
+def _parameters(request: Request) -> dict[str, Any]:
+    """What was asked, but for what the method makes no use of."""
+    unused = () if request.method.on_path else ("quadrature", "n_steps", "tol", "max_evals")
+    return {name: value for name, value in request.settings.to_dict().items() if name not in unused}
 
 
 def _density(signal: npt.NDArray[np.float32], sfreq: float) -> npt.NDArray[np.float32]:
@@ -194,3 +192,78 @@ def _provenance(epochs: mne.BaseEpochs, segments: Segments, n_explained: int) ->
         **segments.notes,
         **read,
     }
+
+
+#: Dimensions of the views, after those of the epoch and the targets.
+DIMS = {
+    "frequency": ("channel", "freq"),
+    "time": ("channel", "time"),
+    "time-frequency": ("channel", "frame_freq", "frame"),
+    "band": ("channel", "band"),
+    "context": ("context", "channel", "band"),
+}
+
+
+class Kept:
+    """What has been explained so far, with each channel set.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be explained.
+
+    Attributes
+    ----------
+    facts : list of dict of int to Explained
+        For each channel set, the explanations by the epoch's number, without their views.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._bound, self._chosen = request.night.bound, request.chosen
+        self.facts: list[dict[int, Explained]] = [{} for _ in self._bound]
+        ends = np.cumsum([0, *map(len, request.segments.channel_sets)])
+        self._channels = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]
+        self._n_channels = int(ends[-1])
+        self._views: dict[str, npt.NDArray[np.floating[Any]]] = {}
+
+    def __call__(self, channel_set: int, explained: Explained) -> None:
+        """Keep one more."""
+        row = int(np.searchsorted(self._chosen, explained.number))
+        for view, values in explained.views.items():
+            if view not in self._views:
+                self._views[view] = self._empty(view, values)
+            place: dict[str, slice] = {"channel": self._channels[channel_set]}
+            if view == "context":
+                start = int(-self._bound[channel_set].windows.at(np.array([explained.number]))[0]) - self.offsets[0]
+                place["context"] = slice(start, start + values.shape[1])
+            of_row = self._views[view][row]
+            of_row[(slice(None), *(place.get(dim, slice(None)) for dim in DIMS[view]))] = values
+        self.facts[channel_set][explained.number] = dataclasses.replace(explained, views={})
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """The epochs that have been explained with all channel sets."""
+        return np.array(sorted(set.intersection(*(set(own) for own in self.facts))), dtype=np.int64)
+
+    @property
+    def views(self) -> dict[str, npt.NDArray[np.floating[Any]]]:
+        """Views of these epochs, for all channel sets side by side, shape (n_epochs, n_targets, ...)."""
+        rows = np.searchsorted(self._chosen, self.numbers)
+        return {view: v if len(rows) == len(v) else v[rows] for view, v in self._views.items()}
+
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """Epochs from the target, of all that are in a window."""
+        windows = self._bound[0].windows
+        first = -windows.at(self._chosen)
+        return np.arange(first.min(), (first + windows.length[self._chosen]).max())
+
+    def _empty(self, view: str, values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+        """Room for a view of all epochs; NaN where an epoch of the context is not in the window."""
+        sizes = dict(zip(DIMS[view], values.shape[1:], strict=True)) | {"channel": self._n_channels}
+        if view == "context":
+            sizes["context"] = len(self.offsets)
+        array = np.empty((len(self._chosen), len(values), *sizes.values()), dtype=values.dtype)
+        if view == "context":
+            array.fill(np.nan)
+        return array

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import mne
 import numpy as np
@@ -14,36 +14,29 @@ import torch
 from mne.utils import logger, verbose
 
 from eegflex.agreement import consensus
-from eegflex.attribution.adaptive import N_FIRST, AdaptiveNodes
-from eegflex.attribution.assemble import assemble
+from eegflex.attribution.assemble import Kept, assemble
 from eegflex.attribution.baselines import make_baseline
-from eegflex.attribution.methods.flex import VIEWS
-from eegflex.attribution.kept import Kept
-from eegflex.attribution.methods.table import METHODS, Method
-from eegflex.attribution.paths import Nodes
-from eegflex.attribution.quadrature import ADAPTIVE, FixedNodes, make_rule
-from eegflex.attribution.request import AttributionStopped, Task, explain_all
-from eegflex.attribution.window_error import width_error
-from eegflex.errors import ModelError, ParameterError
-from eegflex.utils.progress import progress
+from eegflex.attribution.methods.table import method_of
+from eegflex.attribution.quadrature import make_rule
+from eegflex.attribution.request import Request, explain_all
+from eegflex.attribution.window_error import window_error
+from eegflex.doctor.case import Case
+from eegflex.doctor.table import refuse_or_warn, run_checks
+from eegflex.errors import AttributionStopped, ModelError
 from eegflex.results.result import FlexResult
-from eegflex.preprocessing.segments import Segments, prepare
-from eegflex.doctor.table import Case, refuse_or_warn, run_checks, sound_epochs, with_counted_stages
-from eegflex.findings import Findings
-from eegflex.stagers.loading import load_model
+from eegflex.settings import ADAPTIVE, Settings
 from eegflex.spec.model_spec import ModelSpec
-from eegflex.stagers.stager import BoundStager, rnn_safe
+from eegflex.stagers.modules import rnn_safe
+from eegflex.staging import StagedNight, night_of
 from eegflex.targets import is_scored
 
 __all__ = ["attribute_epochs"]
 
-_DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
 
 @verbose
 def attribute_epochs(
-    epochs: mne.BaseEpochs,
-    model: Any,
+    epochs: mne.BaseEpochs | StagedNight,
+    model: Any = None,
     *,
     target: str | tuple[str, str] = "predicted",
     baseline: Any = "zero",
@@ -55,8 +48,8 @@ def attribute_epochs(
     n_steps: int | None = None,
     views: Sequence[str] = ("frequency",),
     edges: str = "shift",
-    filter_edges: Literal["keep", "mask"] = "keep",
-    width: int | None = None,
+    filter_edges: str = "keep",
+    window_length: int | None = None,
     picks: str | Sequence[str] | None = None,
     spec: ModelSpec | str | Path | None = None,
     sample_per_stage: int | None = None,
@@ -64,7 +57,7 @@ def attribute_epochs(
     batch_size: int | None = None,
     device: str | torch.device | None = None,
     dtype: str = "float32",
-    check: bool | Literal["warn"] = True,
+    on_check: str = "raise",
     verbose: bool | str | int | None = None,
 ) -> FlexResult:
     """Explain which rhythms, on which channels, made a network stage each epoch as it did.
@@ -76,9 +69,10 @@ def attribute_epochs(
 
     Parameters
     ----------
-    epochs : mne.BaseEpochs
-        Epochs of a recording, as `eegflex.make_epochs` cuts it, in the order of time. They are not changed.
-    model : str | path-like | Stager | torch.nn.Module | callable | sequence
+    epochs : mne.BaseEpochs | StagedNight
+        Epochs of a recording, as `eegflex.make_epochs` cuts it, in the order of time. They are not changed. Or what
+        `eegflex.stage_epochs` returned, without a `model`: it is not staged again.
+    model : None | str | path-like | Stager | torch.nn.Module | callable | sequence
         ``"gssc"``, ``"bandpower"``, a network that maps ``(batch, channel, time)`` to ``(batch, stage)``, a file or folder
         that holds one, or several of them, which are averaged; see `eegflex.load_model`.
     target : str | tuple of (str, str)
@@ -119,7 +113,7 @@ def attribute_epochs(
     filter_edges : {"keep", "mask"}
         Whether epochs into which the preparation's filter reaches from beyond the edge of a run, as it does at both ends of
         any night, are explained like any other, or left out.
-    width : int | None
+    window_length : int | None
         For a stager of whole nights: epochs of the window in which an epoch is explained, by default 21. Its error, measured
         on a few epochs against the whole night, is in the provenance.
     picks : str | sequence of str | None
@@ -137,9 +131,10 @@ def attribute_epochs(
         Where to compute, such as ``"cuda"``. By default where the model is.
     dtype : {"float32", "float64"}
         Precision of the network's arithmetic, and of the result.
-    check : bool | "warn"
-        Whether the cheap checks of `check_model` are made first: ``True`` refuses a model with an error, ``"warn"`` only
-        logs what they find, ``False`` leaves them out. What they found is in the provenance, as ``"checks"``.
+    on_check : {"raise", "warn", "ignore"}
+        The cheap checks of `check_model` are made first: ``"raise"`` refuses a model whose explanation would be false,
+        ``"warn"`` only logs what they find, ``"ignore"`` leaves them out. What they found is in the provenance, as
+        ``"checks"``.
     %(verbose)s
 
     Returns
@@ -167,120 +162,82 @@ def attribute_epochs(
     frequencies: ``A_f = (w_f / T) Re(D_f conj(G_f))`` with D and G the spectra of the change along the path and of the
     averaged gradient.
     """
-    how = _method(method, context, baseline, views)
-    _check_choice("dtype", dtype, tuple(_DTYPES))
-    _check_choice("check", check, (True, False, "warn"))
-    make_nodes, asked = _nodes(quadrature, n_steps, tol, max_evals, dtype)
-    stager = load_model(model, spec=spec)
-    device = _check_device(stager.like.device if device is None else device, dtype)
-    stager = stager.to(device, _DTYPES[dtype])
-    segments = prepare(epochs, stager.spec, picks, filter_edges=filter_edges)
-    stager = with_counted_stages(stager, segments)
-    compared = make_baseline(baseline, segments, stager.spec.filter)
-    parameters = {
-        "target": target,
-        "baseline": compared.name,
-        "context": context,
-        "method": method,
-        **(asked if method == "flex" else {}),
-        "edges": edges,
-        "filter_edges": filter_edges,
-        "sample_per_stage": sample_per_stage,
-        "seed": seed,
-        "dtype": dtype,
-        "device": str(device),
-        "check": check,
-    }
-    from_silence = method == "flex" and compared.name == "zero"
-    with rnn_safe(stager.module):
-        bound = stager.bind(segments, edges, width)
-        scores = _night_scores(bound, segments, stager.spec)
-        chosen = _choose(segments, bound, scores, stager.spec, target, sample_per_stage, seed)
-        case = Case(epochs, stager, segments, bound, scores, picks, how.differentiates, from_silence)
-        findings = run_checks(case, cheap=True) if check else Findings(stager.spec.name, ())
-        refuse_or_warn(findings, refuse=check is True)
-        wanted = tuple(dict.fromkeys(("frequency", *views)))
-        task = Task(segments, stager, scores, chosen, target, compared, context, make_nodes, wanted, batch_size, seed)
-        notes = {"checks": findings.to_dicts(), **(width_error(task, bound[0]) if how.differentiates else {})}
-        return _explain(epochs, task, bound, how, parameters, notes)
+    settings = Settings(
+        picks=picks,  # type: ignore[arg-type]
+        edges=edges,
+        filter_edges=filter_edges,
+        window_length=window_length,
+        device=device,  # type: ignore[arg-type]
+        dtype=dtype,
+        target=target,
+        baseline=baseline,
+        context=context,
+        method=method,
+        quadrature=quadrature,
+        tol=tol,
+        max_evals=max_evals,
+        n_steps=n_steps,
+        views=tuple(views),
+        sample_per_stage=sample_per_stage,
+        seed=seed,
+        batch_size=batch_size,
+        on_check=on_check,
+    )
+    method_of(settings)  # before anything is staged
+    return explain_night(night_of(epochs, model, spec, settings), settings)
 
 
-def _explain(
-    epochs: mne.BaseEpochs,
-    task: Task,
-    bound: Sequence[BoundStager],
-    how: Method,
-    parameters: dict[str, Any],
-    notes: dict[str, Any],
-) -> FlexResult:
+def explain_night(night: StagedNight, settings: Settings) -> FlexResult:
+    """Explain epochs of a night that is staged."""
+    request = make_request(night, settings)
+    with rnn_safe(night.stager.module):
+        notes: dict[str, Any] = {"checks": _checked(request)}
+        if request.method.differentiates:
+            notes |= window_error(request)
+        return _explain(request, notes)
+
+
+def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.intp] | None = None) -> Request:
+    """What is to be explained of a night; `chosen` are epochs that take the place of a sample, or of all."""
+    like = night.stager.like
+    found: dict[str, Any] = {"device": str(like.device), "dtype": str(like.dtype).removeprefix("torch.")}
+    if not settings.is_adaptive:
+        found["n_steps"] = len(make_rule(settings.quadrature, settings.n_steps))
+    settings = dataclasses.replace(settings, **(dataclasses.asdict(night.settings) | found))
+    baseline = make_baseline(settings.baseline, night.segments, night.stager.spec.filter)
+    return Request(
+        night, settings, method_of(settings), _choose(night, settings) if chosen is None else chosen, baseline
+    )
+
+
+def _checked(request: Request) -> list[dict[str, str]]:
+    """What the cheap checks found, for provenance; a false explanation is refused, or only warned of."""
+    settings = request.settings
+    if settings.on_check == "ignore":
+        return []
+    from_silence = request.method.on_path and request.baseline.name == "zero"
+    findings = run_checks(Case(request.night, request.method.differentiates, from_silence), cheap=True)
+    refuse_or_warn(findings, refuse=settings.on_check == "raise")
+    return findings.to_dicts()
+
+
+def _explain(request: Request, notes: dict[str, Any]) -> FlexResult:
     """Explain, and keep what is finished if it is stopped."""
-    kept = Kept(task, bound)
+    kept = Kept(request)
     try:
-        explain_all(task, bound, how.explain, kept)
+        explain_all(request, kept)
     except KeyboardInterrupt as stop:
         if len(kept.numbers) == 0:
             raise
-        partial_result = assemble(epochs, task, bound, kept, {**parameters, "partial": True}, notes)
-        raise AttributionStopped(partial_result, len(kept.numbers), len(task.chosen)) from stop
-    return assemble(epochs, task, bound, kept, parameters, notes)
+        partial_result = assemble(request, kept, notes, partial=True)
+        raise AttributionStopped(partial_result, len(kept.numbers), len(request.chosen)) from stop
+    return assemble(request, kept, notes)
 
 
-def _method(method: str, context: str, baseline: Any, views: Sequence[str]) -> Method:
-    """The method, if it can do what is asked of it."""
-    _check_choice("method", method, tuple(METHODS))
-    _check_choice("context", context, ("fixed", "scaled"))
-    for view in views:
-        _check_choice("views", view, VIEWS)
-    how = METHODS[method]
-    _check_choice(f"context with method={method!r}", context, how.contexts)
-    if how.baselines and not (isinstance(baseline, str) and baseline in how.baselines):
-        _check_choice(f"baseline with method={method!r}", str(baseline), how.baselines)
-    for view in set(views) - {"frequency"}:
-        _check_choice(f"views with method={method!r}", view, how.views)
-    return how
-
-
-def _nodes(
-    quadrature: str, n_steps: int | None, tol: float, max_evals: int, dtype: str
-) -> tuple[Callable[[], Nodes], dict[str, Any]]:
-    """How the nodes of a path are made, and the parameters that this depends on."""
-    if quadrature != ADAPTIVE:
-        rule = make_rule(quadrature, n_steps)
-        return partial(FixedNodes, rule), {"quadrature": quadrature, "n_steps": len(rule)}
-    if n_steps is not None:
-        raise ParameterError(
-            "The adaptive quadrature finds its own number of steps",
-            seen=f"n_steps={n_steps}",
-            remedy="Give tol and max_evals, or a fixed rule such as quadrature='gauss-legendre'",
-        )
-    if not 0 < tol < 1 or max_evals < N_FIRST:
-        raise ParameterError(
-            "tol or max_evals cannot be that",
-            seen=(tol, max_evals),
-            allowed=f"0 < tol < 1, max_evals at least {N_FIRST}, which it begins with",
-        )
-    nodes = partial(AdaptiveNodes, float(tol), int(max_evals), torch.finfo(_DTYPES[dtype]).eps)
-    return nodes, {"quadrature": quadrature, "tol": float(tol), "max_evals": int(max_evals)}
-
-
-def _night_scores(bound: Sequence[BoundStager], segments: Segments, spec: ModelSpec) -> npt.NDArray[np.float64]:
-    """Scores of every epoch as recorded, shape (n_epochs, n_combinations, n_stages)."""
-    with progress(len(segments) * len(bound), f"Staging with {spec.name}") as done:
-        scores = [one.night_scores(done).double().cpu().numpy() for one in bound]
-    return np.stack(scores, axis=1)
-
-
-def _choose(
-    segments: Segments,
-    bound: Sequence[BoundStager],
-    scores: npt.NDArray[np.float64],
-    spec: ModelSpec,
-    target: str | tuple[str, str],
-    sample_per_stage: int | None,
-    seed: int,
-) -> npt.NDArray[np.intp]:
+def _choose(night: StagedNight, settings: Settings) -> npt.NDArray[np.intp]:
     """Epochs to explain: sound, with the context and stage that they need, and a balanced sample if one was asked for."""
-    sound = sound_epochs(segments, bound)
+    segments, scores, spec = night.segments, night.scores, night.stager.spec
+    sound = np.flatnonzero(night.sound)
     if len(sound) == 0:
         faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
         raise ModelError(
@@ -298,35 +255,16 @@ def _choose(
         )
     if len(sound) < len(segments):
         logger.info(f"{len(segments) - len(sound)} of {len(segments)} epochs cannot be explained and are left out")
-    if target == "scored":
+    if settings.target == "scored":
         has_score = is_scored(segments.stage[sound], spec.stages)
         if not has_score.all():
             logger.info(f"{int((~has_score).sum())} of {len(sound)} epochs have no scored stage and are left out")
         sound = sound[has_score]
-    if sample_per_stage is None:
+    if settings.sample_per_stage is None:
         return sound
-    if int(sample_per_stage) != sample_per_stage or sample_per_stage < 1:
-        raise ParameterError("sample_per_stage must be a positive whole number", seen=sample_per_stage)
     predicted = consensus(scores[sound], spec.scores)
-    rng = np.random.default_rng(seed)
-    drawn = [rng.permutation(sound[predicted == stage])[:sample_per_stage] for stage in range(len(spec.stages))]
+    rng = np.random.default_rng(settings.seed)
+    drawn = [
+        rng.permutation(sound[predicted == stage])[: settings.sample_per_stage] for stage in range(len(spec.stages))
+    ]
     return np.sort(np.concatenate(drawn))
-
-
-def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value not in allowed:
-        raise ParameterError(f"{name} cannot be that", seen=repr(value), allowed=allowed)
-
-
-def _check_device(wanted: str | torch.device, dtype: str) -> torch.device:
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise ParameterError("There is no such device", seen=repr(wanted), allowed=["cpu", "cuda", "mps"]) from error
-    if device.type == "mps" and dtype == "float64":
-        raise ParameterError(
-            "Apple's GPUs have no float64", seen=str(device), remedy="Use dtype='float32' or device='cpu'"
-        )
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ParameterError("No CUDA device is available", seen=str(device), remedy="Use device='cpu'")
-    return device

@@ -11,13 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from eegflex.attribution.gradients import fitting_batch
 from eegflex.attribution.paths import Paths, average_gradients
 from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.spectra import attribution_in_frequency, with_phases_of
 from eegflex.errors import ModelError, ParameterError
-from eegflex.stagers.batches import BatchSize
-from eegflex.stagers.stager import own_copy, rnn_safe
+from eegflex.stagers.batches import BatchSize, fitting_batch
+from eegflex.stagers.modules import own_copy, rnn_safe
 
 __all__ = ["attribute"]
 

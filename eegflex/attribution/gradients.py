@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from eegflex.errors import ModelError
+from eegflex.stagers.batches import ScoreFunction
 
-__all__ = ["ScoreFunction", "fitting_batch", "score_of", "slope_of"]
-
-#: segments (n, channel, time) and the rows of the explained epochs that they belong to (n,) -> scores (n, stage)
-ScoreFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-#: What the tensors kept for one batch's backward pass may take where the device does not say what is free.
-CPU_BUDGET = 2**31
-LARGEST_BATCH = 64
+__all__ = ["score_of", "slope_of"]
 
 
 def slope_of(
@@ -80,30 +72,3 @@ def score_of(model: ScoreFunction, x: torch.Tensor, rows: torch.Tensor, weights:
 
 def _widened(scores: torch.Tensor) -> torch.Tensor:
     return scores if scores.device.type == "mps" else scores.double()
-
-
-def fitting_batch(model: ScoreFunction, segment: torch.Tensor) -> int:
-    """How many points fit into memory, judged by what autograd keeps for one of them.
-
-    Parameters
-    ----------
-    model : callable
-        As in `slope_of`.
-    segment : Tensor, shape (1, n_channels, n_times)
-        One segment, the first of the epochs explained.
-    """
-    kept: dict[tuple[int, int], int] = {}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        if not isinstance(tensor, torch.nn.Parameter):
-            kept[tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()] = tensor.nbytes
-        return tensor
-
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        scores = model(segment.clone().requires_grad_(True), torch.zeros(1, dtype=torch.long, device=segment.device))
-    del scores
-    budget = CPU_BUDGET
-    if segment.device.type == "cuda":
-        budget = torch.cuda.mem_get_info(segment.device)[0] // 2
-    # Twice: the backward pass needs about as much again as was kept.
-    return int(min(max(budget // (2 * max(sum(kept.values()), 1)), 1), LARGEST_BATCH))

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.attribution.gradients import ScoreFunction, score_of, slope_of
-from eegflex.stagers.batches import BatchSize
+from eegflex.attribution.gradients import score_of, slope_of
+from eegflex.stagers.batches import BatchSize, ScoreFunction
 
 __all__ = ["Nodes", "PathGradient", "Paths", "average_gradients", "baseline_scores"]
 

@@ -13,9 +13,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.errors import ParameterError
+from eegflex.errors import ParameterError, check_choice
+from eegflex.settings import FIXED_RULES
 
-__all__ = ["ADAPTIVE", "LEVELS", "FixedNodes", "Rule", "gauss_legendre", "graded", "make_rule", "riemann"]
+__all__ = ["LEVELS", "FixedNodes", "Rule", "gauss_legendre", "graded", "make_rule", "riemann"]
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,7 @@ def _graded_with(n_steps: int) -> Rule:
     return graded(n_steps // n_intervals, n_intervals - 1)
 
 
-#: The quadrature that is no rule but chooses its nodes as it goes.
-ADAPTIVE = "adaptive"
-
-#: name -> (the rule for a number of nodes, its default number of nodes)
+#: name, one of `FIXED_RULES` -> (the rule for a number of nodes, its default number of nodes)
 _RULES: dict[str, tuple[Callable[[int], Rule], int]] = {
     "graded": (_graded_with, 72),
     "gauss-legendre": (gauss_legendre, 50),
@@ -137,8 +135,7 @@ def make_rule(quadrature: str, n_steps: int | None = None) -> Rule:
     ParameterError
         If there is no such rule, or `n_steps` is not a positive whole number.
     """
-    if quadrature not in _RULES:
-        raise ParameterError("There is no such quadrature", seen=repr(quadrature), allowed=[ADAPTIVE, *_RULES])
+    check_choice("quadrature", quadrature, FIXED_RULES)
     rule, default = _RULES[quadrature]
     n_steps = default if n_steps is None else n_steps
     if isinstance(n_steps, bool) or int(n_steps) != n_steps or n_steps < 1:

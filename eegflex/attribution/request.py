@@ -1,34 +1,41 @@
-"""What is to be explained, and the loop over epochs and combinations of channels that explains it."""
+"""What is to be explained, and the loop over epochs and channel sets that explains it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from eegflex.attribution.adaptive import AdaptiveNodes
 from eegflex.attribution.baselines import Baseline
-from eegflex.attribution.gradients import fitting_batch
 from eegflex.attribution.paths import Nodes
+from eegflex.attribution.quadrature import FixedNodes, make_rule
 from eegflex.bands import Bands
-from eegflex.utils.progress import progress
 from eegflex.preprocessing.segments import Segments
-from eegflex.stagers.batches import BatchSize
-from eegflex.stagers.stager import BoundStager, Stager
+from eegflex.settings import Settings
+from eegflex.stagers.batches import BatchSize, fitting_batch
+from eegflex.stagers.stager import Stager
+from eegflex.staging import StagedNight
 from eegflex.targets import Target, resolve_target
+from eegflex.utils.progress import progress
 
-__all__ = ["AttributionStopped", "Explained", "Explainer", "Task", "explain_all"]
+if TYPE_CHECKING:
+    from eegflex.attribution.methods.method import Method
 
-#: Epochs that are explained with each combination before the next ones are.
+__all__ = ["Explained", "Explainer", "Request", "explain_all"]
+
+#: Epochs that are explained with each channel set before the next ones are.
 CHUNK = 64
 
 
 @dataclass(frozen=True)
 class Explained:
-    """One epoch, explained with one combination of channels.
+    """One epoch, explained with one channel set.
 
     Attributes
     ----------
@@ -58,47 +65,47 @@ class Explained:
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is the same for every combination.
+class Request:
+    """What is to be explained, and how.
 
     Attributes
     ----------
-    segments : Segments
-        The recording as the stager is given it.
-    stager : Stager
-        The model.
-    scores : array, shape (n_epochs, n_combinations, n_stages)
-        Its scores of the recording.
+    night : StagedNight
+        The stager on the recording.
+    settings : Settings
+        What is asked.
+    method : Method
+        What explains.
     chosen : array of int
         Epochs to explain.
-    target : str | tuple of (str, str)
-        What is explained.
     baseline : Baseline
         What they are compared with.
-    context : {"fixed", "scaled"}
-        Whether neighbours move along the path.
-    make_nodes : callable
-        Nodes of one path.
-    views : tuple of str
-        What is attributed to.
-    batch_size : int | None
-        Points in one pass; by default as many as fit.
-    seed : int
-        Of methods that draw at random.
     """
 
-    segments: Segments
-    stager: Stager
-    scores: npt.NDArray[np.float64]
+    night: StagedNight
+    settings: Settings
+    method: Method
     chosen: npt.NDArray[np.intp]
-    target: str | tuple[str, str]
     baseline: Baseline
-    context: str
-    make_nodes: Callable[[], Nodes]
-    views: tuple[str, ...]
-    batch_size: int | None = None
-    seed: int = 0
     batches: dict[int, BatchSize] = field(default_factory=dict)
+
+    @property
+    def make_nodes(self) -> Callable[[], Nodes]:
+        """What makes the nodes of one path."""
+        asked = self.settings
+        if asked.is_adaptive:
+            return partial(AdaptiveNodes, asked.tol, asked.max_evals, torch.finfo(self.dtype).eps)
+        return partial(FixedNodes, make_rule(asked.quadrature, asked.n_steps))
+
+    @property
+    def segments(self) -> Segments:
+        """The recording as the stager is given it."""
+        return self.night.segments
+
+    @property
+    def stager(self) -> Stager:
+        """The model."""
+        return self.night.stager
 
     @property
     def band_masks(self) -> npt.NDArray[np.bool_]:
@@ -110,75 +117,52 @@ class Task:
         """The precision that the model computes in, and attributions are kept in."""
         return self.stager.like.dtype
 
-    def weights(self, numbers: npt.NDArray[np.intp], combination: int) -> torch.Tensor:
+    def weights(self, numbers: npt.NDArray[np.intp], channel_set: int) -> torch.Tensor:
         """The scores explained as weights on the stager's outputs, shape (n, n_targets, n_stages)."""
-        return torch.from_numpy(self._resolved(numbers, combination).weights).to(self.stager.like)
+        return torch.from_numpy(self._resolved(numbers, channel_set).weights).to(self.stager.like)
 
-    def recorded_scores(self, numbers: npt.NDArray[np.intp], combination: int) -> npt.NDArray[np.float64]:
+    def recorded_scores(self, numbers: npt.NDArray[np.intp], channel_set: int) -> npt.NDArray[np.float64]:
         """F(x), the scores explained of the epochs as recorded, shape (n, n_targets)."""
-        weights = self._resolved(numbers, combination).weights
-        return np.einsum("nts,ns->nt", weights, self.scores[numbers, combination])
+        weights = self._resolved(numbers, channel_set).weights
+        return np.einsum("nts,ns->nt", weights, self.night.scores[numbers, channel_set])
 
-    def labels(self, numbers: npt.NDArray[np.intp], combination: int) -> npt.NDArray[np.str_]:
+    def labels(self, numbers: npt.NDArray[np.intp], channel_set: int) -> npt.NDArray[np.str_]:
         """What is explained of each epoch."""
-        return self._resolved(numbers, combination).labels
+        return self._resolved(numbers, channel_set).labels
 
-    def _resolved(self, numbers: npt.NDArray[np.intp], combination: int) -> Target:
+    def _resolved(self, numbers: npt.NDArray[np.intp], channel_set: int) -> Target:
         scored = self.segments.stage[numbers].tolist()
-        return resolve_target(self.target, self.stager.spec.stages, self.scores[numbers, combination], scored)
+        scores = self.night.scores[numbers, channel_set]
+        return resolve_target(self.settings.target, self.stager.spec.stages, scores, scored)
 
     def batch(self, model: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], segment: torch.Tensor) -> BatchSize:
         """Points in one pass, found once for segments of a shape and from then on only made smaller."""
         key = segment[0].numel()
         if key not in self.batches:
-            self.batches[key] = BatchSize(self.batch_size or fitting_batch(model, segment))
+            self.batches[key] = BatchSize(self.settings.batch_size or fitting_batch(model, segment))
         return self.batches[key]
 
 
-class AttributionStopped(KeyboardInterrupt):
-    """An attribution was stopped by Ctrl-C; what was finished is kept.
-
-    A ``KeyboardInterrupt``, so that whatever else was to follow is stopped too.
-
-    Attributes
-    ----------
-    result : FlexResult
-        The epochs that were finished, flagged as partial.
-    """
-
-    def __init__(self, result: Any, n_finished: int, n_wanted: int) -> None:
-        super().__init__(
-            f"Stopped: {n_finished} of {n_wanted} epochs are explained. They are the `result` of this exception "
-            "(in a notebook: sys.last_value.result)."
-        )
-        self.result = result
+#: request, the number of a channel set, epochs -> each of them explained
+Explainer = Callable[["Request", int, npt.NDArray[np.intp]], Iterator[Explained]]
 
 
-#: task, the stager on a combination of channels, the number of that combination, epochs -> each of them explained
-Explainer = Callable[[Task, BoundStager, int, npt.NDArray[np.intp]], Iterator[Explained]]
-
-
-def explain_all(
-    task: Task, bound: Sequence[BoundStager], explain: Explainer, keep: Callable[[int, Explained], None]
-) -> None:
-    """Explain all epochs with all combinations.
+def explain_all(request: Request, keep: Callable[[int, Explained], None]) -> None:
+    """Explain all epochs with all channel sets.
 
     Parameters
     ----------
-    task : Task
+    request : Request
         What is to be explained.
-    bound : sequence of BoundStager
-        The stager on each combination.
-    explain : callable
-        The method.
     keep : callable
-        Told of each explanation as soon as it is there, with the number of its combination: what is kept so survives a
+        Told of each explanation as soon as it is there, with the number of its channel set: what is kept so survives a
         Ctrl-C.
     """
-    with progress(len(bound) * len(task.chosen), "Explaining") as done:
-        for start in range(0, len(task.chosen), CHUNK):
-            numbers = task.chosen[start : start + CHUNK]
-            for combination, one in enumerate(bound):
-                for explained in explain(task, one, combination, numbers):
-                    keep(combination, explained)
+    explain, n_sets = request.method.explain, len(request.night.bound)
+    with progress(n_sets * len(request.chosen), "Explaining") as done:
+        for start in range(0, len(request.chosen), CHUNK):
+            numbers = request.chosen[start : start + CHUNK]
+            for channel_set in range(n_sets):
+                for explained in explain(request, channel_set, numbers):
+                    keep(channel_set, explained)
                     done(1)

@@ -11,14 +11,13 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.methods.flex import band_rates, moving
-from eegflex.attribution.gradients import fitting_batch
 from eegflex.attribution.paths import Paths, average_gradients
 from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
-from eegflex.attribution.request import Task
-from eegflex.stagers.batches import BatchSize
+from eegflex.attribution.request import Request
+from eegflex.stagers.batches import BatchSize, fitting_batch
 from eegflex.stagers.stager import BoundStager
 
-__all__ = ["width_error"]
+__all__ = ["window_error"]
 
 #: Epochs on which the error is measured, spread over those that are explained.
 N_MEASURED = 3
@@ -26,36 +25,35 @@ N_MEASURED = 3
 N_NODES = 2
 
 
-def width_error(task: Task, bound: BoundStager) -> dict[str, Any]:
-    """Measure the error of the window's width on a few epochs against their whole run.
+def window_error(request: Request) -> dict[str, Any]:
+    """Measure the error of the window's length on a few epochs against their whole run.
 
     Parameters
     ----------
-    task : Task
+    request : Request
         What is to be explained.
-    bound : BoundStager
-        The stager on the first combination.
 
     Returns
     -------
     notes : dict
-        Empty for a stager whose window has the width that it was made for. Else ``window``: its width in epochs, and the
+        Empty for a stager whose window has the length that it was made for. Else ``window``: its length in epochs, and the
         difference of the band sums per channel from those of the whole run, relative to their absolute total: median and
         largest.
     """
-    if not task.stager.spec.context.whole:
+    if not request.stager.spec.context.whole:
         return {}
-    numbers = task.chosen[np.unique(np.linspace(0, len(task.chosen) - 1, N_MEASURED).round().astype(int))]
+    bound = request.night.bound[0]
+    numbers = request.chosen[np.unique(np.linspace(0, len(request.chosen) - 1, N_MEASURED).round().astype(int))]
     widest = int(np.unique(bound.windows.run, return_counts=True)[1].max())
-    width = int(bound.windows.length[numbers].max())
-    if width >= widest:
-        return {"window": {"width": width, "error": "none: it is the whole night"}}
-    fixed = dataclasses.replace(task, context="fixed")
-    near, whole = (_band_sums(fixed, one, numbers) for one in (bound, bound.with_width(2 * widest)))
+    window_length = int(bound.windows.length[numbers].max())
+    if window_length >= widest:
+        return {"window": {"length": window_length, "error": "none: it is the whole night"}}
+    fixed = dataclasses.replace(request, settings=dataclasses.replace(request.settings, context="fixed"))
+    near, whole = (_band_sums(fixed, one, numbers) for one in (bound, bound.with_window_length(2 * widest)))
     error = np.abs(near - whole).sum(axis=(1, 2)) / np.abs(whole).sum(axis=(1, 2))
     return {
         "window": {
-            "width": width,
+            "length": window_length,
             "error_median": float(np.median(error)),
             "error_largest": float(error.max()),
             "measured_on_epochs": len(numbers),
@@ -63,13 +61,14 @@ def width_error(task: Task, bound: BoundStager) -> dict[str, Any]:
     }
 
 
-def _band_sums(task: Task, bound: BoundStager, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+def _band_sums(request: Request, bound: BoundStager, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
     """Band sums per channel of some epochs, roughly, shape (n, n_targets, n_parts)."""
-    what = moving(task, bound, 0, numbers)
+    request = dataclasses.replace(request, night=dataclasses.replace(request.night, bound=(bound,)), batches={})
+    what = moving(request, 0, numbers)
     end, begin = what.end.flatten(1, 2), what.begin.flatten(1, 2)
     batch = BatchSize(fitting_batch(what.model, end[:1]))
-    paths = Paths(what.model, end, begin, task.weights(numbers, 0), batch)
-    rates = band_rates(paths.change, task.band_masks)
+    paths = Paths(what.model, end, begin, request.weights(numbers, 0), batch)
+    rates = band_rates(paths.change, request.band_masks)
     unknown = torch.full((len(numbers), paths.weights.shape[1]), torch.nan)
     sums = {}
     for row, path in average_gradients(paths, partial(FixedNodes, gauss_legendre(N_NODES)), unknown, rates):

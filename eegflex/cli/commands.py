@@ -13,9 +13,17 @@ import mne
 import typer
 
 from eegflex._version import __version__
+from eegflex.cli.options import (
+    AttributionOptions,
+    LoadingOptions,
+    ModelOptions,
+    ReadingOptions,
+    RecordingOptions,
+    takes,
+)
 from eegflex.errors import EegflexError, ParameterError
+from eegflex.settings import StagingSettings
 from eegflex.utils.files import check_output
-from eegflex.cli.options import About, Asking, Contract, Loading, Reading, takes
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -63,8 +71,8 @@ def _options(
 
 
 @app.command()
-@takes(about=About)
-def info(recording: Recording, about: About) -> None:
+@takes(about=RecordingOptions)
+def info(recording: Recording, about: RecordingOptions) -> None:
     """Show what is in a recording: rate, unit, type and role of each signal, what would be picked, and its stages."""
     from eegflex.readers import describe_psg
 
@@ -73,12 +81,12 @@ def info(recording: Recording, about: About) -> None:
 
 
 @app.command()
-@takes(loading=Contract, reading=Reading)
+@takes(loading=ModelOptions, reading=ReadingOptions)
 def check(
     model: Annotated[str, typer.Argument(help="The stager: a name, a file or a folder.", show_default=False)],
     recording: Recording,
-    loading: Contract,
-    reading: Reading,
+    loading: ModelOptions,
+    reading: ReadingOptions,
     device: Annotated[str | None, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")] = None,
 ) -> None:
     """Check a model on a recording, better with its hypnogram; the status is 1 where an explanation would be false."""
@@ -90,12 +98,38 @@ def check(
 
 
 @app.command()
-@takes(loading=Loading, reading=Reading, asking=Asking)
+@takes(loading=LoadingOptions, reading=ReadingOptions, staging=StagingSettings)
+def stage(
+    recording: Recording,
+    loading: LoadingOptions,
+    reading: ReadingOptions,
+    staging: StagingSettings,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The stages: *.csv, a table with probabilities; *.edf, EDF+ annotations; *.tsv, events of BIDS.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Stage a recording, and write the stages as a table or as a hypnogram."""
+    from eegflex.staging import check_stages_file, stage_with
+
+    output = check_output(check_stages_file(output or f"{recording.stem}-stages.csv"), overwrite=overwrite)
+    stager = loading.stager()
+    night = stage_with(stager, reading.epochs(recording), staging)
+    typer.echo(f"{night!r}\nStages: {night.save(output, overwrite=overwrite)}")
+
+
+@app.command()
+@takes(loading=LoadingOptions, reading=ReadingOptions, asking=AttributionOptions)
 def attribute(
     recording: Recording,
-    loading: Loading,
-    reading: Reading,
-    asking: Asking,
+    loading: LoadingOptions,
+    reading: ReadingOptions,
+    asking: AttributionOptions,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The result, a netCDF file.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -107,12 +141,12 @@ def attribute(
 
 
 @app.command()
-@takes(loading=Loading, reading=Reading, asking=Asking)
+@takes(loading=LoadingOptions, reading=ReadingOptions, asking=AttributionOptions)
 def report(
     recording: Annotated[Path, typer.Argument(help="A PSG, or a result of eegflex attribute.", show_default=False)],
-    loading: Loading,
-    reading: Reading,
-    asking: Asking,
+    loading: LoadingOptions,
+    reading: ReadingOptions,
+    asking: AttributionOptions,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The report, an HTML file.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -192,9 +226,9 @@ def datasets(
 
 
 @app.command()
-@takes(loading=Loading)
+@takes(loading=LoadingOptions)
 def demo(
-    loading: Loading,
+    loading: LoadingOptions,
     folder: Annotated[Path, typer.Argument(help="Where to put the night and its report; made if need be.")] = Path(
         "demo"
     ),
@@ -203,7 +237,7 @@ def demo(
     seed: Seed = 1,
 ) -> None:
     """Simulate a night, stage and explain it, and write the report: all in one, replacing what an earlier demo wrote."""
-    from eegflex.report.words import findings
+    from eegflex.report.words import main_findings
     from eegflex.simulation.simulate import simulate_psg
 
     try:
@@ -214,17 +248,19 @@ def demo(
     stager = loading.stager()
     files = simulate_psg(hours=hours, seed=seed).save(folder / "night.edf", overwrite=True)
     typer.echo(f"A simulated night of {hours:g} h: {files.psg}")
-    epochs = Reading(hypnogram=files.hypnogram).epochs(files.psg)
-    result = Asking(sample_per_stage=sample_per_stage).explain(epochs, stager)
+    epochs = ReadingOptions(hypnogram=files.hypnogram).epochs(files.psg)
+    result = AttributionOptions(sample_per_stage=sample_per_stage).explain(epochs, stager)
     result.save(folder / "result.nc", overwrite=True)
     _write_report(result, output, overwrite=True)
-    for line in findings(result):
+    for line in main_findings(result):
         typer.echo(f"  {line}")
 
 
-def _explain(asking: Asking, epochs: mne.BaseEpochs, stager: Stager, kept: Path, overwrite: bool) -> FlexResult:
+def _explain(
+    asking: AttributionOptions, epochs: mne.BaseEpochs, stager: Stager, kept: Path, overwrite: bool
+) -> FlexResult:
     """Explain; what a Ctrl-C leaves finished is written to a file."""
-    from eegflex.attribution.request import AttributionStopped
+    from eegflex.errors import AttributionStopped
 
     try:
         return asking.explain(epochs, stager)

@@ -1,64 +1,31 @@
-"""Options that several commands of the command line share: a group is a dataclass, and a command takes it as one."""
+"""Options that several commands of the command line share: a group is a dataclass, and a command takes it as one.
+
+Those of an attribution are the fields of its `Settings`, so that the shell and Python have the same words.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import mne
 import typer
 
-from eegflex.errors import ParameterError
+from eegflex.settings import VIEWS, Settings
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
     from eegflex.stagers import Stager
 
-__all__ = ["About", "Asking", "Check", "Context", "Contract", "Edges", "Loading", "Quadrature", "Reading", "takes"]
-
-
-class Quadrature(StrEnum):
-    """Rules on the path."""
-
-    adaptive = "adaptive"
-    graded = "graded"
-    gauss_legendre = "gauss-legendre"
-
-
-class Context(StrEnum):
-    """What moves along the path."""
-
-    fixed = "fixed"
-    scaled = "scaled"
-
-
-class Edges(StrEnum):
-    """What happens where a run ends within a window."""
-
-    shift = "shift"
-    pad = "pad"
-    skip = "skip"
-
-
-class Check(StrEnum):
-    """What becomes of a model whose explanation would be false."""
-
-    refuse = "refuse"
-    warn = "warn"
-    off = "off"
-
-
-#: How `attribute_epochs` says it.
-_CHECKS: dict[Check, Any] = {Check.refuse: True, Check.warn: "warn", Check.off: False}
+__all__ = ["AttributionOptions", "LoadingOptions", "ModelOptions", "ReadingOptions", "RecordingOptions", "takes"]
 
 
 @dataclass(frozen=True)
-class About:
+class RecordingOptions:
     """What is said about a recording."""
 
     hypnogram: Annotated[Path | None, typer.Option(help="Its scored stages.")] = None
@@ -70,7 +37,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Reading(About):
+class ReadingOptions(RecordingOptions):
     """How a recording is read."""
 
     channels: Annotated[
@@ -87,7 +54,7 @@ class Reading(About):
 
 
 @dataclass(frozen=True)
-class Contract:
+class ModelOptions:
     """How a stager is loaded."""
 
     spec: Annotated[
@@ -108,7 +75,7 @@ class Contract:
 
 
 @dataclass(frozen=True)
-class Loading(Contract):
+class LoadingOptions(ModelOptions):
     """Which stager, and how it is loaded."""
 
     model: Annotated[
@@ -124,57 +91,32 @@ class Loading(Contract):
         return self.load(self.model)
 
 
-@dataclass(frozen=True)
-class Asking:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AttributionOptions(Settings):
     """What is explained, and how."""
 
-    target: Annotated[
-        str, typer.Option(help="What to explain: predicted, scored, margin, all, a stage, or two as in N2,N1.")
-    ] = "predicted"
-    baseline: Annotated[str, typer.Option(help="What to compare with: zero, aperiodic, recording, or stage:W.")] = (
-        "zero"
+    views: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "help": f"What to attribute to, separated by commas: {', '.join(VIEWS)}. "
+            "Default: frequency, and time where the method has it.",
+            "read": "list",
+        },
     )
-    context: Annotated[
-        Context, typer.Option(help="Whether neighbouring epochs stay as recorded, or move along the path.")
-    ] = Context.fixed
-    method: Annotated[str, typer.Option(help="flex, saliency, deeplift, shapley, ...")] = "flex"
-    tol: Annotated[
-        float, typer.Option(min=1e-6, max=0.5, help="Error allowed of the band sums, of their absolute total.")
-    ] = 0.02
-    sample_per_stage: Annotated[
-        int | None, typer.Option(min=1, help="Explain only so many epochs of each predicted stage.")
-    ] = None
-    seed: Annotated[int, typer.Option(help="Seed of what is drawn at random.")] = 0
-    quadrature: Annotated[Quadrature, typer.Option(help="Rule on the path.")] = Quadrature.adaptive
-    n_steps: Annotated[
-        int | None, typer.Option(min=1, help="Gradient evaluations for each epoch, for a fixed rule.")
-    ] = None
-    edges: Annotated[
-        Edges, typer.Option(help="Where a run ends within a window: shift the window, pad it with silence, or skip.")
-    ] = Edges.shift
-    width: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of a window, for a stager that sees the whole night.")
-    ] = None
-    device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda or mps.")] = None
-    check: Annotated[
-        Check, typer.Option(help="A model whose explanation would be false: refuse it, warn of it, or do not look.")
-    ] = Check.refuse
+
+    def __post_init__(self) -> None:
+        from eegflex.attribution.methods.table import METHODS
+
+        if not self.views and self.method in METHODS:
+            object.__setattr__(self, "views", tuple(view for view in ("time",) if view in METHODS[self.method].views))
+        super().__post_init__()
 
     def explain(self, epochs: mne.BaseEpochs, stager: Stager) -> FlexResult:
         """Explain epochs."""
         from eegflex.attribution.attribute_epochs import attribute_epochs
-        from eegflex.attribution.methods.table import METHODS
 
-        pair = tuple(name.strip() for name in self.target.split(","))
-        if len(pair) > 2:
-            raise ParameterError(
-                "A target is one word or a pair of stages", seen=self.target, remedy="Give two, as in N2,N1"
-            )
-        values = dataclasses.asdict(self)
-        values["check"] = _CHECKS[self.check]
-        values["target"] = pair[0] if len(pair) == 1 else pair
-        finer = METHODS[self.method].views if self.method in METHODS else ()
-        return attribute_epochs(epochs, stager, **values, views=[view for view in ("time",) if view in finer])
+        asked = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return attribute_epochs(epochs, stager, **asked)
 
 
 def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -197,7 +139,7 @@ def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]
 
         def wrapped(**given: Any) -> None:
             made = {
-                name: group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
+                name: group(**{one.name: _given(one, given.pop(one.name)) for one in dataclasses.fields(group)})
                 for name, group in groups.items()
             }
             command(**made, **given)
@@ -216,6 +158,34 @@ def _parameters(group: type) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     kind = inspect.Parameter.KEYWORD_ONLY
     return [
-        inspect.Parameter(field.name, kind, default=field.default, annotation=hints[field.name])
-        for field in dataclasses.fields(group)
+        inspect.Parameter(one.name, kind, default=_default(one), annotation=_annotation(one, hints[one.name]))
+        for one in dataclasses.fields(group)
     ]
+
+
+def _default(one: dataclasses.Field[Any]) -> Any:
+    return one.default if _read(one) is None else None if not one.default else str(one.default)
+
+
+def _annotation(one: dataclasses.Field[Any], hint: Any) -> Any:
+    """An option as typer wants it; what the settings of an attribution say of themselves becomes one."""
+    if "help" not in one.metadata:
+        return hint
+    if _read(one) is not None:
+        hint = str | None if not one.default else str
+    return Annotated[hint, typer.Option(help=one.metadata["help"], min=one.metadata.get("at_least"))]
+
+
+def _read(one: dataclasses.Field[Any]) -> str | None:
+    """How the text of an option is read, where it is not of the field's own type."""
+    return one.metadata.get("read")
+
+
+def _given(one: dataclasses.Field[Any], value: Any) -> Any:
+    """The value of an option as Python has it."""
+    if _read(one) not in ("pair", "list"):
+        return value
+    if value is None:
+        return one.default
+    words = tuple(word.strip() for word in value.split(","))
+    return words[0] if _read(one) == "pair" and len(words) == 1 else words

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from eegflex.errors import ModelError
 from eegflex.doctor.case import TOLERANCE, Case, one_by_one
+from eegflex.errors import ModelError
 from eegflex.findings import CannotTellError, Finding, error, ok, warning
 from eegflex.stagers.stager import BoundStager
 
@@ -33,8 +33,8 @@ STEPS, N_NODES = (0.01, 0.1, 1.0), (6, 48)
 ROUNDING = 1e-4
 #: Share of a difference that gradients may miss: kinks between the nodes.
 MISSED = 0.1
-#: Epochs whose gradients are looked at, and the width of the window in which a stager of whole nights is.
-N_GRADIENTS, WIDTH = 3, 5
+#: Epochs whose gradients are looked at, and the length of the window in which a stager of whole nights is.
+N_GRADIENTS, WINDOW_LENGTH = 3, 5
 #: Epochs scored in their whole run, and how far probabilities may then differ.
 N_WHOLE, DIFFERENCE = 12, 0.05
 
@@ -102,7 +102,7 @@ def batch_independence(case: Case) -> Finding:
     together = case.score(variants)
     if case.batch.points == 1:
         raise CannotTellError("memory is too short for a batch of two")
-    alone = one_by_one(case.bound[0], variants, case.few)
+    alone = one_by_one(case.bound, variants, case.few)
     coupled = float((together - alone).abs().max())
     measured = f"in a batch and alone, the same epochs differ by {coupled:.3g} on scores of {case.size:.3g}"
     if coupled > TOLERANCE * case.size:
@@ -141,7 +141,7 @@ def differentiability(case: Case) -> Finding:
     case.finite  # noqa: B018  (raises)
     at = slice(0, N_GRADIENTS)
     start = case.inputs[at]
-    finding = _accounted(case.bound[0], start, case.inputs.roll(1, 0)[at] - start, case.few[at])
+    finding = _accounted(case.bound, start, case.inputs.roll(1, 0)[at] - start, case.few[at])
     if finding.status == "error":
         return finding
     unused = _channels_without_gradient(case)
@@ -155,8 +155,8 @@ def differentiability(case: Case) -> Finding:
 
 def _channels_without_gradient(case: Case) -> list[str]:
     """Channels that count for the scores although no gradient reaches them."""
-    reached = one_by_one(partial(_slope, case.bound[0]), case.inputs, case.few).abs().amax((0, 2)) > 0
-    names = [case.segments.ch_names[channel] for channel in case.segments.combinations[0]]
+    reached = one_by_one(partial(_slope, case.bound), case.inputs, case.few).abs().amax((0, 2)) > 0
+    names = [case.segments.ch_names[channel] for channel in case.segments.channel_sets[0]]
     missed = []
     for channel in torch.nonzero(~reached).ravel().tolist():
         changed = case.inputs.clone()
@@ -168,7 +168,7 @@ def _channels_without_gradient(case: Case) -> list[str]:
 
 def context_differentiability(case: Case) -> Finding:
     """Whether gradients account for what the neighbours do to the scores, as ``context="scaled"`` needs."""
-    bound = case.bound[0].with_width(WIDTH) if case.spec.context.whole else case.bound[0]
+    bound = case.bound.with_window_length(WINDOW_LENGTH) if case.spec.context.whole else case.bound
     if bound.windows.length.max() == 1:
         return ok("it sees no neighbours")
     case.finite  # noqa: B018  (raises)
@@ -280,18 +280,19 @@ def window(case: Case) -> Finding:
         return ok("its window is the one that it was made for")
     spread = np.linspace(0, len(case.numbers) - 1, N_WHOLE).round().astype(int)
     index = torch.from_numpy(case.numbers[np.unique(spread)]).to(case.few)
-    bound = case.bound[0]
-    night = bound.with_width(2 * len(case.segments))
+    bound = case.bound
+    night = bound.with_window_length(2 * len(case.segments))
     near, whole = (case.probabilities(one_by_one(one, one.inputs(index), index)) for one in (bound, night))
     same = float((near.argmax(1) == whole.argmax(1)).double().mean())
     largest = float((near - whole).abs().max())
-    width = int(bound.windows.length.max())
+    length = int(bound.windows.length.max())
     measured = (
-        f"in windows of {width} epochs it stages {same:.0%} of {len(index)} epochs as in the whole night; "
+        f"in windows of {length} epochs it stages {same:.0%} of {len(index)} epochs as in the whole night; "
         f"probabilities differ by at most {largest:.2g}"
     )
     remedy = (
-        "Take wider windows (width=...), up to the whole night, or let the model take the night's states at their edges"
+        "Take longer windows (window_length=...), up to the whole night, or let the model take the night's states at "
+        "their edges"
     )
     if same < 0.9:
         return error(measured, remedy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,17 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.agreement import consensus
-from eegflex.preprocessing.segments import Segments, prepare
+from eegflex.agreement import consensus, probabilities
 from eegflex.findings import CannotTellError
-from eegflex.stagers.batches import BatchSize
+from eegflex.preprocessing.segments import Segments, prepare
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.batches import BatchSize
 from eegflex.stagers.stager import BoundStager, Stager
+from eegflex.staging import StagedNight
 
-__all__ = ["N_STRETCH", "Case", "one_by_one", "sound_epochs", "with_counted_stages"]
+__all__ = ["N_STRETCH", "Case", "one_by_one"]
 
-#: A module with more outputs than this does not return scores of stages.
-MOST_OUTPUTS = 20
 #: Epochs on which something is tried.
 N_FEW = 5
 #: Epochs of the stretch that is staged anew where another unit, polarity or rate is tried: 2 h.
@@ -30,76 +29,59 @@ N_STRETCH = 240
 TOLERANCE = 1e-3
 
 
-def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
-    """Name the outputs of a bare module that has not five of them, for which there is no convention."""
-    if not any(note.startswith("stages:") for note in stager.spec.assumed):
-        return stager
-    first = torch.from_numpy(segments.signals[:1, list(segments.combinations[0])])
-    with torch.no_grad():
-        returned = stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None]))
-    if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or returned.shape[1] > MOST_OUTPUTS:
-        return stager  # it will be refused in the words of its layout
-    if returned.shape[1] == len(stager.spec.stages):
-        return stager
-    names = tuple(f"output {i}" for i in range(returned.shape[1]))
-    assumed = tuple(note for note in stager.spec.assumed if not note.startswith("stages:"))
-    return stager.with_spec(stager.spec.replace(stages=names, assumed=(*assumed, "outputs have no names of stages")))
-
-
 def one_by_one(function: Callable[..., torch.Tensor], *of: torch.Tensor) -> torch.Tensor:
     """What a function makes of each row of tensors by itself, without the company of the others."""
     (joined,) = BatchSize(1)(lambda *row: (function(*row),), *of)
     return joined
 
 
-def sound_epochs(segments: Segments, bound: Sequence[BoundStager]) -> npt.NDArray[np.intp]:
-    """Numbers of the epochs without a fault that have the context that the stager needs."""
-    explicable = [one.windows.explicable for one in bound]
-    return np.flatnonzero((segments.fault == "") & np.logical_and.reduce(explicable))
-
-
 @dataclass(eq=False)
 class Case:
-    """A stager on a recording.
+    """A stager on a recording, and what is to be done with it.
 
     Attributes
     ----------
-    epochs : mne.BaseEpochs
-        The recording.
-    stager : Stager
-        The model.
-    segments : Segments
-        The recording as the stager is given it.
-    bound : sequence of BoundStager
-        The stager on each combination of channels; what is tried is tried on the first.
-    scores : array, shape (n_epochs, n_combinations, n_stages)
-        Its scores of the night; NaN where it lacks the context.
-    picks : str | sequence of str | None
-        Channels to choose from.
+    night : StagedNight
+        The stager on the recording, and its scores. What is tried is tried on its first channel set.
     differentiates : bool
         Whether gradients are wanted.
     from_silence : bool
         Whether epochs are explained on a path from silence.
     """
 
-    epochs: mne.BaseEpochs
-    stager: Stager
-    segments: Segments
-    bound: Sequence[BoundStager]
-    scores: npt.NDArray[np.float64]
-    picks: str | Sequence[str] | None = None
+    night: StagedNight
     differentiates: bool = True
     from_silence: bool = True
 
     @property
+    def stager(self) -> Stager:
+        """The model."""
+        return self.night.stager
+
+    @property
     def spec(self) -> ModelSpec:
         """The stager's contract."""
-        return self.stager.spec
+        return self.night.stager.spec
+
+    @property
+    def segments(self) -> Segments:
+        """The recording as the stager is given it."""
+        return self.night.segments
+
+    @property
+    def bound(self) -> BoundStager:
+        """The stager on the first channel set."""
+        return self.night.bound[0]
+
+    @property
+    def scores(self) -> npt.NDArray[np.float64]:
+        """Scores of the night, shape (n_epochs, n_channel_sets, n_stages); NaN where the context is lacking."""
+        return self.night.scores
 
     @cached_property
     def numbers(self) -> npt.NDArray[np.intp]:
         """Sound epochs that have their context."""
-        return sound_epochs(self.segments, self.bound)
+        return np.flatnonzero(self.night.sound)
 
     @cached_property
     def few(self) -> torch.Tensor:
@@ -114,7 +96,7 @@ class Case:
     @cached_property
     def inputs(self) -> torch.Tensor:
         """The few epochs as recorded, shape (n, n_channels, n_times)."""
-        return self.bound[0].inputs(self.few)
+        return self.bound.inputs(self.few)
 
     @cached_property
     def recorded(self) -> torch.Tensor:
@@ -146,16 +128,16 @@ class Case:
     @torch.no_grad()
     def score(self, variants: torch.Tensor) -> torch.Tensor:
         """Scores of variants of the few epochs among their recorded neighbours."""
-        (scores,) = self.batch(lambda x, index: (self.bound[0](x, index),), variants, self.few)
+        (scores,) = self.batch(lambda x, index: (self.bound(x, index),), variants, self.few)
         return scores
 
     def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
         """Probabilities of the stages, by what the spec says that the scores are."""
-        return scores if self.spec.scores == "probs" else scores.softmax(-1)
+        return torch.from_numpy(probabilities(scores.detach().cpu().numpy(), self.spec.scores)).to(scores)
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.intp]:
-        """The stage of every epoch by the most confident combination, as an index."""
+        """The stage of every epoch by the most confident channel set, as an index."""
         return consensus(self.scores, self.spec.scores)
 
     @cached_property
@@ -179,19 +161,20 @@ class Case:
     @cached_property
     def stretch_epochs(self) -> mne.BaseEpochs:
         """The recording in the stretch."""
-        epochs = self.epochs if self.epochs.preload else self.epochs.copy().drop_bad(verbose="error")
+        epochs = self.night.epochs
+        epochs = epochs if epochs.preload else epochs.copy().drop_bad(verbose="error")
         return epochs[self.stretch]
 
     @cached_property
     def stretch_segments(self) -> Segments:
         """The stretch as the stager is given it."""
-        return prepare(self.stretch_epochs, self.spec, self.picks)
+        return prepare(self.stretch_epochs, self.spec, self.night.settings.picks)
 
     @torch.no_grad()
     def staged(
         self, spec: ModelSpec | None = None, change: Callable[[Segments], Segments] = lambda segments: segments
     ) -> npt.NDArray[np.intp]:
-        """Stage the stretch anew with the first combination, under another spec, or with its signals changed.
+        """Stage the stretch anew with the first channel set, under another spec, or with its signals changed.
 
         Returns
         -------
@@ -200,8 +183,10 @@ class Case:
         """
         stager = self.stager if spec is None else self.stager.with_spec(spec)
         segments = change(
-            self.stretch_segments if spec is None else prepare(self.stretch_epochs, stager.spec, self.picks)
+            self.stretch_segments
+            if spec is None
+            else prepare(self.stretch_epochs, stager.spec, self.night.settings.picks)
         )
-        (bound,) = stager.bind(replace(segments, combinations=segments.combinations[:1]))
+        (bound,) = stager.bind(replace(segments, channel_sets=segments.channel_sets[:1]))
         scores = bound.night_scores(lambda _: None).double().cpu().numpy()
-        return np.where(np.isfinite(scores).all(axis=1), consensus(scores[:, None], self.spec.scores), -1)
+        return consensus(scores[:, None], self.spec.scores)

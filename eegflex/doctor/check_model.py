@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import mne
-import numpy as np
 import torch
 from mne.utils import verbose
 
+from eegflex.doctor.case import Case
+from eegflex.doctor.table import CHECKS, run_checks
 from eegflex.errors import ChannelError, EegflexError, MemoryShortError, ModelError, ParameterError, RecordingError
-from eegflex.utils.progress import progress
-from eegflex.preprocessing.segments import prepare
-from eegflex.doctor.table import CHECKS, Case, run_checks, sound_epochs, with_counted_stages
 from eegflex.findings import Finding, Findings, error
-from eegflex.stagers.loading import load_model
+from eegflex.settings import StagingSettings
 from eegflex.spec.model_spec import ModelSpec
-from eegflex.stagers.stager import Stager, rnn_safe
+from eegflex.stagers.loading import load_model
+from eegflex.stagers.modules import rnn_safe
+from eegflex.staging import StagedNight, night_of
+from eegflex.utils.progress import progress
 
 __all__ = ["Finding", "Findings", "check_model"]
 
@@ -34,7 +35,7 @@ _BEFORE: dict[type[EegflexError], str] = {
 @verbose
 def check_model(
     model: Any,
-    epochs: mne.BaseEpochs,
+    epochs: mne.BaseEpochs | None = None,
     *,
     spec: ModelSpec | str | Path | None = None,
     picks: str | Sequence[str] | None = None,
@@ -49,9 +50,9 @@ def check_model(
 
     Parameters
     ----------
-    model : str | Stager | torch.nn.Module | callable
-        As in `load_model`. It is left as it was.
-    epochs : mne.BaseEpochs
+    model : str | Stager | torch.nn.Module | callable | StagedNight
+        As in `load_model`. It is left as it was. Or what `eegflex.stage_epochs` returned, without `epochs`.
+    epochs : mne.BaseEpochs | None
         A recording, as `eegflex.make_epochs` cuts it; with its hypnogram more can be checked. It is not changed.
     spec : ModelSpec | path-like | None
         The contract of a bare network.
@@ -89,35 +90,26 @@ def check_model(
     >>> len(findings.errors), findings["class order"].status
     (0, 'ok')
     """
-    stager = _on_device(load_model(model, spec=spec), device)
-    with rnn_safe(stager.module):
+    settings = StagingSettings(picks, device=device, dtype=None)  # type: ignore[arg-type]
+    if isinstance(model, StagedNight):
+        if epochs is not None:
+            raise ParameterError("A StagedNight has its epochs already", remedy="Leave epochs out")
+        case = _open(night_of(model, None, spec, settings))
+    else:
+        stager = load_model(model, spec=spec)
         try:
-            case = _open(stager, epochs, picks)
+            case = _open(night_of(epochs, stager, None, settings))
         except EegflexError as problem:
             return Findings(stager.spec.name, (_before(problem),))
-        with progress(len(CHECKS), f"Checking {stager.spec.name}") as done:
-            return run_checks(case, progress=done)
+    with rnn_safe(case.stager.module), progress(len(CHECKS), f"Checking {case.spec.name}") as done:
+        return run_checks(case, progress=done)
 
 
-def _on_device(stager: Stager, device: str | torch.device | None) -> Stager:
-    try:
-        return stager if device is None else stager.to(device, stager.like.dtype)
-    except (RuntimeError, AssertionError) as problem:  # what torch raises for one that it was not built for
-        raise ParameterError(
-            "There is no such device", seen=repr(str(device)), allowed=["cpu", "cuda", "mps"]
-        ) from problem
-
-
-def _open(stager: Stager, epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> Case:
-    """The stager on the recording, and its scores of the night."""
-    segments = prepare(epochs, stager.spec, picks)
-    stager = with_counted_stages(stager, segments)
-    bound = stager.bind(segments)
-    if len(sound_epochs(segments, bound)) == 0:
+def _open(night: StagedNight) -> Case:
+    """What the checks look at."""
+    if not night.sound.any():
         raise RecordingError("No epoch is sound and has the context that the model needs")
-    with progress(len(segments) * len(bound), f"Staging with {stager.spec.name}") as done:
-        scores = np.stack([one.night_scores(done).double().cpu().numpy() for one in bound], axis=1)
-    return Case(epochs, stager, segments, bound, scores, picks)
+    return Case(night)
 
 
 def _before(problem: EegflexError) -> Finding:

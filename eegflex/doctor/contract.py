@@ -26,7 +26,7 @@ TOO_SMALL = {"V": _LARGER, "mV": _LARGER, "uV": "Look whether the recording is i
 def shape(case: Case) -> Finding:
     """Whether the model takes what the spec says, and returns it. What it does not take is refused before any check."""
     n_channels, n_times = case.inputs.shape[1:]
-    length = int(case.bound[0].windows.length.max())
+    length = int(case.bound.windows.length.max())
     return ok(
         f"it takes {length} epoch{'s' * (length > 1)} of {n_channels} channel{'s' * (n_channels > 1)} and {n_times} samples, "
         f"and returns {len(case.spec.stages)} scores"
@@ -36,8 +36,8 @@ def shape(case: Case) -> Finding:
 def rate(case: Case) -> Finding:
     """Whether the rate is declared, and its samples are a whole epoch."""
     sfreq, n_times = case.segments.sfreq, case.segments.signals.shape[-1]
-    recorded = len(case.epochs.times) / float(case.epochs.info["sfreq"])
-    if n_times / sfreq < (1 - SHORT) * recorded - 1 / float(case.epochs.info["sfreq"]):
+    recorded = len(case.night.epochs.times) / float(case.night.epochs.info["sfreq"])
+    if n_times / sfreq < (1 - SHORT) * recorded - 1 / float(case.night.epochs.info["sfreq"]):
         return error(
             f"{n_times} samples at {sfreq:g} Hz are {n_times / sfreq:.4g} s, but the epochs have {recorded:.4g} s",
             "Correct sfreq or n_times of the spec, or cut the recording with eegflex.make_epochs(raw, duration=...)",
@@ -82,8 +82,8 @@ def unit(case: Case) -> Finding:
 def score_kind(case: Case) -> Finding:
     """Whether the scores are logits, log-probabilities or probabilities, as declared."""
     scores, declared = case.finite.double(), case.spec.scores
-    if case.stager.combination and declared != "probs":  # sure members that agree are all but normalised
-        raise CannotTellError(f"the scores are the {case.stager.combination} of several answers")
+    if case.stager.pooling and declared != "probs":  # sure members that agree are all but normalised
+        raise CannotTellError(f"the scores are the {case.stager.pooling} of several answers")
     # Probabilities that are declared may be summed, as an ensemble does.
     n_answers = int(scores.sum(-1).median().round().clamp(min=1)) if declared == "probs" else 1
     scores = scores / n_answers

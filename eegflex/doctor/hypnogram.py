@@ -10,12 +10,12 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from eegflex.agreement import confusion
-from eegflex.errors import EegflexError
-from eegflex.preprocessing.segments import Segments
 from eegflex.doctor.case import Case
 from eegflex.doctor.sign_test import Judgement, bouts_of, judge, kappa_of, require_enough
+from eegflex.errors import EegflexError
 from eegflex.findings import CannotTellError, Finding, error, ok, warning
-from eegflex.stagers.stager import FAILURES
+from eegflex.preprocessing.segments import Segments
+from eegflex.stagers.modules import FAILURES
 
 __all__ = ["agreement", "class_order", "polarity", "rate_by_hypnogram", "target_index", "unit_by_hypnogram"]
 
@@ -152,7 +152,7 @@ def rate_by_hypnogram(case: Case) -> Finding:
     """Whether the stager agrees clearly better at another rate that it takes."""
     require_enough(case.scored[case.stretch])
     declared, n_times = case.segments.sfreq, case.segments.signals.shape[-1]
-    highest = min(case.segments.notes.get("sfreq_native", {}).values(), default=case.epochs.info["sfreq"])
+    highest = min(case.segments.notes.get("sfreq_native", {}).values(), default=case.night.epochs.info["sfreq"])
     readings: dict[str, npt.NDArray[np.intp]] = {}
     for rate in RATES:
         if abs(rate - declared) < 0.02 * declared or rate > highest:

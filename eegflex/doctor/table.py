@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from mne.utils import logger
 
+from eegflex.doctor import behaviour, contract, hypnogram
+from eegflex.doctor.case import Case
 from eegflex.errors import EegflexError, MemoryShortError, ModelError
-from eegflex.doctor.table import contract, hypnogram, machinery
-from eegflex.doctor.case import Case, sound_epochs, with_counted_stages
 from eegflex.findings import CannotTellError, Finding, Findings, error, unknown
 
-__all__ = ["CHECKS", "Case", "Check", "refuse_or_warn", "run_checks", "sound_epochs", "with_counted_stages"]
+__all__ = ["CHECKS", "Check", "refuse_or_warn", "run_checks"]
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class Check:
 CHECKS: dict[str, Check] = {
     "shape": Check(contract.shape),
     "rate": Check(contract.rate),
-    "finite scores": Check(machinery.finite_scores),
-    "eval mode": Check(machinery.eval_mode),
-    "determinism": Check(machinery.determinism),
-    "batch independence": Check(machinery.batch_independence),
+    "finite scores": Check(behaviour.finite_scores),
+    "eval mode": Check(behaviour.eval_mode),
+    "determinism": Check(behaviour.determinism),
+    "batch independence": Check(behaviour.batch_independence),
     "unit": Check(contract.unit),
     "scores": Check(contract.score_kind),
     "scale": Check(contract.scale, gradients=True),
-    "differentiability": Check(machinery.differentiability, gradients=True),
-    "context gradients": Check(machinery.context_differentiability, cheap=False, gradients=True),
-    "window": Check(machinery.window, cheap=False),
+    "differentiability": Check(behaviour.differentiability, gradients=True),
+    "context gradients": Check(behaviour.context_differentiability, cheap=False, gradients=True),
+    "window": Check(behaviour.window, cheap=False),
     "agreement": Check(hypnogram.agreement),
     "class order": Check(hypnogram.class_order),
     "target index": Check(hypnogram.target_index),
@@ -79,7 +79,7 @@ def run_checks(case: Case, *, cheap: bool = False, progress: Callable[[int], Non
     return Findings(case.spec.name, tuple(found))
 
 
-_ALL_THE_SAME = "check='warn' (--check warn) explains it all the same"
+_ALL_THE_SAME = "on_check='warn' (--on-check warn) explains it all the same"
 
 
 def refuse_or_warn(findings: Findings, *, refuse: bool) -> None:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from eegflex.errors import ChannelError
 from eegflex.readers.channels.labels import parse_channel
-from eegflex.readers.notes import get_notes
 from eegflex.readers.channels.units import parse_unit
+from eegflex.readers.notes import get_notes
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec
 
 __all__ = ["Connection", "connect"]
@@ -75,7 +75,7 @@ def connect(
     -------
     connections : list of Connection
         Each once.
-    combinations : tuple of tuple of int
+    channel_sets : tuple of tuple of int
         Their places in the order of the stager's inputs, once for each way of connecting them.
 
     Raises

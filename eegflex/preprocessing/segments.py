@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import mne
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.preprocessing.filtering import Conditioning, plan_conditioning
+from eegflex.errors import ParameterError, RecordingError, check_choice
 from eegflex.preprocessing.channels import Connection, connect
-from eegflex.errors import ChannelError, ParameterError, RecordingError
-from eegflex.readers.epoch_times import epoch_onsets
+from eegflex.preprocessing.faults import extremes_of, faults_of, first_named, refuse_unfit, why_unfit
+from eegflex.preprocessing.filtering import Conditioning, plan_conditioning
 from eegflex.preprocessing.scaling import standardise
+from eegflex.readers.epoch_times import epoch_onsets
+from eegflex.settings import FILTER_EDGES
 from eegflex.spec.model_spec import ModelSpec
 
 __all__ = ["Segments", "prepare"]
 
 _PER_VOLT = {"V": 1.0, "mV": 1e3, "uV": 1e6}
 _VOLTAGES = frozenset({"eeg", "eog", "emg", "ecg", "seeg", "ecog", "dbs", "bio"})
-#: An epoch, or a channel, is saturated when more than this share of its samples sits at its own extremes.
-SATURATED = 0.2
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Segments:
         As in the recording, or the derivation made for the stager.
     positions : array, shape (n_channels, 3)
         Electrode positions in m, head coordinates; NaN where there is none.
-    combinations : tuple of tuple of int
+    channel_sets : tuple of tuple of int
         The channels connected to the stager's inputs, once for each way of connecting them.
     onset : array, shape (n_epochs,)
         Seconds from the start of the recording.
@@ -64,7 +64,7 @@ class Segments:
     ch_names: tuple[str, ...]
     ch_types: tuple[str, ...]
     positions: npt.NDArray[np.float64]
-    combinations: tuple[tuple[int, ...], ...]
+    channel_sets: tuple[tuple[int, ...], ...]
     onset: npt.NDArray[np.float64]
     run: npt.NDArray[np.int64]
     stage: npt.NDArray[np.str_]
@@ -81,7 +81,7 @@ def prepare(
     spec: ModelSpec,
     picks: str | Sequence[str] | None = None,
     *,
-    filter_edges: Literal["keep", "mask"] = "keep",
+    filter_edges: str = "keep",
 ) -> Segments:
     """Give a stager's spec what it asks for.
 
@@ -110,21 +110,20 @@ def prepare(
     RecordingError
         If there are no epochs, or they are shorter or sampled more slowly than the spec allows.
     """
-    if filter_edges not in {"keep", "mask"}:
-        raise ParameterError("filter_edges cannot be that", seen=repr(filter_edges), allowed=["keep", "mask"])
+    check_choice("filter_edges", filter_edges, FILTER_EDGES)
     epochs = _settled(epochs)
-    connections, combinations = connect(epochs, spec, picks)
+    connections, channel_sets = connect(epochs, spec, picks)
     sfreq, n_times = _grid(epochs, spec, connections)
     onset = epoch_onsets(epochs)
     run = _runs(epochs, onset, n_times / sfreq)
     conditioning = plan_conditioning(epochs.info, spec.filter, sfreq, n_times)
     signals, faults, unfit = _condition(epochs, connections, conditioning, run, spec.unit)
-    _refuse_unfit(unfit, spec)
+    refuse_unfit(unfit, spec)
     gain = np.empty(signals.shape[:2])
     for number, connection in enumerate(connections):
         divisor = standardise(signals[:, number], spec.scale)
         gain[:, number] = divisor * _factor(connection, "uV") / _factor(connection, spec.unit)
-    fault = _first_named(faults)
+    fault = first_named(faults)
     edge = conditioning.at_edge(run)
     if filter_edges == "mask":
         fault = np.where((fault == "") & edge, "at an edge", fault)
@@ -135,7 +134,7 @@ def prepare(
         ch_names=tuple(c.name for c in connections),
         ch_types=tuple(c.kind for c in connections),
         positions=np.array([c.position for c in connections]),
-        combinations=combinations,
+        channel_sets=channel_sets,
         onset=onset,
         run=run,
         stage=_stages(epochs),
@@ -203,7 +202,7 @@ def _runs(epochs: mne.BaseEpochs, onset: npt.NDArray[np.float64], duration: floa
 
 def _stages(epochs: mne.BaseEpochs) -> npt.NDArray[np.str_]:
     """The scored stages: of the metadata, else of the event names where those are stages."""
-    from eegflex.readers.hypnograms.labels import STAGES
+    from eegflex.stages import STAGES
 
     if epochs.metadata is not None and "stage" in epochs.metadata:
         return epochs.metadata["stage"].to_numpy(dtype=str)
@@ -237,56 +236,14 @@ def _condition(
         of_name = {name: data[:, place] for place, name in enumerate(names)}
         for number, connection in enumerate(connections):
             recorded = connection.signal(of_name) * _factor(connection, "uV")
-            fault[block.epochs, number] = _faults(recorded[block.own])
-            extremes[number].append(_extremes(recorded[block.own]))
+            fault[block.epochs, number] = faults_of(recorded[block.own])
+            extremes[number].append(extremes_of(recorded[block.own]))
             # The epoch is masked; silence in its place keeps filters and statistics of the others from being spoilt.
             sound = np.where(np.isfinite(recorded), recorded, 0.0)
             factor = _factor(connection, unit) / _factor(connection, "uV")
             signals[block.epochs, number] = conditioning.apply(sound)[block.own] * factor
     unfit = {
-        connection.name: _unfit(np.array(extremes[number]), fault[:, number])
+        connection.name: why_unfit(np.array(extremes[number]), fault[:, number])
         for number, connection in enumerate(connections)
     }
     return signals, fault, unfit
-
-
-def _first_named(faults: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
-    """The fault of each epoch, shape (n_epochs,): that of the first channel that has one."""
-    named = (faults != "").argmax(axis=1)
-    return np.take_along_axis(faults, named[:, None], axis=1)[:, 0]
-
-
-def _faults(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
-    """What is wrong with each epoch of a channel, shape (n_epochs, n_times); empty for nothing."""
-    lowest, highest = signals.min(axis=1, keepdims=True), signals.max(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        stuck = ((signals == lowest) | (signals == highest)).mean(axis=1) > SATURATED
-    checks = {"not finite": ~np.isfinite(signals).all(axis=1), "flat": np.ptp(signals, axis=1) == 0, "saturated": stuck}
-    return np.select(list(checks.values()), [np.array(name, dtype="U16") for name in checks], np.array("", dtype="U16"))
-
-
-def _extremes(recorded: npt.NDArray[np.float64]) -> tuple[float, float, int, int, int]:
-    """Lowest and highest finite sample, how many samples are one of them, and how many are finite."""
-    finite = recorded[np.isfinite(recorded)]
-    low, high = (finite.min(), finite.max()) if len(finite) else (np.inf, -np.inf)
-    return float(low), float(high), int((finite == low).sum()), int((finite == high).sum()), len(finite)
-
-
-def _unfit(extremes: npt.NDArray[np.float64], faults: npt.NDArray[np.str_]) -> str:
-    """Say why a whole channel is of no use, by the extremes of its blocks and the faults of its epochs; "" if it is."""
-    if np.isin(faults, ["flat", "not finite"]).all():
-        return "flat" if (faults == "flat").any() else "not finite"
-    low, high, at_low, at_high, finite = extremes.T
-    stuck = at_low[low == low.min()].sum() + at_high[high == high.max()].sum()
-    share = float(stuck / finite.sum())
-    return f"{share:.0%} of its samples saturated" if share > SATURATED else ""
-
-
-def _refuse_unfit(unfit: dict[str, str], spec: ModelSpec) -> None:
-    if any(unfit.values()):
-        raise ChannelError(
-            f"Channels that {spec.name} would be given carry no signal",
-            seen=[f"{name}: {why}" for name, why in unfit.items() if why],
-            allowed=[name for name, why in unfit.items() if not why],
-            remedy="Mark them as bad (epochs.info['bads']), or choose others with picks=[...]",
-        )

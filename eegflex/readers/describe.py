@@ -11,15 +11,15 @@ from typing import Any
 import mne
 
 from eegflex.errors import ChannelError, UnitError
-from eegflex.readers.hypnograms.align import Alignment
 from eegflex.readers.bids import events_of, to_path
-from eegflex.readers.hypnograms.read import HypnogramOptions
 from eegflex.readers.channels.derivations import Derivation, Known, default_derivations, know
+from eegflex.readers.hypnograms.align import Alignment
+from eegflex.readers.hypnograms.read import HypnogramOptions
 from eegflex.readers.profiles import load_profile
 from eegflex.readers.psg import find_stages, open_source
 from eegflex.readers.recordings.plausibility import implausible, sample_sd, unreadable
 from eegflex.readers.recordings.source import Source
-from eegflex.readers.hypnograms.labels import STAGE_CODES
+from eegflex.stages import STAGE_CODES
 
 __all__ = ["PSGDescription", "SignalDescription", "describe_psg"]
 

@@ -14,22 +14,23 @@ import numpy as np
 from mne.utils import logger, verbose
 
 from eegflex.errors import HypnogramError, ParameterError, RecordingError
-from eegflex.readers.hypnograms.align import Alignment, align
 from eegflex.readers.bids import events_of, to_path
-from eegflex.readers.recordings.edf import EdfSource
+from eegflex.readers.channels.derivations import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.channels.electrodes import set_positions
 from eegflex.readers.files import begin, open_head
+from eegflex.readers.hypnograms.align import Alignment, align
 from eegflex.readers.hypnograms.formats import edf_annotations
-from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram, set_epoch_length
-from eegflex.readers.recordings.mne_files import MNE_FORMATS, EpochsSource, MneSource
-from eegflex.readers.notes import ReadingNotes, put_notes
-from eegflex.readers.channels.derivations import Derivation, default_derivations, know, requested_derivations
-from eegflex.readers.profiles import load_profile
-from eegflex.readers.recordings.raw import RawPSG
-from eegflex.readers.recordings.plausibility import implausible, unreadable
 from eegflex.readers.hypnograms.interpret import Hypnogram, understand
-from eegflex.readers.recordings.source import Event, Scoring, Source, Start
 from eegflex.readers.hypnograms.labels import parse_code
+from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram, set_epoch_length
+from eegflex.readers.hypnograms.scoring import Scoring
+from eegflex.readers.notes import ReadingNotes, put_notes
+from eegflex.readers.profiles import load_profile
+from eegflex.readers.recordings.edf import EdfSource
+from eegflex.readers.recordings.mne_files import MNE_FORMATS, EpochsSource, MneSource
+from eegflex.readers.recordings.plausibility import implausible, unreadable
+from eegflex.readers.recordings.raw import RawPSG
+from eegflex.readers.recordings.source import Event, Source, Start
 
 __all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
 

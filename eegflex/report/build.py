@@ -11,15 +11,15 @@ import mne
 import numpy as np
 from mne.utils import verbose
 
-from eegflex import aggregate, viz
+from eegflex import viz
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.utils.files import write_whole
 from eegflex.report import html, trust, words
+from eegflex.results import tables
+from eegflex.results.select import stage_order
+from eegflex.results.wording import method_words, number_text, positive_means, reading, sum_words, sums_to_change, unit
+from eegflex.utils.files import write_whole
 from eegflex.viz.context import has_context
 from eegflex.viz.epoch import surest_numbers
-from eegflex.results.select import stage_order
-from eegflex.viz.style import number_text
-from eegflex.results.wording import method_words, positive_means, reading, sum_words, sums_to_change, unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ _SPEC_SECTIONS = {"input": "What it is given", "output": "What it returns", "mod
 def make_report(
     result: FlexResult,
     *,
-    also: FlexResult | None = None,
+    compare_with: FlexResult | None = None,
     title: str | None = None,
     epochs_per_stage: int = 1,
     note: str | None = None,
@@ -50,7 +50,7 @@ def make_report(
     ----------
     result : FlexResult
         Attributions of a recording. One of all stages speaks for the predicted one.
-    also : FlexResult | None
+    compare_with : FlexResult | None
         A second result of the same epochs of the same recording, with another baseline, target or method: its bands are shown
         beside those of the first. What speaks for a stage at one baseline and at another can be believed sooner.
     title : str | None
@@ -70,7 +70,7 @@ def make_report(
     Raises
     ------
     ParameterError
-        If `epochs_per_stage` is no number of epochs, or `also` is of another recording or of other epochs.
+        If `epochs_per_stage` is no number of epochs, or `compare_with` is of another recording or of other epochs.
 
     Notes
     -----
@@ -79,11 +79,11 @@ def make_report(
     """
     if int(epochs_per_stage) != epochs_per_stage or epochs_per_stage < 0:
         raise ParameterError("epochs_per_stage must be a whole number, not negative", seen=epochs_per_stage)
-    if also is not None:
-        _check_same_epochs(result, also)
+    if compare_with is not None:
+        _check_same_epochs(result, compare_with)
     report = mne.Report(title=title or f"{result.model} explained by eegflex", image_format="png", verbose="error")
     report.add_html(_summary(result, note), "Summary", tags=("summary",))
-    one, other = result.for_target(), also and also.for_target()
+    one, other = result.for_target(), compare_with and compare_with.for_target()
     _add_night(report, one)
     _add_bands(report, one, other)
     for add in (_add_spectra, _add_topography, _add_context):
@@ -95,18 +95,18 @@ def make_report(
     return report
 
 
-def _check_same_epochs(result: FlexResult, also: FlexResult) -> None:
-    if result.provenance["input_sha256"] != also.provenance["input_sha256"]:
+def _check_same_epochs(result: FlexResult, compare_with: FlexResult) -> None:
+    if result.provenance["input_sha256"] != compare_with.provenance["input_sha256"]:
         raise ParameterError(
-            "also= is of another recording, or of a stager that prepares the recording otherwise",
-            seen=f"input_sha256 {also.provenance['input_sha256'][:12]}…",
+            "compare_with= is of another recording, or of a stager that prepares the recording otherwise",
+            seen=f"input_sha256 {compare_with.provenance['input_sha256'][:12]}…",
             allowed=f"{result.provenance['input_sha256'][:12]}…",
             remedy="Explain the same epochs with the same stager",
         )
-    numbers = [set(one.to_xarray()["number"].values.astype(int).tolist()) for one in (result, also)]
+    numbers = [set(one.to_xarray()["number"].values.astype(int).tolist()) for one in (result, compare_with)]
     if numbers[0] != numbers[1]:
         raise ParameterError(
-            "also= explains other epochs of the recording",
+            "compare_with= explains other epochs of the recording",
             seen=f"{len(numbers[1])} epochs, {len(numbers[0] & numbers[1])} of them among the {len(numbers[0])} of result",
             remedy="Explain both with the same sample_per_stage and seed",
         )
@@ -167,14 +167,14 @@ def _summary(result: FlexResult, note: str | None) -> str:
             html.warning("The recording is simulated: nobody was recorded, and nothing here is evidence about sleep.")
         )
     parts += [html.paragraph(sentence) for sentence in words.what_was_done(result)]
-    parts += ["<h5>What was found</h5>", html.bullets(words.findings(result))]
+    parts += ["<h5>What was found</h5>", html.bullets(words.main_findings(result))]
     return "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust.trust(result))])
 
 
 def _add_night(report: mne.Report, result: FlexResult) -> None:
     caption = "Hypnograms, and the probabilities that the stager gave to the stages (hypnodensity). REM is drawn thick."
     _add_figure(report, partial(viz.plot_night, result, show=False), "Hypnogram and hypnodensity", caption, "Night")
-    agreed = aggregate.agreement(result.to_xarray())
+    agreed = tables.agreement(result.to_xarray())
     if agreed is not None:
         table = html.frame(agreed[1], corner="scored \\ predicted", diagonal=True)
         report.add_html(
@@ -185,11 +185,11 @@ def _add_night(report: mne.Report, result: FlexResult) -> None:
         )
 
 
-def _add_bands(report: mne.Report, result: FlexResult, also: FlexResult | None) -> None:
-    if also is None:
+def _add_bands(report: mne.Report, result: FlexResult, compare_with: FlexResult | None) -> None:
+    if compare_with is None:
         _add_bands_of(report, result, "Bands by stage")
         return
-    for one, how in zip((result, also), words.differences(result, also), strict=True):
+    for one, how in zip((result, compare_with), words.differences(result, compare_with), strict=True):
         _add_bands_of(report, one, f"Bands by stage: {how}")
 
 

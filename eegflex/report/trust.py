@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from eegflex import aggregate
 from eegflex.bands import Bands
-from eegflex.viz.style import count_epochs
-from eegflex.results.wording import method_words, sums_to_change, unit
+from eegflex.results import tables
+from eegflex.results.wording import count_epochs, method_words, sums_to_change, unit
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -70,7 +69,7 @@ def trust(result: FlexResult) -> list[str]:
 
 def agreement_words(result: FlexResult) -> str:
     """Say how far the stager agrees with the hypnogram."""
-    agreed = aggregate.agreement(result.to_xarray())
+    agreed = tables.agreement(result.to_xarray())
     if agreed is None:
         return "There is no hypnogram to compare the stager with."
     kappa, confusion = agreed
@@ -121,7 +120,7 @@ def cancellation_words(result: FlexResult) -> str:
     if not sums_to_change(result):
         return ""
     dataset = result.to_xarray()
-    parts = aggregate.sizes(dataset, Bands())
+    parts = tables.sizes(dataset, Bands())
     changes = np.abs(dataset["score"].values - dataset["baseline_score"].values)
     whole, change = float(np.median(parts)), float(np.median(changes))
     if whole <= CANCELLING * change:
@@ -228,7 +227,7 @@ def _errors(result: FlexResult) -> npt.NDArray[np.float64]:
 
 
 def _cases(result: FlexResult) -> str:
-    return "epochs" if result.relative_gap().shape[1] == 1 else "pairs of an epoch and a channel combination"
+    return "epochs" if result.relative_gap().shape[1] == 1 else "pairs of an epoch and a channel set"
 
 
 def _percent(share: float) -> str:

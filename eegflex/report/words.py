@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegflex import aggregate
 from eegflex.bands import REST, Bands
 from eegflex.readers.notes import SIMULATED
+from eegflex.results import tables
 from eegflex.results.select import stage_order
-from eegflex.viz.style import count_epochs, number_text
 from eegflex.results.wording import (
     baseline_words,
+    count_epochs,
     explained_words,
     method_words,
+    number_text,
     positive_means,
     reading,
     sum_words,
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "differences",
-    "findings",
     "is_simulated",
+    "main_findings",
     "what_was_done",
 ]
 
 
-def findings(result: FlexResult, *, n: int = 5) -> list[str]:
+def main_findings(result: FlexResult, *, n: int = 5) -> list[str]:
     """Say which band on which channel raised the score most, for the stages where it did so most.
 
     Parameters
@@ -53,7 +54,7 @@ def findings(result: FlexResult, *, n: int = 5) -> list[str]:
     """
     result = result.for_target()
     dataset, bands = result.to_xarray(), Bands()
-    sums, labels = aggregate.band_sums(dataset, bands), aggregate.stage_labels(dataset, "predicted")
+    sums, labels = tables.band_sums(dataset, bands), tables.stage_labels(dataset, "predicted")
     channels = dataset["channel"].values.astype(str)
     found = []
     for stage in stage_order(dataset, "predicted"):
@@ -76,7 +77,7 @@ def _whole(result: FlexResult, cases: npt.NDArray[np.bool_], channel: int) -> st
     if not sums_to_change(result):
         return ""
     dataset = result.to_xarray()
-    own = {"combination": int(dataset["of_combination"].values[channel]), "epoch": np.flatnonzero(cases)}
+    own = {"channel_set": int(dataset["of_channel_set"].values[channel]), "epoch": np.flatnonzero(cases)}
     change = float((dataset["score"] - dataset["baseline_score"]).isel(own).mean())
     return f"; all together changed it by {number_text(change)}"
 

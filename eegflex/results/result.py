@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from eegflex import aggregate
 from eegflex.agreement import consensus
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, RecordingError
-from eegflex.utils.files import write_whole
+from eegflex.results import tables
 from eegflex.targets import is_scored, resolve_target
+from eegflex.utils.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,34 +56,34 @@ class FlexResult:
         Power spectral density of the segment as the stager got it (after its filter), in µV²/Hz.
     ``signal`` (epoch, channel, time)
         The segment as the stager got it, in µV.
-    ``scores`` (epoch, combination, stage_name)
+    ``scores`` (epoch, channel_set, stage_name)
         What the stager returned for the recorded epoch.
-    ``score``, ``baseline_score`` (epoch, combination)
+    ``score``, ``baseline_score`` (epoch, channel_set)
         F(x) and F(x_b), the score explained of the segment and of its baseline.
-    ``gap`` (epoch, combination)
+    ``gap`` (epoch, channel_set)
         Completeness gap: the sum of all attributions (the context's too) less F(x) - F(x_b). NaN for a method whose
         attributions are not meant to sum to that.
-    ``n_gradients``, ``n_forwards`` (epoch, combination)
+    ``n_gradients``, ``n_forwards`` (epoch, channel_set)
         Gradient evaluations spent, and scores without a gradient.
-    ``error`` (epoch, combination)
+    ``error`` (epoch, channel_set)
         Estimated error of the band sums of all channels, relative to their absolute total: at most ``tol`` where the adaptive
         quadrature converged; NaN where there is no estimate.
-    ``predicted``, ``target`` (epoch, combination)
+    ``predicted``, ``target`` (epoch, channel_set)
         The stage with the highest score, and the score that is explained.
-    ``night_scores`` (night, combination, stage_name)
+    ``night_scores`` (night, channel_set, stage_name)
         Scores of every epoch of the recording, explained or not.
 
     With ``target="all"`` the views, ``score``, ``baseline_score`` and ``gap`` have a dimension ``explained`` more, the
     stages; `for_target` gives the result of one target.
 
-    A *combination* is one way of connecting channels to the stager. A stager that takes all channels at once has one. A
+    A *channel set* is one way of connecting channels to the stager. A stager that takes all channels at once has one. A
     stager of a single EEG channel is run and explained once for each EEG channel; a channel that takes part in several
-    combinations then appears once in each, as in ``"E1-M2 (with C3-M2)"``.
+    channel sets then appears once in each, as in ``"E1-M2 (with C3-M2)"``.
 
     Coordinates of epoch: ``onset`` (s), ``run``, ``stage`` (the hypnogram's), ``number`` (place in the recording) and
     ``edge`` (whether its window was ``inside`` the run, ``shifted`` or ``padded``) and ``filter_edge`` (whether the edge of the
     run reaches into it through the preparation's filter);
-    of channel: ``ch_name``, ``ch_type``, ``of_combination`` and the electrode's ``x``, ``y``, ``z`` (m, head coordinates).
+    of channel: ``ch_name``, ``ch_type``, ``of_channel_set`` and the electrode's ``x``, ``y``, ``z`` (m, head coordinates).
     """
 
     def __init__(self, dataset: xr.Dataset) -> None:
@@ -95,7 +95,7 @@ class FlexResult:
         return (
             f"<FlexResult | {self.model}, target {self.parameters['target']!r}, {data.sizes['epoch']} of "
             f"{data.sizes['night']} epochs ({stages}), {data.sizes['channel']} channels, "
-            f"{data.sizes['combination']} combination(s), {self.sfreq:.5g} Hz>"
+            f"{data.sizes['channel_set']} channel set(s), {self.sfreq:.5g} Hz>"
         )
 
     @property
@@ -148,8 +148,8 @@ class FlexResult:
         return self.parameters.get("sample_per_stage") is not None
 
     def counts(self) -> dict[str, int]:
-        """How many epochs were explained of each predicted stage, by the most confident combination."""
-        predicted = consensus(self._dataset["scores"].values, aggregate.score_kind(self._dataset))
+        """How many epochs were explained of each predicted stage, by the most confident channel set."""
+        predicted = consensus(self._dataset["scores"].values, tables.score_kind(self._dataset))
         names = np.array(self.stages)[predicted]
         return {str(stage): int((names == stage).sum()) for stage in self.stages if (names == stage).any()}
 
@@ -191,8 +191,8 @@ class FlexResult:
         return FlexResult(_of_target(self._dataset, self.parameters, "predicted" if target is None else target))
 
     def relative_gap(self) -> npt.NDArray[np.float64]:
-        """Completeness gap relative to the absolute total of the band sums, shape (n_epochs, n_combinations)."""
-        return aggregate.relative_gap(self._single, Bands())
+        """Completeness gap relative to the absolute total of the band sums, shape (n_epochs, n_channel_sets)."""
+        return tables.relative_gap(self._single, Bands())
 
     def to_xarray(self) -> xr.Dataset:
         """Copy of the result as a labelled dataset."""
@@ -211,14 +211,14 @@ class FlexResult:
         table : pandas.DataFrame
             Columns number, onset (s), stage (scored), predicted, target, channel, band, attribution and power (µV²).
         """
-        return aggregate.long_table(self._single, _as_bands(bands))
+        return tables.long_table(self._single, _as_bands(bands))
 
     def band_table(
         self,
         bands: Bands | Mapping[str, tuple[float, float]] | None = None,
         *,
         by: Sequence[str] = ("stage", "channel"),
-        stages: str = "predicted",
+        stage_from: str = "predicted",
     ) -> pd.DataFrame:
         """Mean attribution in each band.
 
@@ -228,16 +228,16 @@ class FlexResult:
             Frequency bands; by default those of `Bands`.
         by : sequence of str
             What to average within: any of ``"stage"`` and ``"channel"``.
-        stages : {"predicted", "scored", "target"}
+        stage_from : {"predicted", "scored", "target"}
             Whether ``"stage"`` is the stager's, the hypnogram's, or the score that was explained.
 
         Returns
         -------
         table : pandas.DataFrame
             One column a band, then ``rest``, ``total`` (their sum, which is the mean of F(x) - F(x_b) when summed over the
-            channels of a combination) and ``n_epochs``. In the unit of the score.
+            channels of a channel set) and ``n_epochs``. In the unit of the score.
         """
-        return aggregate.band_table(self._single, _as_bands(bands), by=tuple(by), stages=stages)
+        return tables.band_table(self._single, _as_bands(bands), by=tuple(by), stage_from=stage_from)
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result to a netCDF file.
@@ -340,22 +340,22 @@ def _of_target(dataset: xr.Dataset, parameters: dict[str, Any], target: str | tu
     scored = dataset["stage"].values.astype(str).tolist()
     resolved = [resolve_target(target, stages, own, scored) for own in dataset["scores"].values.swapaxes(0, 1)]
     weights = xr.DataArray(
-        np.stack([one.weights[:, 0] for one in resolved], axis=1), dims=("epoch", "combination", "explained")
+        np.stack([one.weights[:, 0] for one in resolved], axis=1), dims=("epoch", "channel_set", "target_stage")
     )
-    of_channel = weights[:, dataset["of_combination"].values].rename(combination="channel")
+    of_channel = weights[:, dataset["of_channel_set"].values].rename(channel_set="channel")
     variables = {}
     for name, variable in dataset.data_vars.items():
-        if "explained" in variable.dims:
+        if "target_stage" in variable.dims:
             bare = variable.reset_coords(drop=True)
-            summed = xr.dot(bare, of_channel if "channel" in bare.dims else weights, dim="explained")
-            variables[name] = summed.transpose(*(dim for dim in bare.dims if dim != "explained")).astype(bare.dtype)
-    collapsed = dataset.drop_vars([*variables, "explained"]).assign(variables)
+            summed = xr.dot(bare, of_channel if "channel" in bare.dims else weights, dim="target_stage")
+            variables[name] = summed.transpose(*(dim for dim in bare.dims if dim != "target_stage")).astype(bare.dtype)
+    collapsed = dataset.drop_vars([*variables, "target_stage"]).assign(variables)
     labels = np.stack([one.labels for one in resolved], axis=1).astype(object)
-    collapsed["target"] = ("epoch", "combination"), labels
+    collapsed["target"] = ("epoch", "channel_set"), labels
     # Errors of several stages may add up, and are then relative to the size of what remains.
-    sizes = np.stack([aggregate.sizes(dataset.isel(explained=k), Bands()) for k in range(len(stages))], axis=-1)
+    sizes = np.stack([tables.sizes(dataset.isel(target_stage=k), Bands()) for k in range(len(stages))], axis=-1)
     error = dataset["error"].values * (np.abs(weights.values) * sizes).sum(axis=-1)
-    collapsed["error"] = ("epoch", "combination"), error / aggregate.sizes(collapsed, Bands())
+    collapsed["error"] = ("epoch", "channel_set"), error / tables.sizes(collapsed, Bands())
     collapsed.attrs["parameters"] = json.dumps({**parameters, "target": target})
     return collapsed
 

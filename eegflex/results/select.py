@@ -1,4 +1,4 @@
-"""What figures draw: channels by type, stages in order, and sums over the channels of a combination."""
+"""What figures draw: channels by type, stages in order, and sums over the channels of a channel set."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.viz.style import type_label
+from eegflex.results import tables
+from eegflex.results.wording import type_label
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,12 +52,12 @@ def as_bands(bands: Bands | Mapping[str, tuple[float, float]] | None) -> Bands:
 
 @dataclass(frozen=True)
 class Pooled:
-    """Values of epochs and combinations, summed over the channels of each combination.
+    """Values of epochs and channel sets, summed over the channels of each channel set.
 
     Attributes
     ----------
     values : array, shape (n_cases, ...)
-        One case is one epoch with one combination of channels.
+        One case is one epoch with one channel set.
     labels : array of str, shape (n_cases,)
         The stage of each case.
     epochs : array of int, shape (n_cases,)
@@ -74,9 +74,14 @@ class Pooled:
 
 
 def pool(
-    dataset: xr.Dataset, values: npt.NDArray[Any], members: npt.NDArray[np.bool_], stages: str, *, mean: bool = False
+    dataset: xr.Dataset,
+    values: npt.NDArray[Any],
+    members: npt.NDArray[np.bool_],
+    stage_from: str,
+    *,
+    mean: bool = False,
 ) -> Pooled:
-    """Sum values over the members among the channels of each combination.
+    """Sum values over the members among the channels of each channel set.
 
     Parameters
     ----------
@@ -86,14 +91,14 @@ def pool(
         What to sum.
     members : array of bool, shape (n_channels,)
         The channels to take. Combinations without any of them are left out.
-    stages : {"predicted", "scored", "target"}
+    stage_from : {"predicted", "scored", "target"}
         What the cases are labelled with.
     mean : bool
         Take the mean over the channels instead, as power needs it.
     """
-    of = dataset["of_combination"].values
-    labels = aggregate.stage_labels(dataset, stages)
-    with_members = [k for k in range(dataset.sizes["combination"]) if (members & (of == k)).any()]
+    of = dataset["of_channel_set"].values
+    labels = tables.stage_labels(dataset, stage_from)
+    with_members = [k for k in range(dataset.sizes["channel_set"]) if (members & (of == k)).any()]
     groups = [np.flatnonzero(members & (of == k)) for k in with_members]
     reduce = np.mean if mean else np.sum
     reduced = [reduce(values[:, group].astype(np.float64), axis=1) for group in groups]
@@ -117,7 +122,7 @@ def pick(dataset: xr.Dataset, picks: str | Sequence[str] | None) -> npt.NDArray[
     Parameters
     ----------
     picks : str | sequence of str | None
-        Channel types and names; a name takes in the channel in all its combinations. ``None``: EEG where there is any,
+        Channel types and names; a name takes in the channel in all its channel sets. ``None``: EEG where there is any,
         or else all.
 
     Raises
@@ -143,7 +148,7 @@ def pick(dataset: xr.Dataset, picks: str | Sequence[str] | None) -> npt.NDArray[
     return chosen
 
 
-def stage_order(dataset: xr.Dataset, stages: str) -> list[str]:
+def stage_order(dataset: xr.Dataset, stage_from: str) -> list[str]:
     """Return the stages that epochs were explained of, in the order of the stager's outputs.
 
     Raises
@@ -151,14 +156,14 @@ def stage_order(dataset: xr.Dataset, stages: str) -> list[str]:
     ParameterError
         If no explained epoch has such a stage.
     """
-    found = set(aggregate.stage_labels(dataset, stages).ravel().tolist()) - _NO_STAGE
+    found = set(tables.stage_labels(dataset, stage_from).ravel().tolist()) - _NO_STAGE
     own = [stage for stage in dataset["stage_name"].values.astype(str).tolist() if stage in found]
     order = own + sorted(found - set(own))
     if not order:
         raise ParameterError(
-            f"No explained epoch has a stage that is {stages}",
-            seen=f"stages={stages!r}",
-            remedy="Use stages='predicted', or give a hypnogram when the recording is read",
+            f"No explained epoch has a stage that is {stage_from}",
+            seen=f"stage_from={stage_from!r}",
+            remedy="Use stage_from='predicted', or give a hypnogram when the recording is read",
         )
     return order
 
@@ -172,10 +177,10 @@ def check_stage(stage: str | None, order: list[str]) -> list[str]:
     return [stage]
 
 
-def n_epochs_by_stage(dataset: xr.Dataset, stages: str) -> dict[str, int]:
-    """Count the explained epochs of each stage; with several combinations one epoch may count for several."""
-    labels = aggregate.stage_labels(dataset, stages)
-    return {stage: int((labels == stage).any(axis=1).sum()) for stage in stage_order(dataset, stages)}
+def n_epochs_by_stage(dataset: xr.Dataset, stage_from: str) -> dict[str, int]:
+    """Count the explained epochs of each stage; with several channel sets one epoch may count for several."""
+    labels = tables.stage_labels(dataset, stage_from)
+    return {stage: int((labels == stage).any(axis=1).sum()) for stage in stage_order(dataset, stage_from)}
 
 
 def sample_words(result: FlexResult) -> str:
@@ -198,7 +203,7 @@ def picked_words(dataset: xr.Dataset, members: npt.NDArray[np.bool_]) -> str:
 
 def averaged_words(dataset: xr.Dataset) -> str:
     """Say over what means are taken."""
-    return "epochs and channel combinations" if dataset.sizes["combination"] > 1 else "epochs"
+    return "epochs and channel sets" if dataset.sizes["channel_set"] > 1 else "epochs"
 
 
 def hypnogram_order(stages: Sequence[str]) -> list[str]:

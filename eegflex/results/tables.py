@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from eegflex.agreement import cohens_kappa, confusion, consensus
+from eegflex.agreement import cohens_kappa, confusion, consensus, probabilities, surest
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 
@@ -19,6 +19,8 @@ __all__ = [
     "band_sums",
     "band_table",
     "long_table",
+    "night_confusion",
+    "night_stages",
     "relative_gap",
     "score_kind",
     "sizes",
@@ -52,38 +54,38 @@ def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view
 
 
 def sizes(dataset: xr.Dataset, bands: Bands) -> npt.NDArray[np.float64]:
-    """Absolute total of the band sums of all channels, and of the context's if it moved, shape (n_epochs, n_combinations)."""
+    """Absolute total of the band sums of all channels, and of the context's if it moved, shape (n_epochs, n_channel_sets)."""
     own = np.abs(band_sums(dataset, bands)).sum(axis=-1)
     if "context_map" in dataset:
         parts = np.abs(dataset["context_map"].transpose("epoch", "channel", "context", "band").values)
         own = np.nansum(parts, axis=(2, 3), dtype=np.float64)
-    of = dataset["of_combination"].values
-    totals = np.stack([own[:, of == k].sum(axis=1) for k in range(dataset.sizes["combination"])], axis=1)
+    of = dataset["of_channel_set"].values
+    totals = np.stack([own[:, of == k].sum(axis=1) for k in range(dataset.sizes["channel_set"])], axis=1)
     return np.maximum(totals, np.finfo(float).tiny)
 
 
 def relative_gap(dataset: xr.Dataset, bands: Bands) -> npt.NDArray[np.float64]:
-    """|completeness gap| over the absolute total of the band sums, shape (n_epochs, n_combinations).
+    """|completeness gap| over the absolute total of the band sums, shape (n_epochs, n_channel_sets).
 
     At the zero baseline large terms of both signs cancel in F(x) - F(0), so that is not what a gap is judged against.
     """
     return np.abs(dataset["gap"].values) / sizes(dataset, bands)
 
 
-def stage_labels(dataset: xr.Dataset, stages: str) -> npt.NDArray[np.str_]:
+def stage_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
     """The stage of each epoch and channel, shape (n_epochs, n_channels).
 
     Parameters
     ----------
-    stages : {"predicted", "scored", "target"}
-        The stager's (of the channel's own combination), the hypnogram's, or the score explained.
+    stage_from : {"predicted", "scored", "target"}
+        The stager's (of the channel's own channel set), the hypnogram's, or the score explained.
     """
     shape = (dataset.sizes["epoch"], dataset.sizes["channel"])
-    if stages == "scored":
+    if stage_from == "scored":
         return np.broadcast_to(dataset["stage"].values.astype(str)[:, None], shape)
-    if stages in ("predicted", "target"):
-        return dataset[stages].values.astype(str)[:, dataset["of_combination"].values]
-    raise ParameterError("There are no such stages", seen=repr(stages), allowed=["predicted", "scored", "target"])
+    if stage_from in ("predicted", "target"):
+        return dataset[stage_from].values.astype(str)[:, dataset["of_channel_set"].values]
+    raise ParameterError("stage_from must be one of 'predicted', 'scored', 'target'", seen=repr(stage_from))
 
 
 def long_table(dataset: xr.Dataset, bands: Bands) -> pd.DataFrame:
@@ -112,14 +114,14 @@ def long_table(dataset: xr.Dataset, bands: Bands) -> pd.DataFrame:
     )
 
 
-def band_table(dataset: xr.Dataset, bands: Bands, *, by: tuple[str, ...], stages: str) -> pd.DataFrame:
+def band_table(dataset: xr.Dataset, bands: Bands, *, by: tuple[str, ...], stage_from: str) -> pd.DataFrame:
     """Mean attribution in each band, within stages, channels or both."""
     if not by or not set(by) <= {"stage", "channel"}:
         raise ParameterError("A band table is by stage, by channel or by both", seen=by, allowed=["stage", "channel"])
     sums = band_sums(dataset, bands)
     table = pd.DataFrame(sums.reshape(-1, sums.shape[-1]), columns=list(bands.names))
     table["total"] = table.sum(axis=1)
-    labels = stage_labels(dataset, stages)
+    labels = stage_labels(dataset, stage_from)
     channels = dataset["channel"].values.astype(str)
     order = [*dataset["stage_name"].values.astype(str), *sorted(set(labels.ravel()))]
     table["stage"] = pd.Categorical(labels.ravel(), categories=list(dict.fromkeys(order)))
@@ -127,6 +129,32 @@ def band_table(dataset: xr.Dataset, bands: Bands, *, by: tuple[str, ...], stages
     table["epoch"] = np.repeat(np.arange(len(sums)), len(channels))
     groups = table.groupby(list(by), observed=True)
     return groups[[*bands.names, "total"]].mean().assign(n_epochs=groups["epoch"].nunique())
+
+
+def night_stages(dataset: xr.Dataset) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.str_]]:
+    """What the stager said of the whole night, by the most confident channel set.
+
+    Returns
+    -------
+    probabilities : array, shape (n_night, n_stages)
+        NaN for epochs that were not staged by all channel sets, or whose signal is faulty.
+    predicted : array of str, shape (n_night,)
+        The stage; empty there.
+    """
+    scores, kind = dataset["night_scores"].values, score_kind(dataset)
+    sound = np.isfinite(scores).all(axis=(1, 2)) & (dataset["night_fault"].values.astype(str) == "")
+    chosen = probabilities(scores, kind)[np.arange(len(scores)), surest(scores, kind)]
+    names = dataset["stage_name"].values.astype(str)[consensus(scores, kind)]
+    return np.where(sound[:, None], chosen, np.nan), np.where(sound, names, "")
+
+
+def night_confusion(dataset: xr.Dataset) -> npt.NDArray[np.int64]:
+    """How often each stage was taken for each over the whole night, scored by predicted, in epochs that have both."""
+    stages = list(dataset["stage_name"].values.astype(str))
+    scored, predicted = dataset["night_stage"].values.astype(str), night_stages(dataset)[1]
+    judged = np.isin(scored, stages) & (predicted != "")
+    places = [np.array([stages.index(stage) for stage in of[judged]], dtype=np.intp) for of in (scored, predicted)]
+    return confusion(places[0], places[1], len(stages))
 
 
 def agreement(dataset: xr.Dataset) -> tuple[float, pd.DataFrame] | None:
@@ -139,14 +167,8 @@ def agreement(dataset: xr.Dataset) -> tuple[float, pd.DataFrame] | None:
     confusion : pandas.DataFrame
         Rows scored, columns predicted, in epochs. ``None`` in place of both without a hypnogram.
     """
-    stages = list(dataset["stage_name"].values.astype(str))
-    scored = dataset["night_stage"].values.astype(str)
-    sound = dataset["night_fault"].values.astype(str) == ""
-    judged = np.isin(scored, stages) & sound & np.isfinite(dataset["night_scores"].values).all(axis=(1, 2))
-    if not judged.any():
+    stages, counts = list(dataset["stage_name"].values.astype(str)), night_confusion(dataset)
+    if not counts.sum():
         return None
-    predicted = consensus(dataset["night_scores"].values[judged], score_kind(dataset))
-    rows = np.array([stages.index(stage) for stage in scored[judged]])
-    counts = confusion(rows, predicted, len(stages))
     table = pd.DataFrame(counts, index=pd.Index(stages, name="scored"), columns=pd.Index(stages, name="predicted"))
     return cohens_kappa(counts), table

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
 __all__ = [
-    "Reading",
+    "MethodWords",
     "attribution_label",
     "baseline_words",
+    "count_epochs",
     "explained_words",
     "method_words",
+    "number_text",
     "positive_means",
     "reading",
     "sum_words",
     "sums_to_change",
+    "type_label",
     "unit",
 ]
 
@@ -25,7 +31,7 @@ _UNITS = {"logits": "logit", "log_probs": "log-probability", "probs": "probabili
 
 
 @dataclass(frozen=True)
-class Reading:
+class MethodWords:
     """How the attributions of a method are read.
 
     Attributes
@@ -52,34 +58,10 @@ class Reading:
     lowered: str = "lowered"
     per: str = ""
 
-
-_READINGS = {
-    "flex": Reading("FLEX"),
-    "deeplift": Reading("DeepLIFT on the spectrum"),
-    "gradient_shap": Reading("GradientSHAP on the spectrum"),
-    "shapley": Reading("exact Shapley values of the bands"),
-    "shapley_sampling": Reading("sampled Shapley values of the bands"),
-    "saliency": Reading(
-        "saliency",
-        "The attributions are the slopes of the score at the epoch as recorded: what it would gain for each unit that the "
-        "magnitude of a frequency grew. No baseline takes part in them",
-        subject="a little more of {what}",
-        compared="",
-        raised="would raise",
-        lowered="would lower",
-        per="unit magnitude",
-    ),
-    "input_x_gradient": Reading(
-        "input × gradient",
-        "The attributions are the magnitude of each frequency times the slope of the score at the epoch as recorded",
-        compared=", by the slope of the score at the epoch itself,",
-    ),
-    "feature_ablation": Reading(
-        "ablation of the bands",
-        "The attributions are what the score loses when one band of one channel alone is replaced by the baseline",
-        compared=", compared with {baseline} in its place,",
-    ),
-}
+    @property
+    def sums(self) -> bool:
+        """Whether the attributions are meant to sum to the change of the score, F(x) - F(x_b)."""
+        return not self.numbers
 
 
 @dataclass(frozen=True)
@@ -114,9 +96,9 @@ _BASELINES = {
 }
 
 
-def reading(result: FlexResult) -> Reading:
+def reading(result: FlexResult) -> MethodWords:
     """Return how the attributions of a result are read."""
-    return _READINGS[result.parameters["method"]]
+    return MethodWords(**json.loads(result.to_xarray().attrs["method"]))
 
 
 def unit(result: FlexResult) -> str:
@@ -169,7 +151,7 @@ def sum_words(result: FlexResult) -> str:
 
 def sums_to_change(result: FlexResult) -> bool:
     """Whether the attributions are meant to sum to the change of the score, F(x) - F(x_b)."""
-    return not reading(result).numbers
+    return reading(result).sums
 
 
 def positive_means(result: FlexResult, what: str = "this band") -> str:
@@ -183,3 +165,29 @@ def positive_means(result: FlexResult, what: str = "this band") -> str:
 def _baseline(result: FlexResult) -> tuple[_Baseline, str]:
     kind, _, stage = str(result.parameters["baseline"]).partition(":")
     return _BASELINES[kind], stage
+
+
+_TYPES = {"eeg": "EEG", "eog": "EOG", "emg": "EMG", "ecg": "ECG", "seeg": "sEEG", "ecog": "ECoG", "misc": "Other"}
+
+
+def type_label(kind: str) -> str:
+    """Return a channel type as sleep research writes it."""
+    return _TYPES.get(kind, kind.upper())
+
+
+def count_epochs(count: int) -> str:
+    """Return ``"1 epoch"`` or ``"2 epochs"``."""
+    return f"{count} epoch{'' if count == 1 else 's'}"
+
+
+def number_text(value: float, largest: float | None = None) -> str:
+    """Write a number with its sign, and as many decimals as the largest of its kind needs for three digits.
+
+    Two decimals at least: ``"+0.42"``.
+    """
+    if not np.isfinite(value):
+        return "–"
+    size = abs(value if largest is None else largest)
+    places = 2 if size == 0 else min(max(2, 2 - int(np.floor(np.log10(size)))), 8)
+    text = f"{value:+.{places}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")

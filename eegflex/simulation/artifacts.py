@@ -14,13 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eegflex.errors import ParameterError
-
-from . import waves
-from .events import Planner, as_plan, join
-from .hypnogram import EPOCH_LENGTH, STAGES
-from .kinds import EventKind, Form
-from .sources import Contact, Heart, Skin
-from .states import Stretch, bouts
+from eegflex.simulation import waves
+from eegflex.simulation.events import Planner, as_plan, join
+from eegflex.simulation.hypnogram import EPOCH_LENGTH, STAGES
+from eegflex.simulation.kinds import EventKind, Form
+from eegflex.simulation.sources import Contact, Heart, Skin
+from eegflex.simulation.states import Stretch, bouts
 
 __all__ = ["ARTIFACTS", "MAINS", "plan_artifacts", "wanted_artifacts"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage
 
-from .head import STANDARD, Montage, direction
-from .hypnogram import EPOCH_LENGTH
-from .sources import Cortex
+from eegflex.simulation.head import STANDARD, Montage, direction
+from eegflex.simulation.hypnogram import EPOCH_LENGTH
+from eegflex.simulation.sources import Cortex
 
 __all__ = ["BRAIN", "drift", "render_background"]
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .background import drift
-from .head import HEAD_RADIUS, STANDARD, Montage
-from .hypnogram import EPOCH_LENGTH
-from .kinds import EventKind
-from .sources import Cortex
-from .states import Stretch
+from eegflex.simulation.background import drift
+from eegflex.simulation.head import HEAD_RADIUS, STANDARD, Montage
+from eegflex.simulation.hypnogram import EPOCH_LENGTH
+from eegflex.simulation.kinds import EventKind
+from eegflex.simulation.sources import Cortex
+from eegflex.simulation.states import Stretch
 
 __all__ = ["TRUTH", "Planner", "as_plan", "join", "render_events", "way"]
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from eegflex.errors import OutputError, ParameterError
 from eegflex.readers.notes import SIMULATED_EQUIPMENT
-
-from .hypnogram import EPOCH_LENGTH
+from eegflex.simulation.hypnogram import EPOCH_LENGTH
 
 __all__ = ["SimulatedFiles", "write_night", "write_truth"]
 

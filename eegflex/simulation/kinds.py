@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from . import waves
-from .sources import Chin, Cortex, Eyes, Source
+from eegflex.simulation import waves
+from eegflex.simulation.sources import Chin, Cortex, Eyes, Source
 
 __all__ = ["KINDS", "EventKind", "Form"]
 

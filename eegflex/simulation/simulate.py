@@ -15,18 +15,18 @@ import pandas as pd
 from mne.utils import logger, verbose
 from numpy.typing import NDArray
 
-from .errors import ParameterError
-from .readers.electrodes import MASTOIDS, canonical, electrode
-from .readers.notes import SIMULATED, ReadingNotes, put_notes
-from .simulation.artifacts import MAINS, plan_artifacts, wanted_artifacts
-from .simulation.background import render_background
-from .simulation.bids import write_bids
-from .simulation.events import Planner, render_events
-from .simulation.files import SimulatedFiles, write_night
-from .simulation.head import EEG_ELECTRODES, EYES, Montage
-from .simulation.hypnogram import EPOCH_LENGTH, MIN_EPOCHS, draw_hypnogram
-from .simulation.kinds import KINDS
-from .simulation.states import draw_states
+from eegflex.errors import ParameterError
+from eegflex.readers.channels.electrodes import MASTOIDS, canonical, electrode
+from eegflex.readers.notes import SIMULATED, ReadingNotes, put_notes
+from eegflex.simulation.artifacts import MAINS, plan_artifacts, wanted_artifacts
+from eegflex.simulation.background import render_background
+from eegflex.simulation.bids import write_bids
+from eegflex.simulation.events import Planner, render_events
+from eegflex.simulation.files import SimulatedFiles, write_night
+from eegflex.simulation.head import EEG_ELECTRODES, EYES, Montage
+from eegflex.simulation.hypnogram import EPOCH_LENGTH, MIN_EPOCHS, draw_hypnogram
+from eegflex.simulation.kinds import KINDS
+from eegflex.simulation.states import draw_states
 
 __all__ = ["SimulatedFiles", "SimulatedPSG", "simulate_psg"]
 

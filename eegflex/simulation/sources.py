@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .head import HEAD_RADIUS, STANDARD, Montage, direction, patch_potential
+from eegflex.simulation.head import HEAD_RADIUS, STANDARD, Montage, direction, patch_potential
 
 __all__ = ["Chin", "Contact", "Cortex", "Eyes", "Heart", "Skin", "Source"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .hypnogram import EPOCH_LENGTH
+from eegflex.simulation.hypnogram import EPOCH_LENGTH
 
 __all__ = ["Stretch", "bouts", "draw_states"]
 

@@ -58,3 +58,41 @@ def out_of_memory(error: Exception) -> bool:
     """Whether an error says that memory did not suffice, on any device."""
     said = ("not enough memory", "can't allocate memory", "out of memory")
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in said)
+
+
+#: segments (n, channel, time) and the rows of the explained epochs that they belong to (n,) -> scores (n, stage)
+ScoreFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+#: What the tensors kept for one batch's backward pass may take where the device does not say what is free.
+CPU_BUDGET = 2**31
+
+
+LARGEST_BATCH = 64
+
+
+def fitting_batch(model: ScoreFunction, segment: torch.Tensor) -> int:
+    """How many points fit into memory, judged by what autograd keeps for one of them.
+
+    Parameters
+    ----------
+    model : callable
+        As in `slope_of`.
+    segment : Tensor, shape (1, n_channels, n_times)
+        One segment, the first of the epochs explained.
+    """
+    kept: dict[tuple[int, int], int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        if not isinstance(tensor, torch.nn.Parameter):
+            kept[tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()] = tensor.nbytes
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        scores = model(segment.clone().requires_grad_(True), torch.zeros(1, dtype=torch.long, device=segment.device))
+    del scores
+    budget = CPU_BUDGET
+    if segment.device.type == "cuda":
+        budget = torch.cuda.mem_get_info(segment.device)[0] // 2
+    # Twice: the backward pass needs about as much again as was kept.
+    return int(min(max(budget // (2 * max(sum(kept.values()), 1)), 1), LARGEST_BATCH))

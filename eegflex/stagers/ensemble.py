@@ -104,9 +104,9 @@ class Ensemble(Stager):
         return all(member.scores_every_position for member in self.members)
 
     @property
-    def combination(self) -> str:
+    def pooling(self) -> str:
         """The rule; that of its member, if there is only one."""
-        return self.rule if len(self.members) > 1 else self.members[0].combination
+        return self.rule if len(self.members) > 1 else self.members[0].pooling
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Stager:
         """Copy of the ensemble on another device and in another precision."""
@@ -121,11 +121,11 @@ class Ensemble(Stager):
         """Combined scores of the target epoch of windows, (batch, epoch, channel, time) -> (batch, stage)."""
         return _combined([member.score(windows, at) for member in self.members], self.rule)
 
-    def bind(self, segments: Segments, edges: str = "shift", width: int | None = None) -> list[BoundStager]:
-        """The ensemble on a recording, once for each combination of channels; each member keeps its own codes."""
+    def bind(self, segments: Segments, edges: str = "shift", window_length: int | None = None) -> list[BoundStager]:
+        """The ensemble on a recording, once for each channel set; each member keeps its own codes."""
         if edges == "shift" and not self.scores_every_position:
             edges = "skip"  # what shifting comes to for the members that cannot
-        bound = [member.bind(segments, edges, width) for member in self.members]
+        bound = [member.bind(segments, edges, window_length) for member in self.members]
         return [_BoundEnsemble(own, self.rule) for own in zip(*bound, strict=True)]
 
 
@@ -162,8 +162,8 @@ class _BoundEnsemble(BoundStager):
     def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         return self._of(lambda member: member.score_windows(windows, index))
 
-    def with_width(self, width: int) -> BoundStager:
-        return _BoundEnsemble([member.with_width(width) for member in self.members], self.rule)
+    def with_window_length(self, window_length: int) -> BoundStager:
+        return _BoundEnsemble([member.with_window_length(window_length) for member in self.members], self.rule)
 
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
         last = self.members[-1]  # an epoch is scored when all have scored it

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from eegflex.errors import ModelError, ParameterError, SpecError
+from eegflex.spec.model_spec import CONVENTIONAL_STAGES, ModelSpec
 from eegflex.stagers.formats.blackbox import BlackBox, stages_of
 from eegflex.stagers.formats.braindecode import declared_by
-from eegflex.stagers.formats.table import ModelFile, format_of, resolve
 from eegflex.stagers.formats.locate import locate
-from eegflex.spec.model_spec import CONVENTIONAL_STAGES, ModelSpec
+from eegflex.stagers.formats.table import ModelFile, format_of, resolve
 from eegflex.stagers.stager import Stager
 
 __all__ = ["load_model", "names"]
@@ -54,8 +54,8 @@ def load_model(
     source : str | path-like | torch.nn.Module | callable | object with predict_proba | list
         - A name: ``"gssc"`` (extra ``gssc``; ``"gssc-eeg"`` and ``"gssc-eog"`` take one signal only), ``"bandpower"``,
           ``"yasa"`` (extra ``yasa``); ``"known-spindle"``, ``"known-slow-wave"``, ``"known-alpha"`` or ``"known-shortcut"``,
-          whose truth is known (`eegflex.stagers.zoo.known_truth`); or one that another package adds by an entry point of the group
-          ``eegflex.stagers``.
+          whose truth is known (`eegflex.stagers.zoo.known_truth`); or one that another package adds by an entry point of the
+          group ``eegflex.stagers``.
         - A file: torch.export (``.pt2``), TorchScript, ONNX (extra ``onnx``), Keras 3 or ``.h5`` (extra ``keras``); or a
           state dict or safetensors with their `module`. The format is told by the content.
         - A spec that names such a file, or the folder of one.

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from einops import EinopsError, rearrange, reduce
+from mne.utils import logger
 from torch import nn
 
-from eegflex.errors import ModelError
-from eegflex.spec.layouts import AXES, axes_of
-from eegflex.stagers.batches import out_of_memory
+from eegflex.errors import ModelError, ParameterError
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.batches import FORWARD_BATCH, BatchSize, out_of_memory
+from eegflex.stagers.modules import FAILURES, Fed, from_layout, own_copy, shape_of, to_layout
+from eegflex.stagers.windows import SILENCE, cut_windows
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
     from eegflex.stagers.windows import Windows
 
-__all__ = ["BoundStager", "Fed", "Stager", "from_layout", "own_copy", "rnn_safe", "to_layout"]
-
-#: What a module takes: one tensor, or one for each of its inputs.
-Fed = torch.Tensor | dict[str, torch.Tensor]
-#: What a module that is fed something unsuitable raises.
-FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, NotImplementedError)
+__all__ = ["DEFAULT_WINDOW_LENGTH", "BoundStager", "Stager", "WindowedStager", "recorded_inputs", "split_window"]
 
 
 class BoundStager(ABC):
-    """A stager on one recording and one combination of its channels: it scores a segment in that segment's own context.
+    """A stager on one recording and one channel set: it scores a segment in that segment's own context.
 
     This is all that an attribution needs to know about a model.
 
@@ -78,7 +75,7 @@ class BoundStager(ABC):
         """
 
     @abstractmethod
-    def with_width(self, width: int) -> BoundStager:
+    def with_window_length(self, window_length: int) -> BoundStager:
         """The same, with other windows, for a stager of whole nights. What was computed once is not computed again."""
 
     @abstractmethod
@@ -151,7 +148,7 @@ class Stager:
         return "e" in self.spec.output and self.spec.target_index is None
 
     @property
-    def combination(self) -> str:
+    def pooling(self) -> str:
         """What its scores are of several answers, such as ``"mean"``; empty where they are those of one."""
         return "" if self.spec.combine == "surest" else self.spec.combine
 
@@ -219,12 +216,12 @@ class Stager:
             if out_of_memory(error):
                 raise
             raise ModelError(
-                f"The model failed on an input of shape {_shape(fed)} (layout {self.spec.layout!r}): {error}",
+                f"The model failed on an input of shape {shape_of(fed)} (layout {self.spec.layout!r}): {error}",
                 remedy="Give a spec whose channels, n_times and layout are the model's, or epochs of the shape that it takes",
             ) from error
 
-    def bind(self, segments: Segments, edges: str = "shift", width: int | None = None) -> list[BoundStager]:
-        """The stager on a recording, once for each combination of channels that it is run with.
+    def bind(self, segments: Segments, edges: str = "shift", window_length: int | None = None) -> list[BoundStager]:
+        """The stager on a recording, once for each channel set that it is run with.
 
         Parameters
         ----------
@@ -232,94 +229,186 @@ class Stager:
             The recording.
         edges : {"shift", "pad", "skip"}
             See `cut_windows`.
-        width : int | None
-            Epochs of a window, for a stager whose context is the whole night. By default `DEFAULT_WIDTH`.
+        window_length : int | None
+            Epochs of a window, for a stager whose context is the whole night. By default `DEFAULT_WINDOW_LENGTH`.
         """
-        from eegflex.stagers.windowed import WindowedStager
-
-        return [WindowedStager(self, segments, channels, edges, width) for channels in segments.combinations]
+        return [WindowedStager(self, segments, channels, edges, window_length) for channels in segments.channel_sets]
 
     def _parameters(self) -> list[torch.Tensor]:
         return list(self.module.parameters()) if isinstance(self.module, nn.Module) else []
 
 
-def own_copy(module: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Tensor]:
-    """Copy of a module in eval mode that gathers no gradients; any other callable as it is."""
-    if not isinstance(module, nn.Module):
-        return module
-    try:
-        with torch.no_grad():  # or TorchScript's parameters were results of a copy, and no leaves
-            copied = copy.deepcopy(module)
-    except (RuntimeError, TypeError) as error:
-        raise ModelError(
-            f"The model cannot be copied: {error}", remedy="Detach the tensors that it keeps besides its parameters"
-        ) from error
-    for parameter in copied.parameters():  # one by one, as TorchScript wants it
-        parameter.requires_grad_(False)
-    return copied.eval()
+#: Epochs of a window of a stager whose context is the whole night.
+DEFAULT_WINDOW_LENGTH = 21
 
 
-def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
-    """Arrange canonical windows, shape (batch, epoch, channel, time), as a module's layout says."""
-    axes = set(axes_of(layout))
-    sizes = dict(zip("bect", windows.shape, strict=True))
-    missing = [axis for axis in "ect" if axis not in axes]
-    too_long = {axis: sizes[axis] for axis in missing if sizes[axis] != 1}
-    if too_long or not axes <= set("bect"):
-        raise ModelError(
-            f"The layout {layout!r} has no place for axes that are longer than one",
-            seen=too_long or axes,
-            allowed=[f"{axis} ({AXES[axis]})" for axis in "bect"],
-            remedy="Name every axis in the spec's layout",
-        )
-    kept = windows.reshape([sizes[axis] for axis in "bect" if axis not in missing])
-    pattern = " ".join(axis for axis in "bect" if axis not in missing)
-    try:
-        return rearrange(kept, f"{pattern} -> {layout}")
-    except EinopsError as error:
-        raise ModelError(f"The layout {layout!r} is not an einops pattern: {error}") from error
+#: Scores by way of codes may differ from the module's own by this much, relative to their size.
+TOLERANCE = 1e-4
 
 
-def from_layout(
-    returned: torch.Tensor, spec: ModelSpec, batch: int, n_epochs: int, at: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Scores of the target epoch, shape (batch, stage), from what a module returned."""
-    if not isinstance(returned, torch.Tensor):
-        raise ModelError("The model must return a tensor of scores", seen=type(returned).__name__)
-    sizes = {"b": batch, "e": n_epochs}
-    named = {axis: size for axis, size in sizes.items() if axis in spec.output}
-    try:
-        # what is left out on the right, the parts of an epoch, is averaged
-        scores = reduce(returned, f"{spec.output} -> b {'e' if 'e' in named else ''} s", "mean", **named)
-    except EinopsError as error:
-        raise ModelError(
-            f"The model returned shape {tuple(returned.shape)} where its spec says {spec.output!r}",
-            remedy="Give the spec's [output] layout: b batch, s stage, e epoch of the window, k part of an epoch",
-        ) from error
-    if "e" in named and at is not None and spec.target_index is None:
-        scores = scores[torch.arange(batch, device=at.device), at]
-    elif "e" in named:
-        scores = scores[:, spec.context.before if spec.target_index is None else spec.target_index]
-    if scores.shape[-1] != len(spec.stages):
-        raise ModelError(
-            f"The model returns {scores.shape[-1]} scores where its spec names {len(spec.stages)} stages",
-            seen=spec.stages,
-            remedy="Name the stage of each output in the spec, in the model's own order",
-        )
-    return scores
+class WindowedStager(BoundStager):
+    """A stager on windows of recorded neighbours.
+
+    A module with methods ``encode`` (n, channel, time) -> (n, ...) and ``decode`` (batch, epoch, ...) -> what the module
+    returns is never asked to encode a neighbour twice: with the neighbours as recorded, their codes are constants.
+
+    Parameters
+    ----------
+    stager : Stager
+        The model and its contract.
+    segments : Segments
+        The recording as the stager wants it.
+    channels : tuple of int
+        The channels of this channel set.
+    edges : {"shift", "pad", "skip"}
+        What happens where a run ends within a window.
+    window_length : int | None
+        Epochs of a window, where the stager's context is the whole night.
+    """
+
+    def __init__(
+        self, stager: Stager, segments: Segments, channels: tuple[int, ...], edges: str, window_length: int | None
+    ) -> None:
+        self.stager, self.edges = stager, edges
+        self.signals, self.channels = segments.signals, list(channels)
+        self.windows = self._cut(segments.run, window_length)
+        self.batch = BatchSize(FORWARD_BATCH)
+        self._codes: torch.Tensor | None = None
+        self.factors = self.windows.length.max() > 1 and stager.can_factor and self._codes_suffice()
+
+    def _cut(self, run: npt.NDArray[np.int64], window_length: int | None) -> Windows:
+        before, after = _neighbours(self.stager, window_length)
+        every, whole = self.stager.scores_every_position, self.stager.spec.context.whole
+        return cut_windows(run, before, after, self.edges, can_shift=every, can_shrink=whole)
+
+    def with_window_length(self, window_length: int) -> WindowedStager:
+        """The same with windows of another length."""
+        other = copy.copy(self)
+        other.windows = self._cut(self.windows.run, window_length)
+        return other
+
+    def inputs(self, index: torch.Tensor) -> torch.Tensor:
+        """Recorded segments of some epochs, shape (n, n_channels, n_times)."""
+        return recorded_inputs(self.signals, self.channels, index).to(self.stager.like)
+
+    def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score variants of segments between their recorded neighbours, (n, n_stages)."""
+        if self.factors:
+            return self._by_length(index, self.stager.encode(segments), self._codes_of, self.stager.decode)
+        return self._by_length(index, segments, self.inputs, self.stager.score)
+
+    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score epochs while their whole windows vary, (n, n_stages)."""
+        return self.stager.score(windows, self._at(index))
+
+    @torch.no_grad()
+    def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
+        """Score every epoch that has its neighbours, (n_epochs, n_stages)."""
+        explicable = self.windows.explicable
+        scores = torch.full((len(explicable), len(self.stager.spec.stages)), torch.nan, dtype=self.stager.like.dtype)
+        recorded = self._codes_of if self.factors else self.inputs
+        function = self.stager.decode if self.factors else self.stager.score
+
+        def score(index: torch.Tensor) -> tuple[torch.Tensor]:
+            found = self._by_length(index, recorded(index), recorded, function)
+            progress(len(index))
+            return (found.to(scores),)
+
+        numbers = torch.from_numpy(np.flatnonzero(explicable))
+        if len(numbers):
+            (scores[numbers],) = self.batch(score, numbers.to(self.stager.like.device))
+        progress(int((~explicable).sum()))
+        return scores
+
+    def _codes_of(self, index: torch.Tensor) -> torch.Tensor:
+        """Codes of epochs as recorded; each is computed once."""
+        if self._codes is None:
+            device = self.stager.like.device
+            numbers = torch.arange(len(self.signals) + 1, device=device)
+            numbers[-1] = SILENCE  # so that the last code is that of silence
+            with torch.no_grad():
+                (self._codes,) = self.batch(lambda part: (self.stager.encode(self.inputs(part)),), numbers)
+        return self._codes[index]
+
+    def _by_length(
+        self,
+        index: torch.Tensor,
+        own: torch.Tensor,
+        recorded: Callable[[torch.Tensor], torch.Tensor],
+        function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    ) -> torch.Tensor:
+        """Apply a function to windows in which `own` stands among the recorded neighbours, those of one length at a time."""
+        numbers = index.cpu().numpy()
+        groups = self.windows.alike(numbers)
+        if len(groups) == 1:
+            return function(self._windows(index, own, recorded), self._at(index))
+        places = [torch.from_numpy(group).to(index.device) for group in groups]
+        parts = [function(self._windows(index[p], own[p], recorded), self._at(index[p])) for p in places]
+        return torch.cat(parts)[torch.argsort(torch.cat(places))]
+
+    def _windows(
+        self, index: torch.Tensor, own: torch.Tensor, recorded: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """Windows with `own` in the place of their targets, shape (n, length, ...)."""
+        members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
+        if members.shape[1] == 1:
+            return own[:, None]
+        target = (members == index[:, None]).reshape(*members.shape, *(1,) * (own.ndim - 1))
+        return torch.where(target, own[:, None], recorded(members.ravel()).unflatten(0, members.shape))
+
+    def _at(self, index: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(self.windows.at(index.cpu().numpy())).to(index.device)
+
+    @torch.no_grad()
+    def _codes_suffice(self) -> bool:
+        """Whether decoding codes gives what the module does, on the first windows; methods so called may be anything."""
+        index = torch.from_numpy(np.flatnonzero(self.windows.explicable)[:1]).to(self.stager.like.device)
+        if len(index) == 0:
+            return False
+        whole = self._by_length(index, self.inputs(index), self.inputs, self.stager.score)
+        members = torch.from_numpy(self.windows.members(index.cpu().numpy())[0])
+        try:
+            factored = self.stager.decode(self.stager.encode(self.inputs(members))[None], self._at(index))
+        except (ModelError, AttributeError) as error:
+            logger.info(f"{self.stager.spec.name}: its encode and decode are not used ({error})")
+            return False
+        if torch.allclose(factored, whole, rtol=0, atol=TOLERANCE * max(float(whole.abs().max()), 1e-3)):
+            return True
+        logger.info(f"{self.stager.spec.name}: its encode and decode are not used, since their scores are not its own")
+        return False
 
 
-def _shape(fed: Fed) -> Any:
-    return (
-        tuple(fed.shape) if isinstance(fed, torch.Tensor) else {name: tuple(part.shape) for name, part in fed.items()}
-    )
+def recorded_inputs(signals: npt.NDArray[np.float32], channels: list[int], index: torch.Tensor) -> torch.Tensor:
+    """Segments of some epochs and channels, shape (n, n_channels, n_times); silence for an index of ``SILENCE``."""
+    numbers = index.cpu().numpy()
+    recorded = signals[numbers[:, None], channels]
+    recorded[numbers == SILENCE] = 0.0
+    return torch.from_numpy(recorded)
 
 
-@contextlib.contextmanager
-def rnn_safe(module: object) -> Iterator[None]:
-    """Switch cuDNN off for a module with recurrent layers: it has no backward pass for them in eval mode."""
-    if not (isinstance(module, nn.Module) and any(isinstance(m, nn.RNNBase) for m in module.modules())):
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=False):
-        yield
+def _neighbours(stager: Stager, window_length: int | None) -> tuple[int, int]:
+    """Epochs before and after the target in its window."""
+    context = stager.spec.context
+    if not context.whole:
+        if window_length is not None:
+            raise ParameterError(
+                "Only a stager whose context is the whole night has a window of any length",
+                seen=f"window_length={window_length} for {stager.spec.name}, which sees {context.before} and "
+                f"{context.after} neighbours",
+                remedy="Leave window_length out",
+            )
+        return context.before, context.after
+    return split_window(DEFAULT_WINDOW_LENGTH if window_length is None else window_length)
+
+
+def split_window(window_length: int) -> tuple[int, int]:
+    """Neighbours before and after the target of a window of `window_length` epochs.
+
+    Raises
+    ------
+    ParameterError
+        If there is no room for the target.
+    """
+    if isinstance(window_length, bool) or int(window_length) != window_length or window_length < 1:
+        raise ParameterError("A window must hold at least one epoch", seen=window_length)
+    return int(window_length) // 2, int(window_length) - 1 - int(window_length) // 2

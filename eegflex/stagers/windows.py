@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.errors import ParameterError
+from eegflex.errors import check_choice
+from eegflex.settings import EDGES
 
-__all__ = ["EDGES", "Windows", "cut_windows"]
+__all__ = ["SILENCE", "Windows", "cut_windows"]
 
-#: What happens where a run ends within a window.
-EDGES = ("shift", "pad", "skip")
 #: A member of a window that lies outside the run: silence.
 SILENCE = -1
 
@@ -87,8 +86,7 @@ def cut_windows(
     ParameterError
         If `edges` is not one of its choices.
     """
-    if edges not in EDGES:
-        raise ParameterError("edges cannot be that", seen=repr(edges), allowed=EDGES)
+    check_choice("edges", edges, EDGES)
     number = np.arange(len(run))
     first = np.searchsorted(run, run)  # runs are numbered in the order of time
     last = np.searchsorted(run, run, side="right") - 1

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eegflex import aggregate
 from eegflex.bands import Bands
+from eegflex.results import tables
 from eegflex.results.select import (
     as_bands,
     averaged_words,
@@ -20,16 +20,8 @@ from eegflex.results.select import (
     sample_words,
     stage_order,
 )
-from eegflex.viz.style import (
-    DIVERGING,
-    add_note,
-    colour_limits,
-    number_text,
-    plain,
-    symmetric,
-    type_label,
-)
-from eegflex.results.wording import attribution_label, positive_means, unit
+from eegflex.results.wording import attribution_label, number_text, positive_means, type_label, unit
+from eegflex.viz.style import DIVERGING, add_note, colour_limits, plain, symmetric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +36,7 @@ def plot_bands(
     result: FlexResult,
     *,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
-    stages: str = "predicted",
+    stage_from: str = "predicted",
     scale_by: str = "stage",
     show: bool = True,
 ) -> Figure:
@@ -60,7 +52,7 @@ def plot_bands(
         Attributions of a recording.
     bands : Bands | mapping | None
         Frequency bands; by default those of `Bands`.
-    stages : {"predicted", "scored", "target"}
+    stage_from : {"predicted", "scored", "target"}
         Whether the columns are the stager's stages, the hypnogram's, or the scores that were explained.
     scale_by : {"stage", "figure"}
         Whether each stage has its own colour scale, so that bands are compared within a stage, or all share one.
@@ -77,16 +69,16 @@ def plot_bands(
 
     result, bands = result.for_target(), as_bands(bands)
     dataset = result.to_xarray()
-    rows, columns = bands_and_rest(bands), stage_order(dataset, stages)
+    rows, columns = bands_and_rest(bands), stage_order(dataset, stage_from)
     kinds = channel_types(dataset)
-    cells = np.stack([band_means(result, bands, kind, stages) for kind in kinds])
+    cells = np.stack([band_means(result, bands, kind, stage_from) for kind in kinds])
     width = max(0.85 * len(columns) * len(kinds) + 2.2, 5.5)
     fig, axes = plt.subplots(
         1, len(kinds), figsize=(width, 0.45 * len(rows) + 1.9), sharey=True, squeeze=False, layout="constrained"
     )
     limits = np.array([limit.vmax for limit in colour_limits(cells, scale_by)])
     shown = cells if scale_by == "figure" else cells / limits
-    counts = n_epochs_by_stage(dataset, stages)
+    counts = n_epochs_by_stage(dataset, stage_from)
     colours = symmetric(shown)
     for ax, kind, values, image in zip(axes[0], kinds, cells, shown, strict=True):
         ax.imshow(image, cmap=DIVERGING, norm=colours, aspect="auto")
@@ -100,7 +92,7 @@ def plot_bands(
     fig.supylabel("Band", fontsize=10)
     label = attribution_label(result) if scale_by == "figure" else "Attribution / largest of its stage"
     fig.colorbar(axes[0, 0].images[0], ax=axes, label=label, pad=0.02)
-    fig.suptitle(plain(f"{result.model}: attribution by band and {stages} stage"), fontsize=11)
+    fig.suptitle(plain(f"{result.model}: attribution by band and {stage_from} stage"), fontsize=11)
     add_note(
         fig,
         f"Numbers: attribution in the unit of the score ({unit(result)}).",
@@ -112,16 +104,16 @@ def plot_bands(
     return fig
 
 
-def band_means(result: FlexResult, bands: Bands, kind: str, stages: str) -> npt.NDArray[np.float64]:
+def band_means(result: FlexResult, bands: Bands, kind: str, stage_from: str) -> npt.NDArray[np.float64]:
     """Return the cells of one channel type, shape (n_bands + 1, n_stages), in the order in which they are drawn.
 
     NaN where no channel of the type was explained in a stage.
     """
     dataset = result.to_xarray()
-    sums = aggregate.band_sums(dataset, bands)
-    pooled = pool(dataset, sums, dataset["ch_type"].values.astype(str) == kind, stages)
-    cells = np.full((len(bands.names), len(stage_order(dataset, stages))), np.nan)
-    for column, stage in enumerate(stage_order(dataset, stages)):
+    sums = tables.band_sums(dataset, bands)
+    pooled = pool(dataset, sums, dataset["ch_type"].values.astype(str) == kind, stage_from)
+    cells = np.full((len(bands.names), len(stage_order(dataset, stage_from))), np.nan)
+    for column, stage in enumerate(stage_order(dataset, stage_from)):
         if (pooled.labels == stage).any():
             cells[:, column] = pooled.of(stage).mean(axis=0)
     drawn = [bands.names.index(name) for name in bands_and_rest(bands)]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.viz.style import add_note, plain
 from eegflex.results.wording import sum_words, sums_to_change
+from eegflex.viz.style import add_note, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def plot_completeness(result: FlexResult, *, show: bool = True) -> Figure:
             f"{100 * (values <= limit).mean():.0f} % of {values.size} {name.casefold()}s are within {_percent(limit)}."
         )
     if judged:
-        axes[0, 0].set_ylabel("Epochs" if result.relative_gap().shape[1] == 1 else "Epochs × combinations")
+        axes[0, 0].set_ylabel("Epochs" if result.relative_gap().shape[1] == 1 else "Epochs × channel sets")
     else:
         _say_there_is_none(axes[0, 0])
         notes.append(sum_words(result))

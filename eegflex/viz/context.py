@@ -22,8 +22,8 @@ from eegflex.results.select import (
     sample_words,
     stage_order,
 )
-from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, add_note, plain, symmetric
 from eegflex.results.wording import attribution_label, positive_means, unit
+from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, add_note, plain, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr

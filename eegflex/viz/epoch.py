@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eegflex import aggregate
-from eegflex.agreement import consensus
+from eegflex.agreement import consensus, probabilities
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
+from eegflex.results import tables
+from eegflex.results.select import as_bands
+from eegflex.results.wording import positive_means, sums_to_change, unit
 from eegflex.viz.panels import (
     FMAX,
     WINDOW,
@@ -21,9 +23,7 @@ from eegflex.viz.panels import (
     draw_signal,
     draw_time_frequency,
 )
-from eegflex.results.select import as_bands
 from eegflex.viz.style import add_note, plain
-from eegflex.results.wording import positive_means, sums_to_change, unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -103,7 +103,7 @@ def plot_epoch(
 
 def default_number(dataset: xr.Dataset) -> int:
     """Return the number of the epoch that the stager was surest of, among those of the most frequent stage."""
-    predicted = consensus(dataset["scores"].values, aggregate.score_kind(dataset))
+    predicted = consensus(dataset["scores"].values, tables.score_kind(dataset))
     counts = np.bincount(predicted, minlength=dataset.sizes["stage_name"])
     stage = str(dataset["stage_name"].values[int(counts.argmax())])
     return surest_numbers(dataset, stage, 1)[0]
@@ -117,14 +117,13 @@ def surest_numbers(dataset: xr.Dataset, stage: str, n: int) -> list[int]:
     dataset : xarray.Dataset
         Of the result.
     stage : str
-        The stage that was predicted by the most confident combination.
+        The stage that was predicted by the most confident channel set.
     n : int
         How many at most.
     """
-    scores = dataset["scores"].values
-    predicted = dataset["stage_name"].values.astype(str)[consensus(scores, aggregate.score_kind(dataset))]
-    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    sure = (1 / shares.sum(axis=-1)).max(axis=-1)
+    scores, kind = dataset["scores"].values, tables.score_kind(dataset)
+    predicted = dataset["stage_name"].values.astype(str)[consensus(scores, kind)]
+    sure = probabilities(scores, kind).max(axis=(1, 2))
     places = np.flatnonzero(predicted == stage)
     return dataset["number"].values[places[np.argsort(-sure[places], kind="stable")][:n]].astype(int).tolist()
 
@@ -145,9 +144,9 @@ def _find_case(result: FlexResult, bands: Bands, number: int | None, channel: st
         candidates = (labels == channel) if (labels == channel).any() else (names == channel)
         if not candidates.any():
             raise ChannelError("The result has no such channel", seen=repr(channel), allowed=labels.tolist())
-    size = np.abs(aggregate.band_sums(dataset.isel(epoch=[epoch]), bands)[0]).sum(axis=1)
+    size = np.abs(tables.band_sums(dataset.isel(epoch=[epoch]), bands)[0]).sum(axis=1)
     chosen = int(np.where(candidates, size, -1).argmax())
-    return Case(dataset, bands, unit(result), epoch, chosen, int(dataset["of_combination"].values[chosen]))
+    return Case(dataset, bands, unit(result), epoch, chosen, int(dataset["of_channel_set"].values[chosen]))
 
 
 def _draw_in_time(fig: Figure, grid: GridSpecFromSubplotSpec, result: FlexResult, case: Case) -> list[str]:
@@ -193,7 +192,7 @@ def _write_facts(ax: Axes, facts: Mapping[str, str]) -> None:
 def _facts(result: FlexResult, case: Case) -> dict[str, str]:
     """Return what the stager said, what the attributions add up to, and how far that can be believed."""
     scored = str(case.dataset["stage"].values[case.epoch])
-    given = str(case.dataset["combination"].values[case.combination])
+    given = str(case.dataset["channel_set"].values[case.channel_set])
     target, score, baseline = (_value(case, name) for name in ("target", "score", "baseline_score"))
     return {
         "Given to the stager": given if len(given) <= 26 else f"{int(case.members.sum())} channels",
@@ -217,7 +216,7 @@ def _sums(result: FlexResult, case: Case) -> dict[str, str]:
     facts = {"Sum of attributions": _signed(whole), "  of this channel": _signed(float(sums[case.channel])), **found}
     if not sums_to_change(result):
         return facts | {"Completeness": "not meant to sum to it"}
-    relative = float(result.relative_gap()[case.epoch, case.combination])
+    relative = float(result.relative_gap()[case.epoch, case.channel_set])
     return facts | {"Completeness gap": _signed(_value(case, "gap")), "  of |band sums|": _percent(relative)}
 
 
@@ -237,7 +236,7 @@ def _spent(case: Case) -> dict[str, str]:
 
 
 def _value(case: Case, name: str) -> Any:
-    return case.dataset[name].values[case.epoch, case.combination]
+    return case.dataset[name].values[case.epoch, case.channel_set]
 
 
 def _signed(number: float) -> str:

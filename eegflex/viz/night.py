@@ -3,39 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from eegflex import aggregate
-from eegflex.agreement import consensus
+from eegflex.agreement import cohens_kappa
+from eegflex.results import tables
+from eegflex.results.result import FlexResult
 from eegflex.results.select import hypnogram_order
-from eegflex.viz.style import add_note, count_epochs, plain, stage_colours
+from eegflex.results.wording import count_epochs
+from eegflex.viz.style import add_note, plain, stage_colours
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from eegflex.results.result import FlexResult
+    from eegflex.staging import StagedNight
 
-__all__ = ["plot_night", "probabilities"]
+__all__ = ["plot_night"]
 
 #: Nights shorter than this are drawn in minutes, in s.
 _SHORT = 1800.0
 
 
-def plot_night(result: FlexResult, *, show: bool = True) -> Figure:
+@dataclass(frozen=True)
+class _Night:
+    """What is drawn of a night, wherever it comes from.
+
+    Attributes
+    ----------
+    model : str
+        The stager's name.
+    stages : tuple of str
+        Its stages.
+    left, right : array, shape (n_epochs,)
+        Beginnings and ends of the epochs in s.
+    scored, predicted : array of str, shape (n_epochs,)
+        The hypnogram's stages, and the stager's; anything else where there is none.
+    chances : array, shape (n_epochs, n_stages)
+        Probabilities of the stages; NaN for an epoch that was not staged.
+    faulty : int
+        How many epochs have a signal that cannot be staged.
+    n_channel_sets : int
+        How many channel sets staged it.
+    confusion : array of int, shape (n_stages, n_stages)
+        Scored by predicted, in epochs that have both.
+    explained : array of int | None
+        Epochs that were explained; None where nothing was.
+    sample : str
+        Why these are not all.
+    """
+
+    model: str
+    stages: tuple[str, ...]
+    left: npt.NDArray[np.float64]
+    right: npt.NDArray[np.float64]
+    scored: npt.NDArray[np.str_]
+    predicted: npt.NDArray[np.str_]
+    chances: npt.NDArray[np.float64]
+    faulty: int
+    n_channel_sets: int
+    confusion: npt.NDArray[np.int64]
+    explained: npt.NDArray[np.intp] | None = None
+    sample: str = ""
+
+
+def plot_night(night: FlexResult | StagedNight, *, show: bool = True) -> Figure:
     """Draw the night as it was scored and as it was staged.
 
-    Of a stager that is run once for each EEG channel, the stage and the probabilities of the most confident combination
+    Of a stager that is run once for each EEG channel, the stage and the probabilities of the most confident channel set
     are drawn. Epochs without a stage, and those whose signal is not fit to be staged, are gaps.
 
     Parameters
     ----------
-    result : FlexResult
-        Attributions of a recording.
+    night : FlexResult | StagedNight
+        Attributions of a recording, or what `eegflex.stage_epochs` returned.
     show : bool
         Whether to show the figure.
 
@@ -48,64 +92,65 @@ def plot_night(result: FlexResult, *, show: bool = True) -> Figure:
     import matplotlib.pyplot as plt
     from mne.viz.utils import plt_show
 
-    result = result.for_target()
-    dataset = result.to_xarray()
-    chances = probabilities(dataset, str(result.spec["output"]["scores"]))
-    scored, predicted = dataset["night_stage"].values.astype(str), _predicted(result, dataset, chances)
-    order = hypnogram_order(result.stages)
-    has_scored = bool(np.isin(scored, order).any())
+    drawn = _of_result(night) if isinstance(night, FlexResult) else _of_staged(night)
+    order = hypnogram_order(drawn.stages)
+    has_scored = bool(np.isin(drawn.scored, order).any())
     ratios = [1.0] * (1 + has_scored) + [0.8]
     fig, axes = plt.subplots(
         len(ratios), 1, figsize=(10, 1.75 * len(ratios) + 1.2), sharex=True, height_ratios=ratios, layout="constrained"
     )
-    left, right, unit = _edges(dataset)
+    scale, unit = (60.0, "min") if drawn.right[-1] - drawn.left[0] < _SHORT else (3600.0, "h")
+    left, right = drawn.left / scale, drawn.right / scale
     if has_scored:
-        _draw_hypnogram(axes[0], left, right, scored, order, "Scored")
-    _draw_hypnogram(axes[-2], left, right, predicted, order, "Predicted")
-    _mark_explained(axes[-2], dataset, left, right)
-    _draw_density(axes[-1], left, right, chances, result.stages, order)
+        _draw_hypnogram(axes[0], left, right, drawn.scored, order, "Scored")
+    _draw_hypnogram(axes[-2], left, right, drawn.predicted, order, "Predicted")
+    if drawn.explained is not None and len(drawn.explained) < len(left):
+        centres = ((left + right) / 2)[drawn.explained]
+        axes[-2].plot(centres, np.full(len(centres), -0.62), "v", color="black", markersize=4, clip_on=False)
+    _draw_density(axes[-1], left, right, drawn.chances, drawn.stages, order)
     axes[-1].set_xlabel(f"Time from the start of the recording ({unit})")
     axes[-1].set_xlim(left[0], right[-1])
-    fig.suptitle(_title(result, dataset), fontsize=11)
-    add_note(fig, *_notes(result, dataset, scored, has_scored=has_scored))
+    fig.suptitle(_title(drawn), fontsize=11)
+    add_note(fig, *_notes(drawn, has_scored=has_scored))
     plt_show(show, fig)
     return fig
 
 
-def probabilities(dataset: xr.Dataset, scores: str) -> npt.NDArray[np.float64]:
-    """Return the probability of each stage by the most confident combination, shape (n_night, n_stages).
-
-    NaN for epochs that were not staged, or whose signal is faulty.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the result.
-    scores : {"logits", "log_probs", "probs"}
-        What the stager returned.
-    """
-    returned = dataset["night_scores"].values.astype(float)
-    sound = np.isfinite(returned).all(axis=(1, 2)) & (dataset["night_fault"].values.astype(str) == "")
-    finite = np.nan_to_num(returned)
-    shares = finite if scores == "probs" else np.exp(finite - finite.max(axis=-1, keepdims=True))
-    shares = np.divide(shares, total := shares.sum(axis=-1, keepdims=True), out=np.zeros_like(shares), where=total > 0)
-    surest = shares.max(axis=-1).argmax(axis=-1)
-    chosen = shares[np.arange(len(shares)), surest]
-    chosen[~sound] = np.nan
-    return chosen
+def _of_staged(night: StagedNight) -> _Night:
+    segments = night.segments
+    length = segments.signals.shape[-1] / segments.sfreq
+    return _Night(
+        model=night.stager.spec.name,
+        stages=night.stages,
+        left=segments.onset,
+        right=segments.onset + length,
+        scored=segments.stage,
+        predicted=night.predicted,
+        chances=night.probabilities,
+        faulty=int((segments.fault != "").sum()),
+        n_channel_sets=len(night.bound),
+        confusion=night.confusion,
+    )
 
 
-def _predicted(result: FlexResult, dataset: xr.Dataset, chances: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
-    names = np.array(result.stages, dtype=str)[consensus(dataset["night_scores"].values, aggregate.score_kind(dataset))]
-    return np.where(np.isfinite(chances).all(axis=1), names, "")
-
-
-def _edges(dataset: xr.Dataset) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], str]:
-    """Return the beginnings and ends of the epochs in the unit of the axis, and that unit."""
+def _of_result(result: FlexResult) -> _Night:
+    dataset = result.to_xarray()
+    chances, predicted = tables.night_stages(dataset)
     onset = dataset["night_onset"].values.astype(float)
-    duration = dataset.sizes["time"] / float(dataset.attrs["sfreq"])
-    scale, unit = (60.0, "min") if onset[-1] + duration - onset[0] < _SHORT else (3600.0, "h")
-    return onset / scale, (onset + duration) / scale, unit
+    return _Night(
+        model=result.model,
+        stages=result.stages,
+        left=onset,
+        right=onset + dataset.sizes["time"] / float(dataset.attrs["sfreq"]),
+        scored=dataset["night_stage"].values.astype(str),
+        predicted=predicted,
+        chances=chances,
+        faulty=int((dataset["night_fault"].values.astype(str) != "").sum()),
+        n_channel_sets=dataset.sizes["channel_set"],
+        confusion=tables.night_confusion(dataset),
+        explained=dataset["number"].values.astype(int),
+        sample=", before it was stopped" if result.is_partial else ", a sample" if result.is_sample else "",
+    )
 
 
 def _draw_hypnogram(
@@ -142,16 +187,6 @@ def _steps(
     return np.insert(times, 2 * gaps, right[gaps - 1]), np.insert(steps, 2 * gaps, np.nan)
 
 
-def _mark_explained(
-    ax: Axes, dataset: xr.Dataset, left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
-) -> None:
-    if dataset.sizes["epoch"] == dataset.sizes["night"]:
-        return
-    numbers = dataset["number"].values.astype(int)
-    centres = (left[numbers] + right[numbers]) / 2
-    ax.plot(centres, np.full(len(centres), -0.62), "v", color="black", markersize=4, clip_on=False)
-
-
 def _draw_density(
     ax: Axes,
     left: npt.NDArray[np.float64],
@@ -177,30 +212,29 @@ def _draw_density(
     )  # fmt: skip
 
 
-def _title(result: FlexResult, dataset: xr.Dataset) -> str:
-    agreed, model = aggregate.agreement(dataset), plain(result.model)
-    if agreed is None:
+def _title(night: _Night) -> str:
+    model, n_scored = plain(night.model), int(night.confusion.sum())
+    if not n_scored:
         return f"{model}: the night as it was staged"
-    kappa, confusion = agreed
-    return f"{model} against the hypnogram: Cohen's kappa {kappa:.2f} ({int(confusion.to_numpy().sum())} epochs)"
+    return f"{model} against the hypnogram: Cohen's kappa {cohens_kappa(night.confusion):.2f} ({n_scored} epochs)"
 
 
-def _notes(result: FlexResult, dataset: xr.Dataset, scored: npt.NDArray[Any], *, has_scored: bool) -> list[str]:
-    explained, night = dataset.sizes["epoch"], dataset.sizes["night"]
-    sample = ", before it was stopped" if result.is_partial else ", a sample" if result.is_sample else ""
-    notes = [
-        f"All {night} epochs were explained."
-        if explained == night
-        else f"Triangles: the {explained} of {night} epochs that were explained{sample}."
-    ]
-    if dataset.sizes["combination"] > 1:
-        notes.append("Stage and probability by the most confident of the channel combinations.")
-    missing = int((~np.isin(scored, result.stages)).sum())
+def _notes(night: _Night, *, has_scored: bool) -> list[str]:
+    notes, n_night = [], len(night.left)
+    if night.explained is not None:
+        n_explained = len(night.explained)
+        notes.append(
+            f"All {n_night} epochs were explained."
+            if n_explained == n_night
+            else f"Triangles: the {n_explained} of {n_night} epochs that were explained{night.sample}."
+        )
+    if night.n_channel_sets > 1:
+        notes.append("Stage and probability by the most confident of the channel sets.")
+    missing = int((~np.isin(night.scored, night.stages)).sum())
     if has_scored and missing:
         notes.append(f"Gaps in the scored hypnogram: {count_epochs(missing)} without a stage.")
-    faulty = int((dataset["night_fault"].values.astype(str) != "").sum())
-    if faulty:
-        notes.append(f"Gaps in the predicted hypnogram: {count_epochs(faulty)} whose signal cannot be staged.")
+    if night.faulty:
+        notes.append(f"Gaps in the predicted hypnogram: {count_epochs(night.faulty)} whose signal cannot be staged.")
     if not has_scored:
         notes.append("There is no hypnogram to compare with.")
     return notes

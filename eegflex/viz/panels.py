@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from eegflex import aggregate
 from eegflex.bands import Bands
+from eegflex.results import tables
 from eegflex.viz.spectrum import bin_edges, decibels, draw_signed, into_bins
 from eegflex.viz.style import DIVERGING, GREY, NEGATIVE, POSITIVE, plain, shade_bands, symmetric
 
@@ -38,8 +38,8 @@ class Case:
         Frequency bands.
     unit : str
         Of the attributions.
-    epoch, channel, combination : int
-        Places among the explained epochs, the channels, and the combinations of channels.
+    epoch, channel, channel_set : int
+        Places among the explained epochs, the channels, and the channel sets.
     """
 
     dataset: xr.Dataset
@@ -47,12 +47,12 @@ class Case:
     unit: str
     epoch: int
     channel: int
-    combination: int
+    channel_set: int
 
     @property
     def members(self) -> npt.NDArray[np.bool_]:
         """The channels that the stager got together with this one, and itself."""
-        return np.asarray(self.dataset["of_combination"].values == self.combination)
+        return np.asarray(self.dataset["of_channel_set"].values == self.channel_set)
 
     @property
     def duration(self) -> float:
@@ -67,7 +67,7 @@ class Case:
     def band_sums(self) -> npt.NDArray[np.float64]:
         """Sums in each band and the rest, shape (n_channels, n_bands + 1)."""
         one = self.dataset.isel(epoch=[self.epoch])
-        return aggregate.band_sums(one, self.bands)[0]
+        return tables.band_sums(one, self.bands)[0]
 
 
 def draw_signal(ax: Axes, case: Case) -> QuadMesh | None:

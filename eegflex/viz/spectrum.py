@@ -21,6 +21,7 @@ from eegflex.results.select import (
     sample_words,
     stage_order,
 )
+from eegflex.results.wording import positive_means, unit
 from eegflex.viz.style import (
     GREY,
     NEGATIVE,
@@ -29,7 +30,6 @@ from eegflex.viz.style import (
     plain,
     shade_bands,
 )
-from eegflex.results.wording import positive_means, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ BIN = 0.5
 def plot_spectrum(
     result: FlexResult,
     *,
-    stages: str = "predicted",
+    stage_from: str = "predicted",
     picks: str | Sequence[str] | None = None,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
     fmax: float = 30.0,
@@ -62,7 +62,7 @@ def plot_spectrum(
     ----------
     result : FlexResult
         Attributions of a recording.
-    stages : {"predicted", "scored", "target"}
+    stage_from : {"predicted", "scored", "target"}
         Whether the rows are the stager's stages, the hypnogram's, or the scores that were explained.
     picks : str | sequence of str | None
         Channel types or names. By default the EEG, or all channels where there is none.
@@ -99,10 +99,14 @@ def plot_spectrum(
     if not fmax > freqs[1]:
         allowed = f"{freqs[1]:g} to {freqs[-1]:g} Hz"
         raise ParameterError("fmax= is below the first frequency", seen=fmax, allowed=allowed)
-    order, members, counts = stage_order(dataset, stages), pick(dataset, picks), n_epochs_by_stage(dataset, stages)
+    order, members, counts = (
+        stage_order(dataset, stage_from),
+        pick(dataset, picks),
+        n_epochs_by_stage(dataset, stage_from),
+    )
     edges = bin_edges(freqs, fmax)
-    attribution = pool(dataset, into_bins(dataset["frequency_view"].values, freqs, edges), members, stages)
-    power = pool(dataset, into_bins(dataset["power"].values, freqs, edges, mean=True), members, stages, mean=True)
+    attribution = pool(dataset, into_bins(dataset["frequency_view"].values, freqs, edges), members, stage_from)
+    power = pool(dataset, into_bins(dataset["power"].values, freqs, edges, mean=True), members, stage_from, mean=True)
     fig, axes = plt.subplots(
         len(order), 1, figsize=(8.5, 1.35 * len(order) + 1.6), sharex=True, squeeze=False, layout="constrained"
     )
@@ -113,7 +117,7 @@ def plot_spectrum(
     axes[-1, 0].set_xlim(0, edges[-1])
     width = edges[1] - edges[0]
     fig.supylabel(f"Attribution per {width:g} Hz ({unit(result)})", fontsize=10)
-    title = f"{result.model}: attribution spectrum by {stages} stage, {picked_words(dataset, members)}"
+    title = f"{result.model}: attribution spectrum by {stage_from} stage, {picked_words(dataset, members)}"
     fig.suptitle(plain(title), fontsize=11)
     add_note(
         fig,

@@ -24,13 +24,10 @@ __all__ = [
     "STAGE_COLOURS",
     "add_note",
     "colour_limits",
-    "count_epochs",
-    "number_text",
     "plain",
     "shade_bands",
     "stage_colours",
     "symmetric",
-    "type_label",
 ]
 
 #: Red raised the score, blue lowered it; safe for the common kinds of colour blindness.
@@ -43,14 +40,8 @@ _OTHER_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E0
 #: Two greys in turn, so that neighbouring bands are told apart without a claim made by colour.
 BAND_SHADES = ("0.95", "0.89")
 
-_TYPES = {"eeg": "EEG", "eog": "EOG", "emg": "EMG", "ecg": "ECG", "seeg": "sEEG", "ecog": "ECoG", "misc": "Other"}
 #: Points an inch over the mean width of a small character in points: characters that fit into an inch of a note.
 _CHARACTERS_PER_INCH = 15.5
-
-
-def type_label(kind: str) -> str:
-    """Return a channel type as sleep research writes it."""
-    return _TYPES.get(kind, kind.upper())
 
 
 def stage_colours(stages: Sequence[str]) -> dict[str, str]:
@@ -91,27 +82,9 @@ def symmetric(values: npt.ArrayLike) -> Normalize:
     return Normalize(-limit, limit)
 
 
-def count_epochs(count: int) -> str:
-    """Return ``"1 epoch"`` or ``"2 epochs"``."""
-    return f"{count} epoch{'' if count == 1 else 's'}"
-
-
 def plain(text: str) -> str:
     """Return text that matplotlib does not take for mathematics."""
     return text.replace("$", r"\$")
-
-
-def number_text(value: float, largest: float | None = None) -> str:
-    """Write a number with its sign, and as many decimals as the largest of its kind needs for three digits.
-
-    Two decimals at least: ``"+0.42"``.
-    """
-    if not np.isfinite(value):
-        return "–"
-    size = abs(value if largest is None else largest)
-    places = 2 if size == 0 else min(max(2, 2 - int(np.floor(np.log10(size)))), 8)
-    text = f"{value:+.{places}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 def shade_bands(ax: Axes, bands: Any, upper: float, *, names: bool) -> None:

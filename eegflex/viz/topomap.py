@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eegflex import aggregate
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
-from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
+from eegflex.results import tables
 from eegflex.results.select import as_bands, check_stage, sample_words, stage_order
-from eegflex.viz.style import DIVERGING, add_note, colour_limits, plain
 from eegflex.results.wording import attribution_label, positive_means, unit
+from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
+from eegflex.viz.style import DIVERGING, add_note, colour_limits, plain
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +33,7 @@ def plot_topomap(
     stage: str | None = None,
     band: str | None = None,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
-    stages: str = "predicted",
+    stage_from: str = "predicted",
     scale_by: str = "stage",
     show: bool = True,
 ) -> Figure:
@@ -53,7 +53,7 @@ def plot_topomap(
         Draw only this band.
     bands : Bands | mapping | None
         Frequency bands; by default those of `Bands`.
-    stages : {"predicted", "scored", "target"}
+    stage_from : {"predicted", "scored", "target"}
         Whether the columns are the stager's stages, the hypnogram's, or the scores that were explained.
     scale_by : {"stage", "figure"}
         Whether each stage has its own colour scale, so that bands are compared within a stage, or all share one.
@@ -77,9 +77,9 @@ def plot_topomap(
     result, bands = result.for_target(), as_bands(bands)
     dataset = result.to_xarray()
     sites = find_sites(dataset)
-    columns, rows = check_stage(stage, stage_order(dataset, stages)), _check_band(band, bands)
-    values = site_values(result, bands, sites, stages)
-    counts = _counts(dataset, sites, stages)
+    columns, rows = check_stage(stage, stage_order(dataset, stage_from)), _check_band(band, bands)
+    values = site_values(result, bands, sites, stage_from)
+    counts = _counts(dataset, sites, stage_from)
     shown = np.array([[values[name][column] for column in columns] for name in rows])
     limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
     fig, axes = _make_grid(len(rows), len(columns))
@@ -90,16 +90,16 @@ def plot_topomap(
         if column == 0:
             _name_row(ax, rows[row], bands)
     _add_bars(fig, axes, limits, attribution_label(result), unit(result), scale_by)
-    fig.suptitle(plain(f"{result.model}: attribution over the head by {stages} stage"), fontsize=11)
+    fig.suptitle(plain(f"{result.model}: attribution over the head by {stage_from} stage"), fontsize=11)
     add_note(fig, *_notes(result, sites, own_scales=scale_by == "stage" and len(columns) > 1))
     plt_show(show, fig)
     return fig
 
 
-def _counts(dataset: xr.Dataset, sites: Sites, stages: str) -> dict[str, str]:
+def _counts(dataset: xr.Dataset, sites: Sites, stage_from: str) -> dict[str, str]:
     """How many epochs the mean at a site is over, by stage: where channels disagree on the stage, the fewest and the most."""
-    labels, at_sites = aggregate.stage_labels(dataset, stages), np.concatenate(sites.channels)
-    counts = {stage: (labels[:, at_sites] == stage).sum(axis=0) for stage in stage_order(dataset, stages)}
+    labels, at_sites = tables.stage_labels(dataset, stage_from), np.concatenate(sites.channels)
+    counts = {stage: (labels[:, at_sites] == stage).sum(axis=0) for stage in stage_order(dataset, stage_from)}
     return {stage: "–".join(dict.fromkeys([str(n.min()), str(n.max())])) for stage, n in counts.items()}
 
 
@@ -138,18 +138,18 @@ def _add_bars(
 
 
 def site_values(
-    result: FlexResult, bands: Bands, sites: Sites, stages: str
+    result: FlexResult, bands: Bands, sites: Sites, stage_from: str
 ) -> dict[str, dict[str, npt.NDArray[np.float64]]]:
     """Return the mean summed attribution at the sites, by band and stage; NaN where nothing was explained.
 
     Those of `FlexResult.band_table` by stage and channel, averaged where channels share a site.
     """
     dataset = result.to_xarray()
-    sums, labels = aggregate.band_sums(dataset, bands), aggregate.stage_labels(dataset, stages)
+    sums, labels = tables.band_sums(dataset, bands), tables.stage_labels(dataset, stage_from)
     found: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
     for index, name in enumerate(bands.names):
         found[name] = {}
-        for stage in stage_order(dataset, stages):
+        for stage in stage_order(dataset, stage_from):
             of_stage = labels == stage
             total = np.where(of_stage, sums[..., index], 0).sum(axis=0)
             count = of_stage.sum(axis=0)

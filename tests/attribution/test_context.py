@@ -168,7 +168,9 @@ def test_cached_is_uncached(context, edges):
 
 def test_a_neighbour_is_encoded_once():
     Factoring.encoded = 0
-    explain(noise_epochs(n_epochs=30), Factoring(), spec=FIVE, quadrature="gauss-legendre", n_steps=20, check=False)
+    explain(
+        noise_epochs(n_epochs=30), Factoring(), spec=FIVE, quadrature="gauss-legendre", n_steps=20, on_check="ignore"
+    )
     on_paths, ends, night = 26 * 20, 26 * 2, 31
     assert Factoring.encoded <= on_paths + ends + night + 40  # a few more for the checks
 
@@ -181,9 +183,9 @@ def test_halves_that_are_not_the_models_own_are_not_used(caplog):
     assert "not used" in caplog.text
 
 
-def test_only_whole_nights_have_a_width():
+def test_only_whole_nights_have_a_window_length():
     with pytest.raises(ParameterError, match="whole night"):
-        explain(noise_epochs(), Window(), spec=SPEC, width=5)
+        explain(noise_epochs(), Window(), spec=SPEC, window_length=5)
     with pytest.raises(ParameterError, match="edges"):
         explain(noise_epochs(), Window(), spec=SPEC, edges="wrap")
 
@@ -192,14 +194,14 @@ class WholeNight(EveryPosition):
     """Its every score depends on the whole night."""
 
 
-@pytest.mark.parametrize("width", [3, 5, 40])
-def test_the_error_of_a_width_is_measured(width):
+@pytest.mark.parametrize("window_length", [3, 5, 40])
+def test_the_error_of_a_window_length_is_measured(window_length):
     spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(whole=True))
-    result = explain(noise_epochs(n_epochs=12), WholeNight(), spec=spec, width=width)
+    result = explain(noise_epochs(n_epochs=12), WholeNight(), spec=spec, window_length=window_length)
     window = result.provenance["window"]
-    assert window["width"] == min(width, 12)
+    assert window["length"] == min(window_length, 12)
     assert len(result.to_xarray()["number"]) == 12
-    if width >= 12:
+    if window_length >= 12:
         assert "none" in window["error"]
     else:
         assert 0 < window["error_median"] <= window["error_largest"]

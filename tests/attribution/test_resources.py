@@ -11,8 +11,7 @@ from attribution_helpers import explain, noise_epochs, view
 from models import Smooth
 
 import eegflex
-from eegflex.attribution.request import AttributionStopped
-from eegflex.errors import ModelError
+from eegflex.errors import AttributionStopped, ModelError
 from eegflex.stagers.batches import BatchSize
 
 
@@ -54,7 +53,7 @@ def test_what_never_fits_is_refused():
             return super().forward(x)
 
     with pytest.raises(ModelError, match="single epoch"):
-        explain(noise_epochs(n_epochs=2), Never(), batch_size=8, check=False)
+        explain(noise_epochs(n_epochs=2), Never(), batch_size=8, on_check="ignore")
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():

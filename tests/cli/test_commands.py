@@ -18,7 +18,7 @@ import eegflex.readers
 from eegflex import cli
 from eegflex.doctor.table import CHECKS
 
-COMMANDS = ("info", "check", "attribute", "report", "simulate", "datasets", "demo")
+COMMANDS = ("info", "stage", "check", "attribute", "report", "simulate", "datasets", "demo")
 QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--quadrature", "gauss-legendre", "--n-steps", "4")
 
 
@@ -212,10 +212,10 @@ def test_a_model_whose_explanation_would_be_false_is_explained_where_that_is_ask
     other = dataclasses.replace(night, hypnogram=np.array([swapped.get(stage, stage) for stage in night.hypnogram]))
     files, output = other.save(tmp_path / "other.edf"), tmp_path / "r.nc"
     asked = ("-q", "attribute", files.psg, "--hypnogram", files.hypnogram, *QUICK, "-o", output)
-    assert "--check warn" in refused(capsys, *asked)
+    assert "--on-check warn" in refused(capsys, *asked)
     assert not output.exists()
-    for check, found in (("warn", {"error"}), ("off", set())):
-        assert run(capsys, *asked, "--check", check, "--overwrite")[0] == 0
+    for on_check, found in (("warn", {"error"}), ("ignore", set())):
+        assert run(capsys, *asked, "--on-check", on_check, "--overwrite")[0] == 0
         checks = eegflex.read_result(output).provenance["checks"]
         assert {one["status"] for one in checks} & {"error"} == found
 
@@ -335,13 +335,13 @@ def test_control_c_leaves_with_130(night, capsys, monkeypatch):
 
 
 def test_ctrl_c_leaves_what_was_finished(night, result_file, tmp_path, capsys, monkeypatch):
-    from eegflex.attribution.request import AttributionStopped
-    from eegflex.cli.options import Asking
+    from eegflex.cli.options import AttributionOptions
+    from eegflex.errors import AttributionStopped
 
     def stopped(*_):
         raise AttributionStopped(eegflex.read_result(result_file), 3, 10)
 
-    monkeypatch.setattr(Asking, "explain", stopped)
+    monkeypatch.setattr(AttributionOptions, "explain", stopped)
     output = tmp_path / "r.nc"
     status, _, err = run(capsys, "-q", "attribute", night.psg, *QUICK, "-o", output)
     assert status == 130

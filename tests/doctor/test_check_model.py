@@ -12,12 +12,12 @@ from torch import nn
 
 import eegflex
 from eegflex import check_model
+from eegflex.doctor.sign_test import LEVEL, judge, kappa_of
+from eegflex.doctor.table import CHECKS
 from eegflex.errors import ModelError, ParameterError
+from eegflex.findings import Finding, Findings
 from eegflex.report.build import _checks, _summary
 from eegflex.report.trust import doubts
-from eegflex.doctor.table import CHECKS
-from eegflex.doctor.sign_test import LEVEL, judge, kappa_of
-from eegflex.findings import Finding, Findings
 from eegflex.stagers.zoo.known_truth import plant_line_noise
 
 SOUND = {"chambon": trained.chambon, "context": trained.context, "bandpower": lambda: "bandpower"}
@@ -209,27 +209,34 @@ def test_random_readings_are_seldom_clearly_better():
 
 def test_an_attribution_is_refused_in_the_words_of_the_doctor(night):
     spec = CHAMBON.replace(stages=("W", "N1", "N3", "N2", "REM"))
-    with pytest.raises(ModelError, match=r"Class order: .*kappa.*check='warn'"):
+    with pytest.raises(ModelError, match=r"Class order: .*kappa.*on_check='warn'"):
         eegflex.attribute_epochs(night, chambon(), spec=spec, verbose="error")
 
 
-@pytest.mark.parametrize(("check", "n_checks"), [("warn", True), (False, False)])
-def test_an_attribution_goes_on_where_that_was_asked_for(night, check, n_checks):
+@pytest.mark.parametrize(("on_check", "n_checks"), [("warn", True), ("ignore", False)])
+def test_an_attribution_goes_on_where_that_was_asked_for(night, on_check, n_checks):
     spec = CHAMBON.replace(scores="probs")
     result = eegflex.attribute_epochs(
-        night, chambon(), spec=spec, check=check, sample_per_stage=1, quadrature="graded", n_steps=8, verbose="error"
+        night,
+        chambon(),
+        spec=spec,
+        on_check=on_check,
+        sample_per_stage=1,
+        quadrature="graded",
+        n_steps=8,
+        verbose="error",
     )
     found = {finding["check"]: finding for finding in result.provenance["checks"]}
     assert set(found) == ({name for name, known in CHECKS.items() if known.cheap} if n_checks else set())
     if n_checks:
         assert found["scores"]["status"] == "error"
         assert found["scores"]["remedy"]
-    assert result.parameters["check"] == check
+    assert result.parameters["on_check"] == on_check
 
 
-def test_check_has_three_values(night):
+def test_on_check_has_three_values(night):
     with pytest.raises(ParameterError, match="warn"):
-        eegflex.attribute_epochs(night, chambon(), spec=CHAMBON, check="maybe")
+        eegflex.attribute_epochs(night, chambon(), spec=CHAMBON, on_check="maybe")
 
 
 def test_a_model_without_gradients_is_explained_by_a_method_that_needs_none(night):
@@ -250,18 +257,20 @@ def test_a_scale_free_model_is_explained_from_another_baseline(night):
 
 def test_the_report_shows_what_was_found(night):
     arguments = {"spec": CHAMBON.replace(scores="probs"), "sample_per_stage": 1, "quadrature": "graded", "n_steps": 8}
-    result = eegflex.attribute_epochs(night, chambon(), check="warn", verbose="error", **arguments)
+    result = eegflex.attribute_epochs(night, chambon(), on_check="warn", verbose="error", **arguments)
     shown = _checks(result)
     assert len(result.provenance["checks"]) == shown.count("<tr>")
     assert shown.index("scores: error") < shown.index("shape: ok")
     assert "Declare scores = &#x27;logits&#x27;" in shown
-    assert _checks(eegflex.attribute_epochs(night, chambon(), check=False, verbose="error", **arguments)) == ""
+    assert _checks(eegflex.attribute_epochs(night, chambon(), on_check="ignore", verbose="error", **arguments)) == ""
 
 
 def test_the_report_begins_with_what_makes_it_false(night):
     """Who reads the first page only must see it, in the words of the doctor."""
     arguments = {"sample_per_stage": 1, "quadrature": "graded", "n_steps": 8, "verbose": "error"}
-    false = eegflex.attribute_epochs(night, chambon(), check="warn", spec=CHAMBON.replace(scores="probs"), **arguments)
+    false = eegflex.attribute_epochs(
+        night, chambon(), on_check="warn", spec=CHAMBON.replace(scores="probs"), **arguments
+    )
     assert [said for said in doubts(false) if "not to be believed. Scores: the scores are logits, declared" in said]
     assert "Scores: the scores are logits, declared as probs" in _summary(false, None)
     true = eegflex.attribute_epochs(night, chambon(), spec=CHAMBON, **arguments)

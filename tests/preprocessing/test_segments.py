@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegflex.preprocessing.filtering import RESAMPLING_REACH
-from eegflex.preprocessing.channels import connect
 from eegflex.epochs import make_epochs
 from eegflex.errors import ChannelError, ParameterError, RecordingError
+from eegflex.preprocessing.channels import connect
+from eegflex.preprocessing.filtering import RESAMPLING_REACH
 from eegflex.preprocessing.segments import prepare
 from eegflex.spec.model_spec import ChannelSpec, FilterSpec, ModelSpec, ScaleSpec
 
@@ -237,8 +237,8 @@ GSSC_LIKE = ModelSpec(
 
 
 def names(raw, spec=GSSC_LIKE, picks=None):
-    connections, combinations = connect(cut(raw), spec, picks)
-    return [[connections[i].name for i in combination] for combination in combinations]
+    connections, channel_sets = connect(cut(raw), spec, picks)
+    return [[connections[i].name for i in channel_set] for channel_set in channel_sets]
 
 
 def test_each_eeg_channel_is_connected_by_itself():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 
+import hypnogram_files as files
 import pytest
+from edf_files import Edf, Sig
 
 from eegflex.errors import HypnogramError, RecordingError
 from eegflex.readers import describe_psg, get_notes, read_hypnogram, read_psg
-
-from . import hypnogram_files as files
-from .conftest import Edf, Sig
 
 mne_bids = pytest.importorskip("mne_bids", reason="the extra 'bids' (mne-bids) is not installed")
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import hypnogram_files as files
 import pytest
+from edf_files import Edf, Sig
 
 from eegflex.cli.commands import main
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.readers import describe_psg, get_notes, load_profile, profile_names, read_psg
 from eegflex.readers.profiles import Profile
-
-from . import hypnogram_files as files
-from .conftest import Edf, Sig
 
 ASKED = {
     "sleep_edf", "shhs", "mesa", "mass", "isruc", "dreams", "cap", "hmc", "physionet_2018", "dod", "anphy",

@@ -9,12 +9,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from edf_files import REAL, Edf, Sig
 
 from eegflex.epochs import make_epochs
 from eegflex.readers import get_notes, read_hypnogram, read_psg
 from eegflex.readers.hypnograms.read import load_hypnogram
-
-from .conftest import REAL, Edf, Sig
 
 NIGHT = REAL.with_name("noxturnal-events.csv")
 COUNTS = {"N2": 466, "N3": 364, "REM": 249, "W": 213, "N1": 66}

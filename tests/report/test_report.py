@@ -8,19 +8,18 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 
+import example_results
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import mne
 import numpy as np
 import pytest
-import results
-from results import altered
+from example_results import altered
 
 import eegflex
-from eegflex import aggregate
 from eegflex.errors import OutputError, ParameterError
 from eegflex.readers.notes import SIMULATED
-from eegflex.report import findings, make_report, save_report
+from eegflex.report import main_findings, make_report, save_report
 from eegflex.report.html import without_directories
 from eegflex.report.trust import (
     cancellation_words,
@@ -33,8 +32,9 @@ from eegflex.report.trust import (
     window_words,
 )
 from eegflex.report.words import what_was_done
-from eegflex.stagers import ModelSpec
-from eegflex.viz.style import number_text
+from eegflex.results import tables
+from eegflex.results.wording import number_text
+from eegflex.spec import ModelSpec
 
 EVIL = "<script>alert(1)</script>"
 SECTIONS = ["Summary", "Night", "Bands", "Spectra", "Topography", "Epochs", "Completeness", "Stager", "Provenance"]
@@ -92,18 +92,18 @@ def test_cards_are_as_many_as_asked_for(result):
 
 
 def test_the_summary_says_what_was_done_and_found(page, result):
-    for sentence in [*what_was_done(result), *findings(result), completeness_words(result)]:
+    for sentence in [*what_was_done(result), *main_findings(result), completeness_words(result)]:
         assert sentence in page.text
 
 
 def test_findings_are_those_of_the_band_table(result):
     table = result.band_table().drop(columns=["total", "n_epochs"])
-    best = {stage: table.loc[stage].stack() for stage in results.STAGES}
+    best = {stage: table.loc[stage].stack() for stage in example_results.STAGES}
     order = sorted(best, key=lambda stage: -best[stage].max())
     data = result.to_xarray()
     change = (data["score"] - data["baseline_score"]).values[:, 0]
-    assert len(findings(result, n=3)) == 3
-    for stage, text in zip(order, findings(result), strict=True):
+    assert len(main_findings(result, n=3)) == 3
+    for stage, text in zip(order, main_findings(result), strict=True):
         channel, band = best[stage].idxmax()
         assert text.startswith(f"{stage}: {band} at {channel} raised the score most (+{best[stage].max():.3f}")
         whole = number_text(change[data["predicted"].values[:, 0] == stage].mean())
@@ -111,7 +111,7 @@ def test_findings_are_those_of_the_band_table(result):
 
 
 def test_a_finding_names_the_score_that_was_explained():
-    sentences = findings(results.explain(results.make_epochs(), target="N2"))
+    sentences = main_findings(example_results.explain(example_results.make_epochs(), target="N2"))
     assert all("the score of N2" in sentence for sentence in sentences)
 
 
@@ -119,7 +119,10 @@ def test_agreement_is_told_only_with_a_hypnogram(page, tmp_path):
     assert "Cohen's kappa with the hypnogram is 1.00" in page.text
     assert "scored \\ predicted" in page.text
     unscored = read(
-        make_report(results.explain(results.make_epochs(scored=False)), epochs_per_stage=0, verbose=False), tmp_path
+        make_report(
+            example_results.explain(example_results.make_epochs(scored=False)), epochs_per_stage=0, verbose=False
+        ),
+        tmp_path,
     )
     assert "kappa" not in unscored.text
     assert "scored \\ predicted" not in unscored.text
@@ -127,14 +130,16 @@ def test_agreement_is_told_only_with_a_hypnogram(page, tmp_path):
 
 
 def test_the_confusion_matrix_is_written(page, result):
-    _, confusion = aggregate.agreement(result.to_xarray())
+    _, confusion = tables.agreement(result.to_xarray())
     for stage, row in confusion.iterrows():
         assert " ".join([stage, *map(str, row)]) in page.text
 
 
 def test_a_sample_is_called_one(page, tmp_path):
     assert "a sample" not in page.text
-    sample = read(make_report(results.make_result(sample_per_stage=1), epochs_per_stage=0, verbose=False), tmp_path)
+    sample = read(
+        make_report(example_results.make_result(sample_per_stage=1), epochs_per_stage=0, verbose=False), tmp_path
+    )
     assert "This is a sample: at most 1 epoch of each predicted stage" in sample.text
     assert "5 epochs more were not drawn" in sample.text
 
@@ -150,7 +155,7 @@ def test_what_was_left_out_is_counted(result):
 
 def test_the_words_on_completeness_follow_the_gaps(result):
     data = result.to_xarray()
-    sizes = np.abs(aggregate.band_sums(data, eegflex.Bands())).sum(axis=(1, 2))
+    sizes = np.abs(tables.band_sums(data, eegflex.Bands())).sum(axis=(1, 2))
     for share, words in (
         (0.001, "as they stand"),
         (0.03, "less than about 3 % of that total mean nothing"),
@@ -174,7 +179,10 @@ def test_each_channel_by_itself_is_told(pair_result, page):
 
 def test_the_spec_is_shown_with_what_was_assumed(tmp_path):
     spec = ModelSpec(name="mine", scores="logits", assumed=("unit", "stages"), licence="MIT", citation="A & B 2020")
-    page = read(make_report(results.explain(results.make_epochs(), spec), epochs_per_stage=0, verbose=False), tmp_path)
+    page = read(
+        make_report(example_results.explain(example_results.make_epochs(), spec), epochs_per_stage=0, verbose=False),
+        tmp_path,
+    )
     assert "Nobody declared this; eegflex took it for granted: unit, stages." in page.text
     assert "A & B 2020" in page.text
     assert "logit" in page.text
@@ -188,11 +196,12 @@ def test_provenance_is_shown(page, result):
 
 def test_text_from_files_is_escaped(tmp_path):
     names = (EVIL, "C4-M1", "O1-M2", "O2-M1")
-    epochs = results.make_epochs(names, "eeg", positions=False)
-    results.place(epochs, {EVIL: "C3", "C4-M1": "C4", "O1-M2": "O1", "O2-M1": "O2"})
+    epochs = example_results.make_epochs(names, "eeg", positions=False)
+    example_results.place(epochs, {EVIL: "C3", "C4-M1": "C4", "O1-M2": "O1", "O2-M1": "O2"})
     spec = ModelSpec(name=f"model {EVIL}", scores="log_probs", citation=EVIL, assumed=(EVIL,))
     result = altered(
-        results.explain(epochs, spec), provenance={"source": EVIL, "warnings": [EVIL], "faults": {EVIL: 1}, EVIL: EVIL}
+        example_results.explain(epochs, spec),
+        provenance={"source": EVIL, "warnings": [EVIL], "faults": {EVIL: 1}, EVIL: EVIL},
     )
     report = make_report(result, title=EVIL, note=EVIL, epochs_per_stage=0, verbose=False)
     path = save_report(report, tmp_path / "page.html")
@@ -240,14 +249,16 @@ def test_simulated_data_are_called_so(page, result, tmp_path):
 
 
 def test_without_positions_the_report_says_so(tmp_path):
-    result = results.explain(results.make_epochs(positions=False))
+    result = example_results.explain(example_results.make_epochs(positions=False))
     page = read(make_report(result, epochs_per_stage=0, verbose=False), tmp_path)
     assert "No EEG channel has an electrode position" in page.text
 
 
 def test_other_stages_and_channels_make_a_report(tmp_path):
     spec = ModelSpec(name="odd", scores="log_probs", stages=("awake", "a", "b", "c", "dream"))
-    result = results.explain(results.make_epochs(("a", "b"), "misc", positions=False), spec, target=("a", "b"))
+    result = example_results.explain(
+        example_results.make_epochs(("a", "b"), "misc", positions=False), spec, target=("a", "b")
+    )
     assert (
         "the score of a over that of b" in read(make_report(result, epochs_per_stage=0, verbose=False), tmp_path).text
     )
@@ -320,19 +331,19 @@ def words_of(report, tmp_path):
 
 
 def test_a_result_of_all_stages_speaks_for_the_predicted(tmp_path):
-    of_all = results.make_result(target="all")
+    of_all = example_results.make_result(target="all")
     text = words_of(make_report(of_all, epochs_per_stage=0, verbose=False), tmp_path)
     assert "Every stage was explained; this speaks of the predicted one." in text
-    assert findings(of_all) == findings(of_all.for_target())
-    for sentence in [*findings(of_all), *trust(of_all)]:
+    assert main_findings(of_all) == main_findings(of_all.for_target())
+    for sentence in [*main_findings(of_all), *trust(of_all)]:
         assert sentence in text
     margin = make_report(of_all.for_target(("N2", "N1")), epochs_per_stage=0, verbose=False)
     assert "the score of N2 over that of N1" in words_of(margin, tmp_path)
 
 
 def test_attributions_to_whole_bands_make_a_report_without_spectra(tmp_path):
-    epochs = results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"])
-    report = make_report(results.explain(epochs, method="shapley"), verbose=False)
+    epochs = example_results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"])
+    report = make_report(example_results.explain(epochs, method="shapley"), verbose=False)
     assert "There are no spectra: the method (exact Shapley values of the bands)" in words_of(report, tmp_path)
     assert len([c for c in report._content if c.section == "Epochs"]) == 5
 
@@ -341,7 +352,7 @@ def test_attributions_to_whole_bands_make_a_report_without_spectra(tmp_path):
     ("method", "words"), [("saliency", "slopes of the score"), ("feature_ablation", "one channel alone is replaced")]
 )
 def test_attributions_that_do_not_add_up_are_called_so(method, words, tmp_path):
-    result = results.explain(results.make_epochs(), method=method)
+    result = example_results.explain(example_results.make_epochs(), method=method)
     text = words_of(make_report(result, epochs_per_stage=0, verbose=False), tmp_path)
     assert words in text
     assert "not meant to sum to the change of the score" in text
@@ -352,7 +363,7 @@ def test_attributions_that_do_not_add_up_are_called_so(method, words, tmp_path):
 
 
 def test_a_slope_is_told_as_what_would_happen():
-    sentences = findings(results.explain(results.make_epochs(), method="saliency"))
+    sentences = main_findings(example_results.explain(example_results.make_epochs(), method="saliency"))
     assert all("a little more of " in s and "would raise the score most" in s for s in sentences)
     assert all("log-probability per unit magnitude" in s for s in sentences)
 
@@ -368,7 +379,9 @@ def test_a_slope_is_told_as_what_would_happen():
     ],
 )
 def test_what_the_sum_is_at_each_baseline_is_told(baseline, words):
-    assert any(words in s for s in what_was_done(results.explain(results.make_epochs(), baseline=baseline)))
+    assert any(
+        words in s for s in what_was_done(example_results.explain(example_results.make_epochs(), baseline=baseline))
+    )
 
 
 def test_the_estimated_error_judges_where_there_is_one(result):
@@ -390,7 +403,7 @@ def test_the_estimated_error_judges_where_there_is_one(result):
 
 
 def test_without_an_estimate_none_is_told():
-    fixed = results.make_result(quadrature="gauss-legendre", n_steps=8)
+    fixed = example_results.make_result(quadrature="gauss-legendre", n_steps=8)
     assert convergence_words(fixed) == ""
     assert "converged" not in completeness_words(fixed)
     assert "add up to F(x) − F(x_b)" in completeness_words(fixed)
@@ -398,7 +411,7 @@ def test_without_an_estimate_none_is_told():
 
 def test_the_error_of_the_window_is_told(result):
     assert window_words(result) == ""
-    window = {"width": 21, "error_median": 0.041, "error_largest": 0.0893, "measured_on_epochs": 3}
+    window = {"length": 21, "error_median": 0.041, "error_largest": 0.0893, "measured_on_epochs": 3}
     assert window_words(altered(result, provenance={"window": window})) == (
         "Explained within windows of 21 epochs; on 3 epochs the band sums differ from those of the whole night by 4.1 % "
         "(median), 8.9 % (largest)."
@@ -406,7 +419,7 @@ def test_the_error_of_the_window_is_told(result):
 
 
 def test_the_window_of_a_stager_of_whole_nights_is_told_as_the_engine_measures_it():
-    within = window_words(results.make_night_result(width=5))
+    within = window_words(example_results.make_night_result(window_length=5))
     found = re.fullmatch(
         r"Explained within windows of 5 epochs; on 3 epochs the band sums differ from those of the whole night by (.+) % "
         r"\(median\), (.+) % \(largest\)\.",
@@ -414,7 +427,7 @@ def test_the_window_of_a_stager_of_whole_nights_is_told_as_the_engine_measures_i
     )
     median, largest = map(float, found.groups())
     assert 0 <= median <= largest < 1e-3  # it hears no further than the epoch before, which is in the window
-    whole = window_words(results.make_night_result(width=21))
+    whole = window_words(example_results.make_night_result(window_length=21))
     assert whole == "Explained within windows of 10 epochs, which is all that the stager was given."
 
 
@@ -433,14 +446,14 @@ def test_epochs_at_an_edge_are_counted(result):
 
 
 def test_windows_that_were_padded_are_counted_as_the_engine_pads_them():
-    padded = results.make_context_result(edges="pad")
+    padded = example_results.make_context_result(edges="pad")
     assert any(
         line.startswith("2 epochs near the edge of a run had their window filled") for line in edge_words(padded)
     )
 
 
 def test_a_sample_does_not_hide_what_could_not_be_explained():
-    assert left_out(results.make_context_result(sample_per_stage=1)) == [
+    assert left_out(example_results.make_context_result(sample_per_stage=1)) == [
         "2 epochs were left out: the stager needs neighbours that the recording does not have.",
         "3 epochs more were not drawn for the sample.",
     ]
@@ -463,15 +476,15 @@ def test_a_stopped_attribution_is_called_one_on_top(result, tmp_path):
 
 
 def test_the_context_has_a_section_where_it_moved(result, tmp_path):
-    context = make_report(results.make_context_result(), epochs_per_stage=0, verbose=False)
+    context = make_report(example_results.make_context_result(), epochs_per_stage=0, verbose=False)
     assert "Context" in titles(context)
     assert "The attributions of an epoch and of its context together sum to" in words_of(context, tmp_path)
     assert "Context" not in titles(make_report(result, epochs_per_stage=0, verbose=False))
 
 
 def test_a_second_baseline_is_shown_beside_the_first(result, tmp_path):
-    also = results.make_result(baseline="recording")
-    report = make_report(result, also=also, epochs_per_stage=0, verbose=False)
+    also = example_results.make_result(baseline="recording")
+    report = make_report(result, compare_with=also, epochs_per_stage=0, verbose=False)
     assert titles(report)[3:7] == [
         "Bands by stage: compared with silence",
         "Table of bands: compared with silence",
@@ -495,16 +508,16 @@ def test_a_second_baseline_is_shown_beside_the_first(result, tmp_path):
     ],
 )
 def test_two_results_are_named_by_what_they_differ_in(changes, headings):
-    first, second = (results.explain(results.make_epochs(), **options) for options in ({}, changes))
-    found = titles(make_report(first, also=second, epochs_per_stage=0, verbose=False))
+    first, second = (example_results.explain(example_results.make_epochs(), **options) for options in ({}, changes))
+    found = titles(make_report(first, compare_with=second, epochs_per_stage=0, verbose=False))
     for heading in headings:
         assert any(title.startswith("Bands by stage: ") and heading in title for title in found)
 
 
 def test_a_second_result_of_another_recording_or_of_other_epochs_is_refused(result):
-    another = results.explain(results.make_epochs(seed=1))
+    another = example_results.explain(example_results.make_epochs(seed=1))
     with pytest.raises(ParameterError, match="another recording"):
-        make_report(result, also=another, verbose=False)
-    sample = results.make_result(sample_per_stage=1)
+        make_report(result, compare_with=another, verbose=False)
+    sample = example_results.make_result(sample_per_stage=1)
     with pytest.raises(ParameterError, match="other epochs"):
-        make_report(result, also=sample, verbose=False)
+        make_report(result, compare_with=sample, verbose=False)

@@ -1,24 +1,24 @@
 """Theorems about a result: it survives the disk, cannot be changed from outside, and its tables are the means they claim."""
 
+import example_results
 import numpy as np
 import pytest
-import results
 import xarray as xr
 
 from eegflex import Bands, EegflexError, read_result
-from eegflex.results.tables import agreement
 from eegflex.errors import OutputError, ParameterError, RecordingError
 from eegflex.results.result import FlexResult
+from eegflex.results.tables import agreement
 
 
 @pytest.fixture(scope="module")
 def whole():
-    return results.make_result(seed=0)
+    return example_results.make_result(seed=0)
 
 
 @pytest.fixture(scope="module")
 def pair():
-    return results.make_pair_result()
+    return example_results.make_pair_result()
 
 
 @pytest.mark.parametrize("name", ["whole", "pair"])
@@ -120,7 +120,7 @@ def test_the_table_holds_means_of_the_rows(name, stages, column, request):
 
 
 def test_stages_stand_in_the_stagers_order_and_unscored_last(whole):
-    table = whole.band_table(by=("stage",), stages="scored")
+    table = whole.band_table(by=("stage",), stage_from="scored")
     assert list(table.index) == [*whole.stages, "UNSCORED"]
     assert list(whole.band_table(by=("channel",)).index) == list(whole.ch_names)
 
@@ -128,8 +128,8 @@ def test_stages_stand_in_the_stagers_order_and_unscored_last(whole):
 def test_channels_of_a_combination_sum_to_the_difference_of_scores(pair):
     data, rows = pair.to_xarray(), pair.to_data_frame()
     sums = rows.groupby(["number", "channel"])["attribution"].sum().unstack()
-    for k in range(data.sizes["combination"]):
-        names = data["channel"].values[data["of_combination"].values == k]
+    for k in range(data.sizes["channel_set"]):
+        names = data["channel"].values[data["of_channel_set"].values == k]
         wanted = (data["score"] - data["baseline_score"] + data["gap"]).values[:, k]
         np.testing.assert_allclose(sums[list(names)].sum(axis=1), wanted, rtol=1e-6, atol=1e-9)
 
@@ -174,7 +174,7 @@ def test_kappa_is_cohens(whole):
 
 def test_full_agreement_is_one_and_no_hypnogram_gives_none(whole):
     assert agreement(whole.to_xarray())[0] == pytest.approx(1)
-    unscored = results.explain(results.make_epochs(scored=False, n_epochs=5))
+    unscored = example_results.explain(example_results.make_epochs(scored=False, n_epochs=5))
     assert agreement(unscored.to_xarray()) is None
 
 
@@ -182,7 +182,7 @@ def test_repr_names_model_and_counts(pair):
     assert isinstance(pair, FlexResult)
     assert sum(pair.counts().values()) == 10
     assert pair.counts() == dict.fromkeys(pair.stages, 2)
-    for words in ("pair", "'predicted'", "10 of 10 epochs", "W 2, N1 2", "4 channels", "2 combination", "64 Hz"):
+    for words in ("pair", "'predicted'", "10 of 10 epochs", "W 2, N1 2", "4 channels", "2 channel set", "64 Hz"):
         assert words in repr(pair)
 
 
@@ -193,7 +193,7 @@ def test_relative_gap_is_the_gap_over_the_absolute_band_sums(pair):
     masks = [*inside, ~np.any(inside, axis=0)]
     view = data["frequency_view"].values
     for e in range(data.sizes["epoch"]):
-        for k in range(data.sizes["combination"]):
-            rows = view[e, data["of_combination"].values == k]
+        for k in range(data.sizes["channel_set"]):
+            rows = view[e, data["of_channel_set"].values == k]
             size = sum(abs(row[mask].sum()) for row in rows for mask in masks)
             assert pair.relative_gap()[e, k] == pytest.approx(abs(data["gap"].values[e, k]) / size)

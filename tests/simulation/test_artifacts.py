@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegflex.simulation.simulate import simulate_psg
 from eegflex.simulation.artifacts import ARTIFACTS
+from eegflex.simulation.simulate import simulate_psg
 
 
 @pytest.mark.parametrize("name", ARTIFACTS)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from simulated import EPOCH, microvolts
 
-from eegflex.simulation.simulate import simulate_psg
 from eegflex.simulation import head
 from eegflex.simulation.events import TRUTH
+from eegflex.simulation.simulate import simulate_psg
 
 
 def test_a_homogeneous_head_has_its_closed_form(monkeypatch):

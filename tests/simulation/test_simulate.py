@@ -15,10 +15,10 @@ import pytest
 from simulated import EEG, EPOCH, microvolts
 
 from eegflex.errors import ParameterError
-from eegflex.simulation.simulate import SimulatedPSG, simulate_psg
 from eegflex.simulation.artifacts import ARTIFACTS
 from eegflex.simulation.hypnogram import STAGES
 from eegflex.simulation.kinds import KINDS
+from eegflex.simulation.simulate import SimulatedPSG, simulate_psg
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_amplitudes_in_volts(night, stage):
 
 
 def test_card_says_what_the_code_does(night):
-    card = tomllib.loads((Path(__file__).parent.parent / "datasets" / "simulated.toml").read_text("utf-8"))
+    card = tomllib.loads((Path(__file__).parents[2] / "datasets" / "simulated.toml").read_text("utf-8"))
     assert card["simulated"] is True
     defaults = {name: parameter.default for name, parameter in inspect.signature(simulate_psg).parameters.items()}
     said = card["recipe"]["parameters"]

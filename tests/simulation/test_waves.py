@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from simulated import alone
 
-from eegflex.simulation.simulate import simulate_psg
 from eegflex.simulation import head
 from eegflex.simulation.events import way
+from eegflex.simulation.simulate import simulate_psg
 
 
 def test_slow_waves_travel_backwards(long_events):

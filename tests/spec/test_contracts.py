@@ -134,7 +134,7 @@ def test_an_input_may_be_left_out(epochs):
     one = spec.replace(channels=spec.channels[:1], layout={"eeg": "(b e) c t"}, context=ContextSpec())
     module = StandIn(lambda fed: fed["eeg"][:, None], lambda logits: logits[:, 0].log_softmax(-1))
     result = explain(epochs, load_model(module, spec=one), picks=["C3-M2", "C4-M1"])
-    assert result.to_xarray()["combination"].size == 2
+    assert result.to_xarray()["channel_set"].size == 2
 
 
 def test_a_dict_that_the_module_does_not_take_is_refused_with_its_shapes():
@@ -152,8 +152,8 @@ def test_summed_channel_groups_are_explained_exactly(epochs):
         epochs, load_model(module, spec=spec.replace(combine="surest")), picks=picks, target="N2", sample_per_stage=None
     )
     whole, pairs = together.to_xarray(), apart.to_xarray()
-    assert whole["combination"].values.tolist() == ["C3-M2 + C4-M1 + O1-M2 + E1-E2"]
-    assert pairs["combination"].size == 3
+    assert whole["channel_set"].values.tolist() == ["C3-M2 + C4-M1 + O1-M2 + E1-E2"]
+    assert pairs["channel_set"].size == 3
     np.testing.assert_allclose(whole["scores"].values[:, 0], pairs["scores"].values.sum(1), atol=1e-5)
     found, parts = whole["frequency_view"].values, pairs["frequency_view"].values
     for number in range(3):  # each EEG channel is in one pair

@@ -17,8 +17,8 @@ from eegflex import load_model
 from eegflex.agreement import consensus
 from eegflex.errors import ParameterError, SpecError
 from eegflex.preprocessing.segments import prepare
-from eegflex.stagers.ensemble import ensemble
 from eegflex.spec.model_spec import ContextSpec, ModelSpec
+from eegflex.stagers.ensemble import ensemble
 
 MEMBERS = [Smooth(seed=seed) for seed in range(3)]
 
@@ -157,7 +157,7 @@ def test_stagers_that_hear_different_signals_are_refused_with_what_to_do():
 def test_the_remedy_is_true():
     """The mean of the members' band tables is that of the ensemble, for the same target."""
     epochs, rule = noise_epochs(), {"target": "N2", "quadrature": "gauss-legendre", "n_steps": 10}
-    tables = [explain(epochs, model, **rule).band_table(stages="target") for model in (*MEMBERS[:2], MEMBERS[:2])]
+    tables = [explain(epochs, model, **rule).band_table(stage_from="target") for model in (*MEMBERS[:2], MEMBERS[:2])]
     np.testing.assert_allclose((tables[0] + tables[1]) / 2, tables[2], atol=1e-6)
 
 
@@ -226,7 +226,7 @@ def test_gssc_s_surest_combination_is_explained_epoch_by_epoch():
     chosen = scores[np.arange(len(scores)), winner]
     np.testing.assert_array_equal(chosen.argmax(1), consensus(scores, "log_probs"))
     sums = np.stack(
-        [result["frequency_view"].sel(channel=result["of_combination"] == c).sum(("channel", "freq")) for c in (0, 1)],
+        [result["frequency_view"].sel(channel=result["of_channel_set"] == c).sum(("channel", "freq")) for c in (0, 1)],
         1,
     )
     change = (result["score"] - result["baseline_score"]).values

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 import eegflex
 from eegflex import load_model
 from eegflex.errors import MissingExtraError, ModelError
-from eegflex.stagers import loading
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers import loading
 from eegflex.stagers.stager import Stager
 
 
@@ -81,7 +81,8 @@ def install(tmp_path, monkeypatch):
 
 
 OTHER = """
-from eegflex.stagers import ModelSpec, Stager
+from eegflex.spec import ModelSpec
+from eegflex.stagers import Stager
 
 def load():
     return Stager(lambda x: x.mean(-1)[:, :1].repeat(1, 5), ModelSpec(name="the other one"))

@@ -11,7 +11,8 @@ from torch import nn
 from eegflex import load_model
 from eegflex.errors import ModelError, SpecError
 from eegflex.spec.model_spec import ContextSpec, ModelSpec
-from eegflex.stagers.stager import Stager, from_layout, to_layout
+from eegflex.stagers.modules import from_layout, to_layout
+from eegflex.stagers.stager import Stager
 
 WINDOWS = torch.arange(2 * 3 * 2 * 5.0).reshape(2, 3, 2, 5)  # batch, epoch, channel, time
 

@@ -8,8 +8,8 @@ import trained
 from safetensors import safe_open
 
 import eegflex
-from eegflex.results.tables import agreement
 from eegflex.preprocessing.segments import prepare
+from eegflex.results.tables import agreement
 
 NAMES = sorted(trained.NETWORKS)
 LOADERS = {"chambon": trained.chambon, "context": trained.context}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from eegflex.stagers.loading import load_model
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.loading import load_model
 
 from .networks import Chambon, Context
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import example_results
 import matplotlib as mpl
 import pytest
-import results
 
 mpl.use("agg")
 
@@ -21,16 +21,16 @@ def close_figures():
 @pytest.fixture(scope="session")
 def context_result():
     """Six EEG channels at once, the middle one of 3 epochs, which all move. Not to be changed."""
-    return results.make_context_result()
+    return example_results.make_context_result()
 
 
 @pytest.fixture(scope="session")
 def by_bands():
     """Two EEG channels, attributions to whole bands by exact Shapley values. Not to be changed."""
-    return results.explain(results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"]), method="shapley")
+    return example_results.explain(example_results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"]), method="shapley")
 
 
 @pytest.fixture(scope="session")
 def of_all():
     """Six EEG channels at once, every stage explained. Not to be changed."""
-    return results.make_result(target="all")
+    return example_results.make_result(target="all")

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import example_results
 import numpy as np
 import pytest
-import results
 
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
+from eegflex.results.wording import number_text
 from eegflex.viz.bands import band_means
-from eegflex.viz.style import number_text
 
 ROWS = ["beta", "sigma", "alpha", "theta", "delta", "rest"]
 
 
 def test_cells_are_the_band_table_summed_over_the_channels(result):
-    table = result.band_table().groupby("stage", observed=True)[ROWS].sum().loc[list(results.STAGES)]
+    table = result.band_table().groupby("stage", observed=True)[ROWS].sum().loc[list(example_results.STAGES)]
     np.testing.assert_allclose(band_means(result, Bands(), "eeg", "predicted"), table.to_numpy().T, atol=1e-9)
 
 
-def test_cells_of_combinations_are_their_mean(pair_result):
+def test_cells_of_channel_sets_are_their_mean(pair_result):
     table = pair_result.band_table()
     for kind, part in (("eeg", "M"), ("eog", "EOG-L (with")):
         own = table[[part in channel for channel in table.index.get_level_values("channel")]]
         own = own[~own.index.get_level_values("channel").str.startswith("EOG")] if kind == "eeg" else own
         weights = own["n_epochs"]
         expected = own[ROWS].mul(weights, axis=0).groupby("stage", observed=True).sum()
-        expected = expected.div(weights.groupby("stage", observed=True).sum(), axis=0).loc[list(results.STAGES)]
+        expected = expected.div(weights.groupby("stage", observed=True).sum(), axis=0).loc[list(example_results.STAGES)]
         np.testing.assert_allclose(
             band_means(pair_result, Bands(), kind, "predicted"), expected.to_numpy().T, atol=1e-9
         )
@@ -37,7 +37,7 @@ def test_all_cells_of_a_stage_add_up_to_the_change_of_the_score(pair_result):
     data = pair_result.to_xarray()
     total = sum(band_means(pair_result, Bands(), kind, "predicted").sum(axis=0) for kind in ("eeg", "eog"))
     change = (data["score"] - data["baseline_score"] + data["gap"]).values
-    for column, stage in enumerate(results.STAGES):
+    for column, stage in enumerate(example_results.STAGES):
         assert total[column] == pytest.approx(change[data["predicted"].values == stage].mean(), abs=1e-6)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import example_results
 import numpy as np
 import pytest
-import results
 
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.viz.context import context_means
 from eegflex.results.select import bands_and_rest, pick
+from eegflex.viz.context import context_means
 from eegflex.viz.style import NEGATIVE, POSITIVE
 
 ROWS = bands_and_rest(Bands())
@@ -39,7 +39,7 @@ def test_bars_are_the_sums_over_bands_and_channels(context_result):
     above, _ = panels(viz.plot_context(context_result, show=False))
     data = context_result.to_xarray()
     sums = data["context_map"].sum(["channel", "band"]).values.astype(float)
-    for ax, stage in zip(above, results.STAGES, strict=True):
+    for ax, stage in zip(above, example_results.STAGES, strict=True):
         expected = sums[data["predicted"].values[:, 0] == stage].mean(axis=0)
         drawn = bars(ax)
         np.testing.assert_allclose([drawn[offset].get_height() for offset in (-1, 0, 1)], expected, atol=1e-6)
@@ -49,7 +49,7 @@ def test_bars_are_the_sums_over_bands_and_channels(context_result):
 def test_the_rhythm_of_the_epoch_before_speaks_against_a_stage(context_result):
     """The stager hears the epoch before, whose stage is another one, and never the next."""
     _, below = panels(viz.plot_context(context_result, show=False))
-    for ax, stage in zip(below, results.STAGES, strict=True):
+    for ax, stage in zip(below, example_results.STAGES, strict=True):
         image = np.ma.filled(ax.images[0].get_array(), np.nan)
         assert image.shape == (6, 3)
         assert ROWS[int(image[:, 0].argmin())] == BEFORE[stage]
@@ -59,9 +59,9 @@ def test_the_rhythm_of_the_epoch_before_speaks_against_a_stage(context_result):
 
 def test_the_context_and_the_epoch_add_up_to_the_change(context_result):
     data = context_result.to_xarray()
-    found = context_means(data, pick(data, "all"), results.STAGES)
+    found = context_means(data, pick(data, "all"), example_results.STAGES)
     change = (data["score"] - data["baseline_score"] + data["gap"]).values[:, 0]
-    for stage in results.STAGES:
+    for stage in example_results.STAGES:
         expected = change[data["predicted"].values[:, 0] == stage].mean()
         assert found[stage].means.sum() == pytest.approx(expected, abs=1e-5)
 
@@ -98,7 +98,7 @@ def test_a_neighbour_that_few_epochs_have_is_hatched(context_result):
         (viz.plot_context(none, show=False), True),
         (viz.plot_context(context_result, show=False), False),
     ):
-        below = panels(fig)[1][results.STAGES.index("N2")]
+        below = panels(fig)[1][example_results.STAGES.index("N2")]
         assert any(patch.get_hatch() for patch in below.patches) == hatched
         fig.draw_without_rendering()
 
@@ -151,7 +151,7 @@ def test_channels_and_stages_can_be_picked(context_result):
 
 
 def test_all_stages_speak_for_the_predicted(context_result):
-    of_all = results.make_context_result(target="all", tol=0.002)
+    of_all = example_results.make_context_result(target="all", tol=0.002)
     drawn = [panels(viz.plot_context(one, show=False))[0] for one in (of_all, context_result)]
     heights = [[bars(ax)[0].get_height() for ax in above] for above in drawn]
     np.testing.assert_allclose(*heights, rtol=0.03)
@@ -159,6 +159,6 @@ def test_all_stages_speak_for_the_predicted(context_result):
 
 @pytest.mark.parametrize("context", ["fixed", "scaled"])
 def test_without_a_context_there_is_nothing_to_draw(context):
-    alone = results.explain(results.make_epochs(), context=context)
+    alone = example_results.explain(example_results.make_epochs(), context=context)
     with pytest.raises(ParameterError, match="context='scaled'"):
         viz.plot_context(alone, show=False)

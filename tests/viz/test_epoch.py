@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import example_results
 import numpy as np
 import pytest
-import results
 from matplotlib.collections import QuadMesh
 from matplotlib.patches import Rectangle, StepPatch
 
@@ -137,11 +137,11 @@ def test_an_estimated_error_is_told_only_where_there_is_one(by_bands):
 @pytest.fixture(scope="module")
 def in_time():
     """A burst of 10 Hz at 20-22 s of an epoch of silence and a little noise, with all views."""
-    epochs = results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"], n_epochs=3)
+    epochs = example_results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"], n_epochs=3)
     times = epochs.times
     burst = 40e-6 * np.sin(2 * np.pi * 10 * times) * (abs(times - 21) < 1)
     epochs._data[:] = burst + 1e-6 * np.random.default_rng(1).standard_normal(epochs._data.shape)
-    return results.explain(epochs, target="W", views=("time", "time-frequency"))
+    return example_results.explain(epochs, target="W", views=("time", "time-frequency"))
 
 
 def frames(fig):
@@ -177,7 +177,9 @@ def test_panels_of_time_are_aligned(in_time):
 
 def test_frequencies_beyond_the_pass_band_are_not_drawn(in_time):
     spec = in_time.spec
-    narrow = results.altered(in_time, spec={"input": spec["input"] | {"filter": {"l_freq": 0.3, "h_freq": 20.0}}})
+    narrow = example_results.altered(
+        in_time, spec={"input": spec["input"] | {"filter": {"l_freq": 0.3, "h_freq": 20.0}}}
+    )
     assert frames(viz.plot_epoch(narrow, 1, show=False))[0].get_ylim() == (0, 20)
 
 

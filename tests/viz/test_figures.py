@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import example_results
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import results
 
 import eegflex
 from eegflex import viz
@@ -64,24 +64,24 @@ def test_the_unit_and_what_positive_means_are_written(plot, result):
 @pytest.mark.parametrize("plot", WITH_STAGES)
 def test_epochs_are_counted_by_stage(plot, result):
     written = texts(plot(result, show=False))
-    assert all(stage in written for stage in results.STAGES)
-    assert written.count("n = 2") >= len(results.STAGES)
+    assert all(stage in written for stage in example_results.STAGES)
+    assert written.count("n = 2") >= len(example_results.STAGES)
 
 
 @pytest.mark.parametrize("plot", [*WITH_STAGES, viz.plot_night])
 def test_a_sample_is_called_one(plot, result):
-    sample = results.make_result(sample_per_stage=1)
+    sample = example_results.make_result(sample_per_stage=1)
     assert "sample" in note(plot(sample, show=False)).casefold()
     assert "sample" not in note(plot(result, show=False)).casefold()
 
 
 @pytest.mark.parametrize("plot", WITH_STAGES)
 def test_stages_can_be_the_hypnograms(plot, result):
-    written = texts(plot(result, stages="scored", show=False))
+    written = texts(plot(result, stage_from="scored", show=False))
     assert "UNSCORED" not in written
-    unscored = results.explain(results.make_epochs(scored=False))
+    unscored = example_results.explain(example_results.make_epochs(scored=False))
     with pytest.raises(ParameterError, match="hypnogram"):
-        plot(unscored, stages="scored", show=False)
+        plot(unscored, stage_from="scored", show=False)
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_stages_can_be_the_hypnograms(plot, result):
     [(("N2", "N1"), "the score of N2 over that of N1"), ("margin", "that of the runner-up"), ("N3", "the score of N3")],
 )
 def test_what_was_explained_is_named(target, words):
-    fig = results.explain(results.make_epochs(), target=target).plot_bands(show=False)
+    fig = example_results.explain(example_results.make_epochs(), target=target).plot_bands(show=False)
     assert words in note(fig)
 
 
 @pytest.mark.parametrize("plot", FIGURES)
 def test_names_are_not_taken_for_mathematics(plot):
-    epochs = results.make_epochs(("C3$x^2$", "C4$\\frac{1}$"), ["eeg", "eeg"], positions=False)
-    results.place(epochs, {"C3$x^2$": "C3", "C4$\\frac{1}$": "C4"})
-    plot(results.explain(epochs), show=False).draw_without_rendering()
+    epochs = example_results.make_epochs(("C3$x^2$", "C4$\\frac{1}$"), ["eeg", "eeg"], positions=False)
+    example_results.place(epochs, {"C3$x^2$": "C3", "C4$\\frac{1}$": "C4"})
+    plot(example_results.explain(epochs), show=False).draw_without_rendering()
 
 
 def test_methods_of_the_result_draw_the_same(result):
@@ -123,7 +123,7 @@ def test_a_result_of_all_stages_speaks_for_the_predicted(plot, of_all):
 
 def test_a_margin_of_a_result_of_all_stages_is_that_of_the_margin(of_all):
     by_difference = viz.plot_bands(of_all.for_target(("N2", "N1")), scale_by="figure", show=False)
-    asked_for = viz.plot_bands(results.make_result(target=("N2", "N1")), scale_by="figure", show=False)
+    asked_for = viz.plot_bands(example_results.make_result(target=("N2", "N1")), scale_by="figure", show=False)
     drawn = [fig.axes[0].images[0].get_array() for fig in (by_difference, asked_for)]
     np.testing.assert_allclose(*drawn, atol=0.02 * np.abs(drawn[1]).max())
     assert note(by_difference) == note(asked_for)
@@ -145,7 +145,7 @@ def test_there_is_no_spectrum_of_whole_bands(by_bands):
 
 @pytest.mark.parametrize("method", INCOMPLETE)
 def test_attributions_that_do_not_sum_to_the_change_say_so(method):
-    incomplete = results.explain(results.make_epochs(), method=method)
+    incomplete = example_results.explain(example_results.make_epochs(), method=method)
     for plot in OF_BANDS:
         assert "nan" not in texts(plot(incomplete, show=False)).casefold()
     assert INCOMPLETE[method].format("this band") in note(viz.plot_bands(incomplete, show=False))
@@ -156,13 +156,13 @@ def test_attributions_that_do_not_sum_to_the_change_say_so(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_read_as_it_is_made(method):
     """What the words say of a method, the engine does: whether it adds up, and what its unit is."""
-    made = results.explain(results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"]), method=method)
+    made = example_results.explain(example_results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"]), method=method)
     assert sums_to_change(made) == np.isfinite(made.to_xarray()["gap"].values).all()
     assert unit(made) == "log-probability" + (" per unit magnitude" if method == "saliency" else "")
 
 
 def test_a_stopped_attribution_is_called_one(result):
-    stopped = results.altered(result, parameters={"partial": True})
+    stopped = example_results.altered(result, parameters={"partial": True})
     for plot in WITH_STAGES:
         assert "Stopped early: 10 of 10 epochs" in note(plot(stopped, show=False))
 
@@ -177,5 +177,5 @@ def test_a_stopped_attribution_is_called_one(result):
     ],
 )
 def test_baselines_are_named(baseline, words):
-    fig = viz.plot_bands(results.explain(results.make_epochs(), baseline=baseline), show=False)
+    fig = viz.plot_bands(example_results.explain(example_results.make_epochs(), baseline=baseline), show=False)
     assert words in note(fig)

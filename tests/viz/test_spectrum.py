@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import example_results
 import numpy as np
 import pytest
-import results
 
 from eegflex import viz
 from eegflex.bands import Bands
@@ -25,7 +25,7 @@ def test_bins_of_a_band_add_up_to_the_heat_map(result):
     fig = viz.plot_spectrum(result, show=False)
     cells = band_means(result, Bands(), "eeg", "predicted")
     rows = [ax for ax in fig.axes if ax.get_title(loc="left")]
-    assert len(rows) == len(results.STAGES)
+    assert len(rows) == len(example_results.STAGES)
     for column, ax in enumerate(rows):
         drawn, edges = heights(ax)
         for row, (low, high) in enumerate(reversed(list(Bands().values()))):
@@ -35,9 +35,9 @@ def test_bins_of_a_band_add_up_to_the_heat_map(result):
 
 def test_each_rhythm_lies_in_its_bin(result):
     rows = [ax for ax in viz.plot_spectrum(result, show=False).axes if ax.get_title(loc="left")]
-    for ax, stage in zip(rows, results.STAGES, strict=True):
+    for ax, stage in zip(rows, example_results.STAGES, strict=True):
         drawn, edges = heights(ax)
-        assert edges[drawn.argmax()] == results.RHYTHMS[stage]
+        assert edges[drawn.argmax()] == example_results.RHYTHMS[stage]
 
 
 @pytest.mark.parametrize(("sfreq", "n_times"), [(64.0, 1920), (256 / 3, 2560), (85.0, 2551), (100.0, 100)])
@@ -88,5 +88,5 @@ def test_wrong_channels_and_frequencies_are_refused(result):
 
 
 def test_without_eeg_all_channels_are_drawn():
-    epochs = results.make_epochs(("a", "b"), "misc", positions=False)
-    assert viz.plot_spectrum(results.explain(epochs), show=False).get_suptitle().endswith("Other")
+    epochs = example_results.make_epochs(("a", "b"), "misc", positions=False)
+    assert viz.plot_spectrum(example_results.explain(epochs), show=False).get_suptitle().endswith("Other")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import example_results
 import mne
 import numpy as np
 import pytest
-import results
 
 from eegflex import viz
 from eegflex.bands import Bands
@@ -42,10 +42,12 @@ def test_a_map_a_band_and_stage(result, drawn):
     fig = viz.plot_topomap(result, show=False)
     table = result.band_table()
     assert len(drawn) == 25
-    expected = [table[band].loc[stage].to_numpy() for band in reversed(list(Bands())) for stage in results.STAGES]
+    expected = [
+        table[band].loc[stage].to_numpy() for band in reversed(list(Bands())) for stage in example_results.STAGES
+    ]
     np.testing.assert_allclose([data for data, _, _ in drawn], expected, atol=1e-9)
     titles = [ax.get_title() for ax in fig.axes]
-    assert titles[:5] == [f"{stage}\nn = 2" for stage in results.STAGES]
+    assert titles[:5] == [f"{stage}\nn = 2" for stage in example_results.STAGES]
 
 
 @pytest.mark.parametrize(("scale_by", "n_scales"), [("stage", 5), ("figure", 1)])
@@ -71,7 +73,7 @@ def test_left_is_left_and_front_is_up(result):
 
 def test_the_ten_twenty_system_lies_inside_the_head():
     names = ["Fp1", "Fp2", "F7", "F8", "T7", "T8", "O1", "O2", "Cz"]
-    epochs = results.make_epochs(names, "eeg")
+    epochs = example_results.make_epochs(names, "eeg")
     xy = project(np.array([ch["loc"][:3] for ch in epochs.info["chs"]]))
     assert np.hypot(*xy.T).max() < 1.03 * RADIUS
     assert np.hypot(*xy[-1]) < 0.1 * RADIUS
@@ -103,7 +105,7 @@ def test_a_stager_of_all_channels_does_not_explain_each_by_itself(result):
 
 def test_channels_at_one_site_are_averaged(drawn):
     names = ("C3-M2", "C3-M1", "C4-M1", "O1-M2", "O2-M1", "F3-M2")
-    result = results.explain(results.make_epochs(names))
+    result = example_results.explain(example_results.make_epochs(names))
     fig = viz.plot_topomap(result, stage="W", band="alpha", show=False)
     ((data, positions, _),) = drawn
     table = result.band_table()["alpha"].loc["W"]
@@ -113,29 +115,31 @@ def test_channels_at_one_site_are_averaged(drawn):
 
 
 def test_a_bipolar_pair_is_marked():
-    result = results.explain(results.make_epochs(("C3-M2", "C4-M1", "O1-M2", "O2-M1", "Fpz-Cz")))
+    result = example_results.explain(example_results.make_epochs(("C3-M2", "C4-M1", "O1-M2", "O2-M1", "Fpz-Cz")))
     fig = viz.plot_topomap(result, stage="W", band="alpha", show=False)
     assert "Squares: bipolar" in note(fig)
     assert "(Fpz-Cz)" in note(fig)
 
 
 def test_channels_without_position_are_named():
-    epochs = results.make_epochs(("C3-M2", "C4-M1", "EEG X"), "eeg")
-    fig = viz.plot_topomap(results.explain(epochs), show=False)
+    epochs = example_results.make_epochs(("C3-M2", "C4-M1", "EEG X"), "eeg")
+    fig = viz.plot_topomap(example_results.explain(epochs), show=False)
     assert "Without a position: EEG X" in note(fig)
 
 
 def test_electrodes_on_a_line_are_discs(drawn):
-    epochs = results.make_epochs(("Fz", "Cz", "Pz", "Oz"), "eeg")
-    viz.plot_topomap(results.explain(epochs), stage="W", band="alpha", show=False).draw_without_rendering()
+    epochs = example_results.make_epochs(("Fz", "Cz", "Pz", "Oz"), "eeg")
+    viz.plot_topomap(example_results.explain(epochs), stage="W", band="alpha", show=False).draw_without_rendering()
     assert len(drawn) <= 1
 
 
 def test_no_position_is_an_error_with_a_remedy():
     with pytest.raises(ChannelError, match="set_montage"):
-        viz.plot_topomap(results.explain(results.make_epochs(positions=False)), show=False)
+        viz.plot_topomap(example_results.explain(example_results.make_epochs(positions=False)), show=False)
     with pytest.raises(ChannelError, match="set_channel_types"):
-        viz.plot_topomap(results.explain(results.make_epochs(types="misc", positions=False)), show=False)
+        viz.plot_topomap(
+            example_results.explain(example_results.make_epochs(types="misc", positions=False)), show=False
+        )
 
 
 def test_wrong_stage_and_band_are_refused(result):

@@ -11,25 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.attribution.gradients import ScoreFunction
 from eegflex.attribution.paths import PathGradient, Paths, Rates, average_gradients, baseline_scores
+from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.spectra import attribution_in_frequency, attribution_in_time, frames, weighted_spectrum
-from eegflex.attribution.request import Explained, Task
-from eegflex.stagers.stager import BoundStager
+from eegflex.stagers.batches import ScoreFunction
 
-__all__ = ["VIEWS", "Moving", "band_rates", "explain_flex", "moving"]
-
-#: What an attribution can be to.
-VIEWS = ("frequency", "time", "time-frequency")
+__all__ = ["Moving", "band_rates", "explain_flex", "moving"]
 
 
-def explain_flex(
-    task: Task, bound: BoundStager, combination: int, numbers: npt.NDArray[np.intp]
-) -> Iterator[Explained]:
-    """Explain epochs with one combination of channels by FLEX."""
-    groups = bound.windows.alike(numbers) if task.context == "scaled" else [np.arange(len(numbers))]
+def explain_flex(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
+    """Explain epochs with one channel set by FLEX."""
+    windows = request.night.bound[channel_set].windows
+    groups = windows.alike(numbers) if request.settings.context == "scaled" else [np.arange(len(numbers))]
     for group in groups:
-        yield from _explain_alike(task, bound, combination, numbers[group])
+        yield from _explain_alike(request, channel_set, numbers[group])
 
 
 @dataclass(frozen=True)
@@ -52,14 +47,15 @@ class Moving:
     at: npt.NDArray[np.int64]
 
 
-def moving(task: Task, bound: BoundStager, combination: int, numbers: npt.NDArray[np.intp]) -> Moving:
+def moving(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Moving:
     """What moves: with its context fixed, an epoch is a window of its own."""
-    index = torch.from_numpy(numbers).to(task.stager.like.device)
-    scaled = task.context == "scaled"
+    bound = request.night.bound[channel_set]
+    index = torch.from_numpy(numbers).to(request.stager.like.device)
+    scaled = request.settings.context == "scaled"
     members = bound.windows.members(numbers) if scaled else numbers[:, None]
     n_moving = members.shape[1]
     x = bound.inputs(torch.from_numpy(members.ravel()).to(index.device))
-    x_b = task.baseline(x, members.ravel(), task.segments.combinations[combination])
+    x_b = request.baseline(x, members.ravel(), request.segments.channel_sets[channel_set])
 
     def model(variants: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         if not scaled:
@@ -82,19 +78,19 @@ def band_rates(change: torch.Tensor, masks: npt.NDArray[np.bool_]) -> Rates:
     return rates
 
 
-def _explain_alike(
-    task: Task, bound: BoundStager, combination: int, numbers: npt.NDArray[np.intp]
-) -> Iterator[Explained]:
+def _explain_alike(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
     """Explain epochs whose windows, as far as they move, have one length."""
-    what = moving(task, bound, combination, numbers)
+    what = moving(request, channel_set, numbers)
     end, begin = what.end.flatten(1, 2), what.begin.flatten(1, 2)
-    paths = Paths(what.model, end, begin, task.weights(numbers, combination), task.batch(what.model, end[:1]))
-    score, baseline_score = task.recorded_scores(numbers, combination), baseline_scores(paths)
-    finished = average_gradients(paths, task.make_nodes, baseline_score, band_rates(paths.change, task.band_masks))
+    paths = Paths(what.model, end, begin, request.weights(numbers, channel_set), request.batch(what.model, end[:1]))
+    score, baseline_score = request.recorded_scores(numbers, channel_set), baseline_scores(paths)
+    finished = average_gradients(
+        paths, request.make_nodes, baseline_score, band_rates(paths.change, request.band_masks)
+    )
     for row, path in finished:
         change = (what.end[row] - what.begin[row]).to(path.gradient.dtype)
         gradient = path.gradient.unflatten(1, change.shape[:2])
-        views, total = _views(task, change, gradient, int(what.at[row]))
+        views, total = _views(request, change, gradient, int(what.at[row]))
         ends = score[row], baseline_score[row].cpu().numpy()
         yield _explained(int(numbers[row]), views, total, ends, path)
 
@@ -110,13 +106,13 @@ def _explained(
 
 
 def _views(
-    task: Task, change: torch.Tensor, gradient: torch.Tensor, at: int
+    request: Request, change: torch.Tensor, gradient: torch.Tensor, at: int
 ) -> tuple[dict[str, npt.NDArray[np.floating[Any]]], npt.NDArray[np.float64]]:
     """The views of one epoch, and the sum of all attributions to each score.
 
     Parameters
     ----------
-    task : Task
+    request : Request
         Says which.
     change : Tensor, shape (n_moving, n_channels, n_times)
         From baseline to recorded.
@@ -129,11 +125,11 @@ def _views(
     makers = {
         "frequency": attribution_in_frequency,
         "time": attribution_in_time,
-        "time-frequency": frames(change.shape[-1], task.segments.sfreq).attribution,
+        "time-frequency": frames(change.shape[-1], request.segments.sfreq).attribution,
     }
-    views = {view: makers[view](*own).to(task.dtype).cpu().numpy() for view in task.views}
+    views = {view: makers[view](*own).to(request.dtype).cpu().numpy() for view in request.settings.views}
     total = (change * gradient).sum((1, 2, 3)).double().cpu().numpy()
-    if task.context == "scaled":
-        masks = torch.from_numpy(task.band_masks.T).to(gradient)
-        views["context"] = (attribution_in_frequency(change, gradient) @ masks).to(task.dtype).cpu().numpy()
+    if request.settings.context == "scaled":
+        masks = torch.from_numpy(request.band_masks.T).to(gradient)
+        views["context"] = (attribution_in_frequency(change, gradient) @ masks).to(request.dtype).cpu().numpy()
     return views, total

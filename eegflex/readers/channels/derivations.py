@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from mne.utils import logger
 
 from eegflex.errors import ChannelError, ParameterError, UnitError
-from eegflex.readers.channels.labels import VOLTAGE_KINDS, Channel, mark_chin, match_key, parse_channel
 from eegflex.readers.channels.electrodes import MASTOIDS, contralateral
-from eegflex.readers.recordings.source import Signal
+from eegflex.readers.channels.labels import VOLTAGE_KINDS, Channel, mark_chin, match_key, parse_channel
 from eegflex.readers.channels.units import Unit, parse_unit, user_unit
+from eegflex.readers.recordings.source import Signal
 
 __all__ = ["Derivation", "Known", "default_derivations", "know", "requested_derivations"]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.interpret import Hypnogram
 from eegflex.readers.recordings.source import Start
-from eegflex.readers.hypnograms.labels import STAGE_CODES
+from eegflex.stages import STAGE_CODES
 
 __all__ = ["Alignment", "align", "vote"]
 

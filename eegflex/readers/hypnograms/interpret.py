@@ -10,8 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import HypnogramError
-from eegflex.readers.recordings.source import Scoring, Start
-from eegflex.readers.hypnograms.labels import CODINGS, STAGES, is_sleep_stage, looks_like_stage, parse_code, parse_label, to_stages
+from eegflex.readers.hypnograms.labels import (
+    CODINGS,
+    is_sleep_stage,
+    looks_like_stage,
+    parse_code,
+    parse_label,
+    to_stages,
+)
+from eegflex.readers.hypnograms.scoring import Scoring
+from eegflex.readers.recordings.source import Start
+from eegflex.stages import STAGES
 
 __all__ = ["LENGTHS", "Hypnogram", "stage_kind", "understand"]
 

@@ -12,12 +12,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from eegflex.errors import HypnogramError, ParameterError
+from eegflex.stages import NOT_STAGED, STAGES
 
-__all__ = ["CODINGS", "NOT_STAGED", "STAGES", "STAGE_CODES", "parse_code", "parse_codes", "parse_label", "to_stages"]
+__all__ = ["CODINGS", "parse_code", "parse_codes", "parse_label", "to_stages"]
 
-STAGES = ("W", "N1", "N2", "N3", "REM")
-NOT_STAGED = ("MOVEMENT", "ARTIFACT", "UNSCORED")
-STAGE_CODES = {name: code for code, name in enumerate((*STAGES, *NOT_STAGED), start=1)}
 """The event code of each stage in an mne.Epochs."""
 
 

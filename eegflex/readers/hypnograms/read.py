@@ -37,8 +37,8 @@ from eegflex.readers.hypnograms.formats import (
     wonambi,
 )
 from eegflex.readers.hypnograms.interpret import LENGTHS, Hypnogram, stage_kind, understand
-from eegflex.readers.recordings.source import Scoring
 from eegflex.readers.hypnograms.labels import check_coding
+from eegflex.readers.hypnograms.scoring import Scoring
 
 __all__ = ["HYPNOGRAM_FORMATS", "HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
 

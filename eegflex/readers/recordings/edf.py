@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import RecordingError
+from eegflex.readers.recordings.edf_annotations import parse_record
 from eegflex.readers.recordings.edf_header import EdfHeader, EdfSignal, read_header
 from eegflex.readers.recordings.edf_times import Stretch, find_stretches, first_time
 from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
-from eegflex.readers.recordings.edf_annotations import parse_record
 
 __all__ = ["EdfSource", "read_texts"]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.readers.channels.labels import VOLTAGE_KINDS
 from eegflex.readers.channels.derivations import Derivation, Known
+from eegflex.readers.channels.labels import VOLTAGE_KINDS
 from eegflex.readers.recordings.raw import read_derivation
 from eegflex.readers.recordings.source import Run, Source, sample_at
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from eegflex.errors import ModelError, SpecError
-from eegflex.stagers.formats.table import FORMATS
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.formats.table import FORMATS
 
 __all__ = ["locate"]
 

@@ -11,8 +11,8 @@ from typing import Any
 from torch import nn
 
 from eegflex.errors import ModelError
-from eegflex.stagers.formats.safety import Archive
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.formats.safety import Archive
 
 __all__ = ["FORMATS", "Format", "ModelFile", "format_of", "resolve"]
 

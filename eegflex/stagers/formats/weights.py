@@ -15,7 +15,7 @@ from torch import nn
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.safety import Archive, refuse_code
 from eegflex.stagers.formats.table import ModelFile
-from eegflex.stagers.stager import own_copy
+from eegflex.stagers.modules import own_copy
 
 __all__ = ["into_network", "load_safetensors", "load_torch"]
 

@@ -16,10 +16,9 @@ import torch
 from torch import nn
 
 from eegflex.errors import MissingExtraError
-from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.spec.model_spec import ModelSpec
-from eegflex.stagers.stager import BoundStager, Stager
-from eegflex.stagers.windowed import DEFAULT_WIDTH, recorded_inputs, split_width
+from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
+from eegflex.stagers.stager import DEFAULT_WINDOW_LENGTH, BoundStager, Stager, recorded_inputs, split_window
 from eegflex.stagers.windows import Windows, cut_windows
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ class _Networks(nn.Module):
 
         Parameters
         ----------
-        codes : Tensor, shape (batch, width, code)
+        codes : Tensor, shape (batch, window_length, code)
         left, right : Tensor, shape (n_layers, batch, state)
             Forward states before the window, and backward states after it.
         at : Tensor of int64, shape (batch,)
@@ -159,7 +158,7 @@ class GSSC(Stager):
     """GSSC: one EEG and one EOG signal, or one of them, explained for each EEG channel by itself.
 
     An epoch is explained in a window. At its edges the recurrent layers start from the states that the recorded night gave
-    them, so that the scores are the night's own whatever the width; the gradients approach the night's as it grows.
+    them, so that the scores are the night's own whatever the window_length; the gradients approach the night's as it grows.
 
     Parameters
     ----------
@@ -173,17 +172,17 @@ class GSSC(Stager):
 
     def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
         """Score one epoch, by default the middle one, of windows that begin and end in silence (zero states)."""
-        batch, width = windows.shape[:2]
-        codes = self.module.encode(windows.flatten(0, 1)).unflatten(0, (batch, width))
+        batch, window_length = windows.shape[:2]
+        codes = self.module.encode(windows.flatten(0, 1)).unflatten(0, (batch, window_length))
         silence = codes.new_zeros(len(self.module.layers), batch, self.module.layers[0].hidden_size)
-        middle = torch.full((batch,), width // 2, device=windows.device)
+        middle = torch.full((batch,), window_length // 2, device=windows.device)
         return self.module.decode(codes, silence, silence, middle if at is None else at)
 
-    def bind(self, segments: Segments, edges: str = "shift", width: int | None = None) -> list[BoundStager]:
+    def bind(self, segments: Segments, edges: str = "shift", window_length: int | None = None) -> list[BoundStager]:
         """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
         cache: dict[tuple[int, str], torch.Tensor] = {}
-        windows = _windows(segments.run, DEFAULT_WIDTH if width is None else width)
-        return [_BoundGSSC(self, segments, channels, windows, cache) for channels in segments.combinations]
+        windows = _windows(segments.run, DEFAULT_WINDOW_LENGTH if window_length is None else window_length)
+        return [_BoundGSSC(self, segments, channels, windows, cache) for channels in segments.channel_sets]
 
 
 class _BoundGSSC(BoundStager):
@@ -199,10 +198,10 @@ class _BoundGSSC(BoundStager):
         self.signals = segments.signals
         self._night: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
 
-    def with_width(self, width: int) -> BoundStager:
-        """The same with windows of another width."""
+    def with_window_length(self, window_length: int) -> BoundStager:
+        """The same with windows of another window_length."""
         other = copy.copy(self)
-        other.windows = _windows(self.windows.run, width)
+        other.windows = _windows(self.windows.run, window_length)
         return other
 
     def _signal_codes(self, channel: int, name: str, progress: Callable[[int], None]) -> torch.Tensor:
@@ -223,7 +222,7 @@ class _BoundGSSC(BoundStager):
         if self._night is None:
             told = [progress, lambda _: None]  # an epoch counts once, however many signals it has
             own = [
-                self._signal_codes(*signal)  # of a channel of several combinations once
+                self._signal_codes(*signal)  # of a channel of several channel sets once
                 for signal in zip(self.channels, self.stager.module.names, told, strict=False)
             ]
             codes = torch.cat(
@@ -279,7 +278,7 @@ class _BoundGSSC(BoundStager):
         return states[:, within] * inside[:, None]
 
 
-def _windows(run: npt.NDArray[np.int64], width: int) -> Windows:
+def _windows(run: npt.NDArray[np.int64], window_length: int) -> Windows:
     """Windows within their runs. Since GSSC knows the ends of a night, an epoch near one is staged as any other."""
-    windows = cut_windows(run, *split_width(width), can_shift=True, can_shrink=True)
+    windows = cut_windows(run, *split_window(window_length), can_shift=True, can_shrink=True)
     return dataclasses.replace(windows, edge=np.full(len(run), "inside"))

@@ -94,7 +94,7 @@ class _Night:
 
 
 class YASA(Stager):
-    """YASA's staging: scores without a gradient, one combination of channels."""
+    """YASA's staging: scores without a gradient, one channel set."""
 
     def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
         """YASA has no score of a window without its night."""
@@ -103,9 +103,9 @@ class YASA(Stager):
             remedy="Give it the recording: attribute_epochs(epochs, 'yasa', method='shapley_sampling')",
         )
 
-    def bind(self, segments: Segments, edges: str = "shift", width: int | None = None) -> list[BoundStager]:
+    def bind(self, segments: Segments, edges: str = "shift", window_length: int | None = None) -> list[BoundStager]:
         """YASA on a recording, whose ends it knows."""
-        return [_BoundYASA(self, segments, channels) for channels in segments.combinations]
+        return [_BoundYASA(self, segments, channels) for channels in segments.channel_sets]
 
 
 class _BoundYASA(BoundStager):
@@ -136,8 +136,8 @@ class _BoundYASA(BoundStager):
         """A window of YASA is its target alone: its neighbours are features by now."""
         return self(windows[:, 0], index)
 
-    def with_width(self, width: int) -> BoundStager:
-        """YASA's context has the width that it has."""
+    def with_window_length(self, window_length: int) -> BoundStager:
+        """YASA's context has the length that it has."""
         return self
 
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import mne
 import numpy as np
 import pytest
+from edf_files import Edf, Sig
 from mne.channels.layout import _find_topomap_coords
 from mne.io.constants import FIFF
 
 from eegflex.errors import ChannelError, ParameterError, UnitError
 from eegflex.readers import describe_psg, get_notes, read_psg
-from eegflex.readers.channels.labels import match_key, parse_channel
 from eegflex.readers.channels.electrodes import position
-from eegflex.readers.text import decode_header
+from eegflex.readers.channels.labels import match_key, parse_channel
 from eegflex.readers.channels.units import parse_unit
-
-from .conftest import Edf, Sig
+from eegflex.readers.text import decode_header
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ import logging
 import mne
 import numpy as np
 import pytest
+from edf_files import times
 
 from eegflex.epochs import make_epochs
 from eegflex.errors import HypnogramError, ParameterError
 from eegflex.readers import describe_psg, get_notes, read_hypnogram, read_psg
 from eegflex.readers.hypnograms.align import vote
 
-from .conftest import times
 from .test_hypnograms import NIGHT, psg, stages
 
 

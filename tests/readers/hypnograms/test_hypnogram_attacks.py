@@ -7,11 +7,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypnogram_files import EPOCH, FILES
 
 from eegflex.errors import EegflexError, HypnogramError
 from eegflex.readers import read_hypnogram
 
-from .hypnogram_files import EPOCH, FILES
 from .test_hypnogram_formats import read
 
 ATTACKS = {

@@ -7,16 +7,15 @@ import warnings
 from collections import Counter
 
 import h5py
+import hypnogram_files as files
 import numpy as np
 import pytest
+from edf_files import Edf, Sig
+from hypnogram_files import EPOCH, FILES, STAGES
 
 from eegflex.errors import HypnogramError, ParameterError
 from eegflex.readers import get_notes, read_hypnogram, read_psg
 from eegflex.readers.hypnograms.read import HYPNOGRAM_FORMATS, HypnogramOptions, load_hypnogram
-
-from . import hypnogram_files as files
-from .conftest import Edf, Sig
-from .hypnogram_files import EPOCH, FILES, STAGES
 
 
 def put(tmp_path, content, name="stages.txt"):

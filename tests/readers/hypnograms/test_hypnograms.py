@@ -7,13 +7,12 @@ import datetime as dt
 import mne
 import numpy as np
 import pytest
+from edf_files import Edf, Sig, times
 
 from eegflex.epochs import make_epochs
 from eegflex.errors import EegflexError, HypnogramError, ParameterError
 from eegflex.readers import describe_psg, get_notes, read_hypnogram, read_psg
 from eegflex.readers.recordings.edf import EdfSource
-
-from .conftest import Edf, Sig, times
 
 NIGHT = [(0, 60, "Sleep stage W"), (60, 30, "Sleep stage 1"), (90, 90, "Sleep stage 2"), (180, 60, "Sleep stage R")]
 

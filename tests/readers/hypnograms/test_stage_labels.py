@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eegflex.errors import HypnogramError, ParameterError
-from eegflex.readers.hypnograms.labels import CODINGS, NOT_STAGED, STAGES, parse_codes, parse_label, to_stages
+from eegflex.readers.hypnograms.labels import CODINGS, parse_codes, parse_label, to_stages
+from eegflex.stages import NOT_STAGED, STAGES
 
 # fmt: off
 LABELS = {

@@ -20,12 +20,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from edf_files import Edf, Sig, times
+from odd_files import by_pyedflib
 
 from eegflex.errors import EegflexError
 from eegflex.readers import get_notes, read_psg
-
-from .conftest import Edf, Sig, times
-from .odd_files import by_pyedflib
 
 #: how many in all; a seed of one's own looks further: EEGFLEX_FUZZ=20000 EEGFLEX_FUZZ_SEED=1
 N_MUTATIONS = int(os.environ.get("EEGFLEX_FUZZ", "1000"))

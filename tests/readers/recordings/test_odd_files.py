@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from odd_files import ODD
 
 from eegflex.epochs import make_epochs
 from eegflex.errors import RecordingError
 from eegflex.readers import describe_psg, get_notes, read_psg
-
-from .odd_files import ODD
 
 REFUSED = [name for name, odd in ODD.items() if odd.error]
 READ = [name for name, odd in ODD.items() if not odd.error]

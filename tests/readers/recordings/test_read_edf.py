@@ -9,13 +9,12 @@ import mne
 import numpy as np
 import pyedflib
 import pytest
+from edf_files import Edf, Sig, times
 
 import eegflex.readers.recordings.raw as raw_module
 from eegflex.errors import ChannelError
 from eegflex.readers import get_notes, read_psg
 from eegflex.readers.recordings.edf import EdfSource
-
-from .conftest import Edf, Sig, times
 
 LSB = 1000 / 65535 * 1e-6  # V, of the signals that Edf writes
 

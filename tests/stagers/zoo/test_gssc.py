@@ -18,7 +18,7 @@ from eegflex.preprocessing.segments import prepare
 
 pytest.importorskip("gssc", reason="the extra gssc is not installed")
 
-from eegflex.stagers import gssc as adapter
+from eegflex.stagers.zoo import gssc as adapter
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +139,9 @@ def test_scores_do_not_change_with_the_batch_size(stager, segments, scores, monk
         torch.testing.assert_close(again, scores, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("width", [1, 8, 21, 500])
-def test_a_window_scores_what_the_night_does(stager, segments, scores, width):
-    bound = stager.bind(segments, width=width)[0]
+@pytest.mark.parametrize("window_length", [1, 8, 21, 500])
+def test_a_window_scores_what_the_night_does(stager, segments, scores, window_length):
+    bound = stager.bind(segments, window_length=window_length)[0]
     index = torch.tensor([0, 1, 10, 60, len(segments) - 1])
     with torch.no_grad():
         torch.testing.assert_close(bound(bound.inputs(index), index), scores[index], rtol=0, atol=1e-5)
@@ -180,8 +180,8 @@ def test_the_gradient_of_a_window_is_near_that_of_the_night(bound, segments, sco
     """
     index = 21 + scores[21:-21].max(dim=1).values.argmin(keepdim=True)
     slopes = []
-    for width in (21, len(segments)):
-        one = bound.with_width(width)
+    for window_length in (21, len(segments)):
+        one = bound.with_window_length(window_length)
         x = (0.7 * one.inputs(index)).requires_grad_(True)
         (slope,) = torch.autograd.grad(one(x, index)[0, scores[index[0]].argmax()], x)
         slopes.append(slope)
@@ -205,17 +205,17 @@ def test_each_eeg_channel_is_explained_by_itself(stager):
     result = eegflex.attribute_epochs(epochs, stager, sample_per_stage=1, verbose="error")
     data = result.to_xarray()
     assert result.ch_names == ("C4-M1", "E1-E2 (with C4-M1)", "O1-M2", "E1-E2 (with O1-M2)")
-    assert data["of_combination"].values.tolist() == [0, 0, 1, 1]
+    assert data["of_channel_set"].values.tolist() == [0, 0, 1, 1]
     assert (result.relative_gap() <= 0.01).mean() >= 0.95
 
 
 def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
     short = night[20:50]
-    numbers = {"sample_per_stage": 1, "width": 5, "quadrature": "graded", "n_steps": 63, "verbose": "error"}
+    numbers = {"sample_per_stage": 1, "window_length": 5, "quadrature": "graded", "n_steps": 63, "verbose": "error"}
     result = eegflex.attribute_epochs(short, stager, context="scaled", target="N2", **numbers)
     data = result.to_xarray()
     assert data.sizes["context"] >= 5
     assert (result.relative_gap() < 0.03).all()
-    assert result.provenance["window"]["width"] == 5
+    assert result.provenance["window"]["length"] == 5
     assert 0 < result.provenance["window"]["error_median"] < 1
     assert (data["edge"] == "inside").all()

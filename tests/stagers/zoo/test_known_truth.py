@@ -13,9 +13,9 @@ from attribution_helpers import view
 from torch.nn.functional import conv1d
 
 import eegflex
-from eegflex.results.tables import band_sums
 from eegflex.errors import ParameterError
 from eegflex.evaluation.truth import cover_of_events, share_in_truth
+from eegflex.results.tables import band_sums
 from eegflex.stagers.zoo.known_truth import ALPHA, SFREQ, SHORTCUT, SITES, SLOW_WAVE, SPINDLE, TRUTHS, plant_line_noise
 
 by_stager = pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
@@ -50,7 +50,7 @@ def explained(truth, seed):
 
 def kappa_of(truth, epochs):
     """Agreement of the stager with the hypnogram on its own stage against all others."""
-    result = eegflex.attribute_epochs(epochs, truth.name, sample_per_stage=1, check="warn", verbose="error")
+    result = eegflex.attribute_epochs(epochs, truth.name, sample_per_stage=1, on_check="warn", verbose="error")
     data = result.to_xarray()
     said = data["night_scores"].values[:, 0].argmax(1) == result.stages.index(truth.stage)
     true = data["night_stage"].values == truth.stage

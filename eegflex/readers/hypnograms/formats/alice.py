@@ -8,7 +8,7 @@ import numpy as np
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.clock import lay, parse_stamp
-from eegflex.readers.recordings.source import Scoring
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.hypnograms.tables import broken_row, first_lines, read_table, split_row
 
 __all__ = ["NAME", "parse", "sniff"]

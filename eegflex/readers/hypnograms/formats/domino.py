@@ -9,8 +9,9 @@ import numpy as np
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.clock import lay, parse_stamp
-from eegflex.readers.recordings.source import Scoring, Start
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.hypnograms.tables import broken_row, first_lines, read_lines, to_number
+from eegflex.readers.recordings.source import Start
 
 __all__ = ["NAME", "parse", "sniff"]
 

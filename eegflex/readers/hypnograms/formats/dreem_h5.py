@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from eegflex.errors import HypnogramError
-from eegflex.readers.recordings.source import Scoring
+from eegflex.readers.hypnograms.scoring import Scoring
 
 __all__ = ["NAME", "parse", "sniff"]
 

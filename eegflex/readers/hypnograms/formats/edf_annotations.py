@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.recordings.edf import EdfSource
-from eegflex.readers.recordings.source import Event, Scoring, Start
+from eegflex.readers.recordings.source import Event, Start
 
 __all__ = ["NAME", "from_events", "parse", "sniff"]
 

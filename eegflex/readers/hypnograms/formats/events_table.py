@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.clock import lay, parse_stamp
-from eegflex.readers.recordings.source import Scoring, Start
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.hypnograms.tables import broken_row, first_lines, read_table, split_row, to_number
+from eegflex.readers.recordings.source import Start
 
 __all__ = ["NAME", "parse", "sniff"]
 

@@ -10,8 +10,9 @@ import pandas as pd
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.clock import lay, parse_stamp
-from eegflex.readers.recordings.source import Scoring, Start
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.hypnograms.tables import first_lines
+from eegflex.readers.recordings.source import Start
 from eegflex.readers.text import decode_text
 
 __all__ = ["NAME", "parse", "sniff"]

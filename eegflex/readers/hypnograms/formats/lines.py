@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from eegflex.errors import HypnogramError
-from eegflex.readers.recordings.source import Scoring
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.text import decode_text, is_text
 
 __all__ = ["NAME", "parse", "sniff"]

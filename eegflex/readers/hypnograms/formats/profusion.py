@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from eegflex.errors import HypnogramError
-from eegflex.readers.recordings.source import Scoring
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.hypnograms.tables import to_number
 from eegflex.readers.hypnograms.xml_tree import child_text, read_xml, root_name
 

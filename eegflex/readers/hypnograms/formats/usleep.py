@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from eegflex.errors import HypnogramError
-from eegflex.readers.recordings.source import Scoring
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.hypnograms.tables import broken_row, first_lines, read_table, split_row, to_number
 
 __all__ = ["NAME", "parse", "sniff"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from eegflex.errors import HypnogramError
-from eegflex.readers.recordings.source import Scoring
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.text import decode_header, decode_text
 
 __all__ = ["NAME", "parse", "sniff"]

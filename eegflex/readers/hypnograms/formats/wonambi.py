@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from eegflex.readers.recordings.source import Scoring
+from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.hypnograms.tables import to_number
 from eegflex.readers.hypnograms.xml_tree import child_text, read_xml, root_name
 

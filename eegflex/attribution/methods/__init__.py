@@ -1,0 +1,1 @@
+"""Methods of attribution: one table, and what computes each."""

@@ -1,0 +1,55 @@
+"""What is wrong with an epoch, or with a whole channel."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.errors import ChannelError
+from eegflex.spec.model_spec import ModelSpec
+
+#: An epoch, or a channel, is saturated when more than this share of its samples sits at its own extremes.
+SATURATED = 0.2
+
+
+def first_named(faults: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+    """The fault of each epoch, shape (n_epochs,): that of the first channel that has one."""
+    named = (faults != "").argmax(axis=1)
+    return np.take_along_axis(faults, named[:, None], axis=1)[:, 0]
+
+
+def faults_of(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
+    """What is wrong with each epoch of a channel, shape (n_epochs, n_times); empty for nothing."""
+    lowest, highest = signals.min(axis=1, keepdims=True), signals.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        stuck = ((signals == lowest) | (signals == highest)).mean(axis=1) > SATURATED
+    checks = {"not finite": ~np.isfinite(signals).all(axis=1), "flat": np.ptp(signals, axis=1) == 0, "saturated": stuck}
+    return np.select(list(checks.values()), [np.array(name, dtype="U16") for name in checks], np.array("", dtype="U16"))
+
+
+def extremes_of(recorded: npt.NDArray[np.float64]) -> tuple[float, float, int, int, int]:
+    """Lowest and highest finite sample, how many samples are one of them, and how many are finite."""
+    finite = recorded[np.isfinite(recorded)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (np.inf, -np.inf)
+    return float(low), float(high), int((finite == low).sum()), int((finite == high).sum()), len(finite)
+
+
+def why_unfit(extremes: npt.NDArray[np.float64], faults: npt.NDArray[np.str_]) -> str:
+    """Say why a whole channel is of no use, by the extremes of its blocks and the faults of its epochs; "" if it is."""
+    if np.isin(faults, ["flat", "not finite"]).all():
+        return "flat" if (faults == "flat").any() else "not finite"
+    low, high, at_low, at_high, finite = extremes.T
+    stuck = at_low[low == low.min()].sum() + at_high[high == high.max()].sum()
+    share = float(stuck / finite.sum())
+    return f"{share:.0%} of its samples saturated" if share > SATURATED else ""
+
+
+def refuse_unfit(unfit: dict[str, str], spec: ModelSpec) -> None:
+    """Refuse channels that carry no signal; `unfit` says why of each, empty for a fit one."""
+    if any(unfit.values()):
+        raise ChannelError(
+            f"Channels that {spec.name} would be given carry no signal",
+            seen=[f"{name}: {why}" for name, why in unfit.items() if why],
+            allowed=[name for name, why in unfit.items() if not why],
+            remedy="Mark them as bad (epochs.info['bads']), or choose others with picks=[...]",
+        )

@@ -1,0 +1,1 @@
+"""What a signal is: its label, unit, electrode and derivation."""

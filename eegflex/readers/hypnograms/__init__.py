@@ -1,0 +1,1 @@
+"""From a file to stages on the clock of a recording."""

@@ -1,0 +1,84 @@
+"""Write a hypnogram: as EDF+ annotations, which every PSG viewer shows, or as events of BIDS."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyedflib
+
+__all__ = ["HYPNOGRAM_SUFFIXES", "annotate_edf", "write_hypnogram"]
+
+#: As Sleep-EDF writes its stages, with the names of the AASM manual.
+_LABELS = {
+    "W": "Sleep stage W",
+    "N1": "Sleep stage N1",
+    "N2": "Sleep stage N2",
+    "N3": "Sleep stage N3",
+    "REM": "Sleep stage R",
+    "UNSCORED": "Sleep stage ?",
+    "MOVEMENT": "Movement time",
+}
+#: What EDF has in the place of a date that is not known.
+_NO_DATE = dt.datetime(1985, 1, 1)
+
+_Stages = Sequence[str] | npt.NDArray[np.str_]
+_Onsets = npt.NDArray[np.float64]
+
+
+def write_hypnogram(path: Path, stages: _Stages, onset: _Onsets, duration: float, start: dt.datetime | None) -> None:
+    """Write the stages of epochs, in the format of the file's suffix.
+
+    Parameters
+    ----------
+    path : Path
+        The file, with one of `HYPNOGRAM_SUFFIXES`.
+    stages : sequence of str
+        Canonical names, one an epoch; others are written as they are.
+    onset : array, shape (n_epochs,)
+        In s from the start of the recording.
+    duration : float
+        Seconds an epoch.
+    start : datetime | None
+        When the recording started, if that is known.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    _WRITERS[path.suffix.casefold()](path, stages, onset, duration, start)
+
+
+def annotate_edf(writer: pyedflib.EdfWriter, stages: _Stages, onset: _Onsets, duration: float) -> None:
+    """Write one annotation for each epoch."""
+    for begin, stage in zip(onset, stages, strict=True):
+        if writer.writeAnnotation(float(begin), duration, _LABELS.get(str(stage), str(stage))) < 0:
+            raise OSError("the EDF library could not write an annotation")
+
+
+def _write_edf(path: Path, stages: _Stages, onset: _Onsets, duration: float, start: dt.datetime | None) -> None:
+    writer = pyedflib.EdfWriter(str(path), 0, file_type=pyedflib.FILETYPE_EDFPLUS)  # annotations only
+    try:
+        writer.setStartdatetime(_NO_DATE if start is None else start.replace(tzinfo=None))
+        annotate_edf(writer, stages, onset, duration)
+    finally:
+        writer.close()
+
+
+def _write_bids(path: Path, stages: _Stages, onset: _Onsets, duration: float, start: dt.datetime | None) -> None:
+    rows = pd.DataFrame(
+        {"onset": np.round(onset, 6), "duration": duration, "trial_type": np.asarray(stages, dtype=str)}
+    )
+    rows.to_csv(path, sep="\t", index=False, lineterminator="\n")
+
+
+_WRITERS: dict[str, Callable[[Path, _Stages, _Onsets, float, dt.datetime | None], None]] = {
+    ".edf": _write_edf,
+    ".tsv": _write_bids,
+}
+HYPNOGRAM_SUFFIXES = tuple(_WRITERS)

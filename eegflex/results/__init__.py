@@ -1,0 +1,5 @@
+"""Results: labelled attributions, the tables made of them, and what their numbers mean in words."""
+
+from eegflex.results.result import FlexResult, read_result
+
+__all__ = ["FlexResult", "read_result"]

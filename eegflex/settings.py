@@ -1,0 +1,223 @@
+"""What a staging and an attribution are asked, as Python, the shell and provenance have it.
+
+The words of the help are the shell's; nothing heavy is imported, so that they are there at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from eegflex.errors import ParameterError, check_choice
+
+__all__ = [
+    "ADAPTIVE",
+    "CONTEXTS",
+    "DTYPES",
+    "EDGES",
+    "FILTER_EDGES",
+    "FIXED_RULES",
+    "ON_CHECK",
+    "VIEWS",
+    "Settings",
+    "StagingSettings",
+]
+
+#: What happens where a run ends within a window.
+EDGES = ("shift", "pad", "skip")
+#: Whether epochs into which the edge of a run reaches are explained like any other, or masked.
+FILTER_EDGES = ("keep", "mask")
+#: Precisions of the network's arithmetic.
+DTYPES = ("float32", "float64")
+#: What may move along the path.
+CONTEXTS = ("fixed", "scaled")
+#: What an attribution can be to.
+VIEWS = ("frequency", "time", "time-frequency")
+#: The rule that adds nodes until its tolerance is met, and those of a fixed number of nodes.
+ADAPTIVE = "adaptive"
+FIXED_RULES = ("graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right")
+#: What becomes of a model whose explanation would be false.
+ON_CHECK = ("raise", "warn", "ignore")
+
+
+def _said(words: str, **more: Any) -> dict[str, Any]:
+    """What the shell's help says of a field: its words; `at_least`; and how its text is read: ``"pair"`` or ``"list"``."""
+    return {"help": words, **more}
+
+
+@dataclass(frozen=True)
+class StagingSettings:
+    """How a recording is staged.
+
+    Attributes
+    ----------
+    picks : str | tuple of str | None
+        Channels to choose from; by default all that are not bad.
+    edges : {"shift", "pad", "skip"}
+        What happens where a run ends within the window of an epoch.
+    filter_edges : {"keep", "mask"}
+        Whether epochs into which the preparation's filter reaches from beyond the edge of a run are used like any other.
+    window_length : int | None
+        Epochs of the window of a stager of whole nights.
+    device : str | None
+        Where to compute; by default where the model is.
+    dtype : {"float32", "float64"} | None
+        Precision of the network's arithmetic; None: the model's own.
+
+    Raises
+    ------
+    ParameterError
+        If one of them is not one of its choices.
+    """
+
+    picks: str | tuple[str, ...] | None = field(
+        default=None, metadata=_said("Channels to choose from, separated by commas.", read="list")
+    )
+    edges: str = field(
+        default="shift",
+        metadata=_said("Where a run ends within a window: shift the window, pad it with silence, or skip the epoch."),
+    )
+    filter_edges: str = field(
+        default="keep",
+        metadata=_said("Epochs that the preparation's filter makes up in part, at the ends of a run: keep or mask."),
+    )
+    window_length: int | None = field(
+        default=None, metadata=_said("Epochs of a window, for a stager that sees the whole night.", at_least=1)
+    )
+    device: str | None = field(default=None, metadata=_said("Where to compute: cpu, cuda or mps."))
+    dtype: str | None = field(
+        default="float32", metadata=_said("Precision of the network's arithmetic: float32 or float64.")
+    )
+
+    def __post_init__(self) -> None:
+        check_choice("edges", self.edges, EDGES)
+        check_choice("filter_edges", self.filter_edges, FILTER_EDGES)
+        check_choice("dtype", self.dtype, (*DTYPES, None))
+        if self.picks is not None and not isinstance(self.picks, str):
+            object.__setattr__(self, "picks", tuple(map(str, self.picks)))
+        if self.device is not None:
+            object.__setattr__(self, "device", str(self.device))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Settings(StagingSettings):
+    """The arguments of an attribution.
+
+    Two of them are equal if they ask the same, arrays included, and hash and pickle accordingly.
+
+    Attributes
+    ----------
+    target, baseline, context, method, quadrature, tol, max_evals, n_steps, views, sample_per_stage, seed, batch_size, on_check
+        As in `eegflex.attribute_epochs`, and those of `StagingSettings`.
+
+    Raises
+    ------
+    ParameterError
+        If one of them is not one of its choices, or they do not go together.
+    """
+
+    target: str | tuple[str, str] = field(
+        default="predicted",
+        metadata=_said("What to explain: predicted, scored, margin, all, a stage, or two as in N2,N1.", read="pair"),
+    )
+    baseline: Any = field(
+        default="zero", metadata=_said("What to compare with: zero, aperiodic, recording, or stage:W.", read="text")
+    )
+    context: str = field(
+        default="fixed",
+        metadata=_said("Whether neighbouring epochs stay as recorded (fixed), or move along the path (scaled)."),
+    )
+    method: str = field(default="flex", metadata=_said("How to attribute: flex, saliency, deeplift, shapley, ..."))
+    quadrature: str = field(
+        default=ADAPTIVE, metadata=_said(f"Rule on the path: {', '.join((ADAPTIVE, *FIXED_RULES))}.")
+    )
+    tol: float = field(
+        default=0.02, metadata=_said("Of the adaptive rule: error allowed of the band sums, of their absolute total.")
+    )
+    max_evals: int = field(default=400, metadata=_said("Of the adaptive rule: most gradient evaluations for an epoch."))
+    n_steps: int | None = field(
+        default=None, metadata=_said("Of the other rules: gradient evaluations for each epoch.", at_least=1)
+    )
+    views: tuple[str, ...] = field(
+        default=("frequency",),
+        metadata=_said(f"What to attribute to, separated by commas: {', '.join(VIEWS)}.", read="list"),
+    )
+    sample_per_stage: int | None = field(
+        default=None, metadata=_said("Explain only so many epochs of each predicted stage.", at_least=1)
+    )
+    seed: int = field(default=0, metadata=_said("Seed of what is drawn at random."))
+    batch_size: int | None = field(
+        default=None, metadata=_said("Points on the paths in one pass; by default as many as fit.", at_least=1)
+    )
+    on_check: str = field(
+        default="raise",
+        metadata=_said(
+            "A model whose explanation would be false: refuse it (raise), warn of it (warn), or do not look (ignore)."
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        views = (self.views,) if isinstance(self.views, str) else self.views  # type: ignore[unreachable]
+        for view in views:
+            check_choice("views", view, VIEWS)
+        object.__setattr__(self, "views", tuple(dict.fromkeys(("frequency", *views))))
+        if not isinstance(self.target, str):
+            object.__setattr__(self, "target", tuple(self.target))
+        check_choice("context", self.context, CONTEXTS)
+        check_choice("on_check", self.on_check, ON_CHECK)
+        check_choice("quadrature", self.quadrature, (ADAPTIVE, *FIXED_RULES))
+        if self.is_adaptive and self.n_steps is not None:
+            raise ParameterError(
+                "The adaptive quadrature finds its own number of steps",
+                seen=f"n_steps={self.n_steps}",
+                remedy="Give tol and max_evals, or a fixed rule such as quadrature='gauss-legendre'",
+            )
+        if not 0 < self.tol < 1:
+            raise ParameterError("tol must be between 0 and 1", seen=self.tol, remedy="0.02 is 2 %")
+        for name in ("n_steps", "max_evals", "sample_per_stage", "batch_size"):
+            _check_count(name, getattr(self, name))
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether nodes are added until the tolerance is met."""
+        return self.quadrature == ADAPTIVE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for provenance; an array is named by its hash, and what the quadrature does not use is left out."""
+        values = {one.name: _plain(getattr(self, one.name)) for one in dataclasses.fields(self)}
+        unused = ("n_steps",) if self.is_adaptive else ("tol", "max_evals")
+        return {name: value for name, value in values.items() if name not in unused}
+
+    @property
+    def digest(self) -> str:
+        """Hash of what is asked, the same in every process."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return int(self.digest[:15], 16)
+
+
+def _check_count(name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+        raise ParameterError(f"{name} must be a positive whole number", seen=value)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, tuple | list) and all(isinstance(part, str) for part in value):
+        return list(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    array = np.ascontiguousarray(np.asarray(value))
+    return f"array:{hashlib.sha256(f'{array.dtype}{array.shape}'.encode() + array.tobytes()).hexdigest()[:16]}"

@@ -1,0 +1,106 @@
+"""Modules of torch: copies that are ours, and layouts between them and the canonical form."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from einops import EinopsError, rearrange, reduce
+from torch import nn
+
+from eegflex.errors import ModelError
+from eegflex.spec.layouts import AXES, axes_of
+from eegflex.spec.model_spec import ModelSpec
+
+#: What a module takes: one tensor, or one for each of its inputs.
+Fed = torch.Tensor | dict[str, torch.Tensor]
+
+
+#: What a module that is fed something unsuitable raises.
+FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, NotImplementedError)
+
+
+def own_copy(module: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Tensor]:
+    """Copy of a module in eval mode that gathers no gradients; any other callable as it is."""
+    if not isinstance(module, nn.Module):
+        return module
+    try:
+        with torch.no_grad():  # or TorchScript's parameters were results of a copy, and no leaves
+            copied = copy.deepcopy(module)
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(
+            f"The model cannot be copied: {error}", remedy="Detach the tensors that it keeps besides its parameters"
+        ) from error
+    for parameter in copied.parameters():  # one by one, as TorchScript wants it
+        parameter.requires_grad_(False)
+    return copied.eval()
+
+
+def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
+    """Arrange canonical windows, shape (batch, epoch, channel, time), as a module's layout says."""
+    axes = set(axes_of(layout))
+    sizes = dict(zip("bect", windows.shape, strict=True))
+    missing = [axis for axis in "ect" if axis not in axes]
+    too_long = {axis: sizes[axis] for axis in missing if sizes[axis] != 1}
+    if too_long or not axes <= set("bect"):
+        raise ModelError(
+            f"The layout {layout!r} has no place for axes that are longer than one",
+            seen=too_long or axes,
+            allowed=[f"{axis} ({AXES[axis]})" for axis in "bect"],
+            remedy="Name every axis in the spec's layout",
+        )
+    kept = windows.reshape([sizes[axis] for axis in "bect" if axis not in missing])
+    pattern = " ".join(axis for axis in "bect" if axis not in missing)
+    try:
+        return rearrange(kept, f"{pattern} -> {layout}")
+    except EinopsError as error:
+        raise ModelError(f"The layout {layout!r} is not an einops pattern: {error}") from error
+
+
+def from_layout(
+    returned: torch.Tensor, spec: ModelSpec, batch: int, n_epochs: int, at: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Scores of the target epoch, shape (batch, stage), from what a module returned."""
+    if not isinstance(returned, torch.Tensor):
+        raise ModelError("The model must return a tensor of scores", seen=type(returned).__name__)
+    sizes = {"b": batch, "e": n_epochs}
+    named = {axis: size for axis, size in sizes.items() if axis in spec.output}
+    try:
+        # what is left out on the right, the parts of an epoch, is averaged
+        scores = reduce(returned, f"{spec.output} -> b {'e' if 'e' in named else ''} s", "mean", **named)
+    except EinopsError as error:
+        raise ModelError(
+            f"The model returned shape {tuple(returned.shape)} where its spec says {spec.output!r}",
+            remedy="Give the spec's [output] layout: b batch, s stage, e epoch of the window, k part of an epoch",
+        ) from error
+    if "e" in named and at is not None and spec.target_index is None:
+        scores = scores[torch.arange(batch, device=at.device), at]
+    elif "e" in named:
+        scores = scores[:, spec.context.before if spec.target_index is None else spec.target_index]
+    if scores.shape[-1] != len(spec.stages):
+        raise ModelError(
+            f"The model returns {scores.shape[-1]} scores where its spec names {len(spec.stages)} stages",
+            seen=spec.stages,
+            remedy="Name the stage of each output in the spec, in the model's own order",
+        )
+    return scores
+
+
+def shape_of(fed: Fed) -> Any:
+    """The shape of what a module is fed, or of each of its inputs."""
+    return (
+        tuple(fed.shape) if isinstance(fed, torch.Tensor) else {name: tuple(part.shape) for name, part in fed.items()}
+    )
+
+
+@contextlib.contextmanager
+def rnn_safe(module: object) -> Iterator[None]:
+    """Switch cuDNN off for a module with recurrent layers: it has no backward pass for them in eval mode."""
+    if not (isinstance(module, nn.Module) and any(isinstance(m, nn.RNNBase) for m in module.modules())):
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=False):
+        yield

@@ -1,0 +1,1 @@
+"""Stagers that come with eegflex, by name in `eegflex.stagers.loading`."""

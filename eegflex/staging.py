@@ -1,0 +1,345 @@
+"""A stager on a recording: its scores of the night, the stages and probabilities that they mean, and files of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mne
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from mne.utils import verbose
+
+from eegflex.agreement import cohens_kappa, confusion, consensus, probabilities, surest
+from eegflex.errors import ParameterError, check_choice
+from eegflex.preprocessing.segments import Segments, prepare
+from eegflex.readers.hypnograms.write import HYPNOGRAM_SUFFIXES, write_hypnogram
+from eegflex.settings import StagingSettings
+from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.loading import load_model
+from eegflex.stagers.modules import rnn_safe
+from eegflex.stagers.stager import BoundStager, Stager
+from eegflex.utils.files import write_whole
+from eegflex.utils.progress import progress
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["StagedNight", "night_of", "stage_epochs"]
+
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+#: A module with more outputs than this does not return scores of stages.
+_MOST_OUTPUTS = 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StagedNight:
+    """A stager on a recording, with its scores of every epoch. Made by `eegflex.stage_epochs`.
+
+    `eegflex.attribute_epochs` and `eegflex.check_model` take it in place of epochs and a model, and do not stage again.
+
+    Attributes
+    ----------
+    epochs : mne.BaseEpochs
+        The recording.
+    stager : Stager
+        The model, where and as it computes.
+    segments : Segments
+        The recording as the stager is given it.
+    bound : tuple of BoundStager
+        The stager on each channel set.
+    scores : array of float64, shape (n_epochs, n_channel_sets, n_stages)
+        What it returned; NaN for epochs without the context that it needs.
+    settings : StagingSettings
+        How it was staged.
+
+    Notes
+    -----
+    A *channel set* is one way of connecting channels to the stager. A stager of one EEG channel is run once for each; what
+    is said of an epoch as a whole, `predicted` and `probabilities`, is then by the most confident of them.
+    """
+
+    epochs: mne.BaseEpochs
+    stager: Stager
+    segments: Segments
+    bound: tuple[BoundStager, ...]
+    scores: npt.NDArray[np.float64]
+    settings: StagingSettings
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def __repr__(self) -> str:
+        names, counts = np.unique(self.predicted, return_counts=True)
+        said = dict(zip(names.tolist(), counts.tolist(), strict=True))
+        listed = ", ".join(f"{stage} {said[stage]}" for stage in (*self.stages, "UNSCORED") if stage in said)
+        n_sets, scored = len(self.bound), int(self.confusion.sum())
+        kappa = f", kappa {cohens_kappa(self.confusion):.2f} with the hypnogram (n = {scored})" if scored else ""
+        return (
+            f"<StagedNight | {self.stager.spec.name}, {len(self)} epochs ({listed}), "
+            f"{n_sets} channel set{'s' * (n_sets != 1)}{kappa}>"
+        )
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stager's stages, in the order of the scores."""
+        return self.stager.spec.stages
+
+    @cached_property
+    def explicable(self) -> npt.NDArray[np.bool_]:
+        """Which epochs have the context that the stager needs, shape (n_epochs,)."""
+        return np.logical_and.reduce([one.windows.explicable for one in self.bound])
+
+    @cached_property
+    def sound(self) -> npt.NDArray[np.bool_]:
+        """Which epochs have a signal without a fault and the context that the stager needs, shape (n_epochs,)."""
+        return self.explicable & (self.segments.fault == "")
+
+    @cached_property
+    def predicted(self) -> npt.NDArray[np.str_]:
+        """The stage of each epoch by the most confident channel set, shape (n_epochs,).
+
+        ``"UNSCORED"`` where the epoch is not `sound`, or the scores are not finite: silence has no stage.
+        """
+        places = consensus(self.scores, self.stager.spec.scores)
+        names = np.array([*self.stages, "UNSCORED"])[places]  # -1 is the last
+        return np.where(self.sound, names, "UNSCORED")
+
+    @cached_property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """Probabilities of the stages by the most confident channel set, shape (n_epochs, n_stages); NaN as in `predicted`."""
+        every = probabilities(self.scores, self.stager.spec.scores)
+        chosen = every[np.arange(len(every)), surest(self.scores, self.stager.spec.scores)]
+        return np.where(self.sound[:, None], chosen, np.nan)
+
+    def to_data_frame(self) -> pd.DataFrame:
+        """One row for each epoch.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            Columns number; onset (s from the start of the recording); stage (the hypnogram's); predicted; the probability of
+            each of the stager's stages, under its name; margin, by how much the highest of them exceeds the next; agreeing,
+            how many channel sets predict this stage, of ``n_channel_sets``; and fault, why an epoch is not sound.
+        """
+        ranked = np.sort(self.probabilities, axis=1)
+        own = np.stack([consensus(one[:, None], self.stager.spec.scores) for one in self.scores.swapaxes(0, 1)], axis=1)
+        agreeing = (np.array([*self.stages, ""])[own] == self.predicted[:, None]).sum(axis=1)
+        return pd.DataFrame(
+            {
+                "number": np.arange(len(self)),
+                "onset": self.segments.onset,
+                "stage": self.segments.stage,
+                "predicted": self.predicted,
+                **{stage: self.probabilities[:, place] for place, stage in enumerate(self.stages)},
+                "margin": ranked[:, -1] - ranked[:, -2] if ranked.shape[1] > 1 else ranked[:, -1],
+                "agreeing": agreeing,
+                "n_channel_sets": len(self.bound),
+                "fault": np.where(self.explicable | (self.segments.fault != ""), self.segments.fault, "no context"),
+            }
+        )
+
+    def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the stages to a file.
+
+        Parameters
+        ----------
+        fname : path-like
+            ``*.csv``: the table of `to_data_frame`. ``*.edf``: EDF+ annotations, as any PSG viewer shows them.
+            ``*.tsv``: events as in BIDS. `eegflex.read_hypnogram` reads all of them.
+        overwrite : bool
+            Whether a file of that name may be replaced.
+
+        Returns
+        -------
+        fname : Path
+            The file.
+
+        Raises
+        ------
+        ParameterError
+            If the suffix is not one of these.
+        OutputError
+            If the file is there already, or cannot be written. Nothing half-written is left.
+        """
+        path = check_stages_file(fname)
+        length = self.segments.signals.shape[-1] / self.segments.sfreq
+
+        def write(temporary: Path) -> None:
+            if path.suffix.casefold() == ".csv":
+                self.to_data_frame().to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+            else:
+                write_hypnogram(temporary, self.predicted, self.segments.onset, length, self.epochs.info["meas_date"])
+
+        return write_whole(path, write, overwrite=overwrite)
+
+    def plot_night(self, *, show: bool = True) -> Figure:
+        """The night as it was scored and as it was staged; see `eegflex.viz.plot_night`."""
+        from eegflex.viz import plot_night
+
+        return plot_night(self, show=show)
+
+    @cached_property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """How often each stage was taken for each, scored by predicted, in epochs that have both."""
+        places = {stage: place for place, stage in enumerate(self.stages)}
+        pairs = zip(self.segments.stage.tolist(), self.predicted.tolist(), strict=True)
+        known = np.array([(places[a], places[b]) for a, b in pairs if a in places and b in places], dtype=np.intp)
+        scored, predicted = known.reshape(-1, 2).T
+        return confusion(scored, predicted, len(places))
+
+
+@verbose
+def stage_epochs(
+    epochs: mne.BaseEpochs,
+    model: Any,
+    *,
+    spec: ModelSpec | str | Path | None = None,
+    picks: str | Sequence[str] | None = None,
+    edges: str = "shift",
+    filter_edges: str = "keep",
+    window_length: int | None = None,
+    device: str | torch.device | None = None,
+    dtype: str = "float32",
+    verbose: bool | str | int | None = None,
+) -> StagedNight:
+    """Let a network stage the epochs of a recording.
+
+    Parameters
+    ----------
+    epochs : mne.BaseEpochs
+        Epochs of a recording, as `eegflex.make_epochs` cuts it, in the order of time. They are not changed.
+    model : str | path-like | Stager | torch.nn.Module | callable | sequence
+        The stager; see `eegflex.load_model`.
+    spec : ModelSpec | path-like | None
+        The contract of a bare network. Without one it is fed the epochs as they are, in MNE's units.
+    picks : str | sequence of str | None
+        Channels to choose from; by default all that are not bad.
+    edges : {"shift", "pad", "skip"}
+        Where a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
+        (if not, the epoch is not staged); put silence there; or do not stage the epoch.
+    filter_edges : {"keep", "mask"}
+        Whether epochs into which the preparation's filter reaches from beyond the edge of a run are used like any other, or
+        masked.
+    window_length : int | None
+        For a stager of whole nights: epochs of the window in which an epoch is later explained, by default 21.
+    device : str | torch.device | None
+        Where to compute, such as ``"cuda"``. By default where the model is.
+    dtype : {"float32", "float64"}
+        Precision of the network's arithmetic.
+    %(verbose)s
+
+    Returns
+    -------
+    night : StagedNight
+        Scores, stages and probabilities of every epoch.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is not one of its choices.
+    ChannelError, RecordingError
+        If the epochs cannot give what the model's spec asks for.
+    ModelError
+        If the model cannot be loaded, or fails.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> recorded = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(recorded.raw, verbose="error")
+    >>> night = eegflex.stage_epochs(epochs, "bandpower", verbose="error")
+    >>> night.predicted[:3].tolist(), night.probabilities.shape
+    (['W', 'W', 'W'], (60, 5))
+    """
+    settings = StagingSettings(picks, edges, filter_edges, window_length, device, dtype)  # type: ignore[arg-type]
+    return stage_with(load_model(model, spec=spec), epochs, settings)
+
+
+def check_stages_file(fname: str | Path) -> Path:
+    """Refuse a file of stages whose suffix names no format that there is."""
+    path = Path(fname)
+    check_choice("The suffix of a file of stages", path.suffix.casefold(), (".csv", *HYPNOGRAM_SUFFIXES))
+    return path
+
+
+def stage_with(stager: Stager, epochs: mne.BaseEpochs, settings: StagingSettings) -> StagedNight:
+    """Stage epochs with a stager that is loaded."""
+    dtype = stager.like.dtype if settings.dtype is None else _DTYPES[settings.dtype]
+    device = _check_device(stager.like.device if settings.device is None else settings.device, dtype)
+    stager = stager.to(device, dtype)
+    segments = prepare(epochs, stager.spec, settings.picks, filter_edges=settings.filter_edges)
+    stager = _with_counted_stages(stager, segments)
+    with rnn_safe(stager.module):
+        bound = tuple(stager.bind(segments, settings.edges, settings.window_length))
+        with progress(len(segments) * len(bound), f"Staging with {stager.spec.name}") as done:
+            scores = [one.night_scores(done).double().cpu().numpy() for one in bound]
+    return StagedNight(epochs, stager, segments, bound, np.stack(scores, axis=1), settings)
+
+
+def night_of(
+    epochs: mne.BaseEpochs | StagedNight, model: Any, spec: ModelSpec | str | Path | None, settings: StagingSettings
+) -> StagedNight:
+    """The staged night that a verb was given, or that of the epochs and the model that it was given.
+
+    Raises
+    ------
+    ParameterError
+        If a night comes with a model, or with settings that are not those with which it was staged.
+    """
+    if not isinstance(epochs, StagedNight):
+        if model is None:
+            raise ParameterError(
+                "The model is missing", remedy="Give epochs and a model, or what eegflex.stage_epochs returned"
+            )
+        return stage_with(load_model(model, spec=spec), epochs, settings)
+    given = {"model": model, "spec": spec}
+    clashing = [name for name, value in given.items() if value is not None]
+    for one in dataclasses.fields(StagingSettings):
+        asked = getattr(settings, one.name)
+        if asked not in (one.default, None, getattr(epochs.settings, one.name)):
+            clashing.append(one.name)
+    if clashing:
+        raise ParameterError(
+            f"A StagedNight is staged already: {' and '.join(clashing)} cannot be chosen any more",
+            seen=f"staged by {epochs.stager.spec.name} with {epochs.settings}",
+            remedy="Leave it out, or give it to eegflex.stage_epochs",
+        )
+    return epochs
+
+
+def _with_counted_stages(stager: Stager, segments: Segments) -> Stager:
+    """Name the outputs of a bare module that has not five of them, for which there is no convention."""
+    if not any(note.startswith("stages:") for note in stager.spec.assumed):
+        return stager
+    first = torch.from_numpy(segments.signals[:1, list(segments.channel_sets[0])])
+    with torch.no_grad():
+        returned = stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None]))
+    if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or returned.shape[1] > _MOST_OUTPUTS:
+        return stager  # it will be refused in the words of its layout
+    if returned.shape[1] == len(stager.spec.stages):
+        return stager
+    names = tuple(f"output {i}" for i in range(returned.shape[1]))
+    assumed = tuple(note for note in stager.spec.assumed if not note.startswith("stages:"))
+    return stager.with_spec(stager.spec.replace(stages=names, assumed=(*assumed, "outputs have no names of stages")))
+
+
+def _check_device(wanted: str | torch.device, dtype: torch.dtype) -> torch.device:
+    """A device that is there, and has the precision."""
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise ParameterError("There is no such device", seen=repr(wanted), allowed=["cpu", "cuda", "mps"]) from error
+    if device.type == "mps" and dtype == torch.float64:
+        raise ParameterError(
+            "Apple's GPUs have no float64", seen=str(device), remedy="Use dtype='float32' or device='cpu'"
+        )
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ParameterError("No CUDA device is available", seen=str(device), remedy="Use device='cpu'")
+    return device

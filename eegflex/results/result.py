@@ -194,6 +194,11 @@ class FlexResult:
         """Completeness gap relative to the absolute total of the band sums, shape (n_epochs, n_channel_sets)."""
         return tables.relative_gap(self._single, Bands())
 
+    @property
+    def data(self) -> xr.Dataset:
+        """The labelled dataset itself, to be read and not to be changed; `to_xarray` gives a copy."""
+        return self._dataset
+
     def to_xarray(self) -> xr.Dataset:
         """Copy of the result as a labelled dataset."""
         return self._dataset.copy(deep=True)

@@ -68,6 +68,15 @@ def _restore(kind: type[EegflexError], args: tuple[str, ...], state: dict[str, o
 def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
     """Refuse a value that is not one of its choices.
 
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    value : object
+        What it was given.
+    allowed : sequence
+        Its choices.
+
     Raises
     ------
     ParameterError

@@ -167,8 +167,8 @@ class Settings(StagingSettings):
         for view in views:
             check_choice("views", view, VIEWS)
         object.__setattr__(self, "views", tuple(dict.fromkeys(("frequency", *views))))
-        if not isinstance(self.target, str):
-            object.__setattr__(self, "target", tuple(self.target))
+        if isinstance(self.target, list):  # as JSON has a pair
+            object.__setattr__(self, "target", tuple(self.target))  # type: ignore[unreachable]
         check_choice("context", self.context, CONTEXTS)
         check_choice("on_check", self.on_check, ON_CHECK)
         check_choice("quadrature", self.quadrature, (ADAPTIVE, *FIXED_RULES))

@@ -274,7 +274,7 @@ SABOTAGE: dict[str, Spoilt] = {
         "finite scores", "the first at", "unit and scaling", with_it=frozenset({"agreement"}),
     ),
     "a night that a window does not know": Spoilt(
-        lambda: WholeNight(1.0), WHOLE, "window", "as in the whole night", "wider windows",
+        lambda: WholeNight(1.0), WHOLE, "window", "as in the whole night", "longer windows",
         recording=lambda night: night[:64],
     ),
     "probabilities for logits": Spoilt(

@@ -14,6 +14,7 @@ import torch
 from mne.utils import logger, verbose
 
 from eegflex.agreement import consensus
+from eegflex.attribution.adaptive import N_FIRST
 from eegflex.attribution.assemble import Kept, assemble
 from eegflex.attribution.baselines import make_baseline
 from eegflex.attribution.methods.table import method_of
@@ -22,7 +23,7 @@ from eegflex.attribution.request import Request, explain_all
 from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
 from eegflex.doctor.table import refuse_or_warn, run_checks
-from eegflex.errors import AttributionStopped, ModelError
+from eegflex.errors import AttributionStopped, ModelError, ParameterError
 from eegflex.results.result import FlexResult
 from eegflex.settings import ADAPTIVE, Settings
 from eegflex.spec.model_spec import ModelSpec
@@ -183,8 +184,17 @@ def attribute_epochs(
         batch_size=batch_size,
         on_check=on_check,
     )
-    method_of(settings)  # before anything is staged
+    _check(settings)  # before anything is staged
     return explain_night(night_of(epochs, model, spec, settings), settings)
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what cannot be done on any recording."""
+    method_of(settings)
+    if settings.is_adaptive and settings.max_evals < N_FIRST:
+        raise ParameterError(
+            f"max_evals must be at least {N_FIRST}, which the adaptive quadrature begins with", seen=settings.max_evals
+        )
 
 
 def explain_night(night: StagedNight, settings: Settings) -> FlexResult:

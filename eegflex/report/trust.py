@@ -137,7 +137,7 @@ def window_words(result: FlexResult) -> str:
     window = result.provenance.get("window")
     if not window:
         return ""
-    within = f"Explained within windows of {count_epochs(int(window['width']))}"
+    within = f"Explained within windows of {count_epochs(int(window['length']))}"
     if "error_median" not in window:
         return f"{within}, which is all that the stager was given."
     return (

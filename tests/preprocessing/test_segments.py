@@ -142,7 +142,7 @@ def test_epochs_at_the_edges_of_runs_are_named_counted_and_masked_on_request(low
     assert (kept.fault == "").all()
     assert np.flatnonzero(masked.fault == "at an edge").tolist() == at_edge
     np.testing.assert_array_equal(kept.signals, masked.signals)
-    with pytest.raises(ParameterError, match="keep, mask"):
+    with pytest.raises(ParameterError, match="'keep', 'mask'"):
         prepare(epochs, spec, filter_edges="drop")
 
 

@@ -1,5 +1,7 @@
 """Theorems about a result: it survives the disk, cannot be changed from outside, and its tables are the means they claim."""
 
+import re
+
 import example_results
 import numpy as np
 import pytest
@@ -106,11 +108,13 @@ def test_the_total_does_not_depend_on_the_bands(whole):
     assert (other["rest"] == 0).all()
 
 
-@pytest.mark.parametrize(("stages", "column"), [("predicted", "predicted"), ("scored", "stage"), ("target", "target")])
+@pytest.mark.parametrize(
+    ("stage_from", "column"), [("predicted", "predicted"), ("scored", "stage"), ("target", "target")]
+)
 @pytest.mark.parametrize("name", ["whole", "pair"])
-def test_the_table_holds_means_of_the_rows(name, stages, column, request):
+def test_the_table_holds_means_of_the_rows(name, stage_from, column, request):
     result = request.getfixturevalue(name)
-    rows, table = result.to_data_frame(), result.band_table(stages=stages)
+    rows, table = result.to_data_frame(), result.band_table(stage_from=stage_from)
     assert set(table.index.get_level_values("stage")) == set(rows[column])
     for (stage, channel), line in table.iterrows():
         here = rows[(rows[column] == stage) & (rows["channel"] == channel)]
@@ -141,11 +145,11 @@ def test_the_power_of_a_rhythm_is_in_its_band(whole):
     np.testing.assert_allclose(sigma, 200, rtol=0.15)
 
 
-@pytest.mark.parametrize("wrong", [{"by": ()}, {"by": ("night",)}, {"by": ("stage", "night")}, {"stages": "true"}])
+@pytest.mark.parametrize("wrong", [{"by": ()}, {"by": ("night",)}, {"by": ("stage", "night")}, {"stage_from": "true"}])
 def test_an_unknown_grouping_is_refused(whole, wrong):
     with pytest.raises(ParameterError) as caught:
         whole.band_table(**wrong)
-    assert "Allowed" in str(caught.value)
+    assert re.search("Allowed|must be one of", str(caught.value))
 
 
 @pytest.mark.parametrize("bands", ["sigma", [12, 16], {"rest": (1, 2)}, {"a": (1, 3), "b": (2, 4)}])

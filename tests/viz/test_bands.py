@@ -83,9 +83,9 @@ def test_own_bands(result):
     ]
 
 
-@pytest.mark.parametrize("options", [{"scale_by": "row"}, {"bands": 3}, {"stages": "guessed"}])
+@pytest.mark.parametrize("options", [{"scale_by": "row"}, {"bands": 3}, {"stage_from": "guessed"}])
 def test_wrong_options_are_refused(result, options):
-    with pytest.raises(ParameterError, match="Allowed"):
+    with pytest.raises(ParameterError, match=r"Allowed|must be one of"):
         viz.plot_bands(result, show=False, **options)
 
 

@@ -173,7 +173,9 @@ class StagedNight:
 
         def write(temporary: Path) -> None:
             if path.suffix.casefold() == ".csv":
-                self.to_data_frame().to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+                table = self.to_data_frame()
+                table["onset"] = table["onset"].round(6).astype(str)  # six digits are too few for a time of the night
+                table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
             else:
                 write_hypnogram(temporary, self.predicted, self.segments.onset, length, self.epochs.info["meas_date"])
 

@@ -1,6 +1,7 @@
 """The command line: what it writes, what it says of bad input, and the status that it leaves with."""
 
 import dataclasses
+import inspect
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import eegflex
 import eegflex.readers
 from eegflex import cli
 from eegflex.doctor.table import CHECKS
+from eegflex.settings import StagingSettings
 
 COMMANDS = ("info", "stage", "check", "attribute", "report", "simulate", "datasets", "demo")
 QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--quadrature", "gauss-legendre", "--n-steps", "4")
@@ -191,6 +193,49 @@ def test_options_reach_the_attribution(extra, night, tmp_path, capsys):
     assert status == 0
     wanted = ["N2", "N1"] if extra[1] == "N2,N1" else extra[1]
     assert eegflex.read_result(tmp_path / "r.nc").parameters[extra[0].strip("-")] == wanted
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".edf", ".tsv"])
+def test_stage_writes_what_a_reader_opens(suffix, night, tmp_path, capsys):
+    fname = tmp_path / f"stages{suffix}"
+    asked = ("stage", night.psg, "--model", "bandpower", "--hypnogram", night.hypnogram, "-o", fname)
+    status, out, err = run(capsys, "-q", *asked)
+    assert (status, err) == (0, "")
+    assert out.startswith("<StagedNight | bandpower, 24 epochs (")
+    assert out.endswith(f"Stages: {fname}\n")
+    epochs = eegflex.make_epochs(eegflex.read_psg(night.psg, verbose="error"), verbose="error")
+    wanted = eegflex.stage_epochs(epochs, "bandpower", verbose="error").predicted.tolist()
+    column = {"column": "predicted"} if suffix == ".csv" else {}
+    assert eegflex.read_hypnogram(fname, verbose="error", **column).description.tolist() == wanted
+    assert "there already" in refused(capsys, "-q", *asked)
+
+
+def test_stage_is_refused_before_anything_is_read(tmp_path, capsys):
+    assert ".csv" in refused(capsys, "-q", "stage", tmp_path / "none.edf", "-o", tmp_path / "stages.xlsx")
+
+
+def test_the_shell_has_the_words_of_python(capsys):
+    commands = typer.main.get_command(cli.app).commands
+    of_python = set(inspect.signature(eegflex.attribute_epochs).parameters) - {"epochs", "model", "spec", "verbose"}
+    for command, wanted in {
+        "attribute": of_python,
+        "report": of_python,
+        "stage": {one.name for one in dataclasses.fields(StagingSettings)},
+    }.items():
+        options = {parameter.name: parameter for parameter in commands[command].params}
+        assert wanted <= set(options)
+        for name in wanted:
+            assert options[name].opts == [f"--{name.replace('_', '-')}"]
+    defaults = {name: p.default for name, p in inspect.signature(eegflex.attribute_epochs).parameters.items()}
+    options = {parameter.name: parameter for parameter in commands["attribute"].params}
+    for name in of_python - {"views"}:  # the shell adds the time view, and its help says so
+        assert options[name].default == defaults[name], name
+
+
+@pytest.mark.parametrize("name", ["quadrature", "context", "edges", "filter_edges", "dtype", "method", "on_check"])
+def test_a_word_that_is_no_choice_is_refused_with_the_choices(name, night, capsys):
+    said = refused(capsys, "-q", "attribute", night.psg, "--model", "bandpower", f"--{name.replace('_', '-')}", "odd")
+    assert f"{name} must be one of " in said
 
 
 def test_check_says_what_it_found_and_leaves_with_1_for_an_error(tmp_path, capsys):

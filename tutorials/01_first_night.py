@@ -3,7 +3,7 @@ A first night
 =============
 
 From a recording on disk to the question of this toolkit: *which rhythms, on which electrodes, made the network say
-N2?* It takes four calls, each of which returns something that you can look at.
+N2?* It takes five calls, each of which returns something that you can look at.
 
 The night here is **simulated**, so that everybody has it and nobody's data are needed. Two files of your own go
 through the same calls; :doc:`02_your_own_recording` says what can go wrong on the way.
@@ -39,14 +39,28 @@ epochs = eegflex.make_epochs(raw)
 epochs.metadata.head()
 
 # %%
-# A stager
-# --------
+# Stage
+# -----
 # ``"bandpower"`` comes with eegflex. It looks at five band powers and was fitted on simulated nights, so it is good
 # for learning and for nothing else. A real network is one word away: ``"gssc"``, after ``pip install
 # 'eegflex[gssc]'`` (its licence is AGPL), or a network of your own (:doc:`03_your_own_network`).
 
-model = eegflex.load_model("bandpower")
-model.spec.name, model.spec.stages
+night = eegflex.stage_epochs(epochs, "bandpower")
+night
+
+# %%
+# Each epoch has a probability for each stage. ``margin`` is by how much the highest exceeds the next, and ``agreeing``
+# how many of the stager's channel sets say the same; this stager has one, which takes all its channels at once.
+
+night.to_data_frame().round(2).iloc[40:45]
+
+# %%
+# Does the network stage this night at all?
+# -----------------------------------------
+# Look here before anything is explained. Explaining a network that has lost its way explains nothing.
+# ``night.save("stages.edf")`` writes the predicted hypnogram as EDF+ annotations, for any PSG viewer.
+
+fig = night.plot_night()
 
 # %%
 # Explain
@@ -55,16 +69,8 @@ model.spec.name, model.spec.stages
 # silence to their recorded strength, with all phases left alone. Every frequency of every channel gets its part of
 # the rise. Eight epochs of each stage will do for a first look.
 
-result = eegflex.attribute_epochs(epochs, model, sample_per_stage=8)
+result = eegflex.attribute_epochs(night, sample_per_stage=8)
 result
-
-# %%
-# Does the network stage this night at all?
-# -----------------------------------------
-# Look here first. Explaining a network that has lost its way explains nothing. The triangles are the epochs that were
-# explained.
-
-fig = result.plot_night()
 
 # %%
 # The numbers

@@ -100,10 +100,11 @@ spec = ModelSpec(
 #
 # The doctor
 # ----------
-# ``check_model`` runs the network on a scored night and tries what else the spec could have said. One line a check;
-# what has nothing to be judged by is marked with a question mark.
+# ``stage_epochs`` lets the network stage a scored night, and ``check_model`` tries on it what else the spec could have
+# said. One line a check; what has nothing to be judged by is marked with a question mark.
 
-eegflex.check_model(network, epochs, spec=spec)
+night = eegflex.stage_epochs(epochs, network, spec=spec)
+eegflex.check_model(night)
 
 # %%
 # Now the commonest mistake of all. The network was trained in microvolts, and the spec says volts.
@@ -157,5 +158,5 @@ except eegflex.EegflexError as problem:
 # care, or not to.
 
 # sphinx_gallery_thumbnail_number = -1
-result = eegflex.attribute_epochs(epochs, network, spec=spec, sample_per_stage=12)
+result = eegflex.attribute_epochs(night, sample_per_stage=12)
 fig = result.plot_spectrum()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import ParameterError
 
-__all__ = ["Target", "is_scored", "resolve_target"]
+__all__ = ["Target", "check_target", "is_scored", "resolve_target"]
+
+#: What a target may be but stages.
+_WORDS = ("predicted", "scored", "margin", "all")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def resolve_target(
     ParameterError
         If the target is not known, or the scored stage of an epoch is none of the stager's.
     """
+    check_target(target, stages)
     order = np.argsort(-scores, axis=1, kind="stable")
     number = {stage: i for i, stage in enumerate(stages)}
     if target == "all":
@@ -66,17 +71,27 @@ def resolve_target(
                 "The scored stage of an epoch is none of the stager's", seen=unknown, allowed=list(stages)
             )
         plus, minus = np.array([number[stage] for stage in scored], dtype=np.intp), None
-    elif isinstance(target, str) and target in number:
+    elif isinstance(target, str):
         plus, minus = np.full(len(scores), number[target]), None
-    elif isinstance(target, tuple | list) and len(target) == len(set(target)) == 2 and set(target) <= set(number):
-        plus, minus = (np.full(len(scores), number[stage]) for stage in target)
     else:
-        raise ParameterError(
-            "There is no such target",
-            seen=repr(target),
-            allowed=["predicted", "scored", "margin", "all", *stages, "a pair of two of these stages"],
-        )
+        plus, minus = (np.full(len(scores), number[stage]) for stage in target)
     return _weighting(plus, minus, stages)
+
+
+def check_target(target: Any, stages: Sequence[str]) -> None:
+    """Refuse a target that a stager of these stages does not have.
+
+    Raises
+    ------
+    ParameterError
+        If it is not one of the words, nor a stage, nor a pair of two.
+    """
+    words = (*_WORDS, *stages)
+    pair = isinstance(target, tuple | list) and len(target) == len(set(target)) == 2 and set(target) <= set(stages)
+    if not pair and not (isinstance(target, str) and target in words):
+        raise ParameterError(
+            f"target must be one of {', '.join(map(repr, words))}, or a pair of two stages", seen=repr(target)
+        )
 
 
 def is_scored(scored: Sequence[str] | npt.NDArray[np.str_], stages: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -198,7 +198,7 @@ SABOTAGE: dict[str, Spoilt] = {
         "declared is 200 Hz", with_it=ALSO_CHANCE,
     ),
     "V for µV": Spoilt(
-        bandpower, bandpower_spec(unit="V"), "unit", "hardly hears", "unit = 'uV'",
+        bandpower, bandpower_spec(unit="V"), "unit", "hardly reacts", "unit = 'uV'",
         with_it=frozenset({"agreement", "unit by hypnogram"}),
     ),
     "µV for V": Spoilt(

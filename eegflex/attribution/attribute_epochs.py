@@ -14,22 +14,22 @@ import torch
 from mne.utils import logger, verbose
 
 from eegflex.agreement import consensus
-from eegflex.attribution.adaptive import N_FIRST
 from eegflex.attribution.assemble import Kept, assemble
-from eegflex.attribution.baselines import make_baseline
+from eegflex.attribution.baselines import check_baseline, make_baseline
 from eegflex.attribution.methods.table import method_of
 from eegflex.attribution.quadrature import make_rule
 from eegflex.attribution.request import Request, explain_all
 from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
 from eegflex.doctor.table import refuse_or_warn, run_checks
-from eegflex.errors import AttributionStopped, ModelError, ParameterError
+from eegflex.errors import AttributionStopped, ModelError
 from eegflex.results.result import FlexResult
 from eegflex.settings import ADAPTIVE, Settings
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.staging import StagedNight, night_of
-from eegflex.targets import is_scored
+from eegflex.targets import check_target, is_scored
 
 __all__ = ["attribute_epochs"]
 
@@ -184,17 +184,18 @@ def attribute_epochs(
         batch_size=batch_size,
         on_check=on_check,
     )
-    _check(settings)  # before anything is staged
+    method_of(settings)
+    check_baseline(settings.baseline)
+    if model is not None and not isinstance(epochs, StagedNight):
+        model, spec = load_model(model, spec=spec), None
+        _check_target(settings.target, model.spec)  # before a night is staged for nothing
     return explain_night(night_of(epochs, model, spec, settings), settings)
 
 
-def _check(settings: Settings) -> None:
-    """Refuse what cannot be done on any recording."""
-    method_of(settings)
-    if settings.is_adaptive and settings.max_evals < N_FIRST:
-        raise ParameterError(
-            f"max_evals must be at least {N_FIRST}, which the adaptive quadrature begins with", seen=settings.max_evals
-        )
+def _check_target(target: str | tuple[str, str], spec: ModelSpec) -> None:
+    """Refuse a target that the model does not have; its stages are not known before it ran if nobody named them."""
+    if not any(note.startswith("stages:") for note in spec.assumed):
+        check_target(target, spec.stages)
 
 
 def explain_night(night: StagedNight, settings: Settings) -> FlexResult:

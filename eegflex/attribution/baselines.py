@@ -22,7 +22,7 @@ from eegflex.errors import ParameterError
 from eegflex.preprocessing.segments import Segments
 from eegflex.spec.model_spec import FilterSpec
 
-__all__ = ["Baseline", "make_baseline"]
+__all__ = ["Baseline", "check_baseline", "make_baseline"]
 
 #: segments (n, channel, time), their numbers in the recording (n,), their channels -> magnitudes (n, channel, freq)
 Magnitudes = Callable[[npt.NDArray[np.floating[Any]], npt.NDArray[np.int64], tuple[int, ...]], npt.NDArray[np.float64]]
@@ -104,11 +104,19 @@ def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec) -> Ba
     """
     if not isinstance(baseline, str):
         return Baseline("array", _fixed(_as_magnitudes(baseline, segments)))
+    check_baseline(baseline)
     kind, _, stage = baseline.partition(":")
-    if (kind == "stage") != bool(stage) or kind not in _KINDS:
-        allowed = [*(name for name in _KINDS if name != "stage"), "stage:W", "an array of magnitudes or samples"]
-        raise ParameterError("There is no such baseline", seen=repr(baseline), allowed=allowed)
     return Baseline(baseline, _KINDS[kind](segments, stage, bandpass))
+
+
+def check_baseline(baseline: Any) -> None:
+    """Refuse a name that is not that of a baseline, before anything is computed for it."""
+    kind, _, stage = baseline.partition(":") if isinstance(baseline, str) else ("zero", "", "")
+    if (kind == "stage") != bool(stage) or kind not in _KINDS:
+        names = [*(repr(name) for name in _KINDS if name != "stage"), "'stage:W', or another stage"]
+        raise ParameterError(
+            f"baseline must be one of {', '.join(names)}, or an array of magnitudes or samples", seen=repr(baseline)
+        )
 
 
 def _silence(*_: object) -> None:

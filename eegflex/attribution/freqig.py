@@ -245,7 +245,9 @@ def _weights(scores: torch.Tensor, target: int | None) -> torch.Tensor:
     index = int(scores.argmax()) if target is None else target
     if isinstance(index, bool) or int(index) != index or not 0 <= index < n_classes:
         raise ParameterError(
-            "There is no such class", seen=target, allowed=f"0 to {n_classes - 1}, or None for the predicted one"
+            "target must be a class of the model",
+            seen=target,
+            allowed=f"0 to {n_classes - 1}, or None for the predicted one",
         )
     return torch.eye(n_classes, dtype=scores.dtype, device=scores.device)[int(index)][None]
 

@@ -11,7 +11,7 @@ from eegflex.findings import CannotTellError, Finding, error, ok, warning
 __all__ = ["rate", "scale", "score_kind", "shape", "unit"]
 
 #: Probabilities that change by less do not react, or hardly; by more, they do. A volt is a million µV.
-DEAF, HARD_OF_HEARING, REACTS = 1e-4, 1e-3, 0.05
+NO_REACTION, HARDLY, REACTS = 1e-4, 1e-3, 0.05
 #: Scores larger than this are no logits of signals in the model's unit.
 HUGE = 1e4
 #: Share of the differences between epochs below which a change of size is no change.
@@ -62,10 +62,10 @@ def unit(case: Case) -> Finding:
     if not np.isfinite(reaction[1.0]):
         raise CannotTellError("the scores are not finite")
     louder = [factor for factor in (1e3, 1e6) if reaction[factor] > REACTS]
-    if reaction[1.0] < HARD_OF_HEARING and louder:
-        found = error if reaction[1.0] < DEAF else warning
+    if reaction[1.0] < HARDLY and louder:
+        found = error if reaction[1.0] < NO_REACTION else warning
         return found(
-            f"it hardly hears the signals in {case.spec.unit}: its probabilities are those of silence "
+            f"it hardly reacts to the signals in {case.spec.unit}: its probabilities are those of silence "
             f"(difference {reaction[1.0]:.2g}), "
             f"but differ by {reaction[louder[0]]:.2g} for signals {louder[0]:,.0f} times larger",
             TOO_SMALL[case.spec.unit],

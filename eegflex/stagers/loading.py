@@ -150,7 +150,7 @@ def _named(name: str) -> Stager:
     stager = load()
     if not isinstance(stager, Stager):
         raise ModelError(
-            f"What the entry point {name!r} loads is no Stager", seen=f"{address}: {type(stager).__name__}"
+            f"What the entry point {name!r} loads is not a Stager", seen=f"{address}: {type(stager).__name__}"
         )
     return stager
 
@@ -183,7 +183,7 @@ def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
         return source
     if isinstance(source, type):
         raise ModelError(
-            "A class is no model yet",
+            "The model is a class, not an instance of one",
             seen=source.__name__,
             remedy=f"Make one of it, load_model({source.__name__}(...)), or give its weights too: "
             f"load_model('weights.safetensors', module={source.__name__})",

@@ -113,7 +113,7 @@ def test_an_installed_package_does_not_replace_a_name(install):
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("builtins:dict", "no Stager.*builtins:dict: dict"),
+        ("builtins:dict", "not a Stager.*builtins:dict: dict"),
         ("otherstagers:gone", "cannot be loaded.*gone.*otherstagers:gone"),
         ("notthere:load", "cannot be loaded.*notthere"),
     ],

@@ -5,11 +5,12 @@ A method is one entry here, with what its numbers mean.
 
 from __future__ import annotations
 
+from eegflex.attribution.adaptive import N_FIRST
 from eegflex.attribution.methods.flex import explain_flex
 from eegflex.attribution.methods.method import N_SAMPLES, Method
 from eegflex.attribution.methods.on_bands import by_captum, exact_shapley, on_bands
 from eegflex.attribution.methods.on_spectrum import deeplift, gradient_shap, input_x_gradient, on_magnitudes, saliency
-from eegflex.errors import check_choice
+from eegflex.errors import ParameterError, check_choice
 from eegflex.results.wording import MethodWords
 from eegflex.settings import CONTEXTS, VIEWS, Settings
 
@@ -80,4 +81,8 @@ def method_of(settings: Settings) -> Method:
         check_choice(f"baseline with method={name!r}", given, method.baselines)
     for view in settings.views[1:]:  # the first, frequency, becomes bands where there is nothing finer
         check_choice(f"views with method={name!r}", view, method.views)
+    if method.on_path and settings.is_adaptive and settings.max_evals < N_FIRST:
+        raise ParameterError(
+            f"max_evals must be at least {N_FIRST}, which the adaptive quadrature begins with", seen=settings.max_evals
+        )
     return method

@@ -82,7 +82,7 @@ def load_keras(file: ModelFile) -> nn.Module:
     members = {member.filename: member for member in archive.members}
     missing = {"config.json", "model.weights.h5"} - set(members)
     if missing:
-        raise ModelError("This archive is no Keras model", seen=f"{file.path} without {', '.join(sorted(missing))}")
+        raise ModelError("This archive is not a Keras model", seen=f"{file.path} without {', '.join(sorted(missing))}")
     if members["config.json"].file_size > _LARGEST_CONFIG:
         raise ModelError("This Keras model's configuration is absurdly long", seen=file.path)
     _inspect(archive.read("config.json"), file)

@@ -226,7 +226,7 @@ def _external_bytes(tensor: Any, folder: Path) -> int:
         raise ModelError("The weights of this ONNX file are not beside it", seen=where)
     numbers = {key: told.get(key) or "0" for key in ("offset", "length")}
     if not all(number.isdecimal() for number in numbers.values()):
-        raise ModelError("A tensor of this ONNX file is nowhere", seen=f"{tensor.name}: {numbers}")
+        raise ModelError("The data of a tensor of this ONNX file are missing", seen=f"{tensor.name}: {numbers}")
     left = max(where.stat().st_size - int(numbers["offset"]), 0)
     return min(int(numbers["length"]), left) if told.get("length") else left
 

@@ -214,7 +214,7 @@ class Archive:
         """
         records = [m.filename for m in self.members if m.filename.split("/", 1)[-1] == "data.pkl"]
         if len(records) != 1:
-            raise ModelError("This is no file of torch.save", seen=self.path)
+            raise ModelError("This file was not written by torch.save", seen=self.path)
         return self.scan(records[0])
 
     def scan(self, name: str) -> Pickled:
@@ -247,7 +247,7 @@ def _check_members(members: list[zipfile.ZipInfo], comment: bytes, size: int, pa
     if comment or first > 0 or len(set(names)) < len(names):
         # two readers may then see two archives, and the one that was looked at is not the one that is opened
         raise ModelError(
-            "This archive can be read in two ways, which no model's can",
+            "This archive can be read in two ways",
             seen="a name twice" if len(set(names)) < len(names) else "bytes before or after it",
             remedy="Do not open it",
         )
@@ -273,7 +273,7 @@ def check_expansion(size: int, declared: int, path: Path) -> None:
     """
     if declared > max(MOST_EXPANSION * size, SMALL):
         raise ModelError(
-            f"This file of {size:,} bytes declares {declared:,}, which no weights do",
+            f"This file of {size:,} bytes declares {declared:,}, more than weights can be",
             seen=path,
             remedy="Do not open it: it is made to fill the memory",
         )

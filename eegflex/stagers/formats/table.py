@@ -126,7 +126,7 @@ def format_of(path: Path) -> Format:
     for known in FORMATS:
         if known.is_it(look):
             return known
-    raise ModelError("This file is no model that can be read", seen=path, allowed=[known.words for known in FORMATS])
+    raise ModelError("This file is not a model that can be read", seen=path, allowed=[known.words for known in FORMATS])
 
 
 def resolve(address: str) -> Any:

@@ -44,7 +44,7 @@ def load_safetensors(file: ModelFile) -> nn.Module:
     try:
         return _filled(network, load_file(file.path), file)
     except SafetensorError as error:
-        raise ModelError(f"This file is damaged, or no safetensors: {error}", seen=file.path) from error
+        raise ModelError(f"This file is damaged, or not safetensors: {error}", seen=file.path) from error
 
 
 def load_torch(file: ModelFile) -> nn.Module:
@@ -108,7 +108,9 @@ def _named_class(file: ModelFile) -> Callable[..., nn.Module]:
             remedy="Pass the class yourself, load_model(path, module=TheClass), or trusted=True",
         )
     if not _CLASS.fullmatch(name):
-        raise ModelError("The spec's [model] class is not one", seen=repr(name), allowed="'package.module:Class'")
+        raise ModelError(
+            "The spec's [model] class is not the address of a class", seen=repr(name), allowed="'package.module:Class'"
+        )
     module, _, path = name.partition(":")
     try:
         found: Any = import_module(module)

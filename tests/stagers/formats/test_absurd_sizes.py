@@ -70,7 +70,7 @@ class Zeros:
 @pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 def test_a_state_dict_of_tensors_without_end_is_refused(tmp_path, value):
     save_state(tmp_path / "a.pt", value)
-    with pytest.raises(ModelError, match="which no weights do"):
+    with pytest.raises(ModelError, match="more than weights can be"):
         load_model(tmp_path / "a.pt", module=Chambon())
 
 
@@ -86,7 +86,7 @@ def test_torchscript_of_tensors_without_end_is_refused(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.save(torch.jit.trace(Wide(), FED), tmp_path / "a.pt")
-    with pytest.raises(ModelError, match="which no weights do"):
+    with pytest.raises(ModelError, match="more than weights can be"):
         load_model(tmp_path / "a.pt")
 
 
@@ -108,7 +108,7 @@ def test_an_exported_graph_of_tensors_without_end_is_refused(tmp_path):
         return members | {name: json.dumps(config).encode()}
 
     rewrite(tmp_path / "a.pt2", change)
-    with pytest.raises(ModelError, match="which no weights do"):
+    with pytest.raises(ModelError, match="more than weights can be"):
         load_model(tmp_path / "a.pt2")
 
 
@@ -164,7 +164,7 @@ def test_a_description_that_is_nested_without_end_is_damaged(tmp_path, depth):
 def test_onnx_weights_that_are_nowhere_are_refused(onnx_file, told):  # noqa: F811
     onnx, model, path = onnx_file
     outside(onnx, model, path, **told)
-    with pytest.raises(ModelError, match="is nowhere"):
+    with pytest.raises(ModelError, match="are missing"):
         load_model(path)
 
 
@@ -196,7 +196,7 @@ def test_layers_of_keras_that_are_larger_than_their_weights_take_no_memory(tmp_p
         warnings.simplefilter("ignore")
         model.save(tmp_path / name)
     widen(tmp_path / name, 10**9)
-    with pytest.raises(ModelError, match=r"Keras cannot load this model|which no weights do"):
+    with pytest.raises(ModelError, match=r"Keras cannot load this model|more than weights can be"):
         load_model(tmp_path / name)
 
 

@@ -285,7 +285,7 @@ def test_an_archive_that_two_readers_would_read_differently_is_refused(tmp_path,
 def test_a_zip_bomb_is_not_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.pt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/data.pkl", bytes(2**27))
-    with pytest.raises(ModelError, match="which no weights do"):
+    with pytest.raises(ModelError, match="more than weights can be"):
         load_model(tmp_path / "a.pt", module=Chambon())
 
 
@@ -312,7 +312,7 @@ def test_weights_declared_larger_than_they_are_are_refused(tmp_path):
 )
 def test_safetensors_with_absurd_sizes_are_refused(tmp_path, content):
     (tmp_path / "a.safetensors").write_bytes(content)
-    with pytest.raises(ModelError, match="damaged, or no safetensors"):
+    with pytest.raises(ModelError, match="damaged, or not safetensors"):
         load_model(tmp_path / "a.safetensors", module=Chambon())
 
 
@@ -461,7 +461,7 @@ def test_weights_of_keras_with_absurd_shapes_are_not_read(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as saved:
         saved.attrs["model_config"] = "{}"
         saved.create_dataset("weights", shape=(10**6, 10**6), chunks=(100, 100), dtype="f4")
-    with pytest.raises(ModelError, match="which no weights do"):
+    with pytest.raises(ModelError, match="more than weights can be"):
         load_model(tmp_path / "a.h5")
 
 

@@ -109,6 +109,12 @@ def describe_dataset(name: str | Path) -> str:
     ------
     ParameterError
         If there is no such card.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> print(eegflex.datasets.describe_dataset("sleep_edf").splitlines()[0])
+    sleep_edf: Sleep-EDF Database Expanded
     """
     card = load_profile(name)
     profile = card.name if card.name in profile_names() else str(name)

@@ -21,7 +21,6 @@ __all__ = [
     "RecordingError",
     "SpecError",
     "UnitError",
-    "check_choice",
 ]
 
 

@@ -162,6 +162,20 @@ def attribute_epochs(
     The path is a straight line in time, so that one pass of time-domain gradients and one FFT give the attribution to
     frequencies: ``A_f = (w_f / T) Re(D_f conj(G_f))`` with D and G the spectra of the change along the path and of the
     averaged gradient.
+
+    Examples
+    --------
+    ``"known-spindle"`` reads the sigma band of C4 and nothing else, and that is where FLEX finds its evidence:
+
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.25, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> result = eegflex.attribute_epochs(epochs, "known-spindle", target="N2", sample_per_stage=1, verbose="error")
+    >>> result
+    <FlexResult | known-spindle, target 'N2', 2 of 30 epochs (W 1, N2 1), 6 channels, 1 channel set(s), 128 Hz>
+    >>> rows = result.to_data_frame()
+    >>> rows.loc[rows["attribution"].idxmax(), ["predicted", "channel", "band"]].tolist()
+    ['N2', 'C4-M1', 'sigma']
     """
     settings = Settings(
         picks=picks,  # type: ignore[arg-type]

@@ -63,6 +63,16 @@ def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.floa
     ------
     ParameterError
         If the result explains another kind of stager, or has no frequency view.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.25, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> result = eegflex.attribute_epochs(epochs, "known-spindle", target="N2", sample_per_stage=1, verbose="error")
+    >>> share = eegflex.evaluation.share_in_truth(result, eegflex.evaluation.TRUTHS["known-spindle"])
+    >>> bool((share > 0.99).all())
+    True
     """
     size = np.abs(_view(result, "frequency")["frequency_view"].values.astype(np.float64))
     whole = size.sum(axis=(1, 2))
@@ -101,6 +111,17 @@ def cover_of_events(
     ------
     ParameterError
         If no such event lies in them, or the result explains another kind of stager or lacks the view.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.25, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> asked = {"target": "N2", "views": ("time-frequency",), "verbose": "error"}
+    >>> result = eegflex.attribute_epochs(epochs, "known-spindle", **asked)
+    >>> cover = eegflex.evaluation.cover_of_events(result, eegflex.evaluation.TRUTHS["known-spindle"], night.events)
+    >>> cover.ratio > 3  # times better than a view at random
+    True
     """
     data = _view(result, "time-frequency")
     freqs, frames = data["frame_freq"].values, data["frame"].values
@@ -138,6 +159,11 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     area : float
         1 where all that is to be found scores above all else; for scores at random the share of it. NaN where there is nothing
         to be found.
+
+    Examples
+    --------
+    >>> average_precision([True, False, True, False], [4, 3, 2, 1])  # (1/1 + 2/3) / 2
+    0.8333333333333333
     """
     true, by_score = np.ravel(truth).astype(bool), np.ravel(score)
     order = np.argsort(-by_score, kind="stable")

@@ -49,6 +49,15 @@ def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
         If the members want different things.
     ParameterError
         If there are none, or the rule is not one.
+
+    Examples
+    --------
+    >>> import torch, eegflex
+    >>> spec = eegflex.ModelSpec(name="member", sfreq=100.0, n_times=3000, unit="uV")
+    >>> members = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3000, 5)) for _ in range(2)]
+    >>> both = eegflex.stagers.ensemble([eegflex.load_model(one, spec=spec) for one in members])
+    >>> both.pooling
+    'mean'
     """
     if not members or rule not in ("mean", "sum"):
         raise ParameterError("An ensemble needs members and a rule", seen=(len(members), rule), allowed="mean, sum")

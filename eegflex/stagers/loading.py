@@ -87,6 +87,16 @@ def load_model(
         If the spec is not one, or the model has its own.
     MissingExtraError
         If the model needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import torch, eegflex
+    >>> eegflex.load_model("bandpower")
+    <Stager | bandpower, eeg, eog, emg, 100 Hz, W/N1/N2/N3/REM>
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3000, 5))
+    >>> spec = eegflex.ModelSpec(name="mine", sfreq=100.0, n_times=3000, unit="uV")
+    >>> eegflex.load_model(network, spec=spec)
+    <Stager | mine, input, 100 Hz, W/N1/N2/N3/REM>
     """
     if isinstance(spec, str | Path):
         spec = ModelSpec.from_toml(spec)

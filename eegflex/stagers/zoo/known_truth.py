@@ -206,6 +206,15 @@ def plant_line_noise(
     ------
     ParameterError
         If the stage does not occur.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.25, sfreq=128, seed=1, verbose="error")
+    >>> noisy = eegflex.evaluation.plant_line_noise(night.raw, stage="REM", amplitude=5.0)
+    >>> added = noisy.get_data("C4-M1") - night.raw.get_data("C4-M1")
+    >>> round(float(abs(added).max()) * 1e6, 1)  # in µV
+    5.0
     """
     chosen = raw.annotations[raw.annotations.description == stage]
     if len(chosen) == 0:

@@ -333,7 +333,9 @@ def test_two_state_dicts_in_one_file_are_ambiguous(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x03\x04 cut off", b"\x89HDF\r\n\x1a\n cut off"])
 def test_what_is_no_model_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises((ModelError, ImportError), match=r"not a model|damaged|run whatever|no network|pip install|opened"):
+    with pytest.raises(
+        (ModelError, ImportError), match=r"not a model|damaged|run whatever|no network|pip install|opened"
+    ):
         load_model(tmp_path / name)
 
 

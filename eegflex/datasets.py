@@ -163,7 +163,7 @@ def _paragraph(key: str, text: str) -> list[str]:
 class _Study:
     """One of the two studies of Sleep-EDF, as MNE has it.
 
-    Parameters
+    Attributes
     ----------
     module : str
         In ``mne.datasets.sleep_physionet``.

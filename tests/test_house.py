@@ -78,6 +78,20 @@ def test_what_a_module_says_is_public_is_there(name):
     assert not [word for word in getattr(module, "__all__", ()) if not hasattr(module, word)]
 
 
+@pytest.mark.parametrize("path", TREES)
+def test_docstrings_and_imports_are_of_one_dialect(path):
+    classes = [node for node in ast.walk(TREES[path]) if isinstance(node, ast.ClassDef)]
+    fields = [one for one in classes if any("dataclass" in ast.unparse(how) for how in one.decorator_list)]
+    told_otherwise = [
+        one.name for one in fields if re.search(r"^Parameters\n-+$", ast.get_docstring(one) or "", re.MULTILINE)
+    ]
+    assert told_otherwise == [], "the fields of a dataclass are its attributes"
+    relative = [node.lineno for node in ast.walk(TREES[path]) if isinstance(node, ast.ImportFrom) and node.level]
+    assert relative == [], "imports are absolute"
+    text = (ROOT / path).read_text("utf-8")
+    assert not re.search(r":(?:class|func|meth|mod|attr|obj):`", text), "a name stands in single backticks"
+
+
 def test_modules_stay_short():
     assert {p.name: n for p in MODULES if (n := len(p.read_text("utf-8").splitlines())) > 450} == {}
 

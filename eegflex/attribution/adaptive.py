@@ -45,7 +45,7 @@ class AdaptiveNodes:
     Errors of different panels have nothing to do with each other, so they are added as variances are. The estimate is never
     smaller than twice the gap of the whole path, which by itself is a lower bound of the error.
 
-    Parameters
+    Attributes
     ----------
     tol : float
         Error that is allowed, relative to the absolute total of the integral.

@@ -17,13 +17,13 @@ from eegflex.errors import ModelError, ParameterError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize, out_of_memory
 from eegflex.stagers.modules import FAILURES, Fed, from_layout, own_copy, shape_of, to_layout
-from eegflex.stagers.windows import SILENCE, cut_windows
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, SILENCE, cut_windows, split_window
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
     from eegflex.stagers.windows import Windows
 
-__all__ = ["DEFAULT_WINDOW_LENGTH", "BoundStager", "Stager", "WindowedStager", "recorded_inputs", "split_window"]
+__all__ = ["BoundStager", "Stager", "WindowedStager", "recorded_inputs"]
 
 
 class BoundStager(ABC):
@@ -238,10 +238,6 @@ class Stager:
         return list(self.module.parameters()) if isinstance(self.module, nn.Module) else []
 
 
-#: Epochs of a window of a stager whose context is the whole night.
-DEFAULT_WINDOW_LENGTH = 21
-
-
 #: Scores by way of codes may differ from the module's own by this much, relative to their size.
 TOLERANCE = 1e-4
 
@@ -399,16 +395,3 @@ def _neighbours(stager: Stager, window_length: int | None) -> tuple[int, int]:
             )
         return context.before, context.after
     return split_window(DEFAULT_WINDOW_LENGTH if window_length is None else window_length)
-
-
-def split_window(window_length: int) -> tuple[int, int]:
-    """Neighbours before and after the target of a window of `window_length` epochs.
-
-    Raises
-    ------
-    ParameterError
-        If there is no room for the target.
-    """
-    if isinstance(window_length, bool) or int(window_length) != window_length or window_length < 1:
-        raise ParameterError("A window must hold at least one epoch", seen=window_length)
-    return int(window_length) // 2, int(window_length) - 1 - int(window_length) // 2

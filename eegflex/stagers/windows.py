@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.errors import check_choice
+from eegflex.errors import ParameterError, check_choice
 from eegflex.settings import EDGES
 
-__all__ = ["SILENCE", "Windows", "cut_windows"]
+__all__ = ["DEFAULT_WINDOW_LENGTH", "SILENCE", "Windows", "cut_windows", "split_window"]
 
+#: Epochs of a window of a stager whose context is the whole night.
+DEFAULT_WINDOW_LENGTH = 21
 #: A member of a window that lies outside the run: silence.
 SILENCE = -1
 
@@ -100,3 +102,16 @@ def cut_windows(
         start = np.where(fits, np.clip(start, first, np.maximum(last + 1 - length, first)), start)
         edge = np.where(inside | fits, edge, "skipped")
     return Windows(run, start, length, edge)
+
+
+def split_window(window_length: int) -> tuple[int, int]:
+    """Neighbours before and after the target of a window of `window_length` epochs.
+
+    Raises
+    ------
+    ParameterError
+        If there is no room for the target.
+    """
+    if isinstance(window_length, bool) or int(window_length) != window_length or window_length < 1:
+        raise ParameterError("A window must hold at least one epoch", seen=window_length)
+    return int(window_length) // 2, int(window_length) - 1 - int(window_length) // 2

@@ -18,8 +18,8 @@ from torch import nn
 from eegflex.errors import MissingExtraError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
-from eegflex.stagers.stager import DEFAULT_WINDOW_LENGTH, BoundStager, Stager, recorded_inputs, split_window
-from eegflex.stagers.windows import Windows, cut_windows
+from eegflex.stagers.stager import BoundStager, Stager, recorded_inputs
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Windows, cut_windows, split_window
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments

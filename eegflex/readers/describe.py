@@ -30,7 +30,7 @@ _WIDTH = 100  # columns of a terminal
 class SignalDescription:
     """One signal of a file, or a derivation that would be made.
 
-    Parameters
+    Attributes
     ----------
     index : int | None
         Its place in the file; None for a derivation that the file does not hold.
@@ -47,7 +47,7 @@ class SignalDescription:
     sd : float
         Standard deviation in V, from at most 5 minutes; NaN where the unit is no voltage.
     picked : bool
-        Whether ``read_psg`` picks it by default.
+        Whether `read_psg` picks it by default.
     reason : str
         Why not.
     """
@@ -66,9 +66,9 @@ class SignalDescription:
 
 @dataclass(frozen=True)
 class PSGDescription:
-    """What is in a recording; ``to_text`` prints it.
+    """What is in a recording; `to_text` prints it.
 
-    Parameters
+    Attributes
     ----------
     name, format : str
         File name without directories, and format.
@@ -83,7 +83,7 @@ class PSGDescription:
     alignment : dict
         How the hypnogram lies on the recording.
     problem : str
-        Why ``read_psg`` would refuse to pick channels; "" if it would not.
+        Why `read_psg` would refuse to pick channels; "" if it would not.
     warnings : list of str
         What should be looked at.
     """
@@ -100,7 +100,7 @@ class PSGDescription:
 
     @property
     def picked(self) -> list[SignalDescription]:
-        """The channels that ``read_psg`` picks."""
+        """The channels that `read_psg` picks."""
         return [signal for signal in self.signals if signal.picked]
 
     def to_text(self) -> str:
@@ -125,12 +125,12 @@ def describe_psg(
     Parameters
     ----------
     fname, hypnogram, units, coding, epoch_length, column, majority, on_mismatch, profile
-        As in ``read_psg``.
+        As in `read_psg`.
 
     Returns
     -------
     description : PSGDescription
-        What is in it, and what ``read_psg`` would pick.
+        What is in it, and what `read_psg` would pick.
 
     Raises
     ------

@@ -19,7 +19,7 @@ class ReadingNotes:
 
     Nothing here names a person: no directory, patient name, birth date or patient ID.
 
-    Parameters
+    Attributes
     ----------
     source : str
         Name of the file, without its directories.
@@ -78,7 +78,7 @@ def get_notes(info: Any) -> ReadingNotes | None:
 
 
 def put_notes(info: Any, notes: ReadingNotes) -> None:
-    """Lay the notes into an Info, where ``copy``, ``pick`` and ``resample`` leave them alone.
+    """Lay the notes into an Info, where `copy`, `pick` and `resample` leave them alone.
 
     They lie there as a plain dict: MNE measures and compares an Info, and knows no other classes.
     """

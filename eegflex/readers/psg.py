@@ -1,4 +1,4 @@
-"""``read_psg``: a recording, and its hypnogram if there is one, as an MNE Raw."""
+"""`read_psg`: a recording, and its hypnogram if there is one, as an MNE Raw."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from eegflex.errors import HypnogramError, ParameterError, RecordingError
 from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.channels.derivations import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.channels.electrodes import set_positions
-from eegflex.readers.files import begin, open_head
 from eegflex.readers.hypnograms.align import Alignment, align
 from eegflex.readers.hypnograms.formats import edf_annotations
 from eegflex.readers.hypnograms.interpret import Hypnogram, understand
@@ -25,6 +24,7 @@ from eegflex.readers.hypnograms.labels import parse_code
 from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram, set_epoch_length
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import ReadingNotes, put_notes
+from eegflex.readers.opening import begin, open_head
 from eegflex.readers.profiles import load_profile
 from eegflex.readers.recordings.edf import EdfSource
 from eegflex.readers.recordings.mne_files import MNE_FORMATS, EpochsSource, MneSource
@@ -60,10 +60,10 @@ def read_psg(
     ----------
     fname : path-like
         EDF, EDF+, BDF, BDF+, FIF (of a Raw or of Epochs), BrainVision (``.vhdr``) or EEGLAB (``.set``); found by
-        content, not by extension. An ``mne_bids.BIDSPath`` brings its ``events.tsv`` as the hypnogram, if that holds
+        content, not by extension. An `mne_bids.BIDSPath` brings its ``events.tsv`` as the hypnogram, if that holds
         stages.
     hypnogram : path-like | mne.Annotations | None
-        The stages: a file as ``read_hypnogram`` takes it, or what it returns. None uses the stages noted in the
+        The stages: a file as `read_hypnogram` takes it, or what it returns. None uses the stages noted in the
         recording itself, if any. It is laid on the recording by the start times of both; where dates are not known,
         on the nearest day; without times, at the start.
     channels : list of str or int | None
@@ -88,7 +88,7 @@ def read_psg(
         them with a warning.
     profile : str | path-like | None
         The card of a data set, which names its channels and says how its hypnograms are coded: "shhs", "mesa", ...
-        (see ``eegflex.readers.profile_names``), or the path of a card of your own, ``my.toml``. What you say yourself
+        (see `eegflex.readers.profile_names`), or the path of a card of your own, ``my.toml``. What you say yourself
         outranks it; channels go by the names that it gives them.
     verbose : bool | str | int | None
         As in MNE.
@@ -261,7 +261,7 @@ def find_stages(
     source : Source
         The recording.
     hypnogram : path-like | mne.Annotations | None
-        As in ``read_psg``.
+        As in `read_psg`.
     options : HypnogramOptions
         How to read it.
 
@@ -323,7 +323,7 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOption
         return load_hypnogram(Path(hypnogram), options)
     if not isinstance(hypnogram, mne.Annotations):
         raise ParameterError(
-            "hypnogram= must be a file or mne.Annotations", seen=type(hypnogram).__name__, remedy="See read_hypnogram"
+            "hypnogram must be a file or mne.Annotations", seen=type(hypnogram).__name__, remedy="See read_hypnogram"
         )
     # Annotations without a time of their own count from the recording's start, as everywhere in MNE.
     moment = hypnogram.orig_time
@@ -338,7 +338,7 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOption
     )
     found = understand(scoring, options.coding)
     if not found.stages:
-        raise ParameterError("hypnogram= holds no stages", seen=sorted(set(scoring.labels)) or "no annotations")
+        raise ParameterError("hypnogram has no stages", seen=sorted(set(scoring.labels)) or "no annotations")
     return found
 
 

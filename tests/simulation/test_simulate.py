@@ -16,9 +16,9 @@ from simulated import EEG, EPOCH, microvolts
 
 from eegflex.errors import ParameterError
 from eegflex.simulation.artifacts import ARTIFACTS
-from eegflex.simulation.hypnogram import STAGES
 from eegflex.simulation.kinds import KINDS
 from eegflex.simulation.simulate import SimulatedPSG, simulate_psg
+from eegflex.stages import STAGES
 
 
 @pytest.fixture(scope="module")

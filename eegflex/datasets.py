@@ -109,6 +109,12 @@ def describe_dataset(name: str | Path) -> str:
     ------
     ParameterError
         If there is no such card.
+
+    Examples
+    --------
+    >>> from eegflex.datasets import describe_dataset
+    >>> print(describe_dataset("shhs").splitlines()[0])
+    shhs: Sleep Heart Health Study
     """
     card = load_profile(name)
     profile = card.name if card.name in profile_names() else str(name)

@@ -65,6 +65,16 @@ def make_epochs(
         If the recording is shorter than an epoch.
     HypnogramError
         If stages overlap, or a label begins like a stage and is none.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> epochs = make_epochs(night.raw, verbose="error")
+    >>> len(epochs), len(epochs.times)
+    (24, 1920)
+    >>> epochs.metadata["stage"].value_counts().to_dict()
+    {'N2': 8, 'W': 6, 'N3': 4, 'REM': 4, 'N1': 2}
     """
     if not duration > 0:
         raise ParameterError("duration must be above 0 s", seen=duration)

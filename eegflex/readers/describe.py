@@ -13,11 +13,11 @@ import mne
 from eegflex.errors import ChannelError, UnitError
 from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.channels.derivations import Derivation, Known, default_derivations, know
+from eegflex.readers.channels.plausibility import implausible, sample_sd, unreadable
 from eegflex.readers.hypnograms.align import Alignment
 from eegflex.readers.hypnograms.read import HypnogramOptions
 from eegflex.readers.profiles import load_profile
 from eegflex.readers.psg import find_stages, open_source
-from eegflex.readers.recordings.plausibility import implausible, sample_sd, unreadable
 from eegflex.readers.recordings.source import Source
 from eegflex.stages import STAGE_CODES
 
@@ -138,6 +138,18 @@ def describe_psg(
         If the file cannot be read. Channels that cannot be picked are described, not raised.
     HypnogramError
         If the hypnogram cannot be read or does not fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import eegflex
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> files = night.save(Path(folder.name) / "night.edf")
+    >>> described = describe_psg(files.psg, hypnogram=files.hypnogram)
+    >>> described.duration, described.picked[0].label, described.stage_counts
+    (720.0, 'F3-M2', {'W': 6, 'N1': 2, 'N2': 8, 'N3': 4, 'REM': 4})
     """
     options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
     card = None if profile is None else load_profile(profile)

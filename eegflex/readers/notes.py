@@ -71,6 +71,13 @@ def get_notes(info: Any) -> ReadingNotes | None:
     -------
     notes : ReadingNotes | None
         A copy; None for data that eegflex did not read, or that went through a file since.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> get_notes(night.raw.info).warnings
+    ["the recording is simulated by eegflex, not a person's"]
     """
     temp = info.get("temp")
     notes = temp.get("eegflex") if isinstance(temp, dict) else None

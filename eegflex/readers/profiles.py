@@ -172,7 +172,13 @@ class Profile:
 
 
 def profile_names() -> list[str]:
-    """Return the names of the profiles that come with the package, sorted."""
+    """Return the names of the profiles that come with the package, sorted.
+
+    Examples
+    --------
+    >>> profile_names()[:4]
+    ['anphy', 'cap', 'dod', 'dreams']
+    """
     return sorted(_cards())
 
 
@@ -188,6 +194,11 @@ def load_profile(profile: str | Path) -> Profile:
     ------
     ParameterError
         If there is none such, or the card has a key or a value that is not known.
+
+    Examples
+    --------
+    >>> load_profile("shhs").channels[0]
+    ChannelCard(label='EEG', name='C4-A1', rate=125, unit='')
     """
     path = Path(profile) if str(profile).endswith(".toml") else _cards().get(str(profile).casefold())
     if path is None:

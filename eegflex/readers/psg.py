@@ -17,10 +17,11 @@ from eegflex.errors import HypnogramError, ParameterError, RecordingError
 from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.channels.derivations import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.channels.electrodes import set_positions
+from eegflex.readers.channels.plausibility import implausible, unreadable
+from eegflex.readers.channels.raw import RawPSG
 from eegflex.readers.hypnograms.align import Alignment, align
 from eegflex.readers.hypnograms.formats import edf_annotations
 from eegflex.readers.hypnograms.interpret import Hypnogram, understand
-from eegflex.readers.hypnograms.labels import parse_code
 from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram, set_epoch_length
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import ReadingNotes, put_notes
@@ -28,9 +29,8 @@ from eegflex.readers.opening import begin, open_head
 from eegflex.readers.profiles import load_profile
 from eegflex.readers.recordings.edf import EdfSource
 from eegflex.readers.recordings.mne_files import MNE_FORMATS, EpochsSource, MneSource
-from eegflex.readers.recordings.plausibility import implausible, unreadable
-from eegflex.readers.recordings.raw import RawPSG
 from eegflex.readers.recordings.source import Event, Source, Start
+from eegflex.readers.stage_labels import parse_code
 
 __all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
 
@@ -114,6 +114,20 @@ def read_psg(
         If the unit of an EEG channel is missing or not known.
     HypnogramError
         If the hypnogram cannot be read or does not fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import eegflex
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> files = night.save(Path(folder.name) / "night.edf")
+    >>> raw = eegflex.read_psg(files.psg, hypnogram=files.hypnogram, channels=["C4-M1", "E1-M2"], verbose="error")
+    >>> raw.ch_names, raw.get_channel_types(), raw.info["sfreq"]
+    (['C4-M1', 'E1-M2'], ['eeg', 'eog'], 64.0)
+    >>> sorted(set(raw.annotations.description.tolist()))
+    ['N1', 'N2', 'N3', 'REM', 'W']
     """
     options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
     card = None if profile is None else load_profile(profile)

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import HypnogramError
-from eegflex.readers.hypnograms.labels import (
+from eegflex.readers.hypnograms.scoring import Scoring
+from eegflex.readers.recordings.source import Start
+from eegflex.readers.stage_labels import (
     CODINGS,
     is_sleep_stage,
     looks_like_stage,
@@ -18,8 +20,6 @@ from eegflex.readers.hypnograms.labels import (
     parse_label,
     to_stages,
 )
-from eegflex.readers.hypnograms.scoring import Scoring
-from eegflex.readers.recordings.source import Start
 from eegflex.stages import EPOCH_DURATION, STAGES
 
 __all__ = ["LENGTHS", "Hypnogram", "stage_kind", "understand"]

@@ -36,9 +36,9 @@ from eegflex.readers.hypnograms.formats import (
     wonambi,
 )
 from eegflex.readers.hypnograms.interpret import LENGTHS, Hypnogram, stage_kind, understand
-from eegflex.readers.hypnograms.labels import check_coding
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.opening import begin, open_head
+from eegflex.readers.stage_labels import check_coding
 
 __all__ = ["HYPNOGRAM_FORMATS", "HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
 
@@ -145,6 +145,18 @@ def read_hypnogram(
     HypnogramError
         If the file is no hypnogram, a label is not known, codes can be read in two ways, stages overlap, or
         `epoch_length` or `column` is needed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import eegflex
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> files = night.save(Path(folder.name) / "night.edf")
+    >>> stages = eegflex.read_hypnogram(files.hypnogram, verbose="error")
+    >>> len(stages), stages.description[:7].tolist(), stages.duration[0].item()
+    (24, ['W', 'W', 'W', 'W', 'N1', 'N1', 'N2'], 30.0)
     """
     hypnogram = load_hypnogram(Path(fname), HypnogramOptions(coding, epoch_length, column))
     if hypnogram.in_epochs:

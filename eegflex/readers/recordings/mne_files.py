@@ -17,8 +17,8 @@ from mne.io.constants import FIFF
 
 from eegflex.errors import EmptyRecordingError, RecordingError
 from eegflex.readers.epoch_times import event_onsets
-from eegflex.readers.hypnograms.labels import parse_label
 from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
+from eegflex.readers.stage_labels import parse_label
 
 __all__ = ["MNE_FORMATS", "EpochsSource", "MneSource"]
 

@@ -81,14 +81,14 @@ def prepare(
     *,
     filter_edges: str = "keep",
 ) -> Segments:
-    """Give a stager's spec what it asks for.
+    """Prepare a recording for a stager: what its spec asks for, step by step.
 
     Filtering and resampling work on the continuous signal of each run, channel by channel; scaling uses statistics of the
     whole recording or of each epoch, frozen before anything is explained.
 
     At the edges of a run a filter meets no signal, and its reflection is filtered instead, as everywhere in MNE. Every
     night begins and ends so, and an epoch that stands alone is all edge; the epochs concerned are therefore counted in
-    the notes and named by ``filter_edge``, and masked only on request.
+    the notes and named by `filter_edge`, and masked only on request.
 
     Parameters
     ----------
@@ -100,6 +100,11 @@ def prepare(
         Channels to choose from, as in MNE. By default all that are not bad.
     filter_edges : {"keep", "mask"}
         Whether epochs into which the edge of a run reaches are explained like any other, or masked as faulty.
+
+    Returns
+    -------
+    segments : Segments
+        The recording as the stager is given it.
 
     Raises
     ------

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from mne.utils import logger, verbose
 
-from eegflex.errors import DownloadError, ParameterError
+from eegflex.errors import DownloadError, ParameterError, check_choice
 from eegflex.readers.profiles import ChannelCard, Profile, load_profile, profile_names
 
 __all__ = ["RecordingFiles", "describe_dataset", "fetch_sleep_edf", "list_datasets"]
@@ -26,7 +26,7 @@ _WIDTH = 100  # columns of a terminal
 class RecordingFiles(NamedTuple):
     """A recording on disk.
 
-    Parameters
+    Attributes
     ----------
     psg, hypnogram : Path
         Its signals and its stages, as `read_psg` takes them.
@@ -42,8 +42,8 @@ def list_datasets() -> pd.DataFrame:
     Returns
     -------
     table : pandas.DataFrame
-        One row a data set, by the name that ``profile=`` of `read_psg` takes: ``title``, ``persons``, ``recordings``
-        (NA where the card does not say), ``access``, ``licence`` and ``url``.
+        One row a data set, by the name that ``profile=`` of `read_psg` takes: `title`, `persons`, `recordings`
+        (NA where the card does not say), `access`, `licence` and `url`.
 
     Examples
     --------
@@ -166,7 +166,7 @@ class _Study:
     Attributes
     ----------
     module : str
-        In ``mne.datasets.sleep_physionet``.
+        In `mne.datasets.sleep_physionet`.
     folder : str
         At PhysioNet.
     subjects : frozenset of int
@@ -238,12 +238,12 @@ def fetch_sleep_edf(
         Subjects, as MNE numbers them: of the cassette study 0 to 82 without 39, 68, 69, 78 and 79; of the telemetry
         study 0 to 21.
     study : str
-        "cassette": healthy persons at home, two nights each (MNE's ``age``). "telemetry": persons with mild difficulty
-        falling asleep, in hospital, their night on placebo (MNE's ``temazepam``).
+        "cassette": healthy persons at home, two nights each (MNE's `age`). "telemetry": persons with mild difficulty
+        falling asleep, in hospital, their night on placebo (MNE's `temazepam`).
     recordings : int | sequence of int | None
         Nights, 1 and 2; the telemetry study has only 1. Default: those that there are.
     path : path-like | None
-        Where to keep the files. Default: MNE's setting ``PHYSIONET_SLEEP_PATH``, or else ``MNE_DATA``, or else
+        Where to keep the files. Default: MNE's setting `PHYSIONET_SLEEP_PATH`, or else `MNE_DATA`, or else
         ``~/mne_data``.
     base_url : str | None
         Address of a mirror, with the folders ``sleep-cassette`` and ``sleep-telemetry`` in it. Default: PhysioNet.
@@ -253,7 +253,7 @@ def fetch_sleep_edf(
     Returns
     -------
     files : list of RecordingFiles
-        One a recording: ``psg`` and ``hypnogram``, two paths, in the order of `subjects`.
+        One a recording: `psg` and `hypnogram`, two paths, in the order of `subjects`.
 
     Raises
     ------
@@ -280,8 +280,7 @@ def fetch_sleep_edf(
 
 def _wanted(subjects: int | Sequence[int], study: str, recordings: int | Sequence[int] | None) -> list[tuple[int, int]]:
     """Say which recordings are meant, in order, each once."""
-    if study not in _STUDIES:
-        raise ParameterError("study is not known", seen=repr(study), allowed=list(_STUDIES))
+    check_choice("study", study, tuple(_STUDIES))
     chosen = _STUDIES[study]
     people = _numbers("subjects", subjects)
     unknown = [subject for subject in people if subject not in chosen.subjects]

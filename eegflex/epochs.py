@@ -15,7 +15,7 @@ from eegflex.errors import EmptyRecordingError, ParameterError
 from eegflex.readers.hypnograms.interpret import understand
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import get_notes, put_notes
-from eegflex.stages import STAGE_CODES
+from eegflex.stages import EPOCH_DURATION, STAGE_CODES
 
 __all__ = ["make_epochs"]
 
@@ -24,7 +24,7 @@ _ROUNDING = 0.005  # s that two stages of one name may lie apart and still be on
 
 @dataclass
 class _Stretches:
-    """Stretches of one stage, in s from the start of the Raw, sorted; ``bounds`` are the annotations' own edges."""
+    """Stretches of one stage, in s from the start of the Raw, sorted; `bounds` are the annotations' own edges."""
 
     first: npt.NDArray[np.float64]
     last: npt.NDArray[np.float64]
@@ -33,17 +33,19 @@ class _Stretches:
 
 
 @verbose
-def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | str | int | None = None) -> mne.Epochs:
+def make_epochs(
+    raw: mne.io.BaseRaw, *, duration: float = EPOCH_DURATION, verbose: bool | str | int | None = None
+) -> mne.Epochs:
     """Cut a recording into epochs on the grid of its hypnogram.
 
     The grid begins where the first stage does and covers the whole recording, before the first stage and after the last
     one too. An epoch has a stage if one stage covers all of it, and is UNSCORED otherwise. Without stages there is an
-    epoch every ``duration`` seconds from the start.
+    epoch every `duration` seconds from the start.
 
     Parameters
     ----------
     raw : mne.io.BaseRaw
-        Any Raw; its annotations may be canonical stages (``read_psg``) or labels such as "Sleep stage N2". It is not
+        Any Raw; its annotations may be canonical stages (`read_psg`) or labels such as "Sleep stage N2". It is not
         changed.
     duration : float
         Seconds an epoch.
@@ -53,9 +55,9 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
     Returns
     -------
     epochs : mne.Epochs
-        Of ``round(duration * sfreq)`` samples, from 0 to ``duration - 1 / sfreq`` s, not loaded. ``metadata`` has a
-        row an epoch: ``stage``; ``onset``, in s from the start of ``raw`` as given; and ``run``, which number of the
-        stretches contiguous in time it lies in; no epoch reaches into a gap. ``event_id`` maps the stages present to codes.
+        Of ``round(duration * sfreq)`` samples, from 0 to ``duration - 1 / sfreq`` s, not loaded. `metadata` has a
+        row an epoch: `stage`; `onset`, in s from the start of `raw` as given; and `run`, which number of the
+        stretches contiguous in time it lies in; no epoch reaches into a gap. `event_id` maps the stages present to codes.
 
     Raises
     ------
@@ -63,9 +65,19 @@ def make_epochs(raw: mne.io.BaseRaw, *, duration: float = 30.0, verbose: bool | 
         If the recording is shorter than an epoch.
     HypnogramError
         If stages overlap, or a label begins like a stage and is none.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> epochs = make_epochs(night.raw, verbose="error")
+    >>> len(epochs), len(epochs.times)
+    (24, 1920)
+    >>> epochs.metadata["stage"].value_counts().to_dict()
+    {'N2': 8, 'W': 6, 'N3': 4, 'REM': 4, 'N1': 2}
     """
     if not duration > 0:
-        raise ParameterError("duration= must be above 0 s", seen=duration)
+        raise ParameterError("duration must be above 0 s", seen=duration)
     sfreq = float(raw.info["sfreq"])
     _warn_of_other_epochs(raw, duration)
     stretches = _stretches(raw)

@@ -176,7 +176,7 @@ WRONG = {
     "no subject": ({"subjects": []}, "no such subjects"),
     "no such night": ({"subjects": 13, "recordings": 2}, r"Subject 13 .*Got 2\. Allowed: 1\. Leave recordings out"),
     "a night of another study": ({"subjects": 3, "study": "telemetry", "recordings": (1, 2)}, r"Got 2\. Allowed: 1"),
-    "no such study": ({"subjects": 0, "study": "age"}, r"study is not known\. Got 'age'\. Allowed: cassette, telemetry"),
+    "no such study": ({"subjects": 0, "study": "age"}, r"study must be one of 'cassette', 'telemetry'\. Got 'age'"),
     "a word": ({"subjects": ["SC4001"]}, "subjects must be whole numbers"),
     "a fraction": ({"subjects": 0.5}, "subjects must be whole numbers"),
 }  # fmt: skip

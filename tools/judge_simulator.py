@@ -24,8 +24,8 @@ from specparam import SpectralModel
 
 import eegflex
 from eegflex.doctor.sign_test import kappa_of
-from eegflex.simulation.hypnogram import EPOCH_LENGTH, STAGES
 from eegflex.simulation.simulate import SimulatedPSG
+from eegflex.stages import EPOCH_DURATION, STAGES
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -94,7 +94,7 @@ def detection(night: SimulatedPSG, what: str) -> tuple[float, float, float]:
     detect, kinds = DETECTORS[what]
     raw = night.raw.copy().pick("eeg")
     stages = [STAGES.index(stage) for stage in night.hypnogram]  # YASA numbers them in this order
-    hypnogram = np.repeat(stages, round(EPOCH_LENGTH * raw.info["sfreq"]))
+    hypnogram = np.repeat(stages, round(EPOCH_DURATION * raw.info["sfreq"]))
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         found = detect(raw, hypno=hypnogram, include=(2, 3), verbose="error").summary()

@@ -1,1 +1,1 @@
-"""From epochs to what a stager is given: channels, filter, scale, and what is wrong with an epoch."""
+"""From epochs to what a stager is given, a step a module: channels, grid, filtering, blocks and faults, scaling, segments."""

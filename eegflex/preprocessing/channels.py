@@ -16,12 +16,15 @@ from eegflex.readers.channels.units import parse_unit
 from eegflex.readers.notes import get_notes
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec
 
-__all__ = ["Connection", "connect"]
+__all__ = ["InputChannel", "Inputs", "choose_inputs"]
+
+_PER_VOLT = {"V": 1.0, "mV": 1e3, "uV": 1e6}
+_VOLTAGES = frozenset({"eeg", "eog", "emg", "ecg", "seeg", "ecog", "dbs", "bio"})
 
 
 @dataclass(frozen=True)
-class Connection:
-    """A channel of the recording, or the difference of two, that is connected to a stager.
+class InputChannel:
+    """A channel of the recording, or the difference of two, that a stager is given.
 
     Attributes
     ----------
@@ -56,11 +59,34 @@ class Connection:
         """Its samples, of those of the recording's channels."""
         return recorded[self.plus] - recorded[self.minus] if self.minus else recorded[self.plus]
 
+    def in_unit(self, unit: str) -> float:
+        """What its samples in MNE's unit are multiplied with, for a voltage in another one; 1 for what is no voltage."""
+        return _PER_VOLT[unit] if self.kind in _VOLTAGES else 1.0
 
-def connect(
-    epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence[str] | None = None
-) -> tuple[list[Connection], tuple[tuple[int, ...], ...]]:
-    """Connect channels to the inputs of a stager.
+
+@dataclass(frozen=True)
+class Inputs:
+    """The channels that a stager is given.
+
+    Attributes
+    ----------
+    channels : tuple of InputChannel
+        Each once.
+    channel_sets : tuple of tuple of int
+        Their places in the order of the stager's inputs, once for each way of connecting them.
+    """
+
+    channels: tuple[InputChannel, ...]
+    channel_sets: tuple[tuple[int, ...], ...]
+
+    @property
+    def recorded(self) -> list[str]:
+        """The recording's channels of which they are made, each once."""
+        return list(dict.fromkeys(name for c in self.channels for name in (c.plus, c.minus) if name))
+
+
+def choose_inputs(epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence[str] | None = None) -> Inputs:
+    """Choose the channels for the inputs of a stager.
 
     Parameters
     ----------
@@ -73,10 +99,8 @@ def connect(
 
     Returns
     -------
-    connections : list of Connection
-        Each once.
-    channel_sets : tuple of tuple of int
-        Their places in the order of the stager's inputs, once for each way of connecting them.
+    inputs : Inputs
+        The channels, and the ways of connecting them.
 
     Raises
     ------
@@ -84,23 +108,22 @@ def connect(
         If no channel fits an input; what there is is listed.
     """
     present = _present(epochs, picks)
-    connections: list[Connection] = []
+    channels: list[InputChannel] = []
     choices: list[list[tuple[int, ...]]] = []
     for wanted in spec.channels:
         fitting = _fitting(wanted, present)
         if not fitting:
             raise _nothing_fits(wanted, spec, present)
         fitting = fitting[:1] if wanted.use == "first" else fitting
-        first = len(connections)
-        connections += fitting
-        places = range(first, len(connections))
+        places = range(len(channels), len(channels) + len(fitting))
+        channels += fitting
         choices.append([(place,) for place in places] if wanted.use == "each" else [tuple(places)])
     if spec.combine != "surest":
-        return connections, (tuple(range(len(connections))),)  # the stager itself goes through them
-    return connections, tuple(tuple(itertools.chain(*choice)) for choice in itertools.product(*choices))
+        return Inputs(tuple(channels), (tuple(range(len(channels))),))  # the stager itself goes through them
+    return Inputs(tuple(channels), tuple(tuple(itertools.chain(*choice)) for choice in itertools.product(*choices)))
 
 
-def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[Connection]:
+def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[InputChannel]:
     info = epochs.info
     names, kinds = epochs.ch_names, epochs.get_channel_types()
     chosen = [i for i, kind in enumerate(kinds) if kind != "stim" and names[i] not in info["bads"]]
@@ -122,11 +145,11 @@ def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[
         native = rates.get(names[i], float(info["sfreq"]))
         # A role that the reader saw among all the file's labels outranks what one name says by itself.
         role = roles.get(names[i]) or parsed.role
-        found.append(Connection(names[i], names[i], "", kinds[i], role, parsed.reference, native, position))
+        found.append(InputChannel(names[i], names[i], "", kinds[i], role, parsed.reference, native, position))
     return found
 
 
-def _fitting(wanted: ChannelSpec, present: Sequence[Connection]) -> list[Connection]:
+def _fitting(wanted: ChannelSpec, present: Sequence[InputChannel]) -> list[InputChannel]:
     """The channels that fit an input, the preferred first."""
     typed = [channel for channel in present if not wanted.types or channel.kind in wanted.types]
     if not wanted.sites:
@@ -134,7 +157,7 @@ def _fitting(wanted: ChannelSpec, present: Sequence[Connection]) -> list[Connect
     return list(itertools.chain(*(_at(site, typed) for site in wanted.sites)))
 
 
-def _at(site: str, typed: Sequence[Connection]) -> list[Connection]:
+def _at(site: str, typed: Sequence[InputChannel]) -> list[InputChannel]:
     """Channels at a site, or the difference of two that share their reference for a site such as E1-E2."""
     anode, _, cathode = site.partition("-")
     if not cathode:
@@ -148,8 +171,8 @@ def _at(site: str, typed: Sequence[Connection]) -> list[Connection]:
     )
 
 
-def _difference(plus: Connection, minus: Connection) -> Connection:
-    return Connection(
+def _difference(plus: InputChannel, minus: InputChannel) -> InputChannel:
+    return InputChannel(
         name=f"{plus.role}-{minus.role}",
         plus=plus.plus,
         minus=minus.plus,
@@ -161,7 +184,7 @@ def _difference(plus: Connection, minus: Connection) -> Connection:
     )
 
 
-def _nothing_fits(wanted: ChannelSpec, spec: ModelSpec, present: Sequence[Connection]) -> ChannelError:
+def _nothing_fits(wanted: ChannelSpec, spec: ModelSpec, present: Sequence[InputChannel]) -> ChannelError:
     needs = f"type {' or '.join(wanted.types) or 'any'}" + (f" at {', '.join(wanted.sites)}" if wanted.sites else "")
     return ChannelError(
         f"No channel fits the input {wanted.name!r} of {spec.name}, which needs {needs}",

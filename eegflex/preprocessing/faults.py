@@ -2,20 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import ChannelError
 from eegflex.spec.model_spec import ModelSpec
 
+__all__ = ["Faults", "extremes_of", "faults_of", "judge"]
+
 #: An epoch, or a channel, is saturated when more than this share of its samples sits at its own extremes.
 SATURATED = 0.2
 
 
-def first_named(faults: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
-    """The fault of each epoch, shape (n_epochs,): that of the first channel that has one."""
-    named = (faults != "").argmax(axis=1)
-    return np.take_along_axis(faults, named[:, None], axis=1)[:, 0]
+@dataclass(frozen=True, eq=False)
+class Faults:
+    """What is wrong with a recording.
+
+    Attributes
+    ----------
+    of_epochs : array of str, shape (n_epochs, n_channels)
+        What is wrong with each epoch of a channel; empty for nothing.
+    of_channels : dict of str to str
+        Why a whole channel is of no use, by its name; empty for a fit one.
+    """
+
+    of_epochs: npt.NDArray[np.str_]
+    of_channels: dict[str, str]
+
+    @property
+    def first(self) -> npt.NDArray[np.str_]:
+        """The fault of each epoch, shape (n_epochs,): that of the first channel that has one."""
+        named = (self.of_epochs != "").argmax(axis=1)
+        return np.take_along_axis(self.of_epochs, named[:, None], axis=1)[:, 0]
+
+    def refuse_unfit(self, spec: ModelSpec) -> None:
+        """Refuse channels that carry no signal.
+
+        Raises
+        ------
+        ChannelError
+            If there are any; those that are fit are listed.
+        """
+        if any(self.of_channels.values()):
+            raise ChannelError(
+                f"Channels that {spec.name} would be given carry no signal",
+                seen=[f"{name}: {why}" for name, why in self.of_channels.items() if why],
+                allowed=[name for name, why in self.of_channels.items() if not why],
+                remedy="Mark them as bad (epochs.info['bads']), or choose others with picks=[...]",
+            )
+
+
+def judge(names: Sequence[str], of_epochs: npt.NDArray[np.str_], extremes: npt.NDArray[np.float64]) -> Faults:
+    """Judge whole channels by what was found in their parts.
+
+    Parameters
+    ----------
+    names : sequence of str, length n_channels
+        What the channels are called.
+    of_epochs : array of str, shape (n_epochs, n_channels)
+        The faults of their epochs.
+    extremes : array, shape (n_blocks, n_channels, 5)
+        What `extremes_of` gives for each block.
+
+    Returns
+    -------
+    faults : Faults
+        The faults of epochs and of channels.
+    """
+    why = [_why_unfit(extremes[:, place], of_epochs[:, place]) for place in range(len(names))]
+    return Faults(of_epochs, dict(zip(names, why, strict=True)))
 
 
 def faults_of(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
@@ -34,7 +92,7 @@ def extremes_of(recorded: npt.NDArray[np.float64]) -> tuple[float, float, int, i
     return float(low), float(high), int((finite == low).sum()), int((finite == high).sum()), len(finite)
 
 
-def why_unfit(extremes: npt.NDArray[np.float64], faults: npt.NDArray[np.str_]) -> str:
+def _why_unfit(extremes: npt.NDArray[np.float64], faults: npt.NDArray[np.str_]) -> str:
     """Say why a whole channel is of no use, by the extremes of its blocks and the faults of its epochs; "" if it is."""
     if np.isin(faults, ["flat", "not finite"]).all():
         return "flat" if (faults == "flat").any() else "not finite"
@@ -42,14 +100,3 @@ def why_unfit(extremes: npt.NDArray[np.float64], faults: npt.NDArray[np.str_]) -
     stuck = at_low[low == low.min()].sum() + at_high[high == high.max()].sum()
     share = float(stuck / finite.sum())
     return f"{share:.0%} of its samples saturated" if share > SATURATED else ""
-
-
-def refuse_unfit(unfit: dict[str, str], spec: ModelSpec) -> None:
-    """Refuse channels that carry no signal; `unfit` says why of each, empty for a fit one."""
-    if any(unfit.values()):
-        raise ChannelError(
-            f"Channels that {spec.name} would be given carry no signal",
-            seen=[f"{name}: {why}" for name, why in unfit.items() if why],
-            allowed=[name for name, why in unfit.items() if not why],
-            remedy="Mark them as bad (epochs.info['bads']), or choose others with picks=[...]",
-        )

@@ -1,16 +1,43 @@
-"""Standardisation with statistics of the recording or of each epoch, frozen before anything is explained."""
+"""Scaling: standardisation with statistics of the recording or of each epoch, frozen before anything is explained."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from eegflex.preprocessing.channels import Inputs
 from eegflex.spec.model_spec import ScaleSpec
 
-__all__ = ["standardise"]
+__all__ = ["scale", "standardise"]
 
 #: Epochs that are worked on at once: in float64, a channel of a whole night would take more room than all that is kept of it.
 _AT_ONCE = 64
+
+
+def scale(signals: npt.NDArray[np.float32], inputs: Inputs, wanted: ScaleSpec, unit: str) -> npt.NDArray[np.float64]:
+    """Scale channels in place.
+
+    Parameters
+    ----------
+    signals : array of float32, shape (n_epochs, n_channels, n_times)
+        The channels.
+    inputs : Inputs
+        What they are.
+    wanted : ScaleSpec
+        What the stager asks for.
+    unit : {"V", "mV", "uV"}
+        Their unit before, where they are voltages.
+
+    Returns
+    -------
+    gain : array of float64, shape (n_epochs, n_channels)
+        What they are multiplied with to be in µV, or in their own unit, again.
+    """
+    gain = np.empty(signals.shape[:2])
+    for place, channel in enumerate(inputs.channels):
+        divisor = standardise(signals[:, place], wanted)
+        gain[:, place] = divisor * channel.in_unit("uV") / channel.in_unit(unit)
+    return gain
 
 
 def standardise(signals: npt.NDArray[np.float32], wanted: ScaleSpec) -> npt.NDArray[np.float64]:

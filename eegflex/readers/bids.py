@@ -1,4 +1,4 @@
-"""BIDS: a recording and the events beside it. A ``BIDSPath`` is known by what it can do, so nothing is imported."""
+"""BIDS: a recording and the events beside it. A `BIDSPath` is known by what it can do, so nothing is imported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["events_of", "to_path"]
 
 
 def to_path(fname: Any) -> Path:
-    """Return the file of a path or of an ``mne_bids.BIDSPath``.
+    """Return the file of a path or of an `mne_bids.BIDSPath`.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def to_path(fname: Any) -> Path:
 
 
 def events_of(fname: Any, options: HypnogramOptions) -> Path | None:
-    """Find the ``events.tsv`` of a recording given as an ``mne_bids.BIDSPath``.
+    """Find the ``events.tsv`` of a recording given as an `mne_bids.BIDSPath`.
 
     Parameters
     ----------

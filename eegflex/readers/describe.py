@@ -13,11 +13,11 @@ import mne
 from eegflex.errors import ChannelError, UnitError
 from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.channels.derivations import Derivation, Known, default_derivations, know
+from eegflex.readers.channels.plausibility import implausible, sample_sd, unreadable
 from eegflex.readers.hypnograms.align import Alignment
 from eegflex.readers.hypnograms.read import HypnogramOptions
 from eegflex.readers.profiles import load_profile
 from eegflex.readers.psg import find_stages, open_source
-from eegflex.readers.recordings.plausibility import implausible, sample_sd, unreadable
 from eegflex.readers.recordings.source import Source
 from eegflex.stages import STAGE_CODES
 
@@ -30,7 +30,7 @@ _WIDTH = 100  # columns of a terminal
 class SignalDescription:
     """One signal of a file, or a derivation that would be made.
 
-    Parameters
+    Attributes
     ----------
     index : int | None
         Its place in the file; None for a derivation that the file does not hold.
@@ -47,7 +47,7 @@ class SignalDescription:
     sd : float
         Standard deviation in V, from at most 5 minutes; NaN where the unit is no voltage.
     picked : bool
-        Whether ``read_psg`` picks it by default.
+        Whether `read_psg` picks it by default.
     reason : str
         Why not.
     """
@@ -66,9 +66,9 @@ class SignalDescription:
 
 @dataclass(frozen=True)
 class PSGDescription:
-    """What is in a recording; ``to_text`` prints it.
+    """What is in a recording; `to_text` prints it.
 
-    Parameters
+    Attributes
     ----------
     name, format : str
         File name without directories, and format.
@@ -83,7 +83,7 @@ class PSGDescription:
     alignment : dict
         How the hypnogram lies on the recording.
     problem : str
-        Why ``read_psg`` would refuse to pick channels; "" if it would not.
+        Why `read_psg` would refuse to pick channels; "" if it would not.
     warnings : list of str
         What should be looked at.
     """
@@ -100,7 +100,7 @@ class PSGDescription:
 
     @property
     def picked(self) -> list[SignalDescription]:
-        """The channels that ``read_psg`` picks."""
+        """The channels that `read_psg` picks."""
         return [signal for signal in self.signals if signal.picked]
 
     def to_text(self) -> str:
@@ -125,12 +125,12 @@ def describe_psg(
     Parameters
     ----------
     fname, hypnogram, units, coding, epoch_length, column, majority, on_mismatch, profile
-        As in ``read_psg``.
+        As in `read_psg`.
 
     Returns
     -------
     description : PSGDescription
-        What is in it, and what ``read_psg`` would pick.
+        What is in it, and what `read_psg` would pick.
 
     Raises
     ------
@@ -138,6 +138,18 @@ def describe_psg(
         If the file cannot be read. Channels that cannot be picked are described, not raised.
     HypnogramError
         If the hypnogram cannot be read or does not fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import eegflex
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> files = night.save(Path(folder.name) / "night.edf")
+    >>> described = describe_psg(files.psg, hypnogram=files.hypnogram)
+    >>> described.duration, described.picked[0].label, described.stage_counts
+    (720.0, 'F3-M2', {'W': 6, 'N1': 2, 'N2': 8, 'N3': 4, 'REM': 4})
     """
     options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
     card = None if profile is None else load_profile(profile)

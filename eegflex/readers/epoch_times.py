@@ -13,7 +13,7 @@ def epoch_onsets(epochs: mne.BaseEpochs) -> npt.NDArray[np.float64]:
     """Give the onsets of epochs in s.
 
     Those of the metadata, else of the events. These count samples of the recording that the epochs were cut from, whatever
-    rate the epochs have now: neither ``resample`` nor ``decimate`` changes them, and a FIF file keeps that rate.
+    rate the epochs have now: neither `resample` nor `decimate` changes them, and a FIF file keeps that rate.
 
     Parameters
     ----------

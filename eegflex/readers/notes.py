@@ -19,7 +19,7 @@ class ReadingNotes:
 
     Nothing here names a person: no directory, patient name, birth date or patient ID.
 
-    Parameters
+    Attributes
     ----------
     source : str
         Name of the file, without its directories.
@@ -71,6 +71,13 @@ def get_notes(info: Any) -> ReadingNotes | None:
     -------
     notes : ReadingNotes | None
         A copy; None for data that eegflex did not read, or that went through a file since.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> get_notes(night.raw.info).warnings
+    ["the recording is simulated by eegflex, not a person's"]
     """
     temp = info.get("temp")
     notes = temp.get("eegflex") if isinstance(temp, dict) else None
@@ -78,7 +85,7 @@ def get_notes(info: Any) -> ReadingNotes | None:
 
 
 def put_notes(info: Any, notes: ReadingNotes) -> None:
-    """Lay the notes into an Info, where ``copy``, ``pick`` and ``resample`` leave them alone.
+    """Lay the notes into an Info, where `copy`, `pick` and `resample` leave them alone.
 
     They lie there as a plain dict: MNE measures and compares an Info, and knows no other classes.
     """

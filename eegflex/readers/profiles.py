@@ -1,21 +1,21 @@
 """Profiles: cards that say how a data set's recordings and hypnograms are to be read.
 
-A card is a TOML file. Those of public data sets come with the package, from the folder ``datasets``; a user's own is
+A card is a TOML file. Those of public data sets come with the package, from the folder `datasets`; a user's own is
 given by its path.
 """
 
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from eegflex.errors import ChannelError, ParameterError
+from eegflex.errors import ChannelError, ParameterError, check_choice
 from eegflex.readers.hypnograms.read import HYPNOGRAM_FORMATS, HypnogramOptions
 from eegflex.readers.recordings.source import Source
+from eegflex.spec.toml import Schema
 
 __all__ = ["ChannelCard", "HypnogramCard", "Profile", "load_profile", "profile_names"]
 
@@ -28,7 +28,7 @@ _FOLDERS = (_PACKAGE / "cards", _PACKAGE.parent / "datasets")
 class ChannelCard:
     """One signal of a data set.
 
-    Parameters
+    Attributes
     ----------
     label : str
         As the files have it, in any case.
@@ -50,12 +50,12 @@ class ChannelCard:
 class HypnogramCard:
     """How the hypnograms of a data set are written.
 
-    Parameters
+    Attributes
     ----------
     format : str
-        A name of ``HYPNOGRAM_FORMATS``; "" if it is not known.
+        A name of `HYPNOGRAM_FORMATS`; "" if it is not known.
     coding : str
-        As in ``read_psg``.
+        As in `read_psg`.
     epoch_length : float | None
         Seconds an epoch.
     column : str | None
@@ -74,8 +74,8 @@ class HypnogramCard:
     rules: str = ""
 
     def __post_init__(self) -> None:
-        if self.format and self.format not in HYPNOGRAM_FORMATS:
-            raise ParameterError("format is not known", seen=repr(self.format), allowed=HYPNOGRAM_FORMATS)
+        if self.format:
+            check_choice("format", self.format, HYPNOGRAM_FORMATS)
         HypnogramOptions(coding=self.coding, epoch_length=self.epoch_length)  # refuses what it does not know
 
 
@@ -83,7 +83,7 @@ class HypnogramCard:
 class Profile:
     """A data set's card.
 
-    Parameters
+    Attributes
     ----------
     name, title, description : str
         What it is called and what it is.
@@ -93,9 +93,9 @@ class Profile:
         Under which terms it is given, to whom, and where.
     obtain : str
         How to get it, in a sentence or a command; "" where its page says enough.
-    citation, sources : list of str
+    citation, sources : tuple of str
         What to cite, and where the facts of the card are from.
-    channels : list of ChannelCard
+    channels : tuple of ChannelCard
         The signals that need a word.
     hypnogram : HypnogramCard
         The hypnograms.
@@ -110,9 +110,9 @@ class Profile:
     access: str = ""
     obtain: str = ""
     url: str = ""
-    citation: list[str] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
-    channels: list[ChannelCard] = field(default_factory=list)
+    citation: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    channels: tuple[ChannelCard, ...] = ()
     hypnogram: HypnogramCard = field(default_factory=HypnogramCard)
 
     def options(self, given: HypnogramOptions) -> HypnogramOptions:
@@ -172,7 +172,13 @@ class Profile:
 
 
 def profile_names() -> list[str]:
-    """Return the names of the profiles that come with the package, sorted."""
+    """Return the names of the profiles that come with the package, sorted.
+
+    Examples
+    --------
+    >>> profile_names()[:4]
+    ['anphy', 'cap', 'dod', 'dreams']
+    """
     return sorted(_cards())
 
 
@@ -182,12 +188,17 @@ def load_profile(profile: str | Path) -> Profile:
     Parameters
     ----------
     profile : str | Path
-        A name of ``profile_names``, or the path of a card, which ends in ``.toml``.
+        A name of `profile_names`, or the path of a card, which ends in ``.toml``.
 
     Raises
     ------
     ParameterError
         If there is none such, or the card has a key or a value that is not known.
+
+    Examples
+    --------
+    >>> load_profile("shhs").channels[0]
+    ChannelCard(label='EEG', name='C4-A1', rate=125, unit='')
     """
     path = Path(profile) if str(profile).endswith(".toml") else _cards().get(str(profile).casefold())
     if path is None:
@@ -198,12 +209,7 @@ def load_profile(profile: str | Path) -> Profile:
             allowed=[*profile_names(), "a path that ends in .toml"],
             remedy=f"Nearest: {near[0]}" if near else None,
         )
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ParameterError(f"The profile {path.name!r} cannot be read", seen=error, remedy="Mend the card") from error
-    content.setdefault("name", path.stem)
-    return _profile(content, path.name)
+    return _SCHEMA.read(path, name=path.stem)
 
 
 def _cards() -> dict[str, Path]:
@@ -213,54 +219,4 @@ def _cards() -> dict[str, Path]:
     return {path.stem: path for path in files if path.stem != "simulated"}
 
 
-def _profile(content: dict[str, Any], card: str) -> Profile:
-    channels = content.pop("channels", [])
-    if not isinstance(channels, list):
-        raise _wrong(card, "channels", "a list of tables: [[channels]]")
-    hypnogram = content.pop("hypnogram", {})
-    return _make(
-        Profile,
-        {
-            **content,
-            "channels": [_make(ChannelCard, channel, f"{card} [[channels]]") for channel in channels],
-            "hypnogram": _make(HypnogramCard, hypnogram, f"{card} [hypnogram]"),
-        },
-        card,
-    )
-
-
-_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "list": (list,)}
-
-
-def _make(kind: type[Any], content: Any, card: str) -> Any:
-    """Make a dataclass of a table, refusing keys and types that it does not have."""
-    if not isinstance(content, Mapping):
-        raise _wrong(card, str(content)[:40], "a table")
-    allowed = {item.name: str(item.type).partition("[")[0].partition(" ")[0] for item in fields(kind)}
-    unknown = sorted(set(content) - set(allowed))
-    if unknown:
-        raise ParameterError(
-            f"A profile has keys that are not known ({card})",
-            seen=unknown,
-            allowed=list(allowed),
-            remedy="Mend the card",
-        )
-    for key, value in content.items():
-        types = _TYPES.get(allowed[key])
-        if types is not None and (isinstance(value, bool) or not isinstance(value, types)):
-            raise _wrong(card, f"{key} = {value!r}", allowed[key])
-    missing = [item.name for item in fields(kind) if _is_required(item) and item.name not in content]
-    if missing:
-        raise ParameterError(f"A profile lacks a key ({card})", seen=sorted(content), allowed=missing)
-    try:
-        return kind(**content)
-    except ParameterError as error:
-        raise ParameterError(f"{error.what} ({card})", seen=error.seen, allowed=error.allowed) from error
-
-
-def _is_required(item: Field[Any]) -> bool:
-    return item.default is MISSING and item.default_factory is MISSING
-
-
-def _wrong(card: str, seen: str, allowed: str) -> ParameterError:
-    return ParameterError(f"A profile has a wrong value ({card})", seen=seen, allowed=allowed, remedy="Mend the card")
+_SCHEMA = Schema(Profile, "profile", ParameterError)

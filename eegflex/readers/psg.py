@@ -1,4 +1,4 @@
-"""``read_psg``: a recording, and its hypnogram if there is one, as an MNE Raw."""
+"""`read_psg`: a recording, and its hypnogram if there is one, as an MNE Raw."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from eegflex.errors import HypnogramError, ParameterError, RecordingError
 from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.channels.derivations import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.channels.electrodes import set_positions
-from eegflex.readers.files import begin, open_head
+from eegflex.readers.channels.plausibility import implausible, unreadable
+from eegflex.readers.channels.raw import RawPSG
 from eegflex.readers.hypnograms.align import Alignment, align
 from eegflex.readers.hypnograms.formats import edf_annotations
 from eegflex.readers.hypnograms.interpret import Hypnogram, understand
-from eegflex.readers.hypnograms.labels import parse_code
 from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram, set_epoch_length
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import ReadingNotes, put_notes
+from eegflex.readers.opening import begin, open_head
 from eegflex.readers.profiles import load_profile
 from eegflex.readers.recordings.edf import EdfSource
 from eegflex.readers.recordings.mne_files import MNE_FORMATS, EpochsSource, MneSource
-from eegflex.readers.recordings.plausibility import implausible, unreadable
-from eegflex.readers.recordings.raw import RawPSG
 from eegflex.readers.recordings.source import Event, Source, Start
+from eegflex.readers.stage_labels import parse_code
 
 __all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
 
@@ -60,10 +60,10 @@ def read_psg(
     ----------
     fname : path-like
         EDF, EDF+, BDF, BDF+, FIF (of a Raw or of Epochs), BrainVision (``.vhdr``) or EEGLAB (``.set``); found by
-        content, not by extension. An ``mne_bids.BIDSPath`` brings its ``events.tsv`` as the hypnogram, if that holds
+        content, not by extension. An `mne_bids.BIDSPath` brings its ``events.tsv`` as the hypnogram, if that holds
         stages.
     hypnogram : path-like | mne.Annotations | None
-        The stages: a file as ``read_hypnogram`` takes it, or what it returns. None uses the stages noted in the
+        The stages: a file as `read_hypnogram` takes it, or what it returns. None uses the stages noted in the
         recording itself, if any. It is laid on the recording by the start times of both; where dates are not known,
         on the nearest day; without times, at the start.
     channels : list of str or int | None
@@ -88,7 +88,7 @@ def read_psg(
         them with a warning.
     profile : str | path-like | None
         The card of a data set, which names its channels and says how its hypnograms are coded: "shhs", "mesa", ...
-        (see ``eegflex.readers.profile_names``), or the path of a card of your own, ``my.toml``. What you say yourself
+        (see `eegflex.readers.profile_names`), or the path of a card of your own, ``my.toml``. What you say yourself
         outranks it; channels go by the names that it gives them.
     verbose : bool | str | int | None
         As in MNE.
@@ -114,6 +114,20 @@ def read_psg(
         If the unit of an EEG channel is missing or not known.
     HypnogramError
         If the hypnogram cannot be read or does not fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import eegflex
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> files = night.save(Path(folder.name) / "night.edf")
+    >>> raw = eegflex.read_psg(files.psg, hypnogram=files.hypnogram, channels=["C4-M1", "E1-M2"], verbose="error")
+    >>> raw.ch_names, raw.get_channel_types(), raw.info["sfreq"]
+    (['C4-M1', 'E1-M2'], ['eeg', 'eog'], 64.0)
+    >>> sorted(set(raw.annotations.description.tolist()))
+    ['N1', 'N2', 'N3', 'REM', 'W']
     """
     options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
     card = None if profile is None else load_profile(profile)
@@ -261,7 +275,7 @@ def find_stages(
     source : Source
         The recording.
     hypnogram : path-like | mne.Annotations | None
-        As in ``read_psg``.
+        As in `read_psg`.
     options : HypnogramOptions
         How to read it.
 
@@ -323,7 +337,7 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOption
         return load_hypnogram(Path(hypnogram), options)
     if not isinstance(hypnogram, mne.Annotations):
         raise ParameterError(
-            "hypnogram= must be a file or mne.Annotations", seen=type(hypnogram).__name__, remedy="See read_hypnogram"
+            "hypnogram must be a file or mne.Annotations", seen=type(hypnogram).__name__, remedy="See read_hypnogram"
         )
     # Annotations without a time of their own count from the recording's start, as everywhere in MNE.
     moment = hypnogram.orig_time
@@ -338,7 +352,7 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOption
     )
     found = understand(scoring, options.coding)
     if not found.stages:
-        raise ParameterError("hypnogram= holds no stages", seen=sorted(set(scoring.labels)) or "no annotations")
+        raise ParameterError("hypnogram has no stages", seen=sorted(set(scoring.labels)) or "no annotations")
     return found
 
 

@@ -13,6 +13,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
 from eegflex.results.wording import type_label
+from eegflex.stages import HYPNOGRAM_ORDER, NOT_STAGED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
 __all__ = [
-    "HYPNOGRAM_ORDER",
     "Pooled",
     "as_bands",
     "averaged_words",
@@ -36,11 +36,9 @@ __all__ = [
     "stage_order",
 ]
 
-#: From top to bottom, as a hypnogram is drawn.
-HYPNOGRAM_ORDER = ("W", "REM", "N1", "N2", "N3")
 _TYPE_ORDER = ("eeg", "eog", "emg", "ecg")
 #: Labels of epochs that are not sleep stages.
-_NO_STAGE = frozenset({"", "UNSCORED", "MOVEMENT", "ARTIFACT"})
+_NO_STAGE = frozenset({"", *NOT_STAGED})
 
 
 def as_bands(bands: Bands | Mapping[str, tuple[float, float]] | None) -> Bands:

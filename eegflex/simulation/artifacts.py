@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from eegflex.errors import ParameterError
 from eegflex.simulation import waves
 from eegflex.simulation.events import Planner, as_plan, join
-from eegflex.simulation.hypnogram import EPOCH_LENGTH, STAGES
 from eegflex.simulation.kinds import EventKind, Form
 from eegflex.simulation.sources import Contact, Heart, Skin
 from eegflex.simulation.states import Stretch, bouts
+from eegflex.stages import EPOCH_DURATION, STAGES
 
 __all__ = ["ARTIFACTS", "MAINS", "plan_artifacts", "wanted_artifacts"]
 
@@ -63,7 +63,7 @@ def _beats(night: Night, kind: EventKind, name: str, rng: np.random.Generator) -
 
 def _bursts(night: Night, kind: EventKind, name: str, rng: np.random.Generator) -> pd.DataFrame:
     """Events that come now and then: at least one, for it was asked for."""
-    planner = Planner({name: kind}, night.stretches, round(night.stretches[-1].stop / EPOCH_LENGTH))
+    planner = Planner({name: kind}, night.stretches, round(night.stretches[-1].stop / EPOCH_DURATION))
     while not len(plan := planner.plan(rng)):
         pass
     return plan

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage
 
 from eegflex.simulation.head import STANDARD, Montage, direction
-from eegflex.simulation.hypnogram import EPOCH_LENGTH
 from eegflex.simulation.sources import Cortex
+from eegflex.stages import EPOCH_DURATION
 
 __all__ = ["BRAIN", "drift", "render_background"]
 
@@ -168,7 +168,7 @@ class _Segment:
     """Noise of one epoch with its fades; the shapes of its spectra."""
 
     def __init__(self, sfreq: float) -> None:
-        self.n_epoch = round(EPOCH_LENGTH * sfreq)
+        self.n_epoch = round(EPOCH_DURATION * sfreq)
         self.n_fade = 2 * round(FADE * sfreq / 2)
         self.n_times = self.n_epoch + self.n_fade
         self.n_fft = fft.next_fast_len(self.n_times, real=True)

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eegflex.errors import MissingExtraError, OutputError, ParameterError
-from eegflex.simulation.files import write_night, write_truth
+from eegflex.simulation.write import write_night, write_truth
 
 __all__ = ["write_bids"]
 

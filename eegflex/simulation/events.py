@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from eegflex.simulation.background import drift
 from eegflex.simulation.head import HEAD_RADIUS, STANDARD, Montage
-from eegflex.simulation.hypnogram import EPOCH_LENGTH
 from eegflex.simulation.kinds import EventKind
 from eegflex.simulation.sources import Cortex
 from eegflex.simulation.states import Stretch
+from eegflex.stages import EPOCH_DURATION
 
 __all__ = ["TRUTH", "Planner", "as_plan", "join", "render_events", "way"]
 
@@ -149,7 +149,7 @@ class _Drawer:
     ) -> tuple[object, ...]:
         """The event as a row of the plan."""
         kind = self.kind
-        median = kind.amplitude * kind.factors.get(stage, 1.0) * self.sizes[int(onset / EPOCH_LENGTH)]
+        median = kind.amplitude * kind.factors.get(stage, 1.0) * self.sizes[int(onset / EPOCH_DURATION)]
         amplitude = 0.0
         while not amplitude > kind.floor:
             amplitude = median * float(np.exp(kind.spread * self.rng.standard_normal()))
@@ -160,9 +160,9 @@ class _Drawer:
 def _next_onset(time: float, stop: float, rates: Array, rng: np.random.Generator) -> float:
     """Onset of the next event from `time` on: exponential waiting, begun anew in each epoch with its rate (1/s)."""
     while time < stop:
-        epoch = int(time / EPOCH_LENGTH)
+        epoch = int(time / EPOCH_DURATION)
         onset = time + rng.exponential(1 / rates[epoch]) if rates[epoch] > 0 else np.inf
-        time = (epoch + 1) * EPOCH_LENGTH
+        time = (epoch + 1) * EPOCH_DURATION
         if onset < time:
             return float(onset)
     return float("inf")

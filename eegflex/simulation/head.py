@@ -10,7 +10,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from eegflex.readers.channels.electrodes import contralateral, position, set_positions
+from eegflex.readers.channels.electrodes import MASTOIDS, contralateral, position, set_positions
 
 __all__ = ["CHIN", "EEG_ELECTRODES", "EYES", "STANDARD", "Montage", "direction", "patch_potential"]
 
@@ -18,7 +18,6 @@ Array = NDArray[np.float64]
 
 EEG_ELECTRODES = ("F3", "F4", "C3", "C4", "O1", "O2")  # the derivations that the AASM manual recommends, both sides
 EYES = ("E1", "E2")
-MASTOIDS = ("M1", "M2")
 CHIN = "Chin1-Chin2"
 
 # The 10-05 system has no place for the eyes: E1 below and beside the left outer canthus, E2 above and beside the right
@@ -133,7 +132,9 @@ class Montage:
     def derivations(self) -> dict[str, tuple[str, str]]:
         """Channel -> (electrode, reference). The AASM manual recommends the contralateral mastoid, and M2 for both EOG."""
         eeg = {name: contralateral(name)[0] for name in self.electrodes}
-        return {f"{name}-{mastoid}": (name, mastoid) for name, mastoid in (eeg | dict.fromkeys(EYES, "M2")).items()}
+        return {
+            f"{name}-{mastoid}": (name, mastoid) for name, mastoid in (eeg | dict.fromkeys(EYES, MASTOIDS[1])).items()
+        }
 
     @cached_property
     def channel_types(self) -> dict[str, str]:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EPOCH_LENGTH", "MIN_EPOCHS", "STAGES", "draw_hypnogram"]
+from eegflex.stages import EPOCH_DURATION
 
-STAGES = ("W", "N1", "N2", "N3", "REM")
-EPOCH_LENGTH = 30.0  # s, the scoring epoch of the AASM manual
-EPOCHS_PER_MINUTE = 60.0 / EPOCH_LENGTH
+__all__ = ["MIN_EPOCHS", "draw_hypnogram"]
+
+EPOCHS_PER_MINUTE = 60.0 / EPOCH_DURATION
 
 MIN_EPOCHS = 24  # chosen so that every stage finds a place in the shortest night (12 min)
 CYCLE_MINUTES = 90.0  # mean of NREM-REM cycles in adults (Carskadon & Dement, Normal human sleep: 70 to 120 min)
@@ -73,7 +73,7 @@ def draw_hypnogram(n_epochs: int, rng: np.random.Generator) -> NDArray[np.str_]:
     Returns
     -------
     array of str, shape (n_epochs,)
-        One of `STAGES` for each epoch.
+        One of `eegflex.stages.STAGES` for each epoch.
     """
     latency = LATENCY_MINUTES * float(np.exp(0.4 * rng.standard_normal()))
     n_before = _n_epochs(float(np.clip(latency, *LATENCY_LIMITS)), LATENCY_SHARE, n_epochs)

@@ -22,11 +22,12 @@ from eegflex.simulation.artifacts import MAINS, plan_artifacts, wanted_artifacts
 from eegflex.simulation.background import render_background
 from eegflex.simulation.bids import write_bids
 from eegflex.simulation.events import Planner, render_events
-from eegflex.simulation.files import SimulatedFiles, write_night
 from eegflex.simulation.head import EEG_ELECTRODES, EYES, Montage
-from eegflex.simulation.hypnogram import EPOCH_LENGTH, MIN_EPOCHS, draw_hypnogram
+from eegflex.simulation.hypnogram import MIN_EPOCHS, draw_hypnogram
 from eegflex.simulation.kinds import KINDS
 from eegflex.simulation.states import draw_states
+from eegflex.simulation.write import SimulatedFiles, write_night
+from eegflex.stages import EPOCH_DURATION
 
 __all__ = ["SimulatedFiles", "SimulatedPSG", "simulate_psg"]
 
@@ -48,8 +49,8 @@ class SimulatedPSG:
         The EEG derivations, two EOG and the chin EMG, in volts, with the EEG positions at the electrodes and one
         annotation an epoch: 'W', 'N1', 'N2', 'N3' or 'REM'.
     events : pandas.DataFrame
-        One row an event, by onset: ``onset`` and ``duration`` (s), ``kind``, ``stage``, ``frequency`` (Hz, NaN where
-        it has none), ``amplitude`` (µV), ``speed`` (m/s, at which its source travels from the front to the back; NaN
+        One row an event, by onset: `onset` and `duration` (s), `kind`, `stage`, `frequency` (Hz, NaN where
+        it has none), `amplitude` (µV), `speed` (m/s, at which its source travels from the front to the back; NaN
         where it stays), and under each channel's name its weight: to channel c the event adds weight x amplitude x
         waveform, a waveform having a peak of about 1. (A travelling event reaches the channels one after the other;
         its weights are those of its whole way.) The largest weight of an event is 1 in absolute value on the standard
@@ -66,7 +67,7 @@ class SimulatedPSG:
     seed: int
 
     def __repr__(self) -> str:
-        hours = len(self.hypnogram) * EPOCH_LENGTH / 3600
+        hours = len(self.hypnogram) * EPOCH_DURATION / 3600
         sfreq = self.raw.info["sfreq"]
         return f"<SimulatedPSG | {hours:g} h at {sfreq:g} Hz, {len(self.events)} events, seed {self.seed}>"
 
@@ -84,7 +85,7 @@ class SimulatedPSG:
         Returns
         -------
         SimulatedFiles
-            The three paths: ``psg``, ``hypnogram``, ``events``.
+            The three paths: `psg`, `hypnogram`, `events`.
 
         Raises
         ------
@@ -113,7 +114,7 @@ class SimulatedPSG:
     def save_bids(
         self, root: str | Path, *, subject: str = "01", session: str | None = None, overwrite: bool = False
     ) -> Path:
-        """Write the night into a BIDS data set (extra ``bids``).
+        """Write the night into a BIDS data set (extra `bids`).
 
         Parameters
         ----------
@@ -196,9 +197,9 @@ def simulate_psg(
 
     Notes
     -----
-    Where each constant comes from is said beside it, in ``eegflex/simulation``: ``hypnogram`` and ``states`` (the course
-    of the night), ``head`` and ``sources`` (the volume conductor), ``background``, ``kinds`` (rhythms and
-    graphoelements) and ``artifacts``.
+    Where each constant comes from is said beside it, in ``eegflex/simulation``: `hypnogram` and `states` (the course
+    of the night), `head` and `sources` (the volume conductor), `background`, `kinds` (rhythms and
+    graphoelements) and `artifacts`.
 
     Examples
     --------
@@ -216,7 +217,7 @@ def simulate_psg(
     hypnogram = draw_hypnogram(n_epochs, stages_rng)
     hypnogram.flags.writeable = False
     states_rng, events_rng = plan_rng.spawn(2)
-    data = np.zeros((len(montage.channels), n_epochs * round(EPOCH_LENGTH * sfreq)))
+    data = np.zeros((len(montage.channels), n_epochs * round(EPOCH_DURATION * sfreq)))
     render_background(data, hypnogram, montage, sfreq, background_rng)
     plan = Planner(KINDS, draw_states(hypnogram, states_rng), n_epochs).plan(events_rng)
     events = [render_events(data, plan, KINDS, montage, sfreq, render_rng)]
@@ -227,7 +228,7 @@ def simulate_psg(
     truth = pd.concat(events).sort_values(["onset", "kind"], kind="stable", ignore_index=True)
     data *= 1e-6  # µV to V
     raw = _raw(data, sfreq, hypnogram, montage, seed)
-    logger.info(f"Simulated a night of {n_epochs * EPOCH_LENGTH / 3600:g} h (seed {seed}): {len(truth)} events.")
+    logger.info(f"Simulated a night of {n_epochs * EPOCH_DURATION / 3600:g} h (seed {seed}): {len(truth)} events.")
     return SimulatedPSG(raw=raw, events=truth, hypnogram=hypnogram, seed=seed)
 
 
@@ -270,12 +271,12 @@ def _checked(hours: float, sfreq: float, seed: int) -> tuple[int, float, int]:
     for name, value in (("hours", hours), ("sfreq", sfreq)):
         if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
             raise ParameterError(f"{name} must be a finite number", seen=repr(value))
-    n_epochs = round(hours * 3600 / EPOCH_LENGTH)
+    n_epochs = round(hours * 3600 / EPOCH_DURATION)
     if hours > MAX_HOURS or n_epochs < MIN_EPOCHS:
         raise ParameterError(
             "hours is out of range",
             seen=hours,
-            allowed=f"{MIN_EPOCHS * EPOCH_LENGTH / 3600:g} to {MAX_HOURS:g}",
+            allowed=f"{MIN_EPOCHS * EPOCH_DURATION / 3600:g} to {MAX_HOURS:g}",
             remedy="Give the length of the night in hours",
         )
     if not MIN_SFREQ <= sfreq <= MAX_SFREQ:
@@ -285,12 +286,12 @@ def _checked(hours: float, sfreq: float, seed: int) -> tuple[int, float, int]:
             allowed=f"{MIN_SFREQ:g} to {MAX_SFREQ:g} Hz",
             remedy="The beta band reaches to 30 Hz; 128 or 256 Hz are usual",
         )
-    n_times = EPOCH_LENGTH * sfreq
+    n_times = EPOCH_DURATION * sfreq
     if abs(n_times - round(n_times)) > 1e-6 * n_times:
         raise ParameterError(
             "A 30-s epoch must be a whole number of samples",
             seen=f"sfreq={sfreq!r}, {n_times:g} samples",
-            remedy=f"Take a rate that is a multiple of 1/30 Hz, such as {round(n_times) / EPOCH_LENGTH!r}",
+            remedy=f"Take a rate that is a multiple of 1/30 Hz, such as {round(n_times) / EPOCH_DURATION!r}",
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= MAX_SEED:
         raise ParameterError("seed must be a whole number", seen=repr(seed), allowed=f"0 to {MAX_SEED}")
@@ -306,6 +307,6 @@ def _raw(
     montage.place(raw.info)
     raw.set_meas_date(NIGHT_BEGINS)
     put_notes(raw.info, ReadingNotes(source="", format="simulated", warnings=[SIMULATED]))
-    onsets = EPOCH_LENGTH * np.arange(len(hypnogram))
-    raw.set_annotations(mne.Annotations(onsets, EPOCH_LENGTH, hypnogram, orig_time=NIGHT_BEGINS))
+    onsets = EPOCH_DURATION * np.arange(len(hypnogram))
+    raw.set_annotations(mne.Annotations(onsets, EPOCH_DURATION, hypnogram, orig_time=NIGHT_BEGINS))
     return raw

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eegflex.simulation.hypnogram import EPOCH_LENGTH
+from eegflex.stages import EPOCH_DURATION
 
 __all__ = ["Stretch", "bouts", "draw_states"]
 
@@ -38,7 +38,7 @@ def bouts(hypnogram: NDArray[np.str_]) -> list[Stretch]:
     bounds = [0, *edges.tolist(), len(hypnogram)]
     stages = [str(hypnogram[first]) for first in bounds[:-1]]
     return [
-        Stretch(first * EPOCH_LENGTH, last * EPOCH_LENGTH, stage, stage)
+        Stretch(first * EPOCH_DURATION, last * EPOCH_DURATION, stage, stage)
         for (first, last), stage in zip(itertools.pairwise(bounds), stages, strict=True)
     ]
 

@@ -1,7 +1,7 @@
 """Courses of single events, each with a peak of about 1.
 
-Every function takes ``times`` (s from the onset, shape (n_times,)), ``duration`` (s), ``frequency`` (Hz, may be NaN)
-and ``rng``, and returns an array like ``times`` that begins and ends near 0. What it draws does not depend on how many
+Every function takes `times` (s from the onset, shape (n_times,)), `duration` (s), `frequency` (Hz, may be NaN)
+and `rng`, and returns an array like `times` that begins and ends near 0. What it draws does not depend on how many
 times it is asked for, so that the same event looks the same at any rate; only `muscle` is noise.
 """
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from eegflex.errors import SpecError
 from eegflex.spec.layouts import check_layout
-from eegflex.spec.toml import check_types
+from eegflex.spec.toml import Schema
+from eegflex.stages import STAGES
 
 __all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
-
-#: The order in which every published stager lists its stages, though only by convention.
-CONVENTIONAL_STAGES = ("W", "N1", "N2", "N3", "REM")
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class ScaleSpec:
 
 @dataclass(frozen=True)
 class ContextSpec:
-    """How many neighbouring epochs a stager sees on each side; ``whole`` when it sees the recording's whole run."""
+    """How many neighbouring epochs a stager sees on each side; `whole` when it sees the recording's whole run."""
 
     before: int = 0
     after: int = 0
@@ -131,11 +128,19 @@ class ModelSpec:
     file : str
         The weights, beside the spec.
     class_name : str
-        In TOML ``class``: the class of the network where the file holds weights only, as ``"package.module:Class"``.
+        In TOML `class`: the class of the network where the file holds weights only, as ``"package.module:Class"``.
     kwargs : dict
         What it is made with.
     assumed : tuple of str
         What nobody declared and eegflex took for granted.
+
+    Examples
+    --------
+    >>> spec = ModelSpec(name="mine", sfreq=100.0, n_times=3000, unit="uV", scale=ScaleSpec("zscore"))
+    >>> spec.duration, spec.stages
+    (30.0, ('W', 'N1', 'N2', 'N3', 'REM'))
+    >>> ModelSpec.from_dict({"input": {"sfreq": 100.0, "n_times": 3000, "scale": {"kind": "zscore"}}}).scale
+    ScaleSpec(kind='zscore', per='recording', clip=None)
     """
 
     name: str = "stager"
@@ -148,7 +153,7 @@ class ModelSpec:
     layout: str | dict[str, str] = "b c t"
     context: ContextSpec = field(default_factory=ContextSpec)
     scores: Literal["logits", "log_probs", "probs"] = "logits"
-    stages: tuple[str, ...] = CONVENTIONAL_STAGES
+    stages: tuple[str, ...] = STAGES
     output: str = "b s"
     target_index: int | None = None
     combine: Literal["surest", "mean", "sum"] = "surest"
@@ -197,35 +202,18 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain values, in the sections of its TOML file."""
-        values = dataclasses.asdict(self)
-        return {
-            section: {name: values[attribute] for name, attribute in names.items()}
-            for section, names in _SECTIONS.items()
-        }
+        return _SCHEMA.to_dict(self)
 
     @classmethod
     def from_dict(cls, sections: Mapping[str, Mapping[str, Any]]) -> ModelSpec:
-        """Build a spec from the sections ``input``, ``output`` and ``model`` of a TOML file.
+        """Build a spec from the sections `input`, `output` and `model` of a TOML file.
 
         Raises
         ------
         SpecError
             If a section or key is unknown, or a value is not allowed.
         """
-        values: dict[str, Any] = {}
-        for section, content in sections.items():
-            names = _known(section, _SECTIONS, "section")
-            for key, value in _table(content, f"[{section}]").items():
-                values[_known(key, names, f"key in [{section}]")] = _frozen(value)
-        for name, (kind, many) in _NESTED.items():
-            if name in values:
-                where = f"[input.{name}]"
-                rows = values[name] if many else (values[name],)
-                if not isinstance(rows, tuple):
-                    raise SpecError(f"The spec's {where} must be a list of tables", seen=repr(rows))
-                built = tuple(_build(kind, _table(row, where), where) for row in rows)
-                values[name] = built if many else built[0]
-        return cls(**values)
+        return _SCHEMA.build(sections)
 
     @classmethod
     def from_toml(cls, fname: str | Path) -> ModelSpec:
@@ -236,70 +224,25 @@ class ModelSpec:
         SpecError
             If the file is not there, is not TOML, or does not hold a spec.
         """
-        try:
-            with Path(fname).open("rb") as file:
-                return cls.from_dict(tomllib.load(file))
-        except FileNotFoundError as error:
-            raise SpecError("There is no such spec", seen=fname) from error
-        except OSError as error:
-            raise SpecError(f"This spec cannot be read: {error.strerror}", seen=fname) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SpecError(f"This spec is not TOML: {error}", seen=fname) from error
+        return _SCHEMA.read(fname)
 
 
-#: section of the TOML file -> its key -> attribute of ModelSpec
-_SECTIONS: dict[str, dict[str, str]] = {
-    "input": {key: key for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "layout", "context")},
-    "output": {"layout": "output"} | {key: key for key in ("scores", "stages", "target_index", "combine")},
-    "model": {"class": "class_name"}
-    | {key: key for key in ("name", "file", "format", "kwargs", "licence", "citation", "assumed")},
-}
-
-#: attribute of ModelSpec that is a table in TOML -> what it becomes, and whether it is a list of them
-_NESTED: dict[str, tuple[type[Any], bool]] = {
-    "channels": (ChannelSpec, True),
-    "filter": (FilterSpec, False),
-    "scale": (ScaleSpec, False),
-    "context": (ContextSpec, False),
-}
-
-
-def _known(key: str, table: Mapping[str, Any], what: str) -> Any:
-    if key not in table:
-        raise SpecError(f"A spec has no such {what}", seen=repr(key), allowed=list(table))
-    return table[key]
-
-
-def _table(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise SpecError(f"The spec's {where} must be a table", seen=repr(value))
-    return value
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _build(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
-    names = {field.name: field.name for field in dataclasses.fields(kind)}
-    return kind(**{_known(key, names, f"key in {where}"): _frozen(value) for key, value in values.items()})
-
-
-def _parts(spec: ModelSpec) -> Iterator[tuple[Any, dict[str, str]]]:
-    """The spec and its tables, each with what its attributes are called in TOML."""
-    yield spec, {attribute: f"[{part}] {key}" for part, keys in _SECTIONS.items() for key, attribute in keys.items()}
-    for name, (kind, many) in _NESTED.items():
-        value = getattr(spec, name)
-        if many != isinstance(value, tuple) or not all(isinstance(row, kind) for row in (value if many else (value,))):
-            raise SpecError(f"The spec's {name} must be made of {kind.__name__}", seen=repr(value))
-        for row in value if many else (value,):
-            yield row, {field.name: f"[input.{name}] {field.name}" for field in dataclasses.fields(kind)}
+_SCHEMA = Schema(
+    ModelSpec,
+    "spec",
+    SpecError,
+    {
+        "input": {key: key for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "layout", "context")},
+        "output": {"layout": "output"} | {key: key for key in ("scores", "stages", "target_index", "combine")},
+        "model": {"class": "class_name"}
+        | {key: key for key in ("name", "file", "format", "kwargs", "licence", "citation", "assumed")},
+    },
+)
 
 
 def _check(spec: ModelSpec) -> None:
     """Refuse what no stager could mean, naming the key, the value and the choices."""
-    for part, called in _parts(spec):
-        check_types(part, called)
+    _SCHEMA.check(spec)
     positive = {"[input] sfreq": spec.sfreq, "[input] n_times": spec.n_times, "[input.scale] clip": spec.scale.clip}
     for key, number in positive.items():
         if number is not None and not (number > 0 and math.isfinite(number)):

@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from eegflex.errors import ModelError, ParameterError, SpecError
-from eegflex.spec.model_spec import CONVENTIONAL_STAGES, ModelSpec
+from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.formats.blackbox import BlackBox, stages_of
 from eegflex.stagers.formats.braindecode import declared_by
 from eegflex.stagers.formats.locate import locate
 from eegflex.stagers.formats.table import ModelFile, format_of, resolve
 from eegflex.stagers.stager import Stager
+from eegflex.stages import STAGES
 
 __all__ = ["load_model", "names"]
 
@@ -214,7 +215,7 @@ def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
 
 def _assumed(name: str, **declared: Any) -> ModelSpec:
     """What is taken for granted of a model without a spec."""
-    notes = ("unit: V, as MNE stores it", "stages: W, N1, N2, N3, REM, by convention", "scores: logits")
+    notes = ("unit: V, as MNE stores it", f"stages: {', '.join(STAGES)}, by convention", "scores: logits")
     return ModelSpec(
         name=name, assumed=tuple(note for note in notes if note.partition(":")[0] not in declared), **declared
     )
@@ -226,5 +227,5 @@ def _assumed_of_module(source: Callable[..., Any], name: str) -> ModelSpec:
 
 
 def _assumed_of_estimator(source: Any, name: str) -> ModelSpec:
-    stages = stages_of(source, CONVENTIONAL_STAGES)
+    stages = stages_of(source, STAGES)
     return _assumed(name or type(source).__name__, scores="probs", **({"stages": stages} if stages else {}))

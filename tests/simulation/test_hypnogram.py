@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eegflex.simulation.hypnogram import MIN_EPOCHS, STAGES, draw_hypnogram
+from eegflex.simulation.hypnogram import MIN_EPOCHS, draw_hypnogram
+from eegflex.stages import STAGES
 
 
 @pytest.mark.parametrize("n_epochs", [MIN_EPOCHS, 60, 180, 840])

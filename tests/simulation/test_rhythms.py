@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from simulated import EEG, EPOCH, microvolts, stage_power
 
-from eegflex.simulation.hypnogram import STAGES
+from eegflex.stages import STAGES
 
 
 def test_delta_grows_with_depth(night):

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from simulated import EEG, EPOCH, microvolts
 
+import eegflex
 from eegflex.errors import ParameterError
 from eegflex.simulation.artifacts import ARTIFACTS
-from eegflex.simulation.hypnogram import STAGES
 from eegflex.simulation.kinds import KINDS
 from eegflex.simulation.simulate import SimulatedPSG, simulate_psg
+from eegflex.stages import STAGES
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,8 @@ def test_card_says_what_the_code_does(night):
     card = tomllib.loads((Path(__file__).parents[2] / "datasets" / "simulated.toml").read_text("utf-8"))
     assert card["simulated"] is True
     defaults = {name: parameter.default for name, parameter in inspect.signature(simulate_psg).parameters.items()}
+    assert card["recipe"]["function"] == "eegflex.simulate_psg"
+    assert eegflex.simulate_psg is simulate_psg
     said = card["recipe"]["parameters"]
     assert {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()} == {
         name: value for name, value in defaults.items() if name != "verbose"

@@ -39,7 +39,7 @@ class Known:
 class Derivation:
     """One channel of the Raw: a sum of signals of the file, each times a coefficient.
 
-    Parameters
+    Attributes
     ----------
     name : str
         Name of the channel.
@@ -82,9 +82,9 @@ def know(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> li
     Raises
     ------
     UnitError
-        If a unit in ``units`` is not known.
+        If a unit in `units` is not known.
     ChannelError
-        If a name in ``units`` is not in the file.
+        If a name in `units` is not in the file.
     """
     found = _units(signals, units)
     channels = [parse_channel(s.label, unit, s.kind) for s, unit in zip(signals, found, strict=True)]
@@ -103,12 +103,12 @@ def _units(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> 
             )
         return [given if unit.kind in {"blank", "unknown"} else unit for unit in found]
     if not isinstance(units, Mapping):
-        raise ParameterError("units= must be a unit or a dict of them by channel name", seen=type(units).__name__)
+        raise ParameterError("units must be a unit or a dict of them by channel name", seen=type(units).__name__)
     wanted = {name.strip().casefold(): user_unit(unit) for name, unit in units.items()}
     missing = set(wanted) - {signal.label.casefold() for signal in signals}
     if missing:
         raise ChannelError(
-            "units= names channels that the recording does not have",
+            "units has channels that the recording does not have",
             seen=sorted(missing),
             allowed=[signal.label for signal in signals],
             remedy="Use the labels that `eegflex info` shows",
@@ -201,7 +201,7 @@ def _groups(usable: Sequence[Known]) -> Iterable[list[Known]]:
 
 def _best(group: Sequence[Known], mastoids: Mapping[str, Known]) -> Derivation:
     role = group[0].channel.role
-    opposite = ("M2", "M1") if role == "E1" else ("M1", "M2") if role == "E2" else contralateral(role)
+    opposite = contralateral(role)
     bare = next((k for k in group if k.channel.is_bare), None)
     if bare is not None and group[0].channel.kind in {"eeg", "eog"} and all(k.channel.is_bare for k in group):
         _refuse_twins(group, bare)
@@ -276,15 +276,13 @@ def requested_derivations(known: Sequence[Known], channels: Sequence[str | int])
         If the unit of one is missing or not known.
     """
     if isinstance(channels, str | int) or not channels:
-        raise ParameterError(
-            "channels= must be a list of names", seen=repr(channels), remedy="Write channels=['C3-M2']"
-        )
+        raise ParameterError("channels must be a list of names", seen=repr(channels), remedy="Write channels=['C3-M2']")
     found = [_find(known, wanted) for wanted in channels]
     for derivation in found:
         for k, _ in derivation.terms:
             _refuse_unfit(k)
     if len({derivation.terms for derivation in found}) < len(found):
-        raise ChannelError("channels= names one channel twice", seen=list(channels), remedy="Name each channel once")
+        raise ChannelError("channels has one channel twice", seen=list(channels), remedy="Name each channel once")
     labels = [derivation.name for derivation in found]
     # Twins in the file can both be asked for by index; a Raw needs names that differ.
     return [

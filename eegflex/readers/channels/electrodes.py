@@ -13,7 +13,8 @@ from mne.io.constants import FIFF
 
 __all__ = ["MASTOIDS", "canonical", "contralateral", "electrode", "position", "set_positions", "side"]
 
-MASTOIDS = frozenset({"M1", "M2"})
+#: Left and right, which other electrodes are referred to.
+MASTOIDS = ("M1", "M2")
 
 # Older names on the left; used to match only, the name in the file is kept.
 _ALIASES = {"A1": "M1", "A2": "M2", "T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
@@ -49,8 +50,9 @@ def side(name: str) -> str:
 
 
 def contralateral(name: str) -> tuple[str, str]:
-    """Return the mastoids to refer an electrode to, best first: left sites to M2, right ones to M1, midline to M2."""
-    return ("M1", "M2") if side(name) == "right" else ("M2", "M1")
+    """Return the mastoids to refer an electrode or an eye to, best first: left to M2, right to M1, midline to M2."""
+    left, right = MASTOIDS
+    return (left, right) if side(name) == "right" else (right, left)
 
 
 def position(name: str) -> npt.NDArray[np.float64] | None:

@@ -22,7 +22,7 @@ VOLTAGE_KINDS = frozenset({"eeg", "eog", "emg", "ecg"})
 class Channel:
     """What a signal is.
 
-    Parameters
+    Attributes
     ----------
     name : str
         The label without prefix and brackets: what derivations are named by.

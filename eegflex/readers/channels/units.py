@@ -61,14 +61,14 @@ _BLANK = re.compile(r"\s+")
 class Unit:
     """A unit as written, and what it is.
 
-    Parameters
+    Attributes
     ----------
     text : str
         The unit as written in the file, repaired.
     kind : {"voltage", "other", "blank", "unknown"}
         What it is.
     volts : float
-        One of it, in volts; NaN unless ``kind`` is "voltage".
+        One of it, in volts; NaN unless `kind` is "voltage".
     """
 
     text: str
@@ -111,7 +111,7 @@ def user_unit(text: str) -> Unit:
     unit = parse_unit(text)
     if unit.kind in {"blank", "unknown"}:
         raise UnitError(
-            "units= holds a unit that is not known",
+            "units has a unit that is not known",
             seen=repr(text),
             allowed=["V", "mV", "uV", "nV"],
             remedy="Give the unit that the recording was scaled in",

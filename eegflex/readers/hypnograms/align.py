@@ -13,14 +13,13 @@ import numpy.typing as npt
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.interpret import Hypnogram
 from eegflex.readers.recordings.source import Start
-from eegflex.stages import STAGE_CODES
+from eegflex.stages import EPOCH_DURATION, STAGE_CODES
 
 __all__ = ["Alignment", "align", "vote"]
 
 _DAY = 86400.0  # s
 _FARTHEST = 12 * 3600.0  # s a hypnogram may start before or after its recording
 _MOST_DROPPED = 5  # epochs a hypnogram may reach beyond its recording
-_EPOCH = 30.0  # s
 _ROUNDING = 0.005  # s
 
 
@@ -28,16 +27,16 @@ _ROUNDING = 0.005  # s
 class Alignment:
     """Stages on a recording's clock.
 
-    Parameters
+    Attributes
     ----------
     onset, duration : array, shape (n,)
         In s from the recording's first sample, inside the recording.
     stages : list of str, length n
         Canonical names.
     report : dict
-        offset_s and how it was found (``placed_by``), grid_phase_s, epoch_length_s, coding, format, the numbers of
+        offset_s and how it was found (`placed_by`), grid_phase_s, epoch_length_s, coding, format, the numbers of
         epochs matched, padded, dropped, and of entries that are no stages (events_ignored); after a majority vote also
-        ``majority_of_s``, the length of the epochs before it, and ``majority_split``, how many new epochs held more
+        `majority_of_s`, the length of the epochs before it, and `majority_split`, how many new epochs held more
         than one stage.
     warnings : list of str
         What should be looked at.
@@ -180,14 +179,14 @@ def _in_seconds(
         return hypnogram.onset, hypnogram.duration, hypnogram.epoch_length or _usual(hypnogram.duration)
     # A bare list: 30 s an epoch is assumed, and must agree with the recording's length.
     count = len(hypnogram.stages)
-    if abs(count * _EPOCH - duration) > _MOST_DROPPED * _EPOCH:
+    if abs(count * EPOCH_DURATION - duration) > _MOST_DROPPED * EPOCH_DURATION:
         raise HypnogramError(
-            "The hypnogram has one stage a line, and 30 s a line does not fit the recording",
+            f"The hypnogram has one stage a line, and {EPOCH_DURATION:g} s a line does not fit the recording",
             seen=f"{count} lines for {duration:g} s, {duration / count:.4g} s a line",
-            allowed=f"{duration / _EPOCH:.0f} lines, give or take {_MOST_DROPPED}",
+            allowed=f"{duration / EPOCH_DURATION:.0f} lines, give or take {_MOST_DROPPED}",
             remedy="If an epoch has another length, give it with epoch_length=",
         )
-    return hypnogram.onset * _EPOCH, hypnogram.duration * _EPOCH, _EPOCH
+    return hypnogram.onset * EPOCH_DURATION, hypnogram.duration * EPOCH_DURATION, EPOCH_DURATION
 
 
 def _usual(duration: npt.NDArray[np.float64]) -> float:
@@ -196,7 +195,7 @@ def _usual(duration: npt.NDArray[np.float64]) -> float:
     def fits(seconds: float) -> bool:
         return bool((np.abs(duration - np.round(duration / seconds) * seconds) < _ROUNDING).all())
 
-    return 20.0 if not fits(_EPOCH) and fits(20.0) else _EPOCH
+    return 20.0 if not fits(EPOCH_DURATION) and fits(20.0) else EPOCH_DURATION
 
 
 def _offset(hypnogram: Start, recording: Start, warnings: list[str]) -> tuple[float, str]:

@@ -28,7 +28,7 @@ _STAMP = re.compile(rf"(?:{_DATE}(?:[t\s-]\s*))?{_CLOCK}\s*(?P<half>[ap]\.?m\.?)
 class Stamp:
     """A time of day as written, perhaps with a date.
 
-    Parameters
+    Attributes
     ----------
     seconds : float
         Since midnight.

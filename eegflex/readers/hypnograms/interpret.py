@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import HypnogramError
-from eegflex.readers.hypnograms.labels import (
+from eegflex.readers.hypnograms.scoring import Scoring
+from eegflex.readers.recordings.source import Start
+from eegflex.readers.stage_labels import (
     CODINGS,
     is_sleep_stage,
     looks_like_stage,
@@ -18,16 +20,13 @@ from eegflex.readers.hypnograms.labels import (
     parse_label,
     to_stages,
 )
-from eegflex.readers.hypnograms.scoring import Scoring
-from eegflex.readers.recordings.source import Start
-from eegflex.stages import STAGES
+from eegflex.stages import EPOCH_DURATION, STAGES
 
 __all__ = ["LENGTHS", "Hypnogram", "stage_kind", "understand"]
 
 #: Least and most seconds an epoch may have.
 LENGTHS = (0.5, 3600.0)
 _OVERLAP = 0.005  # s that two stages may overlap through rounding
-_DEFAULT_EPOCH = 30.0  # s
 _FARTHEST = 366 * 86400.0  # s: no scoring is so long
 _CODES = frozenset().union(*CODINGS.values())
 
@@ -36,10 +35,10 @@ _CODES = frozenset().union(*CODINGS.values())
 class Hypnogram:
     """Stages that are understood.
 
-    Parameters
+    Attributes
     ----------
     onset, duration : array, shape (n,)
-        In s from the hypnogram's own start, sorted; in epochs if ``in_epochs``.
+        In s from the hypnogram's own start, sorted; in epochs if `in_epochs`.
     stages : list of str, length n
         Canonical names.
     start : Start
@@ -84,7 +83,7 @@ def stage_kind(scoring: Scoring) -> int:
 def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
     """Find the stages of a scoring.
 
-    Among other events (``scoring.mixed``) the stages are what calls itself "Sleep stage ..." if anything does, else
+    Among other events (`scoring.mixed`) the stages are what calls itself "Sleep stage ..." if anything does, else
     what is a stage by the whole label, else numbers; the rest are events. A label that begins like a stage and is
     none is an error.
 
@@ -108,7 +107,7 @@ def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
     onset, duration, stages = onset[order], duration[order], [stages[place] for place in order]
     epoch = scoring.epoch_length
     if scoring.even:
-        epoch = _usual_step(onset) or _DEFAULT_EPOCH
+        epoch = _usual_step(onset) or EPOCH_DURATION
         duration = np.full(len(stages), epoch)
     if epoch is not None and not LENGTHS[0] <= epoch <= LENGTHS[1]:
         raise HypnogramError(
@@ -182,7 +181,7 @@ def _without_events(scoring: Scoring, named: list[int]) -> list[int]:
 
 
 def _meets(scoring: Scoring, staged: Sequence[int]) -> npt.NDArray[np.bool_]:
-    """Say which entries overlap one of those in ``staged``, shape (n,)."""
+    """Say which entries overlap one of those in `staged`, shape (n,)."""
     order = sorted(staged, key=lambda place: float(scoring.onset[place]))
     first = scoring.onset[order]
     reach = np.maximum.accumulate(first + scoring.duration[order])
@@ -226,7 +225,7 @@ def _fill(
         return duration
     steps = np.diff(onset)
     last = epoch_length or float(np.min(steps[steps > 0], initial=np.inf))
-    last = last if np.isfinite(last) else _DEFAULT_EPOCH
+    last = last if np.isfinite(last) else EPOCH_DURATION
     steps = np.append(steps, last)
     for place in np.flatnonzero(without & (steps <= 0)).tolist():
         if stages[place] != stages[place + 1]:

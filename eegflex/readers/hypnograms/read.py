@@ -1,7 +1,7 @@
 """Hypnograms of any format: a file -> its stages, in canonical names.
 
-A format is one file in ``formats`` with ``NAME``, ``sniff(head, path)`` and ``parse(path)``, and one entry in
-``_FORMATS``. ``parse`` gives one `Scoring`, or several by name where a file holds several.
+A format is one file in `formats` with `NAME`, ``sniff(head, path)`` and ``parse(path)``, and one entry in
+`_FORMATS`. `parse` gives one `Scoring`, or several by name where a file holds several.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import mne
 import numpy as np
 from mne.utils import logger, verbose
 
-from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError
-from eegflex.readers.files import begin, open_head
+from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError, check_choice
 from eegflex.readers.hypnograms.formats import (
     alice,
     domino,
@@ -37,8 +36,9 @@ from eegflex.readers.hypnograms.formats import (
     wonambi,
 )
 from eegflex.readers.hypnograms.interpret import LENGTHS, Hypnogram, stage_kind, understand
-from eegflex.readers.hypnograms.labels import check_coding
 from eegflex.readers.hypnograms.scoring import Scoring
+from eegflex.readers.opening import begin, open_head
+from eegflex.readers.stage_labels import check_coding
 
 __all__ = ["HYPNOGRAM_FORMATS", "HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
 
@@ -69,10 +69,10 @@ ON_MISMATCH = ("raise", "warn")
 class HypnogramOptions:
     """How to read a hypnogram, and how to lay it on a recording.
 
-    Parameters
+    Attributes
     ----------
     coding : str
-        What numbers mean: "auto" or a key of ``CODINGS``.
+        What numbers mean: "auto" or a key of `CODINGS`.
     epoch_length : float | None
         Seconds an epoch, where the file does not say.
     column : str | None
@@ -101,11 +101,8 @@ class HypnogramOptions:
             if seconds is not None and not (
                 isinstance(seconds, int | float | np.number) and LENGTHS[0] <= seconds <= LENGTHS[1]
             ):
-                raise ParameterError(
-                    f"{name}= is out of range", seen=repr(seconds), allowed=f"{LENGTHS[0]:g} to {LENGTHS[1]:g} s"
-                )
-        if self.on_mismatch not in ON_MISMATCH:
-            raise ParameterError("on_mismatch= is not known", seen=repr(self.on_mismatch), allowed=ON_MISMATCH)
+                raise ParameterError(f"{name} must be {LENGTHS[0]:g} to {LENGTHS[1]:g} s", seen=repr(seconds))
+        check_choice("on_mismatch", self.on_mismatch, ON_MISMATCH)
 
 
 @verbose
@@ -124,7 +121,7 @@ def read_hypnogram(
     fname : path-like
         The file, of a format found by its content, not by its extension: EDF+ or BDF+ annotations; XML of the NSRR, of
         Profusion or of Wonambi; exports of Noxturnal, RemLogic (CAP), DOMINO and Alice; Luna's ``.annot``; tables with
-        a header (BIDS ``events.tsv``, U-Sleep, YASA); U-Sleep's ``ids``; JSON of YASA or a list; the DREAMS and the
+        a header (BIDS ``events.tsv``, U-Sleep, YASA); U-Sleep's `ids`; JSON of YASA or a list; the DREAMS and the
         Dreem Open Datasets; WFDB annotations (PhysioNet 2018); and one stage a line (text, csv, .npy).
     coding : str
         What numbers mean: "auto", "aasm" (4 = REM), "rk" (4 = N3, 5 = REM) or "dreams". "auto" refuses codes that can
@@ -140,14 +137,26 @@ def read_hypnogram(
     -------
     annotations : mne.Annotations
         One for each stretch of one stage as the file gives it, described ``W N1 N2 N3 REM MOVEMENT ARTIFACT`` or
-        ``UNSCORED``; onsets and durations in s. ``orig_time`` is the hypnogram's start where date and time are known;
+        `UNSCORED`; onsets and durations in s. `orig_time` is the hypnogram's start where date and time are known;
         otherwise onsets count from the start of the recording.
 
     Raises
     ------
     HypnogramError
         If the file is no hypnogram, a label is not known, codes can be read in two ways, stages overlap, or
-        ``epoch_length`` or ``column`` is needed.
+        `epoch_length` or `column` is needed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import eegflex
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> files = night.save(Path(folder.name) / "night.edf")
+    >>> stages = eegflex.read_hypnogram(files.hypnogram, verbose="error")
+    >>> len(stages), stages.description[:7].tolist(), stages.duration[0].item()
+    (24, ['W', 'W', 'W', 'W', 'N1', 'N1', 'N2'], 30.0)
     """
     hypnogram = load_hypnogram(Path(fname), HypnogramOptions(coding, epoch_length, column))
     if hypnogram.in_epochs:
@@ -175,7 +184,7 @@ def load_hypnogram(path: Path, options: HypnogramOptions | None = None) -> Hypno
     Raises
     ------
     HypnogramError
-        As ``read_hypnogram``.
+        As `read_hypnogram`.
     """
     options = options or HypnogramOptions()
     head = open_head(path, "hypnogram")
@@ -204,12 +213,14 @@ def _choose(found: Scoring | Mapping[str, Scoring], column: str | None) -> Scori
     """Take the scoring that is named, or the only one that holds stages: in words if any does, else in codes."""
     if isinstance(found, Scoring):
         if column is not None:
-            raise ParameterError("column= is given for a file that holds one scoring", seen=repr(column))
+            raise ParameterError("column is given for a file that holds one scoring", seen=repr(column))
         return found
     if column is not None:
         named = [scoring for name, scoring in found.items() if name.casefold() == column.casefold()]
         if len(named) != 1:
-            raise ParameterError("column= names no column or rater of the file", seen=repr(column), allowed=list(found))
+            raise ParameterError(
+                "column is the name of no column or rater of the file", seen=repr(column), allowed=list(found)
+            )
         return named[0]
     worth = {name: stage_kind(scoring) for name, scoring in found.items()}
     best = max(worth.values(), default=0)

@@ -17,7 +17,7 @@ __all__ = ["Scoring"]
 class Scoring:
     """Stages as a file gives them, before labels and codes are understood.
 
-    Parameters
+    Attributes
     ----------
     onset, duration : array, shape (n,)
         In s from the scoring's own start.

@@ -61,7 +61,7 @@ class EdfSource:
         return Signal(index, signal.label, signal.unit, rate, n_times, signal.fault, limits=signal.limits)
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-        """Read samples ``start`` to ``stop`` of a signal, in the unit as written, shape (stop - start,)."""
+        """Read samples `start` to `stop` of a signal, in the unit as written, shape (stop - start,)."""
         signal = self._ordinary[index]
         parts: list[tuple[int, npt.NDArray[np.float64]]] = []
         for stretch in self._stretches:
@@ -123,7 +123,7 @@ def read_texts(
 
 
 def _bytes(path: Path, header: EdfHeader, signal: EdfSignal, first: int, last: int) -> npt.NDArray[np.uint8]:
-    """Copy a signal's bytes out of records ``first`` to ``last``, shape (records, bytes)."""
+    """Copy a signal's bytes out of records `first` to `last`, shape (records, bytes)."""
     size = header.sample_bytes
     shape = (header.n_records, header.width * size)
     records = np.memmap(path, dtype=np.uint8, mode="r", offset=header.offset, shape=shape)

@@ -37,7 +37,7 @@ _ANNOTATIONS = {"EDF Annotations", "BDF Annotations"}
 
 @dataclass(frozen=True)
 class EdfSignal:
-    """One signal's header: ``gain`` and ``bias`` take a digital value to a physical one within ``limits``."""
+    """One signal's header: `gain` and `bias` take a digital value to a physical one within `limits`."""
 
     label: str
     unit: str
@@ -54,7 +54,7 @@ class EdfSignal:
 class EdfHeader:
     """A header, checked against the length of its file.
 
-    Parameters
+    Attributes
     ----------
     format : str
         ``EDF``, ``EDF+C``, ``EDF+D``, ``BDF``, ``BDF+C`` or ``BDF+D``.
@@ -193,7 +193,7 @@ def _signal(row: dict[str, bytes], first: int, half: float, warnings: list[str])
 
 
 def _range_fault(low: float, high: float, bottom: float, top: float, half: float) -> str:
-    """Say why ranges give no scale; ``half`` is what a sample's digits end at."""
+    """Say why ranges give no scale; `half` is what a sample's digits end at."""
     cases = {
         "its physical range is blank or not a number": math.isnan(low + high),
         "its digital range is blank or not a number": math.isnan(bottom + top),

@@ -19,7 +19,7 @@ _REMEDY = "Export it as a continuous EDF+C file, or one file for each stretch"
 
 
 class Stretch(NamedTuple):
-    """Records without a gap between them; ``onset`` is that of the first, in s after the file's first record."""
+    """Records without a gap between them; `onset` is that of the first, in s after the file's first record."""
 
     first: int
     n_records: int

@@ -17,8 +17,8 @@ from mne.io.constants import FIFF
 
 from eegflex.errors import EmptyRecordingError, RecordingError
 from eegflex.readers.epoch_times import event_onsets
-from eegflex.readers.hypnograms.labels import parse_label
 from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
+from eegflex.readers.stage_labels import parse_label
 
 __all__ = ["MNE_FORMATS", "EpochsSource", "MneSource"]
 
@@ -46,7 +46,7 @@ class MneSource:
     path : Path
         The file.
     name : str
-        A key of ``MNE_FORMATS``.
+        A key of `MNE_FORMATS`.
     reader : str
         MNE's reader.
 
@@ -71,7 +71,7 @@ class MneSource:
         self.runs = _runs([event for event in events if event.text == _SKIP], self.duration)
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-        """Read samples ``start`` to ``stop`` of a signal, shape (stop - start,)."""
+        """Read samples `start` to `stop` of a signal, shape (stop - start,)."""
         data, _ = self.raw[index, start:stop]
         # a copy: of a file that MNE had to load, this is a view, and whoever asked scales it in place
         return np.array(data[0], dtype=np.float64)
@@ -115,7 +115,7 @@ class EpochsSource:
         self.runs = [Run(first / rate, last / rate) for first, last in bounds]
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-        """Read samples ``start`` to ``stop`` of a signal, shape (stop - start,)."""
+        """Read samples `start` to `stop` of a signal, shape (stop - start,)."""
         whole = np.zeros(stop - start)
         size = self._data.shape[2]
         for place in range(bisect_right(self._first, start - size), bisect_left(self._first, stop)):

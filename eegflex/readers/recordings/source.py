@@ -15,7 +15,7 @@ __all__ = ["Event", "Run", "Signal", "Source", "Start", "sample_at"]
 
 
 def sample_at(time: float, rate: float) -> int:
-    """Return the sample nearest to a time; what is whole samples apart stays so, as ``round`` would not have it."""
+    """Return the sample nearest to a time; what is whole samples apart stays so, as `round` would not have it."""
     return math.floor(time * rate + 0.5)
 
 
@@ -23,7 +23,7 @@ def sample_at(time: float, rate: float) -> int:
 class Start:
     """When a file begins: what of it is known, in the recording's own local time.
 
-    ``half_day`` marks the time of a 12-hour clock that does not say whether it is before or after noon.
+    `half_day` marks the time of a 12-hour clock that does not say whether it is before or after noon.
     """
 
     date: dt.date | None = None
@@ -63,7 +63,7 @@ class Run(NamedTuple):
 class Signal:
     """One signal of a file.
 
-    Parameters
+    Attributes
     ----------
     index : int
         Its place in the file, from 0, annotation signals not counted.
@@ -96,7 +96,7 @@ class Signal:
 class Source(Protocol):
     """A file whose signals can be read a stretch at a time; it is copied and pickled with its Raw.
 
-    Its time runs on through gaps: ``duration`` and the signals' ``n_times`` count them, and samples in them are 0.
+    Its time runs on through gaps: `duration` and the signals' `n_times` count them, and samples in them are 0.
     """
 
     path: Path
@@ -109,5 +109,5 @@ class Source(Protocol):
     warnings: list[str]
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
-        """Read samples ``start`` to ``stop`` of a signal, in the unit as written, as an array of the caller's own."""
+        """Read samples `start` to `stop` of a signal, in the unit as written, as an array of the caller's own."""
         ...

@@ -35,8 +35,9 @@ from scipy.signal.windows import hann
 from torch import nn
 
 from eegflex.errors import ParameterError
-from eegflex.spec.model_spec import CONVENTIONAL_STAGES, ChannelSpec, ModelSpec
+from eegflex.spec.model_spec import ChannelSpec, ModelSpec
 from eegflex.stagers.stager import Stager
+from eegflex.stages import STAGES
 
 __all__ = [
     "ALPHA",
@@ -140,7 +141,7 @@ class BurstStager(nn.Module):
         super().__init__()
         self.truth = truth
         window = hann(round(WINDOW * SFREQ), sym=False)
-        signs = [1.0 if stage == truth.stage else -1.0 for stage in CONVENTIONAL_STAGES]
+        signs = [1.0 if stage == truth.stage else -1.0 for stage in STAGES]
         buffers = {"taps": _band_pass(*truth.band), "window": window / window.sum(), "signs": np.array(signs)}
         for name, values in buffers.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32))

@@ -219,7 +219,7 @@ def test_a_rater_is_named_where_there_are_several(tmp_path):
     with pytest.raises(HypnogramError, match=r"Allowed: one, two\. Name one with column="):
         read_hypnogram(path)
     assert by_epoch(read_hypnogram(path, column="two")) == list(STAGES)
-    with pytest.raises(ParameterError, match="names no column"):
+    with pytest.raises(ParameterError, match="name of no column"):
         read_hypnogram(path, column="three")
     with pytest.raises(ParameterError, match="one scoring"):
         read(tmp_path, files.ids(), column="two")

@@ -11,7 +11,7 @@ import pyedflib
 import pytest
 from edf_files import Edf, Sig, times
 
-import eegflex.readers.recordings.raw as raw_module
+import eegflex.readers.channels.raw as raw_module
 from eegflex.errors import ChannelError
 from eegflex.readers import get_notes, read_psg
 from eegflex.readers.recordings.edf import EdfSource

@@ -1,4 +1,4 @@
-"""The Dreem Open Datasets' HDF5: a data set ``hypnogram`` beside the signals."""
+"""The Dreem Open Datasets' HDF5: a data set `hypnogram` beside the signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables with a header: BIDS ``events.tsv``, U-Sleep's ``tsv``, YASA's ``csv`` and the like.
+"""Tables with a header: BIDS ``events.tsv``, U-Sleep's `tsv`, YASA's `csv` and the like.
 
 A column of onsets (s, or clocks) or of epoch numbers says when; every other column may be the one with the stages.
 """

@@ -1,4 +1,4 @@
-"""NSRR XML: ``PSGAnnotation`` with scored events, stages run-length."""
+"""NSRR XML: `PSGAnnotation` with scored events, stages run-length."""
 
 from __future__ import annotations
 

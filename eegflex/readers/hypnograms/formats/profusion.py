@@ -1,4 +1,4 @@
-"""Compumedics Profusion XML: ``CMPStudyConfig``, one code an epoch."""
+"""Compumedics Profusion XML: `CMPStudyConfig`, one code an epoch."""
 
 from __future__ import annotations
 

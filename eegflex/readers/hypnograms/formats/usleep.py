@@ -1,4 +1,4 @@
-"""U-Sleep's and U-Time's ``ids``: onset, duration, stage, without a header."""
+"""U-Sleep's and U-Time's `ids`: onset, duration, stage, without a header."""
 
 from __future__ import annotations
 

@@ -11,12 +11,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from eegflex.errors import HypnogramError, ParameterError
+from eegflex.errors import HypnogramError, check_choice
 from eegflex.stages import NOT_STAGED, STAGES
 
 __all__ = ["CODINGS", "parse_code", "parse_codes", "parse_label", "to_stages"]
-
-"""The event code of each stage in an mne.Epochs."""
 
 
 def _numbered(number: int) -> list[str]:
@@ -92,8 +90,7 @@ def check_coding(coding: str) -> str:
     ParameterError
         If it is not.
     """
-    if coding != "auto" and coding not in CODINGS:
-        raise ParameterError("coding= is not known", seen=repr(coding), allowed=["auto", *CODINGS])
+    check_choice("coding", coding, ("auto", *CODINGS))
     return coding
 
 
@@ -105,7 +102,7 @@ def to_stages(labels: Sequence[str], coding: str = "auto") -> tuple[list[str], s
     labels : sequence of str
         Labels or numbers as written.
     coding : str
-        "auto", or a key of ``CODINGS``.
+        "auto", or a key of `CODINGS`.
 
     Returns
     -------
@@ -168,7 +165,7 @@ def parse_codes(codes: Sequence[int], coding: str = "auto") -> tuple[list[str], 
     codes : sequence of int
         The codes.
     coding : str
-        "auto", or a key of ``CODINGS``.
+        "auto", or a key of `CODINGS`.
 
     Returns
     -------

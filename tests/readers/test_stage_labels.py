@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eegflex.errors import HypnogramError, ParameterError
-from eegflex.readers.hypnograms.labels import CODINGS, parse_codes, parse_label, to_stages
+from eegflex.readers.stage_labels import CODINGS, parse_codes, parse_label, to_stages
 from eegflex.stages import NOT_STAGED, STAGES
 
 # fmt: off

@@ -105,7 +105,7 @@ def test_a_full_disk_leaves_nothing_half_written(night, tmp_path, monkeypatch, p
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"eegflex.simulation.files.{part}", fail)
+    monkeypatch.setattr(f"eegflex.simulation.write.{part}", fail)
     with pytest.raises(OutputError, match="No space left on device"):
         night.save(tmp_path / "night.edf")
     assert not list(tmp_path.iterdir())

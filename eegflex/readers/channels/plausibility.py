@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from eegflex.readers.channels.derivations import Derivation, Known
 from eegflex.readers.channels.labels import VOLTAGE_KINDS
-from eegflex.readers.recordings.raw import read_derivation
+from eegflex.readers.channels.raw import read_derivation
 from eegflex.readers.recordings.source import Run, Source, sample_at
 
 __all__ = ["implausible", "sample_sd", "unreadable"]

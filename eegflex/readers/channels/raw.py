@@ -59,7 +59,7 @@ def _resample_runs(source: Source, derivation: Derivation, new: float, n_times: 
 
 
 def _resample(data: npt.NDArray[np.float64], old: float, new: float, n_times: int) -> npt.NDArray[np.float64]:
-    """Bring a whole signal to another rate, as ``n_times`` samples."""
+    """Bring a whole signal to another rate, as `n_times` samples."""
     ratio = Fraction(new / old).limit_denominator(1000)
     if abs(float(ratio) * old / new - 1) < 1e-9:
         out = resample_poly(data, ratio.numerator, ratio.denominator, padtype="line")

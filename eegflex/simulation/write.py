@@ -14,16 +14,14 @@ import pyedflib
 from numpy.typing import NDArray
 
 from eegflex.errors import OutputError, ParameterError
+from eegflex.readers.hypnograms.write import annotate_edf
 from eegflex.readers.notes import SIMULATED_EQUIPMENT
-from eegflex.simulation.hypnogram import EPOCH_LENGTH
+from eegflex.stages import EPOCH_DURATION
 
 __all__ = ["SimulatedFiles", "write_night", "write_truth"]
 
 RANGE_STEP = 50.0  # µV: physical ranges are rounded up to such steps
 DIGITAL = (-32768, 32767)
-# As Sleep-EDF writes its stages, with the names of the AASM manual.
-ANNOTATIONS = {"W": "Sleep stage W", "N1": "Sleep stage N1", "N2": "Sleep stage N2", "N3": "Sleep stage N3",
-               "REM": "Sleep stage R"}  # fmt: skip
 
 
 class SimulatedFiles(NamedTuple):
@@ -116,8 +114,9 @@ def _write_signals(path: Path, raw: mne.io.BaseRaw, start: dt.datetime, seed: in
 
 
 def _record_seconds(sfreq: float) -> int:
-    """Shortest data record, in whole seconds, that holds a whole number of samples (30 s always does)."""
-    return next(s for s in (1, 2, 3, 5, 6, 10, 15, 30) if abs(s * sfreq - round(s * sfreq)) < 1e-6)
+    """Shortest data record, in whole seconds, that holds a whole number of samples and divides an epoch, which does."""
+    fitting = (s for s in range(1, round(EPOCH_DURATION) + 1) if EPOCH_DURATION % s == 0)
+    return next(s for s in fitting if abs(s * sfreq - round(s * sfreq)) < 1e-6)
 
 
 def _digitize(values: NDArray[np.float64], out: NDArray[np.int32]) -> float:
@@ -132,9 +131,7 @@ def _write_hypnogram(path: Path, hypnogram: NDArray[np.str_], start: dt.datetime
     writer = pyedflib.EdfWriter(str(path), 0, file_type=pyedflib.FILETYPE_EDFPLUS)  # annotations only
     try:
         _write_identity(writer, start, seed)
-        for epoch, stage in enumerate(hypnogram):
-            if writer.writeAnnotation(EPOCH_LENGTH * epoch, EPOCH_LENGTH, ANNOTATIONS[stage]) < 0:
-                raise OSError("the EDF library could not write an annotation")
+        annotate_edf(writer, hypnogram, EPOCH_DURATION * np.arange(len(hypnogram), dtype=np.float64), EPOCH_DURATION)
     finally:
         writer.close()
 

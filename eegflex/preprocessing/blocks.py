@@ -1,0 +1,94 @@
+"""A recording block by block: read, looked at, filtered; a long night needs no more memory than half an hour."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import mne
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.preprocessing.channels import Inputs
+from eegflex.preprocessing.faults import Faults, extremes_of, faults_of, judge
+from eegflex.preprocessing.filtering import FilterPlan
+
+__all__ = ["Block", "cut_blocks", "filter_blocks"]
+
+#: Epochs that are filtered at once.
+BLOCK = 60
+
+
+@dataclass(frozen=True)
+class Block:
+    """Epochs of one run that are filtered together.
+
+    Attributes
+    ----------
+    epochs : slice
+        The epochs.
+    read : slice
+        The same with their neighbours, as far as what they are made of reaches.
+    """
+
+    epochs: slice
+    read: slice
+
+    @property
+    def own(self) -> slice:
+        """The place of the epochs among those that are read."""
+        return slice(self.epochs.start - self.read.start, self.epochs.stop - self.read.start)
+
+
+def cut_blocks(plan: FilterPlan) -> list[Block]:
+    """Cut a recording into blocks, none of which reaches over the edge of a run."""
+    run = plan.grid.run
+    margin = 1 + math.ceil(plan.reach * plan.grid.sfreq / plan.grid.n_times)
+    blocks = []
+    for first, stop in ((np.searchsorted(run, r), np.searchsorted(run, r, side="right")) for r in np.unique(run)):
+        for start in range(first, stop, BLOCK):
+            end = min(start + BLOCK, stop)
+            blocks.append(Block(slice(start, end), slice(max(first, start - margin), min(stop, end + margin))))
+    return blocks
+
+
+def filter_blocks(
+    epochs: mne.BaseEpochs, inputs: Inputs, plan: FilterPlan, unit: str
+) -> tuple[npt.NDArray[np.float32], Faults]:
+    """Bring channels to the stager's pass band, rate and unit, and look at what they were before.
+
+    Parameters
+    ----------
+    epochs : mne.BaseEpochs
+        The recording.
+    inputs : Inputs
+        The channels.
+    plan : FilterPlan
+        How they are filtered.
+    unit : {"V", "mV", "uV"}
+        The stager's unit of a voltage.
+
+    Returns
+    -------
+    signals : array of float32, shape (n_epochs, n_channels, n_times)
+        The filtered channels.
+    faults : Faults
+        What is wrong with the recorded ones.
+    """
+    blocks, names = cut_blocks(plan), inputs.recorded
+    signals = np.empty((len(epochs), len(inputs.channels), plan.grid.n_times), dtype=np.float32)
+    faults = np.empty(signals.shape[:2], dtype="U16")
+    extremes = np.empty((len(blocks), len(inputs.channels), 5))
+    for block, extreme in zip(blocks, extremes, strict=True):
+        # All channels at once: MNE reads all of a recording that is not in memory for any one of them.
+        data = epochs.get_data(picks=names, item=block.read, verbose="error")
+        of_name = {name: data[:, place] for place, name in enumerate(names)}
+        for place, channel in enumerate(inputs.channels):
+            recorded = channel.signal(of_name) * channel.in_unit("uV")
+            faults[block.epochs, place] = faults_of(recorded[block.own])
+            extreme[place] = extremes_of(recorded[block.own])
+            # The epoch is masked; silence in its place keeps filters and statistics of the others from being spoilt.
+            sound = np.where(np.isfinite(recorded), recorded, 0.0)
+            factor = channel.in_unit(unit) / channel.in_unit("uV")
+            signals[block.epochs, place] = plan.apply(sound)[block.own] * factor
+    return signals, judge([channel.name for channel in inputs.channels], faults, extremes)

@@ -1,0 +1,76 @@
+"""Channels: which of a recording's go into which input of a stager, and in how many ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from noise import continuous, cut
+
+from eegflex.errors import ChannelError
+from eegflex.preprocessing.channels import choose_inputs
+from eegflex.preprocessing.segments import prepare
+from eegflex.spec.model_spec import ChannelSpec, ModelSpec
+
+GSSC_LIKE = ModelSpec(
+    channels=(
+        ChannelSpec("eeg", types=("eeg",), use="each"),
+        ChannelSpec("eog", types=("eog",), sites=("E1-E2", "E1", "E2", "EOG"), use="first"),
+    )
+)
+
+
+def names(raw, spec=GSSC_LIKE, picks=None):
+    inputs = choose_inputs(cut(raw), spec, picks)
+    return [[inputs.channels[i].name for i in channel_set] for channel_set in inputs.channel_sets]
+
+
+def test_each_eeg_channel_is_connected_by_itself():
+    raw = continuous(names=("C3-M2", "F4-M1", "E1-M2", "Chin"), types=("eeg", "eeg", "eog", "emg"))
+    assert names(raw) == [["C3-M2", "E1-M2"], ["F4-M1", "E1-M2"]]
+    assert names(raw, picks=["F4-M1", "E1-M2"]) == [["F4-M1", "E1-M2"]]
+    raw.info["bads"] = ["C3-M2"]
+    assert names(raw) == [["F4-M1", "E1-M2"]]
+
+
+def test_a_horizontal_eog_is_derived_where_both_eyes_share_their_reference():
+    shared = continuous(names=("C3-M2", "E1-M2", "E2-M2"), types=("eeg", "eog", "eog"))
+    assert names(shared) == [["C3-M2", "E1-E2"]]
+    signals = prepare(cut(shared), GSSC_LIKE).signals[:, 1]
+    data = cut(shared).get_data()
+    np.testing.assert_allclose(signals, data[:, 1] - data[:, 2], atol=1e-10)
+    apart = continuous(names=("C3-M2", "E1-M2", "E2-M1"), types=("eeg", "eog", "eog"))
+    assert names(apart) == [["C3-M2", "E1-M2"]]
+    there = continuous(names=("C3-M2", "E1-M2", "E2-M2", "E1-E2"), types=("eeg", "eog", "eog", "eog"))
+    assert prepare(cut(there), GSSC_LIKE).notes["derived"] == []
+
+
+def test_a_missing_channel_lists_what_there_is():
+    raw = continuous(names=("C3-M2", "Chin"), types=("eeg", "emg"))
+    with pytest.raises(ChannelError, match=r"'eog'.*C3-M2 \(eeg\), Chin \(emg\)"):
+        names(raw)
+    with pytest.raises(ChannelError, match="picks"):
+        names(raw, picks=["Cz"])
+
+
+def test_an_input_of_each_is_joined_by_all_of_the_others():
+    spec = ModelSpec(
+        channels=(ChannelSpec("eeg", types=("eeg",), use="each"), ChannelSpec("eog", types=("eog",), use="all"))
+    )
+    raw = continuous(names=("C3-M2", "F4-M1", "E1-M2", "E2-M2"), types=("eeg", "eeg", "eog", "eog"))
+    assert names(raw, spec) == [[eeg, "E1-M2", "E2-M2"] for eeg in ("C3-M2", "F4-M1")]
+    summed = spec.replace(channels=(spec.channels[0], ChannelSpec("eog", types=("eog",), use="first")), combine="sum")
+    assert names(raw, summed) == [["C3-M2", "F4-M1", "E1-M2"]]
+
+
+def test_each_channel_of_the_recording_is_read_once():
+    raw = continuous(names=("C3-M2", "E1-M2", "E2-M2"), types=("eeg", "eog", "eog"))
+    inputs = choose_inputs(cut(raw), GSSC_LIKE)
+    assert [channel.name for channel in inputs.channels] == ["C3-M2", "E1-E2"]
+    assert inputs.recorded == ["C3-M2", "E1-M2", "E2-M2"]
+
+
+def test_only_a_voltage_has_another_unit():
+    raw = continuous(names=("C3-M2", "Belt"), types=("eeg", "misc"))
+    volt, belt = choose_inputs(cut(raw), ModelSpec()).channels
+    assert [volt.in_unit(unit) for unit in ("V", "mV", "uV")] == [1.0, 1e3, 1e6]
+    assert [belt.in_unit(unit) for unit in ("V", "mV", "uV")] == [1.0, 1.0, 1.0]

@@ -141,12 +141,9 @@ def describe_psg(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from pathlib import Path
     >>> import eegflex
-    >>> folder = tempfile.TemporaryDirectory()
     >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
-    >>> files = night.save(Path(folder.name) / "night.edf")
+    >>> files = night.save("night.edf")
     >>> described = describe_psg(files.psg, hypnogram=files.hypnogram)
     >>> described.duration, described.picked[0].label, described.stage_counts
     (720.0, 'F3-M2', {'W': 6, 'N1': 2, 'N2': 8, 'N3': 4, 'REM': 4})

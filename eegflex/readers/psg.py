@@ -117,12 +117,9 @@ def read_psg(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from pathlib import Path
     >>> import eegflex
-    >>> folder = tempfile.TemporaryDirectory()
     >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
-    >>> files = night.save(Path(folder.name) / "night.edf")
+    >>> files = night.save("night.edf")
     >>> raw = eegflex.read_psg(files.psg, hypnogram=files.hypnogram, channels=["C4-M1", "E1-M2"], verbose="error")
     >>> raw.ch_names, raw.get_channel_types(), raw.info["sfreq"]
     (['C4-M1', 'E1-M2'], ['eeg', 'eog'], 64.0)

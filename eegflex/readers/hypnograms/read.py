@@ -148,12 +148,9 @@ def read_hypnogram(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from pathlib import Path
     >>> import eegflex
-    >>> folder = tempfile.TemporaryDirectory()
     >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
-    >>> files = night.save(Path(folder.name) / "night.edf")
+    >>> files = night.save("night.edf")
     >>> stages = eegflex.read_hypnogram(files.hypnogram, verbose="error")
     >>> len(stages), stages.description[:7].tolist(), stages.duration[0].item()
     (24, ['W', 'W', 'W', 'W', 'N1', 'N1', 'N2'], 30.0)

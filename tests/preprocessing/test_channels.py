@@ -63,9 +63,10 @@ def test_an_input_of_each_is_joined_by_all_of_the_others():
 
 
 def test_each_channel_of_the_recording_is_read_once():
+    left = ChannelSpec("left eye", types=("eog",), sites=("E1",), use="first")
     raw = continuous(names=("C3-M2", "E1-M2", "E2-M2"), types=("eeg", "eog", "eog"))
-    inputs = choose_inputs(cut(raw), GSSC_LIKE)
-    assert [channel.name for channel in inputs.channels] == ["C3-M2", "E1-E2"]
+    inputs = choose_inputs(cut(raw), GSSC_LIKE.replace(channels=(*GSSC_LIKE.channels, left)))
+    assert [channel.name for channel in inputs.channels] == ["C3-M2", "E1-E2", "E1-M2"]
     assert inputs.recorded == ["C3-M2", "E1-M2", "E2-M2"]
 
 

@@ -17,7 +17,7 @@ from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import get_notes, put_notes
 from eegflex.stages import EPOCH_DURATION, STAGE_CODES
 
-__all__ = ["make_epochs"]
+__all__ = ["make_epochs", "without_bad"]
 
 _ROUNDING = 0.005  # s that two stages of one name may lie apart and still be one stretch
 
@@ -124,6 +124,15 @@ def make_epochs(
         "%d epochs of %g s, grid at %g s: %s", onset.size, duration, phase, metadata["stage"].value_counts().to_dict()
     )
     return epochs
+
+
+def without_bad(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
+    """Epochs whose number is known: the caller's own where nothing is left to drop, else a copy."""
+    if epochs.preload:
+        return epochs
+    settled = epochs.copy()
+    settled.drop_bad(verbose="error")  # returns the epochs from MNE 1.13 on, and nothing before
+    return settled
 
 
 def _warn_of_other_epochs(raw: mne.io.BaseRaw, duration: float) -> None:

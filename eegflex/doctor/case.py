@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from eegflex.agreement import consensus, probabilities
+from eegflex.epochs import without_bad
 from eegflex.findings import CannotTellError
 from eegflex.preprocessing.segments import Segments, prepare
 from eegflex.spec.model_spec import ModelSpec
@@ -161,9 +162,7 @@ class Case:
     @cached_property
     def stretch_epochs(self) -> mne.BaseEpochs:
         """The recording in the stretch."""
-        epochs = self.night.epochs
-        epochs = epochs if epochs.preload else epochs.copy().drop_bad(verbose="error")
-        return epochs[self.stretch]
+        return without_bad(self.night.epochs)[self.stretch]
 
     @cached_property
     def stretch_segments(self) -> Segments:

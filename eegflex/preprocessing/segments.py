@@ -10,6 +10,7 @@ import mne
 import numpy as np
 import numpy.typing as npt
 
+from eegflex.epochs import without_bad
 from eegflex.errors import ParameterError, RecordingError, check_choice
 from eegflex.preprocessing.blocks import filter_blocks
 from eegflex.preprocessing.channels import choose_inputs
@@ -155,8 +156,7 @@ def _settled(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
             seen=type(epochs).__name__,
             remedy="Make them with eegflex.make_epochs(raw) or mne.Epochs",
         )
-    if not epochs.preload:
-        epochs = epochs.copy().drop_bad(verbose="error")
+    epochs = without_bad(epochs)
     if len(epochs) == 0:
         raise RecordingError("There are no epochs", remedy="Look at epochs.drop_log for why they were dropped")
     return epochs

@@ -15,7 +15,7 @@ from torch import nn
 
 import eegflex
 from eegflex.agreement import cohens_kappa, confusion, consensus, probabilities, surest
-from eegflex.results.tables import night_stages
+from eegflex.results.tables import agreement, night_confusion, night_stages
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec
 from eegflex.stagers.ensemble import ensemble
 
@@ -236,6 +236,36 @@ def test_a_result_speaks_with_its_surest_channel(explained):
     chosen, stages = night_stages(explained.data)
     np.testing.assert_allclose(chosen[:2], [SURE, SURE], atol=1e-5)
     assert stages[2:].tolist() == ["N3"] * 3
+
+
+def test_epochs_that_are_faulty_or_not_staged_by_all_have_no_stage(explained):
+    data = explained.to_xarray()
+    data["night_fault"].values[2] = "flat"
+    data["night_scores"].values[3, 1, 4] = NAN
+    chosen, stages = night_stages(data)
+    assert (stages == "").tolist() == [False, False, True, True, False]
+    assert np.isnan(chosen).tolist() == [[empty] * 5 for empty in (False, False, True, True, False)]
+    assert stages[4] == "N3"
+
+
+def test_the_night_is_compared_with_the_hypnogram_epoch_by_epoch(explained):
+    """Predicted W or N1, the same, N3, none, N3; scored W or N1, N3, N3, N3, and a stage that the stager does not know."""
+    data = explained.to_xarray()
+    data["night_scores"].values[3] = NAN
+    first, second = night_stages(data)[1][:2]
+    data["night_stage"] = "night", np.array([first, "N3", "N3", "N3", "S4"], dtype=object)
+    expected = np.zeros((5, 5), int)
+    places = {stage: place for place, stage in enumerate(("W", "N1", "N2", "N3", "REM"))}
+    for scored, predicted in ((first, first), ("N3", second), ("N3", "N3")):
+        expected[places[scored], places[predicted]] += 1
+    assert night_confusion(data).tolist() == expected.tolist()
+    kappa, table = agreement(data)
+    assert table.loc["N3", "N3"] == 1
+    assert table.to_numpy().tolist() == expected.tolist()
+    chance = sum(expected.sum(0) * expected.sum(1)) / 9
+    assert kappa == pytest.approx((2 / 3 - chance) / (1 - chance))
+    data["night_stage"] = "night", np.array(["S4"] * 5, dtype=object)
+    assert agreement(data) is None
 
 
 def test_its_probabilities_are_what_is_explained(explained):

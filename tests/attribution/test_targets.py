@@ -138,6 +138,11 @@ def test_targets_by_hand(target, weights, labels):
     assert resolved.labels.tolist() == labels
 
 
+def test_a_stager_of_two_stages_has_a_margin_too():
+    resolved = resolve_target(("B", "A"), ("A", "B"), SCORES[:, :2], ["A", "B", "A"])
+    assert resolved.weights[:, 0].tolist() == [[-1, 1]] * 3
+
+
 def test_all_stages_are_one_target_each():
     resolved = resolve_target("all", ("A", "B", "C"), SCORES, ["C", "A", "B"])
     assert resolved.weights.tolist() == [[[1, 0, 0], [0, 1, 0], [0, 0, 1]]] * 3

@@ -75,7 +75,7 @@ def test_epochs_that_are_alike_in_what_decides_are_no_missing_gradient():
     ("model", "spec", "recording"),
     [
         (HalfWave, HALF_WAVE, lambda _: half_wave_night()),
-        (lambda: WholeNight(0.0), WHOLE, lambda night: night[:64]),
+        (lambda: WholeNight(0.0), WHOLE, lambda night: night[:32]),
     ],
 )
 def test_what_the_sabotage_is_made_from_is_sound(model, spec, recording, night):
@@ -165,7 +165,7 @@ def test_a_whole_night_that_does_not_fit_is_no_error_of_the_model(night):
                 torch.empty(2**55)
             return super().forward(windows)
 
-    found = check_model(Long(0.0), night[:64], spec=WHOLE, verbose="error")["window"]
+    found = check_model(Long(0.0), night[:32], spec=WHOLE, verbose="error")["window"]
     assert found.status == "unknown"
     assert "memory" in found.measured
 

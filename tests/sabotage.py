@@ -275,7 +275,7 @@ SABOTAGE: dict[str, Spoilt] = {
     ),
     "a night that a window does not know": Spoilt(
         lambda: WholeNight(1.0), WHOLE, "window", "as in the whole night", "longer windows",
-        recording=lambda night: night[:64],
+        recording=lambda night: night[:32],
     ),
     "probabilities for logits": Spoilt(
         lambda: chambon(after=lambda scores, x: scores.softmax(1)), CHAMBON, "scores", "probs, declared as logits", "'probs'"

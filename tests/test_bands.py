@@ -53,6 +53,26 @@ def test_what_is_no_set_of_bands_is_refused(edges):
         Bands(edges)
 
 
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4)), min_size=1, max_size=5))
+def test_bands_are_refused_exactly_where_they_overlap(parts):
+    """In whatever order they are given; neighbours that share an edge do not."""
+    edges = {f"band {i}": (low, low + width) for i, (low, width) in enumerate(parts)}
+    taken = [tenth for low, high in edges.values() for tenth in range(10 * low, 10 * high)]
+    if len(taken) == len(set(taken)):
+        assert dict(Bands(edges)) == edges
+        assert Bands(edges).names == (*edges, "rest")
+    else:
+        with pytest.raises(ParameterError, match="overlap"):
+            Bands(edges)
+
+
+def test_sums_by_hand():
+    values, freqs = [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, -8.0]], [0.5, 1.0, 2.0, 3.0]
+    assert Bands({"high": (2, 9), "low": (0.5, 2)}).sum(values, freqs).tolist() == [[7, 3, 0], [-1, 11, 0]]
+    assert Bands({"low": (0.5, 2)}).sum(values, freqs).tolist() == [[3, 7], [11, -1]]
+    assert Bands({}).sum(values, freqs).tolist() == [[10], [10]]
+
+
 def test_they_cannot_be_changed():
     with pytest.raises(TypeError):
         Bands()["delta"] = (0, 1)

@@ -192,7 +192,7 @@ def attribute_epochs(
         tol=tol,
         max_evals=max_evals,
         n_steps=n_steps,
-        views=tuple(views),
+        views=views,  # type: ignore[arg-type]
         sample_per_stage=sample_per_stage,
         seed=seed,
         batch_size=batch_size,

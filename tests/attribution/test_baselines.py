@@ -8,6 +8,7 @@ import torch
 from attribution_helpers import explain, noise_epochs, scored_epochs, view
 from models import Linear, Sinusoid, Smooth
 
+from eegflex import FlexResult
 from eegflex.attribution.baselines import make_baseline
 from eegflex.errors import ParameterError
 from eegflex.preprocessing.segments import prepare
@@ -108,6 +109,14 @@ def test_nothing_is_attributed_where_the_epoch_is_its_baseline():
     assert np.abs(result[:, 1]).max() < 1e-9
     assert np.abs(np.delete(result[:, 0], np.s_[100:200], axis=1)).max() < 1e-9
     assert np.abs(result[:, 0, 100:200]).max() > 1e-3
+
+
+def test_of_an_epoch_that_is_its_baseline_there_is_nothing_to_miss():
+    epochs = noise_epochs(n_epochs=2)
+    result = explain(epochs, Smooth(), target="N2", baseline=np.abs(np.fft.rfft(epochs.get_data())), on_check="ignore")
+    nothing = result.to_xarray()
+    nothing["frequency_view"][:], nothing["gap"][:] = 0, 0
+    assert FlexResult(nothing).relative_gap().tolist() == [[0], [0]]
 
 
 def test_less_than_the_baseline_lowers_what_power_raises():

@@ -12,7 +12,7 @@ from torch import nn
 
 import eegflex
 from eegflex.errors import ParameterError
-from eegflex.spec.model_spec import ContextSpec, ModelSpec
+from eegflex.spec.model_spec import ChannelSpec, ContextSpec, ModelSpec
 
 SPEC = ModelSpec(layout="b c (e t)", context=ContextSpec(1, 1))
 RULE = {"quadrature": "gauss-legendre", "n_steps": 40, "dtype": "float64"}
@@ -56,9 +56,9 @@ class Unfactored(nn.Module):
 class EveryPosition(nn.Module):
     """Scores each of three epochs by itself and its neighbours' mean."""
 
-    def __init__(self):
+    def __init__(self, n_channels=2):
         super().__init__()
-        self.net = Smooth()
+        self.net = Smooth(n_channels)
 
     def forward(self, windows):
         own = self.net(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
@@ -97,6 +97,33 @@ def test_the_map_holds_the_segment_itself_at_zero():
     data = result.to_xarray()
     own = eegflex.Bands().sum(data["frequency_view"].values, data["freq"].values)
     np.testing.assert_allclose(data["context_map"].sel(context=0).values, own, atol=1e-12)
+
+
+def test_a_gap_is_judged_against_what_the_context_was_given_too():
+    """Of each channel set by itself, whatever is in the window: at the edges of the night some of the map is not there."""
+    each = (ChannelSpec("eeg", types=("eeg",), use="each"),)
+    spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(1, 1), channels=each)
+    result = explain(
+        noise_epochs(n_epochs=4),
+        EveryPosition(n_channels=1),
+        spec=spec,
+        context="scaled",
+        quadrature="riemann-left",
+        n_steps=3,
+    )
+    data = result.to_xarray()
+    cells = data["context_map"].transpose("epoch", "channel", "context", "band").values
+    assert np.isnan(cells).any()
+    for epoch in range(4):
+        for channel_set in range(2):
+            size = own = 0.0
+            for channel in np.flatnonzero(data["of_channel_set"].values == channel_set):
+                for offset, row in zip(data["context"].values, cells[epoch, channel], strict=True):
+                    part = sum(abs(float(value)) for value in row if not np.isnan(value))
+                    size, own = size + part, own + part * (offset == 0)
+            assert size > 1.2 * own  # so that it matters
+            expected = abs(data["gap"].values[epoch, channel_set]) / size
+            assert result.relative_gap()[epoch, channel_set] == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_model_that_ignores_its_neighbours_gives_them_nothing():
@@ -205,3 +232,25 @@ def test_the_error_of_a_window_length_is_measured(window_length):
         assert "none" in window["error"]
     else:
         assert 0 < window["error_median"] <= window["error_largest"]
+
+
+@pytest.mark.parametrize("n_sets", [1, 2])
+def test_the_error_of_a_window_length_is_what_the_band_sums_differ_by(n_sets):
+    """On the first, the middle and the last epoch, relative to their absolute total in the whole run, by the same two nodes."""
+    channels = (ChannelSpec("eeg", types=("eeg",), use="each" if n_sets == 2 else "all"),)
+    spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(whole=True), channels=channels)
+    model, rule = WholeNight(n_channels=3 - n_sets), {"quadrature": "gauss-legendre", "n_steps": 2, "target": "N2"}
+    epochs = noise_epochs(n_epochs=11)
+    near, whole = (explain(epochs, model, spec=spec, window_length=length, **rule) for length in (3, 11))
+    masks = eegflex.Bands().masks(near.freqs)
+    errors = []
+    for number in (0, 5, 10):
+        sums = [
+            np.array([view(result)[number, channel, mask].sum() for channel in range(3 - n_sets) for mask in masks])
+            for result in (near, whole)
+        ]  # of the first channel set, as in the note
+        errors.append(np.abs(sums[0] - sums[1]).sum() / np.abs(sums[1]).sum())
+    said = near.provenance["window"]
+    assert said["measured_on_epochs"] == 3
+    assert said["error_median"] == pytest.approx(sorted(errors)[1], rel=1e-3)
+    assert said["error_largest"] == pytest.approx(max(errors), rel=1e-3)

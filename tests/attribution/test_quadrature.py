@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eegflex.attribution.quadrature import gauss_legendre, graded, make_rule, riemann
+from eegflex.attribution.quadrature import FixedNodes, gauss_legendre, graded, make_rule, riemann
 from eegflex.errors import ParameterError
 
 RULES = [gauss_legendre(7), graded(3, 5), riemann(10, "left"), riemann(10, "middle"), riemann(10, "right")]
@@ -46,11 +48,47 @@ def test_graded_intervals_halve():
     np.testing.assert_allclose(rule.weights, [1 / 8, 1 / 8, 1 / 4, 1 / 2])
 
 
-@pytest.mark.parametrize(("name", "default"), [("graded", 72), ("gauss-legendre", 50), ("riemann-middle", 50)])
-def test_rules_by_name(name, default):
-    assert len(make_rule(name)) == default
-    assert len(make_rule(name, 18)) == 18
-    assert len(make_rule(name, 2)) == 2
+DEFAULTS = {"graded": 72, "gauss-legendre": 50, "riemann-left": 50, "riemann-middle": 50, "riemann-right": 50}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_rules_by_name(name):
+    assert len(make_rule(name)) == DEFAULTS[name]
+    for n_steps in (1, 2, 18):
+        assert len(make_rule(name, n_steps)) == n_steps
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes"),
+    [
+        ("riemann-left", [0, 1 / 4, 2 / 4, 3 / 4]),
+        ("riemann-middle", [1 / 8, 3 / 8, 5 / 8, 7 / 8]),
+        ("riemann-right", [1 / 4, 2 / 4, 3 / 4, 1]),
+        ("graded", [1 / 16, 3 / 16, 3 / 8, 3 / 4]),  # one node on each of as many intervals as there are nodes
+        ("gauss-legendre", [0.0694318442, 0.3300094782, 0.6699905218, 0.9305681558]),
+    ],
+)
+def test_four_nodes_of_each_rule(name, nodes):
+    np.testing.assert_allclose(make_rule(name, 4).nodes, nodes, atol=1e-10)
+
+
+@pytest.mark.parametrize(("n_steps", "each"), [(9, 1), (17, 1), (18, 2), (72, 8), (80, 8)])
+def test_graded_nodes_are_alike_on_nine_intervals(n_steps, each):
+    edges = [0, *(2.0**-level for level in range(8, -1, -1))]
+    rule = make_rule("graded", n_steps)
+    assert np.histogram(rule.nodes, edges)[0].tolist() == [each] * 9
+    for low, high in itertools.pairwise(edges):
+        assert rule.weights[(low < rule.nodes) & (rule.nodes < high)].sum() == pytest.approx(high - low)
+
+
+def test_a_fixed_rule_asks_once_and_estimates_nothing():
+    rule = gauss_legendre(3)
+    nodes = FixedNodes(rule)
+    assert not nodes.judges
+    assert nodes.nodes is rule.nodes
+    assert nodes.weights is rule.weights
+    assert np.isnan(nodes.error)
+    assert not nodes.advance(np.ones((3, 1, 1)), np.ones((3, 1)), np.zeros(1))
 
 
 @pytest.mark.parametrize(("name", "n_steps"), [("simpson", None), ("graded", 0), ("graded", 2.5), ("graded", True)])

@@ -51,6 +51,12 @@ def test_every_view_is_complete_for_every_baseline_and_path(baseline, context):
     assert np.abs(data["gap"]).max() < 1e-9
 
 
+def test_one_view_may_be_asked_for_by_its_name_alone():
+    one, listed = (explain(noise_epochs(n_epochs=2), Smooth(), views=asked) for asked in ("time", ["time"]))
+    assert one.parameters["views"] == listed.parameters["views"] == ["frequency", "time"]
+    np.testing.assert_array_equal(view(one, "time_view"), view(listed, "time_view"))
+
+
 def test_single_precision_is_complete_to_its_precision():
     result = explain(noise_epochs(), Smooth(), **EXACT)
     data = result.to_xarray()

@@ -52,6 +52,64 @@ def test_a_window_that_can_shrink_is_as_long_as_its_run_allows(run, before, afte
     np.testing.assert_array_equal(windows.length, np.minimum(np.bincount(run)[run], before + 1 + after))
 
 
+def nearest(run, number, length, place):
+    """Of all windows of so many epochs of its run that hold an epoch, the start of that in which it is nearest to a place."""
+    starts = [
+        start
+        for start in range(len(run) - length + 1)
+        if start <= number < start + length and set(run[start : start + length]) == {run[number]}
+    ]
+    return min(starts, key=lambda start: abs(number - start - place), default=None)
+
+
+@given(RUNS, st.integers(1, 14), st.sampled_from(EDGES))
+def test_an_epoch_is_in_the_middle_of_a_window_that_can_shrink(run, window_length, edges):
+    """Of an even number, the later of the two in the middle; where the window is moved inside, as near to that as can be."""
+    before = window_length // 2
+    windows = cut_windows(run, before, window_length - 1 - before, edges, can_shift=True, can_shrink=True)
+    for number in range(len(run)):
+        length = min(window_length, int((run == run[number]).sum()))
+        (place,) = windows.at(np.array([number]))
+        if edges == "shift":
+            assert number - place == nearest(run, number, length, length // 2)
+        else:
+            assert place == length // 2
+        inside = nearest(run, number, length, length // 2) == number - length // 2
+        assert (windows.edge[number] == "inside") == inside
+
+
+@given(RUNS, SIDES, SIDES)
+def test_a_window_is_moved_no_further_than_it_must(run, before, after):
+    windows = cut_windows(run, before, after, "shift", can_shift=True)
+    for number in range(len(run)):
+        start = nearest(run, number, before + 1 + after, before)
+        assert windows.explicable[number] == (start is not None)
+        if start is not None:
+            assert windows.start[number] == start
+            assert (windows.edge[number] == "inside") == (start == number - before)
+
+
+def test_three_runs_by_hand():
+    """Windows of five epochs; the runs have six, three and one."""
+    run = np.repeat([0, 1, 2], [6, 3, 1])
+    shifted = cut_windows(run, 2, 2, "shift", can_shift=True, can_shrink=True)
+    assert shifted.start.tolist() == [0, 0, 0, 1, 1, 1, 6, 6, 6, 9]
+    assert shifted.length.tolist() == [5, 5, 5, 5, 5, 5, 3, 3, 3, 1]
+    assert shifted.edge.tolist() == [
+        "shifted", "shifted", "inside", "inside", "shifted", "shifted", "shifted", "inside", "shifted", "inside",
+    ]  # fmt: skip
+    padded = cut_windows(run, 2, 2, "pad", can_shift=True, can_shrink=True)
+    assert padded.start.tolist() == [-2, -1, 0, 1, 2, 3, 5, 6, 7, 9]
+    assert padded.members(np.array([6, 7, 8])).tolist() == [
+        [SILENCE, 6, 7],
+        [6, 7, 8],
+        [7, 8, SILENCE],
+    ]
+    assert [places.tolist() for places in padded.alike(np.array([7, 0, 9, 1, 8]))] == [[2], [0, 4], [1, 3]]
+    skipped = cut_windows(run, 2, 2, "skip", can_shift=True, can_shrink=True)
+    assert np.flatnonzero(skipped.explicable).tolist() == [2, 3, 7, 9]
+
+
 def test_edges_must_be_known():
     with pytest.raises(ParameterError, match="shift"):
         cut_windows(np.zeros(3, dtype=int), 1, 1, "wrap", can_shift=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import json
 import shutil
@@ -173,6 +174,12 @@ def epochs():
     return eegflex.make_epochs(raw, verbose="error")
 
 
+@pytest.fixture(scope="module")
+def stager_of(tmp_path_factory):
+    """What each format loads as, written and loaded once. Not to be changed."""
+    return functools.cache(lambda form: FORMATS[form](tmp_path_factory.mktemp(form)))
+
+
 def explain(epochs, stager, **kwargs):
     kwargs = {"quadrature": "gauss-legendre", "n_steps": 8} | kwargs
     return eegflex.attribute_epochs(epochs[4:8], stager, verbose="error", **kwargs).to_xarray()
@@ -184,8 +191,8 @@ def expected(epochs):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_format_gives_the_same_scores_and_attributions(form, tmp_path, epochs, expected):
-    stager = FORMATS[form](tmp_path)
+def test_every_format_gives_the_same_scores_and_attributions(form, stager_of, epochs, expected):
+    stager = stager_of(form)
     assert stager.spec.stages == SPEC.stages
     with torch.no_grad():
         torch.testing.assert_close(stager.score(FED[:, None]), network()(FED), atol=1e-4, rtol=0)
@@ -195,8 +202,8 @@ def test_every_format_gives_the_same_scores_and_attributions(form, tmp_path, epo
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if not form.startswith("keras")])
-def test_every_format_can_be_moved_to_double_precision(form, tmp_path):
-    stager = FORMATS[form](tmp_path).to("cpu", torch.float64)
+def test_every_format_can_be_moved_to_double_precision(form, stager_of):
+    stager = stager_of(form).to("cpu", torch.float64)
     with torch.no_grad():
         scores = stager.score(FED[:, None].double())
     assert scores.dtype == torch.float64

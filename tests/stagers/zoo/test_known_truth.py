@@ -112,7 +112,7 @@ def test_flex_is_the_closed_form_of_the_path(truth):
     """At a x the energy is a² e, so that the mean gradient of s is b with y (k * phi(e) / e), turned round."""
     epochs = nights_of(truth, SEEDS[0])
     chosen = epochs[np.flatnonzero(epochs.metadata["stage"] == truth.stage)[:3]]
-    exact = {"quadrature": "gauss-legendre", "n_steps": 64, "dtype": "float64", "views": ("time",)}
+    exact = {"quadrature": "gauss-legendre", "n_steps": 32, "dtype": "float64", "views": ("time",)}
     result = eegflex.attribute_epochs(chosen, truth.name, target=truth.stage, verbose="error", **exact)
     module = eegflex.load_model(truth.name).to("cpu", torch.float64).module
     x = torch.from_numpy(view(result, "signal")[:, truth.input]).double()[:, None]

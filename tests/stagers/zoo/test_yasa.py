@@ -108,7 +108,7 @@ def test_smoothed_features_of_a_changed_epoch_are_yasa_s_up_to_the_scale(bound):
 
 def test_band_shapley_values_add_up(epochs, stager):
     result = eegflex.attribute_epochs(
-        epochs, stager, method="shapley_sampling", baseline="recording", sample_per_stage=1, verbose="error"
+        epochs[56:58], stager, method="shapley_sampling", baseline="recording", sample_per_stage=1, verbose="error"
     )
     dataset = result.to_xarray()
     assert np.abs(dataset["gap"].values).max() < 1e-5

@@ -63,7 +63,7 @@ def test_what_is_not_a_result_is_refused(tmp_path):
         read_result(text)
     foreign = tmp_path / "foreign.nc"
     xr.Dataset({"t": ("x", np.arange(3.0))}).to_netcdf(foreign, engine="h5netcdf")
-    with pytest.raises(RecordingError, match="not a result of this version"):
+    with pytest.raises(RecordingError, match="not a result of eegflex"):
         read_result(foreign)
     empty = tmp_path / "empty.nc"
     empty.touch()

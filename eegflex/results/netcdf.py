@@ -64,7 +64,7 @@ def write_dataset(dataset: xr.Dataset, fname: str | Path, *, overwrite: bool) ->
     The large variables are compressed epoch by epoch, so that one epoch can be read by itself.
     """
     encoding = {
-        name: {"zlib": True, "complevel": 4, "chunksizes": (1, *variable.shape[1:])}
+        name: {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": (1, *variable.shape[1:])}
         for name, variable in dataset.data_vars.items()
         if is_large(variable)
     }

@@ -18,11 +18,12 @@ from eegflex.results.select import (
     check_stages,
     n_epochs_by_stage,
     pick_all,
+    picked_words,
     pool,
     sample_words,
     stage_order,
 )
-from eegflex.results.wording import attribution_label, number_text, positive_means, type_label, unit
+from eegflex.results.wording import attribution_label, number_text, positive_means, unit
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import DIVERGING, colour_limits, plain, points, symmetric
 
@@ -106,13 +107,13 @@ def plot_bands(
     limits = np.array([limit.vmax for limit in colour_limits(cells, scale_by)])
     shown = cells if scale_by == "figure" else cells / limits
     width = max(0.85 * len(columns) * len(kinds) + 2.2, 5.5)
-    names = [type_label(kind) for kind in kinds]
+    names = [picked_words(dataset, own) for own in of_kind]
     canvas = make_canvas(axes, [names], annotate, figsize=(width, 0.45 * len(rows) + 1.9), sharey=True)
     counts, colours = n_epochs_by_stage(dataset, stage_from), symmetric(shown)
     for ax, name, values, image in zip(canvas.axes[0], names, cells, shown, strict=True):
         drawn = ax.imshow(image, cmap=DIVERGING, norm=colours, aspect="auto")
         _write_cells(ax, values, limits)
-        ax.set_title(name, fontsize=points(10))
+        ax.set_title(plain(name), fontsize=points(10))
         ax.set_xticks(range(len(columns)), [f"{plain(one)}\nn = {counts[one]}" for one in columns])
         ax.tick_params(length=0)
         for side in ax.spines.values():

@@ -125,7 +125,7 @@ def plot_spectrum(
         f"{result.model}: attribution spectrum by {stage_from} stage, {picked_words(dataset, members)}",
         positive_means(result, "this frequency"),
         f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over {averaged_words(dataset)}. "
-        "Grey line: mean power density (right axis). Each row has its own scale.",
+        "Grey line: mean power density. Each row has its own scale.",
         sample_words(result),
         show=show,
     )
@@ -209,7 +209,7 @@ def _draw_row(
     right.tick_params(colors=GREY)
     right.spines["top"].set_visible(False)
     ax.spines["top"].set_visible(False)
-    right.set_ylabel("dB re 1 µV²/Hz", color=GREY, fontsize=points(8))
+    right.set_ylabel("Power density\n(dB re 1 µV²/Hz)", color=GREY, fontsize=points(8))
     if not len(cases):
         return
     draw_signed(ax, edges, cases.mean(axis=0))

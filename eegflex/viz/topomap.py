@@ -13,7 +13,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.select import as_bands, as_list, check_stages, pick_all, sample_words, stage_order
-from eegflex.results.wording import attribution_label, positive_means, unit
+from eegflex.results.wording import attribution_label, positive_means
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
 from eegflex.viz.style import DIVERGING, colour_limits, plain, points
@@ -112,7 +112,7 @@ def plot_topomap(
             ax.set_title(f"{name}\n{n}", fontsize=points(9))
         if canvas.own and column == 0:
             _name_row(ax, rows[row], bands)
-    _add_bars(canvas.fig, canvas.axes, limits, attribution_label(result), unit(result), scale_by)
+    _add_bars(canvas.fig, canvas.axes, limits, attribution_label(result), scale_by)
     return canvas.finish(
         f"{result.model}: attribution over the head by {stage_from} stage",
         *_notes(result, sites, own_scales=scale_by == "stage" and len(columns) > 1),
@@ -132,9 +132,7 @@ def _figsize(n_rows: int, n_columns: int) -> tuple[float, float]:
     return max(size * n_columns + 1.3, 5.4), size * n_rows + 1.9
 
 
-def _add_bars(
-    fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], label: str, score_unit: str, scale_by: str
-) -> None:
+def _add_bars(fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], label: str, scale_by: str) -> None:
     """Add a colour bar below each column, or one beside them all."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.ticker import LinearLocator
@@ -155,7 +153,7 @@ def _add_bars(
         bar.ax.xaxis.set_major_locator(LinearLocator(3))
         bar.ax.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}".replace("-", "−"))
         bar.ax.tick_params(labelsize=points(7))
-        bar.set_label(textwrap.fill(score_unit, 18), fontsize=points(8))
+        bar.set_label(textwrap.fill(label, 18, break_on_hyphens=False), fontsize=points(8))
 
 
 def site_values(

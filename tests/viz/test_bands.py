@@ -13,7 +13,6 @@ from eegflex.results.wording import number_text
 from eegflex.viz.bands import band_means
 
 
-
 def means(result, kind):
     data = result.data
     return band_means(data, Bands(), (data["ch_type"] == kind).values, example_results.STAGES, "predicted")
@@ -35,9 +34,7 @@ def test_cells_of_channel_sets_are_their_mean(pair_result):
         weights = own["n_epochs"]
         expected = own[ROWS].mul(weights, axis=0).groupby("stage", observed=True).sum()
         expected = expected.div(weights.groupby("stage", observed=True).sum(), axis=0).loc[list(example_results.STAGES)]
-        np.testing.assert_allclose(
-            means(pair_result, kind), expected.to_numpy().T, atol=1e-9
-        )
+        np.testing.assert_allclose(means(pair_result, kind), expected.to_numpy().T, atol=1e-9)
 
 
 def test_all_cells_of_a_stage_add_up_to_the_change_of_the_score(pair_result):

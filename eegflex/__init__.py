@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eegflex.epochs import make_epochs
     from eegflex.readers import read_hypnogram, read_psg
     from eegflex.report import make_report
-    from eegflex.results import FlexResult, read_result
+    from eegflex.results import FlexResult, concatenate_results, read_result
     from eegflex.simulation import simulate_psg
     from eegflex.spec import ModelSpec
     from eegflex.stagers import Stager, load_model
@@ -36,6 +36,7 @@ __all__ = [
     "attribute",
     "attribute_epochs",
     "check_model",
+    "concatenate_results",
     "load_model",
     "make_epochs",
     "make_report",
@@ -55,6 +56,7 @@ _HOMES = {
     "attribute": "eegflex.attribution.freqig",
     "attribute_epochs": "eegflex.attribution.attribute_epochs",
     "check_model": "eegflex.doctor",
+    "concatenate_results": "eegflex.results",
     "load_model": "eegflex.stagers",
     "make_epochs": "eegflex.epochs",
     "make_report": "eegflex.report",

@@ -29,6 +29,7 @@ from eegflex.utils.files import write_whole
 from eegflex.utils.progress import progress
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["StagedNight", "night_of", "stage_epochs"]
@@ -181,11 +182,13 @@ class StagedNight:
 
         return write_whole(path, write, overwrite=overwrite)
 
-    def plot_night(self, *, show: bool = True) -> Figure:
+    def plot_night(
+        self, *, axes: Axes | Sequence[Axes] | None = None, annotate: bool = True, show: bool = True
+    ) -> Figure:
         """The night as it was scored and as it was staged; see `eegflex.viz.plot_night`."""
         from eegflex.viz import plot_night
 
-        return plot_night(self, show=show)
+        return plot_night(self, axes=axes, annotate=annotate, show=show)
 
     @cached_property
     def confusion(self) -> npt.NDArray[np.int64]:

@@ -34,3 +34,9 @@ def result():
 def pair_result():
     """One EEG channel at a time with the same EOG channel, two channel sets. Not to be changed."""
     return example_results.make_pair_result()
+
+
+@pytest.fixture(scope="session")
+def of_all():
+    """Six EEG channels at once, every stage explained. Not to be changed."""
+    return example_results.make_result(target="all")

@@ -21,7 +21,9 @@ from eegflex.attribution.spectra import frames
 from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
 from eegflex.readers.notes import get_notes
-from eegflex.results.result import LAYOUT, FlexResult
+from eegflex.results.netcdf import LAYOUT
+from eegflex.results.result import FlexResult
+from eegflex.results.tables import measure_sizes
 
 __all__ = ["assemble"]
 
@@ -75,10 +77,21 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
         "sfreq": segments.sfreq,
         "spec": json.dumps(spec.to_dict()),
         "method": json.dumps(dataclasses.asdict(request.method.words)),
-        "parameters": json.dumps(_parameters(request) | ({"partial": True} if partial else {})),
-        "provenance": json.dumps(_provenance(request.night.epochs, segments, len(numbers)) | notes),
+        "parameters": json.dumps(_parameters(request)),
+        "provenance": json.dumps(
+            _provenance(request.night.epochs, segments, len(numbers)) | ({"partial": True} if partial else {}) | notes
+        ),
     }
-    return FlexResult(dataset)
+    return FlexResult(_sized(dataset))
+
+
+def _sized(dataset: xr.Dataset) -> xr.Dataset:
+    """Add how large the band sums are: of all channels, which a result of some of them could not tell any more."""
+    if "target_stage" not in dataset.dims:
+        return dataset.assign(size=(("epoch", "channel_set"), measure_sizes(dataset)))
+    pairs = ("epoch", "channel_set", "target_stage", "other_stage")
+    other = dataset["stage_name"].values
+    return dataset.assign(size=(pairs, measure_sizes(dataset))).assign_coords(other_stage=other)
 
 
 def _dim(name: str, coordinate: Any) -> str:
@@ -115,6 +128,7 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, 
     gabor = frames(n_times, segments.sfreq)
     stages = np.array(request.stager.spec.stages, dtype=object)
     return {
+        "recording": ("epoch", np.full(len(numbers), "", dtype=object)),
         "number": ("epoch", numbers),
         "onset": ("epoch", segments.onset[numbers]),
         "run": ("epoch", segments.run[numbers]),
@@ -135,8 +149,10 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, 
         "frame_freq": gabor.freqs,
         "band": np.array(Bands().names, dtype=object),
         "channel_set": np.array([" + ".join(names[list(c)]) for c in segments.channel_sets], dtype=object),
+        "n_channels": ("channel_set", np.array([len(c) for c in segments.channel_sets])),
         "stage_name": stages,
         "target_stage": stages,
+        "night_recording": ("night", np.full(len(segments), "", dtype=object)),
         "night_onset": ("night", segments.onset),
         "night_run": ("night", segments.run),
         "night_stage": ("night", segments.stage.astype(object)),

@@ -15,6 +15,7 @@ from eegflex import viz
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.report import html, trust, words
 from eegflex.results import tables
+from eegflex.results.recordings import one_recording
 from eegflex.results.select import stage_order
 from eegflex.results.wording import method_words, number_text, positive_means, reading, sum_words, sums_to_change, unit
 from eegflex.utils.files import write_whole
@@ -70,13 +71,15 @@ def make_report(
     Raises
     ------
     ParameterError
-        If `epochs_per_stage` is no number of epochs, or `compare_with` is of another recording or of other epochs.
+        If the result is of several recordings, `epochs_per_stage` is no number of epochs, or `compare_with` is of another
+        recording or of other epochs.
 
     Notes
     -----
     The report holds no patient's name, birth date or ID, no directories, and not the name of the recording's file, which
     may be a patient's; the result has it. Text from files is escaped.
     """
+    one_recording(result.data, None, "A report")
     if int(epochs_per_stage) != epochs_per_stage or epochs_per_stage < 0:
         raise ParameterError("epochs_per_stage must be a whole number, not negative", seen=epochs_per_stage)
     if compare_with is not None:

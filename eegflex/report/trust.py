@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.wording import count_epochs, method_words, sums_to_change, unit
 
@@ -120,7 +119,7 @@ def cancellation_words(result: FlexResult) -> str:
     if not sums_to_change(result):
         return ""
     dataset = result.to_xarray()
-    parts = tables.sizes(dataset, Bands())
+    parts = tables.sizes(dataset)
     changes = np.abs(dataset["score"].values - dataset["baseline_score"].values)
     whole, change = float(np.median(parts)), float(np.median(changes))
     if whole <= CANCELLING * change:

@@ -1,5 +1,6 @@
 """Results: labelled attributions, the tables made of them, and what their numbers mean in words."""
 
+from eegflex.results.concatenate import concatenate_results
 from eegflex.results.result import FlexResult, read_result
 
-__all__ = ["FlexResult", "read_result"]
+__all__ = ["FlexResult", "concatenate_results", "read_result"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
-from eegflex.results.wording import type_label
+from eegflex.results.recordings import provenances
+from eegflex.results.wording import count_epochs, type_label
 from eegflex.stages import HYPNOGRAM_ORDER, NOT_STAGED
 
 if TYPE_CHECKING:
@@ -21,21 +22,27 @@ if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
 __all__ = [
+    "PICKED",
     "Pooled",
     "as_bands",
+    "as_list",
     "averaged_words",
     "bands_and_rest",
     "channel_types",
-    "check_stage",
+    "check_stages",
     "hypnogram_order",
+    "is_whole",
     "n_epochs_by_stage",
     "pick",
+    "pick_all",
     "picked_words",
     "pool",
     "sample_words",
     "stage_order",
 ]
 
+#: Said of a result that has lost channels.
+PICKED = "Of the channels that the stager takes at once, only some are in this result."
 _TYPE_ORDER = ("eeg", "eog", "emg", "ecg")
 #: Labels of epochs that are not sleep stages.
 _NO_STAGE = frozenset({"", *NOT_STAGED})
@@ -46,6 +53,11 @@ def as_bands(bands: Bands | Mapping[str, tuple[float, float]] | None) -> Bands:
     if bands is None or isinstance(bands, Mapping):
         return bands if isinstance(bands, Bands) else Bands(bands)
     raise ParameterError("Bands must map names to edges in Hz", seen=repr(bands), allowed="{'sigma': (12, 16), ...}")
+
+
+def as_list(value: Any) -> list[Any]:
+    """One or several of something as a list."""
+    return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ def pool(
     values : array, shape (n_epochs, n_channels, ...)
         What to sum.
     members : array of bool, shape (n_channels,)
-        The channels to take. Combinations without any of them are left out.
+        The channels to take. Channel sets without any of them are left out.
     stage_from : {"predicted", "scored", "target"}
         What the cases are labelled with.
     mean : bool
@@ -108,9 +120,9 @@ def pool(
     )
 
 
-def channel_types(dataset: xr.Dataset) -> list[str]:
-    """Return the channel types that there are, EEG first."""
-    found = dict.fromkeys(dataset["ch_type"].values.astype(str))
+def channel_types(dataset: xr.Dataset, members: npt.NDArray[np.bool_] | slice = slice(None)) -> list[str]:
+    """Return the channel types that there are among the members, EEG first."""
+    found = dict.fromkeys(dataset["ch_type"].values.astype(str)[members])
     return sorted(found, key=lambda kind: _TYPE_ORDER.index(kind) if kind in _TYPE_ORDER else len(_TYPE_ORDER))
 
 
@@ -132,7 +144,7 @@ def pick(dataset: xr.Dataset, picks: str | Sequence[str] | None) -> npt.NDArray[
     if picks is None:
         return (kinds == "eeg") if (kinds == "eeg").any() else np.ones(len(kinds), dtype=bool)
     chosen = np.zeros(len(kinds), dtype=bool)
-    for wanted in [picks] if isinstance(picks, str) else picks:
+    for wanted in as_list(picks):
         found = (kinds == wanted) | (names == wanted) | (labels == wanted) | (wanted == "all")
         if not found.any():
             raise ChannelError(
@@ -144,6 +156,11 @@ def pick(dataset: xr.Dataset, picks: str | Sequence[str] | None) -> npt.NDArray[
     if not chosen.any():
         raise ChannelError("No channel is picked", seen=repr(picks), allowed=list(dict.fromkeys(names)))
     return chosen
+
+
+def pick_all(dataset: xr.Dataset, picks: str | Sequence[str] | None) -> npt.NDArray[np.bool_]:
+    """Return which channels are picked, as `pick`, but all by default."""
+    return pick(dataset, "all" if picks is None else picks)
 
 
 def stage_order(dataset: xr.Dataset, stage_from: str) -> list[str]:
@@ -166,13 +183,21 @@ def stage_order(dataset: xr.Dataset, stage_from: str) -> list[str]:
     return order
 
 
-def check_stage(stage: str | None, order: list[str]) -> list[str]:
-    """Return the stages to draw: the one that was asked for, or all."""
-    if stage is None:
-        return order
-    if stage not in order:
-        raise ParameterError("No epoch of this stage was explained", seen=repr(stage), allowed=order)
-    return [stage]
+def check_stages(stage: str | Sequence[str] | None, order: list[str]) -> list[str]:
+    """Return the stages to draw, in their order: those that were asked for, or all.
+
+    Raises
+    ------
+    ParameterError
+        If no epoch of one of them was explained, or there is none.
+    """
+    wanted = order if stage is None else as_list(stage)
+    missing = [one for one in wanted if one not in order]
+    if missing or not wanted:
+        raise ParameterError(
+            "No epoch of this stage was explained", seen=list(map(repr, missing)) or "nothing", allowed=order
+        )
+    return [one for one in order if one in wanted]
 
 
 def n_epochs_by_stage(dataset: xr.Dataset, stage_from: str) -> dict[str, int]:
@@ -182,12 +207,26 @@ def n_epochs_by_stage(dataset: xr.Dataset, stage_from: str) -> dict[str, int]:
 
 
 def sample_words(result: FlexResult) -> str:
-    """Say whether the epochs are only some of those that were to be explained."""
-    if not (result.is_partial or result.is_sample):
-        return ""
-    sizes = result.to_xarray().sizes
-    why = "Stopped early" if result.is_partial else "A sample"
-    return f"{why}: {sizes['epoch']} of {sizes['night']} epochs were explained."
+    """Say whether epochs are only some of those that were to be explained, and channels only some of the stager's."""
+    dataset, n_epochs = result.data, len(result)
+    n_explained = sum(int(one["explained"]) for one in provenances(dataset).values())
+    said = []
+    if result.is_partial or result.is_sample:
+        why = "Stopped early" if result.is_partial else "A sample"
+        said.append(f"{why}: {n_explained} of {dataset.sizes['night']} epochs were explained.")
+    if n_epochs < n_explained:
+        said.append(f"A selection: {n_epochs} of {count_epochs(n_explained)} that were explained.")
+    if not is_whole(dataset):
+        said.append(PICKED)
+    if len(result.recordings) > 1:
+        said.append(f"Recordings: {', '.join(result.recordings)}.")
+    return " ".join(said)
+
+
+def is_whole(dataset: xr.Dataset) -> bool:
+    """Whether the result has all channels that the stager takes at once, so that they sum to the change of the score."""
+    counts = np.bincount(dataset["of_channel_set"].values, minlength=dataset.sizes["channel_set"])
+    return bool((counts == dataset["n_channels"].values).all())
 
 
 def picked_words(dataset: xr.Dataset, members: npt.NDArray[np.bool_]) -> str:

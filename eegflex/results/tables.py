@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,41 @@ import xarray as xr
 
 from eegflex.agreement import cohens_kappa, confusion, consensus, probabilities, surest
 from eegflex.bands import Bands
-from eegflex.errors import ParameterError
+from eegflex.errors import ParameterError, check_choice
 
 __all__ = [
+    "STAGES_FROM",
     "agreement",
     "band_sums",
-    "band_table",
+    "epoch_stages",
     "long_table",
+    "measure_sizes",
     "night_confusion",
     "night_stages",
+    "reduced",
     "relative_gap",
     "score_kind",
     "sizes",
     "stage_labels",
 ]
 
+#: Where the stage of an epoch is from: the stager, the hypnogram, or the score that was explained.
+STAGES_FROM = ("predicted", "scored", "target")
+#: Epochs of a view that are reduced at once.
+_AT_ONCE = 32
+
 
 def score_kind(dataset: xr.Dataset) -> str:
     """What the stager returned: ``"logits"``, ``"log_probs"`` or ``"probs"``."""
     return str(json.loads(dataset.attrs["spec"])["output"]["scores"])
+
+
+def reduced(
+    variable: xr.DataArray, reduce: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
+    """Reduce what is on the last axis, a few epochs at a time: a view is neither read nor made float64 as a whole."""
+    starts = range(0, max(len(variable), 1), _AT_ONCE)
+    return np.concatenate([reduce(variable[start : start + _AT_ONCE].values) for start in starts])
 
 
 def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view") -> npt.NDArray[np.float64]:
@@ -42,7 +59,8 @@ def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view
         If the method attributed to other bands than these, as wholes.
     """
     if variable in dataset:
-        return bands.sum(dataset[variable].values, dataset["freq"].values)
+        freqs = dataset["freq"].values
+        return reduced(dataset[variable], lambda values: bands.sum(values, freqs))
     if dict(bands) != dict(Bands()):
         raise ParameterError(
             "This method attributes to whole bands, which cannot be divided",
@@ -53,23 +71,47 @@ def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view
     return dataset["band_view"].values.astype(np.float64)
 
 
-def sizes(dataset: xr.Dataset, bands: Bands) -> npt.NDArray[np.float64]:
-    """Absolute total of the band sums of all channels, and of the context's if it moved, shape (n_epochs, n_channel_sets)."""
-    own = np.abs(band_sums(dataset, bands)).sum(axis=-1)
+def sizes(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """Absolute total of the band sums of all channels, shape (n_epochs, n_channel_sets), as it was measured when explained.
+
+    That of a result of all stages has two dimensions more: it is that of the difference of two stages, and of each stage
+    itself on the diagonal.
+    """
+    return np.maximum(dataset["size"].values, np.finfo(float).tiny)
+
+
+def measure_sizes(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """Measure `sizes`, of the context too if it moved.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result with all of its channels.
+    """
     if "context_map" in dataset:
-        parts = np.abs(dataset["context_map"].transpose("epoch", "channel", "context", "band").values)
-        own = np.nansum(parts, axis=(2, 3), dtype=np.float64)
+        moved = dataset["context_map"].transpose("epoch", ..., "channel", "context", "band").values
+        parts = np.nan_to_num(moved).reshape(*moved.shape[:-2], -1)
+    else:
+        parts = band_sums(dataset, Bands())
     of = dataset["of_channel_set"].values
-    totals = np.stack([own[:, of == k].sum(axis=1) for k in range(dataset.sizes["channel_set"])], axis=1)
-    return np.maximum(totals, np.finfo(float).tiny)
+
+    def total(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        own = np.abs(values).sum(axis=-1, dtype=np.float64)
+        return np.stack([own[:, of == k].sum(axis=1) for k in range(dataset.sizes["channel_set"])], axis=1)
+
+    if "target_stage" not in dataset.dims:
+        return total(parts)
+    stages = range(dataset.sizes["target_stage"])
+    pairs = [[total(parts[:, i] - (parts[:, j] if i != j else 0)) for j in stages] for i in stages]
+    return np.moveaxis(np.array(pairs), (0, 1), (-2, -1))
 
 
-def relative_gap(dataset: xr.Dataset, bands: Bands) -> npt.NDArray[np.float64]:
+def relative_gap(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     """|completeness gap| over the absolute total of the band sums, shape (n_epochs, n_channel_sets).
 
     At the zero baseline large terms of both signs cancel in F(x) - F(0), so that is not what a gap is judged against.
     """
-    return np.abs(dataset["gap"].values) / sizes(dataset, bands)
+    return np.abs(dataset["gap"].values) / sizes(dataset)
 
 
 def stage_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
@@ -80,27 +122,43 @@ def stage_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
     stage_from : {"predicted", "scored", "target"}
         The stager's (of the channel's own channel set), the hypnogram's, or the score explained.
     """
-    shape = (dataset.sizes["epoch"], dataset.sizes["channel"])
+    check_choice("stage_from", stage_from, STAGES_FROM)
     if stage_from == "scored":
+        shape = (dataset.sizes["epoch"], dataset.sizes["channel"])
         return np.broadcast_to(dataset["stage"].values.astype(str)[:, None], shape)
-    if stage_from in ("predicted", "target"):
-        return dataset[stage_from].values.astype(str)[:, dataset["of_channel_set"].values]
-    raise ParameterError("stage_from must be one of 'predicted', 'scored', 'target'", seen=repr(stage_from))
+    return dataset[stage_from].values.astype(str)[:, dataset["of_channel_set"].values]
+
+
+def epoch_stages(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
+    """The stage of each epoch as a whole, shape (n_epochs,).
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result.
+    stage_from : {"predicted", "scored", "target"}
+        The stager's, the hypnogram's, or the score explained; where channel sets differ, that of the most confident one.
+    """
+    check_choice("stage_from", stage_from, STAGES_FROM)
+    if stage_from == "scored":
+        return dataset["stage"].values.astype(str)
+    chosen = surest(dataset["scores"].values, score_kind(dataset))
+    return dataset[stage_from].values.astype(str)[np.arange(len(chosen)), chosen]
 
 
 def long_table(dataset: xr.Dataset, bands: Bands) -> pd.DataFrame:
     """One row for each epoch, channel and band."""
-    n_epochs, n_channels, n_bands = dataset.sizes["epoch"], dataset.sizes["channel"], len(bands.names)
-    shape = (n_epochs, n_channels, n_bands)
+    shape = (dataset.sizes["epoch"], dataset.sizes["channel"], len(bands.names))
 
     def spread(values: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
         index = tuple(slice(None) if axis in axes else None for axis in "ecb")
         return np.broadcast_to(values[index], shape).ravel()
 
-    freqs = dataset["freq"].values
+    freqs, of = dataset["freq"].values, dataset["of_channel_set"].values
     power = band_sums(dataset, bands, "power") * (freqs[1] - freqs[0])
     return pd.DataFrame(
         {
+            "recording": spread(dataset["recording"].values.astype(str), "e"),
             "number": spread(dataset["number"].values, "e"),
             "onset": spread(dataset["onset"].values, "e"),
             "stage": spread(dataset["stage"].values.astype(str), "e"),
@@ -110,25 +168,10 @@ def long_table(dataset: xr.Dataset, bands: Bands) -> pd.DataFrame:
             "band": spread(np.array(bands.names), "b"),
             "attribution": band_sums(dataset, bands).ravel(),
             "power": power.ravel(),
+            "score": spread(dataset["score"].values[:, of], "ec"),
+            "baseline_score": spread(dataset["baseline_score"].values[:, of], "ec"),
         }
     )
-
-
-def band_table(dataset: xr.Dataset, bands: Bands, *, by: tuple[str, ...], stage_from: str) -> pd.DataFrame:
-    """Mean attribution in each band, within stages, channels or both."""
-    if not by or not set(by) <= {"stage", "channel"}:
-        raise ParameterError("A band table is by stage, by channel or by both", seen=by, allowed=["stage", "channel"])
-    sums = band_sums(dataset, bands)
-    table = pd.DataFrame(sums.reshape(-1, sums.shape[-1]), columns=list(bands.names))
-    table["total"] = table.sum(axis=1)
-    labels = stage_labels(dataset, stage_from)
-    channels = dataset["channel"].values.astype(str)
-    order = [*dataset["stage_name"].values.astype(str), *sorted(set(labels.ravel()))]
-    table["stage"] = pd.Categorical(labels.ravel(), categories=list(dict.fromkeys(order)))
-    table["channel"] = pd.Categorical(np.tile(channels, len(sums)), categories=list(channels))
-    table["epoch"] = np.repeat(np.arange(len(sums)), len(channels))
-    groups = table.groupby(list(by), observed=True)
-    return groups[[*bands.names, "total"]].mean().assign(n_epochs=groups["epoch"].nunique())
 
 
 def night_stages(dataset: xr.Dataset) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.str_]]:

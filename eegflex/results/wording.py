@@ -98,7 +98,7 @@ _BASELINES = {
 
 def reading(result: FlexResult) -> MethodWords:
     """Return how the attributions of a result are read."""
-    return MethodWords(**json.loads(result.to_xarray().attrs["method"]))
+    return MethodWords(**json.loads(result.data.attrs["method"]))
 
 
 def unit(result: FlexResult) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +15,20 @@ from eegflex.results.select import (
     averaged_words,
     bands_and_rest,
     channel_types,
+    check_stages,
     n_epochs_by_stage,
+    pick_all,
+    picked_words,
     pool,
     sample_words,
     stage_order,
 )
-from eegflex.results.wording import attribution_label, number_text, positive_means, type_label, unit
-from eegflex.viz.style import DIVERGING, add_note, colour_limits, plain, symmetric
+from eegflex.results.wording import attribution_label, number_text, positive_means, unit
+from eegflex.viz.canvas import make_canvas
+from eegflex.viz.style import DIVERGING, colour_limits, plain, points, symmetric
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -35,27 +40,40 @@ __all__ = ["band_means", "plot_bands"]
 def plot_bands(
     result: FlexResult,
     *,
+    stage: str | Sequence[str] | None = None,
+    picks: str | Sequence[str] | None = None,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
     stage_from: str = "predicted",
     scale_by: str = "stage",
+    axes: Axes | Sequence[Axes] | None = None,
+    annotate: bool = True,
     show: bool = True,
 ) -> Figure:
     """Draw what each frequency band did to the score, stage by stage.
 
-    A cell is the attribution summed over a band and over the channels of one type that the stager takes at once, and
+    A cell is the attribution summed over a band and over the picked channels of one type that the stager takes at once, and
     averaged over the epochs of a stage. With fixed context and a method whose attributions sum to it, the cells of a stage
-    in all panels together are the mean of F(x) - F(x_b). A result of all stages speaks for the predicted one.
+    in all panels together are the mean of F(x) - F(x_b), if all channels are picked. A result of all stages speaks for the
+    predicted one.
 
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording.
+        Attributions of a recording, or of several.
+    stage : str | sequence of str | None
+        Draw only these stages.
+    picks : str | sequence of str | None
+        Channel types or names. By default all channels.
     bands : Bands | mapping | None
         Frequency bands; by default those of `Bands`.
     stage_from : {"predicted", "scored", "target"}
         Whether the columns are the stager's stages, the hypnogram's, or the scores that were explained.
     scale_by : {"stage", "figure"}
         Whether each stage has its own colour scale, so that bands are compared within a stage, or all share one.
+    axes : matplotlib Axes | sequence of matplotlib Axes | None
+        Axes to draw into, one for each channel type, EEG first. By default those of a figure of its own.
+    annotate : bool
+        Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
         Whether to show the figure.
 
@@ -63,61 +81,82 @@ def plot_bands(
     -------
     fig : matplotlib.figure.Figure
         One panel for each channel type.
-    """
-    import matplotlib.pyplot as plt
-    from mne.viz.utils import plt_show
 
+    Raises
+    ------
+    ChannelError
+        If there is no such channel.
+    ParameterError
+        If no epoch of a stage was explained, or `axes` are not as many as the panels.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
+    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> fig = eegflex.viz.plot_bands(result, picks="eeg", show=False)
+    >>> [label.get_text() for label in fig.axes[0].get_yticklabels()][:2]
+    ['beta 16–30 Hz', 'sigma 12–16 Hz']
+    """
     result, bands = result.for_target(), as_bands(bands)
-    dataset = result.to_xarray()
-    rows, columns = bands_and_rest(bands), stage_order(dataset, stage_from)
-    kinds = channel_types(dataset)
-    cells = np.stack([band_means(result, bands, kind, stage_from) for kind in kinds])
-    width = max(0.85 * len(columns) * len(kinds) + 2.2, 5.5)
-    fig, axes = plt.subplots(
-        1, len(kinds), figsize=(width, 0.45 * len(rows) + 1.9), sharey=True, squeeze=False, layout="constrained"
-    )
+    dataset, members = result.data, pick_all(result.data, picks)
+    rows, columns = bands_and_rest(bands), check_stages(stage, stage_order(dataset, stage_from))
+    kinds = channel_types(dataset, members)
+    of_kind = [members & (dataset["ch_type"].values.astype(str) == kind) for kind in kinds]
+    cells = np.stack([band_means(dataset, bands, own, columns, stage_from) for own in of_kind])
     limits = np.array([limit.vmax for limit in colour_limits(cells, scale_by)])
     shown = cells if scale_by == "figure" else cells / limits
-    counts = n_epochs_by_stage(dataset, stage_from)
-    colours = symmetric(shown)
-    for ax, kind, values, image in zip(axes[0], kinds, cells, shown, strict=True):
-        ax.imshow(image, cmap=DIVERGING, norm=colours, aspect="auto")
+    width = max(0.85 * len(columns) * len(kinds) + 2.2, 5.5)
+    names = [picked_words(dataset, own) for own in of_kind]
+    canvas = make_canvas(axes, [names], annotate, figsize=(width, 0.45 * len(rows) + 1.9), sharey=True)
+    counts, colours = n_epochs_by_stage(dataset, stage_from), symmetric(shown)
+    for ax, name, values, image in zip(canvas.axes[0], names, cells, shown, strict=True):
+        drawn = ax.imshow(image, cmap=DIVERGING, norm=colours, aspect="auto")
         _write_cells(ax, values, limits)
-        ax.set_title(type_label(kind), fontsize=10)
-        ax.set_xticks(range(len(columns)), [f"{plain(stage)}\nn = {counts[stage]}" for stage in columns])
+        ax.set_title(plain(name), fontsize=points(10))
+        ax.set_xticks(range(len(columns)), [f"{plain(one)}\nn = {counts[one]}" for one in columns])
         ax.tick_params(length=0)
         for side in ax.spines.values():
             side.set_visible(False)
-    axes[0, 0].set_yticks(range(len(rows)), [_band_label(name, bands) for name in rows])
-    fig.supylabel("Band", fontsize=10)
+        if ax is canvas.axes[0, 0] or not canvas.own:
+            ax.set_yticks(range(len(rows)), [_band_label(one, bands) for one in rows])
+    canvas.label_y("Band")
     label = attribution_label(result) if scale_by == "figure" else "Attribution / largest of its stage"
-    fig.colorbar(axes[0, 0].images[0], ax=axes, label=label, pad=0.02)
-    fig.suptitle(plain(f"{result.model}: attribution by band and {stage_from} stage"), fontsize=11)
-    add_note(
-        fig,
+    canvas.fig.colorbar(drawn, ax=canvas.axes.ravel().tolist(), label=label, pad=0.02)
+    return canvas.finish(
+        f"{result.model}: attribution by band and {stage_from} stage",
         f"Numbers: attribution in the unit of the score ({unit(result)}).",
         positive_means(result),
         f"Mean over the {averaged_words(dataset)} of a stage; n counts epochs.",
         sample_words(result),
+        show=show,
     )
-    plt_show(show, fig)
-    return fig
 
 
-def band_means(result: FlexResult, bands: Bands, kind: str, stage_from: str) -> npt.NDArray[np.float64]:
-    """Return the cells of one channel type, shape (n_bands + 1, n_stages), in the order in which they are drawn.
+def band_means(
+    dataset: xr.Dataset, bands: Bands, members: npt.NDArray[np.bool_], stages: Sequence[str], stage_from: str
+) -> npt.NDArray[np.float64]:
+    """Return the cells of some channels, shape (n_bands + 1, n_stages), in the order in which bands are drawn.
 
-    NaN where no channel of the type was explained in a stage.
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of the result.
+    bands : Bands
+        Frequency bands.
+    members : array of bool, shape (n_channels,)
+        The channels to sum over.
+    stages : sequence of str
+        Which stages; NaN where none of the channels was explained in one.
+    stage_from : {"predicted", "scored", "target"}
+        Whose stages they are.
     """
-    dataset = result.to_xarray()
-    sums = tables.band_sums(dataset, bands)
-    pooled = pool(dataset, sums, dataset["ch_type"].values.astype(str) == kind, stage_from)
-    cells = np.full((len(bands.names), len(stage_order(dataset, stage_from))), np.nan)
-    for column, stage in enumerate(stage_order(dataset, stage_from)):
+    pooled = pool(dataset, tables.band_sums(dataset, bands), members, stage_from)
+    cells = np.full((len(bands.names), len(stages)), np.nan)
+    for column, stage in enumerate(stages):
         if (pooled.labels == stage).any():
             cells[:, column] = pooled.of(stage).mean(axis=0)
-    drawn = [bands.names.index(name) for name in bands_and_rest(bands)]
-    return cells[drawn]
+    return cells[[bands.names.index(name) for name in bands_and_rest(bands)]]
 
 
 def _band_label(name: str, bands: Bands) -> str:
@@ -136,6 +175,6 @@ def _write_cells(ax: Axes, values: npt.NDArray[Any], limits: npt.NDArray[Any]) -
             number_text(float(value), float(limits.max())),
             ha="center",
             va="center",
-            fontsize=9,
+            fontsize=points(9),
             color="white" if strong else "black",
         )

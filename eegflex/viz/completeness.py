@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from eegflex.results import tables
+from eegflex.results.collapse import facts
 from eegflex.results.wording import sum_words, sums_to_change
-from eegflex.viz.style import add_note, plain
+from eegflex.viz.canvas import make_canvas
+from eegflex.viz.style import points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,13 +27,26 @@ LIMIT = 0.01
 _SMALLEST = 1e-8
 
 
-def plot_completeness(result: FlexResult, *, show: bool = True) -> Figure:
+def plot_completeness(
+    result: FlexResult,
+    *,
+    axes: Axes | Sequence[Axes] | None = None,
+    annotate: bool = True,
+    show: bool = True,
+) -> Figure:
     """Draw how large the completeness gaps and the estimated errors are, relative to the absolute total of the band sums.
+
+    Both are of all channels of a channel set, whichever are in the result.
 
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording. One of all stages speaks for the predicted one.
+        Attributions of a recording, or of several. One of all stages speaks for the predicted one.
+    axes : matplotlib Axes | sequence of matplotlib Axes | None
+        Axes to draw into: for the gaps, where the attributions are meant to add up, and for the errors, where there is an
+        estimate. By default those of a figure of its own.
+    annotate : bool
+        Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
         Whether to show the figure.
 
@@ -38,43 +55,47 @@ def plot_completeness(result: FlexResult, *, show: bool = True) -> Figure:
     fig : matplotlib.figure.Figure
         A histogram of the gaps on a logarithmic axis, with the limit of 1 %; where there is an estimate, one of the errors,
         with the tolerance that was asked for. Of a method whose attributions are not meant to add up, a sentence that says so.
-    """
-    import matplotlib.pyplot as plt
-    from mne.viz.utils import plt_show
 
-    result = result.for_target()
+    Raises
+    ------
+    ParameterError
+        If `axes` are not as many as the panels.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
+    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> fig = eegflex.viz.plot_completeness(result, show=False)
+    >>> [ax.get_xlabel().split(" / ")[0] for ax in fig.axes]
+    ['Completeness gap', 'Estimated error']
+    """
     judged = _judged(result)
-    fig, axes = plt.subplots(
-        1,
-        max(len(judged), 1),
-        figsize=(7 if len(judged) < 2 else 10, 2.9),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    panels = [name for name, _, _ in judged] or ["the sentence that there is no gap"]
+    canvas = make_canvas(axes, [panels], annotate, figsize=(7 if len(judged) < 2 else 10, 2.9), sharey=True)
     notes = []
-    for ax, (name, values, limit) in zip(axes[0], judged, strict=False):
+    for ax, (name, values, limit) in zip(canvas.axes[0], judged, strict=False):
         _draw_histogram(ax, values, limit)
-        ax.set_xlabel(f"{name} / absolute total of the band sums", fontsize=9)
+        ax.set_xlabel(f"{name} / absolute total of the band sums", fontsize=points(9))
         notes.append(
             f"{100 * (values <= limit).mean():.0f} % of {values.size} {name.casefold()}s are within {_percent(limit)}."
         )
-    if judged:
-        axes[0, 0].set_ylabel("Epochs" if result.relative_gap().shape[1] == 1 else "Epochs × channel sets")
-    else:
-        _say_there_is_none(axes[0, 0])
+        if ax is canvas.axes[0, 0] or not canvas.own:
+            ax.set_ylabel("Epochs" if result.data.sizes["channel_set"] == 1 else "Epochs × channel sets")
+    if not judged:
+        _say_there_is_none(canvas.axes[0, 0])
         notes.append(sum_words(result))
-    fig.suptitle(f"{plain(result.model)}: how far the attributions add up to F(x) − F(x_b)", fontsize=11)
-    add_note(fig, *notes)
-    plt_show(show, fig)
-    return fig
+    title = f"{result.model}: how far the attributions add up to F(x) − F(x_b)"
+    return canvas.finish(title, *notes, show=show)
 
 
 def _judged(result: FlexResult) -> list[tuple[str, npt.NDArray[np.float64], float]]:
     """Return what can be judged: its name, the values that there are, and the limit that they should be within."""
-    error = result.to_xarray()["error"].values.ravel().astype(np.float64)
+    known = facts(result.data)
+    error = known["error"].values.ravel().astype(np.float64)
     error = error[np.isfinite(error)]
-    judged = [("Completeness gap", result.relative_gap().ravel(), LIMIT)] if sums_to_change(result) else []
+    gaps = tables.relative_gap(known).ravel()
+    judged = [("Completeness gap", gaps, LIMIT)] if sums_to_change(result) else []
     return [*judged, *([("Estimated error", error, float(result.parameters["tol"]))] if error.size else [])]
 
 
@@ -95,7 +116,7 @@ def _draw_histogram(ax: Axes, values: npt.NDArray[np.float64], limit: float) -> 
         va="bottom",
         ha="center",
         color="#D55E00",
-        fontsize=9,
+        fontsize=points(9),
     )
     ax.set_xscale("log")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -105,7 +126,7 @@ def _say_there_is_none(ax: Axes) -> None:
     ax.axis("off")
     ax.text(
         0.5, 0.5, "There is no completeness gap:\nthese attributions are not meant to add up.", ha="center", va="center",
-        fontsize=11, transform=ax.transAxes,
+        fontsize=points(11), transform=ax.transAxes,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from eegflex.errors import ParameterError
 from eegflex.results.select import (
     averaged_words,
     bands_and_rest,
-    check_stage,
+    check_stages,
     n_epochs_by_stage,
     pick,
     picked_words,
@@ -23,12 +23,15 @@ from eegflex.results.select import (
     stage_order,
 )
 from eegflex.results.wording import attribution_label, positive_means, unit
-from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, add_note, plain, symmetric
+from eegflex.viz.canvas import Canvas, make_canvas
+from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, plain, points, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
     from eegflex.results.result import FlexResult
 
@@ -61,24 +64,34 @@ class ContextMeans:
 def plot_context(
     result: FlexResult,
     *,
-    stage: str | None = None,
+    stage: str | Sequence[str] | None = None,
     picks: str | Sequence[str] | None = None,
+    stage_from: str = "predicted",
+    axes: Axes | Sequence[Axes] | None = None,
+    annotate: bool = True,
     show: bool = True,
 ) -> Figure:
     """Draw what the epochs around an epoch did to its score, one column a stage.
 
     Above, the attribution to each epoch of the window, summed over all bands: how much the epoch itself counts, and how much
     its neighbours. Below, the neighbours alone, by band, on a colour scale of their own. Sums are over the picked channels
-    that the stager takes at once, means over the epochs of a predicted stage.
+    that the stager takes at once, means over the epochs of a stage.
 
     Parameters
     ----------
     result : FlexResult
         Attributions with ``context="scaled"``. A result of all stages speaks for the predicted one.
-    stage : str | None
-        Draw only this predicted stage.
+    stage : str | sequence of str | None
+        Draw only these stages.
     picks : str | sequence of str | None
         Channel types or names. By default the EEG, or all channels where there is none.
+    stage_from : {"predicted", "scored", "target"}
+        Whether the columns are the stager's stages, the hypnogram's, or the scores that were explained.
+    axes : matplotlib Axes | sequence of matplotlib Axes | None
+        Axes to draw into: for the whole window one for each stage, and then for the neighbours. By default those of a figure
+        of its own.
+    annotate : bool
+        Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
         Whether to show the figure.
 
@@ -90,53 +103,64 @@ def plot_context(
     Raises
     ------
     ParameterError
-        If the result has no context map, or no epoch of the stage was explained.
+        If the result has no context map, no epoch of a stage was explained, or `axes` are not as many as the panels.
     ChannelError
         If there is no such channel.
-    """
-    from mne.viz.utils import plt_show
 
+    Examples
+    --------
+    >>> import eegflex, torch
+    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=100, seed=1, electrodes=["C3", "C4"], verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error").load_data().pick("eeg")
+    >>> context = eegflex.spec.ContextSpec(before=1, after=1)
+    >>> spec = eegflex.ModelSpec(name="three", layout="b e c t", unit="uV", context=context)
+    >>> _ = torch.manual_seed(0)
+    >>> network = torch.nn.Sequential(
+    ...     torch.nn.Flatten(1, 2), torch.nn.Conv1d(6, 8, 50, 25), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool1d(1),
+    ...     torch.nn.Flatten(), torch.nn.Linear(8, 5),
+    ... )
+    >>> result = eegflex.attribute_epochs(
+    ...     epochs, network, spec=spec, context="scaled", target="N2", on_check="ignore", verbose="error"
+    ... )
+    >>> fig = eegflex.viz.plot_context(result, stage_from="target", show=False)
+    >>> fig.axes[0].get_title().splitlines()
+    """
     result = result.for_target()
-    dataset = result.to_xarray()
+    dataset = result.data
     if not has_context(dataset):
         raise ParameterError(
             "This result attributes nothing to the context",
             seen=f"context={result.parameters['context']!r}, stager {result.model}",
             remedy="Attribute with context='scaled', with a stager that looks at neighbouring epochs",
         )
-    columns, members = check_stage(stage, stage_order(dataset, "predicted")), pick(dataset, picks)
-    found = context_means(dataset, members, columns)
+    columns, members = check_stages(stage, stage_order(dataset, stage_from)), pick(dataset, picks)
+    found = context_means(dataset, members, columns, stage_from)
     drawn = np.isfinite([found[name].means for name in columns]).any(axis=(0, 2))
     offsets = dataset["context"].values[drawn]
-    fig, axes = _make_grid(len(columns))
-    counts = n_epochs_by_stage(dataset, "predicted")
+    panels = [[f"{what} in {name}" for name in columns] for what in ("the window", "the neighbours")]
+    size = (max(1.9 * len(columns) + 2.4, 6.4), 5.6)
+    canvas = make_canvas(axes, panels, annotate, figsize=size, sharex=True, sharey="row", height_ratios=[1, 1.15])
+    counts = n_epochs_by_stage(dataset, stage_from)
+    for ax, name in zip(canvas.axes[0], columns, strict=True):
+        _draw_bars(ax, offsets, found[name].means[drawn].sum(axis=1))
+        share = f"context {100 * found[name].share:.0f} %" if np.isfinite(found[name].share) else ""
+        ax.set_title(f"{plain(name)} (n = {counts[name]})\n{share}", fontsize=points(9))
+    _share_y(canvas.axes[0])
     neighbours = [np.where(offsets[:, None] == 0, np.nan, found[name].means[drawn]) for name in columns]
     colours = symmetric(neighbours)
-    for column, name in enumerate(columns):
-        _draw_bars(axes[0, column], offsets, found[name].means[drawn].sum(axis=1))
-        share = f"context {100 * found[name].share:.0f} %" if np.isfinite(found[name].share) else ""
-        axes[0, column].set_title(f"{plain(name)} (n = {counts[name]})\n{share}", fontsize=9)
-        image = axes[1, column].imshow(
-            _drawn_bands(neighbours[column]),
-            cmap=DIVERGING,
-            norm=colours,
-            aspect="auto",
-            extent=(offsets[0] - 0.5, offsets[-1] + 0.5, len(Bands().names) - 0.5, -0.5),
-        )
-        _mark_what_is_not_there(axes[1, column], offsets, neighbours[column])
-    _label_axes(axes, offsets, dataset.sizes["time"] / result.sfreq, unit(result))
-    fig.colorbar(image, ax=axes[1].tolist(), label=attribution_label(result), pad=0.02)
-    fig.suptitle(plain(f"{result.model}: attribution to the context, {picked_words(dataset, members)}"), fontsize=11)
-    add_note(
-        fig,
+    for ax, values in zip(canvas.axes[1], neighbours, strict=True):
+        image = _draw_neighbours(ax, offsets, values, colours)
+    _label_axes(canvas, offsets, dataset.sizes["time"] / result.sfreq, unit(result))
+    canvas.fig.colorbar(image, ax=canvas.axes[1].tolist(), label=attribution_label(result), pad=0.02)
+    return canvas.finish(
+        f"{result.model}: attribution to the context, {picked_words(dataset, members)}",
         positive_means(result, "what an epoch of the window holds"),
-        f"Mean over the {averaged_words(dataset)} of a predicted stage; n counts epochs.",
+        f"Mean over the {averaged_words(dataset)} of a {stage_from} stage; n counts epochs.",
         "Above: summed over all bands, 0 is the epoch itself. Below: its neighbours alone, by band; hatched: fewer than half "
         "of the epochs have such a neighbour. Context %: the neighbours' part of all attributions, signs left aside.",
         sample_words(result),
+        show=show,
     )
-    plt_show(show, fig)
-    return fig
 
 
 def has_context(dataset: xr.Dataset) -> bool:
@@ -145,9 +169,9 @@ def has_context(dataset: xr.Dataset) -> bool:
 
 
 def context_means(
-    dataset: xr.Dataset, members: npt.NDArray[np.bool_], stages: Sequence[str]
+    dataset: xr.Dataset, members: npt.NDArray[np.bool_], stages: Sequence[str], stage_from: str = "predicted"
 ) -> dict[str, ContextMeans]:
-    """Return what was attributed to each epoch of the window, by predicted stage.
+    """Return what was attributed to each epoch of the window, by stage.
 
     Parameters
     ----------
@@ -157,10 +181,12 @@ def context_means(
         Channels to sum over.
     stages : sequence of str
         Which stages.
+    stage_from : {"predicted", "scored", "target"}
+        Whose stages they are.
     """
     maps = dataset["context_map"].transpose("epoch", "channel", "context", "band").values
-    pooled = pool(dataset, maps, members, "predicted")
-    sizes = pool(dataset, np.abs(maps), members, "predicted")
+    pooled = pool(dataset, maps, members, stage_from)
+    sizes = pool(dataset, np.abs(maps), members, stage_from)
     neighbours = dataset["context"].values != 0
     found = {}
     for stage in stages:
@@ -175,22 +201,34 @@ def context_means(
     return found
 
 
-def _make_grid(n_columns: int) -> tuple[Figure, npt.NDArray[np.object_]]:
-    import matplotlib.pyplot as plt
-
-    size = (max(1.9 * n_columns + 2.4, 6.4), 5.6)
-    return plt.subplots(
-        2, n_columns, figsize=size, sharex=True, sharey="row", height_ratios=[1, 1.15], squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-
-
 def _draw_bars(ax: Axes, offsets: npt.NDArray[np.int64], sums: npt.NDArray[np.float64]) -> None:
     colours = [POSITIVE if value >= 0 else NEGATIVE for value in sums]
     ax.bar(offsets, np.nan_to_num(sums), width=0.8, color=colours)
     ax.axhline(0, color="0.3", linewidth=0.6)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
+
+
+def _share_y(axes: npt.NDArray[np.object_]) -> None:
+    """Give axes, which may be the caller's, one scale."""
+    low, high = zip(*(ax.get_ylim() for ax in axes), strict=True)
+    for ax in axes:
+        ax.set_ylim(min(low), max(high))
+
+
+def _draw_neighbours(
+    ax: Axes, offsets: npt.NDArray[np.int64], values: npt.NDArray[np.float64], colours: Normalize
+) -> AxesImage:
+    """Draw the bands of the neighbours, shape (n_offsets, n_bands + 1)."""
+    image = ax.imshow(
+        _drawn_bands(values),
+        cmap=DIVERGING,
+        norm=colours,
+        aspect="auto",
+        extent=(offsets[0] - 0.5, offsets[-1] + 0.5, len(Bands().names) - 0.5, -0.5),
+    )
+    _mark_what_is_not_there(ax, offsets, values)
+    return image
 
 
 def _mark_what_is_not_there(ax: Axes, offsets: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> None:
@@ -205,7 +243,7 @@ def _mark_what_is_not_there(ax: Axes, offsets: npt.NDArray[np.int64], values: np
                 rotation=90,
                 ha="center",
                 va="center",
-                fontsize=7,
+                fontsize=points(7),
                 color="0.3",
             )
         elif not np.isfinite(row).any():
@@ -218,9 +256,7 @@ def _drawn_bands(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return values[:, [names.index(name) for name in bands_and_rest(Bands())]].T
 
 
-def _label_axes(
-    axes: npt.NDArray[np.object_], offsets: npt.NDArray[np.int64], duration: float, score_unit: str
-) -> None:
+def _label_axes(canvas: Canvas, offsets: npt.NDArray[np.int64], duration: float, score_unit: str) -> None:
     def label(offset: int) -> str:
         minutes = offset * duration / 60
         return f"{offset:+d}\n{minutes:+.3g} min".replace("-", "−") if offset else "0"
@@ -228,13 +264,15 @@ def _label_axes(
     # One on each side of 0, so that their labels have room.
     step = next(step for step in _STEPS if 2 * step > np.abs(offsets).max())
     ticks = [int(offset) for offset in offsets if offset % step == 0]
-    for ax in axes[1]:
+    for ax in canvas.axes[1] if canvas.own else canvas.axes.flat:
         ax.set_xticks(ticks, [label(offset) for offset in ticks])
-        ax.tick_params(labelsize=8)
+        ax.tick_params(labelsize=points(8))
         ax.set_xlim(offsets[0] - 0.5, offsets[-1] + 0.5)
     names = [name if name != REST else f"{REST} (no band)" for name in bands_and_rest(Bands())]
-    axes[1, 0].set_yticks(range(len(names)), names)
-    axes[0, 0].set_ylabel(f"All bands\n({score_unit})")
-    axes[1, 0].set_ylabel("Band, neighbours only")
-    middle = axes[1, axes.shape[1] // 2]
-    middle.set_xlabel(f"Epochs from the epoch explained (1 epoch = {duration:g} s)")
+    for above, below in canvas.axes.T[:1] if canvas.own else canvas.axes.T:
+        below.set_yticks(range(len(names)), names)
+        above.set_ylabel(f"All bands\n({score_unit})")
+        below.set_ylabel("Band, neighbours only")
+    middle = canvas.axes[1, canvas.axes.shape[1] // 2]
+    for ax in [middle] if canvas.own else canvas.axes[1]:
+        ax.set_xlabel(f"Epochs from the epoch explained (1 epoch = {duration:g} s)")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eegflex.agreement import consensus, probabilities
+from eegflex.agreement import probabilities
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
-from eegflex.results.select import as_bands
+from eegflex.results.recordings import one_recording
+from eegflex.results.select import PICKED, as_bands, check_stages, is_whole, pick
+from eegflex.results.subset import numbers_text
 from eegflex.results.wording import positive_means, sums_to_change, unit
+from eegflex.viz.canvas import Canvas, figure_of, given_axes
 from eegflex.viz.panels import (
     FMAX,
     WINDOW,
@@ -23,26 +27,30 @@ from eegflex.viz.panels import (
     draw_signal,
     draw_time_frequency,
 )
-from eegflex.viz.style import add_note, plain
+from eegflex.viz.style import plain, points
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
-    from matplotlib.gridspec import GridSpecFromSubplotSpec
+    from matplotlib.gridspec import SubplotSpec
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["default_number", "plot_epoch", "surest_numbers"]
+__all__ = ["plot_epoch", "surest_numbers", "surest_places"]
 
 
 def plot_epoch(
     result: FlexResult,
     number: int | None = None,
     *,
+    recording: str | None = None,
+    stage: str | None = None,
     channel: str | None = None,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
+    axes: Axes | Sequence[Axes] | None = None,
+    annotate: bool = True,
     show: bool = True,
 ) -> Figure:
     """Draw the card of one epoch.
@@ -50,14 +58,24 @@ def plot_epoch(
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording.
+        Attributions of a recording, or of several.
     number : int | None
         Place of the epoch in the recording, from 0. By default the one that the stager was surest of, among the
-        explained epochs of the most frequent stage.
+        explained epochs of a stage.
+    recording : str | None
+        Which recording. Must be named with `number`, where there are several.
+    stage : str | None
+        Which stage, as predicted by the most confident channel set, if there is no `number`; by default the most frequent.
     channel : str | None
         Which channel. By default the EEG channel with the largest attributions.
     bands : Bands | mapping | None
         Frequency bands; by default those of `Bands`.
+    axes : matplotlib Axes | sequence of matplotlib Axes | None
+        Axes to draw into: for the signal, the attribution to time and frequency if the result has that view, the power
+        spectrum, the attribution to frequencies, and the band sums. By default those of a figure of its own.
+    annotate : bool
+        Whether to write a title, notes and, in a panel of its own, scores, completeness gap and estimated error. They are
+        never written into a figure of yours.
     show : bool
         Whether to show the figure.
 
@@ -72,111 +90,168 @@ def plot_epoch(
     Raises
     ------
     ParameterError
-        If the epoch was not explained.
+        If the epoch or the stage was not explained, the epoch's recording is not named, or `axes` are not as many as the
+        panels.
     ChannelError
         If there is no such channel.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
+    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> fig = eegflex.viz.plot_epoch(result, 3, channel="C4-M1", show=False)
+    >>> fig.get_suptitle()
+    'Epoch 3 at 0:01:30, C4-M1'
     """
-    import matplotlib.pyplot as plt
-    from mne.viz.utils import plt_show
-
     result = result.for_target()
-    case = _find_case(result, as_bands(bands), number, channel)
-    heights = [1, 1.35] if "time_frequency_view" in case.dataset else [1]
-    fig = plt.figure(figsize=(10, 6 + 2 * sum(heights)), layout="constrained")
-    halves = fig.add_gridspec(2, 1, height_ratios=[sum(heights), 2.25])
-    # The narrow column is for colour bars, so that the panels beside them have one axis of time.
-    notes = _draw_in_time(
-        fig, halves[0].subgridspec(len(heights), 2, width_ratios=[1, 0.012], height_ratios=heights), result, case
-    )
-    grid = halves[1].subgridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[1.25, 1])
-    draw_power(fig.add_subplot(grid[0, 0]), case)
-    draw_attribution(fig.add_subplot(grid[1, 0]), case)
-    draw_band_sums(fig.add_subplot(grid[1, 1]), case)
-    _write_facts(fig.add_subplot(grid[0, 1]), _facts(result, case))
-    name = str(case.dataset["channel"].values[case.channel])
-    title = f"Epoch {int(case.dataset['number'].values[case.epoch])} at {_clock(case)}, {name}"
-    fig.suptitle(plain(title), fontsize=11)
-    add_note(fig, positive_means(result, "what the epoch has here"), *notes)
-    plt_show(show, fig)
-    return fig
+    case = _find_case(result, as_bands(bands), number, recording, stage, channel)
+    card = _make_card(axes, case, annotate)
+    *in_time, power, attribution, sums = card.axes
+    notes = _draw_in_time(card, in_time, result, case)
+    draw_power(power, case)
+    draw_attribution(attribution, case)
+    draw_band_sums(sums, case)
+    if card.own:
+        power.tick_params(labelbottom=False)
+    else:
+        power.set_xlabel("Frequency (Hz)")
+    if card.facts is not None:
+        _write_facts(card.facts, _facts(result, case))
+    notes = [positive_means(result, "what the epoch has here"), *notes, "" if is_whole(case.dataset) else PICKED]
+    return card.finish(_title(case), *notes, show=show)
 
 
-def default_number(dataset: xr.Dataset) -> int:
-    """Return the number of the epoch that the stager was surest of, among those of the most frequent stage."""
-    predicted = consensus(dataset["scores"].values, tables.score_kind(dataset))
-    counts = np.bincount(predicted, minlength=dataset.sizes["stage_name"])
-    stage = str(dataset["stage_name"].values[int(counts.argmax())])
-    return surest_numbers(dataset, stage, 1)[0]
-
-
-def surest_numbers(dataset: xr.Dataset, stage: str, n: int) -> list[int]:
-    """Return the numbers of the explained epochs of a stage that the stager was surest of, the surest first.
+def surest_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
+    """Return the places among the explained epochs of those that the stager was surest of, the surest first.
 
     Parameters
     ----------
     dataset : xarray.Dataset
         Of the result.
-    stage : str
-        The stage that was predicted by the most confident channel set.
+    stage : str | None
+        The stage that was predicted by the most confident channel set; by default the most frequent.
     n : int
         How many at most.
+
+    Raises
+    ------
+    ParameterError
+        If no epoch of the stage was explained.
     """
-    scores, kind = dataset["scores"].values, tables.score_kind(dataset)
-    predicted = dataset["stage_name"].values.astype(str)[consensus(scores, kind)]
-    sure = probabilities(scores, kind).max(axis=(1, 2))
+    predicted = tables.epoch_stages(dataset, "predicted")
+    names = [name for name in dataset["stage_name"].values.astype(str).tolist() if name in predicted]
+    (stage,) = check_stages(stage or max(names, key=lambda name: int((predicted == name).sum())), names)
+    sure = probabilities(dataset["scores"].values, tables.score_kind(dataset)).max(axis=(1, 2))
     places = np.flatnonzero(predicted == stage)
-    return dataset["number"].values[places[np.argsort(-sure[places], kind="stable")][:n]].astype(int).tolist()
+    return [int(place) for place in places[np.argsort(-sure[places], kind="stable")][:n]]
 
 
-def _find_case(result: FlexResult, bands: Bands, number: int | None, channel: str | None) -> Case:
-    dataset = result.to_xarray()
-    numbers = dataset["number"].values.astype(int)
-    if number is None:
-        number = default_number(dataset)
-    if number not in numbers:
-        raise ParameterError("This epoch was not explained", seen=number, allowed=numbers.tolist())
-    epoch = int(np.flatnonzero(numbers == number)[0])
-    names, labels = dataset["ch_name"].values.astype(str), dataset["channel"].values.astype(str)
+def surest_numbers(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
+    """Return the numbers, of one recording, of the epochs that `surest_places` finds."""
+    return [int(dataset["number"].values[place]) for place in surest_places(dataset, stage, n)]
+
+
+def _find_case(
+    result: FlexResult, bands: Bands, number: int | None, recording: str | None, stage: str | None, channel: str | None
+) -> Case:
+    dataset = result.data
+    if number is not None or recording is not None:
+        dataset = one_recording(dataset, recording, "The number of an epoch")
+    if number is not None and stage is not None:
+        raise ParameterError("Give the number of an epoch or its stage, not both", seen=f"{number}, stage={stage!r}")
+    numbers = dataset["number"].values.astype(int).tolist()
+    if number is not None and number not in numbers:
+        raise ParameterError("This epoch was not explained", seen=number, allowed=numbers_text(numbers))
+    epoch = surest_places(dataset, stage, 1)[0] if number is None else numbers.index(number)
+    chosen = _find_channel(dataset, bands, epoch, channel)
+    return Case(dataset, bands, unit(result), epoch, chosen, int(dataset["of_channel_set"].values[chosen]))
+
+
+def _find_channel(dataset: xr.Dataset, bands: Bands, epoch: int, channel: str | None) -> int:
+    """The channel that was asked for, or the EEG channel with the largest attributions."""
     if channel is None:
-        candidates = dataset["ch_type"].values.astype(str) == "eeg"
-        candidates = candidates if candidates.any() else np.ones(len(names), dtype=bool)
+        candidates = pick(dataset, None)
     else:
+        names, labels = dataset["ch_name"].values.astype(str), dataset["channel"].values.astype(str)
         candidates = (labels == channel) if (labels == channel).any() else (names == channel)
         if not candidates.any():
             raise ChannelError("The result has no such channel", seen=repr(channel), allowed=labels.tolist())
     size = np.abs(tables.band_sums(dataset.isel(epoch=[epoch]), bands)[0]).sum(axis=1)
-    chosen = int(np.where(candidates, size, -1).argmax())
-    return Case(dataset, bands, unit(result), epoch, chosen, int(dataset["of_channel_set"].values[chosen]))
+    return int(np.where(candidates, size, -1).argmax())
 
 
-def _draw_in_time(fig: Figure, grid: GridSpecFromSubplotSpec, result: FlexResult, case: Case) -> list[str]:
+@dataclass(frozen=True)
+class _Card(Canvas):
+    """The panels of a card: those of time, power, attribution, band sums.
+
+    Attributes
+    ----------
+    bars : tuple of SubplotSpec
+        Where the colour bars of the panels of time go, so that these have one axis of time; none in axes of the caller's.
+    facts : Axes | None
+        Where the facts go, if they are to be written.
+    """
+
+    bars: tuple[SubplotSpec, ...] = ()
+    facts: Axes | None = None
+
+
+def _make_card(axes: Axes | Sequence[Axes] | None, case: Case, annotate: bool) -> _Card:
+    in_time = ["signal", "attribution to time and frequency"][: 1 + ("time_frequency_view" in case.dataset)]
+    if axes is not None:
+        given = given_axes(axes, [*in_time, "power spectrum", "attribution to frequencies", "band sums"])
+        return _Card(figure_of(given[0]), given, own=False, annotate=False)
+    return _own_card(case, [1.0, 1.35][: len(in_time)], annotate=annotate)
+
+
+def _own_card(case: Case, heights: Sequence[float], *, annotate: bool) -> _Card:
+    """Make a figure with the panels of time above, and those of frequencies and the facts below."""
+    import matplotlib.pyplot as plt
+
+    fig = plt.figure(figsize=(10, 6 + 2 * sum(heights)), layout="constrained")
+    halves = fig.add_gridspec(2, 1, height_ratios=[sum(heights), 2.25])
+    above = halves[0].subgridspec(len(heights), 2, width_ratios=[1, 0.012], height_ratios=heights)
+    width = 0 if {"time_view", "time_frequency_view"} & set(case.dataset) else slice(None)
+    first = fig.add_subplot(above[0, width])
+    axes = [first, *(fig.add_subplot(above[row, 0], sharex=first) for row in range(1, len(heights)))]
+    below = halves[1].subgridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[1.25, 1])
+    axes += [fig.add_subplot(below[place]) for place in ((0, 0), (1, 0), (1 if annotate else slice(None), 1))]
+    facts = fig.add_subplot(below[0, 1]) if annotate else None
+    bars = tuple(above[row, 1] for row in range(len(heights)))
+    return _Card(fig, np.array(axes, dtype=object), True, annotate, bars, facts)
+
+
+def _draw_in_time(card: _Card, axes: Sequence[Axes], result: FlexResult, case: Case) -> list[str]:
     """Draw the panels that have an axis of time, and say what their colours are."""
-    bars = {"time_view", "time_frequency_view"} & set(case.dataset)
-    width = 0 if bars else slice(None)
-    first = fig.add_subplot(grid[0, width])
-    mesh, last, notes = draw_signal(first, case), first, []
+    notes = []
+    mesh = draw_signal(axes[0], case)
     if mesh is not None:
-        _add_bar(fig, mesh, grid[0, 1], f"Attribution per {WINDOW:g} s\n({case.unit})")
+        _add_bar(card, mesh, 0, f"Attribution per {WINDOW:g} s\n({case.unit})")
         notes.append(f"Background of the signal: attribution to time, summed over {WINDOW:g} s.")
-    if "time_frequency_view" in case.dataset:
+    if len(axes) > 1:
         highest = (result.spec["input"].get("filter") or {}).get("h_freq") or FMAX
-        last = fig.add_subplot(grid[1, 0], sharex=first)
-        first.tick_params(labelbottom=False)
-        mesh = draw_time_frequency(last, case, min(FMAX, float(highest), result.sfreq / 2))
+        mesh = draw_time_frequency(axes[1], case, min(FMAX, float(highest), result.sfreq / 2))
         frame, freq = (float(np.diff(case.dataset[name].values[:2])[0]) for name in ("frame", "frame_freq"))
-        _add_bar(fig, mesh, grid[1, 1], f"Attribution per {frame:.2g} s\nand {freq:.2g} Hz ({case.unit})")
+        _add_bar(card, mesh, 1, f"Attribution per {frame:.2g} s\nand {freq:.2g} Hz ({case.unit})")
         notes.append(
             "Below the signal: when which frequency spoke, in frames of about 2 s, so that what is there for a moment is "
             "drawn about 1 s wide."
         )
-    last.set_xlabel("Time in the epoch (s)")
+    for ax in axes:
+        if ax is axes[-1] or not card.own:
+            ax.set_xlabel("Time in the epoch (s)")
+        else:
+            ax.tick_params(labelbottom=False)
     return notes
 
 
-def _add_bar(fig: Figure, mesh: QuadMesh, place: Any, label: str) -> None:
-    bar = fig.colorbar(mesh, cax=fig.add_subplot(place))
-    bar.set_label(label, fontsize=8)
-    bar.ax.tick_params(labelsize=8)
+def _add_bar(card: _Card, mesh: QuadMesh, panel: int, label: str) -> None:
+    """Add the colour bar of a panel of time, where there is room for it or beside the caller's axes."""
+    place = {"cax": card.fig.add_subplot(card.bars[panel])} if card.bars else {"ax": card.axes[panel], "pad": 0.02}
+    bar = card.fig.colorbar(mesh, **place)
+    bar.set_label(label, fontsize=points(8))
+    bar.ax.tick_params(labelsize=points(8))
 
 
 def _write_facts(ax: Axes, facts: Mapping[str, str]) -> None:
@@ -184,7 +259,14 @@ def _write_facts(ax: Axes, facts: Mapping[str, str]) -> None:
     ax.axis("off")
     for x, column, colour in ((0, facts, "0.35"), (0.47, facts.values(), "black")):
         text = ax.text(
-            x, 1, plain("\n".join(column)), va="top", fontsize=9, linespacing=1.25, color=colour, transform=ax.transAxes
+            x,
+            1,
+            plain("\n".join(column)),
+            va="top",
+            fontsize=points(9),
+            linespacing=1.25,
+            color=colour,
+            transform=ax.transAxes,
         )
         text.set_in_layout(False)
 
@@ -210,13 +292,14 @@ def _facts(result: FlexResult, case: Case) -> dict[str, str]:
 def _sums(result: FlexResult, case: Case) -> dict[str, str]:
     sums = case.band_sums().sum(axis=1)
     whole, found = float(sums[case.members].sum()), {}
+    name = "Sum of attributions" if is_whole(case.dataset) else "Sum, channels picked"
     if "context_map" in case.dataset:
         around = _of_context(case)
         whole, found["  of the context"] = whole + around, _signed(around)
-    facts = {"Sum of attributions": _signed(whole), "  of this channel": _signed(float(sums[case.channel])), **found}
+    facts = {name: _signed(whole), "  of this channel": _signed(float(sums[case.channel])), **found}
     if not sums_to_change(result):
         return facts | {"Completeness": "not meant to sum to it"}
-    relative = float(result.relative_gap()[case.epoch, case.channel_set])
+    relative = float(tables.relative_gap(case.dataset)[case.epoch, case.channel_set])
     return facts | {"Completeness gap": _signed(_value(case, "gap")), "  of |band sums|": _percent(relative)}
 
 
@@ -245,6 +328,12 @@ def _signed(number: float) -> str:
 
 def _percent(share: float) -> str:
     return "under 0.01 %" if share < 1e-4 else f"{100 * share:.2g} %"
+
+
+def _title(case: Case) -> str:
+    label, number = (case.dataset[name].values[case.epoch] for name in ("recording", "number"))
+    name = case.dataset["channel"].values[case.channel]
+    return f"{f'{label}, epoch' if label else 'Epoch'} {number} at {_clock(case)}, {name}"
 
 
 def _clock(case: Case) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from eegflex.errors import ChannelError
 from eegflex.readers.channels.labels import parse_channel
 from eegflex.readers.channels.units import parse_unit
-from eegflex.viz.style import DIVERGING, plain
+from eegflex.viz.style import DIVERGING, plain, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,17 +65,26 @@ class Sites:
         return tuple(name for name, channels in zip(self.names, self.channels, strict=True) if len(channels) > 1)
 
 
-def find_sites(dataset: xr.Dataset) -> Sites:
+def find_sites(dataset: xr.Dataset, members: npt.NDArray[np.bool_] | None = None) -> Sites:
     """Find the sites of the EEG channels.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result.
+    members : array of bool, shape (n_channels,) | None
+        Channels to choose from; by default all.
 
     Raises
     ------
     ChannelError
-        If no EEG channel has a position.
+        If no EEG channel of these has a position.
     """
     names, kinds = dataset["ch_name"].values.astype(str), dataset["ch_type"].values.astype(str)
     places = np.stack([dataset[axis].values.astype(float) for axis in "xyz"], axis=1)
     eeg, known = kinds == "eeg", np.isfinite(places).all(axis=1)
+    if members is not None:
+        eeg &= members
     if not (eeg & known).any():
         raise ChannelError(
             "No EEG channel has an electrode position, so there is no map to draw",
@@ -204,7 +213,7 @@ def _write_names(ax: Axes, sites: Sites, there: npt.NDArray[np.bool_]) -> None:
             textcoords="offset points",
             ha="center",
             va="bottom",
-            fontsize=8,
+            fontsize=points(8),
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eegflex.agreement import cohens_kappa
+from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.recordings import one_recording, provenances
 from eegflex.results.result import FlexResult
 from eegflex.results.select import hypnogram_order
 from eegflex.results.wording import count_epochs
-from eegflex.viz.style import add_note, plain, stage_colours
+from eegflex.viz.canvas import make_canvas
+from eegflex.viz.style import plain, points, stage_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +38,7 @@ class _Night:
     Attributes
     ----------
     model : str
-        The stager's name.
+        The stager's name, and the recording's label if it has one.
     stages : tuple of str
         Its stages.
     left, right : array, shape (n_epochs,)
@@ -51,9 +54,9 @@ class _Night:
     confusion : array of int, shape (n_stages, n_stages)
         Scored by predicted, in epochs that have both.
     explained : array of int | None
-        Epochs that were explained; None where nothing was.
-    sample : str
-        Why these are not all.
+        Epochs whose explanations are there; None where nothing was explained.
+    which : str
+        What is said of these, where they are not all.
     """
 
     model: str
@@ -67,10 +70,17 @@ class _Night:
     n_channel_sets: int
     confusion: npt.NDArray[np.int64]
     explained: npt.NDArray[np.intp] | None = None
-    sample: str = ""
+    which: str = ""
 
 
-def plot_night(night: FlexResult | StagedNight, *, show: bool = True) -> Figure:
+def plot_night(
+    night: FlexResult | StagedNight,
+    *,
+    recording: str | None = None,
+    axes: Axes | Sequence[Axes] | None = None,
+    annotate: bool = True,
+    show: bool = True,
+) -> Figure:
     """Draw the night as it was scored and as it was staged.
 
     Of a stager that is run once for each EEG channel, the stage and the probabilities of the most confident channel set
@@ -80,6 +90,13 @@ def plot_night(night: FlexResult | StagedNight, *, show: bool = True) -> Figure:
     ----------
     night : FlexResult | StagedNight
         Attributions of a recording, or what `eegflex.stage_epochs` returned.
+    recording : str | None
+        Which recording, of a result of several.
+    axes : matplotlib Axes | sequence of matplotlib Axes | None
+        Axes to draw into: for the scored hypnogram, if there is one, the predicted one, and the hypnodensity. By default those
+        of a figure of its own.
+    annotate : bool
+        Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
         Whether to show the figure.
 
@@ -88,35 +105,57 @@ def plot_night(night: FlexResult | StagedNight, *, show: bool = True) -> Figure:
     fig : matplotlib.figure.Figure
         The hypnogram that was scored, if there is one; the predicted one, with the epochs that were explained; and the
         hypnodensity.
-    """
-    import matplotlib.pyplot as plt
-    from mne.viz.utils import plt_show
 
-    drawn = _of_result(night) if isinstance(night, FlexResult) else _of_staged(night)
+    Raises
+    ------
+    ParameterError
+        If there is no such recording, or one of several is not named, or `axes` are not as many as the panels.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    >>> staged = eegflex.stage_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> fig = eegflex.viz.plot_night(staged, show=False)
+    >>> [ax.get_ylabel().split()[0] for ax in fig.axes]
+    ['Scored', 'Predicted', 'Probability']
+    """
+    drawn = _of_result(night, recording) if isinstance(night, FlexResult) else _of_staged(night, recording)
     order = hypnogram_order(drawn.stages)
     has_scored = bool(np.isin(drawn.scored, order).any())
-    ratios = [1.0] * (1 + has_scored) + [0.8]
-    fig, axes = plt.subplots(
-        len(ratios), 1, figsize=(10, 1.75 * len(ratios) + 1.2), sharex=True, height_ratios=ratios, layout="constrained"
+    panels = ["scored hypnogram"] * has_scored + ["predicted hypnogram", "hypnodensity"]
+    canvas = make_canvas(
+        axes,
+        [[name] for name in panels],
+        annotate,
+        figsize=(10, 1.75 * len(panels) + 1.2),
+        sharex=True,
+        height_ratios=[1.0] * (len(panels) - 1) + [0.8],
     )
     scale, unit = (60.0, "min") if drawn.right[-1] - drawn.left[0] < _SHORT else (3600.0, "h")
     left, right = drawn.left / scale, drawn.right / scale
+    *hypnograms, density = canvas.axes[:, 0]
     if has_scored:
-        _draw_hypnogram(axes[0], left, right, drawn.scored, order, "Scored")
-    _draw_hypnogram(axes[-2], left, right, drawn.predicted, order, "Predicted")
+        _draw_hypnogram(hypnograms[0], left, right, drawn.scored, order, "Scored")
+    _draw_hypnogram(hypnograms[-1], left, right, drawn.predicted, order, "Predicted")
     if drawn.explained is not None and len(drawn.explained) < len(left):
         centres = ((left + right) / 2)[drawn.explained]
-        axes[-2].plot(centres, np.full(len(centres), -0.62), "v", color="black", markersize=4, clip_on=False)
-    _draw_density(axes[-1], left, right, drawn.chances, drawn.stages, order)
-    axes[-1].set_xlabel(f"Time from the start of the recording ({unit})")
-    axes[-1].set_xlim(left[0], right[-1])
-    fig.suptitle(_title(drawn), fontsize=11)
-    add_note(fig, *_notes(drawn, has_scored=has_scored))
-    plt_show(show, fig)
-    return fig
+        hypnograms[-1].plot(centres, np.full(len(centres), -0.62), "v", color="black", markersize=4, clip_on=False)
+    _draw_density(density, left, right, drawn.chances, drawn.stages, order)
+    for ax in canvas.axes[:, 0]:
+        ax.set_xlim(left[0], right[-1])
+        if ax is density or not canvas.own:
+            ax.set_xlabel(f"Time from the start of the recording ({unit})")
+    return canvas.finish(_title(drawn), *_notes(drawn, has_scored=has_scored), show=show)
 
 
-def _of_staged(night: StagedNight) -> _Night:
+def _of_staged(night: StagedNight, recording: str | None) -> _Night:
+    if recording is not None:
+        raise ParameterError(
+            "A StagedNight is of one recording, which has no label",
+            seen=f"recording={recording!r}",
+            remedy="Leave it out",
+        )
     segments = night.segments
     length = segments.signals.shape[-1] / segments.sfreq
     return _Night(
@@ -133,12 +172,13 @@ def _of_staged(night: StagedNight) -> _Night:
     )
 
 
-def _of_result(result: FlexResult) -> _Night:
-    dataset = result.to_xarray()
+def _of_result(result: FlexResult, recording: str | None) -> _Night:
+    dataset = one_recording(result.data, recording, "A night")
+    ((label, found),) = provenances(dataset).items()
     chances, predicted = tables.night_stages(dataset)
     onset = dataset["night_onset"].values.astype(float)
     return _Night(
-        model=result.model,
+        model=f"{result.model} on {label}" if label else result.model,
         stages=result.stages,
         left=onset,
         right=onset + dataset.sizes["time"] / float(dataset.attrs["sfreq"]),
@@ -149,8 +189,17 @@ def _of_result(result: FlexResult) -> _Night:
         n_channel_sets=dataset.sizes["channel_set"],
         confusion=tables.night_confusion(dataset),
         explained=dataset["number"].values.astype(int),
-        sample=", before it was stopped" if result.is_partial else ", a sample" if result.is_sample else "",
+        which=_which(dataset.sizes["epoch"], found, is_sample=result.is_sample),
     )
+
+
+def _which(n_epochs: int, provenance: Mapping[str, Any], *, is_sample: bool) -> str:
+    """Say which epochs of the night are there."""
+    if n_epochs < provenance["explained"]:
+        return f"are in this result; {provenance['explained']} were explained"
+    if provenance.get("partial", False):
+        return "were explained, before it was stopped"
+    return "were explained, a sample" if is_sample else "were explained"
 
 
 def _draw_hypnogram(
@@ -207,13 +256,13 @@ def _draw_density(
     ax.set_ylabel("Probability")
     handles, labels = ax.get_legend_handles_labels()
     ax.legend(
-        handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.005, 0.5), frameon=False, fontsize=8,
+        handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.005, 0.5), frameon=False, fontsize=points(8),
         handlelength=1, handleheight=1,
     )  # fmt: skip
 
 
 def _title(night: _Night) -> str:
-    model, n_scored = plain(night.model), int(night.confusion.sum())
+    model, n_scored = night.model, int(night.confusion.sum())
     if not n_scored:
         return f"{model}: the night as it was staged"
     return f"{model} against the hypnogram: Cohen's kappa {cohens_kappa(night.confusion):.2f} ({n_scored} epochs)"
@@ -226,7 +275,7 @@ def _notes(night: _Night, *, has_scored: bool) -> list[str]:
         notes.append(
             f"All {n_night} epochs were explained."
             if n_explained == n_night
-            else f"Triangles: the {n_explained} of {n_night} epochs that were explained{night.sample}."
+            else f"Triangles: the {n_explained} of {n_night} epochs that {night.which}."
         )
     if night.n_channel_sets > 1:
         notes.append("Stage and probability by the most confident of the channel sets.")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.viz.spectrum import bin_edges, decibels, draw_signed, into_bins
-from eegflex.viz.style import DIVERGING, GREY, NEGATIVE, POSITIVE, plain, shade_bands, symmetric
+from eegflex.viz.style import DIVERGING, GREY, NEGATIVE, POSITIVE, plain, points, shade_bands, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,7 +62,7 @@ class Case:
 
     def values(self, variable: str) -> npt.NDArray[np.float64]:
         """Return a variable of the epoch on the channel."""
-        return self.dataset[variable].values[self.epoch, self.channel].astype(np.float64)
+        return self.dataset[variable].isel(epoch=self.epoch, channel=self.channel).values.astype(np.float64)
 
     def band_sums(self) -> npt.NDArray[np.float64]:
         """Sums in each band and the rest, shape (n_channels, n_bands + 1)."""
@@ -101,7 +101,7 @@ def draw_time_frequency(ax: Axes, case: Case, fmax: float) -> QuadMesh:
     for name, (low, high) in case.bands.items():
         if low < fmax:
             middle = (low + min(high, fmax)) / 2
-            ax.text(0.004 * case.duration, middle, plain(name), fontsize=7, color="0.3", va="center")
+            ax.text(0.004 * case.duration, middle, plain(name), fontsize=points(7), color="0.3", va="center")
     ax.set(xlim=(0, case.duration), ylim=(0, fmax), ylabel="Frequency (Hz)")
     return mesh
 
@@ -115,7 +115,6 @@ def draw_power(ax: Axes, case: Case) -> None:
     ax.stairs(level, edges, baseline=None, color=GREY, linewidth=1.2)
     ax.set_xlim(0, edges[-1])
     ax.set_ylabel("Power density\n(dB re 1 µV²/Hz)")
-    ax.tick_params(labelbottom=False)
 
 
 def draw_attribution(ax: Axes, case: Case) -> None:
@@ -147,10 +146,10 @@ def draw_band_sums(ax: Axes, case: Case) -> None:
         rest = sums[others].sum(axis=0)
         label = _others(case.dataset, others)
         ax.plot(places, rest, "D", color="white", markeredgecolor="black", markersize=5, label=label)
-        ax.legend(fontsize=8, frameon=False, loc="best")
+        ax.legend(fontsize=points(8), frameon=False, loc="best")
     ax.axhline(0, color="0.3", linewidth=0.6)
     ax.margins(y=0.15)
-    ax.set_xticks(places, case.bands.names, fontsize=8)
+    ax.set_xticks(places, case.bands.names, fontsize=points(8))
     ax.set_ylabel(f"Sum in the band\n({case.unit})")
 
 

@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
+from eegflex.results import tables
 from eegflex.results.select import (
     Pooled,
     as_bands,
     averaged_words,
+    check_stages,
     n_epochs_by_stage,
     pick,
     picked_words,
@@ -22,16 +24,11 @@ from eegflex.results.select import (
     stage_order,
 )
 from eegflex.results.wording import positive_means, unit
-from eegflex.viz.style import (
-    GREY,
-    NEGATIVE,
-    POSITIVE,
-    add_note,
-    plain,
-    shade_bands,
-)
+from eegflex.viz.canvas import make_canvas
+from eegflex.viz.style import GREY, NEGATIVE, POSITIVE, plain, points, shade_bands
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -46,10 +43,13 @@ BIN = 0.5
 def plot_spectrum(
     result: FlexResult,
     *,
-    stage_from: str = "predicted",
+    stage: str | Sequence[str] | None = None,
     picks: str | Sequence[str] | None = None,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
+    stage_from: str = "predicted",
     fmax: float = 30.0,
+    axes: Axes | Sequence[Axes] | None = None,
+    annotate: bool = True,
     show: bool = True,
 ) -> Figure:
     """Draw the attribution to each frequency, and the power for comparison, one row a stage.
@@ -61,15 +61,21 @@ def plot_spectrum(
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording.
-    stage_from : {"predicted", "scored", "target"}
-        Whether the rows are the stager's stages, the hypnogram's, or the scores that were explained.
+        Attributions of a recording, or of several.
+    stage : str | sequence of str | None
+        Draw only these stages.
     picks : str | sequence of str | None
         Channel types or names. By default the EEG, or all channels where there is none.
     bands : Bands | mapping | None
         Frequency bands; by default those of `Bands`.
+    stage_from : {"predicted", "scored", "target"}
+        Whether the rows are the stager's stages, the hypnogram's, or the scores that were explained.
     fmax : float
         Highest frequency that is drawn, in Hz.
+    axes : matplotlib Axes | sequence of matplotlib Axes | None
+        Axes to draw into, one for each stage. By default those of a figure of its own.
+    annotate : bool
+        Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
         Whether to show the figure.
 
@@ -83,51 +89,75 @@ def plot_spectrum(
     ChannelError
         If there is no such channel.
     ParameterError
-        If the method attributes to whole bands, or `fmax` is too low.
-    """
-    import matplotlib.pyplot as plt
-    from mne.viz.utils import plt_show
+        If the method attributes to whole bands, no epoch of a stage was explained, `fmax` is too low, or `axes` are not as
+        many as the panels.
 
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
+    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> fig = eegflex.viz.plot_spectrum(result, stage="W", picks="C4-M1", show=False)
+    >>> fig.axes[0].get_title(loc="left")
+    'W  (n = 12)'
+    """
     result, bands = result.for_target(), as_bands(bands)
-    dataset, freqs = result.to_xarray(), result.freqs
-    if "frequency_view" not in dataset:
+    dataset, freqs = result.data, result.freqs
+    _check(result, fmax)
+    order, members = check_stages(stage, stage_order(dataset, stage_from)), pick(dataset, picks)
+    canvas = make_canvas(
+        axes, [[name] for name in order], annotate, figsize=(8.5, 1.35 * len(order) + 1.6), sharex=True
+    )
+    edges, counts = bin_edges(freqs, fmax), n_epochs_by_stage(dataset, stage_from)
+    width = edges[1] - edges[0]
+    attribution = _pooled(dataset, "frequency_view", members, stage_from, edges, mean=False)
+    power = _pooled(dataset, "power", members, stage_from, edges, mean=True)
+    for row, (ax, name) in enumerate(zip(canvas.axes[:, 0], order, strict=True)):
+        named = row == 0 or not canvas.own
+        _draw_row(ax, edges, attribution, power, name, bands, named=named)
+        title = f"{plain(name)}  (n = {counts[name]})"
+        ax.set_title(title, loc="left", fontsize=points(10), pad=14 if named else 4)
+        if ax is canvas.axes[-1, 0] or not canvas.own:
+            ax.set_xlabel("Frequency (Hz)")
+        ax.set_xlim(0, edges[-1])
+    canvas.label_y(f"Attribution per {width:g} Hz{' ' if canvas.own else chr(10)}({unit(result)})")
+    return canvas.finish(
+        f"{result.model}: attribution spectrum by {stage_from} stage, {picked_words(dataset, members)}",
+        positive_means(result, "this frequency"),
+        f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over {averaged_words(dataset)}. "
+        "Grey line: mean power density. Each row has its own scale.",
+        sample_words(result),
+        show=show,
+    )
+
+
+def _pooled(
+    dataset: xr.Dataset,
+    variable: str,
+    members: npt.NDArray[np.bool_],
+    stage_from: str,
+    edges: npt.NDArray[np.float64],
+    *,
+    mean: bool,
+) -> Pooled:
+    """Bring a variable into bins, and pool it over channels."""
+    freqs = dataset["freq"].values
+    binned = tables.reduced(dataset[variable], lambda values: into_bins(values, freqs, edges, mean=mean))
+    return pool(dataset, binned, members, stage_from, mean=mean)
+
+
+def _check(result: FlexResult, fmax: float) -> None:
+    if "frequency_view" not in result.data:
         raise ParameterError(
             "This result has no attribution to frequencies: its method attributes to whole bands",
             seen=f"method={result.parameters['method']!r}",
             remedy="Use plot_bands, or attribute with a method such as 'flex'",
         )
+    freqs = result.freqs
     if not fmax > freqs[1]:
-        allowed = f"{freqs[1]:g} to {freqs[-1]:g} Hz"
-        raise ParameterError("fmax= is below the first frequency", seen=fmax, allowed=allowed)
-    order, members, counts = (
-        stage_order(dataset, stage_from),
-        pick(dataset, picks),
-        n_epochs_by_stage(dataset, stage_from),
-    )
-    edges = bin_edges(freqs, fmax)
-    attribution = pool(dataset, into_bins(dataset["frequency_view"].values, freqs, edges), members, stage_from)
-    power = pool(dataset, into_bins(dataset["power"].values, freqs, edges, mean=True), members, stage_from, mean=True)
-    fig, axes = plt.subplots(
-        len(order), 1, figsize=(8.5, 1.35 * len(order) + 1.6), sharex=True, squeeze=False, layout="constrained"
-    )
-    for row, (ax, stage) in enumerate(zip(axes[:, 0], order, strict=True)):
-        _draw_row(ax, edges, attribution, power, stage, bands, first=row == 0)
-        ax.set_title(f"{plain(stage)}  (n = {counts[stage]})", loc="left", fontsize=10, pad=14 if row == 0 else 4)
-    axes[-1, 0].set_xlabel("Frequency (Hz)")
-    axes[-1, 0].set_xlim(0, edges[-1])
-    width = edges[1] - edges[0]
-    fig.supylabel(f"Attribution per {width:g} Hz ({unit(result)})", fontsize=10)
-    title = f"{result.model}: attribution spectrum by {stage_from} stage, {picked_words(dataset, members)}"
-    fig.suptitle(plain(title), fontsize=11)
-    add_note(
-        fig,
-        positive_means(result, "this frequency"),
-        f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over {averaged_words(dataset)}. "
-        "Grey line: mean power density (right axis). Each row has its own scale.",
-        sample_words(result),
-    )
-    plt_show(show, fig)
-    return fig
+        raise ParameterError(
+            "fmax is below the first frequency", seen=fmax, allowed=f"{freqs[1]:g} to {freqs[-1]:g} Hz"
+        )
 
 
 def bin_edges(freqs: npt.NDArray[np.float64], fmax: float, width: float = BIN) -> npt.NDArray[np.float64]:
@@ -171,15 +201,15 @@ def _draw_row(
     stage: str,
     bands: Bands,
     *,
-    first: bool,
+    named: bool,
 ) -> None:
     cases = attribution.of(stage)
-    shade_bands(ax, bands, edges[-1], names=first)
+    shade_bands(ax, bands, edges[-1], names=named)
     right = ax.twinx()
     right.tick_params(colors=GREY)
     right.spines["top"].set_visible(False)
     ax.spines["top"].set_visible(False)
-    right.set_ylabel("dB re 1 µV²/Hz", color=GREY, fontsize=8)
+    right.set_ylabel("Power density\n(dB re 1 µV²/Hz)", color=GREY, fontsize=points(8))
     if not len(cases):
         return
     draw_signed(ax, edges, cases.mean(axis=0))

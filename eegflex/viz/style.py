@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.errors import ParameterError
+from eegflex.errors import check_choice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ __all__ = [
     "add_note",
     "colour_limits",
     "plain",
+    "points",
     "shade_bands",
     "stage_colours",
     "symmetric",
@@ -66,8 +67,7 @@ def colour_limits(values: npt.NDArray[np.float64], scale_by: str) -> list[Normal
     ParameterError
         If `scale_by` is not one of its choices.
     """
-    if scale_by not in ("stage", "figure"):
-        raise ParameterError("scale_by= cannot be that", seen=repr(scale_by), allowed=["stage", "figure"])
+    check_choice("scale_by", scale_by, ("stage", "figure"))
     n_stages = values.shape[-1]
     return [symmetric(values[..., i] if scale_by == "stage" else values) for i in range(n_stages)]
 
@@ -87,6 +87,13 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def points(size: float) -> float:
+    """Return a size of text that follows the caller's ``font.size``; `size` is that at matplotlib's own, 10 points."""
+    import matplotlib as mpl
+
+    return size * float(mpl.rcParams["font.size"]) / 10
+
+
 def shade_bands(ax: Axes, bands: Any, upper: float, *, names: bool) -> None:
     """Shade bands on an axis of frequencies up to `upper` Hz, and name them at its top."""
     for i, (name, (low, high)) in enumerate(bands.items()):
@@ -103,7 +110,7 @@ def shade_bands(ax: Axes, bands: Any, upper: float, *, names: bool) -> None:
                 textcoords="offset points",
                 ha="center",
                 va="bottom",
-                fontsize=8,
+                fontsize=points(8),
                 color="0.3",
             )
 
@@ -111,5 +118,5 @@ def shade_bands(ax: Axes, bands: Any, upper: float, *, names: bool) -> None:
 def add_note(fig: Figure, *sentences: str) -> None:
     """Write sentences below a figure, wrapped to its width. The constrained layout keeps room for them."""
     text = plain(" ".join(sentence for sentence in sentences if sentence))
-    width = int(fig.get_figwidth() * _CHARACTERS_PER_INCH)
-    fig.supxlabel("\n".join(textwrap.wrap(text, width)), fontsize=8, color="0.3", x=0.01, ha="left")
+    width = int(fig.get_figwidth() * _CHARACTERS_PER_INCH / points(1))
+    fig.supxlabel("\n".join(textwrap.wrap(text, width)), fontsize=points(8), color="0.3", x=0.01, ha="left")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +12,15 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
-from eegflex.results.select import as_bands, check_stage, sample_words, stage_order
-from eegflex.results.wording import attribution_label, positive_means, unit
+from eegflex.results.select import as_bands, as_list, check_stages, pick_all, sample_words, stage_order
+from eegflex.results.wording import attribution_label, positive_means
+from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
-from eegflex.viz.style import DIVERGING, add_note, colour_limits, plain
+from eegflex.viz.style import DIVERGING, colour_limits, plain, points
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
@@ -30,11 +32,14 @@ __all__ = ["plot_topomap", "site_values"]
 def plot_topomap(
     result: FlexResult,
     *,
-    stage: str | None = None,
-    band: str | None = None,
+    stage: str | Sequence[str] | None = None,
+    band: str | Sequence[str] | None = None,
+    picks: str | Sequence[str] | None = None,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
     stage_from: str = "predicted",
     scale_by: str = "stage",
+    axes: Axes | Sequence[Axes] | None = None,
+    annotate: bool = True,
     show: bool = True,
 ) -> Figure:
     """Draw the attribution to bands over the head, one row a band and one column a stage.
@@ -46,17 +51,24 @@ def plot_topomap(
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording.
-    stage : str | None
-        Draw only this stage.
-    band : str | None
-        Draw only this band.
+        Attributions of a recording, or of several.
+    stage : str | sequence of str | None
+        Draw only these stages.
+    band : str | sequence of str | None
+        Draw only these bands.
+    picks : str | sequence of str | None
+        Names of EEG channels. By default all EEG channels.
     bands : Bands | mapping | None
         Frequency bands; by default those of `Bands`.
     stage_from : {"predicted", "scored", "target"}
         Whether the columns are the stager's stages, the hypnogram's, or the scores that were explained.
     scale_by : {"stage", "figure"}
         Whether each stage has its own colour scale, so that bands are compared within a stage, or all share one.
+    axes : matplotlib Axes | sequence of matplotlib Axes | None
+        Axes to draw into, one for each band and stage, row by row, the fastest band first. By default those of a figure of its
+        own.
+    annotate : bool
+        Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
         Whether to show the figure.
 
@@ -68,32 +80,44 @@ def plot_topomap(
     Raises
     ------
     ChannelError
-        If no EEG channel has a position.
+        If no EEG channel that is picked has a position.
     ParameterError
-        If no epoch of the stage was explained, or there is no such band.
-    """
-    from mne.viz.utils import plt_show
+        If no epoch of a stage was explained, there is no such band, or `axes` are not as many as the panels.
 
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
+    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> fig = eegflex.viz.plot_topomap(result, stage="W", band="alpha", show=False)
+    >>> fig.axes[0].get_title().splitlines()
+    ['W', 'n = 12']
+    """
     result, bands = result.for_target(), as_bands(bands)
-    dataset = result.to_xarray()
-    sites = find_sites(dataset)
-    columns, rows = check_stage(stage, stage_order(dataset, stage_from)), _check_band(band, bands)
-    values = site_values(result, bands, sites, stage_from)
+    dataset = result.data
+    sites = find_sites(dataset, pick_all(dataset, picks))
+    columns, rows = check_stages(stage, stage_order(dataset, stage_from)), _check_bands(band, bands)
+    values = site_values(dataset, bands, sites, stage_from)
     counts = _counts(dataset, sites, stage_from)
     shown = np.array([[values[name][column] for column in columns] for name in rows])
     limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
-    fig, axes = _make_grid(len(rows), len(columns))
-    for (row, column), ax in np.ndenumerate(axes):
-        draw_head(ax, shown[row, column], sites, limits[column], names=axes.size == 1)
-        if row == 0:
-            ax.set_title(f"{plain(columns[column])}\nn = {counts[columns[column]]}", fontsize=9)
-        if column == 0:
+    panels = [[f"{name} in {column}" for column in columns] for name in rows]
+    canvas = make_canvas(axes, panels, annotate, figsize=_figsize(len(rows), len(columns)))
+    for (row, column), ax in np.ndenumerate(canvas.axes):
+        draw_head(ax, shown[row, column], sites, limits[column], names=shown.shape[:2] == (1, 1))
+        name, n = plain(columns[column]), f"n = {counts[columns[column]]}"
+        if not canvas.own:
+            ax.set_title(f"{plain(rows[row])} in {name}\n{n}", fontsize=points(9))
+        elif row == 0:
+            ax.set_title(f"{name}\n{n}", fontsize=points(9))
+        if canvas.own and column == 0:
             _name_row(ax, rows[row], bands)
-    _add_bars(fig, axes, limits, attribution_label(result), unit(result), scale_by)
-    fig.suptitle(plain(f"{result.model}: attribution over the head by {stage_from} stage"), fontsize=11)
-    add_note(fig, *_notes(result, sites, own_scales=scale_by == "stage" and len(columns) > 1))
-    plt_show(show, fig)
-    return fig
+    _add_bars(canvas.fig, canvas.axes, limits, attribution_label(result), scale_by)
+    return canvas.finish(
+        f"{result.model}: attribution over the head by {stage_from} stage",
+        *_notes(result, sites, own_scales=scale_by == "stage" and len(columns) > 1),
+        show=show,
+    )
 
 
 def _counts(dataset: xr.Dataset, sites: Sites, stage_from: str) -> dict[str, str]:
@@ -103,24 +127,19 @@ def _counts(dataset: xr.Dataset, sites: Sites, stage_from: str) -> dict[str, str
     return {stage: "–".join(dict.fromkeys([str(n.min()), str(n.max())])) for stage, n in counts.items()}
 
 
-def _make_grid(n_rows: int, n_columns: int) -> tuple[Figure, npt.NDArray[Any]]:
-    import matplotlib.pyplot as plt
-
+def _figsize(n_rows: int, n_columns: int) -> tuple[float, float]:
     size = 3.4 if n_rows * n_columns == 1 else 1.45
-    figsize = (max(size * n_columns + 1.3, 5.4), size * n_rows + 1.9)
-    fig, axes = plt.subplots(n_rows, n_columns, figsize=figsize, squeeze=False, layout="constrained")
-    return fig, axes
+    return max(size * n_columns + 1.3, 5.4), size * n_rows + 1.9
 
 
-def _add_bars(
-    fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], label: str, score_unit: str, scale_by: str
-) -> None:
+def _add_bars(fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], label: str, scale_by: str) -> None:
     """Add a colour bar below each column, or one beside them all."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.ticker import LinearLocator
 
     if scale_by == "figure" or axes.shape[1] == 1:
-        fig.colorbar(ScalarMappable(limits[0], DIVERGING), ax=axes, shrink=0.7, aspect=25, label=label)
+        shared = ScalarMappable(limits[0], DIVERGING)
+        fig.colorbar(shared, ax=axes.ravel().tolist(), shrink=0.7, aspect=25, label=label)
         return
     for column, colours in enumerate(limits):
         bar = fig.colorbar(
@@ -133,18 +152,17 @@ def _add_bars(
         )
         bar.ax.xaxis.set_major_locator(LinearLocator(3))
         bar.ax.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}".replace("-", "−"))
-        bar.ax.tick_params(labelsize=7)
-        bar.set_label(textwrap.fill(score_unit, 18), fontsize=8)
+        bar.ax.tick_params(labelsize=points(7))
+        bar.set_label(textwrap.fill(label, 18, break_on_hyphens=False), fontsize=points(8))
 
 
 def site_values(
-    result: FlexResult, bands: Bands, sites: Sites, stage_from: str
+    dataset: xr.Dataset, bands: Bands, sites: Sites, stage_from: str
 ) -> dict[str, dict[str, npt.NDArray[np.float64]]]:
     """Return the mean summed attribution at the sites, by band and stage; NaN where nothing was explained.
 
     Those of `FlexResult.band_table` by stage and channel, averaged where channels share a site.
     """
-    dataset = result.to_xarray()
     sums, labels = tables.band_sums(dataset, bands), tables.stage_labels(dataset, stage_from)
     found: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
     for index, name in enumerate(bands.names):
@@ -158,12 +176,13 @@ def site_values(
     return found
 
 
-def _check_band(band: str | None, bands: Bands) -> list[str]:
-    if band is None:
-        return list(reversed(list(bands)))
-    if band not in bands.names:
-        raise ParameterError("There is no such band", seen=repr(band), allowed=bands.names)
-    return [band]
+def _check_bands(band: str | Sequence[str] | None, bands: Bands) -> list[str]:
+    """Return the bands to draw, the fastest first."""
+    wanted = list(bands) if band is None else as_list(band)
+    missing = [one for one in wanted if one not in bands.names]
+    if missing or not wanted:
+        raise ParameterError("There is no such band", seen=list(map(repr, missing)) or "nothing", allowed=bands.names)
+    return [one for one in reversed(bands.names) if one in wanted]
 
 
 def _name_row(ax: Any, name: str, bands: Bands) -> None:
@@ -175,7 +194,7 @@ def _name_row(ax: Any, name: str, bands: Bands) -> None:
         transform=ax.transAxes,
         ha="right",
         va="center",
-        fontsize=9,
+        fontsize=points(9),
         linespacing=1.3,
     )
 

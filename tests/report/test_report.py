@@ -468,7 +468,7 @@ def test_masked_edges_are_told_in_words(result):
 
 def test_a_stopped_attribution_is_called_one_on_top(result, tmp_path):
     assert partial_words(result) == ""
-    stopped = altered(result, parameters={"partial": True}, provenance={"epochs": 14})
+    stopped = altered(result, provenance={"epochs": 14, "partial": True})
     page = read(make_report(stopped, epochs_per_stage=0, verbose=False), tmp_path)
     warning = page.text.index("The attribution was stopped before it was finished: 10 of the recording's 10 epochs")
     assert warning < page.text.index("What was found")

@@ -63,7 +63,7 @@ def test_what_is_not_a_result_is_refused(tmp_path):
         read_result(text)
     foreign = tmp_path / "foreign.nc"
     xr.Dataset({"t": ("x", np.arange(3.0))}).to_netcdf(foreign, engine="h5netcdf")
-    with pytest.raises(RecordingError, match="not a result of this version"):
+    with pytest.raises(RecordingError, match="not a result of eegflex"):
         read_result(foreign)
     empty = tmp_path / "empty.nc"
     empty.touch()
@@ -136,6 +136,21 @@ def test_channels_of_a_combination_sum_to_the_difference_of_scores(pair):
         names = data["channel"].values[data["of_channel_set"].values == k]
         wanted = (data["score"] - data["baseline_score"] + data["gap"]).values[:, k]
         np.testing.assert_allclose(sums[list(names)].sum(axis=1), wanted, rtol=1e-6, atol=1e-9)
+
+
+def test_the_long_table_has_the_scores_of_the_channels_channel_set(pair):
+    rows, data = pair.to_data_frame(), pair.data
+    assert list(rows) == [
+        "recording", "number", "onset", "stage", "predicted", "target", "channel", "band", "attribution", "power", "score",
+        "baseline_score",
+    ]  # fmt: skip
+    assert len(rows) == 10 * 4 * 6
+    for row in rows.iloc[::17].to_dict("records"):
+        k = int(data["of_channel_set"].sel(channel=row["channel"]))
+        epoch = row["number"]
+        assert row["score"] == data["score"].values[epoch, k]
+        assert row["baseline_score"] == data["baseline_score"].values[epoch, k]
+        assert (row["recording"], row["onset"]) == ("", 30.0 * epoch)
 
 
 def test_the_power_of_a_rhythm_is_in_its_band(whole):

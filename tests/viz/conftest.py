@@ -28,9 +28,3 @@ def context_result():
 def by_bands():
     """Two EEG channels, attributions to whole bands by exact Shapley values. Not to be changed."""
     return example_results.explain(example_results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"]), method="shapley")
-
-
-@pytest.fixture(scope="session")
-def of_all():
-    """Six EEG channels at once, every stage explained. Not to be changed."""
-    return example_results.make_result(target="all")

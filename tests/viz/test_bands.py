@@ -12,12 +12,18 @@ from eegflex.errors import ParameterError
 from eegflex.results.wording import number_text
 from eegflex.viz.bands import band_means
 
+
+def means(result, kind):
+    data = result.data
+    return band_means(data, Bands(), (data["ch_type"] == kind).values, example_results.STAGES, "predicted")
+
+
 ROWS = ["beta", "sigma", "alpha", "theta", "delta", "rest"]
 
 
 def test_cells_are_the_band_table_summed_over_the_channels(result):
     table = result.band_table().groupby("stage", observed=True)[ROWS].sum().loc[list(example_results.STAGES)]
-    np.testing.assert_allclose(band_means(result, Bands(), "eeg", "predicted"), table.to_numpy().T, atol=1e-9)
+    np.testing.assert_allclose(means(result, "eeg"), table.to_numpy().T, atol=1e-9)
 
 
 def test_cells_of_channel_sets_are_their_mean(pair_result):
@@ -28,14 +34,12 @@ def test_cells_of_channel_sets_are_their_mean(pair_result):
         weights = own["n_epochs"]
         expected = own[ROWS].mul(weights, axis=0).groupby("stage", observed=True).sum()
         expected = expected.div(weights.groupby("stage", observed=True).sum(), axis=0).loc[list(example_results.STAGES)]
-        np.testing.assert_allclose(
-            band_means(pair_result, Bands(), kind, "predicted"), expected.to_numpy().T, atol=1e-9
-        )
+        np.testing.assert_allclose(means(pair_result, kind), expected.to_numpy().T, atol=1e-9)
 
 
 def test_all_cells_of_a_stage_add_up_to_the_change_of_the_score(pair_result):
     data = pair_result.to_xarray()
-    total = sum(band_means(pair_result, Bands(), kind, "predicted").sum(axis=0) for kind in ("eeg", "eog"))
+    total = sum(means(pair_result, kind).sum(axis=0) for kind in ("eeg", "eog"))
     change = (data["score"] - data["baseline_score"] + data["gap"]).values
     for column, stage in enumerate(example_results.STAGES):
         assert total[column] == pytest.approx(change[data["predicted"].values == stage].mean(), abs=1e-6)
@@ -44,7 +48,7 @@ def test_all_cells_of_a_stage_add_up_to_the_change_of_the_score(pair_result):
 def test_numbers_in_the_cells_are_the_values(result):
     (ax, *_) = viz.plot_bands(result, scale_by="figure", show=False).axes
     values = np.asarray(ax.images[0].get_array())
-    np.testing.assert_allclose(values, band_means(result, Bands(), "eeg", "predicted"))
+    np.testing.assert_allclose(values, means(result, "eeg"))
     written = {text.get_position(): text.get_text() for text in ax.texts}
     for (row, column), value in np.ndenumerate(values):
         assert written[(column, row)] == number_text(value, np.abs(values).max())
@@ -69,7 +73,7 @@ def test_one_panel_a_channel_type_eeg_first(pair_result):
 
 
 def test_the_stages_rhythm_is_the_largest_cell(result):
-    cells = band_means(result, Bands(), "eeg", "predicted")
+    cells = means(result, "eeg")
     largest = [ROWS[row] for row in cells.argmax(axis=0)]
     assert largest == ["alpha", "theta", "sigma", "delta", "beta"]
 

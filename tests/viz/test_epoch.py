@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle, StepPatch
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.viz.epoch import default_number
+from eegflex.viz.epoch import surest_numbers
 from eegflex.viz.panels import WINDOW
 
 
@@ -74,7 +74,7 @@ def test_the_default_is_the_surest_epoch_of_the_most_frequent_stage(result):
     data = result.to_xarray().isel(epoch=[0, 2, 7, 4])
     chances = np.exp(data["scores"].values[:, 0]).max(axis=1)
     expected = data["number"].values[1 + int(chances[1:3].argmax())]
-    assert default_number(data) == expected
+    assert surest_numbers(data, None, 1) == [expected]
 
 
 def test_the_default_channel_is_the_eeg_channel_with_the_largest_attribution(result, pair_result):

@@ -162,7 +162,7 @@ def test_every_method_is_read_as_it_is_made(method):
 
 
 def test_a_stopped_attribution_is_called_one(result):
-    stopped = example_results.altered(result, parameters={"partial": True})
+    stopped = example_results.altered(result, provenance={"partial": True})
     for plot in WITH_STAGES:
         assert "Stopped early: 10 of 10 epochs" in note(plot(stopped, show=False))
 

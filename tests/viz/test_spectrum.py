@@ -23,7 +23,7 @@ def heights(ax):
 
 def test_bins_of_a_band_add_up_to_the_heat_map(result):
     fig = viz.plot_spectrum(result, show=False)
-    cells = band_means(result, Bands(), "eeg", "predicted")
+    cells = band_means(result.data, Bands(), np.ones(6, dtype=bool), example_results.STAGES, "predicted")
     rows = [ax for ax in fig.axes if ax.get_title(loc="left")]
     assert len(rows) == len(example_results.STAGES)
     for column, ax in enumerate(rows):

@@ -153,7 +153,7 @@ def test_channels_of_other_stages_are_left_out(pair_result):
     data = pair_result.to_xarray()
     data["predicted"].values[:, 1] = "N2"
     changed = type(pair_result)(data)
-    values = site_values(changed, Bands(), find_sites(data), "predicted")["alpha"]
+    values = site_values(data, Bands(), find_sites(data), "predicted")["alpha"]
     assert np.isnan(values["W"][1])
     assert np.isfinite(values["W"][0])
     viz.plot_topomap(changed, show=False).draw_without_rendering()

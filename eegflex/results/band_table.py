@@ -1,0 +1,114 @@
+"""The table of bands: what each band did to the score, over epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from eegflex.bands import Bands
+from eegflex.errors import ParameterError, check_choice
+from eegflex.results import tables
+from eegflex.results.intervals import mean_interval
+from eegflex.results.recordings import labels_of
+
+__all__ = ["GROUPINGS", "STATISTICS", "band_table"]
+
+#: What a table of bands can be by.
+GROUPINGS = ("stage", "channel", "epoch", "recording")
+#: What it can tell of the epochs of a group.
+STATISTICS = ("mean", "median", "sd", "ci_low", "ci_high")
+
+
+def band_table(
+    dataset: xr.Dataset, bands: Bands, *, by: Sequence[str], stage_from: str, statistic: str
+) -> pd.DataFrame:
+    """Tell what each band did over the epochs of each group; see `FlexResult.band_table`."""
+    _check(dataset, by, statistic)
+    names = [*bands.names, "total"]
+    rows = _rows(dataset, bands, by, stage_from)
+    groups = rows.groupby(list(by), observed=True)
+    counts = groups.size()
+    found = np.stack([_statistics(own[names].to_numpy(), _bouts(own)) for _, own in groups])
+    if statistic != "all":
+        table = pd.DataFrame(found[:, STATISTICS.index(statistic)], index=counts.index, columns=names)
+        return table.assign(n_epochs=counts)
+    keys = counts.index.to_frame(index=False)
+    keys = keys.loc[keys.index.repeat(len(names))].assign(band=names * len(keys))
+    table = pd.DataFrame(
+        np.moveaxis(found, 1, 2).reshape(-1, len(STATISTICS)), index=pd.MultiIndex.from_frame(keys), columns=STATISTICS
+    )
+    return table.assign(n_epochs=counts.to_numpy().repeat(len(names)))
+
+
+def _check(dataset: xr.Dataset, by: Sequence[str], statistic: str) -> None:
+    check_choice("statistic", statistic, (*STATISTICS, "all"))
+    if not by or not set(by) <= set(GROUPINGS) or len(set(by)) < len(by):
+        raise ParameterError(
+            "by must be one or several of " + ", ".join(map(repr, GROUPINGS)), seen=repr(tuple(by)),
+            allowed="each of them once",
+        )  # fmt: skip
+    if "epoch" in by and "recording" not in by and len(labels_of(dataset)) > 1:
+        raise ParameterError(
+            "Epochs are numbered within their recording, and this result holds several",
+            seen=f"by={tuple(by)!r}",
+            remedy="Add 'recording' to by, or take one of them with result.sel(recording=...)",
+        )
+
+
+def _rows(dataset: xr.Dataset, bands: Bands, by: Sequence[str], stage_from: str) -> pd.DataFrame:
+    """One row for each epoch of each group, in the order of time: what it is of, and its band sums."""
+    sums = tables.band_sums(dataset, bands)
+    sums = np.concatenate([sums, sums.sum(axis=-1, keepdims=True)], axis=-1)
+    names = [*bands.names, "total"]
+    labels, whole = tables.stage_labels(dataset, stage_from), tables.epoch_stages(dataset, stage_from)
+    if "channel" in by:
+        rows = _spread(sums, labels, dataset["channel"].values.astype(str), names)
+    else:
+        of = dataset["of_channel_set"].values
+        members = [np.flatnonzero(of == k) for k in range(dataset.sizes["channel_set"])]
+        sums = np.stack([sums[:, own].sum(axis=1) for own in members], axis=1)
+        labels = np.stack([labels[:, own[0]] for own in members], axis=1)
+        rows = _spread(sums, labels, np.array([""]).repeat(len(members)), names)
+        together = ["place", "stage"] if "stage" in by else ["place"]
+        rows = rows.groupby(together, sort=False, as_index=False)[names].mean()
+        if "stage" not in by:
+            rows["stage"] = whole[rows["place"]]
+    order = [*dataset["stage_name"].values.astype(str), *sorted(set(labels.ravel()))]
+    recordings, place = labels_of(dataset), rows["place"].to_numpy()
+    rows["stage"] = pd.Categorical(rows["stage"], categories=list(dict.fromkeys(order)))
+    rows["recording"] = pd.Categorical(dataset["recording"].values.astype(str)[place], categories=list(recordings))
+    rows["epoch"], rows["run"] = dataset["number"].values[place], dataset["run"].values[place]
+    if "channel" in by:
+        rows["channel"] = pd.Categorical(rows["channel"], categories=list(dataset["channel"].values.astype(str)))
+    return rows.sort_values(["recording", "epoch"], kind="stable", ignore_index=True)
+
+
+def _spread(
+    sums: npt.NDArray[np.float64], labels: npt.NDArray[np.str_], channels: npt.NDArray[np.str_], names: Sequence[str]
+) -> pd.DataFrame:
+    """One row for each epoch and channel, or channel set."""
+    rows = pd.DataFrame(sums.reshape(-1, sums.shape[-1]), columns=list(names))
+    return rows.assign(
+        place=np.repeat(np.arange(len(sums)), len(channels)),
+        channel=np.tile(channels, len(sums)),
+        stage=labels.ravel(),
+    )
+
+
+def _bouts(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Number the bouts of a group: epochs that follow each other in time, in one stage."""
+    breaks = np.zeros(len(rows), dtype=bool)
+    for name, step in (("recording", 0), ("run", 0), ("stage", 0), ("epoch", 1)):
+        codes = rows[name].cat.codes if isinstance(rows[name].dtype, pd.CategoricalDtype) else rows[name]
+        breaks[1:] |= np.diff(codes.to_numpy().astype(np.int64)) != step
+    return np.cumsum(breaks)
+
+
+def _statistics(values: npt.NDArray[np.float64], bouts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Tell of the values of epochs, shape (n_epochs, n_values): what `STATISTICS` names, shape (n_statistics, n_values)."""
+    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1], np.nan)
+    return np.stack([values.mean(axis=0), np.median(values, axis=0), deviation, *mean_interval(values, bouts)])

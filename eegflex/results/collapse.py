@@ -1,0 +1,82 @@
+"""From a result of all stages to that of one target, without a further pass through the network."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from eegflex.results import tables
+from eegflex.results.netcdf import is_large
+from eegflex.results.subset import at_epochs
+from eegflex.targets import Target, is_scored, resolve_target
+
+__all__ = ["facts", "of_target"]
+
+
+def facts(dataset: xr.Dataset) -> xr.Dataset:
+    """What is known of each epoch and channel set, of one target: the predicted one of all. No view is read for it."""
+    small = dataset.drop_vars([name for name, variable in dataset.data_vars.items() if is_large(variable)])
+    return of_target(small, "predicted") if "target_stage" in small.dims else small
+
+
+def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
+    """Collapse a dataset of all stages to one target: attributions are linear in the score.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result of all stages.
+    target : str | tuple of (str, str)
+        As in `eegflex.attribute_epochs`, but ``"all"``.
+    """
+    stages = dataset["stage_name"].values.astype(str).tolist()
+    if target == "scored":
+        dataset = at_epochs(dataset, np.flatnonzero(is_scored(dataset["stage"].values.astype(str), stages)))
+    scored = dataset["stage"].values.astype(str).tolist()
+    resolved = [resolve_target(target, stages, own, scored) for own in dataset["scores"].values.swapaxes(0, 1)]
+    weights = np.stack([one.weights[:, 0] for one in resolved], axis=1)
+    of_channel = weights[:, dataset["of_channel_set"].values]
+    variables: dict[str, Any] = {}
+    for name, variable in dataset.data_vars.items():
+        if "target_stage" in variable.dims and name != "size":
+            dims = tuple(dim for dim in variable.dims if dim != "target_stage")
+            variables[str(name)] = dims, _weigh(variable, of_channel if "channel" in dims else weights)
+    by_stage, size = _sizes(dataset, weights)
+    # Errors of several stages may add up, and are then relative to the size of what remains.
+    error = dataset["error"].values * (np.abs(weights) * by_stage).sum(axis=-1) / size
+    per_set = ("epoch", "channel_set")
+    variables |= {"size": (per_set, size), "error": (per_set, error), "target": (per_set, _labels(resolved))}
+    asked = json.loads(dataset.attrs["parameters"]) | {"target": target}
+    bare = dataset.drop_vars([*variables, "target_stage", "other_stage"])
+    return bare.assign(variables)[list(dataset.data_vars)].assign_attrs(parameters=json.dumps(asked))
+
+
+def _labels(resolved: list[Target]) -> npt.NDArray[np.object_]:
+    return np.stack([one.labels for one in resolved], axis=1).astype(object)
+
+
+def _weigh(variable: xr.DataArray, weights: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """Sum over the stages with weights, shape (n_epochs, n, n_stages), epoch by epoch: no view is twice in memory."""
+    last = "channel" if "channel" in variable.dims else "channel_set"
+    ordered = variable.transpose("epoch", "target_stage", last, ...)
+    summed = np.empty((ordered.shape[0], *ordered.shape[2:]), dtype=variable.dtype)
+    for epoch, one in enumerate(weights):
+        summed[epoch] = np.einsum("kc...,ck->c...", ordered[epoch].values, one)
+    dims = [dim for dim in variable.dims if dim != "target_stage"]
+    order = [dim for dim in ordered.dims if dim != "target_stage"]
+    return summed.transpose([order.index(dim) for dim in dims])
+
+
+def _sizes(
+    dataset: xr.Dataset, weights: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Absolute totals of the band sums of each stage, and of the target: of a stage, or of a difference of two."""
+    pairs = tables.sizes(dataset)
+    plus, minus = weights.argmax(axis=-1), weights.argmin(axis=-1)
+    minus = np.where(np.take_along_axis(weights, minus[..., None], axis=-1)[..., 0] < 0, minus, plus)
+    epochs, sets = np.ogrid[: pairs.shape[0], : pairs.shape[1]]
+    return np.diagonal(pairs, axis1=-2, axis2=-1), pairs[epochs, sets, plus, minus]

@@ -1,0 +1,203 @@
+"""Several recordings in one result."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from eegflex.errors import ParameterError
+from eegflex.results.recordings import labels_of, provenance_text, provenances, relabelled
+from eegflex.results.result import FlexResult
+
+__all__ = ["concatenate_results"]
+
+#: Settings that say how something was computed or drawn, and not what: they may differ.
+_INDIFFERENT = ("device", "batch_size", "on_check", "seed")
+#: What must be the same of all, in the words of an error.
+_AXES = {
+    "channel": "channels",
+    "ch_type": "types of channels",
+    "channel_set": "channel sets",
+    "of_channel_set": "channel sets",
+    "n_channels": "numbers of channels in the channel sets",
+    "freq": "frequencies",
+    "time": "times of samples",
+    "frame": "times of frames",
+    "frame_freq": "frequencies of frames",
+}
+#: Two places of an electrode that are further apart than this are not the same, in m.
+_APART = 0.01
+
+
+def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[str] | None = None) -> FlexResult:
+    """Put the results of several recordings together, each with a label.
+
+    Parameters
+    ----------
+    results : sequence of FlexResult
+        Attributions of different recordings by the same stager, asked in the same way. They are not changed.
+    recordings : sequence of str | None
+        A label for each recording, in their order. By default those that they have, and for those without one their place in
+        the list: ``"1"``, ``"2"``, ... The name of a file is never taken, for it may be a patient's.
+
+    Returns
+    -------
+    result : FlexResult
+        Epochs and nights of all of them. An epoch is known by its ``recording`` and its ``number`` in it; `FlexResult.sel`
+        takes both. Electrodes lie where they lie in the first. The provenance is that of each recording.
+
+    Raises
+    ------
+    ParameterError
+        If stagers, settings, channels or frequencies differ, the same night is there twice, or labels are missing or the same.
+
+    Notes
+    -----
+    The settings ``device``, ``batch_size``, ``on_check`` and ``seed`` may differ; those that do are left out of the result's.
+    A night is known by the hash of what the stager was given of it, so that two parts of a night are the same night.
+    Stagers are compared by their specs, which do not tell the weights of two trainings apart.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> nights = [eegflex.simulate_psg(hours=0.1, sfreq=128, seed=seed, verbose="error") for seed in (1, 2)]
+    >>> results = [
+    ...     eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    ...     for night in nights
+    ... ]
+    >>> both = eegflex.concatenate_results(results, recordings=["sub-01", "sub-02"])
+    >>> both.recordings, len(both), len(both.sel(recording="sub-02"))
+    (('sub-01', 'sub-02'), 24, 12)
+    """
+    results = list(results)
+    if not results or not all(isinstance(one, FlexResult) for one in results):
+        raise ParameterError(
+            "There must be at least one result to concatenate",
+            seen=[type(one).__name__ for one in results],
+            allowed="a sequence of FlexResult",
+        )
+    labels = _labels([one.recordings for one in results], recordings)
+    datasets = [relabelled(one.data, own) for one, own in zip(results, labels, strict=True)]
+    for other in datasets[1:]:
+        _check_alike(datasets[0], other)
+    every = {label: found for dataset in datasets for label, found in provenances(dataset).items()}
+    _check_no_night_twice(every)
+    together = _joined(datasets)
+    asked = [json.loads(dataset.attrs["parameters"]) for dataset in datasets]
+    kept = {name: value for name, value in asked[0].items() if all(one.get(name) == value for one in asked)}
+    return FlexResult(together.assign_attrs(parameters=json.dumps(kept), provenance=provenance_text(every)))
+
+
+def _labels(own: Sequence[Sequence[str]], given: Sequence[str] | None) -> list[list[str]]:
+    """A label for each recording of each result, no two the same."""
+    n_recordings = sum(map(len, own))
+    flat = [label or str(place) for place, label in enumerate(itertools.chain(*own), start=1)]
+    if given is not None:
+        flat = [given] if isinstance(given, str) else list(map(str, given))
+    if len(flat) != n_recordings:
+        raise ParameterError("There must be one label for each recording", seen=flat, allowed=f"{n_recordings} labels")
+    double = [label for label, count in collections.Counter(flat).items() if count > 1 or not label]
+    if double:
+        raise ParameterError(
+            "The labels of recordings must differ, and not be empty",
+            seen=list(map(repr, flat)),
+            remedy="Give each its own with recordings=[...]",
+        )
+    labels = iter(flat)
+    return [list(itertools.islice(labels, len(one))) for one in own]
+
+
+def _check_alike(first: xr.Dataset, other: xr.Dataset) -> None:
+    """Refuse what cannot be put together, and say in what it differs."""
+    pair = (first, other)
+    _refuse(
+        "are not of the same stager", pair, _differing(json.loads(first.attrs["spec"]), json.loads(other.attrs["spec"]))
+    )
+    asked, other_asked = (json.loads(one.attrs["parameters"]) for one in pair)
+    _refuse("were not asked in the same way", pair, _differing(asked, other_asked, leaving_out=_INDIFFERENT))
+    for name, words in _AXES.items():
+        values = [one[name].values if name in one.coords else np.array([]) for one in pair]
+        if not _same(*values):
+            _refuse(f"have different {words}", pair, [" / ".join(map(_axis_text, values))])
+    here, there = (np.stack([one[axis].values for axis in "xyz"], axis=1).astype(float) for one in pair)
+    moved = ~np.isclose(here, there, atol=_APART, rtol=0, equal_nan=True).all(axis=1)
+    _refuse("have electrodes at different places", pair, first["channel"].values[moved].astype(str).tolist())
+
+
+def _refuse(what: str, pair: Sequence[xr.Dataset], differences: Sequence[str]) -> None:
+    if not differences:
+        return
+    one, other = (", ".join(labels_of(dataset)) for dataset in pair)
+    raise ParameterError(
+        f"The results of recordings {one} and {other} {what}",
+        seen=differences,
+        remedy="Explain all recordings with the same stager, channels and arguments",
+    )
+
+
+def _differing(first: Mapping[str, Any], other: Mapping[str, Any], leaving_out: Sequence[str] = ()) -> list[str]:
+    """What differs between two nested mappings, such as ``"input.sfreq: 100.0 / 128.0"``."""
+    flat = [dict(_flat(one)) for one in (first, other)]
+    names = [name for name in {**flat[0], **flat[1]} if name not in leaving_out]
+    return [
+        f"{name}: {flat[0].get(name)!r} / {flat[1].get(name)!r}"
+        for name in names
+        if flat[0].get(name) != flat[1].get(name)
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    """Whether two axes are the same; numbers but for rounding."""
+    if one.shape != other.shape:
+        return False
+    if one.dtype.kind == "f":
+        return bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))
+    return bool((one == other).all())
+
+
+def _axis_text(values: npt.NDArray[Any]) -> str:
+    if values.dtype.kind == "f" and values.size:
+        return f"{values.size} from {values[0]:g} to {values[-1]:g}"
+    return ", ".join(map(str, values.tolist())) or "none"
+
+
+def _check_no_night_twice(every: Mapping[str, Mapping[str, Any]]) -> None:
+    seen: dict[str, str] = {}
+    for label, found in every.items():
+        digest = found["input_sha256"]
+        if digest in seen:
+            raise ParameterError(
+                "The same night is there twice",
+                seen=f"recordings {seen[digest]!r} and {label!r}, input_sha256 {digest[:12]}…",
+                remedy="Leave one of them out, or explain all epochs of the night at once",
+            )
+        seen[digest] = label
+
+
+def _joined(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Epochs after epochs and nights after nights. The epochs of the context are those of any; elsewhere NaN."""
+    first = datasets[0]
+    axes = {name: first[name] for name in first.dims if name in first.coords and name != "context"}
+    parts = []
+    for dim, other in (("epoch", "night"), ("night", "epoch")):
+        own = [dataset.drop_dims(other).assign_coords(axes) for dataset in datasets]
+        parts.append(
+            xr.concat(own, dim, data_vars="minimal", coords="minimal", compat="override", join="outer",
+                      combine_attrs="override")
+        )  # fmt: skip
+    return xr.merge(parts, compat="override", join="exact", combine_attrs="override")[list(first.data_vars)]

@@ -1,0 +1,101 @@
+"""Theorems about the interval of a mean: how often it holds the truth, and what it does not depend on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from eegflex.results.intervals import mean_interval
+
+#: Epochs of 20 bouts of a night, from 1 to 20 long.
+LENGTHS = (1, 6, 3, 12, 1, 2, 8, 5, 20, 4, 1, 7, 3, 10, 2, 6, 15, 4, 9, 1)
+
+
+def alone(n):
+    return np.arange(n)
+
+
+def covered(low, high, truth):
+    return float(((low <= truth) & (truth <= high)).mean())
+
+
+def correlated(rng, n_nights, rho, lengths=LENGTHS):
+    """Values of neighbours in a bout are correlated by rho, bouts are independent; mean 0, shape (n_epochs, n_nights)."""
+    bouts = []
+    for length in lengths:
+        noise = rng.standard_normal((length, n_nights))
+        for row in range(1, length):
+            noise[row] = rho * noise[row - 1] + np.sqrt(1 - rho**2) * noise[row]
+        bouts.append(noise)
+    return np.concatenate(bouts)
+
+
+@pytest.mark.parametrize(
+    ("draw", "truth"),
+    [
+        (lambda rng, shape: rng.standard_normal(shape), 0.0),
+        (lambda rng, shape: rng.exponential(size=shape), 1.0),
+        (lambda rng, shape: -rng.exponential(size=shape), -1.0),
+        (lambda rng, shape: rng.lognormal(0, 0.5, shape), np.exp(0.125)),
+        (lambda rng, shape: rng.chisquare(1, shape), 1.0),
+    ],
+    ids=["normal", "exponential", "mirrored", "lognormal", "chi-square"],
+)
+def test_of_twenty_independent_epochs_it_holds_the_mean_in_95_percent(draw, truth):
+    low, high = mean_interval(draw(np.random.default_rng(0), (20, 8000)), alone(20))
+    assert 0.92 <= covered(low, high, truth) <= 0.98
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_of_epochs_that_are_like_their_neighbours_too(rho):
+    values = correlated(np.random.default_rng(1), 4000, rho)
+    bouts = np.repeat(np.arange(len(LENGTHS)), LENGTHS)
+    assert 0.90 <= covered(*mean_interval(values, bouts), 0.0) <= 0.98
+    # Were each epoch taken for an independent one, the interval would be worth little.
+    naive = covered(*mean_interval(values, alone(len(values))), 0.0)
+    assert naive < 0.75 if rho else naive > 0.92
+
+
+def test_of_symmetric_values_it_is_students():
+    values = np.array([-3.0, -1.0, 0.0, 1.0, 3.0])[:, None]
+    low, high = mean_interval(values, alone(5))
+    expected = stats.t.interval(0.95, 4, loc=0, scale=values.std(ddof=1) / np.sqrt(5))
+    np.testing.assert_allclose([low[0], high[0]], expected)
+
+
+def test_of_bouts_of_one_length_it_is_that_of_their_means():
+    values = np.random.default_rng(2).exponential(size=(12, 5))
+    bouts = np.repeat([2, 0, 3, 1], 3)
+    means = np.stack([values[bouts == bout].mean(axis=0) for bout in range(4)])
+    np.testing.assert_allclose(mean_interval(values, bouts), mean_interval(means, alone(4)))
+
+
+def test_epochs_that_say_the_same_add_nothing():
+    values = np.random.default_rng(3).exponential(size=(6, 4))
+    repeated = mean_interval(np.repeat(values, 10, axis=0), np.repeat(np.arange(6), 10))
+    np.testing.assert_allclose(repeated, mean_interval(values, alone(6)))
+
+
+def test_it_follows_shift_scale_and_mirror_and_no_order():
+    rng = np.random.default_rng(4)
+    values, bouts = rng.exponential(size=(30, 3)), np.sort(rng.integers(0, 8, 30))
+    low, high = mean_interval(values, bouts)
+    np.testing.assert_allclose(mean_interval(5 + 2 * values, bouts), (5 + 2 * low, 5 + 2 * high))
+    np.testing.assert_allclose(mean_interval(-values, bouts), (-high, -low))
+    order = rng.permutation(30)
+    np.testing.assert_allclose(mean_interval(values[order], bouts[order]), (low, high))
+    assert (low < values.mean(axis=0)).all()
+    assert (values.mean(axis=0) < high).all()
+
+
+def test_of_skewed_values_it_reaches_further_to_the_long_side():
+    values = np.array([0.0, 0.1, 0.2, 0.3, 5.0])[:, None]
+    low, high = mean_interval(values, alone(5))
+    assert high - values.mean() > 1.5 * (values.mean() - low)
+
+
+def test_one_bout_tells_nothing_and_no_scatter_leaves_none():
+    assert np.isnan(mean_interval(np.arange(4.0)[:, None], np.zeros(4, dtype=int))).all()
+    assert np.isnan(mean_interval(np.ones((1, 2)), np.zeros(1, dtype=int))).all()
+    np.testing.assert_allclose(mean_interval(np.full((4, 2), 3.0), alone(4)), 3.0)

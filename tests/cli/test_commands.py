@@ -292,6 +292,12 @@ def test_an_output_that_cannot_be_written_is_refused_first(command, night, tmp_p
     assert there.read_text() == "mine"
 
 
+def test_a_result_in_another_format_is_refused_before_any_work(night, tmp_path, capsys):
+    line = refused(capsys, "-q", "attribute", night.psg, *QUICK, "-o", tmp_path / "r.csv")
+    assert "to_data_frame" in line
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_rate_that_is_too_low_is_refused(tmp_path, capsys):
     psg = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error").save(tmp_path / "low.edf").psg
     line = refused(capsys, "-q", "attribute", psg, *QUICK, "-o", tmp_path / "r.nc")

@@ -134,7 +134,9 @@ def attribute(
     overwrite: Overwrite = False,
 ) -> None:
     """Stage a recording, explain its epochs, and write the result."""
-    output = check_output(output or Path(f"{recording.stem}-result.nc"), overwrite=overwrite)
+    from eegflex.results.netcdf import check_result_file
+
+    output = check_result_file(check_output(output or f"{recording.stem}-result.nc", overwrite=overwrite))
     stager = loading.stager()
     result = _explain(asking, reading.epochs(recording), stager, output, overwrite)
     typer.echo(f"Result: {result.save(output, overwrite=overwrite)}")
@@ -153,7 +155,7 @@ def report(
     """Write the HTML report of a result, or of a recording that is staged and explained first."""
     output = check_output(output or Path(f"{recording.stem}-report.html"), overwrite=overwrite)
     if _is_result(recording):
-        from eegflex.results.result import read_result
+        from eegflex.results import read_result
 
         result = read_result(recording)
     else:

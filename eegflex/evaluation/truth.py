@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import ParameterError
+from eegflex.results.recordings import one_recording
+from eegflex.results.select import is_whole
 from eegflex.stagers.zoo.known_truth import SITES, TRUTHS, KnownTruth
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.floa
     Raises
     ------
     ParameterError
-        If the result explains another kind of stager, or has no frequency view.
+        If the result explains another kind of stager, has lost channels, or has no frequency view.
 
     Examples
     --------
@@ -110,7 +112,8 @@ def cover_of_events(
     Raises
     ------
     ParameterError
-        If no such event lies in them, or the result explains another kind of stager or lacks the view.
+        If no such event lies in them, or the result explains another kind of stager, has lost channels, is of several
+        recordings or lacks the view.
 
     Examples
     --------
@@ -123,7 +126,7 @@ def cover_of_events(
     >>> cover.ratio > 3  # times better than a view at random
     True
     """
-    data = _view(result, "time-frequency")
+    data = one_recording(_view(result, "time-frequency"), None, "A list of events")
     freqs, frames = data["frame_freq"].values, data["frame"].values
     times = data["onset"].values[:, None] + frames
     covered = np.zeros((len(times), len(freqs), len(frames)), dtype=bool)
@@ -182,7 +185,13 @@ def _view(result: FlexResult, view: str) -> xr.Dataset:
         raise ParameterError(
             "This does not explain a stager whose truth is known", seen=result.model, allowed=list(TRUTHS)
         )
-    data = result.for_target().to_xarray()
+    data = result.for_target().data
+    if not is_whole(data):
+        raise ParameterError(
+            "Channels were left out of this result",
+            seen=result.ch_names,
+            remedy="Hold the result of all channels against the truth",
+        )
     if f"{view.replace('-', '_')}_view" not in data:
         raise ParameterError(
             f"This result has no {view} view",

@@ -67,14 +67,14 @@ def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[s
     Examples
     --------
     >>> import eegflex
-    >>> nights = [eegflex.simulate_psg(hours=0.1, sfreq=128, seed=seed, verbose="error") for seed in (1, 2)]
+    >>> nights = [eegflex.simulate_psg(hours=0.2, sfreq=128, seed=seed, verbose="error") for seed in (1, 2)]
     >>> results = [
     ...     eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
     ...     for night in nights
     ... ]
     >>> both = eegflex.concatenate_results(results, recordings=["sub-01", "sub-02"])
     >>> both.recordings, len(both), len(both.sel(recording="sub-02"))
-    (('sub-01', 'sub-02'), 24, 12)
+    (('sub-01', 'sub-02'), 48, 24)
     """
     results = list(results)
     if not results or not all(isinstance(one, FlexResult) for one in results):

@@ -17,7 +17,7 @@ from eegflex.results import summary, tables
 from eegflex.results.band_table import band_table
 from eegflex.results.collapse import facts, of_target
 from eegflex.results.figures import ResultFigures
-from eegflex.results.netcdf import read_dataset, write_dataset
+from eegflex.results.netcdf import write_dataset
 from eegflex.results.recordings import labels_of, provenances
 from eegflex.results.select import as_bands, as_list
 from eegflex.results.subset import by_index, subset
@@ -25,7 +25,7 @@ from eegflex.results.subset import by_index, subset
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FlexResult", "read_result"]
+__all__ = ["FlexResult"]
 
 
 class FlexResult(ResultFigures):
@@ -236,11 +236,11 @@ class FlexResult(ResultFigures):
         >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
         >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
         >>> result.counts()
-        {'W': 2, 'N1': 2, 'N2': 2, 'N3': 2}
+        {'W': 2, 'N1': 2, 'N2': 2, 'N3': 2, 'REM': 2}
         >>> result.sel(stage=["N2", "N3"], channel="eeg").counts()
         {'N2': 2, 'N3': 2}
         >>> len(result), len(result[2:5])
-        (8, 3)
+        (10, 3)
         """
         chosen = subset(
             self._dataset, recording=recording, stage=stage, channel=channel, epoch=epoch, stage_from=stage_from
@@ -369,8 +369,17 @@ class FlexResult(ResultFigures):
         >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
         >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
         >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=4, verbose="error")
-        >>> result.band_table(by="stage").round(1)
-        >>> result.band_table(by="stage", statistic="all").loc["N2"].round(1)
+        >>> result.band_table(by="stage").reset_index()[["stage", "delta", "sigma", "total", "n_epochs"]].round(1)
+          stage  delta  sigma  total  n_epochs
+        0     W   -5.2    2.2   21.7         4
+        1    N1   -8.3   -0.9   -5.6         4
+        2    N2    4.2    1.7    3.9         4
+        3    N3   24.8   -0.3   19.4         4
+        4   REM   -1.7   -1.1   -3.7         4
+        >>> result.sel(stage="N2").band_table(by="stage", statistic="all").reset_index().round(1)[3:5]
+          stage   band  mean  median   sd  ci_low  ci_high  n_epochs
+        3    N2  sigma   1.7     2.0  0.8    -2.9      2.6         4
+        4    N2   beta  -1.0    -1.0  0.2    -1.3     -0.6         4
         """
         return band_table(self._single, as_bands(bands), by=as_list(by), stage_from=stage_from, statistic=statistic)
 
@@ -397,42 +406,6 @@ class FlexResult(ResultFigures):
             If the file is there already, or cannot be written. Nothing half-written is left.
         """
         return write_dataset(self._dataset, fname, overwrite=overwrite)
-
-
-def read_result(fname: str | Path, *, lazy: bool = False) -> FlexResult:
-    """Read a result that `FlexResult.save` wrote.
-
-    Parameters
-    ----------
-    fname : path-like
-        The file.
-    lazy : bool
-        Whether to leave views, power and signals on disk, and to read of them what is asked for when it is asked for, again
-        each time. The file must stay where it is, and as it is; `FlexResult.close`, or a ``with`` block, closes it.
-
-    Returns
-    -------
-    result : FlexResult
-        The result.
-
-    Raises
-    ------
-    RecordingError
-        If there is no such file, it does not hold a result, or another version of eegflex wrote it in another layout.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> import eegflex
-    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
-    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     fname = result.save(Path(folder) / "night.nc")
-    ...     with eegflex.read_result(fname, lazy=True) as again:
-    ...         len(again), len(again.sel(channel="C4-M1").to_data_frame())
-    """
-    return FlexResult(read_dataset(fname, lazy=lazy))
 
 
 def _as_tuple(target: Any) -> Any:

@@ -92,8 +92,9 @@ def plot_bands(
     Examples
     --------
     >>> import eegflex
-    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
-    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> fig = eegflex.viz.plot_bands(result, picks="eeg", show=False)
     >>> [label.get_text() for label in fig.axes[0].get_yticklabels()][:2]
     ['beta 16–30 Hz', 'sigma 12–16 Hz']

@@ -64,8 +64,9 @@ def plot_completeness(
     Examples
     --------
     >>> import eegflex
-    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
-    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> fig = eegflex.viz.plot_completeness(result, show=False)
     >>> [ax.get_xlabel().split(" / ")[0] for ax in fig.axes]
     ['Completeness gap', 'Estimated error']

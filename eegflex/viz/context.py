@@ -110,8 +110,8 @@ def plot_context(
     Examples
     --------
     >>> import eegflex, torch
-    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=100, seed=1, electrodes=["C3", "C4"], verbose="error")
-    >>> epochs = eegflex.make_epochs(night.raw, verbose="error").load_data().pick("eeg")
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=100, seed=1, electrodes=["C3", "C4"], verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
     >>> context = eegflex.spec.ContextSpec(before=1, after=1)
     >>> spec = eegflex.ModelSpec(name="three", layout="b e c t", unit="uV", context=context)
     >>> _ = torch.manual_seed(0)
@@ -120,10 +120,11 @@ def plot_context(
     ...     torch.nn.Flatten(), torch.nn.Linear(8, 5),
     ... )
     >>> result = eegflex.attribute_epochs(
-    ...     epochs, network, spec=spec, context="scaled", target="N2", on_check="ignore", verbose="error"
+    ...     epochs, network, spec=spec, picks="eeg", context="scaled", target="N2", on_check="ignore", verbose="error"
     ... )
     >>> fig = eegflex.viz.plot_context(result, stage_from="target", show=False)
-    >>> fig.axes[0].get_title().splitlines()
+    >>> fig.axes[0].get_title().splitlines()[0]
+    'N2 (n = 22)'
     """
     result = result.for_target()
     dataset = result.data

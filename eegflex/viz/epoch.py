@@ -98,11 +98,12 @@ def plot_epoch(
     Examples
     --------
     >>> import eegflex
-    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
-    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
-    >>> fig = eegflex.viz.plot_epoch(result, 3, channel="C4-M1", show=False)
+    >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
+    >>> fig = eegflex.viz.plot_epoch(result, 9, channel="C4-M1", show=False)
     >>> fig.get_suptitle()
-    'Epoch 3 at 0:01:30, C4-M1'
+    'Epoch 9 at 0:04:30, C4-M1'
     """
     result = result.for_target()
     case = _find_case(result, as_bands(bands), number, recording, stage, channel)

@@ -87,11 +87,12 @@ def plot_topomap(
     Examples
     --------
     >>> import eegflex
-    >>> night = eegflex.simulate_psg(hours=0.1, sfreq=128, seed=1, verbose="error")
-    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> fig = eegflex.viz.plot_topomap(result, stage="W", band="alpha", show=False)
     >>> fig.axes[0].get_title().splitlines()
-    ['W', 'n = 12']
+    ['W', 'n = 2']
     """
     result, bands = result.for_target(), as_bands(bands)
     dataset = result.data

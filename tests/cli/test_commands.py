@@ -301,7 +301,7 @@ def test_what_is_no_recording_is_refused_in_one_line(command, quiet, kind, words
         path.write_text("hello\n" * 100)
     elif kind == "hypnogram":
         shutil.copy(night.hypnogram, path)
-    output = () if command == "info" else ("--model", "bandpower", "-o", tmp_path / "out")
+    output = () if command == "info" else ("--model", "bandpower", "-o", tmp_path / "out.nc")
     before = set(tmp_path.iterdir())
     assert words in refused(capsys, *quiet, command, path, *output)
     assert set(tmp_path.iterdir()) == before
@@ -335,6 +335,12 @@ def test_an_output_that_cannot_be_written_is_refused_first(command, night, tmp_p
     there.write_text("mine")
     assert "--overwrite" in refused(capsys, *arguments, there)
     assert there.read_text() == "mine"
+
+
+def test_a_result_in_another_format_is_refused_before_any_work(night, tmp_path, capsys):
+    line = refused(capsys, "-q", "attribute", night.psg, *QUICK, "-o", tmp_path / "r.csv")
+    assert "to_data_frame" in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_rate_that_is_too_low_is_refused(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import example_results
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,3 +105,14 @@ def test_a_result_without_the_view_is_refused(explained):
         cover_of_events(bare, SPINDLE, events)
     with pytest.raises(ParameterError, match="no frequency view"):
         share_in_truth(bare, SPINDLE)
+
+
+def test_a_part_of_the_channels_and_several_recordings_are_refused(explained):
+    result, events = explained
+    with pytest.raises(ParameterError, match="Channels were left out"):
+        share_in_truth(result.sel(channel="C4"), SPINDLE)
+    other = example_results.altered(result, provenance={"input_sha256": "another night"})
+    both = eegflex.concatenate_results([result, other])
+    assert share_in_truth(both, SPINDLE).shape == (6,)
+    with pytest.raises(ParameterError, match="of one recording"):
+        cover_of_events(both, SPINDLE, events)

@@ -1,0 +1,47 @@
+"""Read a result from its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eegflex.results.netcdf import read_dataset
+from eegflex.results.result import FlexResult
+
+__all__ = ["read_result"]
+
+
+def read_result(fname: str | Path, *, lazy: bool = False) -> FlexResult:
+    """Read a result that `FlexResult.save` wrote.
+
+    Parameters
+    ----------
+    fname : path-like
+        The file.
+    lazy : bool
+        Whether to leave views, power and signals on disk, and to read of them what is asked for when it is asked for, again
+        each time. The file must stay where it is, and as it is; `FlexResult.close`, or a ``with`` block, closes it.
+
+    Returns
+    -------
+    result : FlexResult
+        The result.
+
+    Raises
+    ------
+    RecordingError
+        If there is no such file, it does not hold a result, or another version of eegflex wrote it in another layout.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=128, seed=1, verbose="error")
+    >>> result = eegflex.attribute_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fname = result.save(Path(folder) / "night.nc")
+    ...     with eegflex.read_result(fname, lazy=True) as again:
+    ...         len(again), len(again.sel(channel="C4-M1").to_data_frame())
+    (24, 144)
+    """
+    return FlexResult(read_dataset(fname, lazy=lazy))

@@ -88,6 +88,41 @@ def test_outside_the_fit_nothing_is_attributed():
     assert kept.max() < 1e-6 * np.abs(np.fft.rfft(data)).max()
 
 
+@pytest.mark.parametrize(
+    ("sfreq", "bandpass", "low", "high"),
+    [
+        (128.0, FilterSpec(), 0.5, 45.0),
+        (64.0, FilterSpec(), 0.5, 28.8),  # nine tenths of Nyquist
+        (64.0, FilterSpec(0.3, 20.0), 0.5, 18.0),
+        (128.0, FilterSpec(1.0, 60.0), 1.5, 45.0),
+    ],
+)
+def test_the_fit_ends_where_the_band_does(sfreq, bandpass, low, high):
+    """Within it the baseline is a straight line on logarithmic axes, outside it is the epoch itself."""
+    n_times = int(30 * sfreq)
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal((3, 2, n_times)))
+    epochs = noise_epochs(n_epochs=3, n_times=n_times, sfreq=sfreq)
+    freqs = np.fft.rfftfreq(n_times, 1 / sfreq)
+    epochs._data[:] = np.fft.irfft(spectrum / np.maximum(freqs, 0.1) ** 0.7, n=n_times)
+    segments = prepare(epochs, ModelSpec())
+    own, found = (
+        np.abs(np.fft.rfft(x)) for x in (segments.signals.astype(float), signals_of("aperiodic", segments, bandpass))
+    )
+    inside = (freqs > low - 1e-9) & (freqs < high + 1e-9)
+    np.testing.assert_allclose(found[..., ~inside], own[..., ~inside], rtol=1e-6, atol=1e-5)
+    x, y = np.log10(freqs[inside]), np.log10(found[..., inside]).reshape(6, -1)
+    for line in y:
+        slope, offset = np.polyfit(x, line, 1)
+        np.testing.assert_allclose(line, offset + slope * x, atol=1e-6)
+        assert slope == pytest.approx(-0.7, abs=0.15)
+
+
+def test_the_aperiodic_part_of_a_louder_epoch_is_as_much_louder():
+    data = coloured(1.5)[0]
+    quiet, loud = (signals_of("aperiodic", segments_of(size * data)) for size in (1.0, 100.0))
+    np.testing.assert_allclose(loud, 100 * quiet, atol=1e-3 * np.abs(loud).max())
+
+
 def test_samples_and_magnitudes_say_the_same():
     epochs = noise_epochs(n_epochs=3)
     samples = np.random.default_rng(3).standard_normal((2, 960))

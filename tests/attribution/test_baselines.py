@@ -62,10 +62,38 @@ def test_the_recordings_is_the_median_of_its_sound_epochs():
     np.testing.assert_allclose(magnitudes, np.median(np.abs(np.fft.rfft(segments.signals[:4])), axis=0), atol=1e-3)
 
 
-def test_a_stages_is_the_median_of_that_stage():
-    segments = segments_of(coloured(1.0)[0], ["W", "W", "N2", "N2"])
+def test_a_stages_is_the_median_of_the_sound_epochs_of_that_stage():
+    data = coloured(1.0, n=7)[0]
+    data[3] *= np.nan
+    segments = segments_of(data, ["W", "W", "N2", "N2", "N2", "N2", "REM"])
     magnitudes = np.abs(np.fft.rfft(signals_of("stage:N2", segments)[0]))
-    np.testing.assert_allclose(magnitudes, np.median(np.abs(np.fft.rfft(segments.signals[2:])), axis=0), atol=1e-3)
+    own = np.abs(np.fft.rfft(segments.signals[[2, 4, 5]]))
+    np.testing.assert_allclose(magnitudes, np.median(own, axis=0), atol=1e-3)
+
+
+def test_a_stage_of_faulty_epochs_only_has_none():
+    data = coloured(1.0)[0]
+    data[3] *= np.nan
+    with pytest.raises(ParameterError, match="No sound epoch"):
+        signals_of("stage:N2", segments_of(data, ["W", "W", "W", "N2"]))
+
+
+@pytest.mark.parametrize("baseline", ["recording", "stage:W", "aperiodic", np.ones((2, 1501)), np.ones((4, 2, 1501))])
+def test_the_baseline_of_silence_is_silence(baseline):
+    """As stands in a window for epochs that are not there."""
+    segments = segments_of(coloured(1.0)[0], ["W", "W", "N2", "N2"])
+    x = torch.stack([torch.zeros(2, N_TIMES), torch.from_numpy(segments.signals[1])]).double()
+    silent, recorded = make_baseline(baseline, segments, FilterSpec())(x, np.array([-1, 1]), (0, 1))
+    assert not silent.any()
+    assert recorded.any(-1).all()
+
+
+def test_each_epoch_and_channel_has_the_magnitudes_that_it_was_given():
+    segments = segments_of(coloured(1.0)[0])
+    own = np.random.default_rng(0).uniform(1, 2, (4, 2, 1501))
+    made = make_baseline(own, segments, FilterSpec())
+    x = torch.from_numpy(segments.signals[[3, 0]][:, [1]]).double()  # out of order, and of one channel
+    np.testing.assert_allclose(np.abs(np.fft.rfft(made(x, np.array([3, 0]), (1,)))), own[[3, 0]][:, [1]], atol=1e-9)
 
 
 @pytest.mark.parametrize("exponent", [0.8, 1.6, 2.4])
@@ -174,6 +202,7 @@ def test_less_than_the_baseline_lowers_what_power_raises():
         (np.zeros((3, 481)), "EEG0, EEG1"),
         (-np.ones((2, 481)), "negative"),
         (np.full((2, 481), np.nan), "finite"),
+        (np.array([[np.inf, *[1] * 480], [1] * 481]), "finite"),
         (object(), "array of numbers"),
     ],
 )

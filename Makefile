@@ -1,13 +1,16 @@
-# Two commands do everything on a fresh machine with Python >= 3.11:
-#   make demo   simulate a night, explain it, write the HTML report
-#   make test   lint, types, tests, and the site with its tutorials
+# Three commands do everything on a fresh machine with Python >= 3.11:
+#   make demo    simulate a night, explain it, write the HTML report
+#   make check   lint, types and the quick tests: under three minutes, once the environment is made
+#   make test    lint, types, all tests, and the site with its tutorials
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types tests docs bench clean
+.PHONY: demo check test lint types quick tests docs bench clean
 
 demo: .venv/demo
 	$(BIN)/eegflex demo demo
+
+check: lint types quick
 
 test: lint types tests docs
 
@@ -17,6 +20,9 @@ lint: .venv/test
 
 types: .venv/test
 	$(BIN)/mypy
+
+quick: .venv/test
+	$(BIN)/pytest -m "not slow"
 
 tests: .venv/test
 	$(BIN)/pytest

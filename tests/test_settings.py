@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import eegflex
 from eegflex.attribution.quadrature import _RULES
@@ -63,6 +64,23 @@ def test_python_has_the_same_words_and_defaults(asked, call):
 
 def test_every_field_is_tried_here():
     assert set(OTHER) == {one.name for one in dataclasses.fields(Settings)}
+
+
+@pytest.mark.parametrize("asked", [Settings, StagingSettings])
+def test_what_is_not_given_is_the_default(asked):
+    assert dataclasses.asdict(asked()) == {one.name: one.default for one in dataclasses.fields(asked)}
+
+
+@pytest.mark.parametrize("asked", [Settings, StagingSettings])
+def test_a_device_is_a_word(asked):
+    assert asked(device=torch.device("cuda", 1)).device == "cuda:1"
+    assert asked(device=torch.device("cpu")) == asked(device="cpu")
+
+
+@pytest.mark.parametrize("asked", [Settings, StagingSettings])
+def test_channels_are_a_word_or_several(asked):
+    assert asked(picks="eeg").picks == "eeg"
+    assert asked(picks=np.array(["C3", "C4"])).picks == asked(picks=["C3", "C4"]).picks == ("C3", "C4")
 
 
 def test_the_words_of_a_rule_are_those_that_make_it():

@@ -79,6 +79,28 @@ def test_weights_sum_to_one_and_nodes_are_used_once():
     assert nodes.nodes.max() == 1.0
 
 
+@settings(deadline=None)
+@given(st.integers(1, 3), st.integers(1, 3), st.floats(0, 1e-3), st.integers(0, 2**16))
+def test_the_estimate_is_never_less_than_twice_what_is_missing(n_targets, n_parts, precision, seed):
+    """Of the change of the score of any target, relative to its parts, but for what is rounding: whatever it is told."""
+    rng = np.random.default_rng(seed)
+    nodes = AdaptiveNodes(1e-9, 60, precision)
+    told, scores, baseline = np.empty((0, n_targets, n_parts)), np.empty((0, n_targets)), rng.normal(size=n_targets)
+    more = True
+    while more:
+        new = len(nodes.nodes) - len(told)
+        told = np.concatenate([told, rng.normal(size=(new, n_targets, n_parts))])
+        scores = np.concatenate([scores, rng.normal(size=(new, n_targets))])
+        more = nodes.advance(told, scores, baseline)
+    assert 58 < len(nodes.weights) <= 60
+    parts = sum(weight * rates for weight, rates in zip(nodes.weights, told, strict=True))
+    (last,) = np.flatnonzero(nodes.nodes == 1.0)
+    for target in range(n_targets):
+        rounding = 8 * precision * np.abs(scores[:, target]).max()
+        missing = abs(parts[target].sum() - (scores[last, target] - baseline[target])) - rounding
+        assert nodes.error >= 2 * missing / np.abs(parts[target]).sum() - 1e-9
+
+
 def test_a_hidden_change_of_sign_is_seen_in_the_parts():
     """Two parts that cancel in the score: the gap sees nothing, the band sums do."""
     rate, score, exact = jumps([0.3, 0.7], [[4, -4], [-8, 8]])

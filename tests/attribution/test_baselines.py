@@ -62,10 +62,38 @@ def test_the_recordings_is_the_median_of_its_sound_epochs():
     np.testing.assert_allclose(magnitudes, np.median(np.abs(np.fft.rfft(segments.signals[:4])), axis=0), atol=1e-3)
 
 
-def test_a_stages_is_the_median_of_that_stage():
-    segments = segments_of(coloured(1.0)[0], ["W", "W", "N2", "N2"])
+def test_a_stages_is_the_median_of_the_sound_epochs_of_that_stage():
+    data = coloured(1.0, n=7)[0]
+    data[3] *= np.nan
+    segments = segments_of(data, ["W", "W", "N2", "N2", "N2", "N2", "REM"])
     magnitudes = np.abs(np.fft.rfft(signals_of("stage:N2", segments)[0]))
-    np.testing.assert_allclose(magnitudes, np.median(np.abs(np.fft.rfft(segments.signals[2:])), axis=0), atol=1e-3)
+    own = np.abs(np.fft.rfft(segments.signals[[2, 4, 5]]))
+    np.testing.assert_allclose(magnitudes, np.median(own, axis=0), atol=1e-3)
+
+
+def test_a_stage_of_faulty_epochs_only_has_none():
+    data = coloured(1.0)[0]
+    data[3] *= np.nan
+    with pytest.raises(ParameterError, match="No sound epoch"):
+        signals_of("stage:N2", segments_of(data, ["W", "W", "W", "N2"]))
+
+
+@pytest.mark.parametrize("baseline", ["recording", "stage:W", "aperiodic", np.ones((2, 1501)), np.ones((4, 2, 1501))])
+def test_the_baseline_of_silence_is_silence(baseline):
+    """As stands in a window for epochs that are not there."""
+    segments = segments_of(coloured(1.0)[0], ["W", "W", "N2", "N2"])
+    x = torch.stack([torch.zeros(2, N_TIMES), torch.from_numpy(segments.signals[1])]).double()
+    silent, recorded = make_baseline(baseline, segments, FilterSpec())(x, np.array([-1, 1]), (0, 1))
+    assert not silent.any()
+    assert recorded.any(-1).all()
+
+
+def test_each_epoch_and_channel_has_the_magnitudes_that_it_was_given():
+    segments = segments_of(coloured(1.0)[0])
+    own = np.random.default_rng(0).uniform(1, 2, (4, 2, 1501))
+    made = make_baseline(own, segments, FilterSpec())
+    x = torch.from_numpy(segments.signals[[3, 0]][:, [1]]).double()  # out of order, and of one channel
+    np.testing.assert_allclose(np.abs(np.fft.rfft(made(x, np.array([3, 0]), (1,)))), own[[3, 0]][:, [1]], atol=1e-9)
 
 
 @pytest.mark.parametrize("exponent", [0.8, 1.6, 2.4])
@@ -86,6 +114,41 @@ def test_outside_the_fit_nothing_is_attributed():
     outside = (FREQS < 0.45) | (FREQS > 27.1)
     kept = np.abs(np.fft.rfft(baseline)[..., outside] - np.fft.rfft(segments.signals.astype(float))[..., outside])
     assert kept.max() < 1e-6 * np.abs(np.fft.rfft(data)).max()
+
+
+@pytest.mark.parametrize(
+    ("sfreq", "bandpass", "low", "high"),
+    [
+        (128.0, FilterSpec(), 0.5, 45.0),
+        (64.0, FilterSpec(), 0.5, 28.8),  # nine tenths of Nyquist
+        (64.0, FilterSpec(0.3, 20.0), 0.5, 18.0),
+        (128.0, FilterSpec(1.0, 60.0), 1.5, 45.0),
+    ],
+)
+def test_the_fit_ends_where_the_band_does(sfreq, bandpass, low, high):
+    """Within it the baseline is a straight line on logarithmic axes, outside it is the epoch itself."""
+    n_times = int(30 * sfreq)
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal((3, 2, n_times)))
+    epochs = noise_epochs(n_epochs=3, n_times=n_times, sfreq=sfreq)
+    freqs = np.fft.rfftfreq(n_times, 1 / sfreq)
+    epochs._data[:] = np.fft.irfft(spectrum / np.maximum(freqs, 0.1) ** 0.7, n=n_times)
+    segments = prepare(epochs, ModelSpec())
+    own, found = (
+        np.abs(np.fft.rfft(x)) for x in (segments.signals.astype(float), signals_of("aperiodic", segments, bandpass))
+    )
+    inside = (freqs > low - 1e-9) & (freqs < high + 1e-9)
+    np.testing.assert_allclose(found[..., ~inside], own[..., ~inside], rtol=1e-6, atol=1e-5)
+    x, y = np.log10(freqs[inside]), np.log10(found[..., inside]).reshape(6, -1)
+    for line in y:
+        slope, offset = np.polyfit(x, line, 1)
+        np.testing.assert_allclose(line, offset + slope * x, atol=1e-6)
+        assert slope == pytest.approx(-0.7, abs=0.15)
+
+
+def test_the_aperiodic_part_of_a_louder_epoch_is_as_much_louder():
+    data = coloured(1.5)[0]
+    quiet, loud = (signals_of("aperiodic", segments_of(size * data)) for size in (1.0, 100.0))
+    np.testing.assert_allclose(loud, 100 * quiet, atol=1e-3 * np.abs(loud).max())
 
 
 def test_samples_and_magnitudes_say_the_same():
@@ -139,6 +202,7 @@ def test_less_than_the_baseline_lowers_what_power_raises():
         (np.zeros((3, 481)), "EEG0, EEG1"),
         (-np.ones((2, 481)), "negative"),
         (np.full((2, 481), np.nan), "finite"),
+        (np.array([[np.inf, *[1] * 480], [1] * 481]), "finite"),
         (object(), "array of numbers"),
     ],
 )

@@ -156,7 +156,7 @@ def _view(result: FlexResult, view: str) -> xr.Dataset:
         raise ParameterError(
             "This does not explain a stager whose truth is known", seen=result.model, allowed=list(TRUTHS)
         )
-    data = result.for_target().to_xarray()
+    data = result.for_target().data
     if f"{view.replace('-', '_')}_view" not in data:
         raise ParameterError(
             f"This result has no {view} view",

@@ -101,7 +101,7 @@ def pool(
     with_members = [k for k in range(dataset.sizes["channel_set"]) if (members & (of == k)).any()]
     groups = [np.flatnonzero(members & (of == k)) for k in with_members]
     reduce = np.mean if mean else np.sum
-    reduced = [reduce(values[:, group].astype(np.float64), axis=1) for group in groups]
+    reduced = [reduce(values[:, group], axis=1, dtype=np.float64) for group in groups]
     n_epochs = len(values)
     return Pooled(
         values=np.concatenate(reduced),
@@ -187,7 +187,7 @@ def sample_words(result: FlexResult) -> str:
     """Say whether the epochs are only some of those that were to be explained."""
     if not (result.is_partial or result.is_sample):
         return ""
-    sizes = result.to_xarray().sizes
+    sizes = result.data.sizes
     why = "Stopped early" if result.is_partial else "A sample"
     return f"{why}: {sizes['epoch']} of {sizes['night']} epochs were explained."
 

@@ -68,7 +68,7 @@ def plot_bands(
     from mne.viz.utils import plt_show
 
     result, bands = result.for_target(), as_bands(bands)
-    dataset = result.to_xarray()
+    dataset = result.data
     rows, columns = bands_and_rest(bands), stage_order(dataset, stage_from)
     kinds = channel_types(dataset)
     cells = np.stack([band_means(result, bands, kind, stage_from) for kind in kinds])
@@ -109,7 +109,7 @@ def band_means(result: FlexResult, bands: Bands, kind: str, stage_from: str) -> 
 
     NaN where no channel of the type was explained in a stage.
     """
-    dataset = result.to_xarray()
+    dataset = result.data
     sums = tables.band_sums(dataset, bands)
     pooled = pool(dataset, sums, dataset["ch_type"].values.astype(str) == kind, stage_from)
     cells = np.full((len(bands.names), len(stage_order(dataset, stage_from))), np.nan)

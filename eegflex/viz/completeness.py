@@ -72,10 +72,10 @@ def plot_completeness(result: FlexResult, *, show: bool = True) -> Figure:
 
 def _judged(result: FlexResult) -> list[tuple[str, npt.NDArray[np.float64], float]]:
     """Return what can be judged: its name, the values that there are, and the limit that they should be within."""
-    error = result.to_xarray()["error"].values.ravel().astype(np.float64)
+    error = result.data["error"].values.ravel().astype(np.float64)
     error = error[np.isfinite(error)]
     judged = [("Completeness gap", result.relative_gap().ravel(), LIMIT)] if sums_to_change(result) else []
-    return [*judged, *([("Estimated error", error, float(result.parameters["tol"]))] if error.size else [])]
+    return [*judged, *([("Estimated error", error, float(result.parameters.get("tol", LIMIT)))] if error.size else [])]
 
 
 def _draw_histogram(ax: Axes, values: npt.NDArray[np.float64], limit: float) -> None:

@@ -97,7 +97,7 @@ def plot_context(
     from mne.viz.utils import plt_show
 
     result = result.for_target()
-    dataset = result.to_xarray()
+    dataset = result.data
     if not has_context(dataset):
         raise ParameterError(
             "This result attributes nothing to the context",

@@ -129,7 +129,7 @@ def surest_numbers(dataset: xr.Dataset, stage: str, n: int) -> list[int]:
 
 
 def _find_case(result: FlexResult, bands: Bands, number: int | None, channel: str | None) -> Case:
-    dataset = result.to_xarray()
+    dataset = result.data
     numbers = dataset["number"].values.astype(int)
     if number is None:
         number = default_number(dataset)

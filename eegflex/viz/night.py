@@ -134,7 +134,7 @@ def _of_staged(night: StagedNight) -> _Night:
 
 
 def _of_result(result: FlexResult) -> _Night:
-    dataset = result.to_xarray()
+    dataset = result.data
     chances, predicted = tables.night_stages(dataset)
     onset = dataset["night_onset"].values.astype(float)
     return _Night(

@@ -41,6 +41,8 @@ __all__ = ["BIN", "bin_edges", "decibels", "draw_signed", "into_bins", "plot_spe
 
 #: Hz. Bins of a 30-s epoch are 1/30 Hz wide: too narrow to be seen, and their attributions noisy.
 BIN = 0.5
+#: Spectra that are summed in double precision at once; a night's are as large as its result.
+_AT_ONCE = 1024
 
 
 def plot_spectrum(
@@ -89,7 +91,7 @@ def plot_spectrum(
     from mne.viz.utils import plt_show
 
     result, bands = result.for_target(), as_bands(bands)
-    dataset, freqs = result.to_xarray(), result.freqs
+    dataset, freqs = result.data, result.freqs
     if "frequency_view" not in dataset:
         raise ParameterError(
             "This result has no attribution to frequencies: its method attributes to whole bands",
@@ -145,8 +147,9 @@ def into_bins(
     weights: npt.NDArray[np.float64] = masks.T.astype(np.float64)
     if mean:
         weights = weights / np.maximum(masks.sum(axis=1), 1)
-    binned: npt.NDArray[np.float64] = np.asarray(values, dtype=np.float64) @ weights
-    return binned
+    rows = values.reshape(-1, values.shape[-1])
+    blocks = (rows[i : i + _AT_ONCE].astype(np.float64) @ weights for i in range(0, len(rows), _AT_ONCE))
+    return np.concatenate([*blocks]).reshape(*values.shape[:-1], len(masks))
 
 
 def draw_signed(ax: Axes, edges: npt.NDArray[np.float64], heights: npt.NDArray[np.float64]) -> None:

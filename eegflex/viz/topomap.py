@@ -75,7 +75,7 @@ def plot_topomap(
     from mne.viz.utils import plt_show
 
     result, bands = result.for_target(), as_bands(bands)
-    dataset = result.to_xarray()
+    dataset = result.data
     sites = find_sites(dataset)
     columns, rows = check_stage(stage, stage_order(dataset, stage_from)), _check_band(band, bands)
     values = site_values(result, bands, sites, stage_from)
@@ -144,7 +144,7 @@ def site_values(
 
     Those of `FlexResult.band_table` by stage and channel, averaged where channels share a site.
     """
-    dataset = result.to_xarray()
+    dataset = result.data
     sums, labels = tables.band_sums(dataset, bands), tables.stage_labels(dataset, stage_from)
     found: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
     for index, name in enumerate(bands.names):

@@ -1,6 +1,8 @@
-"""Peak memory of explaining a night of 8 h, against one of 1 h, over what the process with the model takes by itself.
+"""Peak memory of explaining a night of 8 h, against one of 1 h, and of the report of a result, against the result itself.
 
-Memory is what the process does not share with files (``RssAnon`` of Linux's ``/proc``), watched every 2 ms.
+Each is measured in a process of its own, over what that process takes once it has done the same on something small. Memory
+is what the process does not share with files (``RssAnon`` of Linux's ``/proc``), watched every 2 ms, so that what is not
+Python's counts too: networks, figures, pictures.
 """
 
 from __future__ import annotations
@@ -15,21 +17,31 @@ from benchmarks.table import Row, markdown
 
 __all__ = ["rows"]
 
-#: What each process does: read the night from its file, and explain all of it with batches of the size that it finds.
-_SCRIPT = """
+#: Epochs of the result whose report is made: 6.7 h.
+N_EPOCHS = 800
+
+_WATCH = """
 import sys, threading, time
 from pathlib import Path
 import eegflex
-from benchmarks.nights import trained
 
 def memory():
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 def watch():
-    while True:
-        seen.append(memory())
-        time.sleep(0.002)
+    def look():
+        while True:
+            seen.append(memory())
+            time.sleep(0.002)
+    seen = [memory()]
+    threading.Thread(target=look, daemon=True).start()
+    return seen
+"""
+
+#: Read the night from its file, and explain all of it with batches of the size that is found.
+_EXPLAIN = """
+from benchmarks.nights import trained
 
 def explain(fname, first, **kwargs):
     epochs = eegflex.make_epochs(eegflex.read_psg(fname, verbose="error"), verbose="error")[:first]
@@ -37,27 +49,59 @@ def explain(fname, first, **kwargs):
 
 stager = trained.chambon()
 explain(sys.argv[1], 5, batch_size=1)
-before, seen = memory(), []
-threading.Thread(target=watch, daemon=True).start()
+before, seen = memory(), watch()
 explain(sys.argv[1], None)
 print(before, max(seen))
 """
 
+#: Read the result from its file, and write its report; once before with every 40th epoch, for what is only loaded once.
+_REPORT = """
+from eegflex.report import save_report
+
+def report(result):
+    save_report(eegflex.make_report(result, verbose="error"), sys.argv[1] + ".html", overwrite=True)
+
+report(eegflex.FlexResult(eegflex.read_result(sys.argv[1]).data.isel(epoch=slice(None, None, 40)).copy(deep=True)))
+before, seen = memory(), watch()
+result = eegflex.read_result(sys.argv[1])
+report(result)
+print(result.data.nbytes, max(seen) - before)
+"""
+
 
 def rows() -> list[Row]:
-    """Measure both nights."""
-    measured = {}
+    """Measure the nights and the report."""
     with tempfile.TemporaryDirectory() as folder:
-        for hours in (1, 8):
-            file = eegflex.simulate_psg(hours=hours, seed=1, verbose="error").save(Path(folder) / f"{hours}.edf").psg
-            done = subprocess.run(
-                [sys.executable, "-c", _SCRIPT, str(file)], capture_output=True, text=True, check=True
-            )
-            measured[hours] = [int(value) / 1024 for value in done.stdout.split()[-2:]]
+        return [_nights(Path(folder)), _report(Path(folder))]
+
+
+def _nights(folder: Path) -> Row:
+    measured = {}
+    for hours in (1, 8):
+        file = eegflex.simulate_psg(hours=hours, seed=1, verbose="error").save(folder / f"{hours}.edf").psg
+        measured[hours] = _run(_EXPLAIN, file)
     (before, peak), (_, least) = measured[8], measured[1]
     what = "peak memory, 8 h against 1 h, single-epoch CNN"
     said = (f"{value:.0f} MiB, {value - before:.0f} over the process with the model" for value in (peak, least))
-    return [Row(what, *said, peak / least, "at most 1.15", peak / least <= 1.15)]
+    return Row(what, *said, peak / least, "at most 1.15", peak / least <= 1.15)
+
+
+def _report(folder: Path) -> Row:
+    night = eegflex.simulate_psg(hours=N_EPOCHS / 120, sfreq=128, seed=1, verbose="error")
+    epochs = eegflex.make_epochs(night.raw, verbose="error")
+    rule = {"quadrature": "gauss-legendre", "n_steps": 2, "views": ("time",), "on_check": "ignore"}
+    result = eegflex.attribute_epochs(epochs, "bandpower", verbose="error", **rule)
+    own, peak = _run(_REPORT, result.save(folder / "result.nc"))
+    what = f"peak memory, report of {N_EPOCHS} epochs and {len(result.ch_names)} channels against the result itself"
+    said = f"{peak:.0f} MiB, the result among them", f"{own:.0f} MiB, the result"
+    return Row(what, *said, peak / own, "at most 1.5", peak / own <= 1.5)
+
+
+def _run(script: str, file: Path) -> list[float]:
+    """Run a script on a file in a process of its own; the two numbers that it prints, in MiB."""
+    command = [sys.executable, "-c", _WATCH + script, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [int(value) / 2**20 for value in done.stdout.split()[-2:]]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ MODULES = {
     "eegflex.stagers": "Stagers, from wherever they come.",
     "eegflex.spec": "The contract of a stager.",
     "eegflex.doctor": "What is wrong with a model on a recording.",
-    "eegflex.evaluation": "Explanations held against a truth that is known.",
+    "eegflex.evaluation": "How far explanations can be believed, by themselves and against a truth that is known.",
     "eegflex.results": "What a verb returns.",
     "eegflex.viz": "Figures, as functions; the methods of a result call them.",
     "eegflex.report": "Reports.",

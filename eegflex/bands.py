@@ -121,4 +121,5 @@ class Bands(Mapping[str, tuple[float, float]]):
         sums : array, shape (..., n_bands + 1)
             In the order of `names`; the sums over the last axis equal those of `values`.
         """
-        return np.asarray(values, dtype=np.float64) @ self.masks(freqs).T.astype(np.float64)
+        # einsum sums in double precision without a copy of the values in it
+        return np.einsum("...f,bf->...b", np.asarray(values), self.masks(freqs), dtype=np.float64)

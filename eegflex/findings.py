@@ -1,16 +1,22 @@
-"""What the doctor found: one line a check, with what was measured and what to do."""
+"""What checks found, of a model or of a result: one line a check, with what was measured and what to do."""
 
 from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-__all__ = ["CannotTellError", "Finding", "Findings", "error", "ok", "unknown", "warning"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CannotTellError", "Finding", "Findings", "Status", "Value", "error", "ok", "unknown", "warning"]
 
 Status = Literal["ok", "unknown", "warning", "error"]
+#: A number or a word, as JSON has it; None for a number that is not defined.
+Value = float | int | str | None
 
 #: Statuses that are nouns.
 _COUNTED = ("error", "warning")
@@ -28,20 +34,34 @@ class Finding:
     Attributes
     ----------
     status : {"ok", "unknown", "warning", "error"}
-        ``"unknown"``: the recording, or the model, gives the check nothing to judge by. ``"error"``: an explanation of
-        this model would be false.
+        ``"unknown"``: there is nothing to judge by, or too little. ``"error"``: an explanation would be false.
     measured : str
         What was measured, a sentence without its full stop.
     remedy : str
         What to do; empty where there is nothing to do.
     check : str
         Name of the check.
+    values : mapping of str to float, int, str or None
+        The numbers that the sentence tells, and of how many each is; as plain as JSON has them. None for a number that is
+        not defined. Not to be changed.
+
+    Examples
+    --------
+    >>> finding = ok("kappa 0.81 on 640 scored epochs", kappa=0.81, n_epochs=640).named("agreement")
+    >>> print(finding)
+         ok  agreement: kappa 0.81 on 640 scored epochs.
+    >>> finding.values["kappa"]
+    0.81
     """
 
     status: Status
     measured: str
     remedy: str = ""
     check: str = ""
+    values: Mapping[str, Value] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", {name: _plain(value) for name, value in self.values.items()})
 
     def __str__(self) -> str:
         return f"{_MARKS[self.status]:>7}  {self.check}: {self.measured}." + (f" {self.remedy}." if self.remedy else "")
@@ -50,34 +70,48 @@ class Finding:
         """The same finding under the name of its check."""
         return dataclasses.replace(self, check=check)
 
-    def to_dict(self) -> dict[str, str]:
-        """Plain values, for provenance."""
-        return {name: getattr(self, name) for name in ("check", "status", "measured", "remedy")}
+    @property
+    def text(self) -> str:
+        """Sentences: what was measured and, where it is not well, what to do."""
+        said = (self.measured, self.remedy if self.status != "ok" else "")
+        return " ".join(f"{part[0].upper()}{part[1:]}." for part in said if part)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for provenance; ``Finding(**values)`` is the same finding."""
+        return {name: getattr(self, name) for name in ("check", "status", "measured", "remedy")} | {
+            "values": dict(self.values)
+        }
 
 
-def ok(measured: str) -> Finding:
+def _plain(value: Any) -> Value:
+    """A number or a word as JSON has it."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def ok(measured: str, /, **values: Value) -> Finding:
     """Nothing to worry about."""
-    return Finding("ok", measured)
+    return Finding("ok", measured, values=values)
 
 
-def unknown(measured: str) -> Finding:
-    """Nothing to judge by."""
-    return Finding("unknown", measured)
+def unknown(measured: str, remedy: str = "", /, **values: Value) -> Finding:
+    """Nothing to judge by, or too little."""
+    return Finding("unknown", measured, remedy, values=values)
 
 
-def warning(measured: str, remedy: str) -> Finding:
+def warning(measured: str, remedy: str, /, **values: Value) -> Finding:
     """Something to look at."""
-    return Finding("warning", measured, remedy)
+    return Finding("warning", measured, remedy, values=values)
 
 
-def error(measured: str, remedy: str) -> Finding:
+def error(measured: str, remedy: str, /, **values: Value) -> Finding:
     """An explanation would be false."""
-    return Finding("error", measured, remedy)
+    return Finding("error", measured, remedy, values=values)
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All that the doctor found; printed, one line a check.
+    """All that was found of a model or of a result; printed, one line a check.
 
     Attributes
     ----------
@@ -99,6 +133,10 @@ class Findings:
     def __getitem__(self, check: str) -> Finding:
         """The finding of a check, by its name."""
         return {finding.check: finding for finding in self.findings}[check]
+
+    def __contains__(self, check: object) -> bool:
+        """Whether a check of this name was made; a finding is in it, too."""
+        return any(check in (finding.check, finding) for finding in self.findings)
 
     def of(self, status: Status) -> tuple[Finding, ...]:
         """The findings of one status."""
@@ -138,9 +176,36 @@ class Findings:
         head = "<tr><th></th><th>check</th><th>measured</th><th>what to do</th></tr>"
         return f"<table><caption>{html.escape(self.model)}</caption>{head}{rows}</table>"
 
-    def to_dicts(self) -> list[dict[str, str]]:
+    def to_dicts(self) -> list[dict[str, Any]]:
         """Plain values, for provenance."""
         return [finding.to_dict() for finding in self.findings]
+
+    def to_data_frame(self) -> pd.DataFrame:
+        """The numbers as a table, for example to be put together over recordings.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each number, with the columns check, status, quantity, value, measured and remedy. A check without
+            numbers has one row, whose quantity and value are None.
+
+        Examples
+        --------
+        >>> findings = Findings("gssc", (ok("kappa 0.81 on 640 scored epochs", kappa=0.81, n_epochs=640).named("agreement"),))
+        >>> print(findings.to_data_frame()[["check", "status", "quantity", "value"]].to_string(index=False))
+            check status quantity  value
+        agreement     ok    kappa   0.81
+        agreement     ok n_epochs 640.00
+        """
+        import pandas as pd
+
+        rows = [
+            (one.check, one.status, quantity, value, one.measured, one.remedy)
+            for one in self.findings
+            for quantity, value in (one.values.items() or ((None, None),))
+        ]
+        columns = ["check", "status", "quantity", "value", "measured", "remedy"]
+        return pd.DataFrame(rows, columns=columns)
 
 
 def _statuses() -> tuple[Status, ...]:

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from eegflex.agreement import confusion
 from eegflex.doctor.case import Case
-from eegflex.doctor.sign_test import Judgement, bouts_of, judge, kappa_of, require_enough
+from eegflex.doctor.sign_test import Judgement, bootstrap_kappas, bouts_of, judge, kappa_of, require_enough
 from eegflex.errors import EegflexError
 from eegflex.findings import CannotTellError, Finding, error, ok, warning
 from eegflex.preprocessing.segments import Segments
@@ -39,12 +39,8 @@ def agreement(case: Case) -> Finding:
     known, n_stages = case.scored >= 0, len(case.spec.stages)
     scored, predicted, bout = case.scored[known], case.predicted[known], bouts_of(case.scored)[known]
     kappa = kappa_of(scored, predicted, n_stages)
-    members = [np.flatnonzero(bout == number) for number in np.unique(bout)]
-    rng = np.random.default_rng(0)
-    drawn = [
-        np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))]) for _ in range(N_DRAWS)
-    ]
-    upper = float(np.quantile([kappa_of(scored[epochs], predicted[epochs], n_stages) for epochs in drawn], BOUND))
+    drawn = bootstrap_kappas(scored, predicted, bout, n_stages, n_draws=N_DRAWS)
+    upper = float(np.quantile(np.nan_to_num(drawn), BOUND))
     measured = f"kappa {kappa:.2f} on {len(scored)} scored epochs"
     if kappa < CHANCE and upper < 2 * CHANCE + 0.1:
         return warning(

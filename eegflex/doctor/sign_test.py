@@ -17,7 +17,17 @@ from scipy.stats import binomtest
 from eegflex.agreement import cohens_kappa, confusion
 from eegflex.findings import CannotTellError
 
-__all__ = ["Judgement", "bouts_of", "judge", "kappa_of", "require_enough"]
+__all__ = [
+    "FAIR",
+    "MIN_BOUTS",
+    "MIN_EPOCHS",
+    "Judgement",
+    "bootstrap_kappas",
+    "bouts_of",
+    "judge",
+    "kappa_of",
+    "require_enough",
+]
 
 #: Scored epochs, and bouts of them, that it takes to judge by a hypnogram.
 MIN_EPOCHS, MIN_BOUTS = 60, 8
@@ -67,6 +77,40 @@ def bouts_of(scored: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     place = np.arange(len(scored))
     since = place - np.maximum.accumulate(np.where(begins, place, 0))
     return np.cumsum(begins | ((since > 0) & (since % LONGEST == 0)))
+
+
+def bootstrap_kappas(
+    scored: npt.NDArray[np.intp],
+    predicted: npt.NDArray[np.intp],
+    bout: npt.NDArray[np.intp],
+    n_stages: int,
+    *,
+    n_draws: int,
+    seed: int = 0,
+) -> npt.NDArray[np.float64]:
+    """Cohen's kappa of as many bouts drawn with replacement: how far another such night might be from this one.
+
+    Parameters
+    ----------
+    scored, predicted : array of int, shape (n_epochs,)
+        Places of the stages.
+    bout : array of int, shape (n_epochs,)
+        The bout of each epoch, as `bouts_of` numbers them.
+    n_stages : int
+        How many stages there are.
+    n_draws : int
+        How often they are drawn.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    kappas : array, shape (n_draws,)
+        NaN for a draw of a single stage, of which kappa is not defined.
+    """
+    tables = np.stack([confusion(scored[bout == k], predicted[bout == k], n_stages) for k in np.unique(bout)])
+    drawn = np.random.default_rng(seed).multinomial(len(tables), np.full(len(tables), 1 / len(tables)), size=n_draws)
+    return np.array([cohens_kappa(counts) for counts in np.tensordot(drawn, tables, axes=1)])
 
 
 def require_enough(scored: npt.NDArray[np.intp]) -> None:

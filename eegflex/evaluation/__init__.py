@@ -1,5 +1,6 @@
 """How far explanations can be believed."""
 
+from eegflex.evaluation.trust import assess
 from eegflex.evaluation.truth import Cover, average_precision, cover_of_events, share_in_truth
 from eegflex.stagers.zoo.known_truth import TRUTHS, KnownTruth, plant_line_noise
 
@@ -7,6 +8,7 @@ __all__ = [
     "TRUTHS",
     "Cover",
     "KnownTruth",
+    "assess",
     "average_precision",
     "cover_of_events",
     "plant_line_noise",

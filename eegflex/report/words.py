@@ -42,50 +42,73 @@ def main_findings(result: FlexResult, *, n: int = 5) -> list[str]:
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording.
+        Attributions of a recording. One of all stages speaks for the predicted one.
     n : int
         How many stages at most.
 
     Returns
     -------
     sentences : list of str
-        Such as ``"N2: sigma at C3-M2 raised the score most (+0.42 log-probability, in 9 of 10 epochs); all together changed
-        it by +0.61"``, the largest first.
+        The largest first. A mean that is no larger than the error of the sums is called so.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> from eegflex.report import main_findings
+    >>> night = eegflex.simulate_psg(hours=1.5, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
+    >>> print(*main_findings(result, n=1))
+    W: beta at Chin1-Chin2 raised the score most (+15.46 logit, in 2 of 2 epochs); all together changed it by +20.67
     """
     result = result.for_target()
-    dataset, bands = result.to_xarray(), Bands()
-    sums, labels = tables.band_sums(dataset, bands), tables.stage_labels(dataset, "predicted")
-    channels = dataset["channel"].values.astype(str)
-    found = []
-    for stage in stage_order(dataset, "predicted"):
-        of_stage = labels == stage
-        count = np.maximum(of_stage.sum(axis=0), 1)[:, None]
-        means = (sums * of_stage[..., None]).sum(axis=0) / count
-        channel, band = np.unravel_index(int(means.argmax()), means.shape)
-        if means[channel, band] <= 0:
-            channel, band = np.unravel_index(int(means.argmin()), means.shape)
-        mean, cases = float(means[channel, band]), sums[of_stage[:, channel], channel, band]
-        agreeing = int((np.sign(cases) == np.sign(mean)).sum())
-        where = reading(result).subject.format(what=f"{_band_words(bands.names[band])} at {channels[channel]}")
-        text = f"{stage}: {where} {_effect(result, mean)}, in {agreeing} of {len(cases)} epochs)"
-        found.append((mean, text + _whole(result, of_stage[:, channel], int(channel))))
+    data = result.data
+    sums, labels = tables.band_sums(data, Bands()), tables.stage_labels(data, "predicted")
+    errors = np.fmax(np.abs(data["gap"].values), data["error"].values * tables.sizes(data))
+    of_channel = np.nan_to_num(errors)[:, data["of_channel_set"].values]  # none is known of a method that has neither
+    found = [_largest(result, stage, sums, labels == stage, of_channel) for stage in stage_order(data, "predicted")]
     return [text for _, text in sorted(found, key=lambda item: -abs(item[0]))[:n]]
 
 
-def _whole(result: FlexResult, cases: npt.NDArray[np.bool_], channel: int) -> str:
+def _largest(
+    result: FlexResult,
+    stage: str,
+    sums: npt.NDArray[np.float64],
+    of_stage: npt.NDArray[np.bool_],
+    errors: npt.NDArray[np.float64],
+) -> tuple[float, str]:
+    """The mean that raised the score of a stage most, or else lowered it most, and what is said of it."""
+    count = np.maximum(of_stage.sum(axis=0), 1)
+    means = (sums * of_stage[..., None]).sum(axis=0) / count[:, None]
+    error = (errors * of_stage).sum(axis=0) / count
+    beyond = np.sign(means) * np.maximum(np.abs(means) - error[:, None], 0)
+    place = int(beyond.argmax()) if beyond.max() > 0 else int(beyond.argmin())
+    if not beyond.any():
+        place = int(np.abs(means).argmax())
+    channel, band = map(int, np.unravel_index(place, means.shape))
+    epochs, mean = np.flatnonzero(of_stage[:, channel]), float(means[channel, band])
+    what = f"{_band_words(Bands().names[band])} at {result.ch_names[channel]}"
+    if not beyond.any():
+        size = f"{number_text(mean)} ± {error[channel]:.2g} {unit(result)}, over {count_epochs(len(epochs))}"
+        return mean, f"{stage}: nothing is larger than the error of the sums, not even {what} ({size})"
+    agreeing = int((np.sign(sums[epochs, channel, band]) == np.sign(mean)).sum())
+    where = reading(result).subject.format(what=what)
+    text = f"{stage}: {where} {_effect(result, mean)}, in {agreeing} of {len(epochs)} epochs)"
+    return mean, text + _whole(result, epochs, channel)
+
+
+def _whole(result: FlexResult, epochs: npt.NDArray[np.intp], channel: int) -> str:
     """Say what all bands of all channels that the stager was given with this one did, where they have such a sum."""
     if not sums_to_change(result):
         return ""
-    dataset = result.to_xarray()
-    own = {"channel_set": int(dataset["of_channel_set"].values[channel]), "epoch": np.flatnonzero(cases)}
-    change = float((dataset["score"] - dataset["baseline_score"]).isel(own).mean())
+    channel_set = int(result.data["of_channel_set"].values[channel])
+    ends = (result.data[name].values[epochs, channel_set] for name in ("score", "baseline_score"))
+    change = float(np.subtract(*ends).mean())
     return f"; all together changed it by {number_text(change)}"
 
 
 def _effect(result: FlexResult, mean: float) -> str:
     score = "the score" if result.parameters["target"] == "predicted" else explained_words(result)
-    if mean == 0:
-        return f"did nothing to {score} (0 {unit(result)}"
     how = reading(result)
     return f"{how.raised if mean > 0 else how.lowered} {score} most ({number_text(mean)} {unit(result)}"
 
@@ -95,9 +118,14 @@ def _band_words(name: str) -> str:
 
 
 def what_was_done(result: FlexResult) -> list[str]:
-    """Say what was explained, of which epochs, compared with what."""
-    of_all, result = result.parameters["target"] == "all", result.for_target()
-    dataset, parameters = result.to_xarray(), result.parameters
+    """Say what was explained, of which epochs, compared with what.
+
+    Parameters
+    ----------
+    result : FlexResult
+        Attributions of a recording, of one target.
+    """
+    dataset, parameters = result.data, result.parameters
     night, explained = dataset.sizes["night"], dataset.sizes["epoch"]
     hours = night * dataset.sizes["time"] / result.sfreq / 3600
     length = f"{hours:.1f} h" if hours >= 0.5 else f"{60 * hours:.0f} min"
@@ -108,11 +136,6 @@ def what_was_done(result: FlexResult) -> list[str]:
         f"{positive_means(result, 'a rhythm of a channel')}",
         sum_words(result),
     ]
-    if of_all:
-        sentences.append(
-            "Every stage was explained; this speaks of the predicted one. The result's for_target gives any other, or the "
-            "difference of two."
-        )
     if result.is_sample:
         sentences.append(
             f"This is a sample: at most {count_epochs(parameters['sample_per_stage'])} of each predicted stage, drawn "
@@ -148,5 +171,5 @@ def differences(result: FlexResult, other: FlexResult) -> tuple[str, str]:
 
 
 def is_simulated(result: FlexResult) -> bool:
-    """Whether the provenance says that the recording was simulated."""
+    """Say whether the provenance says that the recording was simulated."""
     return SIMULATED in result.provenance["warnings"]

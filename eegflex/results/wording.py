@@ -19,6 +19,7 @@ __all__ = [
     "explained_words",
     "method_words",
     "number_text",
+    "percent",
     "positive_means",
     "reading",
     "sum_words",
@@ -191,3 +192,9 @@ def number_text(value: float, largest: float | None = None) -> str:
     places = 2 if size == 0 else min(max(2, 2 - int(np.floor(np.log10(size)))), 8)
     text = f"{value:+.{places}f}"
     return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """Write a share in percent with two digits: ``"0.42 %"``, ``"3.5 %"``, ``"95 %"``."""
+    value = 100 * float(share)
+    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"

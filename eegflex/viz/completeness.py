@@ -97,7 +97,7 @@ def _judged(result: FlexResult) -> list[tuple[str, npt.NDArray[np.float64], floa
     error = error[np.isfinite(error)]
     gaps = tables.relative_gap(known).ravel()
     judged = [("Completeness gap", gaps, LIMIT)] if sums_to_change(result) else []
-    return [*judged, *([("Estimated error", error, float(result.parameters["tol"]))] if error.size else [])]
+    return [*judged, *([("Estimated error", error, float(result.parameters.get("tol", LIMIT)))] if error.size else [])]
 
 
 def _draw_histogram(ax: Axes, values: npt.NDArray[np.float64], limit: float) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 import trained
 from models import Detached
+from pages import read, written
 from sabotage import CHAMBON, HALF_WAVE, SABOTAGE, WHOLE, HalfWave, WholeNight, chambon, half_wave_night, rescored
 from torch import nn
 
@@ -15,9 +16,7 @@ from eegflex import check_model
 from eegflex.doctor.sign_test import LEVEL, judge, kappa_of
 from eegflex.doctor.table import CHECKS
 from eegflex.errors import ModelError, ParameterError
-from eegflex.findings import Finding, Findings
-from eegflex.report.build import _checks, _summary
-from eegflex.report.trust import doubts
+from eegflex.evaluation import assess
 from eegflex.stagers.zoo.known_truth import plant_line_noise
 
 SOUND = {"chambon": trained.chambon, "context": trained.context, "bandpower": lambda: "bandpower"}
@@ -261,39 +260,30 @@ def test_a_scale_free_model_is_explained_from_another_baseline(night):
     assert found["scale"] == "warning"
 
 
-def test_the_report_shows_what_was_found(night):
-    arguments = {"spec": CHAMBON.replace(scores="probs"), "sample_per_stage": 1, "quadrature": "graded", "n_steps": 8}
-    result = eegflex.attribute_epochs(night, chambon(), on_check="warn", verbose="error", **arguments)
-    shown = _checks(result)
-    assert len(result.provenance["checks"]) == shown.count("<tr>")
-    assert shown.index("scores: error") < shown.index("shape: ok")
-    assert "Declare scores = &#x27;logits&#x27;" in shown
-    assert _checks(eegflex.attribute_epochs(night, chambon(), on_check="ignore", verbose="error", **arguments)) == ""
-
-
-def test_the_report_begins_with_what_makes_it_false(night):
+def test_the_report_begins_with_what_makes_it_false_and_shows_all_that_was_found(night, tmp_path):
     """Who reads the first page only must see it, in the words of the doctor."""
     arguments = {"sample_per_stage": 1, "quadrature": "graded", "n_steps": 8, "verbose": "error"}
-    false = eegflex.attribute_epochs(
-        night, chambon(), on_check="warn", spec=CHAMBON.replace(scores="probs"), **arguments
-    )
-    assert [said for said in doubts(false) if "not to be believed. Scores: the scores are logits, declared" in said]
-    assert "Scores: the scores are logits, declared as probs" in _summary(false, None)
+    spec = CHAMBON.replace(scores="probs")
+    false = eegflex.attribute_epochs(night, chambon(), on_check="warn", spec=spec, **arguments)
+    said = read(eegflex.make_report(false, epochs_per_stage=0, verbose=False), tmp_path).text
+    false_is = "This explanation is not to be believed. Scores: the scores are logits, declared as probs"
+    assert said.index(false_is) < said.index("What was found")
+    checked = said[said.index("What was checked before it was explained") :]
+    assert checked.index("scores: error") < checked.index("shape: ok")
+    assert "Declare scores = 'logits'" in checked
+    assert all(f"{one['check']}: {one['status']}" in checked for one in false.provenance["checks"])
+    found = assess(false)["model checks"]
+    assert found.status == "error"
+    assert found.values["n"] == len(false.provenance["checks"])
+    assert found.values["n_errors"] == sum(one["status"] == "error" for one in false.provenance["checks"])
+
     true = eegflex.attribute_epochs(night, chambon(), spec=CHAMBON, **arguments)
-    assert doubts(true) == []
+    assert assess(true)["model checks"].status == "ok"
+    blind = eegflex.attribute_epochs(night, chambon(), on_check="ignore", spec=spec, **arguments)
+    assert assess(blind)["model checks"].status == "unknown"
+    assert "not to be believed" not in written(true) + written(blind)
 
 
 def test_a_device_that_is_none_is_refused(night):
     with pytest.raises(ParameterError, match="abacus"):
         check_model(chambon(), night, spec=CHAMBON, device="abacus")
-
-
-def test_findings_are_printed_one_line_a_check():
-    findings = Findings("<b>", (Finding("ok", "fine", "", "a"), Finding("error", "x < y", "Mend it", "b")))
-    assert str(findings).splitlines() == ["<b>: 1 error, 1 ok", "     ok  a: fine.", "  ERROR  b: x < y. Mend it."]
-    assert str(Findings("m", findings.findings * 2)).splitlines()[0] == "m: 2 errors, 2 ok"
-    assert findings.errors == (findings["b"],)
-    assert [found["status"] for found in findings.to_dicts()] == ["ok", "error"]
-    shown = findings._repr_html_()
-    assert "x &lt; y" in shown
-    assert "<b>" not in shown

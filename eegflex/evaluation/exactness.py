@@ -1,0 +1,153 @@
+"""Checks of how exact the attributions are: by what they add up to, and by their estimated error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.evaluation.evidence import MOST, Evidence
+from eegflex.findings import Finding, error, ok, unknown, warning
+from eegflex.results.wording import count_epochs, method_words, percent, sums_to_change, unit
+from eegflex.settings import ADAPTIVE
+
+if TYPE_CHECKING:
+    from eegflex.findings import Value
+    from eegflex.results.result import FlexResult
+
+__all__ = ["CANCELLING", "TIGHT", "USABLE", "cancellation", "completeness", "convergence", "precision", "window"]
+
+#: Completeness gap, as a share of the absolute total of the band sums, within which attributions are said to add up.
+TIGHT = 0.01
+#: Error of the band sums, as such a share, up to which they can be used at all.
+USABLE = 0.05
+#: How many times larger than the change of the score the band sums may be before they are said to cancel.
+CANCELLING = 3.0
+
+
+def completeness(evidence: Evidence) -> Finding:
+    """Whether attributions add up to the change of the score, where there is a change to add up to."""
+    if not sums_to_change(evidence.result):
+        return unknown(
+            f"the attributions of this method ({method_words(evidence.result)}) are not meant to sum to the change of the "
+            "score, so that no completeness gap tells how exact they are"
+        )
+    gaps = evidence.gaps
+    there = evidence.changes > evidence.bounds * evidence.totals
+    n, n_there, n_within = len(gaps), int(there.sum()), int((gaps[there] <= TIGHT).sum())
+    values = evidence.sizes | {
+        "tolerance": TIGHT,
+        "n_larger_than_error": n_there,
+        "n_within": n_within,
+        **_spread(gaps),
+    }
+    size = f"(median gap {percent(np.median(gaps))}, largest {percent(gaps.max())})"
+    if not n_there:
+        return unknown(
+            f"in none of {n} {evidence.cases} did the score change by more than the error of the sum of its attributions, so "
+            f"that it cannot be told whether they add up to the change {size}",
+            **values,
+        )
+    said = (
+        f"in {n_within} of {n_there} {evidence.cases} the attributions add up to F(x) − F(x_b) within {percent(TIGHT)} of the "
+        f"absolute total of the band sums {size}"
+    )
+    if n_there < n:
+        said += f". In {n - n_there} more the score changed by no more than the error of the sum; to add up to it says nothing"
+    return ok(said, **values) if n_within >= MOST * n_there else warning(said, _refine(evidence.result), **values)
+
+
+def convergence(evidence: Evidence) -> Finding | None:
+    """Whether the quadrature met its tolerance; None for a method that has neither a path nor an estimate."""
+    errors, parameters = evidence.errors[~np.isnan(evidence.errors)], evidence.result.parameters
+    if not len(errors):
+        if "quadrature" not in parameters:
+            return None
+        return unknown(
+            f"the quadrature {parameters['quadrature']!r} has no estimate of its error, of which a completeness gap is only a "
+            "lower bound",
+            f"Use quadrature={ADAPTIVE!r}, which has one",
+        )
+    values = evidence.sizes | {"n": len(errors), **_spread(errors)}
+    size = f"the largest estimated error of the band sums is {percent(errors.max())} of their absolute total"
+    if "tol" not in parameters:
+        return ok(f"{size}, over {len(errors)} {evidence.cases}", **values)
+    tol, n_converged = float(parameters["tol"]), int((errors <= parameters["tol"]).sum())
+    values |= {"tol": tol, "n_converged": n_converged}
+    how_many = f"all {len(errors)}" if n_converged == len(errors) else f"{n_converged} of {len(errors)}"
+    said = f"{how_many} {evidence.cases} converged to the tolerance of {percent(tol)}; {size}"
+    converged = n_converged >= MOST * len(errors)
+    return ok(said, **values) if converged else warning(said, _refine(evidence.result), **values)
+
+
+def precision(evidence: Evidence) -> Finding | None:
+    """How large differences between band sums must be to mean anything; None where nothing is known of their error."""
+    bounds = evidence.bounds[~np.isnan(evidence.bounds)]
+    if not len(bounds):
+        return None
+    limit = float(np.quantile(bounds, MOST, method="inverted_cdf"))
+    n, n_within = len(bounds), int((bounds <= limit).sum())
+    values = evidence.sizes | {"n": n, "n_within": n_within, "error": limit}
+    how = "" if np.isfinite(evidence.errors).any() else ", judged by the completeness gap alone"
+    most = f"{n_within} of {n} {evidence.cases} stay within that{how}"
+    size = f"{percent(limit)} of their absolute total"
+    if limit <= TIGHT:
+        return ok(f"the band sums can be taken as they stand: their error is {size} ({most})", **values)
+    if limit <= USABLE:
+        return ok(f"differences between band sums of less than about {size} mean nothing ({most})", **values)
+    said = f"the band sums should not be relied on: their error is {size} ({most}), and {percent(USABLE)} is too much"
+    return error(said, _refine(evidence.result), **values)
+
+
+def cancellation(evidence: Evidence) -> Finding | None:
+    """How much larger the parts are than the change of the score that they add up to; None where they do not."""
+    if not sums_to_change(evidence.result):
+        return None
+    total, change = float(np.median(evidence.totals)), float(np.median(evidence.changes))
+    ratio = total / change if change else np.inf
+    values = evidence.sizes | {"total": total, "change": change, "ratio": ratio}
+    typical = (
+        f"typically, over {len(evidence.totals)} {evidence.cases}, the band sums have an absolute total of {total:.3g} while "
+        f"the score changed by {change:.2g} ({unit(evidence.result)}) from the baseline to the epoch"
+    )
+    if ratio <= CANCELLING:
+        return ok(f"contributions of both signs hardly cancel: {typical}", **values)
+    return warning(
+        f"contributions of both signs cancel: {typical}",
+        "Read which bands speak for and against the stage, not how much of the score a band makes up",
+        **values,
+    )
+
+
+def window(evidence: Evidence) -> Finding | None:
+    """How far explaining epochs within windows changed them; None for a stager that has a window of its own."""
+    told = evidence.result.provenance.get("window")
+    if not told:
+        return None
+    within = f"explained within windows of {count_epochs(int(told['length']))}"
+    if "error_median" not in told:
+        return ok(f"{within}, which is all that the stager was given", length=int(told["length"]))
+    median, largest, n = (told[name] for name in ("error_median", "error_largest", "measured_on_epochs"))
+    said = (
+        f"{within}; on {count_epochs(int(n))} the band sums differ from those of the whole night by {percent(median)} "
+        f"(median), {percent(largest)} (largest)"
+    )
+    values: dict[str, Value] = {"length": told["length"], "n_epochs": n, "median": median, "largest": largest}
+    return ok(said, **values) if largest <= USABLE else warning(said, "A longer window_length changes less", **values)
+
+
+def _spread(shares: npt.NDArray[np.float64]) -> dict[str, Value]:
+    """Quantiles of gaps or errors."""
+    quantiles = {"median": 0.5, "q90": 0.9, "q95": 0.95, "largest": 1.0}
+    return {name: float(np.quantile(shares, level)) for name, level in quantiles.items()}
+
+
+def _refine(result: FlexResult) -> str:
+    """What makes the error of the band sums smaller."""
+    quadrature = result.parameters.get("quadrature")
+    if quadrature is None:
+        return "Compare with a method whose error can be made smaller, such as method='flex'"
+    if quadrature == ADAPTIVE:
+        return "A smaller tol, or a larger max_evals, makes the error smaller"
+    return f"More n_steps, or quadrature={ADAPTIVE!r}, make the error smaller"

@@ -1,0 +1,284 @@
+"""The sections of a report: pure functions of what was gathered, each of which gives its texts and pictures in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eegflex import viz
+from eegflex.bands import Bands
+from eegflex.errors import ChannelError
+from eegflex.findings import Finding, Findings
+from eegflex.report import html, words
+from eegflex.results import tables
+from eegflex.results.select import stage_order
+from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
+from eegflex.viz.context import has_context
+from eegflex.viz.epoch import surest_numbers
+from eegflex.viz.head import find_sites
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from eegflex.results.result import FlexResult
+
+__all__ = ["SECTIONS", "Gathered", "Picture", "Text"]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All that a report is written from.
+
+    Attributes
+    ----------
+    result : FlexResult
+        Attributions, of one target.
+    findings : Findings
+        How far they can be believed, as `eegflex.evaluation.assess` has it.
+    compare_with : FlexResult | None
+        A second result to show beside it, of one target.
+    of_all : bool
+        Whether every stage was explained, so that `result` is only one of the targets.
+    epochs_per_stage : int
+        Epoch cards for each stage.
+    note : str | None
+        A sentence to put on top.
+    """
+
+    result: FlexResult
+    findings: Findings
+    compare_with: FlexResult | None = None
+    of_all: bool = False
+    epochs_per_stage: int = 1
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of HTML under a title, in a section of its own where none is named."""
+
+    title: str
+    html: str
+    section: str | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, drawn when it is asked for, under a title, in a section of its own where none is named."""
+
+    title: str
+    draw: Callable[[], Figure]
+    caption: str
+    section: str | None = None
+
+
+Part = Text | Picture
+
+_SIMULATED = "The recording is simulated: nobody was recorded, and nothing here is evidence about sleep."
+_OF_ALL = (
+    "Every stage was explained; this speaks of the predicted one. The result's for_target gives any other, or the difference "
+    "of two."
+)
+#: Findings that stand on top of the first page where they are not well: no number below can be read without them.
+_ON_TOP = ("stopped", "model checks")
+_SPEC_HEADINGS = {"input": "What it is given", "output": "What it returns", "model": "What it is"}
+
+
+def summary(gathered: Gathered) -> Iterator[Part]:
+    """What was done, what was found, and how far to trust it."""
+    result, findings = gathered.result, gathered.findings
+    on_top = [one for one in findings if one.check in _ON_TOP and not _is_well(one)]
+    notes = [gathered.note, *(one.text for one in on_top), _SIMULATED if words.is_simulated(result) else None]
+    parts = [html.warning(text) for text in notes if text]
+    done = words.what_was_done(result) + ([_OF_ALL] if gathered.of_all else [])
+    parts += [html.paragraph(sentence) for sentence in done]
+    parts += ["<h5>What was found</h5>", html.bullets(words.main_findings(result))]
+    trust = [one.text for one in findings if one not in on_top]
+    yield Text("Summary", "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust)]))
+
+
+def night(gathered: Gathered) -> Iterator[Part]:
+    """The hypnograms, and how far they agree."""
+    caption = "Hypnograms, and the probabilities that the stager gave to the stages (hypnodensity). REM is drawn thick."
+    draw = partial(viz.plot_night, gathered.result, show=False)
+    yield Picture("Hypnogram and hypnodensity", draw, caption, "Night")
+    agreed = tables.agreement(gathered.result.data)
+    if agreed is not None:
+        table = html.frame(agreed[1], corner="scored \\ predicted", diagonal=True)
+        yield Text("Agreement (epochs)", html.paragraph(gathered.findings["agreement"].text) + table, "Night")
+
+
+def bands(gathered: Gathered) -> Iterator[Part]:
+    """Bands by stage, of a second result too."""
+    result, other = gathered.result, gathered.compare_with
+    if other is None:
+        yield from _bands_of(result, "")
+        return
+    for one, how in zip((result, other), words.differences(result, other), strict=True):
+        yield from _bands_of(one, f": {how}")
+
+
+def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
+    caption = (
+        f"Mean attribution by band and stage, in units of {unit(result)}, summed over the channels that the stager "
+        f"takes at once. {positive_means(result)} {sum_words(result)}"
+    )
+    yield Picture(f"Bands by stage{how}", partial(viz.plot_bands, result, show=False), caption, "Bands")
+    table = result.band_table()
+    means = table[[*Bands().names, "total"]]
+    largest = float(np.nanmax(np.abs(means.to_numpy())))
+    written = means.map(lambda value: number_text(value, largest)).assign(n=table["n_epochs"])
+    summary = f"<summary>Numbers by stage and channel ({html.escape(unit(result))})</summary>"
+    details = f"<details>{summary}{html.frame(written, corner='stage, channel')}</details>"
+    yield Text(f"Table of bands{how}", details, "Bands")
+
+
+def spectra(gathered: Gathered) -> Iterator[Part]:
+    """The attribution to each frequency, by type of channel."""
+    result = gathered.result
+    if "frequency_view" not in result.data:
+        why = (
+            f"There are no spectra: the method ({method_words(result)}) attributes to whole bands, not to frequencies."
+        )
+        yield Text("Spectra", html.paragraph(why))
+        return
+    how = reading(result)
+    caption = f"Which frequencies {how.raised} (red) or {how.lowered} (blue) the score in each stage; grey: the power."
+    kinds = set(result.data["ch_type"].values.astype(str))
+    for kind in [kind for kind in ("eeg", "eog", "emg") if kind in kinds] or ["all"]:
+        name = "all channels" if kind == "all" else kind.upper()
+        draw = partial(viz.plot_spectrum, result, picks=kind, show=False)
+        yield Picture(f"Attribution spectra, {name}", draw, caption, "Spectra")
+
+
+def topography(gathered: Gathered) -> Iterator[Part]:
+    """Bands over the head, or why there is no map."""
+    try:
+        find_sites(gathered.result.data)
+    except ChannelError as error:
+        yield Text("Topography", html.paragraph(str(error)))
+        return
+    caption = "Mean attribution summed in each band. Circles are electrodes; what lies between them is interpolated."
+    yield Picture("Topography", partial(viz.plot_topomap, gathered.result, show=False), caption)
+
+
+def context(gathered: Gathered) -> Iterator[Part]:
+    """The epochs around an epoch, where they moved."""
+    if has_context(gathered.result.data):
+        caption = (
+            "What the epochs around an epoch did to its score. Above, each epoch of the window with all its bands; below, the "
+            "neighbours alone, by band. The other figures are of the epoch itself."
+        )
+        yield Picture("Context", partial(viz.plot_context, gathered.result, show=False), caption)
+
+
+def epochs(gathered: Gathered) -> Iterator[Part]:
+    """A card of the epochs that the stager was surest of, by stage."""
+    data = gathered.result.data
+    for stage in stage_order(data, "predicted"):
+        for number in surest_numbers(data, stage, gathered.epochs_per_stage):
+            caption = f"Of the explained epochs predicted to be {stage}, one that the stager was surest of."
+            draw = partial(viz.plot_epoch, gathered.result, number, show=False)
+            yield Picture(f"{stage}, epoch {number}", draw, caption, "Epochs")
+
+
+def completeness(gathered: Gathered) -> Iterator[Part]:
+    """How far the attributions add up, and how large their error is."""
+    findings = gathered.findings
+    judged = [findings[name] for name in ("completeness", "convergence", "precision") if name in findings]
+    said = "".join(html.paragraph(one.text) for one in judged)
+    rows = [
+        (f"{quantile} of the {what}", percent(share))
+        for name, what in (("completeness", "gaps"), ("convergence", "estimated errors"))
+        for key, quantile in (("median", "Median"), ("q90", "90 %"), ("q95", "95 %"), ("largest", "Largest"))
+        if name in findings and isinstance(share := findings[name].values.get(key), float)
+    ]
+    if not rows:
+        yield Text("Completeness", said)
+        return
+    caption = (
+        "How far the attributions of an epoch miss the change of the score that they should add up to, and how large the error "
+        "of their band sums is estimated to be, where there is an estimate."
+    )
+    draw = partial(viz.plot_completeness, gathered.result, show=False)
+    yield Picture("Gaps and errors", draw, caption, "Completeness")
+    yield Text("Can the sums be trusted?", said + html.pairs(rows), "Completeness")
+
+
+def stager(gathered: Gathered) -> Iterator[Part]:
+    """The stager's contract, and what was checked of it."""
+    spec = gathered.result.spec
+    assumed = spec["model"].get("assumed") or []
+    parts = []
+    if assumed:
+        declared = f"The spec does not say this; eegflex assumed it: {', '.join(map(str, assumed))}."
+        parts.append(html.warning(declared))
+    for section, values in spec.items():
+        rows = [(name, value) for name, value in _flat(values) if name != "assumed" and value != "–"]
+        parts += [f"<h5>{html.escape(_SPEC_HEADINGS.get(section, section))}</h5>", html.pairs(rows)]
+    yield Text("Stager", "".join(parts) + _checks(gathered.result))
+
+
+def _checks(result: FlexResult) -> str:
+    """What the checks before the attribution found, what is not well on top; nothing where they were left out."""
+    found = [Finding(**one) for one in result.provenance.get("checks", [])]
+    if not found:
+        return ""
+    rows = [(f"{one.check}: {one.status}", one.text) for one in sorted(found, key=_is_well)]
+    return f"<h5>What was checked before it was explained</h5>{html.pairs(rows)}"
+
+
+def _is_well(found: Finding) -> bool:
+    return found.status in ("ok", "unknown")
+
+
+def provenance(gathered: Gathered) -> Iterator[Part]:
+    """Where the numbers come from."""
+    told = gathered.result.provenance
+    told.pop("checks", None)  # they stand with the stager
+    told.pop("source", None)  # clinical files are often named after the patient
+    warnings = "".join(html.warning(str(warning)) for warning in told.pop("warnings", []))
+    recording = f"<h5>Recording and software</h5>{html.pairs(_flat(told))}"
+    asked = gathered.result.parameters | ({"target": "all"} if gathered.of_all else {})
+    parameters = f"<h5>Parameters of the attribution</h5>{html.pairs(_flat(asked))}"
+    yield Text("Provenance", warnings + recording + parameters)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield names and values of nested mappings as text; an empty value is a dash."""
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{name}: ")
+        elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+            for i, item in enumerate(value):
+                yield from _flat(item, f"{name} {i + 1}: ")
+        else:
+            yield name, _as_text(value)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "–"
+    if value is None or value == "" or value == {}:
+        return "–"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+#: In the order of the page.
+SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
+    summary,
+    night,
+    bands,
+    spectra,
+    topography,
+    context,
+    epochs,
+    completeness,
+    stager,
+    provenance,
+)

@@ -1,0 +1,43 @@
+"""What a reader sees of a report."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+
+from eegflex.evaluation import assess
+from eegflex.report import save_report
+from eegflex.report.sections import SECTIONS, Gathered, Text
+
+
+class Page(HTMLParser):
+    """Gathers the text, tags and pictures of HTML."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.texts, self.tags, self.images = [], [], []
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", " ".join(self.texts))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        source = dict(attrs).get("src") or ""
+        if tag == "img" and source.startswith("data:image/png;base64,"):
+            self.images.append(base64.b64decode(source.partition(",")[2]))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def read(report, folder):
+    """The body of a report's file; scripts and styles of MNE's header are left out."""
+    html = save_report(report, folder / "page.html", overwrite=True).read_text(encoding="utf-8")
+    return Page(html[html.index("<body data-bs-spy") :])
+
+
+def written(result, **kwargs):
+    """The text that a report of a result is to hold, without a figure being drawn."""
+    gathered = Gathered(result, assess(result), **kwargs)
+    parts = [part for section in SECTIONS for part in section(gathered)]
+    return Page(" ".join(part.html if isinstance(part, Text) else part.caption for part in parts)).text

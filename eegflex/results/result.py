@@ -17,6 +17,7 @@ from eegflex.errors import ParameterError, RecordingError
 from eegflex.results import tables
 from eegflex.targets import is_scored, resolve_target
 from eegflex.utils.files import write_whole
+from eegflex.utils.inside import check_hdf5
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -323,6 +324,7 @@ def read_result(fname: str | Path) -> FlexResult:
     path = Path(fname)
     if not path.is_file():
         raise RecordingError("There is no such file", seen=path)
+    check_hdf5(path, RecordingError)
     try:
         with xr.open_dataset(path, engine="h5netcdf") as dataset:
             loaded = dataset.load()

@@ -48,7 +48,9 @@ _NAME = re.compile(r"[\w.]*", re.ASCII)
 #: What an operator is told in words: a mode of padding, an equation, what is wrong if an assertion fails.
 _WORDS = re.compile(r"[\w .,:;<>=()'+*/%!|&~^\[\]-]*", re.ASCII)
 #: What is fed and returned: a tensor, or containers of Python that hold it. torch imports what any other kind names.
-_CONTAINERS = ("builtins.tuple", "builtins.list", "builtins.dict")
+_CONTAINERS = {"builtins.tuple", "builtins.list", "builtins.dict"}
+#: Floats that JSON has no numbers for.
+_NO_NUMBERS = {"Infinity", "-Infinity", "NaN"}
 #: A number, or the name of a size, where an expression has a text.
 _TEXT = re.compile(r"[\w.+-]{1,40}", re.ASCII)
 #: What an expression is written with.
@@ -94,13 +96,13 @@ def load_exported(file: ModelFile) -> nn.Module:
     try:
         program = torch.export.load(opened)
         _check_kinds(program, file)
-        module = program.module()
-    except (RuntimeError, ValueError, KeyError, AssertionError, TypeError, AttributeError) as error:
-        if isinstance(error, ModelError):
-            raise
+        module, batch = program.module(), _batch(program)
+    except ModelError:
+        raise
+    except Exception as error:  # of whatever part of torch
         raise ModelError(f"This .pt2 is damaged, or of another version of torch: {error}", seen=file.path) from error
     check_network(module, file.path)
-    return _Exported(module, _batch(program))
+    return _Exported(module, batch)
 
 
 def _check_kinds(program: torch.export.ExportedProgram, file: ModelFile) -> None:
@@ -120,8 +122,8 @@ def _check_kinds(program: torch.export.ExportedProgram, file: ModelFile) -> None
 def _batch(program: torch.export.ExportedProgram) -> int | None:
     """The size of the batch, where the graph takes no other."""
     (name, *_) = program.graph_signature.user_inputs
-    shapes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder"}
-    first = shapes[str(name)][0]
+    (fed,) = (node for node in program.graph.nodes if node.name == str(name))
+    first = fed.meta["val"].shape[0]
     return first if isinstance(first, int) else None
 
 
@@ -195,12 +197,12 @@ def _beyond(value: Any, key: str = "") -> Iterator[str]:
     """All in a description of a graph that torch would evaluate, import or unpickle, or write into code that it makes."""
     if key in _CHECKS:
         if not _CHECKS[key](value):
-            yield f"{key} = {value!s:.60}"
+            yield f"{key} = {str(value)!r:.60}"
     elif isinstance(value, str):
         if not _NAME.fullmatch(value):
-            yield f"the name {value!s:.60}"
+            yield f"the name {value!r:.60}"
     elif isinstance(value, dict):
-        yield from (f"the name {name!s:.60}" for name in value if not _NAME.fullmatch(name))
+        yield from (f"the name {name!r:.60}" for name in value if not _NAME.fullmatch(name))
         for name, own in value.items():
             yield from _beyond(own, "" if key in _BY_NAME else name)
     elif isinstance(value, list):
@@ -234,9 +236,12 @@ def _is_plain(tree: dict[str, Any]) -> bool:
         return False
     if kind is None:
         return context is None and not inner
+    if kind not in _CONTAINERS:
+        return False
     keys = json.loads(context)
-    are_names = isinstance(keys, list) and all(isinstance(key, str) and _NAME.fullmatch(key) for key in keys)
-    return kind in _CONTAINERS and (are_names and len(keys) == len(inner) if kind == _CONTAINERS[2] else keys is None)
+    if kind != "builtins.dict":
+        return keys is None
+    return isinstance(keys, list) and len(keys) == len(inner) and all(_NAME.fullmatch(str(key)) for key in keys)
 
 
 def _is_arithmetic(expression: Any) -> bool:
@@ -288,6 +293,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "expr_str": _is_arithmetic,
     "in_spec": _is_tree,
     "out_spec": _is_tree,
+    "as_float": lambda v: isinstance(v, int | float) or v in _NO_NUMBERS,
+    "as_floats": lambda v: all(isinstance(own, int | float) or own in _NO_NUMBERS for own in v),
     "as_string": lambda v: _WORDS.fullmatch(str(v)),
     "as_strings": lambda v: all(_WORDS.fullmatch(str(own)) for own in v),
     "range_constraints": lambda v: all(re.fullmatch(r"\w+", name, re.ASCII) for name in v),

@@ -31,7 +31,8 @@ __all__ = ["load_keras", "load_keras_h5", "wrap"]
 #: Where the parts of a model live. Keras has other modules, which fetch files or switch its own checks off.
 _MODULE = re.compile(
     r"builtins|keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|optimizers|losses|metrics"
-    r"|dtype_policies|quantizers)(\.\w+)*)?"
+    r"|dtype_policies|quantizers|backend\.torch\.optimizers)(\.\w+)*)?",
+    re.ASCII,
 )
 #: Where its functions live: nothing else that Keras exports may stand in the place of an activation.
 _FUNCTIONS = re.compile(r"builtins|keras(\.src)?\.activations(\.\w+)*")

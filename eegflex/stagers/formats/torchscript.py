@@ -56,6 +56,8 @@ def load_torchscript(file: ModelFile) -> nn.Module:
 
 def _inspect(archive: Archive, file: ModelFile) -> None:
     """Refuse an archive that would do more than compute, before torch opens it."""
+    if not file.trusted:
+        archive.refuse_others(_MEMBER, "a TorchScript archive with more than a network in it")
     named: set[str] = set()
     beyond: set[str] = set()
     for name in archive.names.values():
@@ -73,7 +75,6 @@ def _inspect(archive: Archive, file: ModelFile) -> None:
         raise refuse_code(file.path, "a TorchScript archive with a foreign pickle in it", foreign)
     if beyond:
         raise refuse_code(file.path, "TorchScript that does more than compute", beyond)
-    archive.refuse_others(_MEMBER, "a TorchScript archive with more than a network in it")
 
 
 def _beyond(code: str) -> set[str]:

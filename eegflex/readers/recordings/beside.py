@@ -84,9 +84,9 @@ def _of_fif(path: Path) -> Iterator[Path]:
     seen: list[Path] = []
     part: Path | None = path
     while part is not None and part.is_file():
-        if part in seen:
+        if part.resolve() in seen:
             raise RecordingError("The parts of the recording name each other in a circle", seen=part.name)
-        seen.append(part)
+        seen.append(part.resolve())
         opened, tree, _ = fiff_open(part, verbose="ERROR")
         with opened:
             part = _get_next_fname(opened, part, tree)

@@ -216,7 +216,9 @@ def _check_kinds(onnx: ModuleType, model: Any, path: Path) -> None:
         onnx.shape_inference.infer_shapes(model, check_type=True)
     except onnx.shape_inference.InferenceError as error:
         kinds = {tensor.name: onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in model.graph.initializer}
-        takers = [node for node in model.graph.node if f"(op_type:{node.op_type}, node name: {node.name})" in str(error)]
+        takers = [
+            node for node in model.graph.node if f"(op_type:{node.op_type}, node name: {node.name})" in str(error)
+        ]
         odd = {
             name: kinds[name].lower() for node in takers for name in node.input if kinds.get(name, "FLOAT") not in _REAL
         }

@@ -32,7 +32,9 @@ FACTORY = {"default_factory_module": "eegflex_canary", "default_factory_name": "
 #: What makes torch import a module that the file names.
 TREES = {
     "a factory": tree("collections.defaultdict", FACTORY, LEAF),
-    "a factory within": tree("builtins.tuple", "null", tree("builtins.list", "null", *[tree("collections.defaultdict", FACTORY)])),
+    "a factory within": tree(
+        "builtins.tuple", "null", tree("builtins.list", "null", *[tree("collections.defaultdict", FACTORY)])
+    ),
     "an enum for a key": tree("builtins.dict", json.dumps([ENUM]), LEAF),
     "an enum for nothing": tree("builtins.tuple", json.dumps(ENUM), LEAF),
     "an enum within": tree("builtins.list", json.dumps({"a": [{"b": ENUM}]}), LEAF),
@@ -70,7 +72,12 @@ def exported(good, tmp_path):
 def trap(tmp_path, monkeypatch):
     """A module that sings when it is imported, and where it can be heard."""
     heard = tmp_path / "heard"
-    lines = ["import enum, pathlib", f"pathlib.Path({str(heard)!r}).touch()", "class Enum(enum.Enum): MEMBER = 1", "factory = dict"]
+    lines = [
+        "import enum, pathlib",
+        f"pathlib.Path({str(heard)!r}).touch()",
+        "class Enum(enum.Enum): MEMBER = 1",
+        "factory = dict",
+    ]
     (tmp_path / "eegflex_canary.py").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
     yield heard
@@ -121,14 +128,16 @@ def test_which_torch_imports(exported, trap, name):
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_tree_is_of_plain_containers(exported, unopened, name):
     rewrite(exported, set_tree("out_spec", json.dumps(OTHERS[name])))
-    with pytest.raises(ModelError, match="does more than compute|damaged"):
+    with pytest.raises(ModelError, match=r"does more than compute|damaged"):
         load_model(exported)
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "[1, 2]", "null", "[1, {}]", '[1, {"type": "builtins.dict"}]', "[" * 10**5, 7, {}])
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "[1, 2]", "null", "[1, {}]", '[1, {"type": "builtins.dict"}]', "[" * 10**5, 7, {}]
+)
 def test_what_is_no_tree_is_damaged(exported, unopened, text):
     rewrite(exported, set_tree("out_spec", text))
-    with pytest.raises(ModelError, match="does more than compute|damaged"):
+    with pytest.raises(ModelError, match=r"does more than compute|damaged"):
         load_model(exported)
 
 
@@ -186,7 +195,9 @@ def test_operators_that_compute_are_those_that_torch_dispatches():
 
 
 def set_object(graph):
-    graph["graph_module"]["graph"]["custom_obj_values"] = {"x": {"name": "x", "class_fqn": "__torch__.torch.classes.a.B"}}
+    graph["graph_module"]["graph"]["custom_obj_values"] = {
+        "x": {"name": "x", "class_fqn": "__torch__.torch.classes.a.B"}
+    }
 
 
 def set_object_input(graph):
@@ -259,7 +270,9 @@ def test_notes_of_the_author_s_code_never_reach_torch(exported, trap):
     notes = {
         "source_fn_stack": "conv,torch.hub.load",
         "custom": json.dumps({"a": ENUM}),
-        "from_node": json.dumps([{"name": "x", "target": "torch.hub.load", "pass_name": "p", "action": [], "from_node": []}]),
+        "from_node": json.dumps(
+            [{"name": "x", "target": "torch.hub.load", "pass_name": "p", "action": [], "from_node": []}]
+        ),
         "nn_module_stack": "a,b,__import__('os')",
     }
     described = []

@@ -48,7 +48,9 @@ def kinds_for(suffix):
 
 
 @pytest.mark.filterwarnings("ignore:.*quantize_per_tensor|.*TypedStorage")
-@pytest.mark.parametrize(("suffix", "kind"), [(suffix, kind) for suffix in ("pt", "safetensors") for kind in kinds_for(suffix)])
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [(suffix, kind) for suffix in ("pt", "safetensors") for kind in kinds_for(suffix)]
+)
 @pytest.mark.parametrize("nested", [False, True])
 def test_weights_of_another_kind_are_refused_by_name(tmp_path, suffix, kind, nested):
     state = network().state_dict()
@@ -142,14 +144,14 @@ def save_whole(path, module):
 @pytest.mark.parametrize("kind", [Complex, Wavelets])
 def test_a_network_of_complex_numbers_is_refused_by_name(tmp_path, suffix, kind):
     save_whole(tmp_path / f"a{suffix}", kind().eval())
-    with pytest.raises(ModelError, match="kinds.*filters: complex64"):
+    with pytest.raises(ModelError, match=r"kinds.*filters: complex64"):
         load_model(tmp_path / f"a{suffix}")
 
 
 @pytest.mark.parametrize("kind", [Complex, Wavelets])
 def test_and_so_are_its_weights(tmp_path, kind):
     torch.save(kind().state_dict(), tmp_path / "a.pt")
-    with pytest.raises(ModelError, match="kinds.*filters: complex64"):
+    with pytest.raises(ModelError, match=r"kinds.*filters: complex64"):
         load_model(tmp_path / "a.pt", module=kind())
 
 

@@ -36,9 +36,11 @@ _MODULE = re.compile(
 )
 #: Where its functions live: nothing else that Keras exports may stand in the place of an activation.
 _FUNCTIONS = re.compile(r"builtins|keras(\.src)?\.activations(\.\w+)*")
+#: Classes, and what stands for values. Functions of Keras have other names, and may do anything.
+_CLASS = re.compile(r"[A-Z]\w*|__(keras_tensor|tensor|numpy|ellipsis|slice)__|function|tuple|list|dict|slice", re.ASCII)
 #: Layers that run code of their author's, or read files.
 _REACHING = {
-    *("Lambda", "__lambda__", "__bytes__", "__class__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"),
+    *("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"),
     *("IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"),
 }
 #: The members of an archive.
@@ -214,7 +216,7 @@ def _beyond(value: Any) -> Iterator[str]:
 
 def _is_own(module: Any, kind: str, config: Any) -> bool:
     """Whether a named part of a model is one of Keras' own, and no code."""
-    if kind in _REACHING or "." in kind or not (module is None or _MODULE.fullmatch(str(module))):
+    if kind in _REACHING or not _CLASS.fullmatch(kind) or not (module is None or _MODULE.fullmatch(str(module))):
         return False
     if kind == "function":
         is_activation = module is None or _FUNCTIONS.fullmatch(str(module))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -248,20 +248,13 @@ def _external_bytes(tensor: Any, path: Path) -> int:
 
 
 def _tensors(model: Any) -> Iterator[Any]:
-    """All constants of a model, those of nested graphs and functions too."""
-    graphs, nodes = [model.graph], [node for function in model.functions for node in function.node]
-    while graphs or nodes:
-        if graphs:
-            graph = graphs.pop()
-            nodes.extend(graph.node)
-            yield from graph.initializer
-            for sparse in graph.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
+    """All tensors of a model, wherever it keeps them: in nested graphs, in functions, within sparse ones."""
+    waiting = [model]
+    while waiting:
+        own = waiting.pop()
+        if own.DESCRIPTOR.name == "TensorProto":
+            yield own
             continue
-        for attribute in nodes.pop().attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("g"):
-                graphs.append(attribute.g)
-            graphs.extend(attribute.graphs)
+        for field, value in own.ListFields():
+            if field.message_type is not None:
+                waiting.extend(value if isinstance(value, Sequence) else [value])

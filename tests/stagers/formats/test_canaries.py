@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from test_archives import SAVING, torchscript_with
 from test_exported_names import TREES, set_tree
-from test_security import FED, Evil, rewrite, save_exported
+from test_security import FED, Evil, keras_file, rewrite, save_exported
 from torch import nn
 from trained.networks import Chambon
 
@@ -203,3 +203,50 @@ def test_an_archive_of_arrays_is_no_model(cage, name):
     with pytest.raises(EegflexError, match="not a model that can be read"):
         load_model(folder / name)
     assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"module": "keras.models", "class_name": "load_model", "config": {"filepath": "other.keras"}},
+        {"module": "keras.layers", "class_name": "deserialize", "config": {"config": {}}},
+        {"module": "keras.src.models.cloning", "class_name": "clone_model", "config": {}},
+        {"module": "keras.layers", "class_name": "__typespec__", "spec_name": "TFSMLayer", "config": []},
+        {"module": "keras.layers", "class_name": "__bytes__", "config": {"value": "x"}},
+        {"module": "keras.layers", "class_name": "Dense.from_config", "config": {}},
+        {"module": "keras.layers\uff0eos", "class_name": "Dense", "config": {}},
+        {"module": "keras.src.backend.torch.core", "class_name": "Variable", "config": {}},
+        {"module": "keras.optimizers", "class_name": "function", "config": "get"},
+    ],
+)
+def test_what_is_no_class_of_keras_is_not_called(cage, layer):
+    folder, _ = cage
+    keras_file(folder / "a.keras", layer)
+    with pytest.raises(EegflexError, match="not Keras' own"):
+        load_model(folder / "a.keras")
+
+
+@pytest.mark.parametrize("place", ["a sparse constant", "a nested graph", "a function", "a default of a function"])
+def test_weights_of_onnx_are_looked_for_everywhere(cage, place):
+    """Tensors lie in many places, and each may say that its values are in another file."""
+    folder, _ = cage
+    package, model = onnx_model()
+    helper = package.helper
+    tensor = package.TensorProto(name="t", dims=[15], data_type=1, data_location=package.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    if place == "a sparse constant":
+        sparse = package.SparseTensorProto(values=tensor, dims=[15])
+        model.graph.node.append(helper.make_node("Constant", [], ["t"], sparse_value=sparse))
+    elif place == "a nested graph":
+        inner = helper.make_graph([helper.make_node("Constant", [], ["t"], value=tensor)], "inner", [], [])
+        model.graph.node.append(helper.make_node("If", ["x"], ["z"], then_branch=inner, else_branch=inner))
+    else:
+        node = helper.make_node("Constant", [], ["t"], value=tensor)
+        made = helper.make_function("own", "F", [], ["t"], [node], [helper.make_opsetid("", 17)])
+        if place == "a default of a function":
+            del made.node[:]
+            made.attribute_proto.append(helper.make_attribute("value", tensor))
+        model.functions.append(made)
+    (folder / "a.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(EegflexError, match="outside its own folder"):
+        load_model(folder / "a.onnx")

@@ -8,6 +8,7 @@ import xarray as xr
 
 from eegflex.errors import ParameterError, RecordingError
 from eegflex.utils.files import write_whole
+from eegflex.utils.inside import check_hdf5
 
 __all__ = ["LAYOUT", "check_result_file", "is_large", "read_dataset", "write_dataset"]
 
@@ -86,6 +87,7 @@ def read_dataset(fname: str | Path, *, lazy: bool) -> xr.Dataset:
     path = Path(fname)
     if not path.is_file():
         raise RecordingError("There is no such file", seen=path)
+    check_hdf5(path, RecordingError)
     try:
         dataset = xr.open_dataset(path, engine="h5netcdf", cache=False)
         _load(dataset, path, lazy=lazy)

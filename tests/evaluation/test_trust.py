@@ -370,7 +370,7 @@ class TestLeftOut:
 
 def test_a_stopped_attribution_is_a_warning(result, found):
     assert "stopped" not in found
-    stopped = assess(altered(with_data(result, lambda data: data.isel(epoch=slice(6))), parameters={"partial": True}))
+    stopped = assess(altered(with_data(result, lambda data: data.isel(epoch=slice(6))), provenance={"partial": True}))
     assert stopped["stopped"].values == {"n_explained": 6, "n_recording": 10}
     assert stopped["stopped"].status == "warning"
     assert "4 epochs more were not reached" in stopped["left out"].measured

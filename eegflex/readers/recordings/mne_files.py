@@ -17,6 +17,7 @@ from mne.io.constants import FIFF
 
 from eegflex.errors import EmptyRecordingError, RecordingError
 from eegflex.readers.epoch_times import event_onsets
+from eegflex.readers.recordings.beside import check_beside
 from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
 from eegflex.readers.stage_labels import parse_label
 
@@ -148,7 +149,13 @@ def _texts(epochs: Any) -> list[str]:
     return [names.get(code, "") for code in epochs.events[:, 2]]
 
 
+def _open(path: Path, name: str, reader: str) -> MneSource:
+    check_beside(path, name)
+    return MneSource(path, name, reader)
+
+
 def _open_fif(path: Path, name: str) -> MneSource | EpochsSource:
+    check_beside(path, name)  # to ask what it is, is to read it
     try:
         kind = mne.what(path)
     except Exception:
@@ -158,8 +165,8 @@ def _open_fif(path: Path, name: str) -> MneSource | EpochsSource:
 
 MNE_FORMATS: dict[str, tuple[Callable[[bytes, Path], bool], Callable[[Path, str], MneSource | EpochsSource]]] = {
     "FIF": (_is_fif, _open_fif),
-    "BrainVision": (_is_brainvision, partial(MneSource, reader="read_raw_brainvision")),
-    "EEGLAB": (_is_eeglab, partial(MneSource, reader="read_raw_eeglab")),
+    "BrainVision": (_is_brainvision, partial(_open, reader="read_raw_brainvision")),
+    "EEGLAB": (_is_eeglab, partial(_open, reader="read_raw_eeglab")),
 }
 """Name of the format: how to know it, and what opens it."""
 

@@ -8,40 +8,53 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import io
 import json
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
 from eegflex.errors import ModelError
+from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.batches import in_batches
-from eegflex.stagers.formats.safety import Archive, check_expansion, refuse_code
+from eegflex.stagers.formats.kinds import check_network, refuse_kinds
+from eegflex.stagers.formats.safety import check_expansion, refuse_code
 from eegflex.stagers.formats.table import ModelFile
 
 __all__ = ["load_exported"]
 
 #: The members of an archive that is a graph, its weights and its example inputs; compiled libraries are not among them.
 _MEMBER = re.compile(
-    r"archive_format|archive_version|byteorder|\.data/\w+|models/\w+\.json|data/sample_inputs/\w+\.pt"
-    r"|data/(weights|constants)/(\w+_config\.json|(weight|tensor)_\w+)|\.format_version|\.storage_alignment|version"
+    r"archive_format|archive_version|byteorder|\.data/\w+|models/model\.json|data/sample_inputs/model\.pt"
+    r"|data/(weights|constants)/(model_(weights|constants)_config\.json|(weight|tensor)_\d+)"
+    r"|\.format_version|\.storage_alignment|version",
+    re.ASCII,
 )
-#: Arithmetic on tensors, and on sizes.
-_TARGET = re.compile(
-    r"torch\.ops\.aten\.(?!from_file|save|load)\w+(\.\w+)?|torch\.sym_\w+|math\.\w+"
-    r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pos|pow|eq|ne|lt|le|gt|ge|and_|or_|not_)"
+#: Arithmetic on sizes.
+_ON_SIZES = re.compile(
+    r"torch\.sym_(int|float|max|min|not|ite|sum)|torch\._sym_sqrt|math\.(trunc|floor|ceil|sqrt|log|log2|pow)"
+    r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pos|pow|eq|ne|lt|le|gt|ge|and_|or_|not_|lshift|rshift)"
 )
+#: An operator on tensors.
+_ON_TENSORS = re.compile(r"torch\.ops\.aten\.(\w+)\.(\w+)", re.ASCII)
 #: A name of a node or a weight: torch writes these into the source of a function.
-_NAME = re.compile(r"[\w.]*")
-#: Strings that are data.
-_TEXTS = {"as_string", "as_strings", "in_spec", "out_spec", "torch_version"}
+_NAME = re.compile(r"[\w.]*", re.ASCII)
+#: What an operator is told in words: a mode of padding, an equation, what is wrong if an assertion fails.
+_WORDS = re.compile(r"[\w .,:;<>=()'+*/%!|&~^\[\]-]*", re.ASCII)
+#: What is fed and returned: a tensor, or containers of Python that hold it. torch imports what any other kind names.
+_CONTAINERS = {"builtins.tuple", "builtins.list", "builtins.dict"}
+#: Floats that JSON has no numbers for.
+_NO_NUMBERS = {"Infinity", "-Infinity", "NaN"}
 #: A number, or the name of a size, where an expression has a text.
-_TEXT = re.compile(r"[\w.+-]{1,40}")
+_TEXT = re.compile(r"[\w.+-]{1,40}", re.ASCII)
+#: What an expression is written with.
+_EXPRESSION = re.compile(r"[\w .,()'=<>!+*/%-]*", re.ASCII)
 #: Larger than any size, and than any exponents of an expression together.
 _LARGEST, _LARGEST_POWER = 2**63, 64
 #: What may be called in an expression of sizes.
@@ -79,55 +92,97 @@ class _Exported(nn.Module):
 
 def load_exported(file: ModelFile) -> nn.Module:
     """Load a graph of torch.export that does nothing but compute."""
-    if not file.trusted:
-        _inspect(file)
+    opened = _inspected(file)
     try:
-        program = torch.export.load(io.BytesIO(file.path.read_bytes()))
-        return _Exported(program.module(), _batch(program))
-    except (RuntimeError, ValueError, KeyError, AssertionError, TypeError, AttributeError) as error:
+        program = torch.export.load(opened)
+        _check_kinds(program, file)
+        module, batch = program.module(), _batch(program)
+    except ModelError:
+        raise
+    except Exception as error:  # of whatever part of torch
         raise ModelError(f"This .pt2 is damaged, or of another version of torch: {error}", seen=file.path) from error
+    check_network(module, file.path)
+    return _Exported(module, batch)
+
+
+def _check_kinds(program: torch.export.ExportedProgram, file: ModelFile) -> None:
+    """Refuse weights of other kinds than the graph computes with."""
+    nodes = {node.name: node for node in program.graph.nodes}
+    held = {**program.constants, **program.state_dict}
+    found = {
+        spec.target: (held[spec.target].dtype, nodes[spec.arg.name].meta["val"].dtype)
+        for spec in program.graph_signature.input_specs
+        if spec.target in held
+    }
+    refuse_kinds(
+        {name: f"{own} in place of {meant}" for name, (own, meant) in found.items() if own != meant}, file.path
+    )
 
 
 def _batch(program: torch.export.ExportedProgram) -> int | None:
     """The size of the batch, where the graph takes no other."""
     (name, *_) = program.graph_signature.user_inputs
-    shapes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder"}
-    first = shapes[str(name)][0]
+    (fed,) = (node for node in program.graph.nodes if node.name == str(name))
+    first = fed.meta["val"].shape[0]
     return first if isinstance(first, int) else None
 
 
-def _inspect(file: ModelFile) -> None:
+def _inspected(file: ModelFile) -> io.BytesIO:
+    """What torch is given to open: a copy, in which nothing is left that does more than compute."""
     archive = Archive(file.path)
-    for member in archive.members:
-        name = member.filename.partition("/")[2]
-        if not _MEMBER.fullmatch(name):
-            raise refuse_code(file.path, "a .pt2 with more than a graph in it", {name})
+    if file.trusted:
+        return archive.copied()
+    archive.refuse_others(_MEMBER, "a .pt2 with more than a graph in it")
+    changed = {}
+    for name, full in archive.names.items():
         if name.endswith(".json"):
-            beyond = _inspect_description(archive.read(member.filename), archive)
-            if beyond:
-                raise refuse_code(file.path, "a .pt2 that does more than compute", beyond)
+            changed[name] = _description(archive.read(full), archive)
         elif name.endswith(".pt"):
-            _inspect_inputs(archive.read(member.filename), file)
+            changed[name] = _inputs(archive.read(full), file)
+    return archive.copied(changed)
 
 
-def _inspect_inputs(data: bytes, file: ModelFile) -> None:
-    """The example inputs are a file of torch.save, which torch opens without asking."""
-    Archive(file.path, data).scan_torch_file()
-    unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data))
+def _inputs(data: bytes, file: ModelFile) -> bytes:
+    """The example inputs, a file of torch.save, which torch would open whatever is in it: tensors only, and saved anew."""
+    if not data:
+        return data
+    archive = Archive(file.path, data)
+    archive.scan_torch_file()
+    opened, saved = archive.copied(), io.BytesIO()
+    unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(opened)
     if unsafe:
         raise refuse_code(file.path, "a .pt2 with a pickled Python object in it", unsafe)
-
-
-def _inspect_description(data: bytes, archive: Archive) -> set[str]:
-    """All in a description that does more than compute, its weights being of a size that can be."""
+    opened.seek(0)
     try:
-        described = json.loads(data)
+        torch.save(torch.load(opened, map_location="cpu", weights_only=True), saved)
+    except Exception as error:  # of whatever is in it
+        raise ModelError(f"The example inputs of this .pt2 are damaged: {error}", seen=file.path) from error
+    return saved.getvalue()
+
+
+def _description(data: bytes, archive: Archive) -> bytes:
+    """A description that does nothing but compute, its weights being of a size that can be; notes are left out."""
+    try:
+        described = _without_notes(json.loads(data))
         check_expansion(archive.size, _weights_of(described), archive.path)
-        return set(_beyond(described))
+        beyond = set(_beyond(described))
     except ModelError:
         raise
     except (ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
         raise ModelError(f"This .pt2 is damaged: {error}", seen=archive.path) from error
+    if beyond:
+        raise refuse_code(archive.path, "a .pt2 that does more than compute", beyond)
+    return json.dumps(described).encode()
+
+
+def _without_notes(value: Any) -> Any:
+    """A description without what its author's code was like, in which torch looks up names; nothing is computed with it."""
+    if isinstance(value, list):
+        return [_without_notes(own) for own in value]
+    if not isinstance(value, dict):
+        return value
+    notes = isinstance(value.get("metadata"), dict) and all(isinstance(own, str) for own in value["metadata"].values())
+    return {name: {} if notes and name == "metadata" else _without_notes(own) for name, own in value.items()}
 
 
 def _weights_of(described: Any) -> int:
@@ -140,29 +195,59 @@ def _weights_of(described: Any) -> int:
 
 def _beyond(value: Any, key: str = "") -> Iterator[str]:
     """All in a description of a graph that torch would evaluate, import or unpickle, or write into code that it makes."""
-    checks = {
-        "target": lambda v: _TARGET.fullmatch(str(v)),
-        "expr_str": _is_arithmetic,
-        "guards_code": lambda v: not v,
-        "use_pickle": lambda v: not v,
-        "range_constraints": lambda v: all(re.fullmatch(r"\w+", name) for name in v),
-    }
-    if key in checks:
-        if not checks[key](value):
-            yield f"{key} = {value!s:.60}"
-    elif isinstance(value, str) and key not in _TEXTS and not _NAME.fullmatch(value):
-        yield f"the name {value!s:.60}"
-    if isinstance(value, dict) and key != "metadata":
-        yield from (f"the name {name!s:.60}" for name in value if not _NAME.fullmatch(name))
+    if key in _CHECKS:
+        if not _CHECKS[key](value):
+            yield f"{key} = {str(value)!r:.60}"
+    elif isinstance(value, str):
+        if not _NAME.fullmatch(value):
+            yield f"the name {value!r:.60}"
+    elif isinstance(value, dict):
+        yield from (f"the name {name!r:.60}" for name in value if not _NAME.fullmatch(name))
         for name, own in value.items():
-            yield from _beyond(own, name)
+            yield from _beyond(own, "" if key in _BY_NAME else name)
     elif isinstance(value, list):
         for own in value:
             yield from _beyond(own, key)
 
 
+def _is_operator(target: Any) -> bool:
+    """Whether a target is one of torch's own operators that compute: one that it dispatches, and that opens no file."""
+    on_tensors = _ON_TENSORS.fullmatch(str(target))
+    if not on_tensors:
+        return bool(_ON_SIZES.fullmatch(str(target)))
+    name, overload = on_tensors.groups()
+    return name != "from_file" and f"aten::{name}.{overload}".removesuffix(".default") in _dispatched()
+
+
+@functools.cache
+def _dispatched() -> frozenset[str]:
+    return frozenset(torch._C._dispatch_get_all_op_names())
+
+
+def _is_tree(text: Any) -> bool:
+    """Whether a text describes containers of Python's own and nothing else."""
+    protocol, tree = json.loads(text)
+    return protocol == 1 and _is_plain(tree)
+
+
+def _is_plain(tree: dict[str, Any]) -> bool:
+    kind, context, inner = tree["type"], tree["context"], tree["children_spec"]
+    if set(tree) != {"type", "context", "children_spec"} or not all(map(_is_plain, inner)):
+        return False
+    if kind is None:
+        return context is None and not inner
+    if kind not in _CONTAINERS:
+        return False
+    keys = json.loads(context)
+    if kind != "builtins.dict":
+        return keys is None
+    return isinstance(keys, list) and len(keys) == len(inner) and all(_NAME.fullmatch(str(key)) for key in keys)
+
+
 def _is_arithmetic(expression: Any) -> bool:
     """Whether an expression, which is going to be evaluated, is one of sizes and nothing else, and no endless sum."""
+    if not _EXPRESSION.fullmatch(str(expression)):
+        return False
     try:
         parts = list(ast.walk(ast.parse(str(expression), mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -197,3 +282,23 @@ def _exponent(call: ast.Call) -> float:
     """
     found = re.fullmatch(r"(?:Integer\()?(-?\d{1,3})\)?", ast.unparse(call.args[-1])) if len(call.args) == 2 else None
     return max(abs(int(found[1])), 1) if found else math.inf
+
+
+#: Keys of descriptions by name, where a name may be any.
+_BY_NAME = {"tensor_values", "sym_int_values", "sym_float_values", "sym_bool_values", "config"}
+#: Keys whose values are no plain names, and what may be there.
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "target": _is_operator,
+    "as_operator": _is_operator,
+    "expr_str": _is_arithmetic,
+    "in_spec": _is_tree,
+    "out_spec": _is_tree,
+    "as_float": lambda v: isinstance(v, int | float) or v in _NO_NUMBERS,
+    "as_floats": lambda v: all(isinstance(own, int | float) or own in _NO_NUMBERS for own in v),
+    "as_string": lambda v: _WORDS.fullmatch(str(v)),
+    "as_strings": lambda v: all(_WORDS.fullmatch(str(own)) for own in v),
+    "range_constraints": lambda v: all(re.fullmatch(r"\w+", name, re.ASCII) for name in v),
+    "torch_version": lambda v: re.fullmatch(r"[\w.+<=-]*", str(v), re.ASCII),
+    **dict.fromkeys(("guards_code", "use_pickle", "custom_obj_values", "treespec_namedtuple_fields"), lambda v: not v),
+    **dict.fromkeys(("as_custom_obj", "custom_obj", "class_fqn"), lambda v: False),
+}

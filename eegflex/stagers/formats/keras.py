@@ -20,23 +20,33 @@ import torch
 from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
-from eegflex.stagers.formats.safety import Archive, check_expansion
+from eegflex.stagers.formats.archive import Archive
+from eegflex.stagers.formats.kinds import refuse_kinds
+from eegflex.stagers.formats.safety import check_expansion, refuse_code
 from eegflex.stagers.formats.table import ModelFile
+from eegflex.utils.inside import data_sets
 
 __all__ = ["load_keras", "load_keras_h5", "wrap"]
 
 #: Where the parts of a model live. Keras has other modules, which fetch files or switch its own checks off.
 _MODULE = re.compile(
     r"builtins|keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|optimizers|losses|metrics"
-    r"|dtype_policies|quantizers)(\.\w+)*)?"
+    r"|dtype_policies|quantizers|backend\.torch\.optimizers)(\.\w+)*)?",
+    re.ASCII,
 )
 #: Where its functions live: nothing else that Keras exports may stand in the place of an activation.
 _FUNCTIONS = re.compile(r"builtins|keras(\.src)?\.activations(\.\w+)*")
+#: Classes, and what stands for values. Functions of Keras have other names, and may do anything.
+_CLASS = re.compile(r"[A-Z]\w*|__(keras_tensor|tensor|numpy|ellipsis|slice)__|function|tuple|list|dict|slice", re.ASCII)
 #: Layers that run code of their author's, or read files.
 _REACHING = {
-    *("Lambda", "__lambda__", "__bytes__", "__class__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"),
+    *("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"),
     *("IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"),
 }
+#: The members of an archive.
+_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+#: What a layer counts with, or draws numbers by.
+_COUNTERS = {"int32", "int64", "uint32", "uint64"}
 _LARGEST_CONFIG = 2**26
 #: Bytes of a weight, which in half precision has fewer.
 _ITEMSIZE = 4
@@ -85,14 +95,17 @@ def load_keras(file: ModelFile) -> nn.Module:
         raise ModelError("This archive is not a Keras model", seen=f"{file.path} without {', '.join(sorted(missing))}")
     if members["config.json"].file_size > _LARGEST_CONFIG:
         raise ModelError("This Keras model's configuration is absurdly long", seen=file.path)
+    archive.verify()
     _inspect(archive.read("config.json"), file)
-    _inspect_weights(io.BytesIO(archive.read("model.weights.h5")), file)
-    return _load(file)
+    if set(members) - _MEMBERS and not file.trusted:
+        raise refuse_code(file.path, "a Keras model with more than layers and weights in it", set(members) - _MEMBERS)
+    _, odd = _inspect_weights(io.BytesIO(archive.read("model.weights.h5")), file)
+    return _load(file, odd)
 
 
 def load_keras_h5(file: ModelFile) -> nn.Module:
     """Load a whole model from a ``.h5`` file, if it is made of Keras' own layers."""
-    config = _inspect_weights(file.path, file)
+    config, odd = _inspect_weights(file.path, file)
     if config is None:
         raise ModelError(
             "This HDF5 file holds no Keras model",
@@ -100,10 +113,10 @@ def load_keras_h5(file: ModelFile) -> nn.Module:
             remedy="Save the whole model: model.save('stager.keras')",
         )
     _inspect(config, file)
-    return _load(file)
+    return _load(file, odd)
 
 
-def _load(file: ModelFile) -> nn.Module:
+def _load(file: ModelFile, odd: dict[str, tuple[str, tuple[int, ...]]]) -> nn.Module:
     keras = _package()
 
     def load() -> Any:
@@ -122,6 +135,8 @@ def _load(file: ModelFile) -> nn.Module:
     except Exception as error:  # of whatever layer it is
         said = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(f"Keras cannot load this model: {said}", seen=file.path) from error
+    own = {(variable.dtype, tuple(variable.shape)) for variable in model.variables if variable.dtype in _COUNTERS}
+    refuse_kinds({name: kind for name, (kind, shape) in odd.items() if (kind, shape) not in own}, file.path)
     return _Keras(model)
 
 
@@ -144,33 +159,27 @@ def _package() -> ModuleType:
     return keras
 
 
-def _inspect_weights(source: Any, file: ModelFile) -> Any:
-    """Refuse weights that lie in other files, or are declared larger than any file's; return the model's configuration."""
+def _inspect_weights(source: Any, file: ModelFile) -> tuple[Any, dict[str, tuple[str, tuple[int, ...]]]]:
+    """Refuse weights that lie in other files, or are declared larger than any file's.
+
+    Returns the model's configuration, and the kinds and shapes of all weights that are not real and floating point.
+    """
     import h5py
-
-    outside: list[str] = []
-    declared: dict[str, int] = {}
-
-    def look(name: str, link: Any) -> None:
-        if not isinstance(link, h5py.HardLink):
-            outside.append(name)
-        elif isinstance(found := saved[name], h5py.Dataset):
-            declared[name] = found.nbytes
-            if found.external or found.is_virtual:
-                outside.append(name)
 
     try:
         with h5py.File(source, "r") as saved:
-            saved.visititems_links(look)
+            found = data_sets(saved, file.path, ModelError)
+            declared = sum(own.nbytes for own in found.values())
+            odd = {
+                name: (str(own.dtype), own.shape)
+                for name, own in found.items()
+                if own.dtype.kind != "f" and own.attrs.get("dtype") != "bfloat16" and not name.startswith("optimizer")
+            }
             config = saved.attrs.get("model_config")
     except (OSError, RuntimeError, KeyError, SystemError) as error:  # the last is h5py's own trouble with damage
         raise ModelError(f"This HDF5 file is damaged: {error}", seen=file.path) from error
-    if outside:
-        raise ModelError(
-            f"The weights of {file.path.name} are partly in other files", seen=outside[:3], remedy="Do not open it"
-        )
-    check_expansion(file.path.stat().st_size, sum(declared.values()), file.path)
-    return config
+    check_expansion(file.path.stat().st_size, declared, file.path)
+    return config, odd
 
 
 def _inspect(config: bytes | str, file: ModelFile) -> None:
@@ -207,7 +216,7 @@ def _beyond(value: Any) -> Iterator[str]:
 
 def _is_own(module: Any, kind: str, config: Any) -> bool:
     """Whether a named part of a model is one of Keras' own, and no code."""
-    if kind in _REACHING or "." in kind or not (module is None or _MODULE.fullmatch(str(module))):
+    if kind in _REACHING or not _CLASS.fullmatch(kind) or not (module is None or _MODULE.fullmatch(str(module))):
         return False
     if kind == "function":
         is_activation = module is None or _FUNCTIONS.fullmatch(str(module))

@@ -7,6 +7,7 @@ from pathlib import Path
 from eegflex.errors import ModelError, SpecError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.formats.table import FORMATS
+from eegflex.utils.inside import inside
 
 __all__ = ["locate"]
 
@@ -58,7 +59,6 @@ def _spec_in(folder: Path) -> Path:
 
 def _of_spec(fname: Path) -> tuple[Path, ModelSpec]:
     spec = ModelSpec.from_toml(fname)
-    folder = fname.parent.resolve()
     if not spec.file:
         raise SpecError(
             "This spec does not name the file of its model",
@@ -66,13 +66,7 @@ def _of_spec(fname: Path) -> tuple[Path, ModelSpec]:
             allowed=[known.words for known in FORMATS],
             remedy="Add file = '...' to its section [model]",
         )
-    weights = (folder / spec.file).resolve()
-    if not weights.is_relative_to(folder):
-        raise SpecError(
-            "The spec names a file outside its own folder",
-            seen=spec.file,
-            remedy="Put the weights beside the spec; links that lead away are not followed",
-        )
+    weights = inside(fname, spec.file, SpecError)
     if not weights.is_file():
         raise ModelError("The file that the spec names is not there", seen=weights)
     return weights, spec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +16,9 @@ from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.batches import in_batches
+from eegflex.stagers.formats.kinds import check_network, refuse_kinds
 from eegflex.stagers.formats.table import ModelFile
+from eegflex.utils.inside import inside
 
 __all__ = ["load_onnx"]
 
@@ -26,6 +28,8 @@ LARGEST = 2**31
 NEWEST = 17
 #: What exporters make names of.
 _NAME = re.compile(r"[\w./:;\-+@#$\[\]<>| ]*")
+#: What weights are.
+_REAL = {"FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE"}
 #: torchvision's operators that its Python code expects of its compiled library.
 _SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _DECLARED: list[torch.library.Library] = []
@@ -80,6 +84,7 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
         raise ModelError("This ONNX file holds no network", seen=file.path)
     _check_names(model, file.path)
     _check_tensors(onnx, model, file.path)
+    _check_kinds(onnx, model, file.path)
     try:
         onnx.external_data_helper.load_external_data_for_model(model, str(file.path.parent.resolve()))
     except Exception as error:  # onnx has its own for links that it does not follow
@@ -92,6 +97,7 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
         graph = onnx2torch.convert(_lowered(onnx, model))
     except Exception as error:  # each converter has its own
         return _forward_only(model, file, error)
+    check_network(graph, file.path)
     initialised = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in initialised]
     shape = inputs[0].type.tensor_type.shape.dim
@@ -140,6 +146,7 @@ def _packages() -> tuple[ModuleType, ModuleType]:
     try:
         import onnx
         import onnx.external_data_helper
+        import onnx.shape_inference
         import onnx.version_converter
 
         return onnx, _onnx2torch()
@@ -186,7 +193,6 @@ def _check_names(model: Any, path: Path) -> None:
 
 def _check_tensors(onnx: ModuleType, model: Any, path: Path) -> None:
     """Refuse tensors that are declared larger than they are, or lie outside the model's folder."""
-    folder = path.parent.resolve()
     for tensor in _tensors(model):
         if any(size < 0 for size in tensor.dims):
             raise ModelError(
@@ -194,7 +200,7 @@ def _check_tensors(onnx: ModuleType, model: Any, path: Path) -> None:
             )
         is_outside = tensor.data_location == onnx.TensorProto.EXTERNAL
         # what is in the model has its values in one of several fields, which are never more than the whole
-        there = _external_bytes(tensor, folder) if is_outside else tensor.ByteSize()
+        there = _external_bytes(tensor, path) if is_outside else tensor.ByteSize()
         wanted = math.prod(tensor.dims) * _bits(onnx, tensor) / 8
         if wanted > there:
             raise ModelError(
@@ -204,6 +210,23 @@ def _check_tensors(onnx: ModuleType, model: Any, path: Path) -> None:
             )
 
 
+def _check_kinds(onnx: ModuleType, model: Any, path: Path) -> None:
+    """Refuse weights of other kinds than the operators that take them compute with, which the converter would cast."""
+    try:
+        onnx.shape_inference.infer_shapes(model, check_type=True)
+    except onnx.shape_inference.InferenceError as error:
+        kinds = {tensor.name: onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in model.graph.initializer}
+        takers = [
+            node for node in model.graph.node if f"(op_type:{node.op_type}, node name: {node.name})" in str(error)
+        ]
+        odd = {
+            name: kinds[name].lower() for node in takers for name in node.input if kinds.get(name, "FLOAT") not in _REAL
+        }
+        refuse_kinds(odd or {"a tensor": str(error)}, path)
+    except Exception as error:  # protobuf's own
+        raise ModelError(f"This ONNX file is damaged: {error}", seen=path) from error
+
+
 def _bits(onnx: ModuleType, tensor: Any) -> float:
     """Fewest bits that a value takes in the file, where fields of protobuf are packed into as little as a byte each."""
     if not tensor.HasField("raw_data"):
@@ -211,17 +234,10 @@ def _bits(onnx: ModuleType, tensor: Any) -> float:
     return onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize * 8 if tensor.data_type != 0 else 0
 
 
-def _external_bytes(tensor: Any, folder: Path) -> int:
+def _external_bytes(tensor: Any, path: Path) -> int:
     """How many bytes of an external tensor there are, in a file of the model's own folder."""
     told = {entry.key: entry.value for entry in tensor.external_data}
-    location = told.get("location", "")
-    where = (folder / location).resolve()
-    if not location or Path(location).is_absolute() or not where.is_relative_to(folder):
-        raise ModelError(
-            "This ONNX file takes weights from outside its own folder",
-            seen=f"{tensor.name}: {location!r}",
-            remedy="Put the weights beside the model; links that lead away are not followed",
-        )
+    where = inside(path, told.get("location", ""), ModelError)
     if not where.is_file():
         raise ModelError("The weights of this ONNX file are not beside it", seen=where)
     numbers = {key: told.get(key) or "0" for key in ("offset", "length")}
@@ -232,20 +248,13 @@ def _external_bytes(tensor: Any, folder: Path) -> int:
 
 
 def _tensors(model: Any) -> Iterator[Any]:
-    """All constants of a model, those of nested graphs and functions too."""
-    graphs, nodes = [model.graph], [node for function in model.functions for node in function.node]
-    while graphs or nodes:
-        if graphs:
-            graph = graphs.pop()
-            nodes.extend(graph.node)
-            yield from graph.initializer
-            for sparse in graph.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
+    """All tensors of a model, wherever it keeps them: in nested graphs, in functions, within sparse ones."""
+    waiting = [model]
+    while waiting:
+        own = waiting.pop()
+        if own.DESCRIPTOR.name == "TensorProto":
+            yield own
             continue
-        for attribute in nodes.pop().attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("g"):
-                graphs.append(attribute.g)
-            graphs.extend(attribute.graphs)
+        for field, value in own.ListFields():
+            if field.message_type is not None:
+                waiting.extend(value if isinstance(value, Sequence) else [value])

@@ -1,4 +1,4 @@
-"""What is in a model file, found out without opening it: nothing here imports, allocates or runs what a file asks for."""
+"""What is in a pickle, found out without opening it: nothing here imports, allocates or runs what a file asks for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import io
 import math
 import pickle
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,20 +13,14 @@ from typing import Any
 
 from eegflex.errors import ModelError
 
-__all__ = ["Archive", "Pickled", "check_expansion", "names_in_pickle", "refuse_code", "scan_pickle"]
+__all__ = ["Pickled", "check_expansion", "names_in_pickle", "refuse_code", "scan_pickle"]
 
 #: What an archive unpacks to may be so many times its own size, weights being hard to compress ...
 MOST_EXPANSION = 100
 #: ... if it is more than this.
 SMALL = 64 * 2**20
-#: A pickle within an archive describes weights and does not hold them.
-LARGEST_PICKLE = 2**28
-
 #: torch before 1.6 wrote five, and the weights after them.
 MOST_PICKLES = 5
-
-#: What reading a damaged archive raises.
-_DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, zlib.error, EOFError, RuntimeError, KeyError, OSError)
 
 _ITEMSIZE = {
     "Double": 8, "Long": 8, "ComplexFloat": 8, "ComplexDouble": 16, "Float": 4, "Int": 4, "QInt32": 4, "Half": 2,
@@ -151,116 +143,6 @@ def scan_pickle(data: bytes) -> Pickled:
     if damage is not None:
         raise ModelError(f"This is a damaged pickle: {damage}") from damage
     return found
-
-
-class Archive:
-    """An archive whose members are what they declare to be.
-
-    Parameters
-    ----------
-    path : Path
-        The archive.
-    inner : bytes | None
-        An archive that is a member of it, and is meant in its place.
-
-    Attributes
-    ----------
-    members : list of ZipInfo
-        What is in it.
-    size : int
-        Its own, in bytes.
-
-    Raises
-    ------
-    ModelError
-        If the archive is damaged, declares absurd sizes, can be read in two ways, or has a member that would be written
-        outside its folder.
-    """
-
-    def __init__(self, path: Path, inner: bytes | None = None) -> None:
-        self.path, self.inner = path, inner
-        try:
-            with self._open() as archive:
-                self.members, comment = archive.infolist(), archive.comment
-        except _DAMAGE as error:
-            raise ModelError(f"This archive is damaged: {error}", seen=path) from error
-        self.size = path.stat().st_size if inner is None else len(inner)
-        _check_members(self.members, comment, self.size, path)
-
-    def _open(self) -> zipfile.ZipFile:
-        return zipfile.ZipFile(self.path if self.inner is None else io.BytesIO(self.inner))
-
-    def read(self, name: str) -> bytes:
-        """What is in a member.
-
-        Raises
-        ------
-        ModelError
-            If it is damaged.
-        """
-        try:
-            with self._open() as archive:
-                return archive.read(name)
-        except _DAMAGE as error:
-            raise ModelError(f"This archive is damaged in {name}: {error}", seen=self.path) from error
-
-    def scan_torch_file(self) -> Pickled:
-        """Find out what a file of torch.save would do, its weights being as large as declared.
-
-        Raises
-        ------
-        ModelError
-            If it is damaged, or weights are missing.
-        """
-        records = [m.filename for m in self.members if m.filename.split("/", 1)[-1] == "data.pkl"]
-        if len(records) != 1:
-            raise ModelError("This file was not written by torch.save", seen=self.path)
-        return self.scan(records[0])
-
-    def scan(self, name: str) -> Pickled:
-        """Find out what a pickle in the archive would do, the weights that it asks for being as large as declared.
-
-        Raises
-        ------
-        ModelError
-            If it is damaged, or weights are missing.
-        """
-        pickled = scan_pickle(self.read(name))
-        check_expansion(self.size, pickled.declared, self.path)
-        sizes = {member.filename: member.file_size for member in self.members}
-        for key, wanted in pickled.storages:
-            there = sizes.get(f"{name.removesuffix('.pkl')}/{key}", 0)
-            if wanted > there or wanted < 0:
-                raise ModelError(
-                    f"The weights {key!r} of this file are declared as {wanted:,} bytes, of which {there:,} are there",
-                    seen=self.path,
-                    remedy="The file is damaged or made to do harm: get it again from where you trust",
-                )
-        return pickled
-
-
-def _check_members(members: list[zipfile.ZipInfo], comment: bytes, size: int, path: Path) -> None:
-    declared = sum(member.file_size for member in members)
-    check_expansion(size, declared, path)
-    names = [member.filename for member in members]
-    first = min((member.header_offset for member in members), default=0)
-    if comment or first > 0 or len(set(names)) < len(names):
-        # two readers may then see two archives, and the one that was looked at is not the one that is opened
-        raise ModelError(
-            "This archive can be read in two ways",
-            seen="a name twice" if len(set(names)) < len(names) else "bytes before or after it",
-            remedy="Do not open it",
-        )
-    outside = [m.filename for m in members if m.filename.startswith(("/", "\\")) or ".." in Path(m.filename).parts]
-    if outside:
-        raise ModelError("This archive names files outside itself", seen=outside[:3], remedy="Do not open it")
-    pickles = [m for m in members if m.filename.endswith(".pkl") and m.file_size > LARGEST_PICKLE]
-    if pickles:
-        raise ModelError(
-            "This archive's description of its weights is absurdly long",
-            seen=f"{pickles[0].filename}: {pickles[0].file_size:,} bytes",
-            allowed=f"at most {LARGEST_PICKLE:,}",
-        )
 
 
 def check_expansion(size: int, declared: int, path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from eegflex.errors import ModelError
 from eegflex.spec.model_spec import ModelSpec
-from eegflex.stagers.formats.safety import Archive
+from eegflex.stagers.formats.archive import Archive
 
 __all__ = ["FORMATS", "Format", "ModelFile", "format_of", "resolve"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +14,9 @@ import torch
 from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
-from eegflex.stagers.formats.safety import Archive, refuse_code
+from eegflex.stagers.formats.archive import Archive
+from eegflex.stagers.formats.kinds import check_weights
+from eegflex.stagers.formats.safety import refuse_code
 from eegflex.stagers.formats.table import ModelFile
 from eegflex.stagers.modules import own_copy
 
@@ -29,6 +32,10 @@ _DAMAGE = (
     LookupError,
     EOFError,
     MemoryError,
+)
+#: The members of a file of torch.save.
+_MEMBER = re.compile(
+    r"data\.pkl|data/\d+|version|byteorder|\.format_version|\.storage_alignment|\.data/serialization_id", re.ASCII
 )
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 #: Packages of classes that an extra brings.
@@ -49,23 +56,29 @@ def load_safetensors(file: ModelFile) -> nn.Module:
 
 def load_torch(file: ModelFile) -> nn.Module:
     """Load what torch.save wrote: a state dict into its network; a whole module only from those who are trusted."""
-    Archive(file.path).scan_torch_file()
+    archive = Archive(file.path)
+    archive.scan_torch_file()
+    if not file.trusted:
+        archive.refuse_others(_MEMBER, "a file of torch.save with more than weights in it")
+    opened = archive.copied()
     try:
-        saved = torch.load(file.path, map_location="cpu", weights_only=True)
+        saved = torch.load(opened, map_location="cpu", weights_only=True)
     except _DAMAGE as error:
-        unsafe = _unsafe(file)
+        unsafe = _unsafe(opened)
         if not unsafe:
             raise ModelError(f"This file of torch.save is damaged: {error}", seen=file.path) from error
         if not file.trusted:
             raise refuse_code(file.path, "a pickled Python object, not weights only", unsafe) from error
-        saved = torch.load(file.path, map_location="cpu", weights_only=False)
+        opened.seek(0)
+        saved = torch.load(opened, map_location="cpu", weights_only=False)
     return saved if isinstance(saved, nn.Module) else into_network(saved, file)
 
 
-def _unsafe(file: ModelFile) -> set[str]:
-    """What torch refuses to import for the file; nothing, where the file is only damaged."""
+def _unsafe(opened: io.BytesIO) -> set[str]:
+    """What torch refuses to import for a file; nothing, where it is only damaged."""
+    opened.seek(0)
     try:
-        return set(torch.serialization.get_unsafe_globals_in_checkpoint(file.path))
+        return set(torch.serialization.get_unsafe_globals_in_checkpoint(opened))
     except _DAMAGE:
         return set()
 
@@ -150,6 +163,7 @@ def _filled(network: nn.Module, state: Mapping[str, torch.Tensor], file: ModelFi
         if "" in shorter:
             break
         state = shorter
+    check_weights(state, network, file.path)
     try:
         network.load_state_dict(dict(state))
     except RuntimeError as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.scoring import Scoring
+from eegflex.utils.inside import check_hdf5
 
 __all__ = ["NAME", "parse", "sniff"]
 
@@ -30,6 +31,7 @@ def parse(path: Path) -> Scoring:
 
 
 def _codes(path: Path) -> Any:
+    check_hdf5(path, HypnogramError)
     try:
         with h5py.File(path, "r") as file:
             data = file.get("hypnogram")

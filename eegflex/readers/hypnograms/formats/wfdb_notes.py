@@ -14,6 +14,7 @@ import numpy as np
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.text import decode_header, decode_text
+from eegflex.utils.inside import inside
 
 __all__ = ["NAME", "parse", "sniff"]
 
@@ -101,7 +102,7 @@ def _note(notes: _Notes, raw: bytes, place: int | None) -> None:
 
 def _header_rate(path: Path) -> float | None:
     """Read the rate from the record's header: ``name n_signals rate[/...] ...``."""
-    header = path.with_suffix(".hea")
+    header = inside(path, path.with_suffix(".hea").name, HypnogramError)
     if not header.is_file():
         return None
     lines = [line.split() for line in decode_text(header.read_bytes()).splitlines() if line and line[0] != "#"]

@@ -111,7 +111,7 @@ def pool(
     with_members = [k for k in range(dataset.sizes["channel_set"]) if (members & (of == k)).any()]
     groups = [np.flatnonzero(members & (of == k)) for k in with_members]
     reduce = np.mean if mean else np.sum
-    reduced = [reduce(values[:, group].astype(np.float64), axis=1) for group in groups]
+    reduced = [reduce(values[:, group], axis=1, dtype=np.float64) for group in groups]
     n_epochs = len(values)
     return Pooled(
         values=np.concatenate(reduced),

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BIN", "bin_edges", "decibels", "draw_signed", "into_bins", "plot_spectrum"]
 
+#: Spectra that are summed in double precision at once; a night's are as large as its result.
+_AT_ONCE = 1024
+
 #: Hz. Bins of a 30-s epoch are 1/30 Hz wide: too narrow to be seen, and their attributions noisy.
 BIN = 0.5
 
@@ -176,8 +179,9 @@ def into_bins(
     weights: npt.NDArray[np.float64] = masks.T.astype(np.float64)
     if mean:
         weights = weights / np.maximum(masks.sum(axis=1), 1)
-    binned: npt.NDArray[np.float64] = np.asarray(values, dtype=np.float64) @ weights
-    return binned
+    rows = values.reshape(-1, values.shape[-1])
+    blocks = (rows[i : i + _AT_ONCE].astype(np.float64) @ weights for i in range(0, len(rows), _AT_ONCE))
+    return np.concatenate([*blocks]).reshape(*values.shape[:-1], len(masks))
 
 
 def draw_signed(ax: Axes, edges: npt.NDArray[np.float64], heights: npt.NDArray[np.float64]) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from example_results import make_result
 
+from eegflex import read_result
 from eegflex.errors import HypnogramError, ModelError, RecordingError
 from eegflex.readers import read_hypnogram
-from eegflex.results.result import read_result
 from eegflex.utils.inside import check_hdf5, inside
 
 

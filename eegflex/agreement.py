@@ -24,7 +24,7 @@ def probabilities(scores: npt.NDArray[np.floating[Any]], kind: str) -> npt.NDArr
     Returns
     -------
     probabilities : array, shape (..., n_stages)
-        They sum to 1; NaN where a score is not finite, or all probabilities are 0.
+        They sum to 1; NaN where a score is not finite, or what is to be probabilities does not sum to more than 0.
 
     Examples
     --------
@@ -50,14 +50,14 @@ def surest(scores: npt.NDArray[np.floating[Any]], kind: str) -> npt.NDArray[np.i
     Parameters
     ----------
     scores : array, shape (n_epochs, n_channel_sets, n_stages)
-        Scores; a channel set without probabilities (see `probabilities`) is passed over.
+        Scores; a channel set without finite ones is passed over.
     kind : {"logits", "log_probs", "probs"}
         What they are.
 
     Returns
     -------
     channel_set : array of int, shape (n_epochs,)
-        Its place; 0 where no channel set has probabilities.
+        Its place; 0 where no channel set has finite scores.
     """
     return np.nan_to_num(probabilities(scores, kind).max(axis=-1), nan=-1.0).argmax(axis=-1)
 
@@ -75,14 +75,11 @@ def consensus(scores: npt.NDArray[np.floating[Any]], kind: str) -> npt.NDArray[n
     Returns
     -------
     stage : array of int, shape (n_epochs,)
-        Place of the stage; -1 where no channel set has probabilities.
+        Place of the stage; -1 where no channel set has finite scores.
     """
-    place = surest(scores, kind)[:, None, None]
-    chosen, said = (
-        np.take_along_axis(of, place, axis=1)[:, 0] for of in (np.asarray(scores), probabilities(scores, kind))
-    )
-    usable = np.isfinite(said).all(axis=-1)
-    return np.where(usable, np.where(usable[:, None], chosen, 0).argmax(axis=-1), -1)
+    chosen = np.take_along_axis(np.asarray(scores), surest(scores, kind)[:, None, None], axis=1)[:, 0]
+    finite = np.isfinite(chosen).all(axis=-1)
+    return np.where(finite, np.where(finite[:, None], chosen, 0).argmax(axis=-1), -1)
 
 
 def confusion(

@@ -30,7 +30,7 @@ def own_probabilities(scores, kind):
     if not all(math.isfinite(score) for score in scores):
         return None
     parts = list(scores) if kind == "probs" else [math.exp(score - max(scores)) for score in scores]
-    return [part / sum(parts) for part in parts] if sum(parts) > 0 else None
+    return [part / sum(parts) for part in parts]
 
 
 def own_answer(sets, kind):
@@ -52,8 +52,9 @@ def answers(draw):
     kind = draw(st.sampled_from(KINDS))
     shape = tuple(draw(st.integers(1, most)) for most in (4, 4, 5))
     size = math.prod(shape)
-    # Whole numbers and halves, so that what is nearly equal is equal.
-    scores = np.array(draw(st.lists(st.integers(0, 8), min_size=size, max_size=size)), dtype=float).reshape(shape) / 2
+    # Whole numbers and halves, so that what is nearly equal is equal; probabilities are none if all of them are 0.
+    least = int(kind == "probs")
+    scores = np.array(draw(st.lists(st.integers(least, 8), min_size=size, max_size=size)), float).reshape(shape) / 2
     scores = -scores if kind == "log_probs" else scores
     spoilt = draw(st.lists(st.sampled_from([0.0, 0.0, 0.0, NAN, np.inf]), min_size=size, max_size=size))
     return scores + np.reshape(spoilt, shape), kind

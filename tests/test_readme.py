@@ -20,6 +20,7 @@ def beside_a_night(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_snippets(beside_a_night):
     snippets = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert len(snippets) == 4

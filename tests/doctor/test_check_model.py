@@ -38,6 +38,7 @@ def not_well(findings):
     return {found.check: found.status for found in findings if found.status in ("warning", "error")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SABOTAGE)
 def test_what_was_spoilt_is_found_and_named(name, night):
     spoilt = SABOTAGE[name]
@@ -53,6 +54,7 @@ def test_every_check_is_sabotaged():
     assert {spoilt.check for spoilt in SABOTAGE.values()} - {"channels"} == set(CHECKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOUND)
 @pytest.mark.parametrize("seed", [601, 602])
 def test_no_false_alarm(name, seed):
@@ -82,6 +84,7 @@ def test_what_the_sabotage_is_made_from_is_sound(model, spec, recording, night):
     assert set(not_well(findings)) <= {"context gradients"}, str(findings)
 
 
+@pytest.mark.slow
 def test_no_false_alarm_of_gssc():
     pytest.importorskip("gssc", reason="the extra gssc is not installed")
     raw = eegflex.simulate_psg(hours=1, sfreq=128, seed=601, verbose="error").raw
@@ -89,6 +92,7 @@ def test_no_false_alarm_of_gssc():
     assert not_well(check_model("gssc", epochs, verbose="error")) == {}
 
 
+@pytest.mark.slow
 def test_no_error_of_gssc_on_a_real_recording(real_psg):
     pytest.importorskip("gssc", reason="the extra gssc is not installed")
     epochs = eegflex.make_epochs(eegflex.read_psg(real_psg, verbose="error"), verbose="error")
@@ -146,6 +150,7 @@ def plenty(night):
     return check_model(Hungry(10**9), night, spec=CHAMBON, verbose="error")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [3, 1])
 def test_where_memory_is_short_fewer_epochs_are_tried_at_a_time(night, plenty, most):
     """The same is found as where it is not, by the one mechanism that attributions have too."""
@@ -163,6 +168,7 @@ def test_a_model_that_does_not_fit_with_a_single_epoch_is_said_to_be_that(night)
     assert "single epoch" in found.measured
 
 
+@pytest.mark.slow
 def test_a_whole_night_that_does_not_fit_is_no_error_of_the_model(night):
     class Long(WholeNight):
         def forward(self, windows):

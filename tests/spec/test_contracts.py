@@ -121,6 +121,7 @@ def test_a_stand_in_is_scored_as_its_contract_says(name):
         torch.testing.assert_close(Stager(module, spec).score(windows, at), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in STAND_INS if name != "gssc"])
 def test_a_stand_in_is_explained(name, epochs):
     result = explain(epochs, load_model(STAND_INS[name](), spec=SPECS[name]))
@@ -200,6 +201,7 @@ def made(models, name):
         return getattr(models, spec.class_name.partition(":")[2])(**spec.kwargs), spec
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
 @pytest.mark.parametrize("name", BRAINDECODE)
 def test_a_network_of_braindecode_is_explained_through_its_contract(name, braindecode, epochs):

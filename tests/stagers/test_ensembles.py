@@ -133,6 +133,7 @@ def test_an_ensemble_shifts_windows_where_all_members_can():
     torch.testing.assert_close(*(one.night_scores(lambda _: None) for one in (alone, twice)))
 
 
+@pytest.mark.slow
 def test_gsscs_with_other_weights_are_averaged():
     """Stagers of whole nights are members as well, each with its own night."""
     pytest.importorskip("gssc", reason="the extra gssc is not installed")
@@ -194,6 +195,7 @@ class Says(nn.Module):
         return getattr(self.net(x), self.kind)(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["mean", "sum"])
 @pytest.mark.parametrize(
     ("function", "kind", "combined"), [("softmax", "probs", "probs"), ("log_softmax", "log_probs", "logits")]
@@ -214,6 +216,7 @@ def test_its_members_are_moved_and_the_caller_s_are_not():
     assert load_model(MEMBERS).score(torch.zeros(2, 1, 2, 100)).dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_gssc_s_surest_combination_is_explained_epoch_by_epoch(gssc_result):
     """GSSC runs every EEG channel with the EOG and believes the surest: each is explained by itself, and adds up by itself."""
     result = gssc_result.data

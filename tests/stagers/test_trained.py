@@ -46,6 +46,7 @@ def test_small_and_marked_as_what_it_is(name):
     assert "simulated" in contract.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_stages_an_unseen_simulated_night_and_can_be_explained(name, epochs):
     result = eegflex.attribute_epochs(epochs, LOADERS[name](), sample_per_stage=1, verbose="error")

@@ -404,6 +404,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_lambda_of_keras_is_not_run(tmp_path, canary):
     pytest.importorskip("keras", reason="the extra keras is not installed")
     armed, files = tmp_path / "armed", [str(tmp_path / name) for name in ("a.keras", "a.h5")]

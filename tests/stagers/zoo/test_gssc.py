@@ -20,6 +20,8 @@ pytest.importorskip("gssc", reason="the extra gssc is not installed")
 
 from eegflex.stagers.zoo import gssc as adapter
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def stager():

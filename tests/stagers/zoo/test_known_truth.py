@@ -107,6 +107,7 @@ def test_silence_and_what_others_record_are_not_its_feature(truth):
     assert module(noise)[0].abs().tolist() == [2.0] * 5
 
 
+@pytest.mark.slow
 @by_stager
 def test_flex_is_the_closed_form_of_the_path(truth):
     """At a x the energy is a² e, so that the mean gradient of s is b with y (k * phi(e) / e), turned round."""
@@ -127,6 +128,7 @@ def test_flex_is_the_closed_form_of_the_path(truth):
     assert np.abs(found - expected).sum() < 1e-6 * np.abs(expected).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @by_stager
 def test_flex_puts_what_it_attributes_into_the_true_channel_and_band(truth, seed):
@@ -139,6 +141,7 @@ def test_flex_puts_what_it_attributes_into_the_true_channel_and_band(truth, seed
             assert share_in_truth(result, other).max() < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_time_frequency_view_covers_the_planted_spindles(seed):
     """In the rows of its band alone, so that only knowing when, and which of the band's frequencies, is rewarded."""
@@ -148,6 +151,7 @@ def test_the_time_frequency_view_covers_the_planted_spindles(seed):
     assert cover_of_events(result, SPINDLE, events, rows="all").ratio >= 5 * cover.ratio
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [SLOW_WAVE, ALPHA], ids=lambda truth: truth.name)
 def test_the_time_frequency_view_covers_slow_waves_and_alpha(truth):
     """In the whole plane: in the rows of their band alone they cover a fifth of it, which cannot be done 5 times better."""
@@ -177,12 +181,14 @@ def test_the_shortcut_is_caught():
     assert result.freqs[peak] == pytest.approx(50, abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_other_stagers_do_not_hear_the_line():
     quiet, noisy = (recorded(SEEDS[0], confounded) for confounded in (False, True))
     for truth in (SPINDLE, SLOW_WAVE, ALPHA):
         assert kappa_of(truth, noisy) == pytest.approx(kappa_of(truth, quiet), abs=0.02)
 
 
+@pytest.mark.slow
 @by_stager
 def test_the_doctor_has_nothing_against_it(truth):
     findings = eegflex.check_model(truth.name, nights_of(truth, SEEDS[0]), verbose="error")

@@ -18,6 +18,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     yasa = pytest.importorskip("yasa", reason="the extra yasa is not installed")
 
+pytestmark = pytest.mark.slow
+
 STAGES = ["W", "N1", "N2", "N3", "R"]
 
 

@@ -16,10 +16,11 @@ import pandas as pd
 import torch
 from mne.utils import verbose
 
-from eegflex.agreement import cohens_kappa, confusion, consensus, probabilities, surest
+from eegflex.agreement import cohens_kappa, confusion
 from eegflex.errors import ParameterError, check_choice
 from eegflex.preprocessing.segments import Segments, prepare
 from eegflex.readers.hypnograms.write import HYPNOGRAM_SUFFIXES, write_hypnogram
+from eegflex.scores import consensus, probabilities, surest
 from eegflex.settings import StagingSettings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.loading import load_model

@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.signal import welch
 
 from eegflex.simulation import head
+from eegflex.simulation.event_kinds import KINDS
 from eegflex.simulation.events import render_events
-from eegflex.simulation.kinds import KINDS
 from eegflex.simulation.simulate import SimulatedPSG
 
 EEG = ["F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1"]

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import eegflex
-from eegflex.agreement import cohens_kappa, confusion, consensus, probabilities, surest
+from eegflex.agreement import cohens_kappa, confusion
 from eegflex.results.tables import agreement, night_confusion, night_stages
+from eegflex.scores import consensus, probabilities, surest
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec
 from eegflex.stagers.ensemble import ensemble
 

@@ -11,25 +11,25 @@ import mne
 import numpy as np
 import numpy.typing as npt
 import torch
-from mne.utils import logger, verbose
+from mne.utils import verbose
 
-from eegflex.agreement import consensus
 from eegflex.attribution.assemble import Kept, assemble
 from eegflex.attribution.baselines import check_baseline, make_baseline
 from eegflex.attribution.methods.table import method_of
 from eegflex.attribution.quadrature import make_rule
 from eegflex.attribution.request import Request, explain_all
+from eegflex.attribution.sampling import choose_epochs
 from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
 from eegflex.doctor.table import refuse_or_warn, run_checks
-from eegflex.errors import AttributionStopped, ModelError
+from eegflex.errors import AttributionStopped
 from eegflex.results.result import FlexResult
 from eegflex.settings import ADAPTIVE, Settings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.staging import StagedNight, night_of
-from eegflex.targets import check_target, is_scored
+from eegflex.targets import check_target
 
 __all__ = ["attribute_epochs"]
 
@@ -231,7 +231,7 @@ def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.
     settings = dataclasses.replace(settings, **(dataclasses.asdict(night.settings) | found))
     baseline = make_baseline(settings.baseline, night.segments, night.stager.spec.filter)
     return Request(
-        night, settings, method_of(settings), _choose(night, settings) if chosen is None else chosen, baseline
+        night, settings, method_of(settings), choose_epochs(night, settings) if chosen is None else chosen, baseline
     )
 
 
@@ -257,39 +257,3 @@ def _explain(request: Request, notes: dict[str, Any]) -> FlexResult:
         partial_result = assemble(request, kept, notes, partial=True)
         raise AttributionStopped(partial_result, len(kept.numbers), len(request.chosen)) from stop
     return assemble(request, kept, notes)
-
-
-def _choose(night: StagedNight, settings: Settings) -> npt.NDArray[np.intp]:
-    """Epochs to explain: sound, with the context and stage that they need, and a balanced sample if one was asked for."""
-    segments, scores, spec = night.segments, night.scores, night.stager.spec
-    sound = np.flatnonzero(night.sound)
-    if len(sound) == 0:
-        faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
-        raise ModelError(
-            "No epoch can be explained",
-            seen=dict(zip(faults.tolist(), counts.tolist(), strict=True))
-            or "no epoch with the context that the model needs",
-            remedy="Look at the signals, or give epochs that are contiguous in time",
-        )
-    bad = ~np.isfinite(scores[sound]).all(axis=(1, 2))
-    if bad.any():
-        raise ModelError(
-            f"{spec.name} returned scores that are not finite",
-            seen=f"{int(bad.sum())} of {len(sound)} epochs, the first at {segments.onset[sound[bad][0]]:g} s",
-            remedy="Check the unit and scaling that its spec gives",
-        )
-    if len(sound) < len(segments):
-        logger.info(f"{len(segments) - len(sound)} of {len(segments)} epochs cannot be explained and are left out")
-    if settings.target == "scored":
-        has_score = is_scored(segments.stage[sound], spec.stages)
-        if not has_score.all():
-            logger.info(f"{int((~has_score).sum())} of {len(sound)} epochs have no scored stage and are left out")
-        sound = sound[has_score]
-    if settings.sample_per_stage is None:
-        return sound
-    predicted = consensus(scores[sound], spec.scores)
-    rng = np.random.default_rng(settings.seed)
-    drawn = [
-        rng.permutation(sound[predicted == stage])[: settings.sample_per_stage] for stage in range(len(spec.stages))
-    ]
-    return np.sort(np.concatenate(drawn))

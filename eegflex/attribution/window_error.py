@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.attribution.methods.flex import band_rates, moving
+from eegflex.attribution.context import moving
+from eegflex.attribution.methods.flex import band_rates
 from eegflex.attribution.paths import Paths, average_gradients
 from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.request import Request

@@ -239,7 +239,7 @@ def demo(
     seed: Seed = 1,
 ) -> None:
     """Simulate a night, stage and explain it, and write the report: all in one, replacing what an earlier demo wrote."""
-    from eegflex.report.words import main_findings
+    from eegflex.report.summary import main_findings
     from eegflex.simulation.simulate import simulate_psg
 
     try:

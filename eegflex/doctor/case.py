@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.agreement import consensus, probabilities
 from eegflex.epochs import without_bad
 from eegflex.findings import CannotTellError
 from eegflex.preprocessing.segments import Segments, prepare
+from eegflex.scores import consensus, probabilities
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.batches import BatchSize
 from eegflex.stagers.stager import BoundStager, Stager

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from eegflex.agreement import cohens_kappa, confusion
 from eegflex.doctor.sign_test import FAIR, MIN_BOUTS, MIN_EPOCHS, bootstrap_kappas, bouts_of
-from eegflex.evaluation.evidence import MOST, Evidence
+from eegflex.evaluation.evidence import Evidence
+from eegflex.evaluation.thresholds import MOST
 from eegflex.findings import Finding, error, ok, unknown, warning
 from eegflex.results import tables
 from eegflex.results.wording import count_epochs, percent

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from eegflex.findings import Value
     from eegflex.results.result import FlexResult
 
-__all__ = ["MOST", "Evidence"]
-
-#: Share of the epochs that a judgement must hold for.
-MOST = 0.95
+__all__ = ["Evidence"]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.evaluation.evidence import MOST, Evidence
+from eegflex.evaluation.evidence import Evidence
+from eegflex.evaluation.thresholds import CANCELLING, MOST, TIGHT, USABLE
 from eegflex.findings import Finding, error, ok, unknown, warning
 from eegflex.results.wording import count_epochs, method_words, percent, sums_to_change, unit
 from eegflex.settings import ADAPTIVE
@@ -16,14 +17,7 @@ if TYPE_CHECKING:
     from eegflex.findings import Value
     from eegflex.results.result import FlexResult
 
-__all__ = ["CANCELLING", "TIGHT", "USABLE", "cancellation", "completeness", "convergence", "precision", "window"]
-
-#: Completeness gap, as a share of the absolute total of the band sums, within which attributions are said to add up.
-TIGHT = 0.01
-#: Error of the band sums, as such a share, up to which they can be used at all.
-USABLE = 0.05
-#: How many times larger than the change of the score the band sums may be before they are said to cancel.
-CANCELLING = 3.0
+__all__ = ["cancellation", "completeness", "convergence", "precision", "window"]
 
 
 def completeness(evidence: Evidence) -> Finding:

@@ -30,7 +30,7 @@ from eegflex.readers.profiles import load_profile
 from eegflex.readers.recordings.edf import EdfSource
 from eegflex.readers.recordings.mne_files import MNE_FORMATS, EpochsSource, MneSource
 from eegflex.readers.recordings.source import Event, Source, Start
-from eegflex.readers.stage_labels import parse_code
+from eegflex.readers.stage_codes import parse_code
 
 __all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
 

@@ -13,7 +13,8 @@ from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError
 from eegflex.findings import Finding, Findings
-from eegflex.report import html, words
+from eegflex.report import html
+from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
 from eegflex.results.select import stage_order
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
@@ -92,11 +93,11 @@ def summary(gathered: Gathered) -> Iterator[Part]:
     """What was done, what was found, and how far to trust it."""
     result, findings = gathered.result, gathered.findings
     on_top = [one for one in findings if one.check in _ON_TOP and not _is_well(one)]
-    notes = [gathered.note, *(one.text for one in on_top), _SIMULATED if words.is_simulated(result) else None]
+    notes = [gathered.note, *(one.text for one in on_top), _SIMULATED if is_simulated(result) else None]
     parts = [html.warning(text) for text in notes if text]
-    done = words.what_was_done(result) + ([_OF_ALL] if gathered.of_all else [])
+    done = what_was_done(result) + ([_OF_ALL] if gathered.of_all else [])
     parts += [html.paragraph(sentence) for sentence in done]
-    parts += ["<h5>What was found</h5>", html.bullets(words.main_findings(result))]
+    parts += ["<h5>What was found</h5>", html.bullets(main_findings(result))]
     trust = [one.text for one in findings if one not in on_top]
     yield Text("Summary", "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust)]))
 
@@ -118,7 +119,7 @@ def bands(gathered: Gathered) -> Iterator[Part]:
     if other is None:
         yield from _bands_of(result, "")
         return
-    for one, how in zip((result, other), words.differences(result, other), strict=True):
+    for one, how in zip((result, other), differences(result, other), strict=True):
         yield from _bands_of(one, f": {how}")
 
 

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from eegflex.agreement import cohens_kappa, confusion, consensus, probabilities, surest
+from eegflex.agreement import cohens_kappa, confusion
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
+from eegflex.scores import consensus, probabilities, surest
 
 __all__ = [
     "STAGES_FROM",

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from eegflex.errors import ParameterError
 from eegflex.simulation import waves
+from eegflex.simulation.event_kinds import EventKind, Form
 from eegflex.simulation.events import Planner, as_plan, join
-from eegflex.simulation.kinds import EventKind, Form
 from eegflex.simulation.sources import Contact, Heart, Skin
 from eegflex.simulation.states import Stretch, bouts
 from eegflex.stages import EPOCH_DURATION, STAGES

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eegflex.simulation.background import drift
+from eegflex.simulation.event_kinds import EventKind
 from eegflex.simulation.head import HEAD_RADIUS, STANDARD, Montage
-from eegflex.simulation.kinds import EventKind
 from eegflex.simulation.sources import Cortex
 from eegflex.simulation.states import Stretch
 from eegflex.stages import EPOCH_DURATION

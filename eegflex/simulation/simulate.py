@@ -21,10 +21,10 @@ from eegflex.readers.notes import SIMULATED, ReadingNotes, put_notes
 from eegflex.simulation.artifacts import MAINS, plan_artifacts, wanted_artifacts
 from eegflex.simulation.background import render_background
 from eegflex.simulation.bids import write_bids
+from eegflex.simulation.event_kinds import KINDS
 from eegflex.simulation.events import Planner, render_events
 from eegflex.simulation.head import EEG_ELECTRODES, EYES, Montage
 from eegflex.simulation.hypnogram import MIN_EPOCHS, draw_hypnogram
-from eegflex.simulation.kinds import KINDS
 from eegflex.simulation.states import draw_states
 from eegflex.simulation.write import SimulatedFiles, write_night
 from eegflex.stages import EPOCH_DURATION

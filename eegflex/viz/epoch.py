@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eegflex.agreement import probabilities
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
@@ -16,6 +15,7 @@ from eegflex.results.recordings import one_recording
 from eegflex.results.select import PICKED, as_bands, check_stages, is_whole, pick
 from eegflex.results.subset import numbers_text
 from eegflex.results.wording import positive_means, sums_to_change, unit
+from eegflex.scores import probabilities
 from eegflex.viz.canvas import Canvas, figure_of, given_axes
 from eegflex.viz.panels import (
     FMAX,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eegflex.errors import HypnogramError, ParameterError
-from eegflex.readers.stage_labels import CODINGS, parse_codes, parse_label, to_stages
+from eegflex.readers.stage_codes import CODINGS, parse_codes, to_stages
+from eegflex.readers.stage_labels import parse_label
 from eegflex.stages import NOT_STAGED, STAGES
 
 # fmt: off

@@ -10,8 +10,8 @@ import torch
 from pages import read
 
 from eegflex import viz
+from eegflex.attribution.context import moving
 from eegflex.attribution.gradients import score_of
-from eegflex.attribution.methods.flex import moving
 from eegflex.attribution.methods.method import Method
 from eegflex.attribution.methods.on_spectrum import on_magnitudes
 from eegflex.attribution.methods.table import METHODS

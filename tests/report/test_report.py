@@ -25,7 +25,7 @@ from eegflex.readers.notes import SIMULATED
 from eegflex.report import main_findings, make_report, save_report
 from eegflex.report.html import without_directories
 from eegflex.report.sections import SECTIONS, Gathered
-from eegflex.report.words import what_was_done
+from eegflex.report.summary import what_was_done
 from eegflex.results import FlexResult, tables
 from eegflex.results.wording import number_text
 from eegflex.spec import ModelSpec

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eegflex.simulation.event_kinds import KINDS
 from eegflex.simulation.events import Planner
 from eegflex.simulation.hypnogram import draw_hypnogram
-from eegflex.simulation.kinds import KINDS
 from eegflex.simulation.simulate import SimulatedPSG, simulate_psg
 from eegflex.simulation.states import draw_states
 

@@ -17,7 +17,7 @@ from simulated import EEG, EPOCH, microvolts
 import eegflex
 from eegflex.errors import ParameterError
 from eegflex.simulation.artifacts import ARTIFACTS
-from eegflex.simulation.kinds import KINDS
+from eegflex.simulation.event_kinds import KINDS
 from eegflex.simulation.simulate import SimulatedPSG, simulate_psg
 from eegflex.stages import STAGES
 

@@ -14,9 +14,9 @@ from torch import nn
 
 import eegflex
 from eegflex import load_model
-from eegflex.agreement import consensus
 from eegflex.errors import ParameterError, SpecError
 from eegflex.preprocessing.segments import prepare
+from eegflex.scores import consensus
 from eegflex.spec.model_spec import ContextSpec, ModelSpec
 from eegflex.stagers.ensemble import ensemble
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from eegflex import viz
-from eegflex.agreement import consensus
 from eegflex.results import tables
 from eegflex.results.select import hypnogram_order
+from eegflex.scores import consensus
 from eegflex.spec import ModelSpec
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from eegflex.attribution.context import moving
 from eegflex.attribution.paths import PathGradient, Paths, Rates, average_gradients, baseline_scores
 from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.spectra import attribution_in_frequency, attribution_in_time, frames, weighted_spectrum
-from eegflex.stagers.batches import ScoreFunction
 
-__all__ = ["Moving", "band_rates", "explain_flex", "moving"]
+__all__ = ["band_rates", "explain_flex"]
 
 
 def explain_flex(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
@@ -25,46 +24,6 @@ def explain_flex(request: Request, channel_set: int, numbers: npt.NDArray[np.int
     groups = windows.alike(numbers) if request.settings.context == "scaled" else [np.arange(len(numbers))]
     for group in groups:
         yield from _explain_alike(request, channel_set, numbers[group])
-
-
-@dataclass(frozen=True)
-class Moving:
-    """What moves along the paths of some epochs: the segment, or its whole window.
-
-    Attributes
-    ----------
-    model : callable
-        Scores variants of it, shape (n, n_moving * n_channels, n_times).
-    end, begin : Tensor, shape (n_epochs, n_moving, n_channels, n_times)
-        As recorded, and its baseline.
-    at : array of int, shape (n_epochs,)
-        Which of the moving epochs is the segment.
-    """
-
-    model: ScoreFunction
-    end: torch.Tensor
-    begin: torch.Tensor
-    at: npt.NDArray[np.int64]
-
-
-def moving(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Moving:
-    """What moves: with its context fixed, an epoch is a window of its own."""
-    bound = request.night.bound[channel_set]
-    index = torch.from_numpy(numbers).to(request.stager.like.device)
-    scaled = request.settings.context == "scaled"
-    members = bound.windows.members(numbers) if scaled else numbers[:, None]
-    n_moving = members.shape[1]
-    x = bound.inputs(torch.from_numpy(members.ravel()).to(index.device))
-    x_b = request.baseline(x, members.ravel(), request.segments.channel_sets[channel_set])
-
-    def model(variants: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        if not scaled:
-            return bound(variants, index[rows])
-        return bound.score_windows(variants.unflatten(1, (n_moving, -1)), index[rows])
-
-    at = bound.windows.at(numbers) if scaled else np.zeros(len(numbers), dtype=np.int64)
-    end, begin = (part.unflatten(0, members.shape) for part in (x, x_b))
-    return Moving(model, end, begin, at)
 
 
 def band_rates(change: torch.Tensor, masks: npt.NDArray[np.bool_]) -> Rates:

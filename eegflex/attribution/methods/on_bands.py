@@ -9,15 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from eegflex.attribution.context import Moving, moving
 from eegflex.attribution.gradients import score_of
-from eegflex.attribution.methods.flex import Moving, moving
 from eegflex.attribution.methods.method import seeded
-from eegflex.attribution.methods.shapley import coalitions, shapley_values
+from eegflex.attribution.methods.shapley import MOST_PLAYERS, coalitions, shapley_values
 from eegflex.attribution.request import Explained, Explainer, Request
 from eegflex.errors import ParameterError
-
-#: 4,096 coalitions: the bands of two channels.
-MOST_PLAYERS = 12
 
 
 class _OfBands:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from eegflex.attribution.context import Moving, moving
 from eegflex.attribution.gradients import score_of
-from eegflex.attribution.methods.flex import Moving, moving
 from eegflex.attribution.methods.method import N_SAMPLES, seeded
 from eegflex.attribution.request import Explained, Explainer, Request
 

@@ -40,3 +40,7 @@ def shapley_values(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         gained = values[without + (1 << player)] - values[without]
         shares.append(np.tensordot(weights[sizes[without]], gained, axes=1))
     return np.array(shares)
+
+
+#: 4,096 coalitions: the bands of two channels.
+MOST_PLAYERS = 12

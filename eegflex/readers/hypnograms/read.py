@@ -1,7 +1,6 @@
 """Hypnograms of any format: a file -> its stages, in canonical names.
 
-A format is one file in `formats` with `NAME`, ``sniff(head, path)`` and ``parse(path)``, and one entry in
-`_FORMATS`. `parse` gives one `Scoring`, or several by name where a file holds several.
+The formats are in `formats`, on the table there.
 """
 
 from __future__ import annotations
@@ -10,58 +9,20 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import mne
 import numpy as np
 from mne.utils import logger, verbose
 
 from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError, check_choice
-from eegflex.readers.hypnograms.formats import (
-    alice,
-    domino,
-    dreams,
-    dreem_h5,
-    edf_annotations,
-    events_table,
-    json_stages,
-    lines,
-    luna,
-    noxturnal,
-    nsrr,
-    profusion,
-    remlogic,
-    usleep,
-    wfdb_notes,
-    wonambi,
-)
+from eegflex.readers.hypnograms.formats.table import FORMATS, HYPNOGRAM_FORMATS
 from eegflex.readers.hypnograms.interpret import LENGTHS, Hypnogram, stage_kind, understand
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.opening import begin, open_head
-from eegflex.readers.stage_labels import check_coding
+from eegflex.readers.stage_codes import check_coding
 
-__all__ = ["HYPNOGRAM_FORMATS", "HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
+__all__ = ["HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
 
-#: The first that knows the file reads it: the particular ones before those that take what they can get.
-_FORMATS: tuple[ModuleType, ...] = (
-    edf_annotations,
-    nsrr,
-    profusion,
-    wonambi,
-    noxturnal,
-    remlogic,
-    domino,
-    alice,
-    dreams,
-    dreem_h5,
-    luna,
-    usleep,
-    events_table,
-    json_stages,
-    wfdb_notes,
-    lines,
-)
-HYPNOGRAM_FORMATS = tuple(module.NAME for module in _FORMATS)
 ON_MISMATCH = ("raise", "warn")
 
 
@@ -185,7 +146,7 @@ def load_hypnogram(path: Path, options: HypnogramOptions | None = None) -> Hypno
     """
     options = options or HypnogramOptions()
     head = open_head(path, "hypnogram")
-    known = next((module for module in _FORMATS if module.sniff(head, path)), None)
+    known = next((module for module in FORMATS if module.sniff(head, path)), None)
     if known is None:
         raise HypnogramError(
             f"{path.name!r} is no hypnogram that can be read",

@@ -23,7 +23,7 @@ from torch import nn
 from eegflex.errors import ModelError
 from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.batches import in_batches
-from eegflex.stagers.formats.kinds import check_network, refuse_kinds
+from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
 from eegflex.stagers.formats.safety import check_expansion, refuse_code
 from eegflex.stagers.formats.table import ModelFile
 

@@ -21,7 +21,7 @@ from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.archive import Archive
-from eegflex.stagers.formats.kinds import refuse_kinds
+from eegflex.stagers.formats.dtypes import refuse_kinds
 from eegflex.stagers.formats.safety import check_expansion, refuse_code
 from eegflex.stagers.formats.table import ModelFile
 from eegflex.utils.inside import data_sets

@@ -16,7 +16,7 @@ from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.batches import in_batches
-from eegflex.stagers.formats.kinds import check_network, refuse_kinds
+from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
 from eegflex.stagers.formats.table import ModelFile
 from eegflex.utils.inside import inside
 

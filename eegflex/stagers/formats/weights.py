@@ -15,7 +15,7 @@ from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.archive import Archive
-from eegflex.stagers.formats.kinds import check_weights
+from eegflex.stagers.formats.dtypes import check_weights
 from eegflex.stagers.formats.safety import refuse_code
 from eegflex.stagers.formats.table import ModelFile
 from eegflex.stagers.modules import own_copy

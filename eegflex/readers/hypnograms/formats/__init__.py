@@ -1,1 +1,1 @@
-"""Hypnogram formats: one file each, all on the table in `eegflex.readers.hypnograms.read`."""
+"""Hypnogram formats: one file each, all on the table beside them."""

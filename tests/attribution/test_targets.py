@@ -151,7 +151,7 @@ def test_all_stages_are_one_target_each():
 
 @pytest.mark.parametrize("target", [("A", "A"), ("A",), ("A", "B", "C"), ("A", "D"), "D", "a", None, 1])
 def test_what_is_no_target_is_refused_with_those_that_are(target):
-    with pytest.raises(ParameterError, match="a pair of two of these stages"):
+    with pytest.raises(ParameterError, match="a pair of two stages"):
         resolve_target(target, ("A", "B", "C"), SCORES, ["C", "A", "B"])
 
 

@@ -44,7 +44,8 @@ def check_beside(path: Path, name: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MNE says them again when it reads
             for named in _NAMED[name](path):
-                inside(path, named, RecordingError)
+                if named:
+                    inside(path, named, RecordingError)
     except EegflexError:
         raise
     except Exception as error:
@@ -99,4 +100,4 @@ _NAMED: dict[str, Callable[[Path], Iterator[str | Path]]] = {
     "EEGLAB": _of_eeglab,
     "FIF": _of_fif,
 }
-"""Name of the format: what a file of it names."""
+"""Name of the format: what a file of it names, or nothing."""

@@ -78,12 +78,9 @@ def refuse_kinds(found: Mapping[str, str], path: Path) -> None:
 
 def _wanted(network: nn.Module) -> dict[str, str]:
     """The kind of each weight: that of the buffer where it is one of whole numbers, else real."""
-    buffers = network.named_buffers(remove_duplicate=False)
-    kinds = {name: _kind(own) for name, own in buffers if not own.is_complex() and not own.is_quantized}
-    return (
-        dict.fromkeys([*network.state_dict(), *dict(network.named_parameters()), *dict(network.named_buffers())], _REAL)
-        | kinds
-    )
+    buffers = dict(network.named_buffers(remove_duplicate=False))
+    kinds = {name: _kind(own) for name, own in buffers.items() if not own.is_complex() and not own.is_quantized}
+    return dict.fromkeys([*network.state_dict(), *dict(network.named_parameters()), *buffers], _REAL) | kinds
 
 
 def _kind(tensor: torch.Tensor) -> str:

@@ -110,9 +110,9 @@ def _check_kinds(program: torch.export.ExportedProgram, file: ModelFile) -> None
     nodes = {node.name: node for node in program.graph.nodes}
     held = {**program.constants, **program.state_dict}
     found = {
-        spec.target: (held[spec.target].dtype, nodes[spec.arg.name].meta["val"].dtype)
+        spec.target: (own.dtype, nodes[spec.arg.name].meta["val"].dtype)
         for spec in program.graph_signature.input_specs
-        if spec.target in held
+        if isinstance(own := held.get(spec.target), torch.Tensor)
     }
     refuse_kinds(
         {name: f"{own} in place of {meant}" for name, (own, meant) in found.items() if own != meant}, file.path

@@ -146,6 +146,14 @@ def test_brainvision_of_its_own_folder_is_read(night, named):
     np.testing.assert_allclose(read_psg(path, verbose="ERROR").get_data()[0], data[0] - data[3], atol=1e-10)
 
 
+@pytest.mark.parametrize("line", ["", "MarkerFile=\n", "MarkerFile=gone.vmrk\n", "markerfile=night.vmrk\n"])
+@pytest.mark.filterwarnings("ignore:MarkerFile")
+def test_brainvision_without_markers_is_read(night, line):
+    path, data = night
+    renamed(path, "MarkerFile=night.vmrk\n", line)
+    np.testing.assert_allclose(read_psg(path, verbose="ERROR").get_data()[0], data[0] - data[3], atol=1e-10)
+
+
 @pytest.mark.parametrize("kind", ["brainvision", "eeglab"])
 def test_the_recording_that_the_user_names_may_be_a_link(tmp_path, kind, request):
     path, _ = request.getfixturevalue(kind)
@@ -214,8 +222,9 @@ def test_samples_that_mne_takes_in_their_place_do_not_lead_out_either(tmp_path, 
 
 
 @pytest.mark.parametrize("form", [{}, {"flat": True}])
-def test_eeglab_of_its_own_folder_is_read(tmp_path, form):
-    path = set_file(tmp_path / "night", "other.fdt", datfile="other.fdt", **form)
+@pytest.mark.parametrize("datfile", ["other.fdt", ""])
+def test_eeglab_of_its_own_folder_is_read(tmp_path, form, datfile):
+    path = set_file(tmp_path / "night", "other.fdt", datfile=datfile, **form)
     samples().T.tofile(path.parent / "other.fdt")
     data = samples() * 1e-6
     np.testing.assert_allclose(read_psg(path, verbose="ERROR").get_data()[0], data[0] - data[3], atol=1e-9)

@@ -101,6 +101,36 @@ def test_the_estimate_is_never_less_than_twice_what_is_missing(n_targets, n_part
         assert nodes.error >= 2 * missing / np.abs(parts[target]).sum() - 1e-9
 
 
+def judged(*, before=0.0, middle=0.0, end=0.0, bump=0.0):
+    """The error estimated of two parts of rate 1, whose score is 2 a but for steps: before the first node, and from the middle
+    and at the end of the last panel, [1/2, 1]; in the middle of which one part gives more by the bump, and the other less.
+    """
+    nodes = AdaptiveNodes(0.02, N_FIRST, precision=1e-15)  # what is less is rounding
+    rates = np.ones((N_FIRST, 1, 2))
+    rates[nodes.nodes == 0.75, 0] += [bump, -bump]
+    scores = (2 * nodes.nodes + middle * (nodes.nodes >= 0.75) + end * (nodes.nodes == 1.0))[:, None]
+    assert not nodes.advance(rates, scores, np.array([-before]))
+    return nodes.error
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ({}, 0.0),
+        ({"before": 0.1}, 3 * 0.1 / 2),  # a gap counts three times: what it says of all parts, they may miss by more
+        ({"end": 0.1}, 3 * 0.1 / 2),
+        ({"middle": 0.1}, 3 * 0.1 / 2),
+        ({"middle": 0.1, "end": 0.1}, 3 * np.hypot(0.1, 0.1) / 2),  # of the halves of a panel as variances are
+        # The whole gap, twice, is more than the root of three squares of 3 times 0.1.
+        ({"middle": 0.1, "end": 0.1, "before": 0.1}, 2 * 0.3 / 2),
+        # Half of what jumps would make of it: on the halves of the panel, the trapezoid moves by a quarter of the bump.
+        ({"bump": 0.2}, 0.5 * 1.4 / 3**0.5 * 2 * 0.2 / 4 / 2),
+    ],
+)
+def test_the_estimate_by_hand(steps, expected):
+    assert judged(**steps) == pytest.approx(expected, abs=1e-10)
+
+
 def test_a_hidden_change_of_sign_is_seen_in_the_parts():
     """Two parts that cancel in the score: the gap sees nothing, the band sums do."""
     rate, score, exact = jumps([0.3, 0.7], [[4, -4], [-8, 8]])

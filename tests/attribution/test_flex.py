@@ -11,6 +11,7 @@ import torch
 from attribution_helpers import explain, noise_epochs, view
 from models import CoupledBatch, Detached, Linear, Noisy, ShiftInvariant, Sinusoid, Smooth, Window
 from reference import literal_flex
+from scipy.signal import periodogram
 from torch import nn
 
 from eegflex.errors import ModelError, ParameterError, RecordingError
@@ -245,6 +246,30 @@ def test_a_raw_is_refused_with_the_remedy():
 def test_a_rate_that_the_recording_cannot_give_is_refused():
     with pytest.raises(RecordingError, match="128 Hz"):
         explain(noise_epochs(), Smooth(), spec=ModelSpec(sfreq=128.0, n_times=3840))
+
+
+@pytest.mark.parametrize("n_times", [960, 961])
+def test_power_is_a_periodogram(n_times):
+    epochs = noise_epochs(n_epochs=35, n_times=n_times)  # more than are computed at once
+    data = explain(epochs, Smooth(), n_steps=1, quadrature="riemann-middle").to_xarray()
+    freqs, expected = periodogram(epochs.get_data(), epochs.info["sfreq"], detrend=False)
+    np.testing.assert_allclose(data["freq"].values, freqs, rtol=1e-12)
+    np.testing.assert_allclose(data["power"].values, 1e12 * expected, rtol=1e-4, atol=1e3)  # µV²/Hz
+    np.testing.assert_allclose(data["signal"].values, 1e6 * epochs.get_data(), rtol=1e-5)
+    np.testing.assert_allclose(data["time"].values, np.arange(n_times) / 32)
+
+
+def test_what_there_was_is_counted():
+    epochs = noise_epochs(n_epochs=12)[[0, 1, 2, 5, 6, 9]]
+    epochs._data[1], epochs._data[3], epochs._data[4] = np.nan, 0.0, 0.0
+    result = explain(epochs, Smooth())
+    counted = {name: result.provenance[name] for name in ("epochs", "explained", "runs", "faults")}
+    data = result.to_xarray()
+    faults = data["night_fault"].values[[1, 3]].tolist()
+    assert counted == {"epochs": 6, "explained": 3, "runs": 3, "faults": {faults[0]: 1, faults[1]: 2}}
+    assert data["number"].values.tolist() == [0, 2, 5]
+    assert data["run"].values.tolist() == [0, 0, 2]
+    assert (data["night_fault"].values == "").tolist() == [True, False, True, False, False, True]
 
 
 def test_progress_is_quiet_when_asked(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,28 +64,47 @@ def _rows(dataset: xr.Dataset, bands: Bands, by: Sequence[str], stage_from: str)
     """One row for each epoch of each group, in the order of time: what it is of, and its band sums."""
     sums = tables.band_sums(dataset, bands)
     sums = np.concatenate([sums, sums.sum(axis=-1, keepdims=True)], axis=-1)
+    labels, channels = tables.stage_labels(dataset, stage_from), dataset["channel"].values.astype(str)
     names = [*bands.names, "total"]
-    labels, whole = tables.stage_labels(dataset, stage_from), tables.epoch_stages(dataset, stage_from)
     if "channel" in by:
-        rows = _spread(sums, labels, dataset["channel"].values.astype(str), names)
+        rows = _spread(sums, labels, channels, names)
     else:
-        of = dataset["of_channel_set"].values
-        members = [np.flatnonzero(of == k) for k in range(dataset.sizes["channel_set"])]
-        sums = np.stack([sums[:, own].sum(axis=1) for own in members], axis=1)
-        labels = np.stack([labels[:, own[0]] for own in members], axis=1)
-        rows = _spread(sums, labels, np.array([""]).repeat(len(members)), names)
-        together = ["place", "stage"] if "stage" in by else ["place"]
-        rows = rows.groupby(together, sort=False, as_index=False)[names].mean()
+        rows = _pooled(dataset, sums, labels, names, by_stage="stage" in by)
         if "stage" not in by:
-            rows["stage"] = whole[rows["place"]]
-    order = [*dataset["stage_name"].values.astype(str), *sorted(set(labels.ravel()))]
-    recordings, place = labels_of(dataset), rows["place"].to_numpy()
-    rows["stage"] = pd.Categorical(rows["stage"], categories=list(dict.fromkeys(order)))
-    rows["recording"] = pd.Categorical(dataset["recording"].values.astype(str)[place], categories=list(recordings))
-    rows["epoch"], rows["run"] = dataset["number"].values[place], dataset["run"].values[place]
-    if "channel" in by:
-        rows["channel"] = pd.Categorical(rows["channel"], categories=list(dataset["channel"].values.astype(str)))
+            rows["stage"] = tables.epoch_stages(dataset, stage_from)[rows["place"]]
+    place = rows["place"].to_numpy()
+    stages = [*dataset["stage_name"].values.astype(str), *sorted(set(labels.ravel()))]
+    rows = rows.assign(
+        recording=_ordered(dataset["recording"].values.astype(str)[place], labels_of(dataset)),
+        stage=_ordered(rows["stage"], stages),
+        channel=_ordered(rows["channel"], [*channels, ""]),
+        epoch=dataset["number"].values[place],
+        run=dataset["run"].values[place],
+    )
     return rows.sort_values(["recording", "epoch"], kind="stable", ignore_index=True)
+
+
+def _pooled(
+    dataset: xr.Dataset,
+    sums: npt.NDArray[np.float64],
+    labels: npt.NDArray[np.str_],
+    names: Sequence[str],
+    *,
+    by_stage: bool,
+) -> pd.DataFrame:
+    """One row for each epoch: summed over the channels of a channel set, and then averaged over channel sets."""
+    of = dataset["of_channel_set"].values
+    members = [np.flatnonzero(of == k) for k in range(dataset.sizes["channel_set"])]
+    sums = np.stack([sums[:, own].sum(axis=1) for own in members], axis=1)
+    labels = np.stack([labels[:, own[0]] for own in members], axis=1)
+    rows = _spread(sums, labels, np.array([""] * len(members)), names)
+    together = ["place", "stage"] if by_stage else ["place"]
+    return rows.groupby(together, sort=False, as_index=False)[list(names)].mean().assign(channel="")
+
+
+def _ordered(values: Any, order: Sequence[str]) -> pd.Categorical:
+    """Names that are sorted as they stand in an order."""
+    return pd.Categorical(values, categories=list(dict.fromkeys(order)))
 
 
 def _spread(

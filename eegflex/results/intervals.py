@@ -39,7 +39,7 @@ def mean_interval(
 
     Over 1200 simulated nights in each case, with 4 to 30 bouts of 1 to some 50 epochs, of normal and of skewed values, the
     interval held the true mean in 88 to 96 %, where neighbours were correlated by 0.8; one that took epochs to be
-    independent, in 59 to 67 %. Of 20 independent epochs, normal or as skewed as an exponential, in 94 %.
+    independent, in 59 to 67 %. Of 20 independent epochs, normal or as skewed as an exponential, in 94 to 95 %.
 
     Examples
     --------

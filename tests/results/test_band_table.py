@@ -138,7 +138,11 @@ def test_a_bout_is_epochs_that_follow_each_other_in_one_stage(result, numbers, s
 
 
 def test_bouts_do_not_reach_from_one_recording_into_another(pair):
-    parts = [as_night(pair.sel(recording=one), [0, 1, 2, 3, 4, 5, 6], ["N2"] * 7) for one in ("a", "b")]
+    # ... even where the one goes on counting where the other ends.
+    parts = [
+        as_night(pair.sel(recording=one), list(range(first, first + 7)), ["N2"] * 7)
+        for one, first in (("a", 0), ("b", 7))
+    ]
     for part in parts:
         part.data["predicted"].values[:, 1] = "N2"
     pooled = concatenate_results(parts, recordings=["a", "b"]).band_table(by="stage", statistic="ci_low")

@@ -64,6 +64,16 @@ def test_of_symmetric_values_it_is_students():
     np.testing.assert_allclose([low[0], high[0]], expected)
 
 
+def test_halls_transformation_takes_its_ends_to_students_quantiles():
+    values = np.array([0.0, 0.1, 0.4, 0.8, 2.5, 6.0])
+    n, deviations = len(values), values - values.mean()
+    gamma = (deviations**3).mean() / values.std() ** 3
+    ends = np.ravel(mean_interval(values[:, None], alone(n)))
+    t = (values.mean() - ends) / (values.std(ddof=1) / np.sqrt(n))
+    transformed = t + gamma * t**2 / (3 * np.sqrt(n)) + gamma**2 * t**3 / (27 * n) + gamma / (6 * np.sqrt(n))
+    np.testing.assert_allclose(transformed, stats.t.ppf([0.975, 0.025], n - 1))
+
+
 def test_of_bouts_of_one_length_it_is_that_of_their_means():
     values = np.random.default_rng(2).exponential(size=(12, 5))
     bouts = np.repeat([2, 0, 3, 1], 3)

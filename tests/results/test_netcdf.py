@@ -125,6 +125,20 @@ def test_a_file_is_closed_and_opened_again(lazy, tmp_path):
     assert read_result(tmp_path / "r.nc").band_table().equals(whole.band_table())
 
 
+def test_a_copy_of_a_lazy_result_needs_no_file(lazy, tmp_path):
+    whole, read = lazy
+    copy = read.copy()
+    read.close()
+    (tmp_path / "r.nc").unlink()
+    xr.testing.assert_identical(copy.data, whole.data)
+
+
+def test_epochs_are_compressed_one_by_one(lazy):
+    for name in ("frequency_view", "time_view", "power", "signal"):
+        variable = lazy[1].data[name]
+        assert variable.encoding["chunksizes"] == (1, *variable.shape[1:])
+
+
 def test_a_lazy_result_goes_to_another_process(lazy):
     whole, read = lazy
     sent = pickle.dumps(read)

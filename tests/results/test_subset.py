@@ -156,6 +156,15 @@ def test_gaps_of_any_target_are_of_the_whole_after_channels_were_chosen(of_all, 
     np.testing.assert_allclose(whole.relative_gap()[:, 0], np.abs(whole.data["gap"].values[:, 0]) / own, rtol=1e-4)
 
 
+def test_errors_of_a_target_are_relative_to_its_size(of_all):
+    of_stage, margin = of_all.for_target("N3"), of_all.for_target(("N2", "N1"))
+    np.testing.assert_allclose(of_stage.data["error"], of_all.data["error"])
+    view = of_all.data["frequency_view"].values
+    two, one = (view[:, STAGES.index(stage)].astype(float) for stage in ("N2", "N1"))
+    wanted = of_all.data["error"].values[:, 0] * (sizes(two, of_all.freqs) + sizes(one, of_all.freqs))
+    np.testing.assert_allclose(margin.data["error"].values[:, 0], wanted / sizes(two - one, of_all.freqs), rtol=1e-4)
+
+
 def test_sizes_take_in_the_context_after_channels_were_chosen():
     whole = example_results.make_context_result()
     parts = np.abs(whole.data["context_map"].values.astype(float))

@@ -242,10 +242,15 @@ def test_the_surest_epoch_of_a_stage_is_drawn(result):
 
 
 def test_a_context_can_be_of_the_hypnograms_stages(context_result):
-    scored = viz.plot_context(context_result, stage_from="scored", show=False)
-    counts = context_result.data["stage"].values.tolist()
-    for ax, stage in zip(scored.axes, STAGES, strict=False):
-        assert ax.get_title().startswith(f"{stage} (n = {counts.count(stage)})")
+    data = context_result.to_xarray()
+    scored = np.array(["W"] * 5 + ["N3"] * 3, dtype=object)  # otherwise than predicted
+    data = data.assign_coords(stage=("epoch", scored))
+    fig = viz.plot_context(type(context_result)(data), stage_from="scored", show=False)
+    own = data["context_map"].sel(context=0).sum(["channel", "band"]).values
+    for ax, stage in zip(fig.axes, ("W", "N3"), strict=False):
+        assert ax.get_title().startswith(f"{stage} (n = {(scored == stage).sum()})")
+        (bar,) = [patch for patch in ax.patches if patch.get_x() < 0 < patch.get_x() + patch.get_width()]
+        assert bar.get_height() == pytest.approx(own[scored == stage].mean(), rel=1e-5)
 
 
 def test_a_night_that_is_staged_draws_into_axes_too(result):

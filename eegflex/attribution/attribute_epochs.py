@@ -15,13 +15,13 @@ from mne.utils import verbose
 
 from eegflex.attribution.assemble import Kept, assemble
 from eegflex.attribution.baselines import check_baseline, make_baseline
-from eegflex.attribution.methods.table import method_of
+from eegflex.attribution.methods.registry import method_of
 from eegflex.attribution.quadrature import make_rule
 from eegflex.attribution.request import Request, explain_all
 from eegflex.attribution.sampling import choose_epochs
 from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
-from eegflex.doctor.table import refuse_or_warn, run_checks
+from eegflex.doctor.registry import refuse_or_warn, run_checks
 from eegflex.errors import AttributionStopped
 from eegflex.results.result import FlexResult
 from eegflex.settings import ADAPTIVE, Settings

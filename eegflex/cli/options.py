@@ -105,7 +105,7 @@ class AttributionOptions(Settings):
     )
 
     def __post_init__(self) -> None:
-        from eegflex.attribution.methods.table import METHODS
+        from eegflex.attribution.methods.registry import METHODS
 
         if not self.views and self.method in METHODS:
             object.__setattr__(self, "views", tuple(view for view in ("time",) if view in METHODS[self.method].views))

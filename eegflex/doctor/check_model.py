@@ -11,7 +11,7 @@ import torch
 from mne.utils import verbose
 
 from eegflex.doctor.case import Case
-from eegflex.doctor.table import CHECKS, run_checks
+from eegflex.doctor.registry import CHECKS, run_checks
 from eegflex.errors import ChannelError, EegflexError, MemoryShortError, ModelError, ParameterError, RecordingError
 from eegflex.findings import Finding, Findings, error
 from eegflex.settings import StagingSettings

@@ -17,7 +17,8 @@ from eegflex.readers.channels.plausibility import implausible, sample_sd, unread
 from eegflex.readers.hypnograms.align import Alignment
 from eegflex.readers.hypnograms.read import HypnogramOptions
 from eegflex.readers.profiles import load_profile
-from eegflex.readers.psg import find_stages, open_source
+from eegflex.readers.psg import find_stages
+from eegflex.readers.recordings.registry import open_source
 from eegflex.readers.recordings.source import Source
 from eegflex.stages import STAGE_CODES
 

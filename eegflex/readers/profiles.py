@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eegflex.errors import ChannelError, ParameterError, check_choice
-from eegflex.readers.hypnograms.formats.table import HYPNOGRAM_FORMATS
+from eegflex.readers.hypnograms.formats.registry import HYPNOGRAM_FORMATS
 from eegflex.readers.hypnograms.read import HypnogramOptions
 from eegflex.readers.recordings.source import Source
 from eegflex.spec.toml import Schema

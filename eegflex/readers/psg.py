@@ -13,7 +13,7 @@ import mne
 import numpy as np
 from mne.utils import logger, verbose
 
-from eegflex.errors import HypnogramError, ParameterError, RecordingError
+from eegflex.errors import HypnogramError, ParameterError
 from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.channels.derivations import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.channels.electrodes import set_positions
@@ -25,14 +25,13 @@ from eegflex.readers.hypnograms.interpret import Hypnogram, understand
 from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram, set_epoch_length
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import ReadingNotes, put_notes
-from eegflex.readers.opening import begin, open_head
 from eegflex.readers.profiles import load_profile
-from eegflex.readers.recordings.edf import EdfSource
-from eegflex.readers.recordings.mne_files import MNE_FORMATS, EpochsSource, MneSource
+from eegflex.readers.recordings.mne_files import EpochsSource, MneSource
+from eegflex.readers.recordings.registry import open_source
 from eegflex.readers.recordings.source import Event, Source, Start
-from eegflex.readers.stage_codes import parse_code
+from eegflex.readers.stage_numbers import parse_code
 
-__all__ = ["find_stages", "open_source", "raw_rate", "read_psg"]
+__all__ = ["find_stages", "raw_rate", "read_psg"]
 
 _GAP = "BAD_ACQ_SKIP"  # what MNE calls a stretch without data, and leaves out of its filters
 
@@ -160,40 +159,6 @@ def read_psg(
         raw.ch_names,
     )
     return raw
-
-
-def open_source(path: Path) -> Source:
-    """Open a recording of any format.
-
-    Raises
-    ------
-    RecordingError
-        If it is none that can be read.
-    """
-    head = open_head(path)
-    if edf_annotations.sniff(head, path):
-        source = EdfSource(path)
-        if not source.signals:
-            raise RecordingError(
-                f"{path.name!r} holds annotations and no signal: it is a hypnogram",
-                seen=f"{len(source.events)} annotations",
-                remedy="Give the recording, and pass this file as hypnogram=",
-            )
-        return source
-    for name, (sniff, open_file) in MNE_FORMATS.items():
-        if sniff(head, path):
-            return open_file(path, name)
-    raise RecordingError(
-        f"{path.name!r} is not a recording that can be read",
-        seen=f"a file that begins {begin(head)}",
-        allowed=["EDF", "BDF", *MNE_FORMATS],
-        remedy="Export the recording as EDF+" + _hint(path),
-    )
-
-
-def _hint(path: Path) -> str:
-    partner = {".eeg": ".vhdr", ".vmrk": ".vhdr", ".fdt": ".set"}.get(path.suffix.lower())
-    return f", or give the {partner} file beside it" if partner else ""
 
 
 def raw_rate(derivations: Sequence[Derivation]) -> Derivation:

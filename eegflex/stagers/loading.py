@@ -15,7 +15,7 @@ from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.formats.blackbox import BlackBox, stages_of
 from eegflex.stagers.formats.braindecode import declared_by
 from eegflex.stagers.formats.locate import locate
-from eegflex.stagers.formats.table import ModelFile, format_of, resolve
+from eegflex.stagers.formats.registry import ModelFile, format_of, resolve
 from eegflex.stagers.stager import Stager
 from eegflex.stages import STAGES
 

@@ -12,8 +12,8 @@ from models import Detached, Linear, Sinusoid, Smooth
 from torch import nn
 
 import eegflex
+from eegflex.attribution.methods.registry import METHODS
 from eegflex.attribution.methods.shapley import coalitions, shapley_values
-from eegflex.attribution.methods.table import METHODS
 from eegflex.errors import ParameterError
 
 COMPLETE = ("flex", "deeplift", "gradient_shap", "shapley", "shapley_sampling")

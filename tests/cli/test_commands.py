@@ -17,7 +17,7 @@ import typer
 import eegflex
 import eegflex.readers
 from eegflex import cli
-from eegflex.doctor.table import CHECKS
+from eegflex.doctor.registry import CHECKS
 from eegflex.settings import StagingSettings
 
 COMMANDS = ("info", "stage", "check", "attribute", "report", "simulate", "datasets", "demo")

@@ -13,8 +13,8 @@ from torch import nn
 
 import eegflex
 from eegflex import check_model
+from eegflex.doctor.registry import CHECKS
 from eegflex.doctor.sign_test import LEVEL, judge, kappa_of
-from eegflex.doctor.table import CHECKS
 from eegflex.errors import ModelError, ParameterError
 from eegflex.evaluation import assess
 from eegflex.stagers.zoo.known_truth import plant_line_noise

@@ -14,7 +14,7 @@ from eegflex.attribution.context import moving
 from eegflex.attribution.gradients import score_of
 from eegflex.attribution.methods.method import Method
 from eegflex.attribution.methods.on_spectrum import on_magnitudes
-from eegflex.attribution.methods.table import METHODS
+from eegflex.attribution.methods.registry import METHODS
 from eegflex.attribution.request import Explained
 from eegflex.bands import Bands
 from eegflex.evaluation import assess

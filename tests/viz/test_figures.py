@@ -9,7 +9,7 @@ import pytest
 
 import eegflex
 from eegflex import viz
-from eegflex.attribution.methods.table import METHODS
+from eegflex.attribution.methods.registry import METHODS
 from eegflex.errors import ParameterError
 from eegflex.results.wording import sums_to_change, unit
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.recordings.source import Start
-from eegflex.readers.stage_codes import CODINGS, parse_code, to_stages
-from eegflex.readers.stage_labels import is_sleep_stage, looks_like_stage, parse_label
+from eegflex.readers.stage_numbers import CODINGS, parse_code, to_stages
+from eegflex.readers.stage_words import is_sleep_stage, looks_like_stage, parse_label
 from eegflex.stages import EPOCH_DURATION, STAGES
 
 __all__ = ["LENGTHS", "Hypnogram", "stage_kind", "understand"]

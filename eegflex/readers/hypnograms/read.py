@@ -15,11 +15,11 @@ import numpy as np
 from mne.utils import logger, verbose
 
 from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError, check_choice
-from eegflex.readers.hypnograms.formats.table import FORMATS, HYPNOGRAM_FORMATS
+from eegflex.readers.file_heads import begin, open_head
+from eegflex.readers.hypnograms.formats.registry import FORMATS, HYPNOGRAM_FORMATS
 from eegflex.readers.hypnograms.interpret import LENGTHS, Hypnogram, stage_kind, understand
 from eegflex.readers.hypnograms.scoring import Scoring
-from eegflex.readers.opening import begin, open_head
-from eegflex.readers.stage_codes import check_coding
+from eegflex.readers.stage_numbers import check_coding
 
 __all__ = ["HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
 

@@ -6,6 +6,7 @@ The samples are mapped, not loaded: reading one signal touches its own bytes of 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,12 @@ from eegflex.readers.recordings.edf_header import EdfHeader, EdfSignal, read_hea
 from eegflex.readers.recordings.edf_times import Stretch, find_stretches, first_time
 from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
 
-__all__ = ["EdfSource", "read_texts"]
+__all__ = ["EdfSource", "is_edf", "read_texts"]
+
+
+def is_edf(head: bytes) -> bool:
+    """Whether a file that begins so is EDF or BDF, by its version field; a byte-order mark is no BDF."""
+    return re.match(rb"0[ \x00]{7}", head) is not None or (head[:1] == b"\xff" and head[:2] != b"\xff\xfe")
 
 
 class EdfSource:

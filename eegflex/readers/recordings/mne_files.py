@@ -19,7 +19,7 @@ from eegflex.errors import EmptyRecordingError, RecordingError
 from eegflex.readers.epoch_times import event_onsets
 from eegflex.readers.recordings.beside import check_beside
 from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
-from eegflex.readers.stage_labels import parse_label
+from eegflex.readers.stage_words import parse_label
 
 __all__ = ["MNE_FORMATS", "EpochsSource", "MneSource"]
 

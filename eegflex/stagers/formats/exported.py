@@ -24,8 +24,8 @@ from eegflex.errors import ModelError
 from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.batches import in_batches
 from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
+from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import check_expansion, refuse_code
-from eegflex.stagers.formats.table import ModelFile
 
 __all__ = ["load_exported"]
 

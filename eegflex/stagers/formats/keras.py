@@ -22,8 +22,8 @@ from torch import nn
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.dtypes import refuse_kinds
+from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import check_expansion, refuse_code
-from eegflex.stagers.formats.table import ModelFile
 from eegflex.utils.inside import data_sets
 
 __all__ = ["load_keras", "load_keras_h5", "wrap"]

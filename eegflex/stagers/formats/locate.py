@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eegflex.errors import ModelError, SpecError
 from eegflex.spec.model_spec import ModelSpec
-from eegflex.stagers.formats.table import FORMATS
+from eegflex.stagers.formats.registry import FORMATS
 from eegflex.utils.inside import inside
 
 __all__ = ["locate"]

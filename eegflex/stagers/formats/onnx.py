@@ -17,7 +17,7 @@ from torch import nn
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.batches import in_batches
 from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
-from eegflex.stagers.formats.table import ModelFile
+from eegflex.stagers.formats.registry import ModelFile
 from eegflex.utils.inside import inside
 
 __all__ = ["load_onnx"]

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from eegflex.errors import ModelError
+from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import names_in_pickle, refuse_code
-from eegflex.stagers.formats.table import ModelFile
 from eegflex.stagers.formats.weights import into_network
 
 __all__ = ["load_pickle"]

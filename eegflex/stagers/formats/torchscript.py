@@ -11,8 +11,8 @@ from torch import nn
 from eegflex.errors import ModelError
 from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
+from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import refuse_code, scan_pickle
-from eegflex.stagers.formats.table import ModelFile
 
 __all__ = ["load_torchscript"]
 

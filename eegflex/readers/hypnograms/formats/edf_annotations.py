@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 
 from eegflex.readers.hypnograms.scoring import Scoring
-from eegflex.readers.recordings.edf import EdfSource
+from eegflex.readers.recordings.edf import EdfSource, is_edf
 from eegflex.readers.recordings.source import Event, Start
 
 __all__ = ["NAME", "from_events", "parse", "sniff"]
@@ -17,8 +16,8 @@ NAME = "EDF+ annotations"
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    """Whether a file is EDF or BDF, by its version field; a byte-order mark is no BDF."""
-    return re.match(rb"0[ \x00]{7}", head) is not None or (head[:1] == b"\xff" and head[:2] != b"\xff\xfe")
+    """Whether a file is EDF or BDF."""
+    return is_edf(head)
 
 
 def parse(path: Path) -> Scoring:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from eegflex.errors import HypnogramError, check_choice
-from eegflex.readers.stage_labels import parse_label
+from eegflex.readers.stage_words import parse_label
 from eegflex.stages import NOT_STAGED, STAGES
 
 __all__ = ["CODINGS", "check_coding", "parse_code", "parse_codes", "to_stages"]

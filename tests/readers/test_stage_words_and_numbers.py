@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eegflex.errors import HypnogramError, ParameterError
-from eegflex.readers.stage_codes import CODINGS, parse_codes, to_stages
-from eegflex.readers.stage_labels import parse_label
+from eegflex.readers.stage_numbers import CODINGS, parse_codes, to_stages
+from eegflex.readers.stage_words import parse_label
 from eegflex.stages import NOT_STAGED, STAGES
 
 # fmt: off

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from eegflex.evaluation import coverage, exactness
 from eegflex.evaluation.evidence import Evidence
 from eegflex.findings import Finding, Findings
+from eegflex.results.recordings import one_recording
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -84,6 +85,7 @@ def assess(result: FlexResult) -> Findings:
     >>> found["convergence"].status, found["convergence"].values["n"]
     ('ok', 10)
     """
+    one_recording(result.data, None, "How far a result can be believed")
     evidence = Evidence.of(result.for_target())
     found = {name: check(evidence) for name, check in TRUST_CHECKS.items()}
     return Findings(result.model, tuple(one.named(name) for name, one in found.items() if one is not None))

@@ -9,7 +9,7 @@ import numpy as np
 from eegflex.bands import REST, Bands
 from eegflex.readers.notes import SIMULATED
 from eegflex.results import tables
-from eegflex.results.select import stage_order
+from eegflex.results.select import PICKED, is_whole, stage_order
 from eegflex.results.wording import (
     baseline_words,
     count_epochs,
@@ -136,6 +136,8 @@ def what_was_done(result: FlexResult) -> list[str]:
         f"{positive_means(result, 'a rhythm of a channel')}",
         sum_words(result),
     ]
+    if not is_whole(result.data):
+        sentences.append(PICKED)
     if result.is_sample:
         sentences.append(
             f"This is a sample: at most {count_epochs(parameters['sample_per_stage'])} of each predicted stage, drawn "

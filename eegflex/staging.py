@@ -23,6 +23,8 @@ from eegflex.readers.hypnograms.write import HYPNOGRAM_SUFFIXES, write_hypnogram
 from eegflex.scores import consensus, probabilities, surest
 from eegflex.settings import StagingSettings
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.assumed import with_counted_stages
+from eegflex.stagers.device import check_device
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import BoundStager, Stager
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["StagedNight", "night_of", "stage_epochs"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
-#: A module with more outputs than this does not return scores of stages.
-_MOST_OUTPUTS = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -278,10 +278,10 @@ def check_stages_file(fname: str | Path) -> Path:
 def stage_with(stager: Stager, epochs: mne.BaseEpochs, settings: StagingSettings) -> StagedNight:
     """Stage epochs with a stager that is loaded."""
     dtype = stager.like.dtype if settings.dtype is None else _DTYPES[settings.dtype]
-    device = _check_device(stager.like.device if settings.device is None else settings.device, dtype)
+    device = check_device(stager.like.device if settings.device is None else settings.device, dtype)
     stager = stager.to(device, dtype)
     segments = prepare(epochs, stager.spec, settings.picks, filter_edges=settings.filter_edges)
-    stager = _with_counted_stages(stager, segments)
+    stager = with_counted_stages(stager, segments)
     with rnn_safe(stager.module):
         bound = tuple(stager.bind(segments, settings.edges, settings.window_length))
         with progress(len(segments) * len(bound), f"Staging with {stager.spec.name}") as done:
@@ -318,34 +318,3 @@ def night_of(
             remedy="Leave it out, or give it to eegflex.stage_epochs",
         )
     return epochs
-
-
-def _with_counted_stages(stager: Stager, segments: Segments) -> Stager:
-    """Name the outputs of a bare module that has not five of them, for which there is no convention."""
-    if not any(note.startswith("stages:") for note in stager.spec.assumed):
-        return stager
-    first = torch.from_numpy(segments.signals[:1, list(segments.channel_sets[0])])
-    with torch.no_grad():
-        returned = stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None]))
-    if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or returned.shape[1] > _MOST_OUTPUTS:
-        return stager  # it will be refused in the words of its layout
-    if returned.shape[1] == len(stager.spec.stages):
-        return stager
-    names = tuple(f"output {i}" for i in range(returned.shape[1]))
-    assumed = tuple(note for note in stager.spec.assumed if not note.startswith("stages:"))
-    return stager.with_spec(stager.spec.replace(stages=names, assumed=(*assumed, "outputs have no names of stages")))
-
-
-def _check_device(wanted: str | torch.device, dtype: torch.dtype) -> torch.device:
-    """A device that is there, and has the precision."""
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise ParameterError("There is no such device", seen=repr(wanted), allowed=["cpu", "cuda", "mps"]) from error
-    if device.type == "mps" and dtype == torch.float64:
-        raise ParameterError(
-            "Apple's GPUs have no float64", seen=str(device), remedy="Use dtype='float32' or device='cpu'"
-        )
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ParameterError("No CUDA device is available", seen=str(device), remedy="Use device='cpu'")
-    return device

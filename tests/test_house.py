@@ -170,7 +170,7 @@ FLOORS = (
     "epochs simulation datasets",
     "preprocessing.channels",
     "preprocessing.grid",
-    "preprocessing.filtering",
+    "preprocessing.filter_and_resample",
     "preprocessing.faults",
     "preprocessing.blocks",
     "preprocessing.scaling",

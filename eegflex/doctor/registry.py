@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from mne.utils import logger
 
-from eegflex.doctor import behaviour, declared, hypnogram
+from eegflex.doctor import behaviour, hypnogram, input_output
 from eegflex.doctor.case import Case
 from eegflex.errors import EegflexError, MemoryShortError, ModelError
 from eegflex.findings import CannotTellError, Finding, Findings, error, unknown
@@ -36,15 +36,15 @@ class Check:
 
 
 CHECKS: dict[str, Check] = {
-    "shape": Check(declared.shape),
-    "rate": Check(declared.rate),
+    "shape": Check(input_output.shape),
+    "rate": Check(input_output.rate),
     "finite scores": Check(behaviour.finite_scores),
     "eval mode": Check(behaviour.eval_mode),
     "determinism": Check(behaviour.determinism),
     "batch independence": Check(behaviour.batch_independence),
-    "unit": Check(declared.unit),
-    "scores": Check(declared.score_kind),
-    "scale": Check(declared.scale, gradients=True),
+    "unit": Check(input_output.unit),
+    "scores": Check(input_output.score_kind),
+    "scale": Check(input_output.scale, gradients=True),
     "differentiability": Check(behaviour.differentiability, gradients=True),
     "context gradients": Check(behaviour.context_differentiability, cheap=False, gradients=True),
     "window": Check(behaviour.window, cheap=False),

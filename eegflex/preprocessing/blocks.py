@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from eegflex.preprocessing.channels import Inputs
 from eegflex.preprocessing.faults import Faults, extremes_of, faults_of, judge
-from eegflex.preprocessing.filtering import FilterPlan
+from eegflex.preprocessing.filter_and_resample import FilterPlan
 
 __all__ = ["Block", "cut_blocks", "filter_blocks"]
 

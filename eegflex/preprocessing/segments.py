@@ -14,7 +14,7 @@ from eegflex.epochs import without_bad
 from eegflex.errors import ParameterError, RecordingError, check_choice
 from eegflex.preprocessing.blocks import filter_blocks
 from eegflex.preprocessing.channels import choose_inputs
-from eegflex.preprocessing.filtering import plan_filter
+from eegflex.preprocessing.filter_and_resample import plan_filter
 from eegflex.preprocessing.grid import lay_grid
 from eegflex.preprocessing.scaling import scale
 from eegflex.settings import FILTER_EDGES

@@ -12,12 +12,12 @@ from torch import nn
 
 from eegflex.errors import ModelError, ParameterError, SpecError
 from eegflex.spec.model_spec import ModelSpec
-from eegflex.stagers.formats.blackbox import BlackBox, stages_of
-from eegflex.stagers.formats.braindecode import declared_by
+from eegflex.stagers.assumed import assumed, assumed_of_estimator, assumed_of_module
+from eegflex.stagers.device import check_device
+from eegflex.stagers.formats.blackbox import BlackBox
 from eegflex.stagers.formats.locate import locate
 from eegflex.stagers.formats.registry import ModelFile, format_of, resolve
 from eegflex.stagers.stager import Stager
-from eegflex.stages import STAGES
 
 __all__ = ["load_model", "names"]
 
@@ -120,7 +120,7 @@ def load_model(
         stager = ensemble([load_model(member, spec=spec, trusted=trusted) for member in source])
     else:
         stager = _from_object(source, spec)
-    return stager if device is None else stager.to(device, stager.like.dtype)
+    return stager if device is None else stager.to(check_device(device, stager.like.dtype), stager.like.dtype)
 
 
 def names() -> list[str]:
@@ -183,7 +183,7 @@ def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) 
         raise ParameterError(
             f"{weights.name} is {found.words}, which brings its own network", seen="module=", remedy="Leave module= out"
         )
-    known = spec or _assumed(path.stem)
+    known = spec or assumed(path.stem)
     loaded = resolve(found.adapter)(ModelFile(weights, known, trusted, network))
     return loaded if isinstance(loaded, Stager) else _from_object(loaded, spec, weights.stem)
 
@@ -201,31 +201,13 @@ def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
         )
     for package, adapter in _WRAPPED.items():
         if any(kind.__module__.partition(".")[0] == package for kind in type(source).__mro__):
-            return Stager(resolve(adapter)(source), spec or _assumed(name or type(source).__name__))
+            return Stager(resolve(adapter)(source), spec or assumed(name or type(source).__name__))
     if callable(getattr(source, "predict_proba", None)):
-        return Stager(BlackBox(source), spec or _assumed_of_estimator(source, name))
+        return Stager(BlackBox(source), spec or assumed_of_estimator(source, name))
     if callable(source):
-        return Stager(source, spec or _assumed_of_module(source, name))
+        return Stager(source, spec or assumed_of_module(source, name))
     raise ModelError(
         "A model must be a name, a file, a torch.nn.Module, a callable, or have predict_proba",
         seen=type(source).__name__,
         allowed=names(),
     )
-
-
-def _assumed(name: str, **declared: Any) -> ModelSpec:
-    """What is taken for granted of a model without a spec."""
-    notes = ("unit: V, as MNE stores it", f"stages: {', '.join(STAGES)}, by convention", "scores: logits")
-    return ModelSpec(
-        name=name, assumed=tuple(note for note in notes if note.partition(":")[0] not in declared), **declared
-    )
-
-
-def _assumed_of_module(source: Callable[..., Any], name: str) -> ModelSpec:
-    own = type(source).__name__ if isinstance(source, nn.Module) else getattr(source, "__name__", "stager")
-    return _assumed(name or own, **declared_by(source))
-
-
-def _assumed_of_estimator(source: Any, name: str) -> ModelSpec:
-    stages = stages_of(source, STAGES)
-    return _assumed(name or type(source).__name__, scores="probs", **({"stages": stages} if stages else {}))

@@ -9,7 +9,7 @@ from noise import continuous, cut
 from eegflex.preprocessing import blocks
 from eegflex.preprocessing.blocks import cut_blocks
 from eegflex.preprocessing.channels import choose_inputs
-from eegflex.preprocessing.filtering import plan_filter
+from eegflex.preprocessing.filter_and_resample import plan_filter
 from eegflex.preprocessing.grid import lay_grid
 from eegflex.preprocessing.segments import prepare
 from eegflex.spec.model_spec import FilterSpec, ModelSpec

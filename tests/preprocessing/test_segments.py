@@ -9,7 +9,7 @@ import pytest
 from noise import continuous, cut
 
 from eegflex.errors import ParameterError
-from eegflex.preprocessing.filtering import RESAMPLING_REACH
+from eegflex.preprocessing.filter_and_resample import RESAMPLING_REACH
 from eegflex.preprocessing.segments import prepare
 from eegflex.spec.model_spec import FilterSpec, ModelSpec, ScaleSpec
 

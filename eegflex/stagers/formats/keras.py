@@ -23,7 +23,7 @@ from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.dtypes import refuse_kinds
 from eegflex.stagers.formats.registry import ModelFile
-from eegflex.stagers.formats.safety import check_expansion, refuse_code
+from eegflex.stagers.formats.safety import check_expansion, refuse_unless_trusted
 from eegflex.utils.inside import data_sets
 
 __all__ = ["load_keras", "load_keras_h5", "wrap"]
@@ -97,8 +97,8 @@ def load_keras(file: ModelFile) -> nn.Module:
         raise ModelError("This Keras model's configuration is absurdly long", seen=file.path)
     archive.verify()
     _inspect(archive.read("config.json"), file)
-    if set(members) - _MEMBERS and not file.trusted:
-        raise refuse_code(file.path, "a Keras model with more than layers and weights in it", set(members) - _MEMBERS)
+    if foreign := set(members) - _MEMBERS:
+        refuse_unless_trusted(file, "a Keras model with more than layers and weights in it", foreign)
     _, odd = _inspect_weights(io.BytesIO(archive.read("model.weights.h5")), file)
     return _load(file, odd)
 

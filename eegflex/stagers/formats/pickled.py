@@ -10,7 +10,7 @@ import torch
 
 from eegflex.errors import ModelError
 from eegflex.stagers.formats.registry import ModelFile
-from eegflex.stagers.formats.safety import names_in_pickle, refuse_code
+from eegflex.stagers.formats.safety import names_in_pickle, refuse_unless_trusted
 from eegflex.stagers.formats.weights import into_network
 
 __all__ = ["load_pickle"]
@@ -22,8 +22,7 @@ _LOOKED_AT = 2**22
 
 def load_pickle(file: ModelFile) -> Any:
     """Unpickle a model, if the caller said that its author is trusted."""
-    if not file.trusted:
-        raise refuse_code(file.path, "a pickle", _names(file))
+    refuse_unless_trusted(file, "a pickle", () if file.trusted else _names(file))
     try:
         if file.path.suffix == ".joblib":
             import joblib

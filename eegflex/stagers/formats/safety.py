@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eegflex.errors import ModelError
 
-__all__ = ["Pickled", "check_expansion", "names_in_pickle", "refuse_code", "scan_pickle"]
+if TYPE_CHECKING:
+    from eegflex.stagers.formats.registry import ModelFile
+
+__all__ = ["Pickled", "check_expansion", "names_in_pickle", "refuse_code", "refuse_unless_trusted", "scan_pickle"]
 
 #: What an archive unpacks to may be so many times its own size, weights being hard to compress ...
 MOST_EXPANSION = 100
@@ -159,6 +162,18 @@ def check_expansion(size: int, declared: int, path: Path) -> None:
             seen=path,
             remedy="Do not open it: it is made to fill the memory",
         )
+
+
+def refuse_unless_trusted(file: ModelFile, what: str, names: Iterable[str]) -> None:
+    """Refuse a file that would run code when it is opened, unless the caller trusts its author.
+
+    Raises
+    ------
+    ModelError
+        If not.
+    """
+    if not file.trusted:
+        raise refuse_code(file.path, what, names)
 
 
 def refuse_code(path: Path, what: str, names: Iterable[str]) -> ModelError:

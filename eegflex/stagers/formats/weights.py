@@ -17,7 +17,7 @@ from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.dtypes import check_weights
 from eegflex.stagers.formats.registry import ModelFile
-from eegflex.stagers.formats.safety import refuse_code
+from eegflex.stagers.formats.safety import refuse_unless_trusted
 from eegflex.stagers.modules import own_copy
 
 __all__ = ["into_network", "load_safetensors", "load_torch"]
@@ -67,8 +67,7 @@ def load_torch(file: ModelFile) -> nn.Module:
         unsafe = _unsafe(opened)
         if not unsafe:
             raise ModelError(f"This file of torch.save is damaged: {error}", seen=file.path) from error
-        if not file.trusted:
-            raise refuse_code(file.path, "a pickled Python object, not weights only", unsafe) from error
+        refuse_unless_trusted(file, "a pickled Python object, not weights only", unsafe)
         opened.seek(0)
         saved = torch.load(opened, map_location="cpu", weights_only=False)
     return saved if isinstance(saved, nn.Module) else into_network(saved, file)

@@ -7,7 +7,7 @@ import pytest
 from noise import continuous, cut
 
 from eegflex.preprocessing.channels import choose_inputs
-from eegflex.preprocessing.filtering import RESAMPLING_REACH, plan_filter
+from eegflex.preprocessing.filter_and_resample import RESAMPLING_REACH, plan_filter
 from eegflex.preprocessing.grid import lay_grid
 from eegflex.preprocessing.segments import prepare
 from eegflex.spec.model_spec import FilterSpec, ModelSpec

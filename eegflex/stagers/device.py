@@ -1,0 +1,24 @@
+"""Where a stager computes, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from eegflex.errors import ParameterError
+
+__all__ = ["check_device"]
+
+
+def check_device(wanted: str | torch.device, dtype: torch.dtype) -> torch.device:
+    """A device that is there, and has the precision."""
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise ParameterError("There is no such device", seen=repr(wanted), allowed=["cpu", "cuda", "mps"]) from error
+    if device.type == "mps" and dtype == torch.float64:
+        raise ParameterError(
+            "Apple's GPUs have no float64", seen=str(device), remedy="Use dtype='float32' or device='cpu'"
+        )
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ParameterError("No CUDA device is available", seen=str(device), remedy="Use device='cpu'")
+    return device

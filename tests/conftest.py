@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import example_results
+import mne
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -13,6 +14,12 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # Keras chooses its backend when it is first imported, which a test may do before the library does.
 os.environ.setdefault("KERAS_BACKEND", "torch")
 REAL_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _log_level():
+    """The command line sets the level of MNE's log for good; each test begins with the same."""
+    mne.set_log_level("WARNING")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mne
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,14 +38,6 @@ def result_file(night, tmp_path_factory):
         == 0
     )
     return output
-
-
-@pytest.fixture(autouse=True)
-def _log_level():
-    """The command line sets the level of MNE's log for good."""
-    level = mne.set_log_level("WARNING", return_old_level=True)
-    yield
-    mne.set_log_level(level)
 
 
 def run(capsys, *arguments):

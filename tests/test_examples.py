@@ -43,6 +43,7 @@ def examples_of(name):
     return [test for test in found if test.examples]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in THINGS if name not in NO_NETWORK])
 def test_its_numbers_are_true(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -59,6 +59,7 @@ def test_importing_the_package_is_cheap():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_public_modules_are_there_without_an_import_of_their_own():
     code = "import eegflex; print([getattr(eegflex, name).__name__ for name in eegflex._MODULES])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -155,6 +155,7 @@ def nearly_exact(model):
     return explain(noise_epochs(n_epochs=12), model(), target="all", quadrature="graded", n_steps=n_steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Smooth, Steep])
 @pytest.mark.parametrize("tol", [0.05, 0.02, 0.005])
 def test_the_band_sums_are_within_what_was_asked(model, tol):

@@ -181,6 +181,7 @@ def test_a_stager_of_one_position_leaves_the_edges_unexplained():
     assert data["number"].values.tolist() == [1, 2, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context", ["fixed", "scaled"])
 @pytest.mark.parametrize("edges", ["skip", "pad"])
 def test_cached_is_uncached(context, edges):

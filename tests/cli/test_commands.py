@@ -151,6 +151,7 @@ def test_attribute_writes_a_result(result_file):
     assert [p.name for p in result_file.parent.iterdir()] == [result_file.name]
 
 
+@pytest.mark.slow
 def test_report_of_a_result_is_one_html_file(result_file, tmp_path, capsys):
     path = tmp_path / "r.html"
     status, out, err = run(capsys, "report", result_file, "-o", path)
@@ -164,6 +165,7 @@ def test_report_of_a_result_is_one_html_file(result_file, tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
 
 
+@pytest.mark.slow
 def test_report_of_a_recording(night, tmp_path, capsys):
     path = tmp_path / "r.html"
     status, out, _ = run(capsys, "-q", "report", night.psg, *QUICK, "-o", path)
@@ -229,6 +231,7 @@ def test_a_word_that_is_no_choice_is_refused_with_the_choices(name, night, capsy
     assert f"{name} must be one of " in said
 
 
+@pytest.mark.slow
 def test_check_says_what_it_found_and_leaves_with_1_for_an_error(tmp_path, capsys):
     night = eegflex.simulate_psg(hours=1, sfreq=100, seed=1, verbose="error")
     swapped = {"N2": "N3", "N3": "N2"}

@@ -121,6 +121,7 @@ def test_few_epochs_are_no_evidence(night):
     assert "not enough scored epochs" in findings["class order"].measured
 
 
+@pytest.mark.slow
 def test_the_model_and_the_epochs_are_left_as_they_were(night):
     model, before = chambon().train(), night.get_data(copy=True)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
@@ -266,6 +267,7 @@ def test_a_scale_free_model_is_explained_from_another_baseline(night):
     assert found["scale"] == "warning"
 
 
+@pytest.mark.slow
 def test_the_report_begins_with_what_makes_it_false_and_shows_all_that_was_found(night, tmp_path):
     """Who reads the first page only must see it, in the words of the doctor."""
     arguments = {"sample_per_stage": 1, "quadrature": "graded", "n_steps": 8, "verbose": "error"}

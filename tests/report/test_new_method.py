@@ -69,6 +69,7 @@ def explained(request, monkeypatch, tmp_path):
     return request.param, read_result(result.save(tmp_path / "new.nc"))
 
 
+@pytest.mark.slow
 def test_a_method_is_one_entry(explained, tmp_path):
     name, result = explained
     assert name not in METHODS

@@ -30,6 +30,8 @@ from eegflex.results import FlexResult, tables
 from eegflex.results.wording import number_text
 from eegflex.spec import ModelSpec
 
+pytestmark = pytest.mark.slow
+
 EVIL = "<script>alert(1)</script>"
 ORDER = ["Summary", "Night", "Bands", "Spectra", "Topography", "Epochs", "Completeness", "Stager", "Provenance"]
 
@@ -140,7 +142,6 @@ class TestPage:
         (cards,) = [section for section in SECTIONS if section.__name__ == "epochs"]
         assert len(list(cards(Gathered(result, assess(result), epochs_per_stage=n)))) == 5 * n
 
-    @pytest.mark.slow
     @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
     def test_a_browser_opens_it_without_errors(self, made, tmp_path):
         options = (

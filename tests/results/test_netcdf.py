@@ -56,6 +56,7 @@ def test_a_lazy_result_is_the_same_result(lazy):
     pd.testing.assert_frame_equal(read.to_data_frame(), whole.to_data_frame())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in viz.__all__ if name != "plot_context"])
 def test_a_lazy_result_draws_the_same(lazy, name):
     drawn = []

@@ -11,6 +11,8 @@ import eegflex
 from eegflex.preprocessing.segments import prepare
 from eegflex.results.tables import agreement
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(trained.NETWORKS)
 LOADERS = {"chambon": trained.chambon, "context": trained.context}
 
@@ -46,7 +48,6 @@ def test_small_and_marked_as_what_it_is(name):
     assert "simulated" in contract.name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_stages_an_unseen_simulated_night_and_can_be_explained(name, epochs):
     result = eegflex.attribute_epochs(epochs, LOADERS[name](), sample_per_stage=1, verbose="error")

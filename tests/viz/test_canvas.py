@@ -15,6 +15,8 @@ from eegflex import viz
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results.result import FlexResult
 
+pytestmark = pytest.mark.slow
+
 #: How many panels each figure has: of six EEG channels, every stage explained, with a hypnogram and a view of time.
 PANELS = {
     "plot_bands": 1,

@@ -100,6 +100,7 @@ def test_the_histogram_counts_every_gap(pair_result):
     assert ax.get_xscale() == "log"
 
 
+@pytest.mark.slow
 def test_a_gap_of_zero_is_drawn(result):
     data = result.to_xarray()
     data["gap"].values[:] = 0

@@ -13,6 +13,8 @@ from eegflex.attribution.methods.registry import METHODS
 from eegflex.errors import ParameterError
 from eegflex.results.wording import sums_to_change, unit
 
+pytestmark = pytest.mark.slow
+
 FIGURES = [getattr(viz, name) for name in viz.__all__ if name != "plot_context"]
 OF_BANDS = [viz.plot_bands, viz.plot_topomap, viz.plot_epoch, viz.plot_night, viz.plot_completeness]
 #: How attributions that do not sum to the score's change are read.

@@ -50,6 +50,7 @@ def test_a_map_a_band_and_stage(result, drawn):
     assert titles[:5] == [f"{stage}\nn = 2" for stage in example_results.STAGES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale_by", "n_scales"), [("stage", 5), ("figure", 1)])
 def test_limits_are_symmetric_and_shared(result, drawn, scale_by, n_scales):
     fig = viz.plot_topomap(result, scale_by=scale_by, show=False)

@@ -75,6 +75,7 @@ def gssc_own(epochs, eeg=(0,), eog=(1,)):
     return stages
 
 
+@pytest.mark.slow
 def test_predictions_equal_gsscs_own_on_every_epoch(night, segments, scores):
     """On the epochs that our preparation made: the whole night through both codes."""
     np.testing.assert_array_equal(scores.argmax(1).numpy(), gssc_own(prepared(segments)))
@@ -91,6 +92,7 @@ def prepared(segments):
 ONE_SIGNAL = {"gssc-eeg": {"eeg": (0,), "eog": ()}, "gssc-eog": {"eeg": (), "eog": (0,)}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ONE_SIGNAL)
 def test_of_one_signal_alone_it_says_what_gssc_does(night, name):
     """A recording without an EOG, or without an EEG: staged as by GSSC's own code, explained, and complete."""
@@ -134,6 +136,7 @@ def test_predictions_from_the_recording_equal_gsscs_own(stager, night, scores):
     np.testing.assert_array_equal(scores.argmax(1).numpy(), theirs)
 
 
+@pytest.mark.slow
 def test_scores_do_not_change_with_the_batch_size(stager, segments, scores, monkeypatch):
     for size in (1, 5):
         monkeypatch.setattr(adapter, "FORWARD_BATCH", size)
@@ -207,6 +210,7 @@ def test_each_eeg_channel_is_explained_by_itself(gssc_result):
     assert (gssc_result.relative_gap() <= 0.01).mean() >= 0.95
 
 
+@pytest.mark.slow
 def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
     short = night[20:32]
     numbers = {"sample_per_stage": 1, "window_length": 5, "quadrature": "graded", "n_steps": 36, "verbose": "error"}

@@ -59,6 +59,7 @@ def own(raw):
     return table.rename(columns=names)[STAGES].to_numpy()
 
 
+@pytest.mark.slow
 def test_its_scores_are_yasa_s_own(raw, epochs, bound):
     ours, theirs = bound.night_scores(lambda _: None).numpy(), own(raw)
     assert ours.shape == theirs.shape == (len(epochs), 5)
@@ -108,6 +109,7 @@ def test_smoothed_features_of_a_changed_epoch_are_yasa_s_up_to_the_scale(bound):
         assert ((ranges.quantile(0.95) - ranges.quantile(0.05)) <= 1 + 1e-3).all()
 
 
+@pytest.mark.slow
 def test_band_shapley_values_add_up(epochs, stager):
     result = eegflex.attribute_epochs(
         epochs[56:58], stager, method="shapley_sampling", baseline="recording", sample_per_stage=1, verbose="error"
@@ -118,6 +120,7 @@ def test_band_shapley_values_add_up(epochs, stager):
     assert dataset["ch_type"].values.tolist() == ["eeg", "eog", "emg"]
 
 
+@pytest.mark.slow
 def test_it_has_no_gradient_and_says_what_to_do(epochs):
     with pytest.raises(ModelError, match="shapley"):
         eegflex.attribute_epochs(epochs, "yasa", sample_per_stage=1, verbose="error")

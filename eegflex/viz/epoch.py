@@ -20,7 +20,7 @@ from eegflex.viz.canvas import Canvas, figure_of, given_axes
 from eegflex.viz.panels import (
     FMAX,
     WINDOW,
-    Case,
+    EpochCard,
     draw_attribution,
     draw_band_sums,
     draw_power,
@@ -106,7 +106,7 @@ def plot_epoch(
     'Epoch 9 at 0:04:30, C4-M1'
     """
     result = result.for_target()
-    case = _find_case(result, as_bands(bands), number, recording, stage, channel)
+    case = _find_card(result, as_bands(bands), number, recording, stage, channel)
     card = _make_card(axes, case, annotate)
     *in_time, power, attribution, sums = card.axes
     notes = _draw_in_time(card, in_time, result, case)
@@ -153,9 +153,9 @@ def surest_numbers(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
     return [int(dataset["number"].values[place]) for place in surest_places(dataset, stage, n)]
 
 
-def _find_case(
+def _find_card(
     result: FlexResult, bands: Bands, number: int | None, recording: str | None, stage: str | None, channel: str | None
-) -> Case:
+) -> EpochCard:
     dataset = result.data
     if number is not None or recording is not None:
         dataset = one_recording(dataset, recording, "The number of an epoch")
@@ -166,7 +166,7 @@ def _find_case(
         raise ParameterError("This epoch was not explained", seen=number, allowed=numbers_text(numbers))
     epoch = surest_places(dataset, stage, 1)[0] if number is None else numbers.index(number)
     chosen = _find_channel(dataset, bands, epoch, channel)
-    return Case(dataset, bands, unit(result), epoch, chosen, int(dataset["of_channel_set"].values[chosen]))
+    return EpochCard(dataset, bands, unit(result), epoch, chosen, int(dataset["of_channel_set"].values[chosen]))
 
 
 def _find_channel(dataset: xr.Dataset, bands: Bands, epoch: int, channel: str | None) -> int:
@@ -198,7 +198,7 @@ class _Card(Canvas):
     facts: Axes | None = None
 
 
-def _make_card(axes: Axes | Sequence[Axes] | None, case: Case, annotate: bool) -> _Card:
+def _make_card(axes: Axes | Sequence[Axes] | None, case: EpochCard, annotate: bool) -> _Card:
     in_time = ["signal", "attribution to time and frequency"][: 1 + ("time_frequency_view" in case.dataset)]
     if axes is not None:
         given = given_axes(axes, [*in_time, "power spectrum", "attribution to frequencies", "band sums"])
@@ -206,7 +206,7 @@ def _make_card(axes: Axes | Sequence[Axes] | None, case: Case, annotate: bool) -
     return _own_card(case, [1.0, 1.35][: len(in_time)], annotate=annotate)
 
 
-def _own_card(case: Case, heights: Sequence[float], *, annotate: bool) -> _Card:
+def _own_card(case: EpochCard, heights: Sequence[float], *, annotate: bool) -> _Card:
     """Make a figure with the panels of time above, and those of frequencies and the facts below."""
     import matplotlib.pyplot as plt
 
@@ -223,7 +223,7 @@ def _own_card(case: Case, heights: Sequence[float], *, annotate: bool) -> _Card:
     return _Card(fig, np.array(axes, dtype=object), True, annotate, bars, facts)
 
 
-def _draw_in_time(card: _Card, axes: Sequence[Axes], result: FlexResult, case: Case) -> list[str]:
+def _draw_in_time(card: _Card, axes: Sequence[Axes], result: FlexResult, case: EpochCard) -> list[str]:
     """Draw the panels that have an axis of time, and say what their colours are."""
     notes = []
     mesh = draw_signal(axes[0], case)
@@ -272,7 +272,7 @@ def _write_facts(ax: Axes, facts: Mapping[str, str]) -> None:
         text.set_in_layout(False)
 
 
-def _facts(result: FlexResult, case: Case) -> dict[str, str]:
+def _facts(result: FlexResult, case: EpochCard) -> dict[str, str]:
     """Return what the stager said, what the attributions add up to, and how far that can be believed."""
     scored = str(case.dataset["stage"].values[case.epoch])
     given = str(case.dataset["channel_set"].values[case.channel_set])
@@ -290,7 +290,7 @@ def _facts(result: FlexResult, case: Case) -> dict[str, str]:
     }
 
 
-def _sums(result: FlexResult, case: Case) -> dict[str, str]:
+def _sums(result: FlexResult, case: EpochCard) -> dict[str, str]:
     sums = case.band_sums().sum(axis=1)
     whole, found = float(sums[case.members].sum()), {}
     name = "Sum of attributions" if is_whole(case.dataset) else "Sum, channels picked"
@@ -304,13 +304,13 @@ def _sums(result: FlexResult, case: Case) -> dict[str, str]:
     return facts | {"Completeness gap": _signed(_value(case, "gap")), "  of |band sums|": _percent(relative)}
 
 
-def _of_context(case: Case) -> float:
+def _of_context(case: EpochCard) -> float:
     neighbours = case.dataset["context"].values != 0
     parts = case.dataset["context_map"].isel(epoch=case.epoch).transpose("context", "channel", "band").values
     return float(np.nansum(parts[neighbours][:, case.members], dtype=np.float64))
 
 
-def _spent(case: Case) -> dict[str, str]:
+def _spent(case: EpochCard) -> dict[str, str]:
     """Return the estimated error, where there is one, and how many evaluations were spent."""
     error, gradients = float(_value(case, "error")), int(_value(case, "n_gradients"))
     facts = {"Estimated error": _percent(error)} if np.isfinite(error) else {}
@@ -319,7 +319,7 @@ def _spent(case: Case) -> dict[str, str]:
     return facts | {"Scores evaluated": str(int(_value(case, "n_forwards")))}
 
 
-def _value(case: Case, name: str) -> Any:
+def _value(case: EpochCard, name: str) -> Any:
     return case.dataset[name].values[case.epoch, case.channel_set]
 
 
@@ -331,12 +331,12 @@ def _percent(share: float) -> str:
     return "under 0.01 %" if share < 1e-4 else f"{100 * share:.2g} %"
 
 
-def _title(case: Case) -> str:
+def _title(case: EpochCard) -> str:
     label, number = (case.dataset[name].values[case.epoch] for name in ("recording", "number"))
     name = case.dataset["channel"].values[case.channel]
     return f"{f'{label}, epoch' if label else 'Epoch'} {number} at {_clock(case)}, {name}"
 
 
-def _clock(case: Case) -> str:
+def _clock(case: EpochCard) -> str:
     seconds = int(case.dataset["onset"].values[case.epoch])
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
-__all__ = ["Case", "draw_attribution", "draw_band_sums", "draw_power", "draw_signal", "draw_time_frequency"]
+__all__ = ["EpochCard", "draw_attribution", "draw_band_sums", "draw_power", "draw_signal", "draw_time_frequency"]
 
 #: Highest frequency that is drawn, in Hz.
 FMAX = 30.0
@@ -27,7 +27,7 @@ WINDOW = 0.5
 
 
 @dataclass(frozen=True)
-class Case:
+class EpochCard:
     """One epoch on one channel of a result.
 
     Attributes
@@ -70,7 +70,7 @@ class Case:
         return tables.band_sums(one, self.bands)[0]
 
 
-def draw_signal(ax: Axes, case: Case) -> QuadMesh | None:
+def draw_signal(ax: Axes, case: EpochCard) -> QuadMesh | None:
     """Draw the signal; behind it, and returned, the attribution to time where the result has it."""
     signal, times = case.values("signal"), case.dataset["time"].values
     top = 1.08 * float(np.abs(signal).max()) or 1.0
@@ -88,7 +88,7 @@ def draw_signal(ax: Axes, case: Case) -> QuadMesh | None:
     return mesh
 
 
-def draw_time_frequency(ax: Axes, case: Case, fmax: float) -> QuadMesh:
+def draw_time_frequency(ax: Axes, case: EpochCard, fmax: float) -> QuadMesh:
     """Draw the attribution to each frequency in each frame."""
     freqs, frames = case.dataset["frame_freq"].values, case.dataset["frame"].values
     chosen = freqs <= fmax
@@ -106,7 +106,7 @@ def draw_time_frequency(ax: Axes, case: Case, fmax: float) -> QuadMesh:
     return mesh
 
 
-def draw_power(ax: Axes, case: Case) -> None:
+def draw_power(ax: Axes, case: EpochCard) -> None:
     """Draw the power spectrum."""
     freqs = case.dataset["freq"].values
     edges = bin_edges(freqs, FMAX)
@@ -117,7 +117,7 @@ def draw_power(ax: Axes, case: Case) -> None:
     ax.set_ylabel("Power density\n(dB re 1 µV²/Hz)")
 
 
-def draw_attribution(ax: Axes, case: Case) -> None:
+def draw_attribution(ax: Axes, case: EpochCard) -> None:
     """Draw the attribution to frequencies, or to bands where the method has only those."""
     freqs = case.dataset["freq"].values
     edges = bin_edges(freqs, FMAX)
@@ -135,7 +135,7 @@ def draw_attribution(ax: Axes, case: Case) -> None:
     ax.set_ylabel(f"Attribution {per}\n({case.unit})")
 
 
-def draw_band_sums(ax: Axes, case: Case) -> None:
+def draw_band_sums(ax: Axes, case: EpochCard) -> None:
     """Draw the band sums of the channel, and of the others that the stager got with it."""
     sums = case.band_sums()
     own, others = sums[case.channel], case.members

@@ -347,7 +347,7 @@ def _derive(known: Sequence[Known], wanted: str) -> Derivation | None:
         _refuse_unfit(k)
     if "other" in {plus.unit.kind, minus.unit.kind}:
         raise ChannelError(
-            f"{wanted!r} cannot be derived, since its signals are no voltages",
+            f"{wanted!r} cannot be derived, since its signals are not voltages",
             seen=[f"{k.signal.label}: {k.unit.text}" for k in (plus, minus)],
             allowed=_candidates([k for k in known if k.unit.kind == "voltage"]),
             remedy="Ask for a derivation of voltages",

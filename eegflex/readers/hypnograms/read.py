@@ -149,7 +149,7 @@ def load_hypnogram(path: Path, options: HypnogramOptions | None = None) -> Hypno
     known = next((module for module in FORMATS if module.sniff(head, path)), None)
     if known is None:
         raise HypnogramError(
-            f"{path.name!r} is no hypnogram that can be read",
+            f"{path.name!r} is not a hypnogram that can be read",
             seen=f"a file that begins {begin(head)}",
             allowed=HYPNOGRAM_FORMATS,
             remedy="Export the hypnogram in one of these formats",

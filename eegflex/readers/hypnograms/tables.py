@@ -72,7 +72,7 @@ def to_number(text: str, what: str, line: int, *, positive: bool = False) -> flo
         value = math.nan
     if not math.isfinite(value) or (positive and value <= 0):
         raise HypnogramError(
-            f"The {what} in line {line} is no number{' above 0' if positive else ''}",
+            f"The {what} in line {line} is not a number{' above 0' if positive else ''}",
             seen=repr(text[:40]),
             remedy="Mend the file, or export it again",
         )

@@ -215,7 +215,7 @@ BAD_REQUESTS = {
     "rates differ": (["C3", Sig("M2", n=50)], ["C3-M2"], ChannelError, "50 Hz"),
     "units differ": (["C3", Sig("M2", "mV")], ["C3-M2"], ChannelError, "mV"),
     "impedances": ([Sig("C3", "Ohm"), Sig("M2", "Ohm"), "C4"], ["C3-M2"], ChannelError, "Allowed: C4"),
-    "an impedance and a voltage": ([Sig("C3", "Ohm"), "M2", "C4"], ["C3-M2"], ChannelError, "no voltages"),
+    "an impedance and a voltage": ([Sig("C3", "Ohm"), "M2", "C4"], ["C3-M2"], ChannelError, "not voltages"),
     "no such index": (["C3"], [4], ChannelError, "0 to 0"),
     "a str": (["C3"], "C3", ParameterError, "list"),
     "nothing": (["C3"], [], ParameterError, "list"),

@@ -34,7 +34,7 @@ def test_broken_xml_is_refused(tmp_path):
     for text in ("<PSGAnnotation><ScoredEvents>", '<?xml version="1.0" encoding="no-such"?><CMPStudyConfig/>'):
         with pytest.raises(HypnogramError, match="not well-formed"):
             read(tmp_path, text)
-    with pytest.raises(HypnogramError, match="no hypnogram that can be read"):
+    with pytest.raises(HypnogramError, match="not a hypnogram that can be read"):
         read(tmp_path, "<html><body>Not found</body></html>" + " " * 50)
 
 

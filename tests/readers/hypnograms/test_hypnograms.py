@@ -105,9 +105,9 @@ def test_files_that_are_no_hypnogram(tmp_path, write, hypnogram_edf):
         tmp_path / "missing.edf": "no such hypnogram",
         tmp_path: "directory",
         tmp_path / "empty.txt": "empty",
-        tmp_path / "table.csv": "no hypnogram that can be read",
-        tmp_path / "prose.txt": "no hypnogram that can be read",
-        tmp_path / "noise.bin": "no hypnogram that can be read",
+        tmp_path / "table.csv": "not a hypnogram that can be read",
+        tmp_path / "prose.txt": "not a hypnogram that can be read",
+        tmp_path / "noise.bin": "not a hypnogram that can be read",
         psg(write): "holds no stages",
         hypnogram_edf([(0, 30, "Lights off")]): "holds no stages",
     }

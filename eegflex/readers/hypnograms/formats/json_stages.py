@@ -31,7 +31,7 @@ def parse(path: Path) -> Scoring:
     try:
         content = json.loads(decode_text(path.read_bytes()))
     except (ValueError, RecursionError) as error:
-        raise HypnogramError(f"{path.name!r} is no sound JSON", seen=error, remedy="Save it again") from error
+        raise HypnogramError(f"{path.name!r} is not valid JSON", seen=error, remedy="Save it again") from error
     if isinstance(content, list):
         return Scoring.of_epochs(_labels(content), format=NAME)
     return _yasa(content)
@@ -53,7 +53,7 @@ def _labels(values: Any) -> list[str]:
 def _yasa(content: Any) -> Scoring:
     if not isinstance(content, dict) or not {"values", "n_stages", "freq"} <= set(content):
         seen = sorted(map(str, content))[:8] if isinstance(content, dict) else type(content).__name__
-        raise HypnogramError("The JSON is no hypnogram", seen=seen, allowed="YASA's: values, n_stages, freq, start")
+        raise HypnogramError("The JSON is not a hypnogram", seen=seen, allowed="YASA's: values, n_stages, freq, start")
     if content["n_stages"] != 5:
         raise HypnogramError(
             "The hypnogram does not tell all stages apart",

@@ -53,7 +53,7 @@ def _array(path: Path) -> list[str]:
         ) from error
     if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in "iufUSb":
         raise HypnogramError(
-            "The .npy file is no list of stages",
+            "The .npy file is not a list of stages",
             seen=f"shape {np.shape(array)}, {array.dtype}",
             allowed="one dimension, of whole numbers or text",
             remedy="Save the stages alone",

@@ -72,7 +72,8 @@ def attribute_epochs(
     ----------
     epochs : mne.BaseEpochs | StagedNight
         Epochs of a recording, as `eegflex.make_epochs` cuts it, in the order of time. They are not changed. Or what
-        `eegflex.stage_epochs` returned, without a `model`: it is not staged again.
+        `eegflex.stage_epochs` returned, without a `model`: it is not staged again, and what it was staged with (`picks`,
+        `edges`, `filter_edges`, `window_length`, `device`, `dtype`) holds.
     model : None | str | path-like | Stager | torch.nn.Module | callable | sequence
         ``"gssc"``, ``"bandpower"``, a network that maps ``(batch, channel, time)`` to ``(batch, stage)``, a file or folder
         that holds one, or several of them, which are averaged; see `eegflex.load_model`.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eegflex.errors import EmptyRecordingError, HypnogramError, RecordingError
 from eegflex.readers.text import decode_text, is_text
+from eegflex.utils.files import check_input
 
 __all__ = ["begin", "open_head"]
 
@@ -24,15 +25,12 @@ def open_head(path: Path, what: str = "recording") -> bytes:
     Raises
     ------
     RecordingError, HypnogramError
-        If it does not exist, is a directory, or may not be read.
+        If it does not exist, is no file, or may not be read.
     EmptyRecordingError, HypnogramError
         If it is empty.
     """
     error = HypnogramError if what == "hypnogram" else RecordingError
-    if not path.exists():
-        raise error(f"There is no such {what}", seen=path, remedy="Check the path")
-    if path.is_dir():
-        raise error(f"The {what} is a directory", seen=path, remedy="Give the file in it")
+    check_input(path, error, what)
     try:
         with path.open("rb") as file:
             head = file.read(4096)

@@ -7,7 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from eegflex.errors import ParameterError, RecordingError
-from eegflex.utils.files import write_whole
+from eegflex.utils.files import check_input, write_whole
 from eegflex.utils.inside import check_hdf5
 
 __all__ = ["LAYOUT", "check_result_file", "is_large", "read_dataset", "write_dataset"]
@@ -84,9 +84,7 @@ def read_dataset(fname: str | Path, *, lazy: bool) -> xr.Dataset:
     RecordingError
         If there is no such file, it does not hold a result, or it is of another version of the layout.
     """
-    path = Path(fname)
-    if not path.is_file():
-        raise RecordingError("There is no such file", seen=path)
+    path = check_input(fname, RecordingError, "result")
     check_hdf5(path, RecordingError)
     try:
         dataset = xr.open_dataset(path, engine="h5netcdf", cache=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,6 +19,7 @@ from eegflex.stagers.formats.blackbox import BlackBox
 from eegflex.stagers.formats.locate import locate
 from eegflex.stagers.formats.registry import ModelFile, format_of, resolve
 from eegflex.stagers.stager import Stager
+from eegflex.utils.files import check_input
 
 __all__ = ["load_model", "names"]
 
@@ -174,8 +176,9 @@ def _points(name: str) -> dict[str, EntryPoint]:
 
 
 def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) -> Stager:
-    if not path.exists():
+    if not os.path.lexists(path):  # the name of a model, misspelt
         raise ModelError("There is no such model", seen=path, allowed=[*names(), "a file or folder that exists"])
+    check_input(path, ModelError, "model", folder=True)
     weights, beside = (path, None) if spec is not None and path.is_file() else locate(path)
     spec = spec or beside
     found = format_of(weights)

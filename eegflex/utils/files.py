@@ -1,15 +1,73 @@
-"""Files are written whole or not at all."""
+"""Files are read if they are files, and written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from eegflex.errors import OutputError
+from eegflex.errors import EegflexError, OutputError
 
-__all__ = ["check_output", "write_whole"]
+__all__ = ["check_input", "check_output", "write_whole"]
+
+#: What a path may be beside a file and a folder: opening one of these waits for ever, or reads without an end.
+_SPECIAL = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def check_input(fname: str | Path, error: type[EegflexError], what: str, *, folder: bool = False) -> Path:
+    """Refuse what is no file before it is opened.
+
+    Parameters
+    ----------
+    fname : path-like
+        What is to be read; links are followed.
+    error : type
+        What to raise.
+    what : str
+        What it should be, such as ``"recording"``.
+    folder : bool
+        Whether it may be a folder.
+
+    Returns
+    -------
+    path : Path
+
+    Raises
+    ------
+    EegflexError
+        An `error`, if it is not there, cannot be looked at, or is a pipe, a socket, a device, or a folder that it may not be.
+
+    Examples
+    --------
+    >>> from eegflex.errors import RecordingError
+    >>> from eegflex.utils.files import check_input
+    >>> check_input("nights", RecordingError, "recording")
+    Traceback (most recent call last):
+    eegflex.errors.RecordingError: There is no such recording. Got nights. Check the path.
+    """
+    path = Path(fname)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise error(f"There is no such {what}", seen=path, remedy="Check the path") from None
+    except (OSError, ValueError) as failure:  # no right to look, a loop of links, a name that no system takes
+        reason = getattr(failure, "strerror", None) or failure
+        raise error(
+            f"The {what} cannot be opened: {reason}", seen=repr(str(path))[:200], remedy="Check the path"
+        ) from None
+    special = next((words for test, words in _SPECIAL if test(mode)), None)
+    if special is not None:
+        raise error(f"The {what} is {special}, not a file", seen=path, remedy="Write it into a file, and give that")
+    if stat.S_ISDIR(mode) and not folder:
+        raise error(f"The {what} is a directory", seen=path, remedy="Give the file in it")
+    return path
 
 
 def check_output(fname: str | Path, *, overwrite: bool) -> Path:

@@ -53,9 +53,9 @@ def test_a_file_that_is_there_is_replaced_only_on_demand(whole, pair, tmp_path):
 
 
 def test_what_is_not_a_result_is_refused(tmp_path):
-    with pytest.raises(RecordingError, match="no such file"):
+    with pytest.raises(RecordingError, match="no such result"):
         read_result(tmp_path / "none.nc")
-    with pytest.raises(RecordingError, match="no such file"):
+    with pytest.raises(RecordingError, match="is a directory"):
         read_result(tmp_path)
     text = tmp_path / "text.nc"
     text.write_text("not a result\n")

@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo check test lint types quick tests docs bench clean
+.PHONY: demo check test lint types quick tests docs bench floors newest clean
 
 demo: .venv/demo
 	$(BIN)/eegflex demo demo
@@ -35,6 +35,14 @@ docs: .venv/docs
 bench: .venv/test
 	$(BIN)/python -m benchmarks
 
+# The lowest versions that pyproject.toml promises, and the newest that there are; each in an environment of its own. Old
+# packages warn of much that is not ours to mend; what the newest ones warn of is to come, and fails.
+floors: .venv-floors/made
+	.venv-floors/bin/pytest --override-ini filterwarnings=default
+
+newest: .venv-newest/made
+	.venv-newest/bin/pytest
+
 # Each environment is remade when what it is made from changes.
 .venv/demo: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit('eegflex needs Python >= 3.11' if sys.version_info < (3, 11) else 0)"
@@ -51,5 +59,17 @@ bench: .venv/test
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
+.venv-floors/made: pyproject.toml tools/floors.py
+	test -x .venv-floors/bin/python || $(PYTHON) -m venv .venv-floors
+	$(PYTHON) tools/floors.py > .venv-floors/constraints.txt
+	.venv-floors/bin/python -m pip install --quiet --constraint .venv-floors/constraints.txt --editable '.[bids,gssc,keras,onnx,tools]'
+	touch $@
+
+.venv-newest/made: pyproject.toml
+	test -x .venv-newest/bin/python || $(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[test]'
+	.venv-newest/bin/python tools/mend_torchaudio.py
+	touch $@
+
 clean:
-	rm -rf .venv demo build dist docs/_build docs/generated docs/tutorials
+	rm -rf .venv .venv-floors .venv-newest demo build dist docs/_build docs/generated docs/tutorials

@@ -99,7 +99,9 @@ def test_labels_of_others_and_event_ids():
 
 def test_bad_annotations_reject_nothing():
     raw = a_raw(60, stages=[(0, 60, "N2"), (10, 5, "BAD_move")])
-    assert len(make_epochs(raw).drop_bad(verbose="ERROR")) == 2
+    epochs = make_epochs(raw)
+    epochs.drop_bad(verbose="ERROR")  # which returns nothing before MNE 1.13
+    assert len(epochs) == 2
 
 
 def test_runs_end_where_recordings_meet():

@@ -11,6 +11,7 @@ from eegflex.simulation.simulate import simulate_psg
 @pytest.mark.slow
 def test_gssc_stages_a_night_as_it_was_made():
     pytest.importorskip("gssc", reason="the extra gssc is not installed")
+    pytest.importorskip("yasa", reason="the extra yasa is not installed")  # of whose detectors the judge is one
     from tools import judge_simulator
 
     kappas, _ = judge_simulator.staging(simulate_psg(hours=1.5, seed=520, electrodes=["C3", "C4"], verbose="error"))

@@ -182,6 +182,8 @@ EXTRAS = [
 
 @pytest.mark.parametrize(("package", "source", "extra"), EXTRAS)
 def test_a_missing_extra_is_named(package, source, extra, tmp_path, monkeypatch):
+    if package != extra:  # one of the packages of an extra is missing, the others are there
+        pytest.importorskip(extra, reason=f"the extra {extra} is not installed")
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)

@@ -80,7 +80,7 @@ def _views(
     at : int
         The segment among what moves.
     """
-    own = change[at].expand_as(gradient[:, at]), gradient[:, at]
+    own = change[at], gradient[:, at]  # one change for all targets
     makers = {
         "frequency": attribution_in_frequency,
         "time": attribution_in_time,

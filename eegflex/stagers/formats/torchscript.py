@@ -46,7 +46,8 @@ def load_torchscript(file: ModelFile) -> nn.Module:
     opened = archive.copied(without="" if file.trusted else _NOTES)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # torch would rather have a .pt2
+            for kind in (DeprecationWarning, FutureWarning):  # torch would rather have a .pt2
+                warnings.simplefilter("ignore", kind)
             loaded: nn.Module = torch.jit.load(opened, map_location="cpu")
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"This TorchScript is damaged: {str(error).splitlines()[0]}", seen=file.path) from error

@@ -146,6 +146,7 @@ def test_brainvision_of_its_own_folder_is_read(night, named):
     np.testing.assert_allclose(read_psg(path, verbose="ERROR").get_data()[0], data[0] - data[3], atol=1e-10)
 
 
+@pytest.mark.skipif(not mne.utils.check_version("mne", "1.13"), reason="MNE reads no such file before 1.13")
 @pytest.mark.parametrize("line", ["", "MarkerFile=\n", "MarkerFile=gone.vmrk\n", "markerfile=night.vmrk\n"])
 @pytest.mark.filterwarnings("ignore:MarkerFile")
 def test_brainvision_without_markers_is_read(night, line):

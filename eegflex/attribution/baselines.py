@@ -6,7 +6,6 @@ time.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from mne.utils import logger
-from scipy.signal import welch
 
+from eegflex.attribution.peaks import peak_gains
 from eegflex.attribution.spectra import with_phases_of
+from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.preprocessing.segments import Segments
 from eegflex.spec.model_spec import FilterSpec
@@ -27,8 +26,6 @@ __all__ = ["Baseline", "check_baseline", "make_baseline"]
 #: segments (n, channel, time), their numbers in the recording (n,), their channels -> magnitudes (n, channel, freq)
 Magnitudes = Callable[[npt.NDArray[np.floating[Any]], npt.NDArray[np.int64], tuple[int, ...]], npt.NDArray[np.float64]]
 
-#: Seconds of the segments that Welch's method averages, for the fit of the aperiodic part.
-WELCH = 4.0
 #: Hz between which the aperiodic part is fitted, within the stager's own pass band.
 FITTED = (0.5, 45.0)
 
@@ -78,16 +75,16 @@ def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec) -> Ba
         ``"zero"``
             Silence on every channel. Attributions sum to F(x) - F(0).
         ``"aperiodic"``
-            Of each epoch and channel, the 1/f part as specparam fits it (Donoghue et al. 2020, Nature Neuroscience 23:1655).
-            Attributions sum to the score of the epoch less that of an epoch without oscillatory peaks, so that what is
-            explained is the peaks. Frequencies outside the range of the fit are kept as they are: nothing is attributed
-            to them.
+            Of each epoch and channel, what is left without its oscillatory peaks (see `peak_gains`): the 1/f part, with the
+            noise that it has in this epoch. Attributions sum to the score of the epoch less that of an epoch without peaks,
+            so that what is explained is the peaks. Where there is none, and outside the range of the fit, the epoch is kept
+            as it is, and nothing is attributed.
         ``"recording"``
-            The median magnitude spectrum of the recording's sound epochs. Attributions sum to the score of the epoch less
-            that of one with an ordinary spectrum and the same phases.
+            An ordinary epoch: the power of each frequency and channel is the median over the recording's sound epochs.
+            Attributions sum to the score of the epoch less that of one with an ordinary spectrum and the same phases.
         ``"stage:W"``
-            The median magnitude spectrum of the epochs that the hypnogram scores so. Attributions sum to the score of the
-            epoch less that of one with the spectrum of that stage.
+            The same of the epochs that the hypnogram scores so. Attributions sum to the score of the epoch less that of one
+            with the ordinary spectrum of that stage and the same phases.
         array, shape (n_channels, n_freqs) or (n_channels, n_times)
             Magnitudes of the rfft, or samples whose magnitudes are taken, for each channel that the stager is given, in the
             scaled unit that it is given; with a first axis more, for each epoch of the recording. Attributions sum to the
@@ -124,7 +121,7 @@ def _silence(*_: object) -> None:
 
 
 def _of_recording(segments: Segments, *_: object) -> Magnitudes:
-    return _fixed(_median_magnitudes(segments, segments.fault == ""))
+    return _fixed(_ordinary_magnitudes(segments, segments.fault == ""))
 
 
 def _of_stage(segments: Segments, stage: str, _: FilterSpec) -> Magnitudes:
@@ -136,13 +133,22 @@ def _of_stage(segments: Segments, stage: str, _: FilterSpec) -> Magnitudes:
             allowed=[str(name) for name in np.unique(segments.stage)],
             remedy="Score the recording, or give the magnitudes as an array",
         )
-    return _fixed(_median_magnitudes(segments, of_stage & (segments.fault == "")))
+    return _fixed(_ordinary_magnitudes(segments, of_stage & (segments.fault == "")))
 
 
 def _aperiodic(segments: Segments, _: str, bandpass: FilterSpec) -> Magnitudes:
     low = max(FITTED[0], 1.5 * (bandpass.l_freq or 0.0))
     high = min(FITTED[1], 0.9 * segments.sfreq / 2, 0.9 * (bandpass.h_freq or np.inf))
-    return functools.partial(_aperiodic_magnitudes, sfreq=segments.sfreq, fitted=(low, high))
+    sound = segments.fault == ""
+    gains = [peak_gains(signal, sound, segments.sfreq, (low, high)) for signal in segments.signals.swapaxes(0, 1)]
+
+    def without_peaks(
+        signals: npt.NDArray[np.floating[Any]], numbers: npt.NDArray[np.int64], channels: tuple[int, ...]
+    ) -> npt.NDArray[np.float64]:
+        own = np.stack([gains[channel][numbers] for channel in channels], axis=1)
+        return np.abs(np.fft.rfft(np.asarray(signals, dtype=np.float64))) * own
+
+    return without_peaks
 
 
 _KINDS: dict[str, Callable[[Segments, str, FilterSpec], Magnitudes | None]] = {
@@ -163,10 +169,27 @@ def _fixed(magnitudes: npt.NDArray[np.float64]) -> Magnitudes:
     return chosen
 
 
-def _median_magnitudes(segments: Segments, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Median over epochs of the magnitudes of each channel, shape (n_channels, n_freqs)."""
-    per_channel = [np.median(np.abs(np.fft.rfft(signal[which])), axis=0) for signal in segments.signals.swapaxes(0, 1)]
-    return np.stack(per_channel)
+def _ordinary_magnitudes(segments: Segments, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Magnitudes of an ordinary epoch of each channel, shape (n_channels, n_freqs): its bands have their median power.
+
+    The median over epochs of a single magnitude is not that of an ordinary one: magnitudes of noise are Rayleigh-distributed,
+    and the median of their squares is ln 2 of the mean. That gives the shape of the spectrum; since the level differs between
+    epochs too, the power of each band, where noise has averaged out, is then set to the median of the bands' powers.
+    """
+    n_times = segments.signals.shape[-1]
+    masks = Bands().masks(np.fft.rfftfreq(n_times, 1 / segments.sfreq))
+    return np.stack([_ordinary(signal[which], masks) for signal in segments.signals.swapaxes(0, 1)])
+
+
+def _ordinary(signals: npt.NDArray[np.floating[Any]], masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Of one channel, shape (n_freqs,)."""
+    power = np.abs(np.fft.rfft(np.asarray(signals, dtype=np.float64))) ** 2
+    ordinary = np.median(power, axis=0) / np.log(2)
+    for mask in masks:
+        total = ordinary[mask].sum()
+        if total > 0:
+            ordinary[mask] *= np.median(power[:, mask].sum(axis=1)) / total
+    return np.sqrt(ordinary)
 
 
 def _as_magnitudes(given: Any, segments: Segments) -> npt.NDArray[np.float64]:
@@ -188,48 +211,3 @@ def _as_magnitudes(given: Any, segments: Segments) -> npt.NDArray[np.float64]:
     if (magnitudes < 0).any():
         raise ParameterError("Magnitudes of a baseline cannot be negative", seen=float(magnitudes.min()))
     return magnitudes
-
-
-def _aperiodic_magnitudes(
-    segments: npt.NDArray[np.floating[Any]],
-    numbers: npt.NDArray[np.int64],
-    _: tuple[int, ...],
-    *,
-    sfreq: float,
-    fitted: tuple[float, float],
-) -> npt.NDArray[np.float64]:
-    """Magnitudes of the aperiodic part within the fitted range, and the segment's own outside."""
-    n_times = segments.shape[-1]
-    freqs = np.fft.rfftfreq(n_times, 1 / sfreq)
-    magnitudes = np.abs(np.fft.rfft(np.asarray(segments, dtype=np.float64)))
-    flat = (magnitudes[..., 1:] == 0).all(axis=-1)
-    inside = (freqs >= fitted[0]) & (freqs <= fitted[1])
-    offset, exponent = _fit(segments[~flat], sfreq, fitted)
-    density = 10 ** (offset[:, None] - exponent[:, None] * np.log10(freqs[inside]))
-    # The mean square of an rfft with a one-sided density of P is P sfreq n_times / 2.
-    own = magnitudes[~flat]
-    own[:, inside] = np.sqrt(density * sfreq * n_times / 2)
-    magnitudes[~flat] = own
-    return magnitudes
-
-
-def _fit(
-    signals: npt.NDArray[np.floating[Any]], sfreq: float, fitted: tuple[float, float]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Offset and exponent of each signal, shape (n,) each; the density is 10^offset / f^exponent."""
-    from specparam import SpectralGroupModel
-
-    if len(signals) == 0:
-        return np.empty(0), np.empty(0)
-    freqs, density = welch(np.asarray(signals, dtype=np.float64), sfreq, nperseg=round(WELCH * sfreq))
-    model = SpectralGroupModel(aperiodic_mode="fixed", max_n_peaks=6, peak_width_limits=(2 / WELCH, 8.0), verbose=False)
-    with np.errstate(all="ignore"):
-        model.fit(freqs[1:], density[:, 1:], list(fitted))
-    offset, exponent = np.asarray(model.get_params("aperiodic"), dtype=np.float64).reshape(len(signals), 2).T.copy()
-    failed = ~np.isfinite(offset + exponent)
-    if failed.any():
-        logger.info(f"The aperiodic part of {failed.sum()} spectra is a straight line, since specparam found none")
-        inside = (freqs >= fitted[0]) & (freqs <= fitted[1])
-        lines = np.polynomial.polynomial.polyfit(np.log10(freqs[inside]), np.log10(density[failed][:, inside]).T, 1)
-        offset[failed], exponent[failed] = lines[0], -lines[1]
-    return offset, exponent

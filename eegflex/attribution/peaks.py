@@ -1,0 +1,117 @@
+"""Oscillatory peaks above the 1/f part of spectra: where they are in a recording, and how high in each of its epochs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import welch
+
+__all__ = ["WELCH", "peak_gains"]
+
+#: Seconds of the segments that Welch's method averages.
+WELCH = 4.0
+#: Epochs whose spectra are averaged before peaks are looked for, and most groups of them.
+N_AVERAGED, MOST_GROUPS = 60, 5
+#: Height in log10 of the power below which a peak is never one, and in standard errors of the averaged spectrum.
+LOWEST, IN_ERRORS = 0.05, 4.0
+
+
+def peak_gains(
+    signals: npt.NDArray[np.floating[Any]],
+    sound: npt.NDArray[np.bool_],
+    sfreq: float,
+    fitted: tuple[float, float],
+) -> npt.NDArray[np.float32]:
+    """What the magnitudes of one channel are multiplied with to take their oscillatory peaks away.
+
+    On the spectrum of a single epoch a fit takes noise for peaks. So peaks are looked for by specparam (Donoghue et al. 2020,
+    Nature Neuroscience 23:1655) on spectra that are averaged over epochs alike in the steepness of their spectra, as depth of
+    sleep makes them; in each of the epochs the heights of these peaks are fitted together with its own 1/f part, by least
+    squares on logarithmic axes.
+
+    Parameters
+    ----------
+    signals : array, shape (n_epochs, n_times)
+        A channel.
+    sound : array of bool, shape (n_epochs,)
+        Epochs whose signal has no fault.
+    sfreq : float
+        Sampling rate in Hz.
+    fitted : tuple of float
+        Hz between which the 1/f part is fitted.
+
+    Returns
+    -------
+    gains : array, shape (n_epochs, n_freqs)
+        Between 0 and 1 at the frequencies of the rfft; 1 where there is no peak, outside `fitted`, and for epochs that are not
+        sound.
+    """
+    n_times = signals.shape[-1]
+    freqs = np.fft.rfftfreq(n_times, 1 / sfreq)
+    inside = (freqs >= fitted[0]) & (freqs <= fitted[1])
+    gains = np.ones((len(signals), len(freqs)), dtype=np.float32)
+    numbers, at, spectra = _spectra(signals, sound, sfreq, fitted)
+    if len(numbers) == 0:
+        return gains
+    slopes = np.linalg.lstsq(_line(at), spectra.T, rcond=None)[0][1]
+    n_groups = int(np.clip(len(numbers) // N_AVERAGED, 1, MOST_GROUPS))
+    for group in np.array_split(np.argsort(slopes, kind="stable"), n_groups):
+        peaks = _peaks(at, spectra[group], sfreq, n_times)
+        if len(peaks) == 0:
+            continue
+        design = np.column_stack([_line(at), *_bumps(at, peaks)])
+        heights = np.linalg.lstsq(design, spectra[group].T, rcond=None)[0][2:]
+        above = np.maximum(heights, 0).T @ np.stack(_bumps(freqs[inside], peaks))
+        gains[np.ix_(numbers[group], inside)] = 10 ** (-above / 2)
+    return gains
+
+
+def _spectra(
+    signals: npt.NDArray[np.floating[Any]], sound: npt.NDArray[np.bool_], sfreq: float, fitted: tuple[float, float]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Epochs that have a spectrum, its frequencies, and log10 of the power, shape (n, n_freqs)."""
+    numbers = np.flatnonzero(sound)
+    freqs, density = welch(np.asarray(signals[numbers], dtype=np.float64), sfreq, nperseg=_length(signals, sfreq))
+    inside = (freqs > 0) & (freqs >= fitted[0]) & (freqs <= fitted[1])
+    positive = (density[:, inside] > 0).all(axis=1)
+    return numbers[positive], freqs[inside], np.log10(density[np.ix_(positive, inside)])
+
+
+def _length(signals: npt.NDArray[np.floating[Any]], sfreq: float) -> int:
+    return min(round(WELCH * sfreq), signals.shape[-1])
+
+
+def _line(freqs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What a 1/f part is made of on logarithmic axes: an offset and a slope, shape (n_freqs, 2)."""
+    return np.column_stack([np.ones_like(freqs), np.log10(freqs)])
+
+
+def _bumps(freqs: npt.NDArray[np.float64], peaks: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+    """Peaks of height 1 in log10 of the power, from their centres and standard deviations in Hz."""
+    return [np.exp(-((freqs - centre) ** 2) / (2 * width**2)) for centre, width in peaks]
+
+
+def _peaks(
+    freqs: npt.NDArray[np.float64], spectra: npt.NDArray[np.float64], sfreq: float, n_times: int
+) -> npt.NDArray[np.float64]:
+    """Centre and standard deviation in Hz of the peaks of an averaged spectrum, shape (n_peaks, 2)."""
+    from specparam import SpectralModel
+
+    # Welch's segments overlap by half: with a Hann window n of them are worth 9/11 n. log10 of an average of k
+    # independent periodograms has a standard deviation of about 1 / (ln 10 sqrt(k)).
+    n_segments = max(2 * n_times // _length(np.empty((0, n_times)), sfreq) - 1, 1) * 9 / 11
+    error = 1 / (np.log(10) * np.sqrt(max(n_segments, 1) * len(spectra)))
+    model = SpectralModel(
+        aperiodic_mode="fixed",
+        max_n_peaks=6,
+        peak_width_limits=(2 / WELCH, 8.0),
+        min_peak_height=max(LOWEST, IN_ERRORS * error),
+        verbose=False,
+    )
+    with np.errstate(all="ignore"):
+        model.fit(freqs, 10 ** spectra.mean(axis=0))
+    found = np.asarray(model.get_params("peak"), dtype=np.float64).reshape(-1, 3)
+    found = found[np.isfinite(found).all(axis=1)]
+    return np.column_stack([found[:, 0], found[:, 2] / 2])

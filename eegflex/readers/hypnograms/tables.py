@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from pathlib import Path
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.text import decode_text, is_text
 
-__all__ = ["broken_row", "first_lines", "read_lines", "read_table", "split_row", "to_number"]
+__all__ = ["DELIMITERS", "broken_row", "first_lines", "is_number", "read_lines", "read_table", "split_row", "to_number"]
 
-_MOST_LINES = 2_000_000  # a line a second of three weeks
+#: What may lie between the cells of a row, in the order in which it is tried; a blank stands for any number of blanks.
+DELIMITERS = "\t;,| "
+_MOST_LINES = 1_000_000  # a line a second of eleven days
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def first_lines(head: bytes) -> list[str]:
@@ -42,7 +46,17 @@ def read_lines(path: Path) -> list[str]:
 
 def split_row(line: str, delimiter: str) -> list[str]:
     """Split one line, quotes honoured."""
-    return _split(line, delimiter)[0] if line.strip() else []
+    if not line.strip():
+        return []
+    if '"' not in line:
+        cells = line.split() if delimiter == " " else line.split(delimiter)
+        return [cell.strip() for cell in cells]
+    return _split(line.strip() if delimiter == " " else line, delimiter)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, with decimal comma or point."""
+    return _NUMBER.fullmatch(cell) is not None
 
 
 def read_table(path: Path, delimiter: str) -> list[list[str]]:
@@ -50,12 +64,12 @@ def read_table(path: Path, delimiter: str) -> list[list[str]]:
     return [split_row(line, delimiter) for line in read_lines(path)]
 
 
-def _split(line: str, delimiter: str) -> list[list[str]]:
+def _split(line: str, delimiter: str) -> list[str]:
     try:
-        rows = list(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True))
+        row = next(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error as error:
         raise HypnogramError("A line of the table cannot be read", seen=error, remedy="Export the file again") from None
-    return [[cell.strip() for cell in row] for row in rows] or [[]]
+    return [cell.strip() for cell in row if cell.strip() or delimiter != " "]
 
 
 def to_number(text: str, what: str, line: int, *, positive: bool = False) -> float:

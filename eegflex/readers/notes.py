@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["SIMULATED", "SIMULATED_EQUIPMENT", "ReadingNotes", "Told", "get_notes", "put_notes"]
+__all__ = ["SIMULATED", "SIMULATED_EQUIPMENT", "ReadingNotes", "get_notes", "put_notes"]
 
 #: What the header of a simulated night calls its equipment, and the warning that follows from it to every report.
 SIMULATED_EQUIPMENT = "eegflex_simulated"
 SIMULATED = "the recording is simulated by eegflex, not a person's"
-
-
-class Told(str):
-    """A warning that quotes labels of a file: so for the log, and in counts for the notes, which go into results.
-
-    Attributes
-    ----------
-    kept : str
-        The same in counts, without a word out of the file.
-    """
-
-    __slots__ = ("kept",)
-
-    kept: str
-
-    def __new__(cls, text: str, kept: str = "") -> Told:
-        """Make one of its two forms."""
-        made = super().__new__(cls, text)
-        made.kept = kept
-        return made
 
 
 @dataclass
@@ -110,6 +90,4 @@ def put_notes(info: Any, notes: ReadingNotes) -> None:
     They lie there as a plain dict: MNE measures and compares an Info, and knows no other classes.
     """
     temp = info.get("temp")
-    warnings = [warning.kept if isinstance(warning, Told) else warning for warning in notes.warnings]
-    plain = asdict(replace(notes, warnings=warnings))
-    info["temp"] = {**(temp if isinstance(temp, dict) else {}), "eegflex": plain}
+    info["temp"] = {**(temp if isinstance(temp, dict) else {}), "eegflex": asdict(notes)}

@@ -14,7 +14,16 @@ from eegflex.errors import HypnogramError, ParameterError, check_choice
 from eegflex.readers.stage_words import parse_label
 from eegflex.stages import NOT_STAGED, STAGES
 
-__all__ = ["CODINGS", "check_coding", "check_labels", "named_stage", "parse_code", "parse_codes", "tell_unscored", "to_stages"]
+__all__ = [
+    "CODINGS",
+    "check_coding",
+    "check_labels",
+    "named_stage",
+    "parse_code",
+    "parse_codes",
+    "tell_unscored",
+    "to_stages",
+]
 
 
 _SAME = {0: "W", 1: "N1", 2: "N2", 3: "N3"}
@@ -67,9 +76,7 @@ def check_labels(labels: Mapping[Any, str] | None) -> dict[str, str]:
         raise ParameterError("labels must map labels of the file to stages", seen=type(labels).__name__)
     for stage in labels.values():
         if stage not in (*STAGES, *NOT_STAGED):
-            raise ParameterError(
-                "labels maps to what is no stage", seen=repr(stage), allowed=[*STAGES, *NOT_STAGED]
-            )
+            raise ParameterError("labels maps to what is no stage", seen=repr(stage), allowed=[*STAGES, *NOT_STAGED])
     return {_key(str(label)): stage for label, stage in labels.items()}
 
 
@@ -205,7 +212,9 @@ def tell_unscored(labels: Sequence[str], stages: Sequence[str], coding: str) -> 
         for label, stage in zip(labels, stages, strict=True)
         if stage == "UNSCORED" and (code := parse_code(label)) is not None and code > _LAST_STAGE
     )
-    return [f"code {code} ({count} entries) is no stage in the coding {coding!r}: UNSCORED" for code, count in codes.items()]
+    return [
+        f"code {code} ({count} entries) is no stage in the coding {coding!r}: UNSCORED" for code, count in codes.items()
+    ]
 
 
 def _decide(counts: Counter[int]) -> str:

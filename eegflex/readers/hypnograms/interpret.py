@@ -12,7 +12,6 @@ import numpy.typing as npt
 from eegflex.errors import HypnogramError, shorten
 from eegflex.readers.hypnograms.clock_change import lay_change
 from eegflex.readers.hypnograms.scoring import Scoring
-from eegflex.readers.notes import Told
 from eegflex.readers.recordings.source import Start
 from eegflex.readers.stage_numbers import CODINGS, check_labels, named_stage, parse_code, tell_unscored, to_stages
 from eegflex.readers.stage_words import is_sleep_stage, looks_like_stage, parse_label
@@ -187,6 +186,10 @@ def _code_warnings(
             return []
         return [f"coding={coding!r} is not used: the format itself says what its codes mean ({used})"]
     warnings = []
+    if used == "auto":
+        warnings.append(
+            "the stage codes are read as 0 = W, 1 = N1, 2 = N2, 3 = N3 (coding= and labels= say it otherwise)"
+        )
     if used == "rk" and coding == "auto":
         warnings.append("the stage codes are read as 'rk' (4 = N3, 5 = REM), since 5, 6 or 7 occurs and 4 does not")
     pairs = [(label, stage) for label, stage in zip(labels, stages, strict=True) if named_stage(label, named) is None]
@@ -275,11 +278,8 @@ def _strangers(
     alike[list(places)] = False
     found = Counter(scoring.labels[place] for place in np.flatnonzero(alike).tolist())
     return [
-        Told(
-            f"{shorten(label, _LONGEST)!r} ({_times(count)} between the stages) is taken for an event; if it is a stage, "
-            "say so with labels=",
-            f"a label that comes between the stages ({_times(count)}) is taken for an event, and no stage",
-        )
+        f"{shorten(label, _LONGEST)!r} ({_times(count)} between the stages) is taken for an event; if it is a stage, say so "
+        "with labels="
         for label, count in found.most_common(_MOST_STRANGERS)
     ]
 

@@ -209,7 +209,9 @@ def _parse(path: Path, options: HypnogramOptions) -> Scoring | Mapping[str, Scor
         )
     if known not in _OF_ANY_SIZE and (size := path.stat().st_size) > _MOST_BYTES:
         raise HypnogramError(
-            f"{path.name!r} is larger than any hypnogram", seen=f"{size / 2**20:.3g} MB", allowed=f"{_MOST_BYTES >> 20} MB"
+            f"{path.name!r} is larger than any hypnogram",
+            seen=f"{size / 2**20:.3g} MB",
+            allowed=f"{_MOST_BYTES >> 20} MB",
         )
     return cast(Scoring | Mapping[str, Scoring], known.parse(path))
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eegflex.errors import HypnogramError, ParameterError, check_choice
+from eegflex.errors import HypnogramError, ParameterError, check_choice, shorten
 from eegflex.readers.stage_words import parse_label
 from eegflex.stages import NOT_STAGED, STAGES
 
@@ -161,7 +161,7 @@ def _mixed(labels: Sequence[str], numeric: Mapping[str, int]) -> list[str]:
 def _unknown(label: str, count: int, place: int) -> HypnogramError:
     return HypnogramError(
         "A stage label is not known",
-        seen=f"{label!r}, {count} times, first as entry {place + 1}",
+        seen=f"{shorten(label, 100)!r}, {count} times, first as entry {place + 1}",
         allowed=[*STAGES, *NOT_STAGED, "Sleep stage W", "Sleep stage 1", "..."],
         remedy='Say what it is with labels={"...": "N2"}, or rename it in the hypnogram to one of these',
     )

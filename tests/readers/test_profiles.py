@@ -16,7 +16,7 @@ from eegflex.readers.profiles import Profile
 
 ASKED = {
     "sleep_edf", "shhs", "mesa", "mass", "isruc", "dreams", "cap", "hmc", "physionet_2018", "dod", "anphy",
-    "surrey_ceegrid",
+    "surrey_ceegrid", "ucddb", "boas",
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
 

@@ -225,7 +225,7 @@ def _stage_places(scoring: Scoring, named: Mapping[str, str]) -> list[int]:
         if begins_like_one and not is_stage:
             raise HypnogramError(
                 "A label begins like a stage but is none",
-                seen=f"{label!r}, {labels.count(label)} times, first as annotation {place + 1}",
+                seen=f"{shorten(label, 100)!r}, {labels.count(label)} times, first as annotation {place + 1}",
                 allowed=["Sleep stage W", "Sleep stage 1", "Sleep stage N1", "Sleep stage R", "Sleep stage ?"],
                 remedy='Say what it is with labels={"...": "N2"}, or rename it in the hypnogram',
             )

@@ -17,7 +17,8 @@ _LONG = 4 * 3600.0  # s of scored night by which each stage has come
 _NEEDED = ("W", "N2", "REM")  # stages that no long night lacks; one without N1 or N3 may be
 #: Stages that are entered from another nearly always: the stage, and those that it is seldom entered from.
 _SELDOM = {"N3": ("W", "N1", "REM"), "REM": ("N3",)}
-_ENTRIES = 4  # into a stage, by which one can judge
+_ENTRIES = 7  # into a stage, by which one can judge
+_NEVER_FIRST = ("REM", "N3")
 _HEAVIEST_N1 = 1200.0  # s of N1 without a break
 
 
@@ -50,6 +51,8 @@ def _oddities(scored: Sequence[tuple[str, float]]) -> Iterator[str]:
     missing = [stage for stage in _NEEDED if stage not in {stage for stage, _ in runs}]
     if missing:
         yield f"{hours:.1f} h are scored and none of it is {' or '.join(missing)}"
+    if runs[0][0] in _NEVER_FIRST:
+        yield f"the night begins in {runs[0][0]}"
     entries = Counter((before, after) for (before, _), (after, _) in pairwise(runs))
     for stage, seldom in _SELDOM.items():
         all_entries = sum(count for (_, after), count in entries.items() if after == stage)

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from types import ModuleType
 
 import mne
 import numpy as np
@@ -22,13 +22,13 @@ from eegflex.readers.hypnograms.formats.registry import FORMATS, HYPNOGRAM_FORMA
 from eegflex.readers.hypnograms.interpret import LENGTHS, Hypnogram, stage_kind, understand
 from eegflex.readers.hypnograms.odd_night import odd_night
 from eegflex.readers.hypnograms.scoring import Scoring
-from eegflex.readers.hypnograms.tables import first_lines
+from eegflex.readers.hypnograms.tables import first_lines, refuse_many
 from eegflex.readers.stage_numbers import check_coding, check_labels
 
 __all__ = ["HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
 
 ON_MISMATCH = ("raise", "warn")
-_MOST_BYTES = 16 * 2**20  # of a text: a second a line of a week has less
+_MOST_BYTES = 16 * 2**20  # what has more holds something else than a hypnogram
 _OF_ANY_SIZE = (edf_annotations, dreem_h5)  # these read only what they need
 
 
@@ -197,8 +197,23 @@ def load_hypnogram(path: Path, options: HypnogramOptions | None = None) -> Hypno
 
 def _parse(path: Path, options: HypnogramOptions) -> Scoring | Mapping[str, Scoring]:
     head = open_head(path, "hypnogram")
-    if options.columns:
-        return events_table.parse(path, options.columns)
+    known = events_table if options.columns else _format(path, head)
+    size = path.stat().st_size
+    if known not in _OF_ANY_SIZE and size > _MOST_BYTES:
+        raise HypnogramError(
+            f"{path.name!r} is larger than any hypnogram",
+            seen=f"{size / 2**20:.3g} MB",
+            allowed=f"{_MOST_BYTES >> 20} MB",
+            remedy="Give the stages alone",
+        )
+    found: Scoring | Mapping[str, Scoring]
+    found = events_table.parse(path, options.columns) if options.columns else known.parse(path)
+    for scoring in [found] if isinstance(found, Scoring) else found.values():
+        refuse_many(len(scoring.labels), "entries", path)
+    return found
+
+
+def _format(path: Path, head: bytes) -> ModuleType:
     known = next((module for module in FORMATS if module.sniff(head, path)), None)
     if known is None:
         raise HypnogramError(
@@ -207,13 +222,7 @@ def _parse(path: Path, options: HypnogramOptions) -> Scoring | Mapping[str, Scor
             allowed=HYPNOGRAM_FORMATS,
             remedy="Export the hypnogram in one of these formats" + (events_table.REMEDY if first_lines(head) else ""),
         )
-    if known not in _OF_ANY_SIZE and (size := path.stat().st_size) > _MOST_BYTES:
-        raise HypnogramError(
-            f"{path.name!r} is larger than any hypnogram",
-            seen=f"{size / 2**20:.3g} MB",
-            allowed=f"{_MOST_BYTES >> 20} MB",
-        )
-    return cast(Scoring | Mapping[str, Scoring], known.parse(path))
+    return known
 
 
 def _some(labels: Sequence[str]) -> str:
@@ -222,8 +231,7 @@ def _some(labels: Sequence[str]) -> str:
 
 def _choose(found: Scoring | Mapping[str, Scoring], options: HypnogramOptions) -> Scoring:
     """Take the scoring that is named, or the only one that holds stages: in words if any does, else in codes."""
-    named_by_role = (options.columns or {}).get(events_table.STAGE)
-    column = named_by_role if options.column is None else options.column
+    column = options.column
     if isinstance(found, Scoring):
         if column is not None:
             raise ParameterError("column is given for a file that holds one scoring", seen=repr(column))

@@ -11,11 +11,24 @@ from pathlib import Path
 from eegflex.errors import HypnogramError
 from eegflex.readers.text import decode_text, is_text
 
-__all__ = ["DELIMITERS", "broken_row", "first_lines", "is_number", "read_lines", "read_table", "split_row", "to_number"]
+__all__ = [
+    "DELIMITERS",
+    "MOST_ENTRIES",
+    "broken_row",
+    "first_lines",
+    "is_number",
+    "read_lines",
+    "read_table",
+    "read_text",
+    "refuse_many",
+    "split_row",
+    "to_number",
+]
 
 #: What may lie between the cells of a row, in the order in which it is tried; a blank stands for any number of blanks.
 DELIMITERS = "\t;,| "
-_MOST_LINES = 1_000_000  # a line a second of eleven days
+#: Lines, or entries, that a hypnogram has at most: one a second of three and a half days.
+MOST_ENTRIES = 300_000
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
@@ -28,19 +41,40 @@ def first_lines(head: bytes) -> list[str]:
     return decode_text(whole).lstrip("\ufeff").splitlines()
 
 
-def read_lines(path: Path) -> list[str]:
+def read_text(path: Path) -> str:
     """Read a text file.
 
     Raises
     ------
     HypnogramError
-        If it has more lines than any night.
+        If it has more lines than any hypnogram.
     """
-    lines = decode_text(path.read_bytes()).lstrip("\ufeff").splitlines()
-    if len(lines) > _MOST_LINES:
+    raw = path.read_bytes()
+    refuse_many(raw.count(b"\n"), "lines", path)
+    return decode_text(raw).lstrip("\ufeff")
+
+
+def refuse_many(count: int, what: str, path: Path) -> None:
+    """Refuse a file that has more of something than any hypnogram.
+
+    Raises
+    ------
+    HypnogramError
+        If it has.
+    """
+    if count > MOST_ENTRIES:
         raise HypnogramError(
-            f"{path.name!r} is longer than any hypnogram", seen=f"{len(lines)} lines", allowed=f"{_MOST_LINES}"
+            f"{path.name!r} is longer than any hypnogram",
+            seen=f"{count} {what}",
+            allowed=f"{MOST_ENTRIES}",
+            remedy="Give the stages alone, or fewer nights",
         )
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read a text file as lines; raises as `read_text`."""
+    lines = read_text(path).splitlines()
+    refuse_many(len(lines), "lines", path)
     return lines
 
 

@@ -95,8 +95,8 @@ def sniff(head: bytes, path: Path) -> bool:
     return _find_header(first_lines(head), {}) is not None
 
 
-def parse(path: Path, columns: Mapping[str, str] | None = None) -> dict[str, Scoring]:
-    """Read the table as one scoring for each column that may hold stages."""
+def parse(path: Path, columns: Mapping[str, str] | None = None) -> Scoring | dict[str, Scoring]:
+    """Read the table as one scoring for each column that may hold stages, or that for which `columns` says so."""
     lines = read_lines(path)
     header = _find_header(lines[: _HEADERS + 1], columns or {})
     if header is None:
@@ -118,11 +118,13 @@ def parse(path: Path, columns: Mapping[str, str] | None = None) -> dict[str, Sco
     if not rows:
         raise HypnogramError("The table is empty", remedy="Export it again")
     timing = _timing(header, rows)
-    used = set(header.roles.values()) - {header.roles.get(STAGE)}
+    said = header.roles.get(STAGE)
+    if said is not None:
+        return _scoring(timing, [row[said] for _, row in rows], mixed=False)
     return {
-        name: _scoring(name, timing, [row[place] for _, row in rows], header.roles.get(STAGE) == place)
+        name: _scoring(timing, [row[place] for _, row in rows], mixed=_STAGES.search(name.casefold()) is None)
         for place, name in enumerate(header.names)
-        if place not in used
+        if place not in header.roles.values()
     }
 
 
@@ -267,9 +269,9 @@ def _by_epoch(numbers: _Times) -> Scoring:
     return Scoring(numbers - first, np.ones(count), [], format=NAME, has_time=False, in_epochs=True)
 
 
-def _scoring(name: str, timing: Scoring, labels: list[str], said: bool) -> Scoring:
-    """Put a column's labels to the times; in a column of stages what is missing is not scored."""
-    mixed = timing.mixed and not said and _STAGES.search(name.casefold()) is None
+def _scoring(timing: Scoring, labels: list[str], *, mixed: bool) -> Scoring:
+    """Put a column's labels to the times; in a column of stages alone, what is missing is not scored."""
+    mixed = mixed and timing.mixed
     missing = [label.casefold() in _MISSING for label in labels]
     keep = [place for place, absent in enumerate(missing) if not (mixed and absent)]
     return replace(

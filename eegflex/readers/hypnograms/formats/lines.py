@@ -9,6 +9,7 @@ import numpy as np
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.scoring import Scoring
+from eegflex.readers.hypnograms.tables import MOST_ENTRIES, read_text
 from eegflex.readers.stage_numbers import parse_code
 from eegflex.readers.stage_words import parse_label
 from eegflex.readers.text import decode_text, is_text
@@ -19,6 +20,7 @@ NAME = "one stage per line"
 _NPY = b"\x93NUMPY"
 _HEADERS = {"stage", "stages", "hypnogram", "hypno", "sleep_stage", "sleep stage", "label"}
 _HEAD = 4096  # bytes by which a file is known
+_LONGEST_LINE = 8 * MOST_ENTRIES  # characters of all stages in one line
 _LONGEST = 40  # characters: no stage has a longer label
 
 
@@ -38,11 +40,12 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def parse(path: Path) -> Scoring:
     """Read the entries; onsets and durations count epochs, not seconds, until the length of one is known."""
-    raw = path.read_bytes()
-    if raw.startswith(_NPY):
+    with path.open("rb") as file:
+        is_array = file.read(len(_NPY)) == _NPY
+    if is_array:
         labels = _array(path)
     else:
-        text = decode_text(raw)
+        text = read_text(path)
         labels = _in_one_line(text) or _entries(text)
     if labels and labels[0].casefold() in _HEADERS:
         labels = labels[1:]
@@ -52,7 +55,9 @@ def parse(path: Path) -> Scoring:
 def _in_one_line(text: str, *, cut: bool = False) -> list[str]:
     """Split a file of one line into its stages; none where it is no such line. A last entry that is cut counts for none."""
     line = text.strip("\r\n\t \ufeff[]")
-    entries = [] if "\n" in line or "\r" in line else re.split(r"[,;\s]\s*", line.rstrip(",;"))
+    entries = (
+        [] if "\n" in line or "\r" in line or len(line) > _LONGEST_LINE else re.split(r"[,;\s]\s*", line.rstrip(",;"))
+    )
     entries = [entry.strip("\"'") for entry in (entries[:-1] if cut else entries)]
     fits = len(entries) > 1 and all(
         parse_code(entry) is not None or parse_label(entry) is not None for entry in set(entries)

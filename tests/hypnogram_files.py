@@ -264,7 +264,9 @@ def twin() -> bytes:
     """A line where the stage changes, and other events; before the start, what was noted when the patient was wired."""
     events = [(place + 0.0, f"STAGE - {stage}") for place, _, stage in runs(named("W,N1,N2,N3,R"))]
     events += [(2.3, "DUR: 12.0 SEC. - HYPOPNEA"), (5.1, "POSITION - LEFT"), (0.0, "START RECORDING")]
-    listed = [f"{clock(n)}.00\t{event}" for n, event in sorted(events, key=lambda row: (row[0], row[1] != "START RECORDING"))]
+    listed = [
+        f"{clock(n)}.00\t{event}" for n, event in sorted(events, key=lambda row: (row[0], row[1] != "START RECORDING"))
+    ]
     return "\n".join(["16:02:11.00\tIMPEDANCE CHECK", *listed, f"{clock(20)}.00\tSTAGE - NO STAGE"]).encode("latin-1")
 
 

@@ -23,7 +23,7 @@ __all__ = ["LENGTHS", "Hypnogram", "stage_kind", "understand"]
 LENGTHS = (0.5, 3600.0)
 _OVERLAP = 0.005  # s that two stages may overlap through rounding
 _FARTHEST = 366 * 86400.0  # s: no scoring is so long
-_LONGEST_STEP = 60.0  # s: the longest step between points that is taken for an epoch
+_SHORTEST_STEP, _LONGEST_STEP = 0.5, 60.0  # s between points that may be epochs
 _SHORT_EPOCH = 20.0  # s
 _LONGEST, _MOST_STRANGERS = 40, 20  # characters of a label that is told, and labels
 _CODES = frozenset().union(*CODINGS.values())
@@ -295,12 +295,25 @@ def _usual_step(onset: npt.NDArray[np.float64]) -> float | None:
     return float(values[np.argmax(counts)]) if values.size else None
 
 
-def _step_of_points(onset: npt.NDArray[np.float64]) -> float:
-    """How long a stage lasts that is noted as a point: the usual step if that is an epoch's, else 30 s, or 20 s."""
+def _even_step(onset: npt.NDArray[np.float64]) -> float | None:
+    """The usual distance between entries, if most have it and an epoch may be so long."""
+    steps = np.diff(onset)
+    usual = _usual_step(onset)
+    most = usual is not None and (np.abs(steps - usual) < _OVERLAP).sum() * 2 >= (steps > _OVERLAP).sum()
+    return usual if usual is not None and most and _SHORTEST_STEP <= usual <= _LONGEST_STEP else None
+
+
+def _step_of_points(onset: npt.NDArray[np.float64], all_onsets: npt.NDArray[np.float64]) -> float:
+    """How long a stage lasts that is noted as a point: the usual step if that is an epoch's, else 30 s, or 20 s.
+
+    Where labels that are not known lie evenly between the stages, the step is the one from entry to entry.
+    """
     steps = np.diff(onset)
     steps = steps[steps > _OVERLAP]
-    usual = _usual_step(onset)
-    if usual is not None and usual <= _LONGEST_STEP and (np.abs(steps - usual) < _OVERLAP).sum() * 2 >= steps.size:
+    usual, finer = _even_step(onset), _even_step(np.unique(np.round(all_onsets, 3)))
+    if usual is not None and finer is not None and abs(usual / finer - round(usual / finer)) < _OVERLAP:
+        return min(usual, finer)
+    if usual is not None:
         return usual
 
     def fits(seconds: float) -> bool:
@@ -322,7 +335,7 @@ def _fill(
     if not without.any():
         return duration
     steps = np.diff(onset)
-    last = epoch or (1.0 if scoring.in_epochs else _step_of_points(onset))
+    last = epoch or (1.0 if scoring.in_epochs else _step_of_points(onset, scoring.onset))
     steps = np.append(steps, last)
     for place in np.flatnonzero(without & (steps <= 0)).tolist():
         if stages[place] != stages[place + 1]:

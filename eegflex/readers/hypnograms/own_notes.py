@@ -29,8 +29,8 @@ def looks_like_hypnogram(scoring: Scoring, labels: Mapping[str, str] | None = No
     """Whether entries that stand among others are a hypnogram.
 
     They are if the user says what they mean (`labels`), if they say themselves "Sleep stage ...", if there are several
-    different stages, or if they follow each other as epochs do. Single letters are weaker: W and R alone must follow
-    each other, and be more than what lies on their grid beside them.
+    different stages, or if they follow each other as epochs do. Single letters are weaker: points called W and R must
+    follow each other, and other points must not come as often.
     """
     named = check_labels(labels)
     stage_of = {label: named_stage(label, named) or parse_label(label) for label in set(scoring.labels)}
@@ -41,26 +41,23 @@ def looks_like_hypnogram(scoring: Scoring, labels: Mapping[str, str] | None = No
     strong = any(len(bare_label(label)) > 1 for label in words)
     if strong and len({stage_of[label] for label in words}) > 1:
         return True
-    step = _step(scoring.onset[staged], scoring.duration[staged])
-    return step > 0 and (strong or not _crowded(scoring, staged, step))
+    return _follow(scoring.onset[staged], scoring.duration[staged]) and (strong or not _crowded(scoring, staged))
 
 
-def _step(onset: npt.NDArray[np.float64], duration: npt.NDArray[np.float64]) -> float:
-    """Seconds from one entry to the next where they follow each other as epochs do, else 0."""
+def _follow(onset: npt.NDArray[np.float64], duration: npt.NDArray[np.float64]) -> bool:
+    """Whether entries follow each other as epochs do, half of them at least."""
     order = np.argsort(onset, kind="stable")
     onset, duration = onset[order], duration[order]
     steps = np.diff(onset)
     if (duration >= _LEAST).all() and duration.size:
-        follows = np.abs(steps - duration[:-1]) < _ROUNDING
-        return float(duration.min()) if follows.sum() * 2 >= steps.size else 0.0
+        return bool((np.abs(steps - duration[:-1]) < _ROUNDING).sum() * 2 >= steps.size)
     values, counts = np.unique(np.round(steps, 2), return_counts=True)
     if steps.size < 2 or not _EPOCHS[0] <= values[np.argmax(counts)] <= _EPOCHS[1]:
-        return 0.0
-    return float(values[np.argmax(counts)]) if counts.max() * 2 >= steps.size else 0.0
+        return False
+    return bool(counts.max() * 2 >= steps.size)
 
 
-def _crowded(scoring: Scoring, staged: npt.NDArray[np.bool_], step: float) -> bool:
-    """Whether other entries lie on the grid of these, half as many or more: then all are marks of one kind."""
-    away = scoring.onset - scoring.onset[staged][0]
-    on_grid = np.abs(away - np.round(away / step) * step) < _ROUNDING
-    return bool((on_grid & ~staged).sum() * 2 >= staged.sum())
+def _crowded(scoring: Scoring, staged: npt.NDArray[np.bool_]) -> bool:
+    """Whether other points come half as often as these or more: then all may be marks of one kind."""
+    points = scoring.duration < _LEAST
+    return bool((points & ~staged).sum() * 2 >= staged.sum() and points[staged].all())

@@ -12,7 +12,7 @@ from edf_files import times
 
 from eegflex.epochs import make_epochs
 from eegflex.errors import HypnogramError, ParameterError
-from eegflex.readers import describe_psg, get_notes, read_hypnogram, read_psg
+from eegflex.readers import describe_psg, get_notes, read_psg
 from eegflex.readers.hypnograms.align import vote
 
 from .test_hypnograms import NIGHT, psg, stages

@@ -47,6 +47,14 @@ def test_no_stage_runs_on_over_labels_that_are_not_known(tmp_path):
     assert "'Stade 1' (2 times" in told
 
 
+def test_nor_over_every_other_epoch(tmp_path):
+    raw = read_psg(night(tmp_path, notes=[(30 * n, "Stade 2" if n % 2 else "REM") for n in range(20)]), verbose="ERROR")
+    assert staged(raw) == ["REM", "UNSCORED"] * 10
+    notes = [(30 * n, "Stade 2" if n % 2 else ("Wake" if n < 10 else "REM")) for n in range(20)]
+    raw = read_psg(night(tmp_path, notes=notes), verbose="ERROR")
+    assert staged(raw) == ["W", "UNSCORED"] * 5 + ["REM", "UNSCORED"] * 5
+
+
 def test_nor_in_a_table_and_labels_can_be_said(tmp_path):
     rows = [(30 * n, label) for n, label in enumerate(UNKNOWN)]
     path = night(tmp_path)

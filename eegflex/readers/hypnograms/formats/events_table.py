@@ -199,6 +199,7 @@ def _timing(header: _Header, rows: _Rows) -> Scoring:
     roles = header.roles
     if not {"onset", "end"} & set(roles):
         if "epoch" not in roles:
+            _refuse_unknown_times(header, rows)
             return Scoring.of_epochs([""] * len(rows), format=NAME)
         return _by_epoch(_column(header, rows, "epoch"))
     stamps = {role: _stamps(rows, roles[role]) for role in ("onset", "end") if role in roles}
@@ -220,6 +221,21 @@ def _timing(header: _Header, rows: _Rows) -> Scoring:
     if ends_at is not None:
         lengths = np.where(np.isfinite(ends_at), ends_at - times, 0.0)
     return Scoring(times, lengths, [], Start(), NAME, mixed=True, has_time=False)
+
+
+def _refuse_unknown_times(header: _Header, rows: _Rows) -> None:
+    """Refuse to count rows as epochs where some column, of a name that is not known, may say when they are."""
+    for place, name in enumerate(header.names):
+        cells = [row[place] for _, row in rows]
+        clocks = all(parse_stamp(cell) for cell in cells)
+        numbers = len(cells) > _FEW and all(is_number(cell) for cell in cells)
+        if clocks or (numbers and (np.diff([float(cell.replace(",", ".")) for cell in cells]) > 0).all()):
+            raise HypnogramError(
+                "A column may say when the rows are, and its name is not known",
+                seen=repr(name),
+                allowed=sorted(frozenset().union(*ROLES.values())),
+                remedy=f"Say what it is{REMEDY.removeprefix('; if it is a table, say what its columns are called')}",
+            )
 
 
 def _stamps(rows: _Rows, place: int) -> list[Stamp] | None:

@@ -188,7 +188,7 @@ def profile_names() -> list[str]:
     Examples
     --------
     >>> profile_names()[:4]
-    ['anphy', 'cap', 'dod', 'dreams']
+    ['anphy', 'boas', 'cap', 'dod']
     """
     return sorted(_cards())
 

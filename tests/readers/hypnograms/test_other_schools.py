@@ -12,29 +12,8 @@ from eegflex.readers.hypnograms.odd_night import odd_night
 from eegflex.readers.stage_numbers import CODINGS
 from eegflex.simulation.hypnogram import draw_hypnogram
 
-UCDDB = ["0", "0", "0", "0", "2", "2", "2", "3", "3", "3", "3", "3", "3", "4", "4", "5", "5", "1", "1", "1"]
-UCDDB_STAGES = [
-    "W",
-    "W",
-    "W",
-    "W",
-    "N1",
-    "N1",
-    "N1",
-    "N2",
-    "N2",
-    "N2",
-    "N2",
-    "N2",
-    "N2",
-    "N3",
-    "N3",
-    "N3",
-    "N3",
-    "REM",
-    "REM",
-    "REM",
-]
+UCDDB = list("00002223333334455111")
+UCDDB_STAGES = ["W"] * 4 + ["N1"] * 3 + ["N2"] * 6 + ["N3"] * 4 + ["REM"] * 3
 SAID = {"0": "W", 1: "REM", "2": "N1", "3.0": "N2", "4": "N3", "5": "N3"}
 
 

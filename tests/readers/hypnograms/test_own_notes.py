@@ -27,7 +27,7 @@ def night(tmp_path, notes, seconds=600):
 RNG = np.random.default_rng(5)
 CUES = [(12 + 8 * n, None, "LR"[RNG.integers(2)]) for n in range(60)]
 NO_HYPNOGRAM = {
-    "lights, legs or buttons": [(10, None, "Lights off"), (35, None, "L"), (95, None, "R"), (160, None, "R"), (400.5, None, "R")],
+    "lights, legs or buttons": [(10, None, "Lights off"), (35, None, "L"), *((at, None, "R") for at in (95, 160, 400.5))],
     "buttons W and R": [(13, None, "W"), (77, None, "R"), (101, None, "R"), (333, None, "W")],
     "one remark": [(100, None, "REM"), (130, None, "Lights on")],
     "remarks of one kind": [(17, None, "REM"), (205, None, "REM"), (411, None, "REM")],

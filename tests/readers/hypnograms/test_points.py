@@ -114,12 +114,16 @@ def test_a_marker_of_one_sample_is_a_point():
     assert staged(raw) == ["W"] * 6 + ["N2"] * 8 + ["N3"] * 6
 
 
+def clock(n):
+    return f"22:{n // 2:02d}:{30 * (n % 2):02d}"
+
+
 ENDS = {
     "end": ("onset\tend\tstage", lambda n: (30 * n, 30 * (n + 1))),
     "stop, in minutes": ("Start (min)\tStop (min)\tstage", lambda n: (n / 2, (n + 1) / 2)),
     "a length in ms": ("onset_ms\tduration [ms]\tstage", lambda n: (30000 * n, 30000)),
     "an onset in hours": ("onset (hours)\tduration (min)\tstage", lambda n: (n / 120, 0.5)),
-    "clocks": ("start\tend\tstage", lambda n: (f"22:{n // 2:02d}:{30 * (n % 2):02d}", f"22:{(n + 1) // 2:02d}:{30 * (n % 2 == 0):02d}")),
+    "clocks": ("start\tend\tstage", lambda n: (clock(n), clock(n + 1))),
 }  # fmt: skip
 
 

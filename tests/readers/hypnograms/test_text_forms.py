@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypnogram_files import EPOCH, STAGES, elan, named, runs, visbrain_samples
+from hypnogram_files import EPOCH, STAGES, clock, elan, named, runs, visbrain_samples
 
+from eegflex.epochs import make_epochs
 from eegflex.errors import HypnogramError, ParameterError
 from eegflex.readers import get_notes, read_hypnogram, read_psg
 from eegflex.readers.hypnograms.formats.events_table import ROLES
@@ -61,10 +62,7 @@ def test_headers_in_another_language(tmp_path):
     raw = read_psg(recording(tmp_path), hypnogram=put(tmp_path, "\n".join(GERMAN)), columns=SAID, verbose="ERROR")
     assert get_notes(raw.info).alignment["matched"] == len(STAGES)
     clocked = ["Début|Fin|Stade"]
-    clocked += [
-        f"23:{55 + n // 2}:{30 * (n % 2):02d}|23:{55 + (n + 1) // 2}:{30 * (n % 2 == 0):02d}|{STAGES[n]}"
-        for n in range(8)
-    ]
+    clocked += [f"{clock(n)}|{clock(n + 1)}|{STAGES[n]}" for n in range(8)]
     said = {"onset": "Début", "end": "Fin"}
     assert by_epoch(read(tmp_path, "\n".join(clocked), columns=said)) == list(STAGES[:8])
     by_number = ["Epoche\tBefund", *(f"{n + 1}\t{stage}" for n, stage in enumerate(STAGES))]
@@ -107,7 +105,7 @@ BARE = {
     "Visbrain's comments": ["*Duration_sec\t600", "*Unit\tseconds", *(f"{s}\t{b}.0" for _, b, s in ENDS)],
     "epoch, stage": [f"{n}\t{s}" for n, s in enumerate(STAGES, 1)],
     "onset, stage": [f"{EPOCH * n}\t{s}" for n, s in enumerate(STAGES)],
-    "clock, stage": [f"{23 + (55 + n // 2) // 60:02d}:{(55 + n // 2) % 60:02d}:{30 * (n % 2):02d}\t{s}".replace("24:", "00:") for n, s in enumerate(STAGES)],
+    "clock, stage": [f"{clock(n)}\t{s}" for n, s in enumerate(STAGES)],
     "one line of commas": [",".join(STAGES)],
     "one line of blanks": [" ".join(STAGES)],
     "one line of codes": [" ".join(named("0,1,2,3,5"))],
@@ -117,12 +115,8 @@ BARE = {
 
 @pytest.mark.parametrize("lines", BARE.values(), ids=list(BARE))
 def test_rows_without_a_header(tmp_path, lines):
-    try:
-        found = read(tmp_path, "\n".join(lines))
-    except HypnogramError as error:
-        assert "epoch_length" in error.remedy
-        found = read(tmp_path, "\n".join(lines), epoch_length=EPOCH)
-    assert by_epoch(found) == list(STAGES)
+    raw = read_psg(recording(tmp_path), hypnogram=put(tmp_path, "\n".join(lines)), verbose="ERROR")
+    assert make_epochs(raw, verbose="ERROR").metadata["stage"].tolist() == list(STAGES)
 
 
 def test_visbrains_two_forms(tmp_path):

@@ -101,6 +101,8 @@ def lay(stamps: Sequence[Stamp], *, day_first: bool | None = None) -> tuple[npt.
     elif dated and dates is None:
         warnings.append("the date can be read day first or month first, or is none, and is left out")
     seconds = np.array([stamp.seconds for stamp in stamps])
+    if not dated and seconds[0] == 0 and len(stamps) > 1:
+        warnings.append("it begins at 00:00:00, which is taken for midnight; if it counts from the start, give it in s")
     half = _is_half(stamps, seconds)
     if half:
         warnings.append("the clock has 12 hours and no AM or PM: the start nearest to the recording's is taken")

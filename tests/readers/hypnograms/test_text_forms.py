@@ -106,6 +106,11 @@ BARE = {
     "epoch, stage": [f"{n}\t{s}" for n, s in enumerate(STAGES, 1)],
     "onset, stage": [f"{EPOCH * n}\t{s}" for n, s in enumerate(STAGES)],
     "clock, stage": [f"{clock(n)}\t{s}" for n, s in enumerate(STAGES)],
+    "codes: onset, duration, stage": [f"{EPOCH * n} {EPOCH} {s}" for n, s in enumerate(named("0,1,2,3,5"))],
+    "codes: stage, onset, duration": [f"{s},{EPOCH * n},{EPOCH}" for n, s in enumerate(named("0,1,2,3,5"))],
+    "codes: epoch, stage": [f"{n}\t{s}" for n, s in enumerate(named("0,1,2,3,5"))],
+    "codes: clock, stage": [f"{clock(n)};{s}" for n, s in enumerate(named("0,1,2,3,5"))],
+    "comments above": ["# scored by two", "# on Monday", *STAGES],
     "one line of commas": [",".join(STAGES)],
     "one line of blanks": [" ".join(STAGES)],
     "one line of codes": [" ".join(named("0,1,2,3,5"))],
@@ -174,6 +179,21 @@ def test_edfbrowsers_xml_in_seconds(tmp_path):
         for n, s in enumerate(named("W,1,2,4,R"))
     )
     assert by_epoch(read(tmp_path, f"<annotationlist>{items}</annotationlist>")) == list(STAGES)
+
+
+def test_a_clock_that_begins_at_0_is_told(tmp_path):
+    text = "\n".join(
+        ["onset,stage", *(f"00:{n // 2:02d}:{30 * (n % 2):02d},{stage}" for n, stage in enumerate(STAGES))]
+    )
+    path = put(tmp_path, text)
+    raw = read_psg(recording(tmp_path, 1200), hypnogram=path, verbose="ERROR")
+    assert any("taken for midnight" in warning for warning in get_notes(raw.info).warnings)
+
+
+def test_numbers_that_are_no_times_are_refused(tmp_path):
+    for lines in (["1 2", "5 0", "3 2"], ["0 30 2", "30 12 2", "90 7 1"], ["0 1", "1 1"], ["0 1 2 3", "1 2 3 5"]):
+        with pytest.raises(HypnogramError):
+            read(tmp_path, "\n".join(lines), epoch_length=EPOCH)
 
 
 def test_prose_and_tables_of_other_things_are_no_hypnogram(tmp_path):

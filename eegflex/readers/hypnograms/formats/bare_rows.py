@@ -1,7 +1,7 @@
 """Rows without a header that say when and which stage: ``stage, onset, duration`` in any order, Visbrain's stage and end.
 
-What a column is for is seen from what is in it: one holds words, the others numbers or clocks. Lines that begin with ``*``
-or ``#`` are comments (Visbrain's header).
+What a column is for is seen from what is in it: one holds stages, in words or in codes beside times that fit each other, the
+others numbers or clocks. Lines that begin with ``*`` or ``#`` are comments (Visbrain's header).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from eegflex.readers.hypnograms.tables import (
     split_row,
     to_number,
 )
+from eegflex.readers.stage_numbers import CODINGS, parse_code
 from eegflex.readers.stage_words import parse_label
 
 __all__ = ["NAME", "parse", "read_rows", "sniff"]
@@ -32,11 +33,13 @@ NAME = "rows of stage and times"
 _COMMENTS = ("*", "#", "%")
 _COLUMNS = (2, 3)
 _SOME = 20  # rows that are looked at
+_FEWEST = 3  # rows by which codes are told from times
+_CODES = frozenset().union(*CODINGS.values())
 _ROUNDING = 0.005  # s
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    """Whether the first rows are a stage in words beside one or two times."""
+    """Whether the first rows are a stage beside one or two times."""
     lines = [line for line in first_lines(head) if line.strip() and not line.startswith(_COMMENTS)]
     whole = lines[: max(len(lines) - 1, 1)][:_SOME]  # the last may be cut
     return any(_kinds(whole, delimiter) for delimiter in DELIMITERS)
@@ -86,7 +89,32 @@ def _kinds(lines: Sequence[str], delimiter: str) -> str:
     if not rows or len(rows[0]) not in _COLUMNS or any(len(row) != len(rows[0]) for row in rows):
         return ""
     kinds = "".join(_kind([row[place] for row in rows]) for place in range(len(rows[0])))
+    kinds = _with_codes(rows, kinds)
     return kinds if sorted(kinds) in (["n", "w"], ["c", "w"], ["n", "n", "w"], ["c", "n", "w"]) else ""
+
+
+def _with_codes(rows: Sequence[Sequence[str]], kinds: str) -> str:
+    """Say which column of numbers holds codes: the last or the first, where the others are times that fit each other."""
+    if set(kinds) not in ({"n"}, {"c", "n"}) or kinds.count("c") > 1 or len(rows) < _FEWEST:
+        return kinds
+    for place in (len(kinds) - 1, 0):
+        others = [n for n in range(len(kinds)) if n != place]
+        codes = [parse_code(row[place]) for row in rows]
+        fit = kinds[place] == "n" and all(code is not None and code in _CODES for code in codes)
+        if fit and ("c" in kinds or _are_times([[float(row[n].replace(",", ".")) for row in rows] for n in others])):
+            return kinds[:place] + "w" + kinds[place + 1 :]
+    return kinds
+
+
+def _are_times(columns: Sequence[Sequence[float]]) -> bool:
+    """Whether columns are onsets at an even step, or onsets and the durations or ends that fit them."""
+    onset = np.array(columns[0])
+    steps = np.diff(onset)
+    if len(columns) == 1:
+        return bool((np.abs(steps - steps[0]) < _ROUNDING).all() and steps[0] > 0)
+    other = np.array(columns[1])
+    lasts, ends = (np.abs(length[:-1] - steps) < _ROUNDING for length in (other, other - onset))
+    return bool((steps > 0).all() and (lasts.all() or ends.all()))
 
 
 def _kind(cells: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import dropwhile
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,9 @@ def _in_one_line(text: str, *, cut: bool = False) -> list[str]:
 
 
 def _entries(text: str) -> list[str]:
-    """Split into entries; blank lines count, as unscored, but not at the ends."""
-    return [line.strip().rstrip(",;").strip(" \t\"'") for line in text.strip("\r\n\t \ufeff").splitlines()]
+    """Split into entries; blank lines count, as unscored, but not at the ends, where there may be comments above."""
+    lines = list(dropwhile(lambda line: line.startswith("#"), text.strip("\r\n\t \ufeff").splitlines()))
+    return [line.strip().rstrip(",;").strip(" \t\"'") for line in lines]
 
 
 def _array(path: Path) -> list[str]:

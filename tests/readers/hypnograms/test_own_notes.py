@@ -111,3 +111,26 @@ def test_marker_types_of_brainvision(label, stage):
     raw.set_annotations(mne.Annotations(30.0 * np.arange(20), 0.1, [label] * 20))
     found = set(make_epochs(raw, verbose="ERROR").metadata["stage"])
     assert found == ({stage} if stage else {"UNSCORED"})
+
+
+def test_comments_of_a_brainvision_recording(tmp_path):
+    """Stages scored as comments, whose markers last a sample, beside triggers called S1 and R1."""
+    labels = ["W"] * 5 + ["N1"] * 2 + ["N2"] * 8 + ["R"] * 5
+    marks = [f"Comment,{label},{3000 * n + 1},1,0" for n, label in enumerate(labels)]
+    marks += ["Stimulus,S  1,4711,1,0", "Response,R  1,4900,1,0", "Comment,Arousal,10111,1,0"]
+    listed = ["Mk1=New Segment,,1,1,0,20200403220000000000", *(f"Mk{n}={mark}" for n, mark in enumerate(marks, 2))]
+    (tmp_path / "night.vmrk").write_text(
+        "\n".join(["BrainVision Data Exchange Marker File, Version 1.0", "[Common Infos]", "Codepage=UTF-8",
+                   "DataFile=night.eeg", "[Marker Infos]", *listed, ""])
+    )  # fmt: skip
+    (tmp_path / "night.vhdr").write_text(
+        "\n".join(["BrainVision Data Exchange Header File Version 1.0", "[Common Infos]", "Codepage=UTF-8",
+                   "DataFile=night.eeg", "MarkerFile=night.vmrk", "DataFormat=BINARY", "DataOrientation=MULTIPLEXED",
+                   "NumberOfChannels=1", "SamplingInterval=10000", "[Binary Infos]", "BinaryFormat=INT_16",
+                   "[Channel Infos]", "Ch1=C3,,1,µV", ""]), "utf-8",
+    )  # fmt: skip
+    np.zeros(60000, "<i2").tofile(tmp_path / "night.eeg")
+    raw = read_psg(tmp_path / "night.vhdr", channels=["C3"], verbose="ERROR")
+    stages = make_epochs(raw, verbose="ERROR").metadata["stage"].tolist()
+    assert stages == ["REM" if label == "R" else label for label in labels]
+    assert get_notes(raw.info).alignment["matched"] == 20

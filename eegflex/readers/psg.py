@@ -302,7 +302,7 @@ def _own_stages(source: Source, options: HypnogramOptions, *, given: bool) -> tu
         if given:
             return None, []
         raise
-    return (own, []) if own.coding in ("labels", "as said") or named else (None, [])
+    return (own, []) if own.coding == "labels" or named else (None, [])
 
 
 def _align(hypnogram: Hypnogram, source: Source, options: HypnogramOptions, *, same_file: bool = False) -> Alignment:

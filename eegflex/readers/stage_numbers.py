@@ -15,6 +15,7 @@ from eegflex.readers.stage_words import parse_label
 from eegflex.stages import NOT_STAGED, STAGES
 
 __all__ = [
+    "AS_SAID",
     "CODINGS",
     "check_coding",
     "check_labels",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 
+#: The coding where the user says what each label means.
+AS_SAID = "as said"
 _SAME = {0: "W", 1: "N1", 2: "N2", 3: "N3"}
 
 
@@ -120,7 +123,7 @@ def to_stages(
     said = {label: stage for label in set(labels) if (stage := named_stage(label, named or {})) is not None}
     if said:
         others = [label for label in labels if label not in said]
-        rest, used = _to_stages(others, coding) if others else ([], "as said")
+        rest, used = _to_stages(others, coding) if others else ([], AS_SAID)
         known = iter(rest)
         return [said[label] if label in said else next(known) for label in labels], used
     return _to_stages(labels, coding)

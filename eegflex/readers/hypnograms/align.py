@@ -102,6 +102,10 @@ def align(
     dropped = int(np.ceil(lost / epoch - 1e-6))
     _judge_dropped(dropped, int(keep.sum()), offset, duration, warnings, on_mismatch)
     matched, padded = _count(first[keep], last[keep], phase, epoch, duration)
+    if not matched:
+        warnings.append(
+            f"no epoch of {epoch:g} s has a stage: the stages last {np.median(length):g} s, and none covers one whole"
+        )
     report = {
         "offset_s": offset,
         "placed_by": placed_by,

@@ -54,7 +54,7 @@ def lay_change(scoring: Scoring, places: list[int], dst: bool | None) -> Scoring
     scoring = replace(scoring, warnings=list(scoring.warnings))
     onset, duration = scoring.onset[places], _without_hour(scoring.duration[places])
     usual = _mode(duration[duration > 0]) or _mode(np.diff(onset)) or 0.0
-    length = np.where(duration > 0, duration, usual)
+    length = np.where(duration > 0, duration, 0.0 if scoring.until_next else usual)
     jump = onset[1:] - (onset[:-1] + length[:-1])
     found = _find(jump, onset, length, scoring, dst)
     if found is None:

@@ -13,7 +13,15 @@ from eegflex.errors import HypnogramError, shorten
 from eegflex.readers.hypnograms.clock_change import lay_change
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.recordings.source import Start
-from eegflex.readers.stage_numbers import CODINGS, check_labels, named_stage, parse_code, tell_unscored, to_stages
+from eegflex.readers.stage_numbers import (
+    AS_SAID,
+    CODINGS,
+    check_labels,
+    named_stage,
+    parse_code,
+    tell_unscored,
+    to_stages,
+)
 from eegflex.readers.stage_words import is_sleep_stage, looks_like_stage, parse_label
 from eegflex.stages import EPOCH_DURATION, STAGES
 
@@ -142,7 +150,9 @@ def understand(
         stages=sorted_stages,
         start=scoring.start,
         format=scoring.format,
-        coding=used,
+        coding=used
+        if used == AS_SAID or not any(named_stage(label, named) for label in set(wanted))
+        else f"{used}, {AS_SAID}",
         event_places=sorted(set(range(len(scoring.labels))) - set(places)),
         others=scoring.others,
         epoch_length=epoch,

@@ -152,6 +152,25 @@ def test_a_clock_that_goes_back_by_less_than_an_hour_is_asked_about(tmp_path):
     assert staged(raw) == stages()[:480] + ["UNSCORED"] * 20 + stages()[500:]
 
 
+@pytest.mark.parametrize("said", [None, True])
+def test_a_list_of_changes_is_asked_about(tmp_path, said):
+    """Where only changes of stage are noted, as TWin does it, steps are of any length: the user has to say."""
+    night = stages()
+    changed = [n for n in range(EPOCHS) if n == 0 or night[n] != night[n - 1]]
+    names = {"REM": "R"}
+    lines = [f"{wall('autumn', n):%H:%M:%S}.00\tSTAGE - {names.get(night[n], night[n])}" for n in changed]
+    path = tmp_path / "n.allscore.txt"
+    path.write_text("\n".join([f"{wall('autumn', 0):%H:%M:%S}.00\tSTART RECORDING", *lines]))
+    if said is None:
+        with pytest.raises(HypnogramError, match=r"goes back once.*dst=True"):
+            read_hypnogram(path)
+        return
+    # how long the stage lasted in which the clock changed, no list says: what follows is right
+    found = staged(read_psg(recording(tmp_path, "autumn"), hypnogram=path, dst=True, verbose="ERROR"))
+    last = changed[-1]
+    assert found[:last] == night[:last]
+
+
 def test_rows_out_of_order_are_no_change(tmp_path):
     rows = [(f"{wall('spring', n):%H:%M:%S}", 30, stage) for n, stage in enumerate(stages()[:300])]
     rng = np.random.default_rng(0)

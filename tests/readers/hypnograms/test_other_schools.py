@@ -37,6 +37,12 @@ def test_a_user_says_what_codes_mean(tmp_path):
     assert get_notes(raw.info).alignment["coding"] == "as said"
 
 
+def test_that_something_was_said_is_noted(tmp_path):
+    path = put(tmp_path, ["0", "1", "2", "8"] * 5)
+    raw = read_psg(recording(tmp_path), hypnogram=path, labels={"8": "REM"}, verbose="ERROR")
+    assert get_notes(raw.info).alignment["coding"] == "auto, as said"
+
+
 def test_a_card_says_it(tmp_path):
     codes = put(tmp_path, UCDDB, "ucddb002_stage.txt")
     raw = read_psg(recording(tmp_path), hypnogram=codes, profile="ucddb", verbose="ERROR")

@@ -105,6 +105,12 @@ def test_some_stages_are_points_and_some_not(hypnogram_edf):
         read_hypnogram(hypnogram_edf([(0, None, "Sleep stage W"), (0, 30, "Sleep stage 1")]))
 
 
+def test_stages_that_are_shorter_than_their_steps_are_told(tmp_path):
+    rows = [(30 * n, 1, "N2") for n in range(20)]
+    raw = read_psg(night(tmp_path), hypnogram=table(tmp_path, rows, "onset\tduration\tstage"), verbose="ERROR")
+    assert any("the stages last 1 s, and none covers one whole" in w for w in get_notes(raw.info).warnings)
+
+
 def test_a_marker_of_one_sample_is_a_point():
     """BrainVision's comments last a sample, and MNE says so."""
     info = mne.create_info(["C3-M2"], 100.0, "eeg", verbose="ERROR")

@@ -26,14 +26,13 @@ from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram, se
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import ReadingNotes, put_notes
 from eegflex.readers.profiles import load_profile
+from eegflex.readers.recordings.breaks import EDGE, GAP
 from eegflex.readers.recordings.mne_files import EpochsSource, MneSource
 from eegflex.readers.recordings.registry import open_source
-from eegflex.readers.recordings.source import Event, Source, Start
+from eegflex.readers.recordings.source import Event, Run, Source, Start
 from eegflex.readers.stage_numbers import parse_code
 
 __all__ = ["find_stages", "raw_rate", "read_psg"]
-
-_GAP = "BAD_ACQ_SKIP"  # what MNE calls a stretch without data, and leaves out of its filters
 
 
 @verbose
@@ -97,7 +96,8 @@ def read_psg(
     raw : mne.io.BaseRaw
         In V, at the native rate of its EEG (the highest, if there are several); slower signals come along only when
         asked for by name, resampled. Annotations are the stages, by canonical name, the recording's own events, and
-        "BAD_ACQ_SKIP" where it has gaps: time runs on through them, and samples in them are 0.
+        "BAD_ACQ_SKIP" where it has gaps: time runs on through them, and samples in them are 0. "EDGE boundary" is
+        where it breaks off and goes on, and does not say after how long.
         EEG channels lie at their anodes on the standard head. ``eegflex.readers.get_notes(raw.info)`` tells what was
         done.
 
@@ -320,7 +320,9 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOption
 
 def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event], source: Source) -> None:
     duration = source.duration
-    gaps = [(before.stop, after.start - before.stop, _GAP) for before, after in pairwise(source.runs)]
+    runs = [Run(0.0, 0.0), *source.runs] if source.runs[0].start > 0 else source.runs
+    apart = [(before.stop, after.start - before.stop) for before, after in pairwise(runs)]
+    gaps = [(onset, length, GAP if length > 0 else EDGE) for onset, length in apart]
     rows = gaps + [(event.onset, event.duration or 0.0, event.text) for event in events if 0 <= event.onset < duration]
     if alignment is not None:
         rows += list(zip(alignment.onset, alignment.duration, alignment.stages, strict=True))

@@ -1,6 +1,6 @@
 """EDF, EDF+, BDF and BDF+: native rates, a stretch of a signal at a time, straight from the file.
 
-The samples are mapped, not loaded: reading one signal touches its own bytes of each record and no other signal's.
+Nothing is loaded: of large records, reading one signal touches its own bytes and no other signal's.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from eegflex.errors import RecordingError
 from eegflex.readers.recordings.edf_annotations import parse_record
 from eegflex.readers.recordings.edf_header import EdfHeader, EdfSignal, read_header
 from eegflex.readers.recordings.edf_times import Stretch, find_stretches, first_time
-from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
+from eegflex.readers.recordings.source import Event, Piece, Run, Signal, Start, lay, sample_at
 
 __all__ = ["EdfSource", "is_edf", "read_texts"]
+
+_SMALL = 8192  # bytes a record that is read whole, whatever is wanted of it
+_BLOCK = 2**22  # bytes to read at a time
 
 
 def is_edf(head: bytes) -> bool:
@@ -62,31 +65,24 @@ class EdfSource:
 
     def _signal(self, index: int, signal: EdfSignal) -> Signal:
         rate = signal.n_samples / self.header.record_duration
-        last = self._stretches[-1]
-        n_times = _shift_of(last, signal, rate) + (last.first + last.n_records) * signal.n_samples
+        last = _piece(self._stretches[-1], signal, rate)
+        n_times = last.at + last.stop - last.first
         return Signal(index, signal.label, signal.unit, rate, n_times, signal.fault, limits=signal.limits)
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
         """Read samples `start` to `stop` of a signal, in the unit as written, shape (stop - start,)."""
-        signal = self._ordinary[index]
-        parts: list[tuple[int, npt.NDArray[np.float64]]] = []
-        for stretch in self._stretches:
-            shift = _shift_of(stretch, signal, self.signals[index].rate)
-            begin = max(start - shift, stretch.first * signal.n_samples)
-            end = min(stop - shift, (stretch.first + stretch.n_records) * signal.n_samples)
-            if begin < end:
-                parts.append((begin + shift - start, _physical(self.path, self.header, signal, begin, end)))
-        if len(parts) == 1 and parts[0][1].size == stop - start:
-            return parts[0][1]
-        whole = np.zeros(stop - start)
-        for at, part in parts:
-            whole[at : at + part.size] = part
-        return whole
+        signal, rate = self._ordinary[index], self.signals[index].rate
+        return lay(
+            (_piece(stretch, signal, rate) for stretch in self._stretches),
+            start,
+            stop,
+            lambda first, last: _physical(self.path, self.header, signal, first, last),
+        )
 
 
-def _shift_of(stretch: Stretch, signal: EdfSignal, rate: float) -> int:
-    """Return how many samples later a stretch lies in time than in the file."""
-    return sample_at(stretch.onset, rate) - stretch.first * signal.n_samples
+def _piece(stretch: Stretch, signal: EdfSignal, rate: float) -> Piece:
+    first = stretch.first * signal.n_samples
+    return Piece(first, first + stretch.n_records * signal.n_samples, sample_at(stretch.onset, rate))
 
 
 def read_texts(
@@ -129,11 +125,27 @@ def read_texts(
 
 
 def _bytes(path: Path, header: EdfHeader, signal: EdfSignal, first: int, last: int) -> npt.NDArray[np.uint8]:
-    """Copy a signal's bytes out of records `first` to `last`, shape (records, bytes)."""
+    """Copy a signal's bytes out of records `first` to `last`, shape (records, bytes).
+
+    Read, not mapped: a map of a file that is cut or cannot be reached any more ends the process.
+    """
     size = header.sample_bytes
-    shape = (header.n_records, header.width * size)
-    records = np.memmap(path, dtype=np.uint8, mode="r", offset=header.offset, shape=shape)
-    return np.array(records[first:last, signal.first * size : (signal.first + signal.n_samples) * size])
+    begin, length, whole = signal.first * size, signal.n_samples * size, header.width * size
+    if whole <= _SMALL:
+        begin, length = 0, whole  # few bytes between: sooner read than skipped
+    out = np.empty((max(last - first, 0), length), np.uint8)
+    with path.open("rb", buffering=0) as file:
+        for k in range(0, len(out), step := max(1, _BLOCK // whole) if length == whole else 1):
+            file.seek(header.offset + (first + k) * whole + begin)
+            part = out[k : k + step].reshape(-1)
+            if file.readinto(part.data) != part.size:
+                raise RecordingError(
+                    f"{path.name!r} ends before its last record, and did not when it was opened",
+                    seen=f"nothing in record {first + k}",
+                    remedy="It was cut or replaced meanwhile: copy it again, and read it again",
+                )
+    own = out[:, signal.first * size :][:, : signal.n_samples * size] if length == whole else out
+    return np.ascontiguousarray(own)
 
 
 def _physical(path: Path, header: EdfHeader, signal: EdfSignal, start: int, stop: int) -> npt.NDArray[np.float64]:

@@ -18,12 +18,11 @@ from mne.io.constants import FIFF
 from eegflex.errors import EmptyRecordingError, RecordingError
 from eegflex.readers.epoch_times import event_onsets
 from eegflex.readers.recordings.beside import check_beside
-from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
+from eegflex.readers.recordings.cuts import Cut, lay_events, lay_pieces, of_brainvision, of_eeglab
+from eegflex.readers.recordings.source import Event, Run, Signal, Start, lay, sample_at
 from eegflex.readers.stage_words import parse_label
 
 __all__ = ["MNE_FORMATS", "EpochsSource", "MneSource"]
-
-_SKIP = "BAD_ACQ_SKIP"  # how MNE marks a stretch of a FIF file without data
 
 
 def _is_fif(head: bytes, path: Path) -> bool:
@@ -57,25 +56,31 @@ class MneSource:
         If MNE cannot read it.
     """
 
-    def __init__(self, path: Path, name: str, reader: str) -> None:
+    def __init__(
+        self, path: Path, name: str, reader: str, cuts: Callable[[Path, Any], list[Cut]] = lambda path, raw: []
+    ) -> None:
         self.path, self.format = path, name
         self.raw, self.warnings = _read(path, name, getattr(mne.io, reader), preload=False)
         self.info = self.raw.info
-        rate, count = float(self.info["sfreq"]), int(self.raw.n_times)
+        rate = float(self.info["sfreq"])
+        self._pieces, told = lay_pieces(cuts(path, self.raw), int(self.raw.n_times), rate)
+        self.warnings += told
+        count = self._pieces[-1].at + self._pieces[-1].stop - self._pieces[-1].first
         self.signals = _signals(self.raw, rate, count, says_kind=name == "FIF")
         self.duration = count / rate
         self.start = _start(self.info, float(self.raw.first_time))
+        self.runs = [Run(p.at / rate, (p.at + p.stop - p.first) / rate) for p in self._pieces]
         notes = self.raw.annotations
         rows = zip(notes.onset - self.raw.first_time, notes.duration, notes.description, strict=True)
         events = [Event(float(onset), float(duration), str(text)) for onset, duration, text in rows]
-        self.events = [event for event in events if event.text != _SKIP]
-        self.runs = _runs([event for event in events if event.text == _SKIP], self.duration)
+        self.events = lay_events(events, self._pieces, rate)
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
         """Read samples `start` to `stop` of a signal, shape (stop - start,)."""
-        data, _ = self.raw[index, start:stop]
         # a copy: of a file that MNE had to load, this is a view, and whoever asked scales it in place
-        return np.array(data[0], dtype=np.float64)
+        return lay(
+            self._pieces, start, stop, lambda a, b: np.array(self.raw[index, a:b][0][0], dtype=np.float64)
+        )
 
 
 class EpochsSource:
@@ -149,9 +154,9 @@ def _texts(epochs: Any) -> list[str]:
     return [names.get(code, "") for code in epochs.events[:, 2]]
 
 
-def _open(path: Path, name: str, reader: str) -> MneSource:
+def _open(path: Path, name: str, reader: str, cuts: Callable[[Path, Any], list[Cut]]) -> MneSource:
     check_beside(path, name)
-    return MneSource(path, name, reader)
+    return MneSource(path, name, reader, cuts)
 
 
 def _open_fif(path: Path, name: str) -> MneSource | EpochsSource:
@@ -165,8 +170,8 @@ def _open_fif(path: Path, name: str) -> MneSource | EpochsSource:
 
 MNE_FORMATS: dict[str, tuple[Callable[[bytes, Path], bool], Callable[[Path, str], MneSource | EpochsSource]]] = {
     "FIF": (_is_fif, _open_fif),
-    "BrainVision": (_is_brainvision, partial(_open, reader="read_raw_brainvision")),
-    "EEGLAB": (_is_eeglab, partial(_open, reader="read_raw_eeglab")),
+    "BrainVision": (_is_brainvision, partial(_open, reader="read_raw_brainvision", cuts=of_brainvision)),
+    "EEGLAB": (_is_eeglab, partial(_open, reader="read_raw_eeglab", cuts=of_eeglab)),
 }
 """Name of the format: how to know it, and what opens it."""
 
@@ -196,19 +201,6 @@ def _signals(read: Any, rate: float, count: int, *, says_kind: bool) -> list[Sig
         Signal(index, label, _unit(chan), rate, count, kind=kind if says_kind or kind != "eeg" else "")
         for index, (label, chan, kind) in enumerate(zip(read.ch_names, read.info["chs"], types, strict=True))
     ]
-
-
-def _runs(gaps: list[Event], duration: float) -> list[Run]:
-    """Say what lies between gaps; MNE may note one twice, as it found it and as an annotation saved before."""
-    runs, at = [], 0.0
-    for gap in sorted(gaps, key=lambda gap: gap.onset):
-        if gap.onset > at:
-            runs.append(Run(at, gap.onset))
-        at = max(at, gap.onset + (gap.duration or 0.0))
-    runs += [Run(at, duration)] if at < duration else []
-    if not runs:
-        raise EmptyRecordingError("The recording is one gap", seen=f"{duration:g} s", remedy="Export it again")
-    return runs
 
 
 def _unit(chan: Any) -> str:

@@ -1,0 +1,134 @@
+"""Cuts and pauses of the formats whose files leave no room for them: EEGLAB's boundaries, BrainVision's segments."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mne
+import numpy as np
+from mne.io.brainvision.brainvision import _aux_hdr_info
+
+from eegflex.readers.recordings.breaks import is_break, unsure_clock
+from eegflex.readers.recordings.source import Event, Piece, sample_at
+from eegflex.readers.text import decode_text
+
+__all__ = ["Cut", "lay_events", "lay_pieces", "of_brainvision", "of_eeglab"]
+
+_LONGEST = 86400.0  # s that a pause may have
+_SLACK = 1.0  # s that two clocks may differ by within a recording
+
+# type, description, position, size, channel, and the date of a segment
+_SEGMENT = re.compile(r"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*(?:,(\d{14})(\d{6})?)?", re.MULTILINE | re.IGNORECASE)
+
+
+class Cut(NamedTuple):
+    """A place in a file at which `seconds` of the recording are not there, NaN where it does not say how many."""
+
+    sample: int
+    seconds: float
+
+
+def lay_pieces(cuts: Sequence[Cut], n_samples: int, rate: float) -> tuple[list[Piece], list[str]]:
+    """Say where the samples of a file lie in time.
+
+    Parameters
+    ----------
+    cuts : sequence of Cut
+        Where something is missing.
+    n_samples : int
+        Samples of the file.
+    rate : float
+        Their rate in Hz.
+
+    Returns
+    -------
+    pieces : list of Piece
+        In order.
+    warnings : list of str
+        What should be looked at.
+    """
+    missing: dict[int, float] = {}
+    for cut in cuts:
+        if 0 < cut.sample < n_samples or (cut.sample == 0 and cut.seconds > 0):
+            missing[cut.sample] = float(np.fmax(missing.get(cut.sample, np.nan), cut.seconds))
+    unsure = {sample for sample, seconds in missing.items() if not 0 <= seconds <= _LONGEST}
+    late, pieces = 0.0, list[Piece]()
+    places = sorted({0, *missing})
+    for first, stop in zip(places, [*places[1:], n_samples], strict=True):
+        late += 0.0 if first in unsure else missing.get(first, 0.0)
+        pieces.append(Piece(first, stop, first + sample_at(late, rate)))
+    warnings = []
+    if late:
+        n_gaps = sum(seconds > 0 for sample, seconds in missing.items() if sample not in unsure)
+        warnings.append(f"the recording has gaps: {n_gaps}, {late:.6g} s together")
+    at = [piece.at / rate for piece in pieces if piece.first in unsure]
+    return pieces, warnings + unsure_clock(at)
+
+
+def lay_events(events: Sequence[Event], pieces: Sequence[Piece], rate: float) -> list[Event]:
+    """Move events from the time of a file, which knows no gaps, to that of the recording; what a gap parts is two."""
+    bounds = [piece.first / rate for piece in pieces]
+    ends = [*bounds[1:], np.inf]
+    laid = []
+    for event in events:
+        home = max(int(np.searchsorted(bounds, event.onset + 0.5 / rate, side="right")) - 1, 0)
+        until = event.onset + (event.duration or 0.0)
+        for k in range(home, len(pieces)):
+            first = max(event.onset, bounds[k]) if k > home else event.onset
+            if k > home and first > until - 0.5 / rate:
+                break
+            length = None if event.duration is None else max(min(until, ends[k]) - first, 0.0)
+            laid.append(Event(first + (pieces[k].at - pieces[k].first) / rate, length, event.text))
+    return laid
+
+
+def of_eeglab(path: Path, raw: Any) -> list[Cut]:
+    """Find the boundaries of an EEGLAB file, whose durations count the samples that were removed."""
+    if not any(_is_boundary(text) for text in raw.annotations.description):
+        return []
+    # asked again: the Raw's own annotations end with its data
+    noted = mne.read_annotations(path)
+    rate = float(raw.info["sfreq"])
+    rows = zip(noted.onset, noted.duration, noted.description, strict=True)
+    return [
+        # a length of one sample is how BrainVision's segments come out of EEGLAB
+        Cut(max(sample_at(onset, rate), 0), length if length > 1.5 / rate else np.nan)
+        for onset, length, text in rows
+        if _is_boundary(text)
+    ]
+
+
+def _is_boundary(text: str) -> bool:
+    # a number where all types of events are numbers
+    return is_break(text) or text in {"-99", "-99.0"}
+
+
+def of_brainvision(path: Path, raw: Any) -> list[Cut]:
+    """Find the segments of a BrainVision recording, each of which may have a date of its own."""
+    if not any(is_break(text) for text in raw.annotations.description):
+        return []
+    _, header, section, *_ = _aux_hdr_info(str(path))
+    named = path.parent / header.get(section, "MarkerFile", fallback="")
+    markers = named if named.is_file() else path.with_suffix(".vmrk")
+    rate = float(raw.info["sfreq"])
+    cuts, known = list[Cut](), None
+    for place, date, fraction in _SEGMENT.findall(decode_text(markers.read_bytes())):
+        sample, moment = max(int(place) - 1, 0), _moment(date, fraction)
+        missing = np.nan
+        if known is not None and moment is not None:
+            missing = (moment - known[1]).total_seconds() - (sample - known[0]) / rate
+            missing = 0.0 if -_SLACK <= missing < 0.5 / rate else missing
+        cuts.append(Cut(sample, missing))
+        known = known if moment is None else (sample, moment)
+    return cuts
+
+
+def _moment(date: str, fraction: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.strptime(date, "%Y%m%d%H%M%S") + dt.timedelta(microseconds=int(fraction or 0))  # noqa: DTZ007
+    except ValueError:
+        return None

@@ -35,7 +35,7 @@ def _is_brainvision(head: bytes, path: Path) -> bool:
 
 
 def _is_eeglab(head: bytes, path: Path) -> bool:
-    return path.suffix.lower() == ".set" and head.startswith((b"MATLAB 5.0", b"\x89HDF"))
+    return path.suffix.lower() == ".set" and head.startswith((b"MATLAB 5.0", b"MATLAB 7.3", b"\x89HDF"))
 
 
 class MneSource:

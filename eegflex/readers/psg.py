@@ -70,7 +70,7 @@ def read_psg(
         picks, for each EEG site and each eye, the derivation to the opposite mastoid or what there is, one chin EMG
         and one ECG.
     units : str | dict | None
-        The unit of signals whose own is missing or not known ("uV"); a dict gives it by label and overrides the file.
+        The unit of signals that state none ("uV"); a dict gives it by label, and overrides the file.
     coding : str
         What numbers in the hypnogram mean: "auto", "aasm" (4 = REM), "rk" (4 = N3, 5 = REM) or "dreams".
     epoch_length : float | None

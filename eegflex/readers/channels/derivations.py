@@ -76,8 +76,7 @@ def know(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> li
     signals : sequence of Signal
         The signals.
     units : str | dict | None
-        A str is the unit wherever the file's own is missing or not known; a dict gives the unit of named signals,
-        whatever the file says.
+        A str is the unit wherever the file says none; a dict gives the unit of named signals, whatever the file says.
 
     Raises
     ------
@@ -97,11 +96,12 @@ def _units(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> 
         return found
     if isinstance(units, str):
         given = user_unit(units)
-        if all(unit.kind not in {"blank", "unknown"} for unit in found):
+        if all(unit.kind != "blank" for unit in found):
             logger.warning(
-                f"units={units!r} was not used: every signal has a unit. A dict of units by channel name overrules it"
+                f"units={units!r} was not used: every signal has a unit, if an unknown one. A dict of units by channel "
+                "name overrules it"
             )
-        return [given if unit.kind in {"blank", "unknown"} else unit for unit in found]
+        return [given if unit.kind == "blank" else unit for unit in found]
     if not isinstance(units, Mapping):
         raise ParameterError("units must be a unit or a dict of them by channel name", seen=type(units).__name__)
     wanted = {name.strip().casefold(): user_unit(unit) for name, unit in units.items()}
@@ -179,12 +179,13 @@ def default_derivations(known: Sequence[Known]) -> tuple[list[Derivation], dict[
 def _refuse_units(known: Sequence[Known]) -> None:
     eeg = [k for k in known if k.channel.kind == "eeg" and k.channel.role and not k.signal.fault]
     bad = [k for k in eeg if k.unit.kind in {"blank", "unknown"}]
+    blank = any(k.unit.kind == "blank" for k in bad)
     if bad:
         raise UnitError(
             "The unit of EEG signals is missing or not known, and a guess may be wrong by a million",
             seen=[f"{k.signal.label}: {k.unit.text!r}" for k in bad],
             allowed=["V", "mV", "uV", "nV"],
-            remedy="Give it with units='uV', or units={name: unit} for some channels",
+            remedy="Give it with units={name: unit}" + (", or units='uV' where it is missing" if blank else ""),
         )
 
 

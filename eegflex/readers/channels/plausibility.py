@@ -26,9 +26,13 @@ def implausible(source: Source, derivations: Sequence[Derivation]) -> list[str]:
 
 
 def unreadable(known: Sequence[Known]) -> list[str]:
-    """Name the channels that a recording has and that no one can have, since their headers give no scale."""
+    """Name the channels that a recording has and that no one can have, since their headers give no scale or unit."""
     lost = [k for k in known if k.signal.fault and k.channel.kind in VOLTAGE_KINDS]
-    return [f"{k.signal.label} cannot be read: {k.signal.fault}" for k in lost]
+    strange = [k for k in known if not k.signal.fault and k.unit.kind == "unknown" and k.channel.kind in VOLTAGE_KINDS]
+    return [f"{k.signal.label} cannot be read: {k.signal.fault}" for k in lost] + [
+        f"{k.signal.label} cannot be read: its unit {k.unit.text!r} is not known; say it with units={{name: unit}}"
+        for k in strange
+    ]
 
 
 def sample_sd(source: Source, derivation: Derivation) -> float:

@@ -13,6 +13,7 @@ from mne._fiff.open import _get_next_fname, fiff_open
 from mne.io.brainvision.brainvision import _aux_hdr_info
 
 from eegflex.errors import EegflexError, RecordingError
+from eegflex.readers.recordings.guard import reason
 from eegflex.readers.recordings.mat_tags import texts_in
 from eegflex.utils.inside import data_sets, inside
 
@@ -47,7 +48,9 @@ def check_beside(path: Path, name: str) -> None:
     except EegflexError:
         raise
     except Exception as error:
-        raise RecordingError(f"MNE cannot read {path.name!r} as {name}", seen=error, remedy="Check the file") from error
+        raise RecordingError(
+            f"MNE cannot read {path.name!r} as {name}", seen=reason(error), remedy="Check the file"
+        ) from error
 
 
 def _of_brainvision(path: Path) -> Iterator[str]:

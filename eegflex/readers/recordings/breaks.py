@@ -72,7 +72,9 @@ def _without(runs: Iterable[Run], gaps: Iterable[tuple[float, float]]) -> list[R
     """Take gaps out of runs; MNE may note one twice, as it found it and as an annotation saved before."""
     left = list(runs)
     for first, last in gaps:
-        parts = (part for run in left for part in (Run(run.start, min(run.stop, first)), Run(max(run.start, last), run.stop)))
+        parts = (
+            part for run in left for part in (Run(run.start, min(run.stop, first)), Run(max(run.start, last), run.stop))
+        )
         left = [part for part in parts if part.stop > part.start] if last > first else left
     return left
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +17,15 @@ from eegflex.readers.recordings.breaks import is_break, unsure_clock
 from eegflex.readers.recordings.source import Event, Piece, sample_at
 from eegflex.readers.text import decode_text
 
-__all__ = ["Cut", "lay_events", "lay_pieces", "of_brainvision", "of_eeglab"]
+__all__ = ["Cut", "Found", "lay_events", "lay_pieces", "of_brainvision", "of_eeglab"]
 
 _LONGEST = 86400.0  # s that a pause may have
 _SLACK = 1.0  # s that two clocks may differ by within a recording
 
 # type, description, position, size, channel, and the date of a segment
-_SEGMENT = re.compile(r"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*(?:,(\d{14})(\d{6})?)?", re.MULTILINE | re.IGNORECASE)
+_SEGMENT = re.compile(
+    r"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*(?:,(\d{14})(\d{6})?)?", re.MULTILINE | re.IGNORECASE
+)
 
 
 class Cut(NamedTuple):
@@ -30,6 +33,15 @@ class Cut(NamedTuple):
 
     sample: int
     seconds: float
+
+
+@dataclass
+class Found:
+    """What a format's own files say beside its samples."""
+
+    cuts: list[Cut] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    units: dict[int, str] = field(default_factory=dict)
 
 
 def lay_pieces(cuts: Sequence[Cut], n_samples: int, rate: float) -> tuple[list[Piece], list[str]]:
@@ -74,7 +86,7 @@ def lay_events(events: Sequence[Event], pieces: Sequence[Piece], rate: float) ->
     bounds = [piece.first / rate for piece in pieces]
     ends = [*bounds[1:], np.inf]
     laid = []
-    for event in events:
+    for event in events if len(pieces) == 1 else (event for event in events if not _is_boundary(event.text)):
         home = max(int(np.searchsorted(bounds, event.onset + 0.5 / rate, side="right")) - 1, 0)
         until = event.onset + (event.duration or 0.0)
         for k in range(home, len(pieces)):
@@ -86,20 +98,19 @@ def lay_events(events: Sequence[Event], pieces: Sequence[Piece], rate: float) ->
     return laid
 
 
-def of_eeglab(path: Path, raw: Any) -> list[Cut]:
+def of_eeglab(path: Path, raw: Any) -> Found:
     """Find the boundaries of an EEGLAB file, whose durations count the samples that were removed."""
+    found = Found()
     if not any(_is_boundary(text) for text in raw.annotations.description):
-        return []
+        return found
     # asked again: the Raw's own annotations end with its data
     noted = mne.read_annotations(path)
     rate = float(raw.info["sfreq"])
-    rows = zip(noted.onset, noted.duration, noted.description, strict=True)
-    return [
-        # a length of one sample is how BrainVision's segments come out of EEGLAB
-        Cut(max(sample_at(onset, rate), 0), length if length > 1.5 / rate else np.nan)
-        for onset, length, text in rows
-        if _is_boundary(text)
-    ]
+    for onset, length, text in zip(noted.onset, noted.duration, noted.description, strict=True):
+        if _is_boundary(text):
+            # a length of one sample is how BrainVision's segments come out of EEGLAB
+            found.cuts.append(Cut(max(sample_at(onset, rate), 0), length if length > 1.5 / rate else np.nan))
+    return found
 
 
 def _is_boundary(text: str) -> bool:
@@ -107,28 +118,36 @@ def _is_boundary(text: str) -> bool:
     return is_break(text) or text in {"-99", "-99.0"}
 
 
-def of_brainvision(path: Path, raw: Any) -> list[Cut]:
-    """Find the segments of a BrainVision recording, each of which may have a date of its own."""
-    if not any(is_break(text) for text in raw.annotations.description):
-        return []
+def of_brainvision(path: Path, raw: Any) -> Found:
+    """Find the segments of a BrainVision recording, each of which may have its own date, its units, and what it lost."""
     _, header, section, *_ = _aux_hdr_info(str(path))
-    named = path.parent / header.get(section, "MarkerFile", fallback="")
-    markers = named if named.is_file() else path.with_suffix(".vmrk")
-    rate = float(raw.info["sfreq"])
-    cuts, known = list[Cut](), None
-    for place, date, fraction in _SEGMENT.findall(decode_text(markers.read_bytes())):
+    rate, found = float(raw.info["sfreq"]), Found()
+    for name, row in header.items("Channel Infos") if header.has_section("Channel Infos") else ():
+        found.units[int(name.lower().removeprefix("ch")) - 1] = (*row.split(","), "", "", "", "")[3].strip()
+    lost = header.getint(section, "DataPoints", fallback=0) - raw.n_times
+    if lost > 0:
+        found.warnings.append(f"the file is cut: {lost / rate:g} s at its end are lost")
+    if any(is_break(text) for text in raw.annotations.description):
+        named = path.parent / header.get(section, "MarkerFile", fallback="")
+        markers = named if named.is_file() else path.with_suffix(".vmrk")
+        found.cuts += _segments(decode_text(markers.read_bytes()), rate)
+    return found
+
+
+def _segments(markers: str, rate: float) -> Iterator[Cut]:
+    known: tuple[int, dt.datetime] | None = None
+    for place, date, fraction in _SEGMENT.findall(markers):
         sample, moment = max(int(place) - 1, 0), _moment(date, fraction)
         missing = np.nan
         if known is not None and moment is not None:
             missing = (moment - known[1]).total_seconds() - (sample - known[0]) / rate
             missing = 0.0 if -_SLACK <= missing < 0.5 / rate else missing
-        cuts.append(Cut(sample, missing))
+        yield Cut(sample, missing)
         known = known if moment is None else (sample, moment)
-    return cuts
 
 
 def _moment(date: str, fraction: str) -> dt.datetime | None:
     try:
-        return dt.datetime.strptime(date, "%Y%m%d%H%M%S") + dt.timedelta(microseconds=int(fraction or 0))  # noqa: DTZ007
+        return dt.datetime.strptime(date, "%Y%m%d%H%M%S") + dt.timedelta(microseconds=int(fraction or 0))
     except ValueError:
         return None

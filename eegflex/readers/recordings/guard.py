@@ -9,7 +9,7 @@ from pathlib import Path
 from eegflex.errors import EegflexError, EmptyRecordingError, RecordingError
 from eegflex.readers.recordings.source import Source
 
-__all__ = ["check_plausible", "guarded"]
+__all__ = ["check_plausible", "guarded", "reason"]
 
 #: Hz that the fastest signal of a recording may have: audio comes with some, and a trend of a minute is none.
 _RATES = (1.0, 1e5)
@@ -36,12 +36,16 @@ def guarded(path: Path) -> Iterator[None]:
     except EegflexError:
         raise
     except Exception as error:
-        words = str(getattr(error, "strerror", None) or error)
         raise RecordingError(
             f"{path.name!r} cannot be read",
-            seen=f"{type(error).__name__}: {words:.{_WORDS}}",
+            seen=reason(error),
             remedy="It is damaged, or was cut, moved or replaced after it was opened: copy or export it again",
         ) from error
+
+
+def reason(error: Exception) -> str:
+    """Say what another library's error says, which may be nothing, or a page, or a path."""
+    return f"{type(error).__name__}: {getattr(error, 'strerror', None) or error!s:.{_WORDS}}"
 
 
 def check_plausible(source: Source) -> None:

@@ -24,7 +24,7 @@ _COMPLEX, _LOGICAL = 0x800, 0x200
 _DEEPEST = 40
 
 
-class _Wrong(Exception):
+class _TagError(Exception):
     """What is wrong with a tag."""
 
 
@@ -53,18 +53,18 @@ def texts_in(path: Path, fields: frozenset[str]) -> list[str]:
     texts: list[str] = []
     try:
         if order is None:
-            raise _Wrong("no byte order in its header")
+            raise _TagError("no byte order in its header")
         at = 128
         while at < len(raw):
             kind, size = struct.unpack_from(order + "II", raw, at)
             if at + 8 + size > len(raw):
-                raise _Wrong(f"{size} bytes from byte {at} on, of a file of {len(raw)}")
+                raise _TagError(f"{size} bytes from byte {at} on, of a file of {len(raw)}")
             whole = raw[at : at + 8 + size] if kind != _COMPRESSED else _unpacked(raw[at + 8 : at + 8 + size], order)
             walk = _Walk(whole, order, fields, texts)
             if walk.matrix("", 0) != len(whole):
-                raise _Wrong("a variable ends before its end")
+                raise _TagError("a variable ends before its end")
             at += 8 + size
-    except (_Wrong, struct.error, zlib.error, UnicodeError) as wrong:
+    except (_TagError, struct.error, zlib.error, UnicodeError) as wrong:
         raise RecordingError(
             f"{path.name!r} is a damaged MATLAB file", seen=wrong, remedy="Copy it again, or save it again in EEGLAB"
         ) from wrong
@@ -78,7 +78,7 @@ def _unpacked(packed: bytes, order: str) -> bytes:
     _, size = struct.unpack(order + "II", head)
     whole = head + machine.decompress(machine.unconsumed_tail, size) + machine.decompress(machine.unconsumed_tail, 1)
     if len(whole) != size + 8 or not machine.eof:
-        raise _Wrong(f"a variable of {size} bytes unpacks to others")
+        raise _TagError(f"a variable of {size} bytes unpacks to others")
     return whole
 
 
@@ -100,7 +100,7 @@ class _Walk:
         kind, size, begin = (first & 0xFFFF, small, self.at + 4) if small else (first, size, self.at + 8)
         end = self.at + 8 if small else begin + -(-size // 8) * 8
         if kind not in kinds or (small and size > 4) or end > self.ends[-1]:
-            raise _Wrong(f"an element of type {kind} and {size} bytes at byte {self.at}")
+            raise _TagError(f"an element of type {kind} and {size} bytes at byte {self.at}")
         self.at = end
         return kind, begin, size
 
@@ -108,7 +108,7 @@ class _Walk:
         """Pass an element of 32-bit numbers."""
         kind, begin, size = self.element(*_INTEGERS)
         if size % 4:
-            raise _Wrong(f"{size} bytes of 32-bit numbers")
+            raise _TagError(f"{size} bytes of 32-bit numbers")
         letter = "i" if kind == 5 else "I"
         return list(struct.unpack_from(f"{self.order}{size // 4}{letter}", self.raw, begin))
 
@@ -121,14 +121,14 @@ class _Walk:
         kind, size = struct.unpack_from(self.order + "II", self.raw, self.at)
         end = self.at + 8 + size
         if kind != _MATRIX or end > (self.ends[-1] if self.ends else len(self.raw)) or depth > _DEEPEST:
-            raise _Wrong(f"an array of type {kind} and {size} bytes at byte {self.at}, {depth} deep")
+            raise _TagError(f"an array of type {kind} and {size} bytes at byte {self.at}, {depth} deep")
         self.at += 8
         if size:
             self.ends.append(end)
             self.array(name, depth)
             self.ends.pop()
         if self.at != end:
-            raise _Wrong(f"an array that ends at byte {self.at} and says {end}")
+            raise _TagError(f"an array that ends at byte {self.at} and says {end}")
         return end
 
     def array(self, name: str, depth: int) -> None:
@@ -141,25 +141,25 @@ class _Walk:
             return
         dims = self.numbers()
         if len(dims) < 2 or min(dims) < 0 or len(dims) > 32:
-            raise _Wrong(f"an array of shape {dims[:8]}")
+            raise _TagError(f"an array of shape {dims[:8]}")
         name = self.name() or name
         step = _CLASSES.get(kind)
         if step is None:
-            raise _Wrong(f"an array of class {kind}")
+            raise _TagError(f"an array of class {kind}")
         step(self, _Array(name, dims, prod(dims), bool(flags & _COMPLEX), bool(flags & _LOGICAL), depth))
 
     def values(self, array: _Array) -> None:
         for _ in range(1 + array.is_complex):
             kind, _, size = self.element(*_SIZES)
             if size != array.count * _SIZES[kind]:
-                raise _Wrong(f"{size} bytes for {array.count} numbers of type {kind}")
+                raise _TagError(f"{size} bytes for {array.count} numbers of type {kind}")
 
     def letters(self, array: _Array) -> None:
         kind, begin, size = self.element(*_CODECS)
         # UTF has letters of several bytes, and MATLAB counts some as two
         fits = size <= 4 * array.count * _WIDTHS[kind] if kind in {16, 17, 18} else size == array.count * _WIDTHS[kind]
         if size and (size % _WIDTHS[kind] or not fits):
-            raise _Wrong(f"{size} bytes for {array.count} letters of type {kind}")
+            raise _TagError(f"{size} bytes for {array.count} letters of type {kind}")
         if array.name in self.fields:
             codec = _CODECS[kind] + ("" if _WIDTHS[kind] == 1 else {"<": "-le", ">": "-be"}[self.order])
             self.texts.append(self.raw[begin : begin + size].decode(codec))
@@ -173,7 +173,7 @@ class _Walk:
         length = self.numbers()
         _, begin, size = self.element(*_NAMES)
         if len(length) != 1 or not 0 < length[0] <= 1024 or size % length[0]:
-            raise _Wrong(f"{size} bytes of names of fields, {length} each")
+            raise _TagError(f"{size} bytes of names of fields, {length} each")
         names = [self.raw[k : k + length[0]].split(b"\0")[0] for k in range(begin, begin + size, length[0])]
         self.enough(array.count * len(names))
         for _ in range(array.count):
@@ -192,18 +192,18 @@ class _Walk:
         fits = len(array.dims) == 2 and columns.size == array.dims[1] + 1 and columns[0] == 0
         fits = fits and bool((np.diff(columns) >= 0).all()) and columns[-1] <= rows.size
         if not fits or (rows.size and not 0 <= rows.min() <= rows.max() < array.dims[0]):
-            raise _Wrong(f"a sparse array of shape {array.dims} whose indices lie outside it")
+            raise _TagError(f"a sparse array of shape {array.dims} whose indices lie outside it")
         for _ in range(1 + array.is_complex):
             kind, _, size = self.element(*_SIZES)
             # those of a logical array call themselves double and are bytes
             least = columns[-1] * (1 if array.is_logical else _SIZES[kind])
             if not least <= size <= rows.size * _SIZES[kind]:
-                raise _Wrong(f"{size} bytes for {rows.size} numbers of type {kind}")
+                raise _TagError(f"{size} bytes for {rows.size} numbers of type {kind}")
 
     def enough(self, count: int) -> None:
         """Refuse more parts than there are bytes for their tags."""
         if count * 8 > self.ends[-1] - self.at:
-            raise _Wrong(f"{count} parts in {self.ends[-1] - self.at} bytes")
+            raise _TagError(f"{count} parts in {self.ends[-1] - self.at} bytes")
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,12 @@ def test_numbers_among_words_and_cuts_at_the_ends(tmp_path):
 
 def test_a_pause_of_brainvision_is_a_gap_by_its_own_date(tmp_path):
     data = noise(600)
-    markers = [FIRST, "Comment,Lights off,2001,1,0", "New Segment,,31001,1,0,20200310221510000000", "Comment,N2,31001,1,0"]
+    markers = [
+        FIRST,
+        "Comment,Lights off,2001,1,0",
+        "New Segment,,31001,1,0,20200310221510000000",
+        "Comment,N2,31001,1,0",
+    ]
     path = write_brainvision(tmp_path / "b", data, markers)
     hypnogram = tmp_path / "h.csv"
     labels = ["W"] * 10 + ["N1"] * 20 + ["N2"] * 10
@@ -129,7 +134,16 @@ def test_two_pauses_and_one_of_no_length(tmp_path):
     assert get_notes(raw.info).warnings == ["the recording has gaps: 2, 30.25 s together"]
 
 
-WORDS = ["boundary", "BAD boundary", "EDGE boundary", "BAD_boundary", "EDGE", "New Segment/", "New Segment", "Discontinuity"]
+WORDS = [
+    "boundary",
+    "BAD boundary",
+    "EDGE boundary",
+    "BAD_boundary",
+    "EDGE",
+    "New Segment/",
+    "New Segment",
+    "Discontinuity",
+]
 WORDS += ["data discontinuity", "Segment break", "recording discontinuous"]
 
 
@@ -138,7 +152,9 @@ def test_a_break_is_one_in_any_format_and_in_any_raw(tmp_path, word):
     info = mne.create_info(["C3", "C4"], 100.0, "eeg")
     own = mne.io.RawArray(noise(600, 2), info, verbose="ERROR")
     own.set_annotations(mne.Annotations([310.0], [60.0], [word]))
-    edf = Edf([Sig()], n_records=600, tals=times(600, extra={310: f"+310\x14{word}\x14\x00".encode()}), reserved="EDF+C")
+    edf = Edf(
+        [Sig()], n_records=600, tals=times(600, extra={310: f"+310\x14{word}\x14\x00".encode()}), reserved="EDF+C"
+    )
     (tmp_path / "x.edf").write_bytes(edf.to_bytes())
     own.save(tmp_path / "x_raw.fif", verbose="ERROR")
     for raw in (own, *(read_psg(tmp_path / name, verbose="ERROR") for name in ("x.edf", "x_raw.fif"))):
@@ -155,7 +171,9 @@ def test_other_words_are_events(word):
 
 
 def test_a_gap_that_mne_exported_is_a_gap(tmp_path):
-    edf = Edf([Sig()], n_records=600, tals=times(600, extra={300: b"+300\x1560\x14BAD_ACQ_SKIP\x14\x00"}), reserved="EDF+C")
+    edf = Edf(
+        [Sig()], n_records=600, tals=times(600, extra={300: b"+300\x1560\x14BAD_ACQ_SKIP\x14\x00"}), reserved="EDF+C"
+    )
     (tmp_path / "x.edf").write_bytes(edf.to_bytes())
     raw = read_psg(tmp_path / "x.edf", verbose="ERROR")
     assert breaks(raw) == [(300.0, 60.0, "BAD_ACQ_SKIP")]
@@ -164,4 +182,7 @@ def test_a_gap_that_mne_exported_is_a_gap(tmp_path):
 def test_parts_that_meet_are_two_runs_and_not_four():
     info = mne.create_info(list(LABELS), 100.0, "eeg")
     parts = [mne.io.RawArray(noise(90), info, verbose="ERROR") for _ in range(3)]
-    assert make_epochs(mne.concatenate_raws(parts, verbose="ERROR")).metadata["run"].tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert (
+        make_epochs(mne.concatenate_raws(parts, verbose="ERROR")).metadata["run"].tolist()
+        == [0] * 3 + [1] * 3 + [2] * 3
+    )

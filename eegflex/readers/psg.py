@@ -17,7 +17,7 @@ from eegflex.errors import HypnogramError, ParameterError
 from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.channels.derivations import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.channels.electrodes import set_positions
-from eegflex.readers.channels.plausibility import implausible, unreadable
+from eegflex.readers.channels.plausibility import implausible, mistyped_eeg, unreadable
 from eegflex.readers.channels.raw import RawPSG
 from eegflex.readers.hypnograms.align import Alignment, align
 from eegflex.readers.hypnograms.formats import edf_annotations
@@ -138,7 +138,7 @@ def read_psg(
     else:
         derivations = requested_derivations(known, channels)
     notes = _notes(source, derivations)
-    notes.warnings += unreadable(known) if channels is None else []
+    notes.warnings += [*unreadable(known), *mistyped_eeg(known)] if channels is None else []
     notes.profile, notes.renamed = "" if card is None else card.name, renamed
     raw = _raw(source, derivations)
     alignment, events = find_stages(source, hypnogram, options)

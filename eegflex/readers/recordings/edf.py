@@ -1,6 +1,6 @@
 """EDF, EDF+, BDF and BDF+: native rates, a stretch of a signal at a time, straight from the file.
 
-Nothing is loaded: of large records, reading one signal touches its own bytes and no other signal's.
+The samples are mapped, not loaded: reading one signal touches its own bytes of each record and no other signal's.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ from eegflex.readers.recordings.edf_times import Stretch, find_stretches, first_
 from eegflex.readers.recordings.source import Event, Piece, Run, Signal, Start, lay, sample_at
 
 __all__ = ["EdfSource", "is_edf", "read_texts"]
-
-_SMALL = 8192  # bytes a record that is read whole, whatever is wanted of it
-_BLOCK = 2**22  # bytes to read at a time
 
 
 def is_edf(head: bytes) -> bool:
@@ -125,27 +122,19 @@ def read_texts(
 
 
 def _bytes(path: Path, header: EdfHeader, signal: EdfSignal, first: int, last: int) -> npt.NDArray[np.uint8]:
-    """Copy a signal's bytes out of records `first` to `last`, shape (records, bytes).
-
-    Read, not mapped: a map of a file that is cut or cannot be reached any more ends the process.
-    """
+    """Copy a signal's bytes out of records `first` to `last`, shape (records, bytes)."""
     size = header.sample_bytes
-    begin, length, whole = signal.first * size, signal.n_samples * size, header.width * size
-    if whole <= _SMALL:
-        begin, length = 0, whole  # few bytes between: sooner read than skipped
-    out = np.empty((max(last - first, 0), length), np.uint8)
-    with path.open("rb", buffering=0) as file:
-        for k in range(0, len(out), step := max(1, _BLOCK // whole) if length == whole else 1):
-            file.seek(header.offset + (first + k) * whole + begin)
-            part = out[k : k + step].reshape(-1)
-            if file.readinto(part.data) != part.size:
-                raise RecordingError(
-                    f"{path.name!r} ends before its last record, and did not when it was opened",
-                    seen=f"nothing in record {first + k}",
-                    remedy="It was cut or replaced meanwhile: copy it again, and read it again",
-                )
-    own = out[:, signal.first * size :][:, : signal.n_samples * size] if length == whole else out
-    return np.ascontiguousarray(own)
+    shape = (header.n_records, header.width * size)
+    # asked each time: what is mapped beyond the end of a file ends the process
+    if path.stat().st_size < header.offset + shape[0] * shape[1]:
+        raise RecordingError(
+            f"{path.name!r} ends before its last record, and did not when it was opened",
+            seen=f"{path.stat().st_size} bytes",
+            allowed=f"{header.offset + shape[0] * shape[1]} bytes",
+            remedy="It was cut or replaced meanwhile: copy it again, and read it again",
+        )
+    records = np.memmap(path, dtype=np.uint8, mode="r", offset=header.offset, shape=shape)
+    return np.array(records[first:last, signal.first * size : (signal.first + signal.n_samples) * size])
 
 
 def _physical(path: Path, header: EdfHeader, signal: EdfSignal, start: int, stop: int) -> npt.NDArray[np.float64]:

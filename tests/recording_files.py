@@ -26,7 +26,13 @@ def write_eeglab(path: Path, data, events=(), labels=LABELS, rate=RATE, *, fdt=F
         noted[place] = event
     empty = np.zeros((0, 0))
     eeg = {"setname": "night", "nbchan": float(len(data)), "trials": 1.0, "pnts": float(data.shape[1]), "srate": rate}
-    eeg |= {"xmin": 0.0, "xmax": (data.shape[1] - 1) / rate, "ref": "common", "icaact": empty, "icawinv": empty}
+    eeg |= {
+        "xmin": 0.0,
+        "xmax": (data.shape[1] - 1) / rate if rate else 0.0,
+        "ref": "common",
+        "icaact": empty,
+        "icawinv": empty,
+    }
     eeg |= {"icasphere": empty, "icaweights": empty, "chanlocs": locs, "event": noted, "epoch": empty}
     samples = (data * 1e6).astype(np.float32)
     if fdt:

@@ -98,6 +98,9 @@ _RULES: tuple[tuple[str, str, str], ...] = (
 )
 _COMPILED = tuple((re.compile(pattern), kind, role) for pattern, kind, role in _RULES)
 
+# What a channel is by its type alone.
+_UNSIDED = {"eog": "EOG", "ecg": "ECG"}
+
 # Noxturnal's chin: two electrodes below the jaw and one in front, and the pairs of them.
 _CHIN_TRIPLE = frozenset({"1", "2", "f", "1-2", "1-f", "2-f"})
 
@@ -121,7 +124,7 @@ def parse_channel(label: str, unit: Unit, stated: str = "") -> Channel:
     """
     by_name = _by_name(label)
     if stated and stated != "eeg":
-        keep = by_name if by_name.kind == stated else Channel(by_name.name, stated)
+        keep = by_name if by_name.kind == stated else Channel(by_name.name, stated, _UNSIDED.get(stated, ""))
         return keep if unit.kind != "other" else Channel(by_name.name, "misc")
     if unit.kind == "other" and by_name.kind in VOLTAGE_KINDS:
         return Channel(by_name.name, "misc")

@@ -52,7 +52,7 @@ _OTHER = frozenset((
     "°", "deg", "degree", "degrees", "degreec", "degc", "°c", "c", "f", "lx", "lux",
     "pa", "hpa", "kpa", "mbar", "bar", "cmh2o", "cm", "mmh2o", "mmhg", "torr", "m", "mm",
     "db", "dba", "l", "l/s", "l/m", "l/min", "lpm", "ml", "ml/s",
-    "boolean", "bool", "index", "position", "stage", "score",
+    "aru", "boolean", "bool", "index", "position", "stage", "score",
 ))
 # fmt: on
 

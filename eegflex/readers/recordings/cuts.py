@@ -141,8 +141,9 @@ def _segments(markers: str, rate: float) -> Iterator[Cut]:
         missing = np.nan
         if known is not None and moment is not None:
             missing = (moment - known[1]).total_seconds() - (sample - known[0]) / rate
-            missing = 0.0 if -_SLACK <= missing < 0.5 / rate else missing
-        yield Cut(sample, missing)
+        if abs(missing) * rate < 1.5:
+            continue  # nothing is missing, as in a segment that begins twice
+        yield Cut(sample, 0.0 if -_SLACK <= missing < 0 else missing)
         known = known if moment is None else (sample, moment)
 
 

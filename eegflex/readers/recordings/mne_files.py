@@ -26,6 +26,9 @@ from eegflex.readers.stage_words import parse_label
 __all__ = ["MNE_FORMATS", "EpochsSource", "MneSource"]
 
 
+_SCALED = {**dict.fromkeys(("V", "mV", "µV", "uV", "nV"), "V"), "µS": "S", "uS": "S"}
+
+
 def _is_fif(head: bytes, path: Path) -> bool:
     # a FIF file begins with the tag 100, big-endian
     return head[:4] == b"\x00\x00\x00\x64" or (head[:2] == b"\x1f\x8b" and path.name.endswith(".fif.gz"))
@@ -209,8 +212,8 @@ def _signals(read: Any, rate: float, count: int, units: Mapping[int, str], *, sa
     ):
         unit = "V" if int(chan["unit"]) == int(FIFF.FIFF_UNIT_V) else ""
         if not (says_kind or unit):
-            # MNE leaves what it does not know unscaled, and calls it misc; these two it scales
-            unit, kind = {"µS": "S", "uS": "S"}.get(units.get(index, ""), units.get(index, "")), ""
+            # MNE leaves what it does not know unscaled, and calls it misc; what it does know has become these
+            unit, kind = _SCALED.get(units.get(index, ""), units.get(index, "")), ""
         found.append(Signal(index, label, unit, rate, count, kind=kind if says_kind or kind != "eeg" else ""))
     return found
 

@@ -122,15 +122,22 @@ def test_a_segment_whose_date_says_nothing_is_an_edge(tmp_path, marker):
     assert any("does not say for how long" in words for words in get_notes(raw.info).warnings)
 
 
-def test_two_pauses_and_one_of_no_length(tmp_path):
+def test_pauses_and_segments_without_one(tmp_path):
+    """A segment that begins where the one before ends is no break; half a second too early it is one of no length."""
     markers = [
         FIRST,
+        "New Segment,,2,1,0,20200310220000000001",  # as real files begin
         "New Segment,,10001,1,0,20200310220150000000",  # 10 s
         "New Segment,,20001,1,0,20200310220330000000",  # at once
         "New Segment,,30001,1,0,20200310220530250000",  # 20.25 s
+        "New Segment,,40001,1,0,20200310220709750000",  # too early
     ]
     raw = read_psg(write_brainvision(tmp_path / "b", noise(600), markers), channels=["C3"], verbose="ERROR")
-    assert breaks(raw) == [(100.0, 10.0, "BAD_ACQ_SKIP"), (210.0, 0.0, "EDGE boundary"), (310.0, 20.25, "BAD_ACQ_SKIP")]
+    assert breaks(raw) == [
+        (100.0, 10.0, "BAD_ACQ_SKIP"),
+        (310.0, 20.25, "BAD_ACQ_SKIP"),
+        (430.25, 0.0, "EDGE boundary"),
+    ]
     assert get_notes(raw.info).warnings == ["the recording has gaps: 2, 30.25 s together"]
 
 

@@ -88,6 +88,12 @@ def test_units_of_brainvision_that_mne_does_not_know_are_read_by_our_rules(tmp_p
     assert raw.get_channel_types() == ["eeg"]
 
 
+def test_a_channel_that_mne_calls_misc_by_its_name_is_scaled_once(tmp_path):
+    data = noise(60)
+    raw = read_psg(write_brainvision(tmp_path / "x", data, labels=("C3", "HL", "ReRef")), channels=["C3", "HL"])
+    np.testing.assert_allclose(raw.get_data(), data[:2], atol=1e-12)
+
+
 def test_a_unit_of_brainvision_that_nobody_knows_is_refused(tmp_path):
     with pytest.raises(UnitError, match="furlong"):
         read_psg(write_brainvision(tmp_path / "x", noise(60), unit="furlong"))

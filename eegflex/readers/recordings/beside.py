@@ -13,6 +13,7 @@ from mne._fiff.open import _get_next_fname, fiff_open
 from mne.io.brainvision.brainvision import _aux_hdr_info
 
 from eegflex.errors import EegflexError, RecordingError
+from eegflex.readers.recordings.fif_tags import check_tags
 from eegflex.readers.recordings.guard import reason
 from eegflex.readers.recordings.mat_tags import texts_in
 from eegflex.utils.inside import data_sets, inside
@@ -94,6 +95,7 @@ def _of_fif(path: Path) -> Iterator[Path]:
         if part.resolve() in seen:
             raise RecordingError("The parts of the recording name each other in a circle", seen=part.name)
         seen.append(part.resolve())
+        check_tags(part)
         opened, tree, _ = fiff_open(part, verbose="ERROR")
         with opened:
             part = _get_next_fname(opened, part, tree)

@@ -13,6 +13,7 @@ import mne
 import numpy as np
 from mne.io.brainvision.brainvision import _aux_hdr_info
 
+from eegflex.errors import RecordingError
 from eegflex.readers.recordings.breaks import is_break, unsure_clock
 from eegflex.readers.recordings.source import Event, Piece, sample_at
 from eegflex.readers.text import decode_text
@@ -24,8 +25,9 @@ _SLACK = 1.0  # s that two clocks may differ by within a recording
 
 # type, description, position, size, channel, and the date of a segment
 _SEGMENT = re.compile(
-    r"^Mk\d+=New Segment,[^,\r\n]*,(\d+),[^,\r\n]*,[^,\r\n]*(?:,(\d{14})(\d{6})?)?", re.MULTILINE | re.IGNORECASE
+    r"^Mk\d+=New Segment,[^,\r\n]*,(\d{1,15}),[^,\r\n]*,[^,\r\n]*(?:,(\d{14})(\d{6})?)?", re.MULTILINE | re.IGNORECASE
 )
+_POSITION = re.compile(r"^Mk\d+=[^,\r\n]*,[^,\r\n]*,(\d{1,15}),", re.MULTILINE | re.IGNORECASE)
 
 
 class Cut(NamedTuple):
@@ -99,7 +101,14 @@ def lay_events(events: Sequence[Event], pieces: Sequence[Piece], rate: float) ->
 
 
 def of_eeglab(path: Path, raw: Any) -> Found:
-    """Find the boundaries of an EEGLAB file, whose durations count the samples that were removed."""
+    """Find the boundaries of an EEGLAB file, whose durations count the samples that were removed.
+
+    Raises
+    ------
+    RecordingError
+        If it has other channels or samples than it says, for MNE reads them in the wrong places then.
+    """
+    _refuse_other_shape(path, raw)
     found = Found()
     if not any(_is_boundary(text) for text in raw.annotations.description):
         return found
@@ -113,6 +122,25 @@ def of_eeglab(path: Path, raw: Any) -> Found:
     return found
 
 
+def _refuse_other_shape(path: Path, raw: Any) -> None:
+    named, held = Path(raw.filenames[0]), raw._raw_extras[0] if raw._raw_extras else None
+    data = raw._data if raw.preload else (held or {}).get("cached_data")
+    wanted = len(raw.ch_names) * int(raw.n_times)
+    if data is not None:
+        there = float(data.size)
+    elif named.suffix.lower() == ".set":
+        return  # it could not be asked yet
+    else:
+        there = named.stat().st_size / 4
+    if there != wanted:
+        raise RecordingError(
+            f"{path.name!r} contradicts itself about its channels and samples",
+            seen=f"{there:g} samples in all",
+            allowed=f"{len(raw.ch_names)} channels of {raw.n_times} samples, {wanted} in all",
+            remedy="It was cut, or is not of this file: copy both again, or save it again in EEGLAB",
+        )
+
+
 def _is_boundary(text: str) -> bool:
     # a number where all types of events are numbers
     return is_break(text) or text in {"-99", "-99.0"}
@@ -124,13 +152,17 @@ def of_brainvision(path: Path, raw: Any) -> Found:
     rate, found = float(raw.info["sfreq"]), Found()
     for name, row in header.items("Channel Infos") if header.has_section("Channel Infos") else ():
         found.units[int(name.lower().removeprefix("ch")) - 1] = (*row.split(","), "", "", "", "")[3].strip()
+    named = path.parent / header.get(section, "MarkerFile", fallback="")
+    there = next((file for file in (named, path.with_suffix(".vmrk")) if file.is_file()), None)
+    markers = "" if there is None else decode_text(there.read_bytes())
+    positions = [int(place) for place in _POSITION.findall(markers)]
     lost = header.getint(section, "DataPoints", fallback=0) - raw.n_times
     if lost > 0:
         found.warnings.append(f"the file is cut: {lost / rate:g} s at its end are lost")
+    elif any(place > raw.n_times for place in positions):
+        found.warnings.append("markers lie beyond the end of the samples: the file may be cut")
     if any(is_break(text) for text in raw.annotations.description):
-        named = path.parent / header.get(section, "MarkerFile", fallback="")
-        markers = named if named.is_file() else path.with_suffix(".vmrk")
-        found.cuts += _segments(decode_text(markers.read_bytes()), rate)
+        found.cuts += _segments(markers, rate)
     return found
 
 

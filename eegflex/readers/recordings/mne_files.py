@@ -67,9 +67,10 @@ class MneSource:
         self.raw, self.warnings = _read(path, name, getattr(mne.io, reader), preload=False)
         self.info = self.raw.info
         rate = float(self.info["sfreq"])
-        found, n_times = look(path, self.raw), int(self.raw.n_times)
+        n_times = int(self.raw.n_times)
         if n_times:
             self.raw[:, n_times - 1]  # a file that was cut is refused now, and not in the middle of the work
+        found = look(path, self.raw)
         self._pieces, told = lay_pieces(found.cuts, n_times, rate)
         self.warnings += found.warnings + told
         count = self._pieces[-1].at + self._pieces[-1].stop - self._pieces[-1].first

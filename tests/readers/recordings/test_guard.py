@@ -87,6 +87,47 @@ def test_what_a_truncated_brainvision_lost_is_told(tmp_path):
     assert "the file is cut: 90 s at its end are lost" in get_notes(raw.info).warnings
 
 
+def test_markers_beyond_the_end_are_told_where_nothing_else_is(tmp_path):
+    path = write_brainvision(
+        tmp_path / "x", noise(60), ["New Segment,,1,1,0,20200310220000000000", "Comment,Note,9001,1,0"]
+    )
+    warnings = get_notes(read_psg(path, channels=["C3"], verbose="ERROR").info).warnings
+    assert warnings == ["markers lie beyond the end of the samples: the file may be cut"]
+
+
+@pytest.mark.parametrize("fdt", [False, True])
+@pytest.mark.parametrize("n_labels", [2, 4])
+def test_an_eeglab_file_of_other_channels_than_it_says_is_refused(tmp_path, fdt, n_labels):
+    """With two labels for three channels, MNE reads every sample of the .fdt file in the wrong place."""
+    path = write_eeglab(tmp_path / "x.set", noise(60), labels=("C3", "C4", "M1", "M2")[:n_labels], fdt=fdt)
+    with pytest.raises(RecordingError):
+        read_psg(path, channels=["C3"])
+
+
+@pytest.mark.parametrize("pnts", [5000.0, 7000.0])
+def test_an_fdt_of_another_length_is_refused(tmp_path, pnts):
+    with pytest.raises(RecordingError):
+        read_psg(write_eeglab(tmp_path / "x.set", noise(60), fdt=True, pnts=pnts), channels=["C3"])
+
+
+def test_a_fif_whose_tags_lead_back_is_refused_at_once(tmp_path):
+    path, _ = a_fif(tmp_path)
+    raw = bytearray(path.read_bytes())
+    places, at = [], 0
+    while 0 <= at < len(raw):
+        _, _, size, following = struct.unpack_from(">4i", raw, at)
+        places.append(at)
+        at = at + 16 + size if following == 0 else following
+    struct.pack_into(">i", raw, places[20] + 12, places[5])
+    struct.pack_into(">i", raw, places[1] + 16, -1)  # no directory: the tags are followed
+    path.write_bytes(raw)
+    with pytest.raises(RecordingError, match="leads back"):
+        read_psg(path)
+    path.write_bytes(bytes(raw[: places[10]]) + bytes(10**6))
+    with pytest.raises(RecordingError, match="empty tags"):
+        read_psg(path)
+
+
 @pytest.mark.parametrize("rate", [1e9, 1e5 + 1, 0.5, 1e-6])
 def test_rates_that_no_eeg_has_are_refused(tmp_path, rate):
     with pytest.raises(RecordingError, match="rate that no EEG has"):

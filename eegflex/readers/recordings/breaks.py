@@ -18,18 +18,19 @@ _BREAK = re.compile(
     r"|((bad|data|signal|recording|eeg|file|acquisition) )?(discontinuity|discontinuous)"
     r"|(segment|file|recording|epoch) (boundary|break)"
 )
+_TYPE = re.compile(r"^(comment|stimulus|response|toggle|marker)/", re.IGNORECASE)  # of a BrainVision marker
 _MARKS = re.compile(r"[\s_/:,.-]+")
 _SAME = 0.005  # s that two notes of one break may lie apart
 
 
 def is_gap(text: str) -> bool:
     """Whether a note says that there are no data for as long as it lasts."""
-    return text.upper().startswith(GAP)
+    return _TYPE.sub("", text, count=1).upper().startswith(GAP)
 
 
 def is_break(text: str) -> bool:
     """Whether a note says that time jumps where it begins, whatever its duration means."""
-    return _BREAK.fullmatch(_MARKS.sub(" ", text.casefold()).strip()) is not None
+    return _BREAK.fullmatch(_MARKS.sub(" ", _TYPE.sub("", text, count=1).casefold()).strip()) is not None
 
 
 def divide(events: Sequence[Event], runs: Sequence[Run]) -> tuple[list[Event], list[Run], list[str]]:

@@ -186,6 +186,18 @@ def test_a_gap_that_mne_exported_is_a_gap(tmp_path):
     assert breaks(raw) == [(300.0, 60.0, "BAD_ACQ_SKIP")]
 
 
+def test_what_others_exported_to_brainvision_is_a_gap_or_an_edge(tmp_path):
+    """MNE writes its annotations as comments, and EEGLAB its boundaries as stimuli."""
+    markers = [
+        FIRST,
+        "Comment,BAD_ACQ_SKIP,10001,6000,0",
+        "Stimulus,boundary,30001,1,0",
+        "Comment,Boundary of REM?,40001,1,0",
+    ]
+    raw = read_psg(write_brainvision(tmp_path / "b", noise(600), markers), channels=["C3"], verbose="ERROR")
+    assert breaks(raw) == [(100.0, 60.0, "BAD_ACQ_SKIP"), (300.0, 0.0, "EDGE boundary")]
+
+
 def test_parts_that_meet_are_two_runs_and_not_four():
     info = mne.create_info(list(LABELS), 100.0, "eeg")
     parts = [mne.io.RawArray(noise(90), info, verbose="ERROR") for _ in range(3)]

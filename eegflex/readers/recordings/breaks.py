@@ -14,7 +14,7 @@ GAP, EDGE = "BAD_ACQ_SKIP", "EDGE boundary"
 
 # EEGLAB, BrainVision, MNE (of what it concatenates) and exports of them; matched whole, marks and case aside.
 _BREAK = re.compile(
-    r"edge( .*)?|(bad )?boundary|new segment( .*)?"
+    r"edge( boundary)?|(bad )?boundary|new segment( .*)?"
     r"|((bad|data|signal|recording|eeg|file|acquisition) )?(discontinuity|discontinuous)"
     r"|(segment|file|recording|epoch) (boundary|break)"
 )

@@ -172,7 +172,9 @@ def test_a_break_is_one_in_any_format_and_in_any_raw(tmp_path, word):
     assert "does not say for how long" in get_notes(raw.info).warnings[-1]
 
 
-@pytest.mark.parametrize("word", ["Boundary of REM?", "Pause", "knowledge", "segment", "Discontinued CPAP"])
+@pytest.mark.parametrize(
+    "word", ["Boundary of REM?", "Edge of bed", "Pause", "knowledge", "segment", "Discontinued CPAP"]
+)
 def test_other_words_are_events(word):
     assert not is_break(word)
 

@@ -62,7 +62,7 @@ newest: .venv-newest/made
 .venv-floors/made: pyproject.toml tools/floors.py
 	test -x .venv-floors/bin/python || $(PYTHON) -m venv .venv-floors
 	$(PYTHON) tools/floors.py > .venv-floors/constraints.txt
-	.venv-floors/bin/python -m pip install --quiet --constraint .venv-floors/constraints.txt --editable '.[bids,gssc,keras,onnx,tools]'
+	.venv-floors/bin/python -m pip install --quiet --constraint .venv-floors/constraints.txt --editable '.[bids,eeglab,gssc,keras,onnx,tools]'
 	touch $@
 
 .venv-newest/made: pyproject.toml

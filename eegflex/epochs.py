@@ -16,6 +16,7 @@ from eegflex.readers.hypnograms.interpret import understand
 from eegflex.readers.hypnograms.own_notes import looks_like_hypnogram
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import get_notes, put_notes
+from eegflex.readers.recordings.breaks import is_break, is_gap
 from eegflex.stages import EPOCH_DURATION, STAGE_CODES
 
 __all__ = ["make_epochs", "without_bad"]
@@ -246,14 +247,21 @@ def _note_broken(info: Any, count: int) -> None:
 def _breaks(raw: mne.io.BaseRaw) -> npt.NDArray[np.float64]:
     """Give where time or data stop, in s from the start of the Raw, shape (2, n): begins and ends, each sorted.
 
-    Concatenated recordings meet at an edge of no length; a gap of a recording has one.
+    Concatenated recordings meet at an edge of no length, as do the parts of one that was cut or paused (a boundary's own
+    length tells what is not there); a gap of a recording has one.
     """
     texts = [str(label) for label in raw.annotations.description]
-    gaps = np.array([text.upper().startswith("BAD_ACQ_SKIP") for text in texts], dtype=bool)
-    here = np.array([text.startswith("EDGE") for text in texts], dtype=bool) | gaps
+    gaps = np.array([is_gap(text) for text in texts], dtype=bool)
+    here = np.array([is_break(text) for text in texts], dtype=bool) | gaps
     first = np.array(raw.annotations.onset, dtype=float) - raw.first_time
     last = first + np.where(gaps, raw.annotations.duration, 0.0)
-    return np.sort(np.stack([first[here], last[here]]), axis=1)
+    merged: list[list[float]] = []
+    for begin, end in sorted(zip(first[here].tolist(), last[here].tolist(), strict=True)):
+        if merged and begin <= merged[-1][1] + 0.5 / float(raw.info["sfreq"]):
+            merged[-1][1] = max(merged[-1][1], end)  # one break under two names, as MNE notes where recordings meet
+        else:
+            merged.append([begin, end])
+    return np.array(merged, dtype=float).reshape(-1, 2).T
 
 
 def _straddles(

@@ -204,8 +204,8 @@ def _provenance(epochs: mne.BaseEpochs, segments: Segments, n_explained: int) ->
         "explained": n_explained,
         "faults": dict(zip(faults.tolist(), counts.tolist(), strict=True)),
         "runs": int(segments.run.max()) + 1,
-        "warnings": [] if notes is None else list(notes.warnings),
         **segments.notes,
+        "warnings": [*([] if notes is None else notes.warnings), *segments.notes.get("warnings", ())],
         **read,
     }
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import mne
 import numpy as np
 import numpy.typing as npt
+from mne.utils import logger
 
 from eegflex.errors import ChannelError
-from eegflex.readers.channels.labels import parse_channel
+from eegflex.readers.channels.electrodes import MASTOIDS
+from eegflex.readers.channels.labels import Channel
+from eegflex.readers.channels.together import mistyped, parse_channels
 from eegflex.readers.channels.units import parse_unit
 from eegflex.readers.notes import get_notes
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec
@@ -74,10 +77,13 @@ class Inputs:
         Each once.
     channel_sets : tuple of tuple of int
         Their places in the order of the stager's inputs, once for each way of connecting them.
+    warnings : tuple of str
+        What a reader of the results should know of the choice.
     """
 
     channels: tuple[InputChannel, ...]
     channel_sets: tuple[tuple[int, ...], ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def recorded(self) -> list[str]:
@@ -107,7 +113,9 @@ def choose_inputs(epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence
     ChannelError
         If no channel fits an input; what there is is listed.
     """
-    present = _present(epochs, picks)
+    present, told = _present(epochs, picks)
+    for words in told:
+        logger.warning(words)
     channels: list[InputChannel] = []
     choices: list[list[tuple[int, ...]]] = []
     for wanted in spec.channels:
@@ -119,11 +127,12 @@ def choose_inputs(epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence
         channels += fitting
         choices.append([(place,) for place in places] if wanted.use == "each" else [tuple(places)])
     if spec.combine != "surest":
-        return Inputs(tuple(channels), (tuple(range(len(channels))),))  # the stager itself goes through them
-    return Inputs(tuple(channels), tuple(tuple(itertools.chain(*choice)) for choice in itertools.product(*choices)))
+        return Inputs(tuple(channels), (tuple(range(len(channels))),), told)  # the stager itself goes through them
+    sets = tuple(tuple(itertools.chain(*choice)) for choice in itertools.product(*choices))
+    return Inputs(tuple(channels), sets, told)
 
 
-def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[InputChannel]:
+def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> tuple[list[InputChannel], tuple[str, ...]]:
     info = epochs.info
     names, kinds = epochs.ch_names, epochs.get_channel_types()
     chosen = [i for i, kind in enumerate(kinds) if kind != "stim" and names[i] not in info["bads"]]
@@ -136,17 +145,30 @@ def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> list[
         chosen = [names.index(name) for name in picked]
     notes = get_notes(info)
     rates, roles = (notes.native_sfreq, notes.roles) if notes else ({}, {})
-    voltage = parse_unit("V")
+    meant = parse_channels(names, [parse_unit("V")] * len(names), kinds)
+    told = _mistyped(names, meant, [i for i in mistyped(meant, kinds) if i in chosen])
     found = []
     for i in chosen:
-        parsed = parse_channel(names[i], voltage, kinds[i])
+        parsed = meant[i]
         position = np.asarray(info["chs"][i]["loc"][:3], dtype=float)
         position = position if np.any(position) else np.full(3, np.nan)
         native = rates.get(names[i], float(info["sfreq"]))
         # A role that the reader saw among all the file's labels outranks what one name says by itself.
         role = roles.get(names[i]) or parsed.role
-        found.append(InputChannel(names[i], names[i], "", kinds[i], role, parsed.reference, native, position))
-    return found
+        kind = parsed.kind if kinds[i] == "eeg" else kinds[i]
+        found.append(InputChannel(names[i], names[i], "", kind, role, parsed.reference, native, position))
+    return found, told
+
+
+def _mistyped(names: Sequence[str], meant: Sequence[Channel], places: Sequence[int]) -> tuple[str, ...]:
+    """Say which channels are no EEG by their labels, whatever their type: MNE types all that it reads from EDF so."""
+    if not places:
+        return ()
+    listed = ", ".join(f"{names[i]} ({meant[i].role or meant[i].kind})" for i in places)
+    return (
+        f"{len(places)} channels are typed EEG and are something else by their labels, which are believed: {listed}. Set "
+        "the types with epochs.set_channel_types, or rename a channel that is EEG all the same",
+    )
 
 
 def _fitting(wanted: ChannelSpec, present: Sequence[InputChannel]) -> list[InputChannel]:
@@ -154,10 +176,11 @@ def _fitting(wanted: ChannelSpec, present: Sequence[InputChannel]) -> list[Input
     typed = [channel for channel in present if not wanted.types or channel.kind in wanted.types]
     if not wanted.sites:
         return typed
-    return list(itertools.chain(*(_at(site, typed) for site in wanted.sites)))
+    mastoids = [channel for channel in present if channel.role in MASTOIDS and channel not in typed]
+    return list(itertools.chain(*(_at(site, typed, mastoids) for site in wanted.sites)))
 
 
-def _at(site: str, typed: Sequence[InputChannel]) -> list[InputChannel]:
+def _at(site: str, typed: Sequence[InputChannel], mastoids: Sequence[InputChannel]) -> list[InputChannel]:
     """Channels at a site, or the difference of two that share their reference for a site such as E1-E2."""
     anode, _, cathode = site.partition("-")
     if not cathode:
@@ -165,7 +188,7 @@ def _at(site: str, typed: Sequence[InputChannel]) -> list[InputChannel]:
     existing = [
         channel for channel in typed if channel.role == anode and channel.reference.casefold() == cathode.casefold()
     ]
-    pairs = itertools.product(_at(anode, typed), _at(cathode, typed))
+    pairs = itertools.product(_at(anode, typed, ()), _at(cathode, [*typed, *mastoids], ()))
     return (
         existing or [_difference(a, b) for a, b in pairs if a.reference == b.reference and cathode != b.reference][:1]
     )

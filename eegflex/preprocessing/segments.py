@@ -141,6 +141,7 @@ def prepare(
             "sfreq_recorded": grid.recorded,
             "sfreq_native": {c.name: c.native_sfreq for c in inputs.channels},
             "derived": [c.name for c in inputs.channels if c.minus],
+            "warnings": list(inputs.warnings),
             **plan.notes(),
             "filter_edges": filter_edges,
         },

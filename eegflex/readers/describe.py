@@ -13,7 +13,7 @@ import mne
 from eegflex.errors import ChannelError, UnitError
 from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.channels.derivations import Derivation, Known, default_derivations, know
-from eegflex.readers.channels.plausibility import implausible, sample_sd, unreadable
+from eegflex.readers.channels.plausibility import implausible, mistyped_eeg, sample_sd, unreadable
 from eegflex.readers.hypnograms.align import Alignment
 from eegflex.readers.hypnograms.read import HypnogramOptions
 from eegflex.readers.profiles import load_profile
@@ -179,6 +179,7 @@ def describe_psg(
             *source.warnings,
             *unreadable(known),
             *told,
+            *mistyped_eeg(known),
             *([] if alignment is None else alignment.warnings),
             *([] if alignment is None or card is None else card.check(alignment.report)),
             *implausible(source, chosen),

@@ -17,7 +17,7 @@ from eegflex.errors import HypnogramError, ParameterError
 from eegflex.readers.bids import events_of, to_path
 from eegflex.readers.channels.derivations import Derivation, default_derivations, know, requested_derivations
 from eegflex.readers.channels.electrodes import set_positions
-from eegflex.readers.channels.plausibility import implausible, unreadable
+from eegflex.readers.channels.plausibility import implausible, mistyped_eeg, unreadable
 from eegflex.readers.channels.raw import RawPSG
 from eegflex.readers.hypnograms.align import Alignment, align
 from eegflex.readers.hypnograms.formats import edf_annotations
@@ -27,14 +27,13 @@ from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram, se
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import ReadingNotes, put_notes
 from eegflex.readers.profiles import load_profile
+from eegflex.readers.recordings.breaks import EDGE, GAP
 from eegflex.readers.recordings.mne_files import EpochsSource, MneSource
 from eegflex.readers.recordings.registry import open_source
-from eegflex.readers.recordings.source import Event, Source, Start
+from eegflex.readers.recordings.source import Event, Run, Source, Start
 from eegflex.readers.stage_numbers import check_labels, named_stage, parse_code
 
 __all__ = ["find_stages", "raw_rate", "read_psg"]
-
-_GAP = "BAD_ACQ_SKIP"  # what MNE calls a stretch without data, and leaves out of its filters
 
 
 @verbose
@@ -75,7 +74,7 @@ def read_psg(
         picks, for each EEG site and each eye, the derivation to the opposite mastoid or what there is, one chin EMG
         and one ECG.
     units : str | dict | None
-        The unit of signals whose own is missing or not known ("uV"); a dict gives it by label and overrides the file.
+        The unit of signals that state none ("uV"); a dict gives it by label, and overrides the file.
     coding : str
         What numbers in the hypnogram mean: "auto", "aasm" (4 = REM), "rk" (4 = N3, 5 = REM) or "dreams".
     epoch_length : float | None
@@ -110,7 +109,8 @@ def read_psg(
     raw : mne.io.BaseRaw
         In V, at the native rate of its EEG (the highest, if there are several); slower signals come along only when
         asked for by name, resampled. Annotations are the stages, by canonical name, the recording's own events, and
-        "BAD_ACQ_SKIP" where it has gaps: time runs on through them, and samples in them are 0.
+        "BAD_ACQ_SKIP" where it has gaps: time runs on through them, and samples in them are 0. "EDGE boundary" is
+        where it breaks off and goes on, and does not say after how long.
         EEG channels lie at their anodes on the standard head. ``eegflex.readers.get_notes(raw.info)`` tells what was
         done.
 
@@ -151,7 +151,7 @@ def read_psg(
     else:
         derivations = requested_derivations(known, channels)
     notes = _notes(source, derivations)
-    notes.warnings += unreadable(known) if channels is None else []
+    notes.warnings += [*unreadable(known), *mistyped_eeg(known)] if channels is None else []
     notes.profile, notes.renamed = "" if card is None else card.name, renamed
     raw = _raw(source, derivations)
     alignment, events, told = find_stages(source, hypnogram, options)
@@ -344,7 +344,9 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOption
 
 def _annotate(raw: RawPSG, alignment: Alignment | None, events: Sequence[Event], source: Source) -> None:
     duration = source.duration
-    gaps = [(before.stop, after.start - before.stop, _GAP) for before, after in pairwise(source.runs)]
+    runs = [Run(0.0, 0.0), *source.runs] if source.runs[0].start > 0 else source.runs
+    apart = [(before.stop, after.start - before.stop) for before, after in pairwise(runs)]
+    gaps = [(onset, length, GAP if length > 0 else EDGE) for onset, length in apart]
     rows = gaps + [(event.onset, event.duration or 0.0, event.text) for event in events if 0 <= event.onset < duration]
     if alignment is not None:
         rows += list(zip(alignment.onset, alignment.duration, alignment.stages, strict=True))

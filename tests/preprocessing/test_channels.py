@@ -75,3 +75,47 @@ def test_only_a_voltage_has_another_unit():
     volt, belt = choose_inputs(cut(raw), ModelSpec()).channels
     assert [volt.in_unit(unit) for unit in ("V", "mV", "uV")] == [1.0, 1e3, 1e6]
     assert [belt.in_unit(unit) for unit in ("V", "mV", "uV")] == [1.0, 1.0, 1.0]
+
+
+PSG = ("C3-M2", "C4-M1", "E1-M2", "EMG chin", "SpO2", "Pulse", "Nasal flow", "Snore", "Position", "X1")
+
+
+def test_labels_outrank_the_type_that_mne_gives_to_all_of_an_edf():
+    """What is no EEG by its label is not explained as EEG, and is offered as what it is."""
+    raw = continuous(names=PSG, types=("eeg",) * len(PSG))
+    inputs = choose_inputs(cut(raw), GSSC_LIKE)
+    assert [[inputs.channels[i].name for i in one] for one in inputs.channel_sets] == [
+        ["C3-M2", "E1-M2"],
+        ["C4-M1", "E1-M2"],
+    ]
+    (told,) = inputs.warnings
+    assert told.startswith("8 channels are typed EEG and are something else by their labels")
+    for words in ("E1-M2 (E1)", "EMG chin (CHIN)", "SpO2 (bio)", "Nasal flow (resp)", "Snore (misc)", "X1 (misc)"):
+        assert words in told
+    assert "set_channel_types" in told
+    assert prepare(cut(raw), GSSC_LIKE).notes["warnings"] == [told]
+
+
+def test_types_that_somebody_set_are_the_recordings_own():
+    raw = continuous(names=("Left", "Right", "Eyes"), types=("eeg", "eeg", "eog"))
+    assert names(raw) == [["Left", "Eyes"], ["Right", "Eyes"]]
+    assert choose_inputs(cut(raw), GSSC_LIKE).warnings == ()
+
+
+def test_mastoids_typed_eeg_are_references_and_no_inputs():
+    raw = continuous(names=("C3", "C4", "M1", "M2"), types=("eeg",) * 4)
+    spec = ModelSpec(channels=(ChannelSpec("eeg", types=("eeg",), use="each"),))
+    assert names(raw, spec) == [["C3"], ["C4"]]
+    derived = ModelSpec(channels=(ChannelSpec("eeg", types=("eeg",), sites=("C3-M2",), use="first"),))
+    inputs = choose_inputs(cut(raw), derived)
+    assert [(channel.plus, channel.minus) for channel in inputs.channels] == [("C3", "M2")]
+
+
+def test_sockets_are_at_no_site():
+    bank = tuple(f"{letter}{k}" for letter in "ABC" for k in range(1, 9))
+    raw = continuous(names=bank, types=("eeg",) * len(bank))
+    at_c3 = ModelSpec(channels=(ChannelSpec("eeg", types=("eeg",), sites=("C3",), use="first"),))
+    with pytest.raises(ChannelError, match="No channel fits"):
+        choose_inputs(cut(raw), at_c3)
+    each = ModelSpec(channels=(ChannelSpec("eeg", types=("eeg",), use="each"),))
+    assert len(names(raw, each)) == len(bank)

@@ -10,7 +10,8 @@ from mne.utils import logger
 
 from eegflex.errors import ChannelError, ParameterError, UnitError
 from eegflex.readers.channels.electrodes import MASTOIDS, contralateral
-from eegflex.readers.channels.labels import VOLTAGE_KINDS, Channel, mark_chin, match_key, parse_channel
+from eegflex.readers.channels.labels import VOLTAGE_KINDS, Channel, match_key
+from eegflex.readers.channels.together import parse_channels
 from eegflex.readers.channels.units import Unit, parse_unit, user_unit
 from eegflex.readers.recordings.source import Signal
 
@@ -76,8 +77,7 @@ def know(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> li
     signals : sequence of Signal
         The signals.
     units : str | dict | None
-        A str is the unit wherever the file's own is missing or not known; a dict gives the unit of named signals,
-        whatever the file says.
+        A str is the unit wherever the file says none; a dict gives the unit of named signals, whatever the file says.
 
     Raises
     ------
@@ -87,8 +87,8 @@ def know(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> li
         If a name in `units` is not in the file.
     """
     found = _units(signals, units)
-    channels = [parse_channel(s.label, unit, s.kind) for s, unit in zip(signals, found, strict=True)]
-    return [Known(*row) for row in zip(signals, found, mark_chin(channels, found), strict=True)]
+    channels = parse_channels([s.label for s in signals], found, [s.kind for s in signals])
+    return [Known(*row) for row in zip(signals, found, channels, strict=True)]
 
 
 def _units(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> list[Unit]:
@@ -97,11 +97,12 @@ def _units(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> 
         return found
     if isinstance(units, str):
         given = user_unit(units)
-        if all(unit.kind not in {"blank", "unknown"} for unit in found):
+        if all(unit.kind != "blank" for unit in found):
             logger.warning(
-                f"units={units!r} was not used: every signal has a unit. A dict of units by channel name overrules it"
+                f"units={units!r} was not used: every signal has a unit, if an unknown one. A dict of units by channel "
+                "name overrules it"
             )
-        return [given if unit.kind in {"blank", "unknown"} else unit for unit in found]
+        return [given if unit.kind == "blank" else unit for unit in found]
     if not isinstance(units, Mapping):
         raise ParameterError("units must be a unit or a dict of them by channel name", seen=type(units).__name__)
     wanted = {name.strip().casefold(): user_unit(unit) for name, unit in units.items()}
@@ -159,7 +160,12 @@ def default_derivations(known: Sequence[Known]) -> tuple[list[Derivation], dict[
             "No signal of the recording can be used as the EEG of an electrode",
             seen=[f"{k.signal.label}: {k.fit}" for k in known if k.channel.kind == "eeg" and k.fit] or None,
             allowed=[k.signal.label for k in known],
-            remedy="Name the channels with channels=[...]",
+            remedy=(
+                "Their names are those of sockets (A7, B12): say which electrode is which with a card of your own "
+                "(profile=), or name the channels with channels=[...]"
+                if any(k.channel.is_socket for k in known)
+                else "Name the channels with channels=[...]"
+            ),
         )
     rate = max(k.signal.rate for k in eeg)
     usable = [k for k in usable if k.channel.role]
@@ -179,12 +185,13 @@ def default_derivations(known: Sequence[Known]) -> tuple[list[Derivation], dict[
 def _refuse_units(known: Sequence[Known]) -> None:
     eeg = [k for k in known if k.channel.kind == "eeg" and k.channel.role and not k.signal.fault]
     bad = [k for k in eeg if k.unit.kind in {"blank", "unknown"}]
+    blank = any(k.unit.kind == "blank" for k in bad)
     if bad:
         raise UnitError(
             "The unit of EEG signals is missing or not known, and a guess may be wrong by a million",
             seen=[f"{k.signal.label}: {k.unit.text!r}" for k in bad],
             allowed=["V", "mV", "uV", "nV"],
-            remedy="Give it with units='uV', or units={name: unit} for some channels",
+            remedy="Give it with units={name: unit}" + (", or units='uV' where it is missing" if blank else ""),
         )
 
 
@@ -258,7 +265,7 @@ def _reason(known: Known, slow: set[int], rate: float, chosen: Sequence[Derivati
     if known.signal.index in slow:
         return f"slower than the EEG ({known.signal.rate:g} < {rate:g} Hz)"
     if known.channel.kind == "eeg" and not known.channel.role:
-        return "no electrode in its name"
+        return "named by its socket, no electrode" if known.channel.is_socket else "no electrode in its name"
     if known.channel.role == "LEG":
         return "leg EMG"
     rival = next((d.name for d in chosen if d.channel.role == known.channel.role), "")
@@ -329,7 +336,8 @@ def _hits(known: Sequence[Known], wanted: str) -> list[Known]:
         return exact
     key = match_key(wanted)
     # An impedance's label means its electrode; only its own label may call it.
-    return [k for k in known if match_key(k.signal.label) == key and k.unit.kind != "other"]
+    alike = [k for k in known if key in {match_key(k.signal.label), match_key(k.channel.name)}]
+    return [k for k in alike if k.unit.kind != "other" and not k.channel.is_socket]
 
 
 def _derive(known: Sequence[Known], wanted: str) -> Derivation | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from eegflex.readers.channels.electrodes import MASTOIDS, canonical, electrode
 from eegflex.readers.channels.units import Unit
 
-__all__ = ["Channel", "clean", "mark_chin", "match_key", "parse_channel"]
+__all__ = ["VOLTAGE_KINDS", "Channel", "clean", "eye", "is_reference", "mark_chin", "match_key", "parse_channel"]
 
 VOLTAGE_KINDS = frozenset({"eeg", "eog", "emg", "ecg"})
 
@@ -34,6 +34,10 @@ class Channel:
         Canonical name of what it is referred to; "" for a bare electrode.
     sites : tuple of str
         The scalp electrodes it lies between: one, or two for a bipolar pair.
+    is_socket : bool
+        Whether the name is that of an amplifier's socket (A7, B12), which says nothing of a place.
+    is_known_misc : bool
+        Whether it is of kind "misc" because its label says so ("Snore", "Position"), not for want of a better one.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Channel:
     role: str = ""
     reference: str = ""
     sites: tuple[str, ...] = ()
+    is_socket: bool = False
+    is_known_misc: bool = False
 
     @property
     def is_bare(self) -> bool:
@@ -49,7 +55,7 @@ class Channel:
 
 
 _PREFIX = re.compile(r"^\s*(EEG|EOG|EMG|ECG|EKG|POL)(?=[\s\-:_(\[./]|$)[\s\-:_.]*", re.IGNORECASE)
-_SPLIT = re.compile(r"\s*[-:/_–]\s*")
+_SPLIT = re.compile(r"\s*[-:/_.|–—−]\s*")
 _IMPEDANCE = re.compile(r"\bimp\b|\bimp[eé]d|\bz ?ohm\b")
 
 # What a scalp electrode may be referred to that is not itself an electrode.
@@ -76,6 +82,12 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (r"\bemg", "emg", "CHIN"),
     (r"\be[ck]g", "ecg", "ECG"),
     (r"snor|ronfl|audio|sound|\bmic\b|volume", "misc", ""),
+    (r"\bpos(ition)?\b|\bbody|\blight\b|batter|\bbatt\b|gravity|accel|\bactivity|actigra|\bax[ei]s\b", "misc", ""),
+    (
+        r"\belevation\b|\btrig|\bstatus\b|\bmarkers?\b|\bevents?\b|hypno|\bstages?\b|\bdc ?\d*\b|\bp?co2\b|\bph\b",
+        "misc",
+        "",
+    ),
     (r"spo2|sao2|satur|puls|pleth|\bheart|\bhr\b|\bpwa\b|\bptt\b|osat|\boxy", "bio", ""),
     (
         r"flow|nasal|nasen|therm|canul|cannul|\babd|\btho|chest|\brip\b|rip sum|resp|effort|\bcpap\b|etco2|\bpflow",
@@ -85,6 +97,9 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (r"temp", "temperature", ""),
 )
 _COMPILED = tuple((re.compile(pattern), kind, role) for pattern, kind, role in _RULES)
+
+# What a channel is by its type alone.
+_UNSIDED = {"eog": "EOG", "ecg": "ECG"}
 
 # Noxturnal's chin: two electrodes below the jaw and one in front, and the pairs of them.
 _CHIN_TRIPLE = frozenset({"1", "2", "f", "1-2", "1-f", "2-f"})
@@ -109,7 +124,7 @@ def parse_channel(label: str, unit: Unit, stated: str = "") -> Channel:
     """
     by_name = _by_name(label)
     if stated and stated != "eeg":
-        keep = by_name if by_name.kind == stated else Channel(by_name.name, stated)
+        keep = by_name if by_name.kind == stated else Channel(by_name.name, stated, _UNSIDED.get(stated, ""))
         return keep if unit.kind != "other" else Channel(by_name.name, "misc")
     if unit.kind == "other" and by_name.kind in VOLTAGE_KINDS:
         return Channel(by_name.name, "misc")
@@ -123,14 +138,15 @@ def _by_name(label: str) -> Channel:
     name, prefix = clean(label)
     text = _plain(label)
     if _IMPEDANCE.search(text):
-        return Channel(name, "misc")
+        return Channel(name, "misc", is_known_misc=True)
     if prefix in {"", "EEG", "POL"} and (scalp := _scalp(name)) is not None:
         return scalp
     if (eye := _EYES.search(text)) is not None:
         return Channel(name, "eog", str(eye.lastgroup), _reference(name))
     for pattern, kind, role in _COMPILED:
         if pattern.search(text):
-            return Channel(name, kind, role, _reference(name) if kind in VOLTAGE_KINDS else "")
+            reference = _reference(name) if kind in VOLTAGE_KINDS else ""
+            return Channel(name, kind, role, reference, is_known_misc=kind == "misc")
     if prefix == "EEG":
         return Channel(name, "eeg")  # of which electrode, only a profile of its data set knows
     if prefix == "EOG" and name.casefold() in {"l", "r"}:
@@ -148,7 +164,7 @@ def clean(label: str) -> tuple[str, str]:
 
 def _plain(label: str) -> str:
     text = unicodedata.normalize("NFKC", label).casefold()
-    return re.sub(r"\s+", " ", re.sub(r"[()\[\]{}_]", " ", text)).strip()
+    return re.sub(r"\s+", " ", re.sub(r"[()\[\]{}_.]", " ", text)).strip()
 
 
 def _scalp(name: str) -> Channel | None:
@@ -189,6 +205,17 @@ def _reference(name: str) -> str:
     eyes = [_EYES.fullmatch(part.casefold()) for part in parts]
     found = [canonical(part) if eye is None else str(eye.lastgroup) for part, eye in zip(parts, eyes, strict=True)]
     return "+".join(found[1:])
+
+
+def eye(name: str) -> str:
+    """Return which eye a name is, by itself: "E1", "E2" or ""."""
+    found = _EYES.fullmatch(_plain(name))
+    return "" if found is None else str(found.lastgroup)
+
+
+def is_reference(name: str) -> bool:
+    """Whether a name is that of a reference which is no electrode: "LE", "avg"."""
+    return name.casefold() in _REFERENCES
 
 
 def match_key(name: str) -> str:

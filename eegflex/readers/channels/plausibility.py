@@ -10,9 +10,10 @@ import numpy.typing as npt
 from eegflex.readers.channels.derivations import Derivation, Known
 from eegflex.readers.channels.labels import VOLTAGE_KINDS
 from eegflex.readers.channels.raw import read_derivation
+from eegflex.readers.channels.together import mistyped
 from eegflex.readers.recordings.source import Run, Source, sample_at
 
-__all__ = ["implausible", "sample_sd", "unreadable"]
+__all__ = ["implausible", "mistyped_eeg", "sample_sd", "unreadable"]
 
 _PLAUSIBLE_SD = (1e-6, 500e-6)  # V, of an EEG channel
 _SATURATED = 0.2  # share of samples at the ends of the range
@@ -26,9 +27,24 @@ def implausible(source: Source, derivations: Sequence[Derivation]) -> list[str]:
 
 
 def unreadable(known: Sequence[Known]) -> list[str]:
-    """Name the channels that a recording has and that no one can have, since their headers give no scale."""
+    """Name the channels that a recording has and that no one can have, since their headers give no scale or unit."""
     lost = [k for k in known if k.signal.fault and k.channel.kind in VOLTAGE_KINDS]
-    return [f"{k.signal.label} cannot be read: {k.signal.fault}" for k in lost]
+    strange = [k for k in known if not k.signal.fault and k.unit.kind == "unknown" and k.channel.kind in VOLTAGE_KINDS]
+    return [f"{k.signal.label} cannot be read: {k.signal.fault}" for k in lost] + [
+        f"{k.signal.label} cannot be read: its unit {k.unit.text!r} is not known; say it with units={{name: unit}}"
+        for k in strange
+    ]
+
+
+def mistyped_eeg(known: Sequence[Known]) -> list[str]:
+    """Name the channels that their file types EEG and that are something else by their labels."""
+    places = mistyped([k.channel for k in known], [k.signal.kind for k in known])
+    if not places:
+        return []
+    listed = ", ".join(f"{known[i].signal.label} ({known[i].channel.role or known[i].channel.kind})" for i in places)
+    return [
+        f"the file types {len(places)} channels EEG that are something else by their labels, which are believed: {listed}"
+    ]
 
 
 def sample_sd(source: Source, derivation: Derivation) -> float:

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from mne._fiff.utils import _mult_cal_one
 from scipy.signal import resample_poly
 
+from eegflex.errors import RecordingError
 from eegflex.readers.channels.derivations import Derivation, Known
+from eegflex.readers.recordings.guard import guarded
 from eegflex.readers.recordings.source import Source, sample_at
 
 __all__ = ["RawPSG", "read_derivation"]
@@ -41,7 +43,15 @@ def read_derivation(source: Source, derivation: Derivation, start: int, stop: in
 
 
 def _scaled(source: Source, known: Known, factor: float, start: int, stop: int) -> npt.NDArray[np.float64]:
-    term = source.read(known.signal.index, start, stop)
+    with guarded(source.path):
+        term = source.read(known.signal.index, start, stop)
+        if term.shape != (stop - start,):
+            raise RecordingError(
+                f"{source.path.name!r} has fewer samples than it had when it was opened",
+                seen=f"{term.size} samples from sample {start} of {known.signal.label!r} on",
+                allowed=f"{stop - start}",
+                remedy="It was cut or replaced meanwhile: copy it again, and read it again",
+            )
     term *= factor * (known.unit.volts if known.unit.kind == "voltage" else 1.0)
     return term
 

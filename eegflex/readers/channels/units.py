@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 from eegflex.errors import UnitError
@@ -13,34 +14,35 @@ __all__ = ["Unit", "parse_unit", "user_unit"]
 
 UnitKind = Literal["voltage", "other", "blank", "unknown"]
 
-# After NFKC both micro signs are the Greek letter, and case is kept: mV and MV are not the same.
-_VOLTS = {
-    "V": 1.0,
-    "v": 1.0,
-    "volt": 1.0,
-    "volts": 1.0,
-    "mV": 1e-3,
-    "mv": 1e-3,
-    "millivolt": 1e-3,
-    "millivolts": 1e-3,
-    "μV": 1e-6,
-    "μv": 1e-6,
-    "uV": 1e-6,
-    "uv": 1e-6,
-    "UV": 1e-6,
-    "Uv": 1e-6,
-    "microV": 1e-6,
-    "microv": 1e-6,
-    "mcV": 1e-6,
-    "mkV": 1e-6,
-    "muV": 1e-6,
-    "microvolt": 1e-6,
-    "microvolts": 1e-6,
-    "nV": 1e-9,
-    "nv": 1e-9,
-    "nanovolt": 1e-9,
-    "nanovolts": 1e-9,
+# Case is kept in letters: mV and MV are not the same. After NFKC both micro signs are the Greek letter.
+_PREFIXES = {
+    "": 1.0,
+    **dict.fromkeys(("m", "milli"), 1e-3),
+    **dict.fromkeys(("u", "U", "μ", "mc", "mk", "mu", "micro"), 1e-6),
+    **dict.fromkeys(("n", "nano"), 1e-9),
 }
+_VOLTAGE = re.compile(r"(?P<prefix>[^\W\d_]*?)[-_]?(?:[Vv](?:olts?|OLTS?|olt\(s|OLT\(S)?)")
+
+_RUSSIAN = {"В": 1.0, "мВ": 1e-3, "мкВ": 1e-6, "нВ": 1e-9}
+
+# What a program makes of the sign of a millionth that wrote one encoding and reads another.
+_WRITTEN = ("utf-8", "cp437", "cp1253", "cp1251", "koi8-r", "cp866", "shift_jis", "gbk", "big5", "euc_kr", "mac_greek")
+_READ = ("latin-1", "cp1252")  # as we do, where it is not UTF-8
+_READ_UTF8 = (*_READ, "cp437", "cp850", "cp1251", "mac_roman")
+
+
+def _garbled() -> set[str]:
+    found = set[str]()
+    for text in ("µV", "μV", "мкВ"):
+        ways = [*product(_WRITTEN, _READ), *product(("utf-8",), _READ_UTF8)]
+        for written, read in ways:
+            try:
+                key = _key(text.encode(written).decode(read))
+            except UnicodeError:
+                continue
+            found |= set() if key.isascii() else {key}
+    return found
+
 
 # fmt: off
 _OTHER = frozenset((
@@ -50,7 +52,7 @@ _OTHER = frozenset((
     "°", "deg", "degree", "degrees", "degreec", "degc", "°c", "c", "f", "lx", "lux",
     "pa", "hpa", "kpa", "mbar", "bar", "cmh2o", "cm", "mmh2o", "mmhg", "torr", "m", "mm",
     "db", "dba", "l", "l/s", "l/m", "l/min", "lpm", "ml", "ml/s",
-    "boolean", "bool", "index", "position", "stage", "score",
+    "aru", "boolean", "bool", "index", "position", "stage", "score",
 ))
 # fmt: on
 
@@ -90,14 +92,27 @@ def parse_unit(text: str) -> Unit:
         Its kind, and its size in volts where it is a voltage.
     """
     plain = text.strip().strip("[]()").strip()
-    # a full stop may end a unit, but ".V" has lost its "u"
-    key = _BLANK.sub("", unicodedata.normalize("NFKC", plain)).rstrip(".")
+    key = _key(plain)
     if not key or key in {"-", "--", "none", "n/a", "?"}:
         return Unit(plain, "blank")
-    volts = _VOLTS.get(key, _VOLTS.get(key.casefold() if len(key) > 2 else key))
+    volts = _volts(key)
     if volts is not None:
         return Unit(plain, "voltage", volts)
     return Unit(plain, "other" if key.casefold() in _OTHER else "unknown")
+
+
+def _key(text: str) -> str:
+    # a full stop may end a unit, but ".V" has lost its "u"
+    return _BLANK.sub("", unicodedata.normalize("NFKC", text)).rstrip(".")
+
+
+def _volts(key: str) -> float | None:
+    match = _VOLTAGE.fullmatch(key)
+    if match is None:
+        return _WHOLE.get(key)
+    prefix = match["prefix"]
+    known = _PREFIXES.get(prefix, _PREFIXES.get(prefix.casefold() if len(prefix) > 1 else prefix))
+    return _WHOLE.get(key) if known is None else known
 
 
 def user_unit(text: str) -> Unit:
@@ -117,3 +132,6 @@ def user_unit(text: str) -> Unit:
             remedy="Give the unit that the recording was scaled in",
         )
     return unit
+
+
+_WHOLE = {**dict.fromkeys(_garbled(), 1e-6), **_RUSSIAN}

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import h5py
+import numpy as np
 from mne._fiff.open import _get_next_fname, fiff_open
 from mne.io.brainvision.brainvision import _aux_hdr_info
-from mne.io.eeglab._eeglab import _check_for_scipy_mat_struct
-from scipy.io import loadmat, whosmat
 
 from eegflex.errors import EegflexError, RecordingError
-from eegflex.utils.inside import check_hdf5, inside
+from eegflex.readers.recordings.fif_tags import check_tags
+from eegflex.readers.recordings.guard import reason
+from eegflex.readers.recordings.mat_tags import texts_in
+from eegflex.utils.inside import data_sets, inside
 
 __all__ = ["check_beside"]
 
 #: The fields of an EEGLAB structure that name a file where they are text.
-_EEGLAB_FIELDS = ("data", "datfile")
+_EEGLAB_FIELDS = frozenset({"data", "datfile"})
 
 
 def check_beside(path: Path, name: str) -> None:
@@ -38,8 +40,6 @@ def check_beside(path: Path, name: str) -> None:
         If it does, or MNE cannot read so much as the names.
     """
     path = path.absolute()  # not resolved: what is named lies where the link lies, if it is one
-    if name == "EEGLAB":
-        check_hdf5(path, RecordingError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MNE says them again when it reads
@@ -49,7 +49,9 @@ def check_beside(path: Path, name: str) -> None:
     except EegflexError:
         raise
     except Exception as error:
-        raise RecordingError(f"MNE cannot read {path.name!r} as {name}", seen=error, remedy="Check the file") from error
+        raise RecordingError(
+            f"MNE cannot read {path.name!r} as {name}", seen=reason(error), remedy="Check the file"
+        ) from error
 
 
 def _of_brainvision(path: Path) -> Iterator[str]:
@@ -61,23 +63,28 @@ def _of_brainvision(path: Path) -> Iterator[str]:
 
 def _of_eeglab(path: Path) -> Iterator[str]:
     yield path.with_suffix(".fdt").name  # likewise
-    waiting: list[Any] = [_structure(path)]
-    while waiting:
-        fields = waiting.pop()
-        yield from (str(fields[key]) for key in _EEGLAB_FIELDS if isinstance(fields.get(key), str))
-        waiting += [value for value in fields.values() if isinstance(value, dict)]
+    if not h5py.is_hdf5(path):
+        yield from texts_in(path, _EEGLAB_FIELDS)
+        return
+    with h5py.File(path, "r") as file:
+        for where, own in data_sets(file, path, RecordingError).items():
+            if where.rpartition("/")[2] in _EEGLAB_FIELDS:
+                yield from (_text(part) for part in _parts(file, own) if part.attrs.get("MATLAB_class") == b"char")
+    if find_spec("pymatreader") is None:
+        raise RecordingError(
+            f"{path.name!r} is an EEGLAB file of MATLAB 7.3 (HDF5), and the package that reads these is not installed",
+            remedy="Install it with: pip install 'eegflex[eeglab]'; or save the file in EEGLAB without the option of 7.3",
+        )
 
 
-def _structure(path: Path) -> dict[str, Any]:
-    """The parts of an EEGLAB file in which text may name another; samples that lie by themselves are not read."""
-    if h5py.is_hdf5(path):
-        with h5py.File(path, "r") as file:
-            places = [file.get(f"{group}{key}") for group in ("", "EEG/") for key in _EEGLAB_FIELDS]
-            texts = [own[()] for own in places if own is not None and own.attrs.get("MATLAB_class") == b"char"]
-        return {"EEG": {str(n): {"data": "".join(map(chr, text.ravel()))} for n, text in enumerate(texts)}}
-    wanted = [key for key, _, kind in whosmat(path) if key == "EEG" or (key in _EEGLAB_FIELDS and kind == "char")]
-    found: dict[str, Any] = loadmat(path, variable_names=wanted, squeeze_me=True) if wanted else {}
-    return {key: _check_for_scipy_mat_struct(value) for key, value in found.items()}
+def _parts(file: h5py.File, own: h5py.Dataset) -> list[h5py.Dataset]:
+    """What a data set is, or refers to."""
+    refers = h5py.check_ref_dtype(own.dtype) is not None
+    return [file[part] for part in own[()].ravel() if part] if refers else [own]
+
+
+def _text(own: h5py.Dataset) -> str:
+    return "".join(map(chr, np.ravel(own[()])))
 
 
 def _of_fif(path: Path) -> Iterator[Path]:
@@ -88,6 +95,7 @@ def _of_fif(path: Path) -> Iterator[Path]:
         if part.resolve() in seen:
             raise RecordingError("The parts of the recording name each other in a circle", seen=part.name)
         seen.append(part.resolve())
+        check_tags(part)
         opened, tree, _ = fiff_open(part, verbose="ERROR")
         with opened:
             part = _get_next_fname(opened, part, tree)

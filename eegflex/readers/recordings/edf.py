@@ -16,7 +16,7 @@ from eegflex.errors import RecordingError
 from eegflex.readers.recordings.edf_annotations import parse_record
 from eegflex.readers.recordings.edf_header import EdfHeader, EdfSignal, read_header
 from eegflex.readers.recordings.edf_times import Stretch, find_stretches, first_time
-from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
+from eegflex.readers.recordings.source import Event, Piece, Run, Signal, Start, lay, sample_at
 
 __all__ = ["EdfSource", "is_edf", "read_texts"]
 
@@ -62,31 +62,24 @@ class EdfSource:
 
     def _signal(self, index: int, signal: EdfSignal) -> Signal:
         rate = signal.n_samples / self.header.record_duration
-        last = self._stretches[-1]
-        n_times = _shift_of(last, signal, rate) + (last.first + last.n_records) * signal.n_samples
+        last = _piece(self._stretches[-1], signal, rate)
+        n_times = last.at + last.stop - last.first
         return Signal(index, signal.label, signal.unit, rate, n_times, signal.fault, limits=signal.limits)
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
         """Read samples `start` to `stop` of a signal, in the unit as written, shape (stop - start,)."""
-        signal = self._ordinary[index]
-        parts: list[tuple[int, npt.NDArray[np.float64]]] = []
-        for stretch in self._stretches:
-            shift = _shift_of(stretch, signal, self.signals[index].rate)
-            begin = max(start - shift, stretch.first * signal.n_samples)
-            end = min(stop - shift, (stretch.first + stretch.n_records) * signal.n_samples)
-            if begin < end:
-                parts.append((begin + shift - start, _physical(self.path, self.header, signal, begin, end)))
-        if len(parts) == 1 and parts[0][1].size == stop - start:
-            return parts[0][1]
-        whole = np.zeros(stop - start)
-        for at, part in parts:
-            whole[at : at + part.size] = part
-        return whole
+        signal, rate = self._ordinary[index], self.signals[index].rate
+        return lay(
+            (_piece(stretch, signal, rate) for stretch in self._stretches),
+            start,
+            stop,
+            lambda first, last: _physical(self.path, self.header, signal, first, last),
+        )
 
 
-def _shift_of(stretch: Stretch, signal: EdfSignal, rate: float) -> int:
-    """Return how many samples later a stretch lies in time than in the file."""
-    return sample_at(stretch.onset, rate) - stretch.first * signal.n_samples
+def _piece(stretch: Stretch, signal: EdfSignal, rate: float) -> Piece:
+    first = stretch.first * signal.n_samples
+    return Piece(first, first + stretch.n_records * signal.n_samples, sample_at(stretch.onset, rate))
 
 
 def read_texts(
@@ -132,6 +125,14 @@ def _bytes(path: Path, header: EdfHeader, signal: EdfSignal, first: int, last: i
     """Copy a signal's bytes out of records `first` to `last`, shape (records, bytes)."""
     size = header.sample_bytes
     shape = (header.n_records, header.width * size)
+    # asked each time: what is mapped beyond the end of a file ends the process
+    if path.stat().st_size < header.offset + shape[0] * shape[1]:
+        raise RecordingError(
+            f"{path.name!r} ends before its last record, and did not when it was opened",
+            seen=f"{path.stat().st_size} bytes",
+            allowed=f"{header.offset + shape[0] * shape[1]} bytes",
+            remedy="It was cut or replaced meanwhile: copy it again, and read it again",
+        )
     records = np.memmap(path, dtype=np.uint8, mode="r", offset=header.offset, shape=shape)
     return np.array(records[first:last, signal.first * size : (signal.first + signal.n_samples) * size])
 

@@ -261,7 +261,8 @@ def _start(fixed: bytes, warnings: list[str]) -> Start:
         date = header_date
     elif header_date is not None and header_date != date:
         warnings.append(f"the header gives two dates, {header_date} and {date}; the second is used")
-    time = _time(fixed[176:184])
+    time, days = _time(fixed[176:184], warnings)
+    date = date + dt.timedelta(days=days) if date is not None and days else date
     if date is None:
         warnings.append("the date of the recording is not known")
     if time is None:
@@ -294,9 +295,14 @@ def _date(year: int, month: int, day: int) -> dt.date | None:
     return None if date == _UNKNOWN_DATE else date
 
 
-def _time(raw: bytes) -> dt.time | None:
+def _time(raw: bytes, warnings: list[str]) -> tuple[dt.time | None, int]:
+    """Read a time of day, and the days that it runs over: writers that round make 21.59.60 of 21.59.59.7, and 24.00.00."""
     match = re.fullmatch(r"(\d\d?)\D(\d\d?)\D(\d\d?)", decode_header(raw))
-    try:
-        return None if match is None else dt.time(int(match[1]), int(match[2]), int(match[3]))
-    except ValueError:
-        return None
+    hour, minute, second = (int(part) for part in match.groups()) if match else (99, 99, 99)
+    if hour > 24 or minute > 60 or second > 60:
+        return None, 0
+    whole = dt.timedelta(hours=hour, minutes=minute, seconds=second)
+    moment = dt.datetime.min + whole
+    if (hour, minute, second) != (moment.hour, moment.minute, moment.second):
+        warnings.append(f"the header gives the time of day as {decode_header(raw)}, which is read as {moment:%H:%M:%S}")
+    return moment.time(), whole.days

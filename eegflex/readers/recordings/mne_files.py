@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from mne.io.constants import FIFF
 from eegflex.errors import EmptyRecordingError, RecordingError
 from eegflex.readers.epoch_times import event_onsets
 from eegflex.readers.recordings.beside import check_beside
-from eegflex.readers.recordings.source import Event, Run, Signal, Start, sample_at
+from eegflex.readers.recordings.cuts import Found, lay_events, lay_pieces, of_brainvision, of_eeglab
+from eegflex.readers.recordings.guard import reason
+from eegflex.readers.recordings.source import Event, Run, Signal, Start, lay, sample_at
 from eegflex.readers.stage_words import parse_label
 
 __all__ = ["MNE_FORMATS", "EpochsSource", "MneSource"]
 
-_SKIP = "BAD_ACQ_SKIP"  # how MNE marks a stretch of a FIF file without data
+
+_SCALED = {**dict.fromkeys(("V", "mV", "µV", "uV", "nV"), "V"), "µS": "S", "uS": "S"}
 
 
 def _is_fif(head: bytes, path: Path) -> bool:
@@ -36,7 +39,7 @@ def _is_brainvision(head: bytes, path: Path) -> bool:
 
 
 def _is_eeglab(head: bytes, path: Path) -> bool:
-    return path.suffix.lower() == ".set" and head.startswith((b"MATLAB 5.0", b"\x89HDF"))
+    return path.suffix.lower() == ".set" and head.startswith((b"MATLAB 5.0", b"MATLAB 7.3", b"\x89HDF"))
 
 
 class MneSource:
@@ -57,25 +60,33 @@ class MneSource:
         If MNE cannot read it.
     """
 
-    def __init__(self, path: Path, name: str, reader: str) -> None:
+    def __init__(
+        self, path: Path, name: str, reader: str, look: Callable[[Path, Any], Found] = lambda path, raw: Found()
+    ) -> None:
         self.path, self.format = path, name
         self.raw, self.warnings = _read(path, name, getattr(mne.io, reader), preload=False)
         self.info = self.raw.info
-        rate, count = float(self.info["sfreq"]), int(self.raw.n_times)
-        self.signals = _signals(self.raw, rate, count, says_kind=name == "FIF")
+        rate = float(self.info["sfreq"])
+        n_times = int(self.raw.n_times)
+        if n_times:
+            self.raw[:, n_times - 1]  # a file that was cut is refused now, and not in the middle of the work
+        found = look(path, self.raw)
+        self._pieces, told = lay_pieces(found.cuts, n_times, rate)
+        self.warnings += found.warnings + told
+        count = self._pieces[-1].at + self._pieces[-1].stop - self._pieces[-1].first
+        self.signals = _signals(self.raw, rate, count, found.units, says_kind=name == "FIF")
         self.duration = count / rate
         self.start = _start(self.info, float(self.raw.first_time))
+        self.runs = [Run(p.at / rate, (p.at + p.stop - p.first) / rate) for p in self._pieces]
         notes = self.raw.annotations
         rows = zip(notes.onset - self.raw.first_time, notes.duration, notes.description, strict=True)
         events = [Event(float(onset), float(duration), str(text)) for onset, duration, text in rows]
-        self.events = [event for event in events if event.text != _SKIP]
-        self.runs = _runs([event for event in events if event.text == _SKIP], self.duration)
+        self.events = lay_events(events, self._pieces, rate)
 
     def read(self, index: int, start: int, stop: int) -> npt.NDArray[np.float64]:
         """Read samples `start` to `stop` of a signal, shape (stop - start,)."""
-        data, _ = self.raw[index, start:stop]
         # a copy: of a file that MNE had to load, this is a view, and whoever asked scales it in place
-        return np.array(data[0], dtype=np.float64)
+        return lay(self._pieces, start, stop, lambda a, b: np.array(self.raw[index, a:b][0][0], dtype=np.float64))
 
 
 class EpochsSource:
@@ -105,7 +116,7 @@ class EpochsSource:
         self._first = [sample_at(time, rate) for time in onset]
         self._data = epochs.get_data(copy=False)[..., :size]
         count = self._first[-1] + size if self._first else 0
-        self.signals = _signals(epochs, rate, count, says_kind=True)
+        self.signals = _signals(epochs, rate, count, {}, says_kind=True)
         self.duration = count / rate
         self.start = _start(self.info, began)
         self.events = [
@@ -149,9 +160,9 @@ def _texts(epochs: Any) -> list[str]:
     return [names.get(code, "") for code in epochs.events[:, 2]]
 
 
-def _open(path: Path, name: str, reader: str) -> MneSource:
+def _open(path: Path, name: str, reader: str, look: Callable[[Path, Any], Found]) -> MneSource:
     check_beside(path, name)
-    return MneSource(path, name, reader)
+    return MneSource(path, name, reader, look)
 
 
 def _open_fif(path: Path, name: str) -> MneSource | EpochsSource:
@@ -165,8 +176,8 @@ def _open_fif(path: Path, name: str) -> MneSource | EpochsSource:
 
 MNE_FORMATS: dict[str, tuple[Callable[[bytes, Path], bool], Callable[[Path, str], MneSource | EpochsSource]]] = {
     "FIF": (_is_fif, _open_fif),
-    "BrainVision": (_is_brainvision, partial(_open, reader="read_raw_brainvision")),
-    "EEGLAB": (_is_eeglab, partial(_open, reader="read_raw_eeglab")),
+    "BrainVision": (_is_brainvision, partial(_open, reader="read_raw_brainvision", look=of_brainvision)),
+    "EEGLAB": (_is_eeglab, partial(_open, reader="read_raw_eeglab", look=of_eeglab)),
 }
 """Name of the format: how to know it, and what opens it."""
 
@@ -178,7 +189,9 @@ def _read(path: Path, name: str, reader: Callable[..., Any], **keys: Any) -> tup
             read = reader(path, verbose="ERROR", **keys)
         except Exception as error:
             raise RecordingError(
-                f"MNE cannot read {path.name!r} as {name}", seen=error, remedy="Check the file, and the files beside it"
+                f"MNE cannot read {path.name!r} as {name}",
+                seen=reason(error),
+                remedy="Check the file, and the files beside it",
             ) from error
     with read.info._unlock():
         # the Raw that is made of it may be pickled or sent to a worker, and must name nobody
@@ -187,32 +200,23 @@ def _read(path: Path, name: str, reader: Callable[..., Any], **keys: Any) -> tup
     return read, [str(warning.message) for warning in caught if "naming conventions" not in str(warning.message)]
 
 
-def _signals(read: Any, rate: float, count: int, *, says_kind: bool) -> list[Signal]:
-    """Describe the channels; only FIF says what a channel is, the others' "eeg" is MNE's default."""
+def _signals(read: Any, rate: float, count: int, units: Mapping[int, str], *, says_kind: bool) -> list[Signal]:
+    """Describe the channels; only FIF says what a channel is, the others' "eeg" is MNE's default.
+
+    `units` are those that the format's own header writes, by channel.
+    """
     if not count:
         raise EmptyRecordingError("The recording holds no samples", remedy="Export it again")
-    types = read.get_channel_types()
-    return [
-        Signal(index, label, _unit(chan), rate, count, kind=kind if says_kind or kind != "eeg" else "")
-        for index, (label, chan, kind) in enumerate(zip(read.ch_names, read.info["chs"], types, strict=True))
-    ]
-
-
-def _runs(gaps: list[Event], duration: float) -> list[Run]:
-    """Say what lies between gaps; MNE may note one twice, as it found it and as an annotation saved before."""
-    runs, at = [], 0.0
-    for gap in sorted(gaps, key=lambda gap: gap.onset):
-        if gap.onset > at:
-            runs.append(Run(at, gap.onset))
-        at = max(at, gap.onset + (gap.duration or 0.0))
-    runs += [Run(at, duration)] if at < duration else []
-    if not runs:
-        raise EmptyRecordingError("The recording is one gap", seen=f"{duration:g} s", remedy="Export it again")
-    return runs
-
-
-def _unit(chan: Any) -> str:
-    return "V" if int(chan["unit"]) == int(FIFF.FIFF_UNIT_V) else ""
+    found = []
+    for index, (label, chan, kind) in enumerate(
+        zip(read.ch_names, read.info["chs"], read.get_channel_types(), strict=True)
+    ):
+        unit = "V" if int(chan["unit"]) == int(FIFF.FIFF_UNIT_V) else ""
+        if not (says_kind or unit):
+            # MNE leaves what it does not know unscaled, and calls it misc; what it does know has become these
+            unit, kind = _SCALED.get(units.get(index, ""), units.get(index, "")), ""
+        found.append(Signal(index, label, unit, rate, count, kind=kind if says_kind or kind != "eeg" else ""))
+    return found
 
 
 def _start(info: Any, seconds: float) -> Start:

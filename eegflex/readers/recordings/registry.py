@@ -6,7 +6,9 @@ from pathlib import Path
 
 from eegflex.errors import RecordingError
 from eegflex.readers.file_heads import begin, open_head
+from eegflex.readers.recordings.breaks import divide
 from eegflex.readers.recordings.edf import EdfSource, is_edf
+from eegflex.readers.recordings.guard import check_plausible, guarded
 from eegflex.readers.recordings.mne_files import MNE_FORMATS
 from eegflex.readers.recordings.source import Source
 
@@ -20,7 +22,18 @@ def open_source(path: Path) -> Source:
     ------
     RecordingError
         If it is none that can be read.
+    EmptyRecordingError
+        If there is nothing in it, or only gaps.
     """
+    with guarded(path):
+        source = _open(path)
+        source.events, source.runs, told = divide(source.events, source.runs)
+        source.warnings += told
+        check_plausible(source)
+    return source
+
+
+def _open(path: Path) -> Source:
     head = open_head(path)
     if is_edf(head):
         source = EdfSource(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -11,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Event", "Run", "Signal", "Source", "Start", "sample_at"]
+__all__ = ["Event", "Piece", "Run", "Signal", "Source", "Start", "lay", "sample_at"]
 
 
 def sample_at(time: float, rate: float) -> int:
@@ -57,6 +58,47 @@ class Run(NamedTuple):
 
     start: float
     stop: float
+
+
+class Piece(NamedTuple):
+    """Samples `first` to `stop` of a signal in its file, which lie from sample `at` of the recording on."""
+
+    first: int
+    stop: int
+    at: int
+
+
+def lay(
+    pieces: Iterable[Piece], start: int, stop: int, read: Callable[[int, int], npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
+    """Read samples of a recording whose file has its pieces without the gaps between them.
+
+    Parameters
+    ----------
+    pieces : iterable of Piece
+        Where they lie.
+    start, stop : int
+        First sample of the recording, and the one after the last.
+    read : callable
+        Reads samples of the file, from a first to the one before a last, as an array of the caller's own.
+
+    Returns
+    -------
+    data : array, shape (stop - start,)
+        0 in gaps.
+    """
+    parts: list[tuple[int, npt.NDArray[np.float64]]] = []
+    for piece in pieces:
+        shift = piece.at - piece.first
+        begin, end = max(start - shift, piece.first), min(stop - shift, piece.stop)
+        if begin < end:
+            parts.append((begin + shift - start, read(begin, end)))
+    if len(parts) == 1 and parts[0][1].size == stop - start:
+        return parts[0][1]
+    whole = np.zeros(stop - start)
+    for at, part in parts:
+        whole[at : at + part.size] = part
+    return whole
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,18 @@ from eegflex.readers.text import decode_header
         (b"nV", 1e-9),
         (b" uV\x00\x00 ", 1e-6),
         (b"[uV]", 1e-6),
+        *[
+            (text, 1e-6)
+            for text in (b"uVolt", b"uVolts", b"uVolt(s", b"\xb5Volt", b"UVOLT", b"MICROVOLT", b"micro-volt")
+        ],
+        *[(text, 1e-3) for text in (b"mVolt", b"mVolts", b"Millivolt", b"mVOLT")],
+        *[(text, 1) for text in (b"Volt", b"VOLTS")],
+        *[("µV".encode(codec), 1e-6) for codec in ("cp437", "cp850")],
+        *[("μV".encode(codec), 1e-6) for codec in ("cp1253", "shift_jis", "gbk", "big5", "euc_jp", "euc_kr")],
+        *[("мкВ".encode(codec), 1e-6) for codec in ("utf-8", "cp1251", "koi8-r", "cp866")],
+        ("µV".encode().decode("cp437").encode(), 1e-6),  # encoded twice, by way of DOS
+        ("㎶".encode(), 1e-6),
+        ("㎷".encode(), 1e-3),
     ],
 )
 def test_voltages(raw, volts):
@@ -45,7 +57,7 @@ def test_voltages(raw, volts):
     [
         *[(text, "blank") for text in ("", "  ", "n/a")],
         *[(text, "other") for text in ("Ohm", "kΩ", "%", "g", "V/s", "bpm", "°")],
-        *[(text, "unknown") for text in ("ADU", "MV", "pV", "Vrms")],
+        *[(text, "unknown") for text in ("ADU", "MV", "pV", "Vrms", "MVolt", "Mv", "NV", "uVpp", "�V", "?V", "Â")],
     ],
 )
 def test_no_voltages(text, kind):
@@ -241,6 +253,24 @@ def test_units_given_by_the_user(write):
     for units, error in [("furlong", UnitError), ({"C9": "uV"}, ChannelError), (3, ParameterError)]:
         with pytest.raises(error):
             read_psg(path, units=units)
+
+
+def test_a_unit_for_all_fills_blanks_and_overrides_nothing(write):
+    """What is merely unknown to us is listed, and not read as what the user said of others."""
+    edf = Edf(
+        [Sig("C3-M2", ""), Sig("E1-M2", "mVolt", low="-1", high="1"), Sig("E2-M2", "furlong"), Sig("C4-M1", "uVolts")]
+    )
+    path = write(edf)
+    raw = read_psg(path, units="uV", verbose="ERROR")
+    assert raw.ch_names == ["C3-M2", "E1-M2", "C4-M1"]
+    expected = [edf.physical(0) * 1e-6, edf.physical(1) * 1e-3, edf.physical(3) * 1e-6]
+    np.testing.assert_allclose(raw.get_data(), expected, atol=1e-12)
+    assert "E2-M2 cannot be read: its unit 'furlong' is not known" in " ".join(get_notes(raw.info).warnings)
+    assert "'furlong' is not known" in describe_psg(path, units="uV").to_text()
+    raw = read_psg(path, units={"E2-M2": "uV", "C3-M2": "uV"}, verbose="ERROR")
+    np.testing.assert_allclose(raw.get_data("E2-M2")[0], edf.physical(2) * 1e-6, atol=1e-12)
+    with pytest.raises(UnitError, match=r"C3: 'furlong'.*units=\{name: unit\}"):
+        read_psg(write(Edf([Sig("C3", "furlong"), Sig("C4", "uV")])), units="uV")
 
 
 def test_a_unit_that_no_signal_lacks_is_said_to_be_unused(write):

@@ -9,9 +9,10 @@ import mne
 import numpy as np
 import pytest
 import scipy.io
+from recording_files import noise, write_brainvision
 
 from eegflex.epochs import make_epochs
-from eegflex.errors import RecordingError
+from eegflex.errors import RecordingError, UnitError
 from eegflex.readers import describe_psg, get_notes, read_psg
 
 LABELS = ["C3", "C4", "M1", "M2", "E1-M2", "EMG chin", "SpO2"]
@@ -77,6 +78,25 @@ def test_roles_types_and_derivations_are_ours(kind, request):
     np.testing.assert_array_equal(again.get_data(), raw.get_data(start=100, stop=301))
     assert "C3-M2" in describe_psg(path).to_text()
     assert np.isfinite(raw.info["chs"][0]["loc"][:3]).all()
+
+
+@pytest.mark.parametrize(("unit", "volts"), [("μV", 1e-6), ("uVolt", 1e-6), ("mVolts", 1e-3), ("", 1e-6)])
+def test_units_of_brainvision_that_mne_does_not_know_are_read_by_our_rules(tmp_path, unit, volts):
+    data = noise(60)
+    raw = read_psg(write_brainvision(tmp_path / "x", data, unit=unit), channels=["C3"], verbose="ERROR")
+    np.testing.assert_allclose(raw.get_data()[0], data[0] * 1e6 * volts, rtol=1e-9)
+    assert raw.get_channel_types() == ["eeg"]
+
+
+def test_a_channel_that_mne_calls_misc_by_its_name_is_scaled_once(tmp_path):
+    data = noise(60)
+    raw = read_psg(write_brainvision(tmp_path / "x", data, labels=("C3", "HL", "ReRef")), channels=["C3", "HL"])
+    np.testing.assert_allclose(raw.get_data(), data[:2], atol=1e-12)
+
+
+def test_a_unit_of_brainvision_that_nobody_knows_is_refused(tmp_path):
+    with pytest.raises(UnitError, match="furlong"):
+        read_psg(write_brainvision(tmp_path / "x", noise(60), unit="furlong"))
 
 
 def test_fif_keeps_time_and_stages(fif):

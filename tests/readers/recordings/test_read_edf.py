@@ -191,3 +191,23 @@ def test_resampling_keeps_a_sine(write, n, duration):
     assert np.abs(wave - expected)[middle].max() < 0.01 * np.abs(expected).max()
     np.testing.assert_array_equal(raw.get_data(picks=[1], start=300, stop=900)[0], wave[300:900])
     assert raw_module.RawPSG is type(raw)
+
+
+@pytest.mark.parametrize(
+    ("time", "moment"),
+    [
+        ("21.59.60", "2020-04-03 22:00:00"),
+        ("21.60.00", "2020-04-03 22:00:00"),
+        ("23.59.60", "2020-04-04 00:00:00"),
+        ("24.00.00", "2020-04-04 00:00:00"),
+        ("22:00:60", "2020-04-03 22:01:00"),
+        ("21.59.61", "2020-04-03 time not known"),
+        ("25.00.00", "2020-04-03 time not known"),
+    ],
+)
+def test_a_time_that_was_rounded_up_runs_over(tmp_path, time, moment):
+    (tmp_path / "x.edf").write_bytes(Edf(time=time).to_bytes())
+    source = EdfSource(tmp_path / "x.edf")
+    assert str(source.start) == moment
+    assert len(source.warnings) == 1
+    assert time in source.warnings[0] or "not known" in source.warnings[0]

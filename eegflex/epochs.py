@@ -13,6 +13,7 @@ from mne.utils import logger, verbose
 
 from eegflex.errors import EmptyRecordingError, ParameterError
 from eegflex.readers.hypnograms.interpret import understand
+from eegflex.readers.hypnograms.own_notes import looks_like_hypnogram
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import get_notes, put_notes
 from eegflex.stages import EPOCH_DURATION, STAGE_CODES
@@ -152,19 +153,19 @@ def _stretches(raw: mne.io.BaseRaw) -> _Stretches:
     annotations = raw.annotations
     labels = [str(label) for label in annotations.description]
     notes = get_notes(raw.info)
-    if notes is not None and notes.alignment:
-        # We wrote the stages ourselves: what else is called "Movement" or "A" is an event of the recording.
-        places = [place for place, label in enumerate(labels) if label in STAGE_CODES]
-    else:
-        places = list(range(len(labels)))
-    found = understand(
-        Scoring(
-            onset=np.array(annotations.onset, dtype=float)[places] - raw.first_time,
-            duration=np.array(annotations.duration, dtype=float)[places],
-            labels=[labels[place] for place in places],
-            mixed=True,
-        )
+    lasting = np.asarray(annotations.duration) > 0
+    ours = [place for place, label in enumerate(labels) if label in STAGE_CODES and lasting[place]]
+    # Where we wrote the stages ourselves, what else is called "Movement" or "A", or is a point, is an event.
+    places = ours if ours and notes is not None and notes.alignment else list(range(len(labels)))
+    scoring = Scoring(
+        onset=np.array(annotations.onset, dtype=float)[places] - raw.first_time,
+        duration=np.array(annotations.duration, dtype=float)[places],
+        labels=[labels[place] for place in places],
+        mixed=True,
     )
+    if not ours and not looks_like_hypnogram(scoring):
+        scoring = Scoring(np.zeros(0), np.zeros(0), [])
+    found = understand(scoring)
     first, last, stage = _merge(found.onset, found.onset + found.duration, found.stages)
     return _Stretches(first, last, stage, np.concatenate([found.onset, found.onset + found.duration]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 __all__ = [
@@ -24,6 +25,10 @@ __all__ = [
 ]
 
 
+_MOST_TEXT = 1000  # characters of one value in a message
+_MOST_WORD, _MOST_WORDS = 100, 256  # characters of each value of a list, and values
+
+
 class EegflexError(Exception):
     """Base of every error that the user can mend.
 
@@ -42,10 +47,10 @@ class EegflexError(Exception):
     def __init__(self, what: str, *, seen: object = None, allowed: object = None, remedy: str | None = None) -> None:
         self.what, self.seen, self.allowed, self.remedy = what, seen, allowed, remedy
         sentences = [
-            what,
+            shorten(what, _MOST_TEXT),
             None if seen is None else f"Got {_text(seen)}",
             None if allowed is None else f"Allowed: {_text(allowed)}",
-            remedy,
+            None if remedy is None else shorten(remedy, _MOST_TEXT),
         ]
         super().__init__(" ".join(f"{sentence}." for sentence in sentences if sentence))
 
@@ -85,10 +90,19 @@ def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
         raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}", seen=repr(value))
 
 
+def shorten(text: str, most: int) -> str:
+    """Cut a text out of a file to what a person reads: at most so many characters, and none that a terminal obeys."""
+    cut = text if len(text) <= most else f"{text[: most - 3]}..."
+    return cut if cut.isprintable() else "".join(char if char in "\n\t" or char.isprintable() else "�" for char in cut)
+
+
 def _text(value: object) -> str:
+    """Say what was seen or is allowed; what a file holds may be as long as it likes, an error may not."""
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(map(str, value)) or "none"
-    return str(value)
+        words = [shorten(str(word), _MOST_WORD) for word in islice(value, _MOST_WORDS)]
+        more = len(value) - len(words)
+        return ", ".join(words) + (f" and {more} more" if more else "") or "none"
+    return shorten(str(value), _MOST_TEXT)
 
 
 class ParameterError(EegflexError, ValueError):

@@ -41,7 +41,7 @@ def test_mne_reads_two_kinds_of_hypnogram(tmp_path):
             with warnings.catch_warnings(), contextlib.suppress(Exception):
                 warnings.simplefilter("ignore")
                 read += [kind] if len(mne.read_annotations(path)) else []
-    assert len(FILES) == 19
+    assert len(FILES) == 25
     assert read == ["EDF+ annotations", "U-Sleep onset, duration, stage"]
 
 

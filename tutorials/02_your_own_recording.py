@@ -91,7 +91,8 @@ except eegflex.EegflexError as problem:
     print(problem)
 
 # %%
-# You know the laboratory, so you say it, and the missing unit with it.
+# You know the laboratory, so you say it, and the missing unit with it. (Where a school has codes or words of its own,
+# ``labels={"1": "REM", ...}`` says what each means.)
 
 raw = eegflex.read_psg(psg, hypnogram=scoring, coding="rk", units={"EMG Chin": "uV"})
 raw

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import traceback
 from collections.abc import Sequence
@@ -77,7 +76,7 @@ def info(recording: Recording, about: RecordingOptions) -> None:
     from eegflex.readers import describe_psg
 
     mne.set_log_level("ERROR")  # what the reader would say is in the description
-    typer.echo(describe_psg(recording, **dataclasses.asdict(about)).to_text())
+    typer.echo(describe_psg(recording, **about.said()).to_text())
 
 
 @app.command()

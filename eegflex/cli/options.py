@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import mne
 import typer
 
+from eegflex.errors import ParameterError
 from eegflex.settings import VIEWS, Settings
 
 if TYPE_CHECKING:
@@ -31,9 +32,35 @@ class RecordingOptions:
     hypnogram: Annotated[Path | None, typer.Option(help="Its scored stages.")] = None
     units: Annotated[str | None, typer.Option(help="Unit of the signals where the file gives none, such as uV.")] = None
     coding: Annotated[str, typer.Option(help="How numbers code stages: auto, aasm, rk or dreams.")] = "auto"
+    labels: Annotated[
+        str | None, typer.Option(help="What labels or codes of the hypnogram mean: '1=REM,Stade 2=N2'.")
+    ] = None
+    columns: Annotated[
+        str | None,
+        typer.Option(help="What the columns of its table are called: 'onset=Startzeit,duration=Dauer,stage=Stadium'."),
+    ] = None
+    column: Annotated[str | None, typer.Option(help="Which of its columns or raters, where there are several.")] = None
+    epoch_length: Annotated[
+        float | None, typer.Option(help="Seconds an epoch of the hypnogram, where it does not say.")
+    ] = None
+    majority: Annotated[
+        float | None, typer.Option(help="Seconds of new epochs, each of the stage that fills most of it.")
+    ] = None
+    dst: Annotated[
+        bool | None,
+        typer.Option("--dst/--no-dst", help="Whether its clock changes to or from summer time in the night."),
+    ] = None
+    on_mismatch: Annotated[
+        str, typer.Option(help="What to do with a hypnogram that is much too long: raise or warn.")
+    ] = "raise"
     profile: Annotated[
         str | None, typer.Option(help="The data set: shhs, mesa, ... or a card of your own, my.toml.")
     ] = None
+
+    def said(self) -> dict[str, Any]:
+        """The arguments of `describe_psg` and `read_psg`."""
+        given = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return given | {name: _pairs(name, given[name]) for name in ("labels", "columns")}
 
 
 @dataclass(frozen=True)
@@ -50,7 +77,17 @@ class ReadingOptions(RecordingOptions):
         from eegflex.readers import read_psg
 
         wanted = None if self.channels is None else [name.strip() for name in self.channels.split(",")]
-        return make_epochs(read_psg(recording, **(dataclasses.asdict(self) | {"channels": wanted})))
+        return make_epochs(read_psg(recording, **(self.said() | {"channels": wanted})))
+
+
+def _pairs(name: str, text: str | None) -> dict[str, str] | None:
+    """Read pairs: "1=REM,2=N1"."""
+    if text is None:
+        return None
+    pairs = [pair.rpartition("=") for pair in text.split(",") if pair.strip()]
+    if not pairs or not all(sign for _, sign, _ in pairs):
+        raise ParameterError(f"--{name} must be pairs", seen=repr(text), allowed="1=REM,2=N1")
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 @dataclass(frozen=True)

@@ -119,13 +119,16 @@ def describe_psg(
     column: str | None = None,
     majority: float | None = None,
     on_mismatch: str = "raise",
+    labels: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    dst: bool | None = None,
     profile: str | Path | None = None,
 ) -> PSGDescription:
     """Say what is in a recording, without loading it.
 
     Parameters
     ----------
-    fname, hypnogram, units, coding, epoch_length, column, majority, on_mismatch, profile
+    fname, hypnogram, units, coding, epoch_length, column, majority, on_mismatch, labels, columns, dst, profile
         As in `read_psg`.
 
     Returns
@@ -149,7 +152,7 @@ def describe_psg(
     >>> described.duration, described.picked[0].label, described.stage_counts
     (720.0, 'F3-M2', {'W': 6, 'N1': 2, 'N2': 8, 'N3': 4, 'REM': 4})
     """
-    options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
+    options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch, labels, columns, dst)
     card = None if profile is None else load_profile(profile)
     source = open_source(to_path(fname))
     if card is not None:
@@ -162,7 +165,7 @@ def describe_psg(
         chosen, reasons = default_derivations(known)
     except (ChannelError, UnitError) as error:
         problem = " ".join(filter(None, (f"{error.what}.", f"{error.remedy}." if error.remedy else "")))
-    alignment, _ = find_stages(source, hypnogram, options)
+    alignment, _, told = find_stages(source, hypnogram, options)
     return PSGDescription(
         name=source.path.name,
         format=source.format,
@@ -175,6 +178,7 @@ def describe_psg(
         warnings=[
             *source.warnings,
             *unreadable(known),
+            *told,
             *([] if alignment is None else alignment.warnings),
             *([] if alignment is None or card is None else card.check(alignment.report)),
             *implausible(source, chosen),

@@ -65,6 +65,10 @@ class HypnogramCard:
         What the files are called beside their recording, for people.
     rules : str
         The scoring manual: "AASM" or "R&K".
+    labels : dict of str to str
+        What labels or codes mean that are coded in no known way: ``{ "1" = "REM" }``.
+    columns : dict of str to str
+        What the columns of a table are called, as in `read_psg`.
     """
 
     format: str = ""
@@ -73,11 +77,15 @@ class HypnogramCard:
     column: str | None = None
     file: str = ""
     rules: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.format:
             check_choice("format", self.format, HYPNOGRAM_FORMATS)
-        HypnogramOptions(coding=self.coding, epoch_length=self.epoch_length)  # refuses what it does not know
+        HypnogramOptions(
+            self.coding, self.epoch_length, labels=self.labels, columns=self.columns
+        )  # refuses what it does not know
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,8 @@ class Profile:
             coding=card.coding if given.coding == "auto" else given.coding,
             epoch_length=card.epoch_length if given.epoch_length is None else given.epoch_length,
             column=card.column if given.column is None else given.column,
+            labels={**card.labels, **(given.labels or {})} or None,
+            columns={**card.columns, **(given.columns or {})} or None,
         )
 
     def rename(self, source: Source) -> dict[str, str]:
@@ -178,7 +188,7 @@ def profile_names() -> list[str]:
     Examples
     --------
     >>> profile_names()[:4]
-    ['anphy', 'cap', 'dod', 'dreams']
+    ['anphy', 'boas', 'cap', 'dod']
     """
     return sorted(_cards())
 

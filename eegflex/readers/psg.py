@@ -21,7 +21,8 @@ from eegflex.readers.channels.plausibility import implausible, unreadable
 from eegflex.readers.channels.raw import RawPSG
 from eegflex.readers.hypnograms.align import Alignment, align
 from eegflex.readers.hypnograms.formats import edf_annotations
-from eegflex.readers.hypnograms.interpret import Hypnogram, understand
+from eegflex.readers.hypnograms.interpret import Hypnogram
+from eegflex.readers.hypnograms.own_notes import count_stage_names, looks_like_hypnogram
 from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram, set_epoch_length
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import ReadingNotes, put_notes
@@ -29,7 +30,7 @@ from eegflex.readers.profiles import load_profile
 from eegflex.readers.recordings.mne_files import EpochsSource, MneSource
 from eegflex.readers.recordings.registry import open_source
 from eegflex.readers.recordings.source import Event, Source, Start
-from eegflex.readers.stage_numbers import parse_code
+from eegflex.readers.stage_numbers import check_labels, named_stage, parse_code
 
 __all__ = ["find_stages", "raw_rate", "read_psg"]
 
@@ -48,6 +49,9 @@ def read_psg(
     column: str | None = None,
     majority: float | None = None,
     on_mismatch: str = "raise",
+    labels: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    dst: bool | None = None,
     profile: str | Path | None = None,
     verbose: bool | str | int | None = None,
 ) -> mne.io.BaseRaw:
@@ -63,8 +67,8 @@ def read_psg(
         stages.
     hypnogram : path-like | mne.Annotations | None
         The stages: a file as `read_hypnogram` takes it, or what it returns. None uses the stages noted in the
-        recording itself, if any. It is laid on the recording by the start times of both; where dates are not known,
-        on the nearest day; without times, at the start.
+        recording itself, if its notes look like a hypnogram. It is laid on the recording by the start times of both; where
+        dates are not known, on the nearest day; without times, at the start.
     channels : list of str or int | None
         The channels, in order: labels of the file, derivations such as "C3-M2" (taken from the file if it is there,
         else the difference of two electrodes), or indices. A1/A2 find M1/M2, and T3/T4/T5/T6 find T7/T8/P7/P8. None
@@ -85,6 +89,15 @@ def read_psg(
     on_mismatch : {"raise", "warn"}
         What to do with a hypnogram that reaches more than 5 scored epochs beyond the recording: refuse it, or drop
         them with a warning.
+    labels : dict of str to str | None
+        What labels or codes of the hypnogram mean, such as ``{"1": "REM", "Stade 2": "N2"}``; those that it does not name
+        are read as without it.
+    columns : dict of str to str | None
+        What the columns of the hypnogram's table are called where their names are not known, such as
+        ``{"onset": "Startzeit"}``; the keys are `onset`, `duration`, `end`, `epoch` and `stage`.
+    dst : bool | None
+        Whether the clock of the hypnogram changes to or from summer time in the night. None finds a jump of an hour by
+        itself where it can be nothing else, and says so.
     profile : str | path-like | None
         The card of a data set, which names its channels and says how its hypnograms are coded: "shhs", "mesa", ...
         (see `eegflex.readers.profile_names`), or the path of a card of your own, ``my.toml``. What you say yourself
@@ -125,7 +138,7 @@ def read_psg(
     >>> sorted(set(raw.annotations.description.tolist()))
     ['N1', 'N2', 'N3', 'REM', 'W']
     """
-    options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch)
+    options = HypnogramOptions(coding, epoch_length, column, majority, on_mismatch, labels, columns, dst)
     card = None if profile is None else load_profile(profile)
     source = open_source(to_path(fname))
     renamed = {} if card is None else card.rename(source)
@@ -141,7 +154,8 @@ def read_psg(
     notes.warnings += unreadable(known) if channels is None else []
     notes.profile, notes.renamed = "" if card is None else card.name, renamed
     raw = _raw(source, derivations)
-    alignment, events = find_stages(source, hypnogram, options)
+    alignment, events, told = find_stages(source, hypnogram, options)
+    notes.warnings += told
     if alignment is not None:
         notes.alignment = alignment.report
         notes.warnings += alignment.warnings + ([] if card is None else card.check(alignment.report))
@@ -229,7 +243,7 @@ def _copy_places(info: Any, source: MneSource | EpochsSource, eeg: Sequence[Deri
 
 def find_stages(
     source: Source, hypnogram: str | Path | mne.Annotations | None, options: HypnogramOptions
-) -> tuple[Alignment | None, list[Event]]:
+) -> tuple[Alignment | None, list[Event], list[str]]:
     """Find a recording's stages, and its other events.
 
     Parameters
@@ -247,38 +261,48 @@ def find_stages(
         The stages on the recording's clock; None where there are none.
     events : list of Event
         What else the recording notes.
+    warnings : list of str
+        What there is to tell of notes that are no stages.
 
     Raises
     ------
     HypnogramError
         If the hypnogram cannot be read or does not fit.
     """
-    own = _own_stages(source, options.coding, given=hypnogram is not None)
+    own, told = _own_stages(source, options, given=hypnogram is not None)
     events = list(source.events) if own is None else [source.events[place] for place in own.event_places]
     if hypnogram is None:
         if own is None or not own.stages:
-            return None, events
-        return _align(own, source, options, same_file=True), events
+            return None, events, told
+        return _align(own, source, options, same_file=True), events, told
     alignment = _align(_hypnogram(hypnogram, options), source, options)
     if own is not None and own.stages:
         alignment.warnings.append(
             f"the recording notes {len(own.stages)} stages of its own; those of the hypnogram given are used"
         )
-    return alignment, events
+    return alignment, events, []
 
 
-def _own_stages(source: Source, coding: str, *, given: bool) -> Hypnogram | None:
+def _own_stages(source: Source, options: HypnogramOptions, *, given: bool) -> tuple[Hypnogram | None, list[str]]:
     """Understand the stages noted in the recording; None if they cannot be, which is no matter if others are given."""
     noted = edf_annotations.from_events(source.events, source.start)
-    if all(parse_code(label) is not None for label in noted.labels):
-        return None  # bare numbers in a recording are triggers; in a hypnogram's file they are stages
+    named = check_labels(options.labels)
+    if all(parse_code(label) is not None and named_stage(label, named) is None for label in noted.labels):
+        return None, []  # bare numbers in a recording are triggers; in a hypnogram's file they are stages
+    if not looks_like_hypnogram(noted, named):
+        count = count_stage_names(noted)
+        told = (
+            f"{count} notes of the recording are called like stages and do not follow each other like them: they are "
+            "taken for events (if they are stages, give the recording as hypnogram= too)"
+        )
+        return None, [told] if count else []
     try:
-        own = understand(noted, coding)
+        own = options.understand(noted)
     except HypnogramError:
         if given:
-            return None
+            return None, []
         raise
-    return own if own.coding == "labels" else None
+    return (own, []) if own.coding == "labels" or named else (None, [])
 
 
 def _align(hypnogram: Hypnogram, source: Source, options: HypnogramOptions, *, same_file: bool = False) -> Alignment:
@@ -312,7 +336,7 @@ def _hypnogram(hypnogram: str | Path | mne.Annotations, options: HypnogramOption
         mixed=True,
         has_time=moment is not None,
     )
-    found = understand(scoring, options.coding)
+    found = options.understand(scoring)
     if not found.stages:
         raise ParameterError("hypnogram has no stages", seen=sorted(set(scoring.labels)) or "no annotations")
     return found

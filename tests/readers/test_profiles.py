@@ -16,7 +16,7 @@ from eegflex.readers.profiles import Profile
 
 ASKED = {
     "sleep_edf", "shhs", "mesa", "mass", "isruc", "dreams", "cap", "hmc", "physionet_2018", "dod", "anphy",
-    "surrey_ceegrid",
+    "surrey_ceegrid", "ucddb", "boas",
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
@@ -149,7 +149,7 @@ def test_a_bad_card_is_refused_by_the_key(tmp_path, text, words):
 
 
 def test_an_unknown_profile_is_refused_with_the_choices(tmp_path):
-    with pytest.raises(ParameterError, match=r"Got 'SHSS'\. Allowed: anphy, cap.*Nearest: shhs"):
+    with pytest.raises(ParameterError, match=r"Got 'SHSS'\. Allowed: anphy, boas, cap.*Nearest: shhs"):
         load_profile("SHSS")
     with pytest.raises(ParameterError, match="no data set of this name"):
         load_profile("simulated")

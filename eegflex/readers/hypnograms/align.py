@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.hypnograms.interpret import Hypnogram
+from eegflex.readers.hypnograms.odd_night import odd_night
 from eegflex.readers.recordings.source import Start
 from eegflex.stages import EPOCH_DURATION, STAGE_CODES
 
@@ -93,6 +94,7 @@ def align(
         voted = {"majority_of_s": epoch}
         onset, length, stages, voted["majority_split"] = vote(onset, length, stages, majority)
         epoch = majority
+    warnings += odd_night(stages, length)
     phase = float(onset[0] % epoch)
     _warn_off_grid(onset, phase, epoch, warnings)
     first, last, lost = _clip(onset, onset + length, np.array(stages) == "UNSCORED", epoch, duration)
@@ -100,6 +102,10 @@ def align(
     dropped = int(np.ceil(lost / epoch - 1e-6))
     _judge_dropped(dropped, int(keep.sum()), offset, duration, warnings, on_mismatch)
     matched, padded = _count(first[keep], last[keep], phase, epoch, duration)
+    if not matched:
+        warnings.append(
+            f"no epoch of {epoch:g} s has a stage: the stages last {np.median(length):g} s, and none covers one whole"
+        )
     report = {
         "offset_s": offset,
         "placed_by": placed_by,
@@ -261,7 +267,10 @@ def _count(
     """Count the grid's epochs inside the recording that the hypnogram covers, and the others."""
     starts = np.arange(phase, duration - epoch + _ROUNDING, epoch)
     covered = np.zeros(starts.size)
-    for at, end in zip(first, last, strict=True):
-        covered += np.clip(np.minimum(starts + epoch, end) - np.maximum(starts, at), 0, None)
+    begin = np.maximum(((first - phase) // epoch).astype(int), 0)
+    stop = ((last - phase) // epoch).astype(int) + 1
+    for at, end, one, past in zip(first, last, begin, stop, strict=True):
+        some = starts[one:past]
+        covered[one:past] += np.clip(np.minimum(some + epoch, end) - np.maximum(some, at), 0, None)
     matched = int((covered > epoch - _ROUNDING).sum())
     return matched, int(starts.size) - matched

@@ -59,7 +59,8 @@ def parse_stamp(text: str) -> Stamp | None:
         return None
     hour, minute, second = int(match["h"]), int(match["m"]), int(match["s"] or 0)
     half = match["half"] or ""
-    if hour > 23 or minute > 59 or second > 59 or (half and not 1 <= hour <= 12):
+    # 21:59:60 is 22:00:00, by some who round and some who count leap seconds
+    if hour > 23 or minute > 59 or second > 60 or (half and not 1 <= hour <= 12):
         return None
     true_hour = hour % 12 + (12 if half[0] == "p" else 0) if half else hour
     seconds = true_hour * 3600 + minute * 60 + second + float(f"0.{match['f'] or 0}")
@@ -94,9 +95,14 @@ def lay(stamps: Sequence[Stamp], *, day_first: bool | None = None) -> tuple[npt.
     """
     warnings: list[str] = []
     dates = _dates(stamps, day_first)
-    if dates is None and any(stamp.numbers for stamp in stamps):
-        warnings.append("the date can be read day first or month first, and is left out")
+    dated = sum(bool(stamp.numbers) for stamp in stamps)
+    if 0 < dated < len(stamps):
+        warnings.append(f"{dated} of {len(stamps)} entries have a date; it is left out")
+    elif dated and dates is None:
+        warnings.append("the date can be read day first or month first, or is none, and is left out")
     seconds = np.array([stamp.seconds for stamp in stamps])
+    if not dated and seconds[0] == 0 and len(stamps) > 1:
+        warnings.append("it begins at 00:00:00, which is taken for midnight; if it counts from the start, give it in s")
     half = _is_half(stamps, seconds)
     if half:
         warnings.append("the clock has 12 hours and no AM or PM: the start nearest to the recording's is taken")

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.errors import HypnogramError
+from eegflex.errors import HypnogramError, shorten
+from eegflex.readers.hypnograms.clock_change import lay_change
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.recordings.source import Start
-from eegflex.readers.stage_numbers import CODINGS, parse_code, to_stages
+from eegflex.readers.stage_numbers import (
+    AS_SAID,
+    CODINGS,
+    check_labels,
+    named_stage,
+    parse_code,
+    tell_unscored,
+    to_stages,
+)
 from eegflex.readers.stage_words import is_sleep_stage, looks_like_stage, parse_label
 from eegflex.stages import EPOCH_DURATION, STAGES
 
@@ -22,6 +31,9 @@ __all__ = ["LENGTHS", "Hypnogram", "stage_kind", "understand"]
 LENGTHS = (0.5, 3600.0)
 _OVERLAP = 0.005  # s that two stages may overlap through rounding
 _FARTHEST = 366 * 86400.0  # s: no scoring is so long
+_SHORTEST_STEP, _LONGEST_STEP = 0.5, 60.0  # s between points that may be epochs
+_SHORT_EPOCH = 20.0  # s
+_LONGEST, _MOST_STRANGERS = 40, 20  # characters of a label that is told, and labels
 _CODES = frozenset().union(*CODINGS.values())
 
 
@@ -65,60 +77,82 @@ class Hypnogram:
     warnings: list[str] = field(default_factory=list)
 
 
-def stage_kind(scoring: Scoring) -> int:
+def stage_kind(scoring: Scoring, named: Mapping[str, str] | None = None) -> int:
     """Whether labels may be stages: 2 if some are sleep stages in words, 1 if all are codes of stages, else 0."""
-    words = {label for label in set(scoring.labels) if parse_code(label) is None}
-    if any(parse_label(label) in STAGES for label in words):
+    labels = set(scoring.labels)
+    words = {label for label in labels if parse_code(label) is None}
+    if any((named_stage(label, named or {}) or parse_label(label)) in STAGES for label in words):
         return 2
-    codes = {parse_code(label) for label in set(scoring.labels) - words}
-    return int(len(codes) > 1 and codes <= _CODES and all(parse_label(label) == "UNSCORED" for label in words))
+    codes = {parse_code(label) for label in labels - words if named_stage(label, named or {}) is None}
+    several = len(labels - words) > 1
+    return int(several and codes <= _CODES and all(parse_label(label) == "UNSCORED" for label in words))
 
 
-def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
+def understand(
+    scoring: Scoring,
+    coding: str = "auto",
+    *,
+    labels: Mapping[str, str] | None = None,
+    epoch_length: float | None = None,
+    dst: bool | None = None,
+) -> Hypnogram:
     """Find the stages of a scoring.
 
-    Among other events (`scoring.mixed`) the stages are what calls itself "Sleep stage ..." if anything does, else
-    what is a stage by the whole label, else numbers; the rest are events. A label that begins like a stage and is
-    none is an error.
+    Among other events (`scoring.mixed`) the stages are what the user says is one, and what calls itself "Sleep stage ..."
+    if anything does, else what is a stage by the whole label, else numbers; the rest are events. A label that begins like
+    a stage and is none is an error.
+
+    Parameters
+    ----------
+    scoring : Scoring
+        What the file says; it is not changed.
+    coding : str
+        What numbers mean.
+    labels : mapping of str to str | None
+        What the user says that labels mean.
+    epoch_length : float | None
+        Seconds an epoch, as the user says.
+    dst : bool | None
+        Whether the clock changes in the night, as the user says.
+
+    Returns
+    -------
+    hypnogram : Hypnogram
+        Its stages.
 
     Raises
     ------
     HypnogramError
         If a label is not known, a time is impossible, or different stages overlap.
     """
+    named = check_labels(labels)
+    scoring = lay_change(scoring, _staged(scoring, named), dst)
     _refuse_times(scoring)
-    places = _stage_places(scoring) if scoring.mixed else list(range(len(scoring.labels)))
-    stages, used = to_stages([scoring.labels[place] for place in places], scoring.coding or coding)
-    warnings = list(scoring.warnings)
-    if scoring.coding is not None and coding not in {"auto", used}:
-        warnings.append(f"coding={coding!r} is not used: the format itself says what its codes mean ({used})")
-    if used == "rk" and coding == "auto" and scoring.coding is None:
-        warnings.append("the stage codes are read as 'rk' (4 = N3, 5 = REM), since 5, 6 or 7 occurs and 4 does not")
-    if scoring.mixed:
-        _warn_of_strangers(scoring, places, warnings)
+    places = _stage_places(scoring, named) if scoring.mixed else list(range(len(scoring.labels)))
+    wanted = [scoring.labels[place] for place in places]
+    stages, used = to_stages(wanted, scoring.coding or coding, named)
     onset, duration = scoring.onset[places], scoring.duration[places]
     order = np.argsort(onset, kind="stable")
-    onset, duration, stages = onset[order], duration[order], [stages[place] for place in order]
-    epoch = scoring.epoch_length
+    onset, duration, sorted_stages = onset[order], duration[order], [stages[place] for place in order]
+    epoch = _epoch_length(scoring, onset, epoch_length)
+    warnings = [*scoring.warnings, *_code_warnings(scoring, coding, used, wanted, stages, named)]
     if scoring.even:
-        epoch = _usual_step(onset) or EPOCH_DURATION
         duration = np.full(len(stages), epoch)
-    if epoch is not None and not LENGTHS[0] <= epoch <= LENGTHS[1]:
-        raise HypnogramError(
-            "The hypnogram's epochs have an impossible length",
-            seen=f"{epoch:g} s",
-            allowed=f"{LENGTHS[0]:g} to {LENGTHS[1]:g} s",
-            remedy="Mend the file, or export it again",
-        )
-    duration = _fill(onset, duration, stages, epoch, warnings)
-    refuse_overlap(onset, duration, stages)
+    elif not scoring.in_epochs and (duration < LENGTHS[0]).all():
+        duration = np.zeros(len(stages))  # a marker that lasts a sample is a point
+    duration = _fill(scoring, onset, duration, sorted_stages, epoch, warnings)
+    if scoring.mixed and places:
+        warnings += _strangers(scoring, places, onset, duration)
+    refuse_overlap(onset, duration, sorted_stages)
     return Hypnogram(
         onset=onset,
         duration=duration,
-        stages=stages,
+        stages=sorted_stages,
         start=scoring.start,
         format=scoring.format,
-        coding=used,
+        coding=used
+        if used == AS_SAID or not any(named_stage(label, named) for label in set(wanted))
+        else f"{used}, {AS_SAID}",
         event_places=sorted(set(range(len(scoring.labels))) - set(places)),
         others=scoring.others,
         epoch_length=epoch,
@@ -126,6 +160,54 @@ def understand(scoring: Scoring, coding: str = "auto") -> Hypnogram:
         in_epochs=scoring.in_epochs,
         warnings=warnings,
     )
+
+
+def _staged(scoring: Scoring, named: Mapping[str, str]) -> list[int]:
+    """Which entries are sleep stages by their label alone: words where there are any, else numbers."""
+    if not scoring.by_clock:
+        return []
+    known = {label: (named_stage(label, named) or parse_label(label)) in STAGES for label in set(scoring.labels)}
+    if not any(known.values()):
+        known = {label: parse_code(label) is not None for label in known}
+    return [place for place, label in enumerate(scoring.labels) if known[label]]
+
+
+def _epoch_length(scoring: Scoring, onset: npt.NDArray[np.float64], said: float | None) -> float | None:
+    """Seconds an epoch, where the file or the user says; for entries of one epoch each, the usual step."""
+    epoch = said if said is not None and not scoring.in_epochs else scoring.epoch_length
+    if scoring.even:
+        epoch = _usual_step(onset) or EPOCH_DURATION
+    if epoch is not None and not LENGTHS[0] <= epoch <= LENGTHS[1]:
+        raise HypnogramError(
+            "The hypnogram's epochs have an impossible length",
+            seen=f"{epoch:g} s",
+            allowed=f"{LENGTHS[0]:g} to {LENGTHS[1]:g} s",
+            remedy="Mend the file, or export it again",
+        )
+    return epoch
+
+
+def _code_warnings(
+    scoring: Scoring, coding: str, used: str, labels: Sequence[str], stages: Sequence[str], named: Mapping[str, str]
+) -> list[str]:
+    """What there is to tell of the numbers that are stages."""
+    if scoring.coding is not None:
+        if coding in {"auto", used}:
+            return []
+        return [f"coding={coding!r} is not used: the format itself says what its codes mean ({used})"]
+    warnings = []
+    if used == "auto":
+        warnings.append(
+            "the stage codes are read as 0 = W, 1 = N1, 2 = N2, 3 = N3 (coding= and labels= say it otherwise)"
+        )
+    if used == "rk" and coding == "auto":
+        warnings.append("the stage codes are read as 'rk' (4 = N3, 5 = REM), since 5, 6 or 7 occurs and 4 does not")
+    pairs = [(label, stage) for label, stage in zip(labels, stages, strict=True) if named_stage(label, named) is None]
+    if used in CODINGS:
+        warnings += tell_unscored([label for label, _ in pairs], [stage for _, stage in pairs], used)
+    if named and len(pairs) == len(labels):
+        warnings.append("labels= names no label that the hypnogram has")
+    return warnings
 
 
 def _refuse_times(scoring: Scoring) -> None:
@@ -140,63 +222,80 @@ def _refuse_times(scoring: Scoring) -> None:
         )
 
 
-def _stage_places(scoring: Scoring) -> list[int]:
+def _stage_places(scoring: Scoring, named: Mapping[str, str]) -> list[int]:
     """Which labels among other events are stages."""
     labels = scoring.labels
+    said = {label for label in set(labels) if named_stage(label, named) is not None}
     kinds = {
-        label: (is_sleep_stage(label), parse_label(label) is not None, looks_like_stage(label)) for label in set(labels)
+        label: (is_sleep_stage(label), label in said or parse_label(label) is not None, looks_like_stage(label))
+        for label in set(labels)
     }
     for place, label in enumerate(labels):
         _, is_stage, begins_like_one = kinds[label]
         if begins_like_one and not is_stage:
             raise HypnogramError(
                 "A label begins like a stage but is none",
-                seen=f"{label!r}, {labels.count(label)} times, first as annotation {place + 1}",
+                seen=f"{shorten(label, 100)!r}, {labels.count(label)} times, first as annotation {place + 1}",
                 allowed=["Sleep stage W", "Sleep stage 1", "Sleep stage N1", "Sleep stage R", "Sleep stage ?"],
-                remedy="Rename it in the hypnogram",
+                remedy='Say what it is with labels={"...": "N2"}, or rename it in the hypnogram',
             )
     if any(says for says, _, _ in kinds.values()):
-        return [place for place, label in enumerate(labels) if kinds[label][0]]
-    named = [place for place, label in enumerate(labels) if kinds[label][1]]
-    if any(parse_label(labels[place]) in STAGES for place in named):
-        return _without_events(scoring, named)
+        return [place for place, label in enumerate(labels) if kinds[label][0] or label in said]
+    words = [place for place, label in enumerate(labels) if kinds[label][1]]
+    staged = [p for p in words if labels[p] in said or parse_label(labels[p]) in STAGES]
     # "Movement" and "Artefact" alone are events of a recording, no hypnogram; numbers are stages only by themselves.
     codes = {label for label in kinds if parse_code(label) is not None}
-    alone = all(label in codes or parse_label(label) == "UNSCORED" for label in kinds)
-    return list(range(len(labels))) if codes and alone else []
+    alone = all(label in codes or label in said or parse_label(label) == "UNSCORED" for label in kinds)
+    if codes and alone and (codes & said or not staged):
+        return list(range(len(labels)))
+    return _without_events(scoring, words, staged) if staged else []
 
 
-def _without_events(scoring: Scoring, named: list[int]) -> list[int]:
+def _without_events(scoring: Scoring, words: list[int], staged: list[int]) -> list[int]:
     """Leave out movements and artefacts that lie inside a sleep stage: they are events of its epoch."""
-    staged = [place for place in named if parse_label(scoring.labels[place]) in STAGES]
-    kept = set(staged)
-    meets = _meets(scoring, staged)
-    return sorted(kept | {place for place in named if not meets[place]})
+    meets = _meets(scoring, scoring.onset[staged], scoring.duration[staged])
+    return sorted(set(staged) | {place for place in words if not meets[place]})
 
 
-def _meets(scoring: Scoring, staged: Sequence[int]) -> npt.NDArray[np.bool_]:
-    """Say which entries overlap one of those in `staged`, shape (n,)."""
-    order = sorted(staged, key=lambda place: float(scoring.onset[place]))
-    first = scoring.onset[order]
-    reach = np.maximum.accumulate(first + scoring.duration[order])
+def _meets(
+    scoring: Scoring, onset: npt.NDArray[np.float64], duration: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Say which entries overlap one of the stretches given, shape (n,)."""
+    order = np.argsort(onset, kind="stable")
+    first = onset[order]
+    reach = np.maximum.accumulate(first + duration[order])
     before = np.searchsorted(first, scoring.onset + _OVERLAP) - 1
     begins_inside = (before >= 0) & (reach[before] > scoring.onset + _OVERLAP)
     following = np.append(first, np.inf)[before + 1]
     return np.asarray(begins_inside | (following < scoring.onset + scoring.duration - _OVERLAP))
 
 
-def _warn_of_strangers(scoring: Scoring, places: Sequence[int], warnings: list[str]) -> None:
-    """Tell of labels that are taken for events and yet come as stages do: as long as an epoch, and in their gaps."""
-    if not places:
-        return
-    lengths, counts = np.unique(scoring.duration[places], return_counts=True)
+def _strangers(
+    scoring: Scoring, places: Sequence[int], onset: npt.NDArray[np.float64], duration: npt.NDArray[np.float64]
+) -> list[str]:
+    """Tell of labels that are taken for events and yet come as stages do: on their grid and in their gaps."""
+    lengths, counts = np.unique(np.round(duration, 3), return_counts=True)
     epoch = float(lengths[np.argmax(counts)])
-    alike = (np.abs(scoring.duration - epoch) < _OVERLAP) & ~_meets(scoring, places)
-    strangers = Counter(scoring.labels[place] for place in np.flatnonzero(alike).tolist() if place not in set(places))
-    for label, count in strangers.items() if epoch > 0 else ():
-        warnings.append(
-            f"{label!r} ({count} times {epoch:g} s between the stages) is taken for an event; if it is a stage, rename it"
-        )
+    if epoch <= 0:
+        return []
+
+    def whole(times: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        return np.asarray(np.abs(times - np.round(times / epoch) * epoch) < _OVERLAP)
+
+    alike = whole(scoring.onset - onset[0]) & whole(scoring.duration) & ~_meets(scoring, onset, duration)
+    # a point before the first stage, or after the last, is an event
+    alike &= (scoring.duration > 0) | ((scoring.onset > onset[0]) & (scoring.onset < onset[-1]))
+    alike[list(places)] = False
+    found = Counter(scoring.labels[place] for place in np.flatnonzero(alike).tolist())
+    return [
+        f"{shorten(label, _LONGEST)!r} ({_times(count)} between the stages) is taken for an event; if it is a stage, say so "
+        "with labels="
+        for label, count in found.most_common(_MOST_STRANGERS)
+    ]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _usual_step(onset: npt.NDArray[np.float64]) -> float | None:
@@ -206,20 +305,47 @@ def _usual_step(onset: npt.NDArray[np.float64]) -> float | None:
     return float(values[np.argmax(counts)]) if values.size else None
 
 
+def _even_step(onset: npt.NDArray[np.float64]) -> float | None:
+    """The usual distance between entries, if most have it and an epoch may be so long."""
+    steps = np.diff(onset)
+    usual = _usual_step(onset)
+    most = usual is not None and (np.abs(steps - usual) < _OVERLAP).sum() * 2 >= (steps > _OVERLAP).sum()
+    return usual if usual is not None and most and _SHORTEST_STEP <= usual <= _LONGEST_STEP else None
+
+
+def _step_of_points(onset: npt.NDArray[np.float64], all_onsets: npt.NDArray[np.float64]) -> float:
+    """How long a stage lasts that is noted as a point: the usual step if that is an epoch's, else 30 s, or 20 s.
+
+    Where labels that are not known lie evenly between the stages, the step is the one from entry to entry.
+    """
+    steps = np.diff(onset)
+    steps = steps[steps > _OVERLAP]
+    usual, finer = _even_step(onset), _even_step(np.unique(np.round(all_onsets, 3)))
+    if usual is not None and finer is not None and abs(usual / finer - round(usual / finer)) < _OVERLAP:
+        return min(usual, finer)
+    if usual is not None:
+        return usual
+
+    def fits(seconds: float) -> bool:
+        return bool((np.abs(steps - np.round(steps / seconds) * seconds) < _OVERLAP).all())
+
+    return _SHORT_EPOCH if steps.size and fits(_SHORT_EPOCH) and not fits(EPOCH_DURATION) else EPOCH_DURATION
+
+
 def _fill(
+    scoring: Scoring,
     onset: npt.NDArray[np.float64],
     duration: npt.NDArray[np.float64],
     stages: Sequence[str],
-    epoch_length: float | None,
+    epoch: float | None,
     warnings: list[str],
 ) -> npt.NDArray[np.float64]:
-    """Let stages that give no duration last until the next one."""
+    """Say how long stages last that give no duration: one usual step, or until the next where the format has it so."""
     without = duration <= 0
     if not without.any():
         return duration
     steps = np.diff(onset)
-    last = epoch_length or float(np.min(steps[steps > 0], initial=np.inf))
-    last = last if np.isfinite(last) else EPOCH_DURATION
+    last = epoch or (1.0 if scoring.in_epochs else _step_of_points(onset, scoring.onset))
     steps = np.append(steps, last)
     for place in np.flatnonzero(without & (steps <= 0)).tolist():
         if stages[place] != stages[place + 1]:
@@ -228,10 +354,24 @@ def _fill(
                 seen=f"{stages[place]} and {stages[place + 1]} at {onset[place]:g} s",
                 remedy="Mend the hypnogram: one time has one stage",
             )
-    tail = f", and the last {last:g} s" if without[-1] else ""
     count = "the" if without.all() else str(int(without.sum()))
-    warnings.append(f"{count} stages give no duration: each lasts until the next one{tail}")
-    return np.where(without, steps, duration)
+    if scoring.until_next:
+        tail = f", and the last {last:g} s" if without[-1] else ""
+        warnings.append(f"{count} stages give no duration: as the format has it, each lasts until the next one{tail}")
+        return np.where(without, steps, duration)
+    lasting = np.where(without, np.minimum(steps, last), duration)
+    left = np.append((onset[1:] - (onset[:-1] + lasting[:-1])), 0.0)
+    gaps = int(np.round(left[without & (left > _OVERLAP)].sum() / last))
+    warnings.append(
+        f"{count} stages give no duration: each lasts {last:g} s"
+        + (
+            f"; {gaps} epochs after them have none and are UNSCORED (if a stage lasts until the next, the file must say "
+            "how long)"
+            if gaps
+            else ""
+        )
+    )
+    return lasting
 
 
 def refuse_overlap(onset: npt.NDArray[np.float64], duration: npt.NDArray[np.float64], stages: Sequence[str]) -> None:

@@ -6,24 +6,30 @@ The formats are in `formats`, on the table there.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import mne
 import numpy as np
 from mne.utils import logger, verbose
 
-from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError, check_choice
+from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError, check_choice, shorten
 from eegflex.readers.file_heads import begin, open_head
+from eegflex.readers.hypnograms.formats import dreem_h5, edf_annotations, events_table
 from eegflex.readers.hypnograms.formats.registry import FORMATS, HYPNOGRAM_FORMATS
 from eegflex.readers.hypnograms.interpret import LENGTHS, Hypnogram, stage_kind, understand
+from eegflex.readers.hypnograms.odd_night import odd_night
 from eegflex.readers.hypnograms.scoring import Scoring
-from eegflex.readers.stage_numbers import check_coding
+from eegflex.readers.hypnograms.tables import first_lines, refuse_many
+from eegflex.readers.stage_numbers import check_coding, check_labels
 
 __all__ = ["HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
 
 ON_MISMATCH = ("raise", "warn")
+_MOST_BYTES = 16 * 2**20  # what has more holds something else than a hypnogram
+_OF_ANY_SIZE = (edf_annotations, dreem_h5)  # these read only what they need
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,12 @@ class HypnogramOptions:
         Seconds of new epochs, which take the stage that fills most of each; None keeps the hypnogram's own.
     on_mismatch : str
         "raise" or "warn", where a hypnogram reaches too far beyond its recording.
+    labels : mapping of str to str | None
+        What labels and codes of the file mean: label -> canonical name of a stage.
+    columns : mapping of str to str | None
+        What a table's columns are called: a key of `ROLES` -> name in the file.
+    dst : bool | None
+        Whether the clock changes in the night; None finds out.
 
     Raises
     ------
@@ -54,9 +66,16 @@ class HypnogramOptions:
     column: str | None = None
     majority: float | None = None
     on_mismatch: str = "raise"
+    labels: Mapping[str, str] | None = None
+    columns: Mapping[str, str] | None = None
+    dst: bool | None = None
 
     def __post_init__(self) -> None:
         check_coding(self.coding)
+        check_labels(self.labels)
+        events_table.check_columns(self.columns)
+        if self.dst not in (None, True, False):
+            raise ParameterError("dst must be True, False or None", seen=repr(self.dst))
         for name in ("epoch_length", "majority"):
             seconds = getattr(self, name)
             if seconds is not None and not (
@@ -64,6 +83,10 @@ class HypnogramOptions:
             ):
                 raise ParameterError(f"{name} must be {LENGTHS[0]:g} to {LENGTHS[1]:g} s", seen=repr(seconds))
         check_choice("on_mismatch", self.on_mismatch, ON_MISMATCH)
+
+    def understand(self, scoring: Scoring) -> Hypnogram:
+        """Find the stages of a scoring; raises as `interpret.understand`."""
+        return understand(scoring, self.coding, labels=self.labels, epoch_length=self.epoch_length, dst=self.dst)
 
 
 @verbose
@@ -73,6 +96,9 @@ def read_hypnogram(
     coding: str = "auto",
     epoch_length: float | None = None,
     column: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    dst: bool | None = None,
     verbose: bool | str | int | None = None,
 ) -> mne.Annotations:
     """Read a hypnogram.
@@ -81,9 +107,10 @@ def read_hypnogram(
     ----------
     fname : path-like
         The file, of a format found by its content, not by its extension: EDF+ or BDF+ annotations; XML of the NSRR, of
-        Profusion or of Wonambi; exports of Noxturnal, RemLogic (CAP), DOMINO and Alice; Luna's ``.annot``; tables with
-        a header (BIDS ``events.tsv``, U-Sleep, YASA); U-Sleep's `ids`; JSON of YASA or a list; the DREAMS and the
-        Dreem Open Datasets; WFDB annotations (PhysioNet 2018); and one stage a line (text, csv, .npy).
+        Profusion, of Wonambi or of EDFbrowser; exports of Noxturnal, RemLogic (CAP), DOMINO, Alice, TWin (WSC), Visbrain
+        and Elan; Luna's ``.annot``; tables with a header (BIDS ``events.tsv``, U-Sleep, YASA, Wonambi) and without one
+        (onset, duration, stage; U-Sleep's `ids`); JSON of YASA or a list; the DREAMS and the Dreem Open Datasets; WFDB
+        annotations (PhysioNet 2018); and one stage a line (text, csv, .npy).
     coding : str
         What numbers mean: "auto", "aasm" (4 = REM), "rk" (4 = N3, 5 = REM) or "dreams". "auto" refuses codes that can
         be read in two ways.
@@ -91,6 +118,15 @@ def read_hypnogram(
         Seconds an epoch, where the file does not say.
     column : str | None
         The column of a table, or the rater, that holds the stages. None finds it, and refuses where there are several.
+    labels : dict of str to str | None
+        What labels or codes of the file mean, such as ``{"1": "REM", "Stade 2": "N2"}``; those that it does not name are
+        read as without it.
+    columns : dict of str to str | None
+        What the columns of a table are called where their names are not known, such as ``{"onset": "Startzeit"}``; the
+        keys are `onset`, `duration`, `end`, `epoch` and `stage`.
+    dst : bool | None
+        Whether the clock of the file changes to or from summer time in the night. None finds a jump of an hour by itself
+        where it can be nothing else.
     verbose : bool | str | int | None
         As in MNE.
 
@@ -116,7 +152,8 @@ def read_hypnogram(
     >>> len(stages), stages.description[:7].tolist(), stages.duration[0].item()
     (24, ['W', 'W', 'W', 'W', 'N1', 'N1', 'N2'], 30.0)
     """
-    hypnogram = load_hypnogram(Path(fname), HypnogramOptions(coding, epoch_length, column))
+    options = HypnogramOptions(coding, epoch_length, column, labels=labels, columns=columns, dst=dst)
+    hypnogram = load_hypnogram(Path(fname), options)
     if hypnogram.in_epochs:
         raise HypnogramError(
             "The file has one stage a line, and does not say how long an epoch is",
@@ -129,7 +166,7 @@ def read_hypnogram(
             "it begins by a clock without a known date, which annotations cannot say: their onsets count from its own "
             "start; give read_psg the file itself"
         )
-    for warning in hypnogram.warnings:
+    for warning in [*hypnogram.warnings, *odd_night(hypnogram.stages, hypnogram.duration)]:
         logger.warning("%s: %s", Path(fname).name, warning)
     orig_time = None if moment is None else moment.replace(tzinfo=dt.UTC)  # MNE's way to store local time
     logger.info("%s: %d stages (%s)", Path(fname).name, len(hypnogram.stages), hypnogram.format)
@@ -145,30 +182,56 @@ def load_hypnogram(path: Path, options: HypnogramOptions | None = None) -> Hypno
         As `read_hypnogram`.
     """
     options = options or HypnogramOptions()
-    head = open_head(path, "hypnogram")
-    known = next((module for module in FORMATS if module.sniff(head, path)), None)
-    if known is None:
-        raise HypnogramError(
-            f"{path.name!r} is not a hypnogram that can be read",
-            seen=f"a file that begins {begin(head)}",
-            allowed=HYPNOGRAM_FORMATS,
-            remedy="Export the hypnogram in one of these formats",
-        )
-    scoring = _choose(known.parse(path), options.column)
-    hypnogram = understand(scoring, options.coding)
+    scoring = _choose(_parse(path, options), options)
+    hypnogram = options.understand(scoring)
     if not hypnogram.stages:
         raise EmptyHypnogramError(
             f"{path.name!r} holds no stages",
-            seen=f"{len(scoring.labels)} annotations: {', '.join(sorted(set(scoring.labels))[:8]) or 'none'}",
-            remedy="Give the file that holds the stages",
+            seen=f"{len(scoring.labels)} annotations: {_some(scoring.labels)}",
+            remedy='Give the file that holds the stages, or say what its labels mean with labels={"...": "N2"}',
         )
     if options.epoch_length is not None:
         set_epoch_length(hypnogram, options.epoch_length)
     return hypnogram
 
 
-def _choose(found: Scoring | Mapping[str, Scoring], column: str | None) -> Scoring:
+def _parse(path: Path, options: HypnogramOptions) -> Scoring | Mapping[str, Scoring]:
+    head = open_head(path, "hypnogram")
+    known = events_table if options.columns else _format(path, head)
+    size = path.stat().st_size
+    if known not in _OF_ANY_SIZE and size > _MOST_BYTES:
+        raise HypnogramError(
+            f"{path.name!r} is larger than any hypnogram",
+            seen=f"{size / 2**20:.3g} MB",
+            allowed=f"{_MOST_BYTES >> 20} MB",
+            remedy="Give the stages alone",
+        )
+    found: Scoring | Mapping[str, Scoring]
+    found = events_table.parse(path, options.columns) if options.columns else known.parse(path)
+    for scoring in [found] if isinstance(found, Scoring) else found.values():
+        refuse_many(len(scoring.labels), "entries", path)
+    return found
+
+
+def _format(path: Path, head: bytes) -> ModuleType:
+    known = next((module for module in FORMATS if module.sniff(head, path)), None)
+    if known is None:
+        raise HypnogramError(
+            f"{path.name!r} is not a hypnogram that can be read",
+            seen=f"a file that begins {begin(head)}",
+            allowed=HYPNOGRAM_FORMATS,
+            remedy="Export the hypnogram in one of these formats" + (events_table.REMEDY if first_lines(head) else ""),
+        )
+    return known
+
+
+def _some(labels: Sequence[str]) -> str:
+    return ", ".join(shorten(label, 40) for label in sorted(set(labels))[:8]) or "none"
+
+
+def _choose(found: Scoring | Mapping[str, Scoring], options: HypnogramOptions) -> Scoring:
     """Take the scoring that is named, or the only one that holds stages: in words if any does, else in codes."""
+    column = options.column
     if isinstance(found, Scoring):
         if column is not None:
             raise ParameterError("column is given for a file that holds one scoring", seen=repr(column))
@@ -180,7 +243,7 @@ def _choose(found: Scoring | Mapping[str, Scoring], column: str | None) -> Scori
                 "column is the name of no column or rater of the file", seen=repr(column), allowed=list(found)
             )
         return named[0]
-    worth = {name: stage_kind(scoring) for name, scoring in found.items()}
+    worth = {name: stage_kind(scoring, check_labels(options.labels)) for name, scoring in found.items()}
     best = max(worth.values(), default=0)
     fit = [name for name, kind in worth.items() if kind == best and kind]
     if len(fit) != 1:

@@ -39,6 +39,10 @@ class Scoring:
         Whether onsets and durations count epochs, because the file does not say how long one is.
     even : bool
         Whether each entry is one epoch, though the file gives no durations.
+    until_next : bool
+        Whether the format notes changes of stage: one that has no duration lasts until the next.
+    by_clock : bool
+        Whether each entry has a clock of its own, which may change in the night.
     others : int
         Entries of the file that are no stages and are not among the labels.
     """
@@ -54,6 +58,8 @@ class Scoring:
     has_time: bool = True
     in_epochs: bool = False
     even: bool = False
+    until_next: bool = False
+    by_clock: bool = False
     others: int = 0
     warnings: list[str] = field(default_factory=list)
 

@@ -5,14 +5,31 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from pathlib import Path
 
 from eegflex.errors import HypnogramError
 from eegflex.readers.text import decode_text, is_text
 
-__all__ = ["broken_row", "first_lines", "read_lines", "read_table", "split_row", "to_number"]
+__all__ = [
+    "DELIMITERS",
+    "MOST_ENTRIES",
+    "broken_row",
+    "first_lines",
+    "is_number",
+    "read_lines",
+    "read_table",
+    "read_text",
+    "refuse_many",
+    "split_row",
+    "to_number",
+]
 
-_MOST_LINES = 2_000_000  # a line a second of three weeks
+#: What may lie between the cells of a row, in the order in which it is tried; a blank stands for any number of blanks.
+DELIMITERS = "\t;,| "
+#: Lines, or entries, that a hypnogram has at most: one a second of three and a half days.
+MOST_ENTRIES = 300_000
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def first_lines(head: bytes) -> list[str]:
@@ -24,25 +41,56 @@ def first_lines(head: bytes) -> list[str]:
     return decode_text(whole).lstrip("\ufeff").splitlines()
 
 
-def read_lines(path: Path) -> list[str]:
+def read_text(path: Path) -> str:
     """Read a text file.
 
     Raises
     ------
     HypnogramError
-        If it has more lines than any night.
+        If it has more lines than any hypnogram.
     """
-    lines = decode_text(path.read_bytes()).lstrip("\ufeff").splitlines()
-    if len(lines) > _MOST_LINES:
+    raw = path.read_bytes()
+    refuse_many(raw.count(b"\n"), "lines", path)
+    return decode_text(raw).lstrip("\ufeff")
+
+
+def refuse_many(count: int, what: str, path: Path) -> None:
+    """Refuse a file that has more of something than any hypnogram.
+
+    Raises
+    ------
+    HypnogramError
+        If it has.
+    """
+    if count > MOST_ENTRIES:
         raise HypnogramError(
-            f"{path.name!r} is longer than any hypnogram", seen=f"{len(lines)} lines", allowed=f"{_MOST_LINES}"
+            f"{path.name!r} is longer than any hypnogram",
+            seen=f"{count} {what}",
+            allowed=f"{MOST_ENTRIES}",
+            remedy="Give the stages alone, or fewer nights",
         )
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read a text file as lines; raises as `read_text`."""
+    lines = read_text(path).splitlines()
+    refuse_many(len(lines), "lines", path)
     return lines
 
 
 def split_row(line: str, delimiter: str) -> list[str]:
     """Split one line, quotes honoured."""
-    return _split(line, delimiter)[0] if line.strip() else []
+    if not line.strip():
+        return []
+    if '"' not in line:
+        cells = line.split() if delimiter == " " else line.split(delimiter)
+        return [cell.strip() for cell in cells]
+    return _split(line.strip() if delimiter == " " else line, delimiter)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, with decimal comma or point."""
+    return _NUMBER.fullmatch(cell) is not None
 
 
 def read_table(path: Path, delimiter: str) -> list[list[str]]:
@@ -50,12 +98,12 @@ def read_table(path: Path, delimiter: str) -> list[list[str]]:
     return [split_row(line, delimiter) for line in read_lines(path)]
 
 
-def _split(line: str, delimiter: str) -> list[list[str]]:
+def _split(line: str, delimiter: str) -> list[str]:
     try:
-        rows = list(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True))
+        row = next(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error as error:
         raise HypnogramError("A line of the table cannot be read", seen=error, remedy="Export the file again") from None
-    return [[cell.strip() for cell in row] for row in rows] or [[]]
+    return [cell.strip() for cell in row if cell.strip() or delimiter != " "]
 
 
 def to_number(text: str, what: str, line: int, *, positive: bool = False) -> float:

@@ -12,7 +12,7 @@ from edf_files import times
 
 from eegflex.epochs import make_epochs
 from eegflex.errors import HypnogramError, ParameterError
-from eegflex.readers import describe_psg, get_notes, read_hypnogram, read_psg
+from eegflex.readers import describe_psg, get_notes, read_psg
 from eegflex.readers.hypnograms.align import vote
 
 from .test_hypnograms import NIGHT, psg, stages
@@ -122,14 +122,6 @@ def test_how_the_hypnogram_was_placed_is_told(write, hypnogram_edf):
     for date, words in cases.items():
         raw = read_psg(psg(write), hypnogram=hypnogram_edf(NIGHT, date=date), verbose="ERROR")
         assert get_notes(raw.info).alignment["placed_by"] == words
-
-
-def test_some_stages_without_duration_last_until_the_next(hypnogram_edf):
-    rows = [(0, 30, "Sleep stage W"), (30, None, "Sleep stage 1"), (90, 30, "Sleep stage 2"), (120, 0, "Sleep stage R")]
-    found = read_hypnogram(hypnogram_edf(rows), verbose="ERROR")
-    assert found.duration.tolist() == [30, 60, 30, 30]
-    with pytest.raises(HypnogramError, match="W and N1 at 0 s"):
-        read_hypnogram(hypnogram_edf([(0, None, "Sleep stage W"), (0, 30, "Sleep stage 1")]))
 
 
 def test_epochs_of_another_length_than_the_hypnograms_are_told(write, tmp_path, caplog):

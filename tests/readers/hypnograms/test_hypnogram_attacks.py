@@ -74,3 +74,60 @@ def test_every_mutation_is_read_or_refused(tmp_path, name):
         assert (found.duration >= 0).all()
         assert set(found.description) <= {"W", "N1", "N2", "N3", "REM", "MOVEMENT", "ARTIFACT", "UNSCORED"}
     assert sum(outcomes.values()) == 60
+
+
+LARGE = {
+    "lines": ("N2\n" * 400_000, "longer than any"),
+    "a table": ("onset\tduration\tstage\n" + "0\t1\tN2\n" * 400_000, "longer than any"),
+    "one line": ("2," * 1_500_000, "not a hypnogram|not known"),
+    "JSON": ("[" + "2," * 400_000 + "2]", "longer than any"),
+    "XML": ("<annotationlist>" + "<annotation><onset>0</onset></annotation>" * 500_000, "larger than any"),
+    "text": ("x" * 17 * 2**20, "not a hypnogram"),
+    "lines of 28 MB": ("N2\n" * 9_500_000, "larger than any"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("text", "words"), LARGE.values(), ids=list(LARGE))
+def test_what_is_larger_than_a_hypnogram_is_refused_at_once(tmp_path, text, words):
+    begin = time.perf_counter()
+    with pytest.raises(HypnogramError, match=words) as caught:
+        read(tmp_path, text, epoch_length=1)
+    assert time.perf_counter() - begin < 5
+    assert len(str(caught.value)) < 5000
+
+
+def test_a_second_a_line_of_three_days_is_read(tmp_path):
+    begin = time.perf_counter()
+    assert len(read(tmp_path, "N2\n" * 200_000, epoch_length=1)) == 200_000
+    assert time.perf_counter() - begin < 20
+
+
+LONG = "y" * 10_000_000
+ECHOES = {
+    "a stage of a table": f"onset\tduration\tstage\n0\t30\tW\n30\t30\t{LONG}\n",
+    "what begins like a stage": f"onset\tduration\tevent\n0\t30\tW\n30\t30\tSleep stage {LONG}\n",
+    "a broken row": f"onset\tduration\tstage\n0\t30\tW\n{LONG}\n",
+    "an onset": f"onset\tduration\tstage\n0\t30\tW\n{LONG}\t30\tW\n",
+    "a column": f"onset\tduration\tstage\t{LONG}\tstage2\n0\t30\tW\tN2\tN2\n30\t30\tN2\tN2\tN2\n",
+    "no stages": f"onset\tduration\tevent\n0\t30\t{LONG}\n",
+    "an element": f"<annotationlist><annotation><onset>{LONG}</onset></annotation></annotationlist>",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ECHOES.values(), ids=list(ECHOES))
+def test_no_error_echoes_a_file(tmp_path, text):
+    with pytest.raises(HypnogramError) as caught:
+        read(tmp_path, text)
+    assert len(str(caught.value)) < 5000
+    assert caught.value.remedy
+
+
+@pytest.mark.slow
+def test_no_warning_does(tmp_path, caplog):
+    text = f"onset\tduration\tevent\n0\t30\tW\n30\t30\tN2\n60\t30\t{LONG}\n90\t30\tW\n"
+    (tmp_path / "stages.txt").write_text(text)
+    read_hypnogram(tmp_path / "stages.txt", verbose="WARNING")
+    assert "(once between the stages) is taken for an event" in caplog.text
+    assert len(caplog.text) < 2000

@@ -130,12 +130,6 @@ def test_overlapping_different_stages_are_an_error(hypnogram_edf):
     assert len(same) == 2
 
 
-def test_stages_without_duration_last_until_the_next(hypnogram_edf):
-    rows = [(0, None, "Sleep stage W"), (30, None, "Sleep stage 1"), (90, None, "Sleep stage 2")]
-    found = read_hypnogram(hypnogram_edf(rows), verbose="ERROR")
-    assert found.duration.tolist() == [30, 60, 30]
-
-
 def test_bad_parameters(tmp_path, write):
     (tmp_path / "h.txt").write_text("W\n")
     for keys in ({"coding": "xx"}, {"epoch_length": 0}, {"epoch_length": -30}, {"epoch_length": "30"}):

@@ -37,4 +37,4 @@ def parse(path: Path) -> Scoring:
     if not labels:
         raise HypnogramError("The list of epochs is empty", remedy="Export it again")
     onset, start, warnings = lay(stamps)
-    return Scoring(onset, np.zeros(len(labels)), labels, start, NAME, even=True, warnings=warnings)
+    return Scoring(onset, np.zeros(len(labels)), labels, start, NAME, even=True, by_clock=True, warnings=warnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +49,20 @@ def parse(path: Path) -> Scoring:
     if header is None:
         onset, start, warnings = lay(stamps)
     else:
-        onset, start, warnings = lay([header, *stamps])
         # the rows have no date, the header has
-        start, onset = Start(lay([header])[1].date, start.time, start.half_day), onset[1:]
-    return Scoring(onset, np.full(len(labels), epoch), labels, start, NAME, epoch_length=epoch, warnings=warnings)
+        onset, start, warnings = lay([replace(header, numbers=()), *stamps])
+        _, dated, unclear = lay([header])
+        start, onset, warnings = Start(dated.date, start.time, start.half_day), onset[1:], warnings + unclear
+    return Scoring(
+        onset,
+        np.full(len(labels), epoch),
+        labels,
+        start,
+        NAME,
+        epoch_length=epoch,
+        by_clock=True,
+        warnings=warnings,
+    )
 
 
 def _field(pattern: re.Pattern[str], lines: list[str]) -> str | None:

@@ -34,7 +34,16 @@ class _Row:
 def sniff(head: bytes, path: Path) -> bool:
     """Whether the first line that is no comment is Luna's header, or ends in a start and a stop that Luna may write."""
     rows = [split_row(line, "\t") for line in first_lines(head) if line.strip() and not line.startswith("#")]
-    return bool(rows) and (_is_header(rows[0]) or _row(rows[0], 1) is not None)
+    if not rows or _is_header(rows[0]):
+        return bool(rows)
+    known = [found for row in rows if (found := _row(row, 1)) is not None]
+    return _row(rows[0], 1) is not None and not any(_ends_before(row) for row in known)
+
+
+def _ends_before(row: _Row) -> bool:
+    """Whether the stop is no time at all but, in a table that is not Luna's, how long the row lasts."""
+    stop = _time(row.stop)
+    return isinstance(stop, float) and isinstance(row.start, float) and not row.by_epoch and stop < row.start
 
 
 def _is_header(row: list[str]) -> bool:
@@ -67,7 +76,15 @@ def parse(path: Path) -> Scoring:
     durations = [_duration(row, after, at) for row, after, at in zip(rows, _next(onset), onset, strict=True)]
     labels = [row.label for row in rows]
     return Scoring(
-        onset, np.array(durations), labels, start, NAME, mixed=True, has_time=bool(clocks), warnings=warnings
+        onset,
+        np.array(durations),
+        labels,
+        start,
+        NAME,
+        mixed=True,
+        has_time=bool(clocks),
+        by_clock=bool(clocks),
+        warnings=warnings,
     )
 
 

@@ -50,4 +50,4 @@ def parse(path: Path) -> Scoring:
     if not starts:
         raise HypnogramError("The table of events is empty", remedy="Export the file again")
     onset, begin, warnings = lay(starts)
-    return Scoring(onset, np.array(durations), labels, begin, NAME, mixed=True, warnings=warnings)
+    return Scoring(onset, np.array(durations), labels, begin, NAME, mixed=True, by_clock=True, warnings=warnings)

@@ -45,7 +45,7 @@ def parse(path: Path) -> Scoring:
     onset, start, warnings = lay(stamps)
     if start.date is None and not start.half_day:
         start = Start(_evening(table[:first], start.time), start.time)
-    return Scoring(onset, np.array(durations), list(labels), start, NAME, mixed=True, warnings=warnings)
+    return Scoring(onset, np.array(durations), list(labels), start, NAME, mixed=True, by_clock=True, warnings=warnings)
 
 
 def _event(row: list[str], line: int) -> tuple[Stamp, str, float]:

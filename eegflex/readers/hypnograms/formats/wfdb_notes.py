@@ -60,6 +60,7 @@ def parse(path: Path) -> Scoring:
         notes.texts,
         format=NAME,
         mixed=True,
+        until_next=True,
         has_time=False,
     )
 

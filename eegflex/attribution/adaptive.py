@@ -60,6 +60,8 @@ class AdaptiveNodes:
         In the order in which they were asked for.
     error : float
         Estimated error, relative to the absolute total of the integral.
+    part_errors : array of float64, shape (n_targets, n_parts)
+        Estimated error of each part of the integral, which make up `error` together.
     """
 
     judges: ClassVar[bool] = True
@@ -68,6 +70,7 @@ class AdaptiveNodes:
     precision: float = 0.0
     nodes: npt.NDArray[np.float64] = field(init=False)
     error: float = field(init=False, default=np.inf)
+    part_errors: npt.NDArray[np.float64] = field(init=False)
     _panels: npt.NDArray[np.intp] = field(init=False)  # low end, middle, high end as places in nodes
     _shares: tuple[float, float, float] = field(init=False, default=_TRAPEZOID)
 
@@ -115,8 +118,8 @@ class AdaptiveNodes:
         size = np.maximum(np.abs(integral).sum(axis=1), _TINY)
         noise = ROUNDINGS * self.precision * np.abs(scores).max(axis=0)
         whole = np.maximum(np.abs(integral.sum(axis=1) - (scores[self.nodes.argmax()] - baseline)) - noise, 0.0)
-        estimate = np.sqrt((errors**2).sum(axis=0)).sum(axis=1)
-        self.error = float((np.maximum(estimate, SHARE_OF_WHOLE_GAP * whole) / size).max())
+        self.part_errors = _at_least(np.sqrt((errors**2).sum(axis=0)), SHARE_OF_WHOLE_GAP * whole)
+        self.error = float((self.part_errors.sum(axis=1) / size).max())
         n_more = (self.max_evals - len(self.nodes)) // 2
         if self.error <= self.tol or n_more < 1:
             return False
@@ -186,3 +189,9 @@ class AdaptiveNodes:
         middle = len(self.nodes) + np.arange(len(middles))
         self.nodes = np.concatenate([self.nodes, middles])
         self._panels = np.concatenate([self._panels, np.stack([low, middle, high], axis=1)])
+
+
+def _at_least(parts: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Errors of parts, (n_targets, n_parts), of which those of a target are not smaller together than its error as a whole."""
+    missing = np.maximum(whole - parts.sum(axis=1), 0.0)
+    return parts + (missing / parts.shape[1])[:, None]

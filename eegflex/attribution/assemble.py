@@ -34,6 +34,7 @@ _NAMES = {
     "time-frequency": "time_frequency_view",
     "band": "band_view",
     "context": "context_map",
+    "band_error": "band_error",
 }
 #: Epochs whose power is computed at once.
 _AT_ONCE = 32
@@ -217,6 +218,7 @@ DIMS = {
     "time-frequency": ("channel", "frame_freq", "frame"),
     "band": ("channel", "band"),
     "context": ("context", "channel", "band"),
+    "band_error": ("channel", "band"),
 }
 
 

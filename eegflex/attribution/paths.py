@@ -44,6 +44,10 @@ class Nodes(Protocol):
     def error(self) -> float:
         """Estimated relative error; NaN without an estimate."""
 
+    @property
+    def part_errors(self) -> npt.NDArray[np.float64] | None:
+        """Estimated error of each part of the integral, (n_targets, n_parts); None without an estimate."""
+
     def advance(
         self, rates: npt.NDArray[np.float64], scores: npt.NDArray[np.float64], baseline: npt.NDArray[np.float64]
     ) -> bool:
@@ -62,11 +66,14 @@ class PathGradient:
         Gradient evaluations.
     error : float
         Estimated error of the attribution relative to its size; NaN where the rule has no estimate.
+    part_errors : array of float64, shape (n_targets, n_parts) | None
+        Estimated error of each part of it.
     """
 
     gradient: torch.Tensor
     n_gradients: int
     error: float
+    part_errors: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -198,7 +205,7 @@ class _Open:
         sums = [torch.tensordot(w, block.slopes, dims=1) for w, block in zip(weights, self.blocks, strict=True)]
         # float64 keeps what follows exact; Apple's GPUs do not have it.
         gradient = torch.stack(sums).sum(0, dtype=None if sums[0].device.type == "mps" else torch.float64)
-        return PathGradient(gradient, self.asked, self.nodes.error)
+        return PathGradient(gradient, self.asked, self.nodes.error, self.nodes.part_errors)
 
 
 @dataclass(frozen=True)

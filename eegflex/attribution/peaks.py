@@ -88,7 +88,7 @@ def _line(freqs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.column_stack([np.ones_like(freqs), np.log10(freqs)])
 
 
-def _bumps(freqs: npt.NDArray[np.float64], peaks: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+def _bumps(freqs: npt.NDArray[np.floating[Any]], peaks: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
     """Peaks of height 1 in log10 of the power, from their centres and standard deviations in Hz."""
     return [np.exp(-((freqs - centre) ** 2) / (2 * width**2)) for centre, width in peaks]
 

@@ -43,6 +43,7 @@ class FixedNodes:
     judges: ClassVar[bool] = False
     rule: Rule
     error: float = math.nan
+    part_errors: None = None
 
     @property
     def nodes(self) -> npt.NDArray[np.float64]:

@@ -43,7 +43,8 @@ class Explained:
         The epoch's place in the recording.
     views : dict of str to array, shape (n_targets, n_channels, ...)
         Attributions: ``"frequency"``, ``"time"``, ``"time-frequency"``; ``"band"`` where a method has no finer one; and
-        ``"context"``, shape (n_targets, n_window, n_channels, n_bands).
+        ``"context"``, shape (n_targets, n_window, n_channels, n_bands); and ``"band_error"``, the estimated error of each band,
+        where the method has one.
     score, baseline_score : array of float64, shape (n_targets,)
         F(x) and F(x_b).
     gap : array of float64, shape (n_targets,)

@@ -44,7 +44,9 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
     for name, variable in dataset.data_vars.items():
         if "target_stage" in variable.dims and name != "size":
             dims = tuple(dim for dim in variable.dims if dim != "target_stage")
-            variables[str(name)] = dims, _weigh(variable, of_channel if "channel" in dims else weights)
+            own = of_channel if "channel" in dims else weights
+            # attributions are linear in the score; of their errors all that is known is that they add up at most
+            variables[str(name)] = dims, _weigh(variable, np.abs(own) if name == "band_error" else own)
     by_stage, size = _sizes(dataset, weights)
     # Errors of several stages may add up, and are then relative to the size of what remains.
     error = dataset["error"].values * (np.abs(weights) * by_stage).sum(axis=-1) / size

@@ -16,6 +16,7 @@ from eegflex.errors import ParameterError
 from eegflex.results import summary, tables
 from eegflex.results.band_table import band_table
 from eegflex.results.collapse import facts, of_target
+from eegflex.results.decided import decided_by, within_error
 from eegflex.results.figures import ResultFigures
 from eegflex.results.netcdf import write_dataset
 from eegflex.results.recordings import labels_of, provenances
@@ -382,6 +383,49 @@ class FlexResult(ResultFigures):
         4    N2   beta  -1.0    -1.0  0.2    -1.3     -0.6         4
         """
         return band_table(self._single, as_bands(bands), by=as_list(by), stage_from=stage_from, statistic=statistic)
+
+    def decided_by(self) -> pd.DataFrame:
+        """What decided on the stages: the epochs themselves, or the context that the stager sees beside them.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each predicted stage, with medians over its epochs: ``p``, the probability of that stage as recorded;
+            ``p_replaced``, the same with the baseline in the place of the epoch and its context as recorded; ``change`` of the
+            score explained by that, F(x) - F(x_b), and the ``error`` of its attribution; ``context_share``, how much of the
+            change to a window of baselines the context made (NaN for a stager without context). Then, of ``n_epochs``, in how
+            many the change exceeds its error: ``n_explained``. What the others did is not told from nothing.
+
+        Raises
+        ------
+        ParameterError
+            If the result does not hold what this takes.
+
+        Notes
+        -----
+        The context share is exact: the epoch and its context are two players, four forward passes score the window with each
+        of them as recorded or at its baseline, and their Shapley values sum to the whole change (Shapley 1953). For a stager
+        of whole nights the context is the rest of the night, which is staged once more with baselines for epochs. Within an
+        epoch, channel sets are averaged.
+
+        Examples
+        --------
+        >>> import eegflex
+        >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+        >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+        >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=3, verbose="error")
+        >>> result.decided_by()[["n_explained", "n_epochs"]].sum().tolist()
+        [15, 15]
+        """
+        return decided_by(self._single)
+
+    @property
+    def within_error(self) -> npt.NDArray[np.bool_]:
+        """Epochs whose change of the score is within the attribution's error, shape (n_epochs, n_channel_sets).
+
+        Their attribution does not tell what they did from nothing.
+        """
+        return within_error(self._single)
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result to a netCDF file.

@@ -50,6 +50,9 @@ def _explain_alike(request: Request, channel_set: int, numbers: npt.NDArray[np.i
         change = (what.end[row] - what.begin[row]).to(path.gradient.dtype)
         gradient = path.gradient.unflatten(1, change.shape[:2])
         views, total = _views(request, change, gradient, int(what.at[row]))
+        if path.part_errors is not None:
+            own = path.part_errors.reshape(len(path.part_errors), *change.shape[:2], -1)[:, int(what.at[row])]
+            views["band_error"] = own.astype(np.float32)
         ends = score[row], baseline_score[row].cpu().numpy()
         yield _explained(int(numbers[row]), views, total, ends, path)
 

@@ -1,0 +1,109 @@
+"""What decides: the epoch itself, or the context that the stager sees beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from eegflex.preprocessing.segments import Segments
+from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
+from eegflex.utils.progress import progress
+
+if TYPE_CHECKING:
+    from eegflex.attribution.request import Request
+    from eegflex.stagers.stager import BoundStager
+
+__all__ = ["REPLACED", "replaced_scores"]
+
+#: What stands at its baseline: nothing of an epoch, the epoch, its context, or both.
+REPLACED = ("nothing", "epoch", "context", "both")
+#: Epochs whose baselines are made at once.
+_AT_ONCE = 64
+
+
+def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Scores of epochs with the baseline in the place of the epoch, of its context, of both, or of nothing.
+
+    The context of a stager of windows is the other epochs of the window, that of a stager of whole nights is the rest of the
+    night: it is staged once more with the baseline of every epoch in its place, as a night of its own, whose states then
+    stand at both ends of a window. Epochs that have a fault stay as they are.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be explained.
+    numbers : array of int
+        Epochs.
+
+    Returns
+    -------
+    scores : array of float64, shape (n_epochs, n_channel_sets, 4, n_stages)
+        In the order of `REPLACED`. NaN where the context is replaced and the stager sees none.
+    """
+    bound = request.night.bound
+    found = np.full((len(numbers), len(bound), len(REPLACED), len(request.night.stages)), np.nan)
+    found[:, :, 0] = request.night.scores[numbers]
+    baselines = _baselines(request)
+    replaced = _bound_to(request, baselines) if any(one.windows.length.max() > 1 for one in bound) else None
+    with progress(len(bound), "Replacing epochs and contexts") as done:
+        for place, own in enumerate(bound):
+            channels = list(request.segments.channel_sets[place])
+            begin = torch.from_numpy(baselines[numbers][:, channels])
+            found[:, place, 1] = _scores(own, begin, numbers)
+            if replaced is not None:
+                recorded = torch.from_numpy(request.segments.signals[numbers][:, channels])
+                found[:, place, 2] = _scores(replaced[place], recorded, numbers)
+                found[:, place, 3] = _scores(replaced[place], begin, numbers)
+            done(1)
+    return found
+
+
+def _baselines(request: Request) -> npt.NDArray[np.float32]:
+    """The baseline of every epoch of the night, shape (n_epochs, n_channels, n_times)."""
+    signals, every = request.segments.signals, tuple(range(request.segments.signals.shape[1]))
+    made = signals.copy()
+    sound = np.flatnonzero(request.segments.fault == "")
+    for start in range(0, len(sound), _AT_ONCE):
+        numbers = sound[start : start + _AT_ONCE]
+        made[numbers] = request.baseline(torch.from_numpy(signals[numbers]), numbers, every).numpy()
+    return made
+
+
+def _bound_to(request: Request, signals: npt.NDArray[np.float32]) -> list[BoundStager]:
+    """The stager on the night with other signals, in the same windows."""
+    night = request.night
+    segments: Segments = dataclasses.replace(request.segments, signals=signals)
+    return night.stager.bind(segments, night.settings.edges, night.settings.window_length)
+
+
+@torch.no_grad()
+def _scores(bound: BoundStager, segments: torch.Tensor, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Scores of segments in the places of some epochs, shape (n, n_stages)."""
+
+    def score(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor]:
+        return (bound(part, index),)
+
+    like = bound.inputs(torch.from_numpy(numbers[:1]))
+    (found,) = BatchSize(FORWARD_BATCH)(score, segments.to(like), torch.from_numpy(numbers).to(like.device))
+    return np.asarray(found.double().cpu().numpy())
+
+
+def shapley_of_two(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """What the epoch and what its context add to a score: the Shapley values of two players, which sum to the whole change.
+
+    Parameters
+    ----------
+    scores : array, shape (..., 4)
+        In the order of `REPLACED`.
+
+    Returns
+    -------
+    by_epoch, by_context : array, shape (...)
+    """
+    recorded, no_epoch, no_context, neither = np.moveaxis(np.asarray(scores), -1, 0)
+    by_epoch = ((recorded - no_epoch) + (no_context - neither)) / 2
+    return by_epoch, (recorded - neither) - by_epoch

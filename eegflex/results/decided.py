@@ -1,0 +1,105 @@
+"""What decided: the epoch itself or its context, and whether the epoch's own part is more than the attribution's error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from eegflex.errors import ParameterError
+from eegflex.results import tables
+from eegflex.scores import probabilities, surest
+from eegflex.targets import resolve_target
+
+__all__ = ["context_share", "decided_by", "within_error"]
+
+
+def within_error(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Whether the change of an epoch's score is within the attribution's estimated error, shape (n_epochs, n_channel_sets).
+
+    What such an epoch did to the score is not told from nothing: its attribution does not explain it. False where a method has
+    no estimate of its error.
+    """
+    change = np.abs(dataset["score"].values - dataset["baseline_score"].values)
+    error = dataset["error"].values * tables.sizes(dataset)
+    return np.asarray(change <= np.where(np.isfinite(error), error, -1.0))
+
+
+def context_share(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """How much of the change of the score its context made, shape (n_epochs, n_channel_sets).
+
+    Epoch and context are two players, and Shapley values divide the change from both at their baselines to both as recorded:
+    a player's is the mean of what it adds to the baseline and to the recorded other one. The share is the absolute value of
+    the context's in the sum of both absolute values; NaN for a stager without context.
+    """
+    recorded, no_epoch, no_context, neither = np.moveaxis(_explained(dataset), -1, 0)
+    by_epoch = np.abs((recorded - no_epoch) + (no_context - neither))
+    by_context = np.abs((recorded - no_context) + (no_epoch - neither))
+    total = by_epoch + by_context
+    return np.divide(by_context, total, out=np.full_like(total, np.nan), where=total > 0)
+
+
+def _explained(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """The score explained with the epoch, its context, both or nothing replaced, shape (n_epochs, n_channel_sets, 4)."""
+    stages = dataset["stage_name"].values.astype(str).tolist()
+    target = json.loads(dataset.attrs["parameters"])["target"]
+    target = tuple(target) if isinstance(target, list) else target
+    scored = dataset["stage"].values.astype(str).tolist()
+    replaced = _replaced(dataset)
+    weights = np.stack(
+        [resolve_target(target, stages, own, scored).weights[:, 0] for own in dataset["scores"].values.swapaxes(0, 1)],
+        axis=1,
+    )
+    return np.asarray(np.einsum("ecrs,ecs->ecr", replaced, weights))
+
+
+def _replaced(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    return np.asarray(
+        dataset["replaced_scores"].transpose("epoch", "channel_set", "replaced", "stage_name").values, dtype=np.float64
+    )
+
+
+def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
+    """Tell by stage what decided; see `FlexResult.decided_by`."""
+    if "replaced_scores" not in dataset:
+        raise ParameterError(
+            "This result does not hold what the scores become without the epoch",
+            remedy="Attribute the recording again; results that were made by hand need replaced_scores",
+        )
+    kind = tables.score_kind(dataset)
+    stages = dataset["stage_name"].values.astype(str)
+    p = probabilities(_replaced(dataset), kind)  # epoch, channel set, replaced, stage
+    own = dataset["scores"].values.argmax(axis=-1)
+    p = np.take_along_axis(p, own[:, :, None, None], axis=-1)[..., 0]
+    change = dataset["score"].values - dataset["baseline_score"].values
+    error = dataset["error"].values * tables.sizes(dataset)
+    share = context_share(dataset)
+    chosen = surest(dataset["scores"].values, kind)
+    rows = pd.DataFrame(
+        {
+            "stage": pd.Categorical(stages[own[np.arange(len(own)), chosen]], categories=stages),
+            "p": p[..., 0].mean(axis=1),
+            "p_replaced": p[..., 1].mean(axis=1),
+            "change": change.mean(axis=1),
+            "error": error.mean(axis=1),
+            "context_share": _mean(share),
+            # an epoch is explained where it is by most of its channel sets
+            "explained": (~within_error(dataset)).mean(axis=1) > 0.5,
+        }
+    )
+    groups = rows.groupby("stage", observed=True)
+    table = groups[["p", "p_replaced", "change", "error", "context_share"]].median()
+    counts = groups["explained"].agg(["sum", "size"])
+    return table.assign(n_explained=counts["sum"].astype(int), n_epochs=counts["size"])
+
+
+def _mean(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Mean over channel sets of what is known, shape (n_epochs,)."""
+    known = np.isfinite(values)
+    return np.where(
+        known.any(axis=1), np.where(known, values, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
+    )

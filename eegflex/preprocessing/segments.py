@@ -50,8 +50,8 @@ class Segments:
     stage : array of str, shape (n_epochs,)
         The hypnogram's stages, ``"UNSCORED"`` where it has none.
     fault : array of str, shape (n_epochs,)
-        Why an epoch cannot be explained: ``"not finite"``, ``"flat"``, ``"saturated"``, or ``"at an edge"`` where that
-        was asked for; empty for a sound one.
+        Why an epoch cannot be explained: ``"not finite"``, ``"out of range"``, ``"flat"``, ``"saturated"``, or
+        ``"at an edge"`` where that was asked for; empty for a sound one.
     notes : dict
         What was done, for provenance: filter, resampling, how far the edges of runs reach and into how many epochs, and how
         many epochs of the recording were left out before.

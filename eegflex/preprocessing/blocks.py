@@ -84,7 +84,8 @@ def filter_blocks(
         data = epochs.get_data(picks=names, item=block.read, verbose="error")
         of_name = {name: data[:, place] for place, name in enumerate(names)}
         for place, channel in enumerate(inputs.channels):
-            recorded = channel.signal(of_name) * channel.in_unit("uV")
+            with np.errstate(over="ignore", invalid="ignore"):
+                recorded = channel.signal(of_name) * channel.in_unit("uV")
             bad = impossible(recorded)
             known = np.where(bad, np.nan, recorded)[block.own]
             fault = faults_of(known)

@@ -15,8 +15,9 @@ __all__ = ["Faults", "bridged", "extremes_of", "faults_of", "impossible", "judge
 
 #: An epoch, or a channel, is saturated when more than this share of its samples sits at its own extremes.
 SATURATED = 0.2
-#: A sample is no signal where its size exceeds this, in µV, or so many times the median size of the samples around it: from an
-#: artifact of 50 mV it is as far as that is from the signal. Files of floating point can hold anything.
+#: A sample is no signal where it exceeds this, in µV, or is so many times further from the median of the samples around it than
+#: half of them are: from an artifact of 50 mV that is as far as the artifact is from the signal. Files of floating point can
+#: hold anything.
 MOST_MICROVOLTS, MOST_MEDIANS = 1e12, 1e6
 
 
@@ -81,11 +82,12 @@ def judge(names: Sequence[str], of_epochs: npt.NDArray[np.str_], extremes: npt.N
 
 def impossible(recorded: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Which samples of a channel are no signal, not finite or far beyond all others, shape as `recorded`."""
-    with np.errstate(invalid="ignore"):
-        size = np.abs(recorded)
-        known = size[(size > 0) & (size < MOST_MICROVOLTS)]
-        most = min(MOST_MICROVOLTS, MOST_MEDIANS * float(np.median(known))) if known.size else MOST_MICROVOLTS
-        return ~(size < most) & (size != 0)
+    usable = np.abs(recorded) < MOST_MICROVOLTS  # not NaN either
+    if not usable.any():
+        return ~usable
+    size = np.abs(np.where(usable, recorded, 0.0) - np.median(recorded[usable]))
+    moving = size[usable & (size > 0)]
+    return ~usable | (size > MOST_MEDIANS * np.median(moving)) if moving.size else ~usable
 
 
 def bridged(recorded: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

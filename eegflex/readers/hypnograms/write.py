@@ -82,11 +82,11 @@ def closing(writer: pyedflib.EdfWriter, path: Path) -> Iterator[pyedflib.EdfWrit
 
 
 def _size_by_header(path: Path) -> int:
-    """Bytes that an EDF file has, by what its header says; 0 if it has none."""
+    """Bytes that an EDF file has, by what its header says; -1 if it has none."""
     with path.open("rb") as file:
         head = file.read(256)
         if len(head) < 256:
-            return 0
+            return -1
         n_head, n_records, n_signals = (int(head[place]) for place in (slice(184, 192), slice(236, 244), slice(252, 256)))
         return n_head + n_records * _record_size(file.read(n_head - 256), n_signals)
 

@@ -124,7 +124,7 @@ class ModelError(EegflexError, ValueError):
     """A model cannot be loaded, run or explained."""
 
 
-class AttributionFailed(ModelError):
+class AttributionFailed(ModelError):  # noqa: N818  (the sister of AttributionStopped)
     """An attribution failed after epochs had been finished; these are kept. Its cause is the error that ended it.
 
     Parameters

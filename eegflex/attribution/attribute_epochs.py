@@ -129,8 +129,8 @@ def attribute_epochs(
     spec : ModelSpec | path-like | None
         The contract of a bare network. Without one it is fed the epochs as they are, in MNE's units.
     select : str | sequence of int | sequence of bool | None
-        Explain only these epochs, with all their neighbours in place: their numbers, a boolean for each epoch, or a query of the
-        table of `StagedNight.to_data_frame`, such as ``"predicted == 'N1' and stage == 'REM'"`` or ``"margin < 0.2"``. By
+        Explain only these epochs, with all their neighbours in place: their numbers, a boolean for each epoch, or a query of
+        the table of `StagedNight.to_data_frame`, such as ``"predicted == 'N1' and stage == 'REM'"`` or ``"margin < 0.2"``. By
         default all.
     sample_per_stage : int | None
         Explain only so many epochs of each stage that the network predicted, drawn at random. By default all.
@@ -277,9 +277,7 @@ def _checked(request: Request) -> list[dict[str, str]]:
     return findings.to_dicts()
 
 
-def _explain(
-    request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, notes: dict[str, Any]
-) -> FlexResult:
+def _explain(request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, notes: dict[str, Any]) -> FlexResult:
     """Explain, and keep what is finished whatever ends it."""
     n_wanted = len(request.chosen)
     try:

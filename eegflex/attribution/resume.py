@@ -103,7 +103,9 @@ def _differing(request: Request, before: xr.Dataset) -> list[str]:
 def _lines(old: Mapping[str, Any], new: Mapping[str, Any], names: Iterable[str] | None) -> list[str]:
     every = {**old, **new} if names is None else names
     return [
-        f"{name}: {_short(old.get(name))}, now {_short(new.get(name))}" for name in every if old.get(name) != new.get(name)
+        f"{name}: {_short(old.get(name))}, now {_short(new.get(name))}"
+        for name in every
+        if old.get(name) != new.get(name)
     ]
 
 

@@ -48,7 +48,7 @@ def selected(night: StagedNight, select: str | tuple[int, ...] | tuple[bool, ...
     if isinstance(select, str):
         found = _query(night.to_data_frame(), select)
     elif isinstance(select[0], bool):
-        found = _masked(select, len(night))
+        found = _masked(tuple(map(bool, select)), len(night))
     else:
         found = _numbered(select, len(night))
     if not found.size:
@@ -78,7 +78,9 @@ def _query(table: pd.DataFrame, query: str) -> npt.NDArray[np.intp]:
     try:
         answer = table.eval(text, engine="python")
     except Exception as error:  # pandas raises whatever its operands do
-        raise ParameterError(f"select cannot be asked of the table: {error}", seen=repr(query), remedy=_REMEDY) from error
+        raise ParameterError(
+            f"select cannot be asked of the table: {error}", seen=repr(query), remedy=_REMEDY
+        ) from error
     if not isinstance(answer, pd.Series) or answer.dtype != bool:
         raise ParameterError("select is no comparison", seen=repr(query), remedy=_REMEDY)
     return np.flatnonzero(answer.to_numpy())

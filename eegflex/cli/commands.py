@@ -50,7 +50,9 @@ Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVi
 Seed = Annotated[int, typer.Option("--seed", help="Seed of what is drawn at random.")]
 Resume = Annotated[
     Path | None,
-    typer.Option("--resume", help="What an earlier run had finished when it was stopped: go on there.", show_default=False),
+    typer.Option(
+        "--resume", help="What an earlier run had finished when it was stopped: go on there.", show_default=False
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")]
 
@@ -140,7 +142,9 @@ def attribute(
     asking: AttributionOptions,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The result, a netCDF file. Default: named after the recording, or that resumed."),
+        typer.Option(
+            "-o", "--output", help="The result, a netCDF file. Default: named after the recording, or that resumed."
+        ),
     ] = None,
     resume: Resume = None,
     overwrite: Overwrite = False,

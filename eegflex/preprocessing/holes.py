@@ -40,7 +40,9 @@ def holes(epochs: mne.BaseEpochs) -> npt.NDArray[np.intp]:
     if epochs.metadata is not None and "run" in epochs.metadata:
         run = epochs.metadata["run"].to_numpy()
         return jumps[run[jumps] == run[jumps + 1]]
-    return np.array([place for place in jumps if _taken_out(epochs, *epochs.selection[place : place + 2])], dtype=np.intp)
+    return np.array(
+        [place for place in jumps if _taken_out(epochs, *epochs.selection[place : place + 2])], dtype=np.intp
+    )
 
 
 def _taken_out(epochs: mne.BaseEpochs, before: int, after: int) -> bool:

@@ -29,13 +29,13 @@ def progress(total: int, message: str) -> Iterator[Callable[[int], None]]:
         ``done(n)``: n more are done. Work that was asked to stop stops here.
     """
     # MNE's own context manager is for bars that several processes share, and would count the increments wrongly.
-    bar = ProgressBar(total, mesg=message, mininterval=0.2)
+    bars = [ProgressBar(total, mesg=message, mininterval=0.2)]
 
     def done(more: int) -> None:
-        bar.update_with_increment_value(more)
+        bars[0].update_with_increment_value(more)
         check()
 
     try:
         yield done
     finally:
-        del bar
+        bars.clear()  # which ends its line, whoever still holds `done`

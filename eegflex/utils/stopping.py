@@ -42,6 +42,7 @@ class Asked:
     replaced: dict[int, Any] = field(default_factory=dict)
 
     def __call__(self, signum: int, _: FrameType | None) -> None:
+        """Hear a signal."""
         first = not self.signum
         self.signum = self.signum or signum
         if self.holds == 0 or not first:

@@ -134,10 +134,9 @@ def test_resumed_is_undisturbed_bit_for_bit(asked):
     epochs = scored_epochs(n_epochs=14)
     Ending.left = 10**9
     whole = explain(epochs, Ending(), **RULE | asked)
-    if Ending.seen:
-        kept = ended("Ctrl-C", epochs, after=Ending.seen // 2, **asked).result
-    else:  # without a gradient nothing is counted
-        kept = whole[[0, 3, 4, 9]]
+    # without a gradient nothing is counted
+    half = Ending.seen // 2
+    kept = ended("Ctrl-C", epochs, after=half, **asked).result if half else whole[[0, 3, 4, 9]]
     resumed = explain(epochs, Ending(), resume=kept, **RULE | asked)
     assert 0 < len(kept) < len(whole)
     for name, variable in whole.data.variables.items():
@@ -184,9 +183,9 @@ def test_another_question_is_refused_with_what_differs(change, words):
 
 def test_another_recording_model_or_spec_is_refused():
     kept = explain(noise_epochs(n_epochs=4), Smooth(), **RULE)[:2]
-    with pytest.raises(ParameterError, match="input_sha256: [0-9a-f]{12}…, now [0-9a-f]{12}…"):
+    with pytest.raises(ParameterError, match=r"input_sha256: [0-9a-f]{12}…, now [0-9a-f]{12}…"):
         explain(noise_epochs(n_epochs=4, seed=1), Smooth(), resume=kept, **RULE)
-    with pytest.raises(ParameterError, match="scores of the model|model_sha256"):
+    with pytest.raises(ParameterError, match=r"scores of the model|model_sha256"):
         explain(noise_epochs(n_epochs=4), Smooth(seed=1), resume=kept, **RULE)
     with pytest.raises(ParameterError, match=r"\.unit: V, now uV|input_sha256"):
         explain(noise_epochs(n_epochs=4), Smooth(), spec=ModelSpec(unit="uV"), resume=kept, **RULE)
@@ -230,7 +229,9 @@ def test_a_stop_while_the_result_is_put_together_keeps_all_of_it(monkeypatch):
     from eegflex.attribution import attribute_epochs as module
 
     put_together = module.assemble
-    monkeypatch.setattr(module, "assemble", lambda *a, **k: (os.kill(os.getpid(), signal.SIGINT), put_together(*a, **k))[1])
+    monkeypatch.setattr(
+        module, "assemble", lambda *a, **k: (os.kill(os.getpid(), signal.SIGINT), put_together(*a, **k))[1]
+    )
     with pytest.raises(AttributionStopped) as caught:
         explain(noise_epochs(n_epochs=5), Smooth(), **RULE)
     assert len(caught.value.result) == 5

@@ -105,13 +105,18 @@ def test_another_question_is_not_gone_on_with(night, tmp_path, capsys):
     assert cli.main(["-q", "attribute", str(night.psg), *QUICK, "--resume", str(tmp_path / "none.nc")]) == 1
 
 
-def test_a_result_that_cannot_be_written_where_it_should_is_written_elsewhere(night, ended, tmp_path, capsys, monkeypatch):
+def test_a_result_that_cannot_be_written_where_it_should_is_written_elsewhere(
+    night, ended, tmp_path, capsys, monkeypatch
+):
     (tmp_path / "spare").mkdir()
     (tmp_path / "gone").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "spare"))
     monkeypatch.setattr("tempfile.tempdir", None)
     ended(5, (tmp_path / "gone").rmdir)
-    assert cli.main(["-q", "attribute", str(night.psg), *QUICK, "--select", "0-6", "-o", str(tmp_path / "gone" / "r.nc")]) == 1
+    assert (
+        cli.main(["-q", "attribute", str(night.psg), *QUICK, "--select", "0-6", "-o", str(tmp_path / "gone" / "r.nc")])
+        == 1
+    )
     (saved,) = (tmp_path / "spare").rglob("r.nc")
     assert str(saved) in capsys.readouterr().err
     assert len(eegflex.read_result(saved)) >= 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mne
 import numpy as np
 import pytest
-from noise import continuous, cut
+from noise import continuous
 
 import eegflex
 from eegflex.errors import RecordingError

@@ -87,7 +87,9 @@ def _size_by_header(path: Path) -> int:
         head = file.read(256)
         if len(head) < 256:
             return -1
-        n_head, n_records, n_signals = (int(head[place]) for place in (slice(184, 192), slice(236, 244), slice(252, 256)))
+        n_head, n_records, n_signals = (
+            int(head[place]) for place in (slice(184, 192), slice(236, 244), slice(252, 256))
+        )
         return n_head + n_records * _record_size(file.read(n_head - 256), n_signals)
 
 

@@ -67,11 +67,15 @@ def fail():
     raise ModelError("The model failed")
 
 
+def run_out():
+    raise MemoryError
+
+
 WAYS = {
     "Ctrl-C": (lambda: ask(signal.SIGINT), 130),
     "a scheduler": (lambda: ask(signal.SIGTERM), 143),
     "an error": (fail, 1),
-    "no memory": (lambda: [][0], 1),
+    "no memory": (run_out, 1),
 }
 
 

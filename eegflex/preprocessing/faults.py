@@ -16,9 +16,9 @@ __all__ = ["Faults", "bridged", "extremes_of", "faults_of", "impossible", "judge
 #: An epoch, or a channel, is saturated when more than this share of its samples sits at its own extremes.
 SATURATED = 0.2
 #: A sample is no signal where it exceeds this, in µV, or is so many times further from the median of the samples around it than
-#: half of them are: from an artifact of 50 mV that is as far as the artifact is from the signal. Files of floating point can
-#: hold anything.
-MOST_MICROVOLTS, MOST_MEDIANS = 1e12, 1e6
+#: half of them are, or than 1 µV: 1 V and more. Files of floating point can hold anything. What more than a few samples do is a
+#: signal in units of its own.
+MOST_MICROVOLTS, MOST_MEDIANS, FEW = 1e12, 1e6, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,8 @@ def impossible(recorded: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         return ~usable
     size = np.abs(np.where(usable, recorded, 0.0) - np.median(recorded[usable]))
     moving = size[usable & (size > 0)]
-    return ~usable | (size > MOST_MEDIANS * np.median(moving)) if moving.size else ~usable
+    stray = size > MOST_MEDIANS * max(float(np.median(moving)), 1.0) if moving.size else np.zeros_like(usable)
+    return ~usable | stray if stray.mean() < FEW else ~usable
 
 
 def bridged(recorded: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

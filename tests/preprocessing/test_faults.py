@@ -109,8 +109,15 @@ def test_networks_own_units_and_silence_are_no_fault():
     assert prepare(epochs, ModelSpec()).fault[0] == "flat"
 
 
+def test_bursts_among_what_is_nearly_silence_are_signal():
+    epochs = cut(continuous())
+    epochs._data *= 1e-12
+    epochs._data[:, :, 2000:2500] += np.sin(np.arange(500) / 10)
+    assert (prepare(epochs, ModelSpec()).fault == "").all()
+
+
 def test_a_line_bridges_what_is_bad():
-    recorded = np.array([[1.0, np.nan, 3.0], [4.0, 9e9, np.inf]])
+    recorded = np.array([[1.0, np.nan, 3.0], [4.0, 9e13, np.inf]])
     bad = np.array([[False, True, False], [False, True, True]])
     assert bridged(recorded, bad).tolist() == [[1.0, 2.0, 3.0], [4.0, 4.0, 4.0]]
     assert bridged(recorded, np.ones_like(bad)).tolist() == [[0.0] * 3] * 2

@@ -2,6 +2,6 @@
 
 import sys
 
-from eegflex.cli.commands import main
+from eegflex.cli import main
 
 sys.exit(main())

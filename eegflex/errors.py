@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 __all__ = [
+    "AttributionFailed",
     "AttributionStopped",
     "ChannelError",
     "DownloadError",
@@ -137,6 +138,34 @@ class ModelError(EegflexError, ValueError):
     """A model cannot be loaded, run or explained."""
 
 
+class AttributionFailed(ModelError):  # noqa: N818  (the sister of AttributionStopped)
+    """An attribution failed after epochs had been finished; these are kept. Its cause is the error that ended it.
+
+    Parameters
+    ----------
+    result : FlexResult
+        The epochs that were finished, flagged as partial.
+    n_finished, n_wanted : int
+        How many were finished, and how many there were to be.
+    why : BaseException
+        What went wrong.
+
+    Attributes
+    ----------
+    result, n_finished, n_wanted
+        As given.
+    """
+
+    def __init__(self, result: Any, n_finished: int, n_wanted: int, why: BaseException) -> None:
+        self.result, self.n_finished, self.n_wanted = result, n_finished, n_wanted
+        said = str(why).rstrip(".")[:500] or "no more was said"
+        super().__init__(
+            f"{said if isinstance(why, EegflexError) else f'{type(why).__name__}: {said}'}. "
+            f"That was after {n_finished} of {n_wanted} epochs, which are the `result` of this exception",
+            remedy="Save it, and go on from there with resume= (--resume) once the cause is mended",
+        )
+
+
 class MemoryShortError(ModelError):
     """A model does not fit into memory, however little it is given at a time."""
 
@@ -161,7 +190,7 @@ class MissingExtraError(EegflexError, ImportError):
 
 
 class AttributionStopped(KeyboardInterrupt):
-    """An attribution was stopped by Ctrl-C; what was finished is kept.
+    """An attribution was stopped, by Ctrl-C or another signal; what was finished is kept.
 
     A ``KeyboardInterrupt``, so that whatever else was to follow is stopped too.
 
@@ -176,7 +205,7 @@ class AttributionStopped(KeyboardInterrupt):
     def __init__(self, result: Any, n_finished: int, n_wanted: int) -> None:
         super().__init__(
             f"Stopped: {n_finished} of {n_wanted} epochs are explained. They are the `result` of this exception "
-            "(in a notebook: sys.last_value.result)."
+            "(in a notebook: sys.last_value.result); go on from there with resume=."
         )
         self.result, self.n_finished, self.n_wanted = result, n_finished, n_wanted
 

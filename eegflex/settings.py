@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,7 +113,8 @@ class Settings(StagingSettings):
 
     Attributes
     ----------
-    target, baseline, context, method, quadrature, tol, max_evals, n_steps, views, sample_per_stage, seed, batch_size, on_check
+    target, baseline, context, method, quadrature, tol, max_evals, n_steps, views, select, sample_per_stage, seed, batch_size, \
+    on_check
         As in `eegflex.attribute_epochs`, and those of `StagingSettings`.
 
     Raises
@@ -147,6 +149,14 @@ class Settings(StagingSettings):
         default=("frequency",),
         metadata=_said(f"What to attribute to, separated by commas: {', '.join(VIEWS)}.", read="list"),
     )
+    select: str | tuple[int, ...] | tuple[bool, ...] | None = field(
+        default=None,
+        metadata=_said(
+            "Explain only these epochs, among their neighbours: numbers such as 12,20-25, or a query of the night's table "
+            "such as \"predicted == 'N1' and margin < 0.2\".",
+            read="text",
+        ),
+    )
     sample_per_stage: int | None = field(
         default=None, metadata=_said("Explain only so many epochs of each predicted stage.", at_least=1)
     )
@@ -169,6 +179,7 @@ class Settings(StagingSettings):
         object.__setattr__(self, "views", tuple(dict.fromkeys(("frequency", *views))))
         if isinstance(self.target, list):  # as JSON has a pair
             object.__setattr__(self, "target", tuple(self.target))  # type: ignore[unreachable]
+        object.__setattr__(self, "select", _selection(self.select))
         check_choice("context", self.context, CONTEXTS)
         check_choice("on_check", self.on_check, ON_CHECK)
         check_choice("quadrature", self.quadrature, (ADAPTIVE, *FIXED_RULES))
@@ -182,6 +193,7 @@ class Settings(StagingSettings):
             raise ParameterError("tol must be between 0 and 1", seen=self.tol, remedy="0.02 is 2 %")
         for name in ("n_steps", "max_evals", "sample_per_stage", "batch_size"):
             _check_count(name, getattr(self, name))
+        _check_count("seed", self.seed, least=0)
 
     @property
     def is_adaptive(self) -> bool:
@@ -206,16 +218,44 @@ class Settings(StagingSettings):
         return int(self.digest[:15], 16)
 
 
-def _check_count(name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
-        raise ParameterError(f"{name} must be a positive whole number", seen=value)
+def _check_count(name: str, value: Any, least: int = 1) -> None:
+    optional = value is None and name != "seed"
+    if not optional and (value is None or isinstance(value, bool) or int(value) != value or value < least):
+        raise ParameterError(f"{name} must be a positive whole number{' or 0' * (least == 0)}", seen=value)
+
+
+#: Numbers of epochs as text, such as "12, 20-25"; and the most that anybody has.
+_NUMBERS = re.compile(r"\s*\d{1,7}(?:\s*-\s*\d{1,7})?(?:\s*,\s*\d{1,7}(?:\s*-\s*\d{1,7})?)*\s*")
+_MOST_NUMBERS = 100_000
+
+
+def _selection(given: Any) -> str | tuple[int, ...] | tuple[bool, ...] | None:
+    """What selects epochs: a query; numbers, as text too; or a boolean for each epoch."""
+    if given is None or isinstance(given, str):
+        return given if given is None or not _NUMBERS.fullmatch(given) else _numbers(given)
+    try:
+        values = np.atleast_1d(np.asarray(given))
+    except ValueError:
+        values = np.empty((0, 0))
+    if values.ndim != 1 or not values.size or values.dtype.kind not in "biu":
+        raise ParameterError(
+            "select must be numbers of epochs, a boolean for each epoch, or a query", seen=f"{given!r:.200}"
+        )
+    return tuple(values.tolist())
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    ends = [[int(word) for word in part.split("-")] for part in text.split(",")]
+    if sum(own[-1] - own[0] + 1 for own in ends) > _MOST_NUMBERS or any(own[-1] < own[0] for own in ends):
+        raise ParameterError("select names ranges that are none of a night's", seen=text[:200])
+    return tuple(number for own in ends for number in range(own[0], own[-1] + 1))
 
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, tuple | list) and all(isinstance(part, str) for part in value):
+    if isinstance(value, tuple | list) and all(isinstance(part, bool | int | str) for part in value):
         return list(value)
     if isinstance(value, np.generic):
         return value.item()

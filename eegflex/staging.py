@@ -168,7 +168,7 @@ class StagedNight:
         ParameterError
             If the suffix is not one of these.
         OutputError
-            If the file is there already, or cannot be written. Nothing half-written is left.
+            If the file is there already, cannot be written, or is the recording itself. Nothing half-written is left.
         """
         path = check_stages_file(fname)
         length = self.segments.signals.shape[-1] / self.segments.sfreq
@@ -181,7 +181,7 @@ class StagedNight:
             else:
                 write_hypnogram(temporary, self.predicted, self.segments.onset, length, self.epochs.info["meas_date"])
 
-        return write_whole(path, write, overwrite=overwrite)
+        return write_whole(path, write, overwrite=overwrite, inputs=_read_from(self.epochs))
 
     def plot_night(
         self, *, axes: Axes | Sequence[Axes] | None = None, annotate: bool = True, show: bool = True
@@ -266,6 +266,13 @@ def stage_epochs(
     """
     settings = StagingSettings(picks, edges, filter_edges, window_length, device, dtype)  # type: ignore[arg-type]
     return stage_with(load_model(model, spec=spec), epochs, settings)
+
+
+def _read_from(epochs: mne.BaseEpochs) -> list[Path]:
+    """The files that epochs were read from, as far as they know them."""
+    raw = getattr(epochs, "_raw", None)
+    named = [getattr(epochs, "filename", None), *getattr(raw, "filenames", ())]
+    return [Path(one) for one in named if one is not None]
 
 
 def check_stages_file(fname: str | Path) -> Path:

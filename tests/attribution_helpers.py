@@ -17,6 +17,12 @@ def noise_epochs(n_epochs=6, n_channels=2, sfreq=32.0, n_times=None, seed=0, sca
     return mne.EpochsArray(data, info, events=events, baseline=None, verbose="error")
 
 
+def with_gaps(epochs, kept):
+    """What a recording that was paused in between gives: some of the epochs, and no word of others."""
+    events = epochs.events[kept]
+    return mne.EpochsArray(epochs.get_data()[kept], epochs.info, events=events, baseline=None, verbose="error")
+
+
 def scored_epochs(stages=("W", "N1", "N2", "N3", "REM"), n_epochs=6, **kwargs):
     """Epochs of noise that a hypnogram scores, with these stages in turn."""
     epochs = noise_epochs(n_epochs=n_epochs, **kwargs)

@@ -20,6 +20,8 @@ from eegflex.errors import ParameterError
 from eegflex.settings import FIXED_RULES, Settings, StagingSettings
 
 MAGNITUDES = np.arange(6.0).reshape(2, 3)
+#: What is no setting: the recording, the model, and what does not change an answer.
+OF_THE_CALL = ("epochs", "model", "spec", "resume", "label", "verbose")
 #: For each field another value than its default. `quadrature` goes with `n_steps`, which the adaptive rule refuses.
 OTHER = {
     "picks": ("C3", "C4"),
@@ -37,6 +39,7 @@ OTHER = {
     "max_evals": 100,
     "n_steps": 9,
     "views": ("frequency", "time"),
+    "select": (2, 3),
     "sample_per_stage": 3,
     "seed": 1,
     "batch_size": 4,
@@ -52,7 +55,7 @@ def given(name, value):
 def defaults(call):
     """Parameters and defaults of a verb, without the recording, the model, and what does not change an answer."""
     parameters = inspect.signature(call).parameters.values()
-    return {one.name: one.default for one in parameters if one.name not in ("epochs", "model", "spec", "verbose")}
+    return {one.name: one.default for one in parameters if one.name not in OF_THE_CALL}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +107,25 @@ def test_what_is_asked_twice_is_one_question(name):
     assert hash(one) == hash(same) == hash(pickle.loads(pickle.dumps(one)))
     assert {one: "kept"}[same] == "kept"
     assert dataclasses.asdict(pickle.loads(pickle.dumps(one))) == dataclasses.asdict(one)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("3, 5-7,9", (3, 5, 6, 7, 9)),
+        ("12", (12,)),
+        (12, (12,)),
+        (np.arange(3, dtype=np.int16), (0, 1, 2)),
+        ([True, False], (True, False)),
+        ("margin < 0.2", "margin < 0.2"),
+        ("3 - 5 < number", "3 - 5 < number"),
+    ],
+)
+def test_a_selection_is_numbers_booleans_or_words(given, kept):
+    asked = Settings(select=given)
+    assert asked.select == kept
+    assert [type(one) for one in asked.select] == [type(one) for one in kept]
+    assert asked == Settings(**asked.to_dict())
 
 
 def test_what_a_rule_makes_no_use_of_is_not_asked():
@@ -175,6 +197,9 @@ def test_they_cannot_be_changed():
         ({"n_steps": 9}, "finds its own number of steps"),
         ({"tol": 0.0}, "tol must be between 0 and 1"),
         ({"tol": 1.0}, "tol must be between 0 and 1"),
+        *(({"seed": value}, "seed must be a positive whole number or 0") for value in (-1, 1.5, True, None)),
+        *(({"select": value}, "select must be numbers") for value in ([], [0.5], [[1]], [[1], [2, 3]], {}, ["N2"])),
+        *(({"select": value}, "ranges that are none") for value in ("5-3", "0-9999999", "3-1,0-10")),
         *(
             ({"quadrature": "graded", name: value}, f"{name} must be a positive whole number")
             for name in ("n_steps", "max_evals", "sample_per_stage", "batch_size")

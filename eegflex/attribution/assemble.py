@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-import mne
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -25,7 +24,7 @@ from eegflex.results.netcdf import LAYOUT
 from eegflex.results.result import FlexResult
 from eegflex.results.tables import measure_sizes
 
-__all__ = ["assemble"]
+__all__ = ["Kept", "assemble", "labels_of_channels", "parameters_of", "recording_facts"]
 
 #: What the views are called in a result.
 _NAMES = {
@@ -78,10 +77,8 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
         "sfreq": segments.sfreq,
         "spec": json.dumps(spec.to_dict()),
         "method": json.dumps(dataclasses.asdict(request.method.words)),
-        "parameters": json.dumps(_parameters(request)),
-        "provenance": json.dumps(
-            _provenance(request.night.epochs, segments, len(numbers)) | ({"partial": True} if partial else {}) | notes
-        ),
+        "parameters": json.dumps(parameters_of(request)),
+        "provenance": json.dumps(_provenance(request, len(numbers)) | ({"partial": True} if partial else {}) | notes),
     }
     return FlexResult(_sized(dataset))
 
@@ -136,7 +133,7 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, 
         "stage": ("epoch", segments.stage[numbers].astype(object)),
         "edge": ("epoch", request.night.bound[0].windows.edge[numbers].astype(object)),
         "filter_edge": ("epoch", segments.filter_edge[numbers]),
-        "channel": np.array(_labels(segments), dtype=object),
+        "channel": np.array(labels_of_channels(segments), dtype=object),
         "ch_name": ("channel", names[rows]),
         "ch_type": ("channel", np.array(segments.ch_types, dtype=object)[rows]),
         "of_channel_set": (
@@ -161,7 +158,7 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, 
     }
 
 
-def _labels(segments: Segments) -> list[str]:
+def labels_of_channels(segments: Segments) -> list[str]:
     """Names of the channels, told apart where one takes part in several channel sets."""
     uses = [channel for channels in segments.channel_sets for channel in channels]
     labels = []
@@ -173,8 +170,8 @@ def _labels(segments: Segments) -> list[str]:
     return labels
 
 
-def _parameters(request: Request) -> dict[str, Any]:
-    """What was asked, but for what the method makes no use of."""
+def parameters_of(request: Request) -> dict[str, Any]:
+    """What was asked, but for what the method makes no use of; a selection by what it selects, unless it is a query."""
     unused = () if request.method.on_path else ("quadrature", "n_steps", "tol", "max_evals")
     return {name: value for name, value in request.settings.to_dict().items() if name not in unused}
 
@@ -192,16 +189,24 @@ def _density(signal: npt.NDArray[np.float32], sfreq: float) -> npt.NDArray[np.fl
     return density
 
 
-def _provenance(epochs: mne.BaseEpochs, segments: Segments, n_explained: int) -> dict[str, Any]:
+def recording_facts(request: Request) -> dict[str, Any]:
+    """What tells a recording, as the stager is given it, and a stager from others."""
+    signals = np.ascontiguousarray(request.segments.signals)
+    known = {"input_sha256": hashlib.sha256(signals.data).hexdigest(), "epochs": len(signals)}
+    digest = getattr(request.stager, "digest", None)
+    return known if digest is None else known | {"model_sha256": str(digest)}
+
+
+def _provenance(request: Request, n_explained: int) -> dict[str, Any]:
+    segments = request.segments
     faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
-    notes = get_notes(epochs.info)
+    notes = get_notes(request.night.epochs.info)
     kept = ("source", "format", "alignment", "profile", "renamed")
     read = {} if notes is None else {name: getattr(notes, name) for name in kept}
     return {
         "eegflex": __version__,
         **{package: version(package) for package in ("mne", "numpy", "torch")},
-        "input_sha256": hashlib.sha256(np.ascontiguousarray(segments.signals).data).hexdigest(),
-        "epochs": len(segments),
+        **recording_facts(request),
         "explained": n_explained,
         "faults": dict(zip(faults.tolist(), counts.tolist(), strict=True)),
         "runs": int(segments.run.max()) + 1,
@@ -257,6 +262,29 @@ class Kept:
             of_row = self._views[view][row]
             of_row[(slice(None), *(place.get(dim, slice(None)) for dim in DIMS[view]))] = values
         self.facts[channel_set][explained.number] = dataclasses.replace(explained, views={})
+
+    def restore(self, dataset: xr.Dataset) -> npt.NDArray[np.int64]:
+        """Keep what a result holds, and return the numbers of its epochs."""
+        numbers = dataset["number"].values.astype(np.int64)
+        rows = np.searchsorted(self._chosen, numbers)
+        single = "target_stage" not in dataset.dims
+
+        def per_target(name: str) -> npt.NDArray[Any]:
+            values = dataset[name].values
+            return np.expand_dims(values, 1 if name in _NAMES.values() else 2) if single else values
+
+        for view, name in _NAMES.items():
+            if name in dataset:
+                values = per_target(name)
+                self._views[view] = np.empty((len(self._chosen), *values.shape[1:]), dtype=values.dtype)
+                self._views[view][rows] = values
+        facts = {name: per_target(name) for name in ("score", "baseline_score", "gap")}
+        counts = {name: dataset[name].values for name in ("n_gradients", "n_forwards", "error")}
+        for channel_set, own in enumerate(self.facts):
+            for i, number in enumerate(numbers.tolist()):
+                of_epoch = {name: values[i, channel_set] for name, values in (facts | counts).items()}
+                own[number] = Explained(number, {}, **of_epoch)
+        return numbers
 
     @property
     def numbers(self) -> npt.NDArray[np.int64]:

@@ -11,6 +11,7 @@ import mne
 import numpy as np
 import numpy.typing as npt
 import torch
+import xarray as xr
 from mne.utils import verbose
 
 from eegflex.attribution.assemble import Kept, assemble
@@ -18,11 +19,13 @@ from eegflex.attribution.baselines import check_baseline, make_baseline
 from eegflex.attribution.methods.registry import method_of
 from eegflex.attribution.quadrature import make_rule
 from eegflex.attribution.request import Request, explain_all
+from eegflex.attribution.resume import open_partial, take_up
 from eegflex.attribution.sampling import choose_epochs
+from eegflex.attribution.selection import selected
 from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
 from eegflex.doctor.registry import refuse_or_warn, run_checks
-from eegflex.errors import AttributionStopped
+from eegflex.errors import AttributionFailed, AttributionStopped
 from eegflex.results.result import FlexResult
 from eegflex.settings import ADAPTIVE, Settings
 from eegflex.spec.model_spec import ModelSpec
@@ -30,6 +33,7 @@ from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.staging import StagedNight, night_of
 from eegflex.targets import check_target
+from eegflex.utils.stopping import check, held
 
 __all__ = ["attribute_epochs"]
 
@@ -53,12 +57,14 @@ def attribute_epochs(
     window_length: int | None = None,
     picks: str | Sequence[str] | None = None,
     spec: ModelSpec | str | Path | None = None,
+    select: str | Sequence[int] | Sequence[bool] | None = None,
     sample_per_stage: int | None = None,
     seed: int = 0,
     batch_size: int | None = None,
     device: str | torch.device | None = None,
     dtype: str = "float32",
     on_check: str = "raise",
+    resume: FlexResult | str | Path | None = None,
     verbose: bool | str | int | None = None,
 ) -> FlexResult:
     """Explain which rhythms, on which channels, made a network stage each epoch as it did.
@@ -122,6 +128,10 @@ def attribute_epochs(
         Channels to choose from; by default all that are not bad.
     spec : ModelSpec | path-like | None
         The contract of a bare network. Without one it is fed the epochs as they are, in MNE's units.
+    select : str | sequence of int | sequence of bool | None
+        Explain only these epochs, with all their neighbours in place: their numbers, a boolean for each epoch, or a query of
+        the table of `StagedNight.to_data_frame`, such as ``"predicted == 'N1' and stage == 'REM'"`` or ``"margin < 0.2"``. By
+        default all.
     sample_per_stage : int | None
         Explain only so many epochs of each stage that the network predicted, drawn at random. By default all.
     seed : int
@@ -137,6 +147,9 @@ def attribute_epochs(
         The cheap checks of `check_model` are made first: ``"raise"`` refuses a model whose explanation would be false,
         ``"warn"`` only logs what they find, ``"ignore"`` leaves them out. What they found is in the provenance, as
         ``"checks"``.
+    resume : FlexResult | path-like | None
+        What an earlier call had finished when it was stopped: this one goes on from there. Refused unless it was asked the same
+        of the same recording and model; only `device`, `batch_size` and `on_check` may differ.
     %(verbose)s
 
     Returns
@@ -153,12 +166,23 @@ def attribute_epochs(
     ModelError
         If the model fails, or a check finds that its explanation would be false.
     AttributionStopped
-        On Ctrl-C, a ``KeyboardInterrupt``. Its ``result`` holds the epochs that were finished.
+        On Ctrl-C, and where the process is told to end; a ``KeyboardInterrupt``. Its ``result`` holds the epochs that were
+        finished. The first Ctrl-C waits for the batch that is being computed, a second one does not.
+    AttributionFailed
+        A ``ModelError``, whatever else ends it after epochs were finished: its ``result`` holds them, and its cause is what
+        went wrong.
 
     Notes
     -----
     Epochs that are not finite, flat or saturated, and those whose neighbours a model needs and the recording does not
     have, are left unexplained and counted in the provenance.
+
+    Epochs are explained in an order drawn at random, so that what is finished at any time is a fair sample of what was asked;
+    the result has them in the order of time. A run that was stopped and resumed gives, bit for bit, what an undisturbed one
+    does on the same machine with the same batches; what differs otherwise is rounding.
+
+    Cutting a night, as ``epochs[...]`` does, takes an epoch's neighbours away: a model that sees them refuses a night with
+    holes. Choose what to explain with `select`.
 
     The path is a straight line in time, so that one pass of time-domain gradients and one FFT give the attribution to
     frequencies: ``A_f = (w_f / T) Re(D_f conj(G_f))`` with D and G the spectra of the change along the path and of the
@@ -194,6 +218,7 @@ def attribute_epochs(
         max_evals=max_evals,
         n_steps=n_steps,
         views=views,  # type: ignore[arg-type]
+        select=select,  # type: ignore[arg-type]
         sample_per_stage=sample_per_stage,
         seed=seed,
         batch_size=batch_size,
@@ -201,10 +226,11 @@ def attribute_epochs(
     )
     method_of(settings)
     check_baseline(settings.baseline)
+    before = None if resume is None else open_partial(resume)
     if model is not None and not isinstance(epochs, StagedNight):
         model, spec = load_model(model, spec=spec), None
         _check_target(settings.target, model.spec)  # before a night is staged for nothing
-    return explain_night(night_of(epochs, model, spec, settings), settings)
+    return explain_night(night_of(epochs, model, spec, settings), settings, before)
 
 
 def _check_target(target: str | tuple[str, str], spec: ModelSpec) -> None:
@@ -213,14 +239,16 @@ def _check_target(target: str | tuple[str, str], spec: ModelSpec) -> None:
         check_target(target, spec.stages)
 
 
-def explain_night(night: StagedNight, settings: Settings) -> FlexResult:
-    """Explain epochs of a night that is staged."""
+def explain_night(night: StagedNight, settings: Settings, before: xr.Dataset | None = None) -> FlexResult:
+    """Explain epochs of a night that is staged; `before` is what was explained of it already."""
     request = make_request(night, settings)
-    with rnn_safe(night.stager.module):
+    kept = Kept(request)
+    known = None if before is None else take_up(request, before, kept)
+    with rnn_safe(night.stager.module), held():
         notes: dict[str, Any] = {"checks": _checked(request)}
         if request.method.differentiates:
             notes |= window_error(request)
-        return _explain(request, notes)
+        return _explain(request, kept, known, notes)
 
 
 def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.intp] | None = None) -> Request:
@@ -229,6 +257,8 @@ def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.
     found: dict[str, Any] = {"device": str(like.device), "dtype": str(like.dtype).removeprefix("torch.")}
     if not settings.is_adaptive:
         found["n_steps"] = len(make_rule(settings.quadrature, settings.n_steps))
+    if isinstance(settings.select, tuple):  # a mask and its numbers are one question
+        found["select"] = tuple(selected(night, settings.select).tolist())
     settings = dataclasses.replace(settings, **(dataclasses.asdict(night.settings) | found))
     baseline = make_baseline(settings.baseline, night.segments, night.stager.spec.filter)
     return Request(
@@ -247,14 +277,22 @@ def _checked(request: Request) -> list[dict[str, str]]:
     return findings.to_dicts()
 
 
-def _explain(request: Request, notes: dict[str, Any]) -> FlexResult:
-    """Explain, and keep what is finished if it is stopped."""
-    kept = Kept(request)
+def _explain(request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, notes: dict[str, Any]) -> FlexResult:
+    """Explain, and keep what is finished whatever ends it."""
+    n_wanted = len(request.chosen)
     try:
-        explain_all(request, kept)
-    except KeyboardInterrupt as stop:
-        if len(kept.numbers) == 0:
+        explain_all(request, kept, known)
+    except (KeyboardInterrupt, Exception) as ended:
+        n_finished = len(kept.numbers)
+        if n_finished == 0:
             raise
-        partial_result = assemble(request, kept, notes, partial=True)
-        raise AttributionStopped(partial_result, len(kept.numbers), len(request.chosen)) from stop
-    return assemble(request, kept, notes)
+        finished = assemble(request, kept, notes, partial=n_finished < n_wanted)
+        if isinstance(ended, KeyboardInterrupt):
+            raise AttributionStopped(finished, n_finished, n_wanted) from ended
+        raise AttributionFailed(finished, n_finished, n_wanted, ended) from ended
+    result = assemble(request, kept, notes)
+    try:
+        check()
+    except KeyboardInterrupt as ended:
+        raise AttributionStopped(result, n_wanted, n_wanted) from ended
+    return result

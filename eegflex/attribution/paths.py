@@ -14,6 +14,7 @@ import torch
 
 from eegflex.attribution.gradients import score_of, slope_of
 from eegflex.stagers.batches import BatchSize, ScoreFunction
+from eegflex.utils.stopping import check
 
 __all__ = ["Nodes", "PathGradient", "Paths", "average_gradients", "baseline_scores"]
 
@@ -158,6 +159,7 @@ def average_gradients(
     while waiting or wanted:
         while waiting and len(wanted) < paths.batch.points:
             wanted.extend(_Open(waiting.popleft(), make_nodes()).ask())
+        check()
         batch = [wanted.popleft() for _ in range(min(paths.batch.points, len(wanted)))]
         _evaluate(paths, batch, rates)
         for one in dict.fromkeys(path for path, _ in batch):

@@ -27,10 +27,11 @@ from eegflex.utils.progress import progress
 if TYPE_CHECKING:
     from eegflex.attribution.methods.method import Method
 
-__all__ = ["Explained", "Explainer", "Request", "explain_all"]
+__all__ = ["Explained", "Explainer", "Request", "explain_all", "order_of"]
 
-#: Epochs that are explained with each channel set before the next ones are.
-CHUNK = 64
+#: Epochs that are explained with each channel set before the next ones are. What they are batched with decides how sums are
+#: rounded: a run that is resumed takes up whole chunks, and so has the same bits; that costs it at most one chunk again.
+CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,15 @@ class Request:
 Explainer = Callable[["Request", int, npt.NDArray[np.intp]], Iterator[Explained]]
 
 
-def explain_all(request: Request, keep: Callable[[int, Explained], None]) -> None:
+def order_of(chosen: npt.NDArray[np.intp], seed: int) -> list[npt.NDArray[np.intp]]:
+    """The chunks in which epochs are explained: in an order drawn at random, so that those of any time are a fair sample."""
+    drawn = np.random.default_rng([seed, len(chosen)]).permutation(chosen)
+    return [np.sort(drawn[start : start + CHUNK]) for start in range(0, len(drawn), CHUNK)]
+
+
+def explain_all(
+    request: Request, keep: Callable[[int, Explained], None], known: npt.NDArray[np.int64] | None = None
+) -> None:
     """Explain all epochs with all channel sets.
 
     Parameters
@@ -156,13 +165,17 @@ def explain_all(request: Request, keep: Callable[[int, Explained], None]) -> Non
     request : Request
         What is to be explained.
     keep : callable
-        Told of each explanation as soon as it is there, with the number of its channel set: what is kept so survives a
-        Ctrl-C.
+        Told of each explanation as soon as it is there, with the number of its channel set: what is kept so survives
+        whatever ends this.
+    known : array of int | None
+        Epochs that are explained already. A chunk of which some are is explained again as a whole.
     """
     explain, n_sets = request.method.explain, len(request.night.bound)
-    with progress(n_sets * len(request.chosen), "Explaining") as done:
-        for start in range(0, len(request.chosen), CHUNK):
-            numbers = request.chosen[start : start + CHUNK]
+    chunks = order_of(request.chosen, request.settings.seed)
+    if known is not None:
+        chunks = [numbers for numbers in chunks if not np.isin(numbers, known).all()]
+    with progress(n_sets * sum(map(len, chunks)), "Explaining") as done:
+        for numbers in chunks:
             for channel_set in range(n_sets):
                 for explained in explain(request, channel_set, numbers):
                     keep(channel_set, explained)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from mne.utils import logger
 
+from eegflex.attribution.selection import selected
 from eegflex.errors import ModelError
 from eegflex.scores import consensus
 from eegflex.settings import Settings
@@ -36,6 +37,8 @@ def choose_epochs(night: StagedNight, settings: Settings) -> npt.NDArray[np.intp
         )
     if len(sound) < len(segments):
         logger.info(f"{len(segments) - len(sound)} of {len(segments)} epochs cannot be explained and are left out")
+    if settings.select is not None:
+        sound = _those_of(selected(night, settings.select), sound)
     if settings.target == "scored":
         has_score = is_scored(segments.stage[sound], spec.stages)
         if not has_score.all():
@@ -43,9 +46,23 @@ def choose_epochs(night: StagedNight, settings: Settings) -> npt.NDArray[np.intp
         sound = sound[has_score]
     if settings.sample_per_stage is None:
         return sound
-    predicted = consensus(scores[sound], spec.scores)
+    predicted = consensus(scores[sound], spec.scores)  # drawn from all over the night, whatever its order
     rng = np.random.default_rng(settings.seed)
     drawn = [
         rng.permutation(sound[predicted == stage])[: settings.sample_per_stage] for stage in range(len(spec.stages))
     ]
     return np.sort(np.concatenate(drawn))
+
+
+def _those_of(wanted: npt.NDArray[np.intp], sound: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """The wanted epochs that can be explained."""
+    found = np.intersect1d(wanted, sound)
+    if not found.size:
+        raise ModelError(
+            "None of the selected epochs can be explained",
+            seen=f"{len(wanted)} epochs, the first is {wanted[0]}",
+            remedy="The table of eegflex.stage_epochs says why: night.to_data_frame()['fault']",
+        )
+    if len(found) < len(wanted):
+        logger.info(f"{len(wanted) - len(found)} of {len(wanted)} selected epochs cannot be explained and are left out")
+    return found

@@ -48,7 +48,8 @@ def window_error(request: Request) -> dict[str, Any]:
     widest = int(np.unique(bound.windows.run, return_counts=True)[1].max())
     window_length = int(bound.windows.length[numbers].max())
     if window_length >= widest:
-        return {"window": {"length": window_length, "error": "none: it is the whole night"}}
+        all_of_it = "all that was given of the night" if request.segments.notes.get("left_out") else "the whole night"
+        return {"window": {"length": window_length, "error": f"none: it is {all_of_it}"}}
     fixed = dataclasses.replace(request, settings=dataclasses.replace(request.settings, context="fixed"))
     near, whole = (_band_sums(fixed, one, numbers) for one in (bound, bound.with_window_length(2 * widest)))
     error = np.abs(near - whole).sum(axis=(1, 2)) / np.abs(whole).sum(axis=(1, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import mne
 import typer
 
 from eegflex._version import __version__
+from eegflex.cli import STOPPED
 from eegflex.cli.options import (
     AttributionOptions,
     LoadingOptions,
@@ -20,15 +22,16 @@ from eegflex.cli.options import (
     RecordingOptions,
     takes,
 )
-from eegflex.errors import EegflexError, ParameterError
+from eegflex.errors import EegflexError, OutputError, ParameterError
 from eegflex.settings import StagingSettings
 from eegflex.utils.files import check_output
+from eegflex.utils.stopping import held
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
     from eegflex.stagers import Stager
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run"]
 
 app = typer.Typer(
     name="eegflex",
@@ -42,12 +45,14 @@ app = typer.Typer(
 #: The first bytes of netCDF files that hold results.
 _HDF5 = b"\x89HDF"
 
-#: The status after Ctrl-C.
-_STOPPED = 130
-
-
 Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVision or EEGLAB.", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of what is drawn at random.")]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume", help="What an earlier run had finished when it was stopped: go on there.", show_default=False
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")]
 
 
@@ -116,10 +121,15 @@ def stage(
     """Stage a recording, and write the stages as a table or as a hypnogram."""
     from eegflex.staging import check_stages_file, stage_with
 
-    output = check_output(check_stages_file(output or f"{recording.stem}-stages.csv"), overwrite=overwrite)
+    inputs = _inputs(recording, loading, reading)
+    output = check_output(
+        check_stages_file(output or f"{recording.stem}-stages.csv"), overwrite=overwrite, inputs=inputs
+    )
     stager = loading.stager()
-    night = stage_with(stager, reading.epochs(recording), staging)
-    typer.echo(f"{night!r}\nStages: {night.save(output, overwrite=overwrite)}")
+    epochs = reading.epochs(recording)
+    with held():
+        night = stage_with(stager, epochs, staging)
+        typer.echo(f"{night!r}\nStages: {night.save(output, overwrite=overwrite)}")
 
 
 @app.command()
@@ -129,16 +139,27 @@ def attribute(
     loading: LoadingOptions,
     reading: ReadingOptions,
     asking: AttributionOptions,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The result, a netCDF file.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="The result, a netCDF file. Default: named after the recording, or that resumed."
+        ),
+    ] = None,
+    resume: Resume = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Stage a recording, explain its epochs, and write the result."""
     from eegflex.results.netcdf import check_result_file
 
-    output = check_result_file(check_output(output or f"{recording.stem}-result.nc", overwrite=overwrite))
+    output = output or resume or Path(f"{recording.stem}-result.nc")
+    # What is resumed is in what comes of it, and may be replaced by that.
+    overwrite = overwrite or (resume is not None and output.exists() and resume.exists() and output.samefile(resume))
+    check_result_file(check_output(output, overwrite=overwrite, inputs=_inputs(recording, loading, reading)))
     stager = loading.stager()
-    result = _explain(asking, reading.epochs(recording), stager, output, overwrite)
-    typer.echo(f"Result: {result.save(output, overwrite=overwrite)}")
+    epochs = reading.epochs(recording)
+    with held():
+        result = _explain(asking, epochs, stager, output, overwrite, resume)
+        typer.echo(f"Result: {_keep(result, output, overwrite)}")
 
 
 @app.command()
@@ -149,18 +170,32 @@ def report(
     reading: ReadingOptions,
     asking: AttributionOptions,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The report, an HTML file.")] = None,
+    resume: Resume = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the HTML report of a result, or of a recording that is staged and explained first."""
-    output = check_output(output or Path(f"{recording.stem}-report.html"), overwrite=overwrite)
+    from eegflex.report.build import check_report_file
+
+    inputs = _inputs(recording, loading, reading)
+    output = check_report_file(
+        check_output(output or Path(f"{recording.stem}-report.html"), overwrite=overwrite, inputs=inputs)
+    )
     if _is_result(recording):
         from eegflex.results import read_result
 
-        result = read_result(recording)
-    else:
-        stager = loading.stager()
-        result = _explain(asking, reading.epochs(recording), stager, output.with_suffix(".nc"), overwrite)
-    _write_report(result, output, overwrite)
+        _write_report(read_result(recording), output, overwrite)
+        return
+    stager = loading.stager()
+    epochs = reading.epochs(recording)
+    result, kept = None, output.with_suffix(".nc")
+    try:
+        with held():
+            result = _explain(asking, epochs, stager, kept, overwrite, resume)
+        _write_report(result, output, overwrite)
+    except BaseException:  # whatever it is: what took hours is not lost for the sake of a page
+        if result is not None:
+            typer.echo(f"Result: {_keep(result, kept, overwrite)}", err=True)
+        raise
 
 
 @app.command()
@@ -246,6 +281,7 @@ def demo(
     except OSError as error:
         raise ParameterError(f"The demo's folder cannot be made: {error.strerror}", seen=folder) from error
     output = check_output(folder / "report.html", overwrite=True)
+    _refuse_real(folder / "night.edf")
     stager = loading.stager()
     files = simulate_psg(hours=hours, seed=seed).save(folder / "night.edf", overwrite=True)
     typer.echo(f"A simulated night of {hours:g} h: {files.psg}")
@@ -258,16 +294,42 @@ def demo(
 
 
 def _explain(
-    asking: AttributionOptions, epochs: mne.BaseEpochs, stager: Stager, kept: Path, overwrite: bool
+    asking: AttributionOptions,
+    epochs: mne.BaseEpochs,
+    stager: Stager,
+    kept: Path,
+    overwrite: bool,
+    resume: Path | None = None,
 ) -> FlexResult:
-    """Explain; what a Ctrl-C leaves finished is written to a file."""
-    from eegflex.errors import AttributionStopped
+    """Explain; what is finished when it ends early is written to a file."""
+    from eegflex.errors import AttributionFailed, AttributionStopped
 
     try:
-        return asking.explain(epochs, stager)
-    except AttributionStopped as stop:
-        typer.echo(f"Partial result: {stop.result.save(kept, overwrite=overwrite)}", err=True)
+        return asking.explain(epochs, stager, resume)
+    except (AttributionStopped, AttributionFailed) as stop:
+        said = "Partial result" if stop.n_finished < stop.n_wanted else "Result"
+        typer.echo(f"{said}: {_keep(stop.result, kept, overwrite)}", err=True)
         raise
+
+
+def _keep(result: FlexResult, output: Path, overwrite: bool) -> Path:
+    """Write a result; where it was to be written if that is possible, and else where it is."""
+    try:
+        return result.save(output, overwrite=overwrite)
+    except OutputError as failure:
+        folder = Path(tempfile.mkdtemp(prefix="eegflex-"))
+        try:
+            saved = result.save(folder / output.name)
+        except OutputError:
+            folder.rmdir()
+            raise failure from None
+        raise OutputError(f"{failure.what}, so the result is in {saved}", seen=output) from failure
+
+
+def _inputs(recording: Path, *groups: Any) -> list[Path]:
+    """The files that a command reads, which it must not write."""
+    given = [getattr(group, name, None) for group in groups for name in ("hypnogram", "profile", "spec", "model")]
+    return [recording, *(Path(one) for one in given if one is not None)]
 
 
 def _whole_numbers(option: str, text: str) -> list[int]:
@@ -284,6 +346,16 @@ def _write_report(result: FlexResult, output: Path, overwrite: bool) -> None:
     typer.echo(f"Report: {output.resolve()}")
 
 
+def _refuse_real(path: Path) -> None:
+    """Refuse to put a demo in the place of a recording that no demo wrote."""
+    from eegflex.readers.notes import SIMULATED_EQUIPMENT
+
+    if path.is_file():
+        with path.open("rb") as file:
+            if SIMULATED_EQUIPMENT.encode() not in file.read(256):
+                raise OutputError("A recording of this name is there, and is no demo's", seen=path)
+
+
 def _is_result(path: Path) -> bool:
     if not path.is_file():
         return False  # the reader says so in its own words
@@ -291,20 +363,14 @@ def _is_result(path: Path) -> bool:
         return file.read(len(_HDF5)) == _HDF5
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Returns
-    -------
-    status : int
-        0; 1 for an error of the user's; 2 for a command line that is wrong; 130 when stopped by Ctrl-C.
-    """
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; see `eegflex.cli.main`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     # Whoever adds --debug to a failed command adds it at the end.
     given = ["--debug", *(word for word in given if word != "--debug")] if debug else given
     try:
-        status = app(given, prog_name="eegflex", standalone_mode=False)
+        return int(app(given, prog_name="eegflex", standalone_mode=False) or 0)
     except EegflexError as error:
         if debug:
             traceback.print_exc()
@@ -314,7 +380,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cast(Any, error).show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        status = _STOPPED
-    if status == _STOPPED:  # which is also how typer passes on a Ctrl-C
-        typer.echo("eegflex: stopped", err=True)
-    return int(status or 0)
+        return STOPPED

@@ -148,12 +148,12 @@ class AttributionOptions(Settings):
             object.__setattr__(self, "views", tuple(view for view in ("time",) if view in METHODS[self.method].views))
         super().__post_init__()
 
-    def explain(self, epochs: mne.BaseEpochs, stager: Stager) -> FlexResult:
-        """Explain epochs."""
+    def explain(self, epochs: mne.BaseEpochs, stager: Stager, resume: Path | None = None) -> FlexResult:
+        """Explain epochs, or what an earlier run left of them."""
         from eegflex.attribution.attribute_epochs import attribute_epochs
 
         asked = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
-        return attribute_epochs(epochs, stager, **asked)
+        return attribute_epochs(epochs, stager, resume=resume, **asked)
 
 
 def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.preprocessing.channels import Inputs
-from eegflex.preprocessing.faults import Faults, extremes_of, faults_of, judge
+from eegflex.preprocessing.faults import Faults, bridged, extremes_of, faults_of, impossible, judge
 from eegflex.preprocessing.filter_and_resample import FilterPlan
 
 __all__ = ["Block", "cut_blocks", "filter_blocks"]
@@ -84,11 +84,16 @@ def filter_blocks(
         data = epochs.get_data(picks=names, item=block.read, verbose="error")
         of_name = {name: data[:, place] for place, name in enumerate(names)}
         for place, channel in enumerate(inputs.channels):
-            recorded = channel.signal(of_name) * channel.in_unit("uV")
-            faults[block.epochs, place] = faults_of(recorded[block.own])
-            extreme[place] = extremes_of(recorded[block.own])
-            # The epoch is masked; silence in its place keeps filters and statistics of the others from being spoilt.
-            sound = np.where(np.isfinite(recorded), recorded, 0.0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                recorded = channel.signal(of_name) * channel.in_unit("uV")
+            bad = impossible(recorded)
+            known = np.where(bad, np.nan, recorded)[block.own]
+            fault = faults_of(known)
+            infinite = ~np.isfinite(recorded[block.own]).all(axis=1)
+            faults[block.epochs, place] = np.where((fault == "not finite") & ~infinite, "out of range", fault)
+            extreme[place] = extremes_of(known)
+            # The epoch is masked; a line in the place of what is no signal keeps filters and statistics of the others whole.
+            sound = bridged(recorded, bad)
             factor = channel.in_unit(unit) / channel.in_unit("uV")
             signals[block.epochs, place] = plan.apply(sound)[block.own] * factor
     return signals, judge([channel.name for channel in inputs.channels], faults, extremes)

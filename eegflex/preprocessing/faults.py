@@ -11,10 +11,14 @@ import numpy.typing as npt
 from eegflex.errors import ChannelError
 from eegflex.spec.model_spec import ModelSpec
 
-__all__ = ["Faults", "extremes_of", "faults_of", "judge"]
+__all__ = ["Faults", "bridged", "extremes_of", "faults_of", "impossible", "judge"]
 
 #: An epoch, or a channel, is saturated when more than this share of its samples sits at its own extremes.
 SATURATED = 0.2
+#: A sample is no signal where it exceeds this, in µV, or is so many times further from the median of the samples around it than
+#: half of them are, or than 1 µV: 1 V and more. Files of floating point can hold anything. What more than a few samples do is a
+#: signal in units of its own.
+MOST_MICROVOLTS, MOST_MEDIANS, FEW = 1e12, 1e6, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,27 @@ def judge(names: Sequence[str], of_epochs: npt.NDArray[np.str_], extremes: npt.N
     return Faults(of_epochs, dict(zip(names, why, strict=True)))
 
 
+def impossible(recorded: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which samples of a channel are no signal, not finite or far beyond all others, shape as `recorded`."""
+    usable = np.abs(recorded) < MOST_MICROVOLTS  # not NaN either
+    if not usable.any():
+        return ~usable
+    size = np.abs(np.where(usable, recorded, 0.0) - np.median(recorded[usable]))
+    moving = size[usable & (size > 0)]
+    stray = size > MOST_MEDIANS * max(float(np.median(moving)), 1.0) if moving.size else np.zeros_like(usable)
+    return ~usable | stray if stray.mean() < FEW else ~usable
+
+
+def bridged(recorded: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """The samples with straight lines in the place of bad ones: a jump to silence would ring through a filter for minutes."""
+    if not bad.any():
+        return recorded
+    signal, there = recorded.ravel().copy(), np.flatnonzero(~bad.ravel())
+    missing = np.flatnonzero(bad.ravel())
+    signal[missing] = np.interp(missing, there, signal[there]) if there.size else 0.0
+    return signal.reshape(recorded.shape)
+
+
 def faults_of(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
     """What is wrong with each epoch of a channel, shape (n_epochs, n_times); empty for nothing."""
     lowest, highest = signals.min(axis=1, keepdims=True), signals.max(axis=1, keepdims=True)
@@ -94,7 +119,7 @@ def extremes_of(recorded: npt.NDArray[np.float64]) -> tuple[float, float, int, i
 
 def _why_unfit(extremes: npt.NDArray[np.float64], faults: npt.NDArray[np.str_]) -> str:
     """Say why a whole channel is of no use, by the extremes of its blocks and the faults of its epochs; "" if it is."""
-    if np.isin(faults, ["flat", "not finite"]).all():
+    if np.isin(faults, ["flat", "not finite", "out of range"]).all():
         return "flat" if (faults == "flat").any() else "not finite"
     low, high, at_low, at_high, finite = extremes.T
     stuck = at_low[low == low.min()].sum() + at_high[high == high.max()].sum()

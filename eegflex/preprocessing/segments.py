@@ -16,6 +16,7 @@ from eegflex.preprocessing.blocks import filter_blocks
 from eegflex.preprocessing.channels import choose_inputs
 from eegflex.preprocessing.filter_and_resample import plan_filter
 from eegflex.preprocessing.grid import lay_grid
+from eegflex.preprocessing.holes import n_left_out, refuse_holes
 from eegflex.preprocessing.scaling import scale
 from eegflex.settings import FILTER_EDGES
 from eegflex.spec.model_spec import ModelSpec
@@ -49,10 +50,11 @@ class Segments:
     stage : array of str, shape (n_epochs,)
         The hypnogram's stages, ``"UNSCORED"`` where it has none.
     fault : array of str, shape (n_epochs,)
-        Why an epoch cannot be explained: ``"not finite"``, ``"flat"``, ``"saturated"``, or ``"at an edge"`` where that
-        was asked for; empty for a sound one.
+        Why an epoch cannot be explained: ``"not finite"``, ``"out of range"``, ``"flat"``, ``"saturated"``, or
+        ``"at an edge"`` where that was asked for; empty for a sound one.
     notes : dict
-        What was done, for provenance: filter, resampling, how far the edges of runs reach and into how many epochs.
+        What was done, for provenance: filter, resampling, how far the edges of runs reach and into how many epochs, and how
+        many epochs of the recording were left out before.
     filter_edge : array of bool, shape (n_epochs,)
         Whether filtering or resampling made up for what lies beyond the edge of the epoch's run.
     """
@@ -112,10 +114,12 @@ def prepare(
     ChannelError
         If a channel that the spec needs is missing, or is flat or saturated from beginning to end.
     RecordingError
-        If there are no epochs, or they are shorter or sampled more slowly than the spec allows.
+        If there are no epochs, they are shorter or sampled more slowly than the spec allows, or some were taken out among
+        those that the stager sees at once.
     """
     check_choice("filter_edges", filter_edges, FILTER_EDGES)
     epochs = _settled(epochs)
+    refuse_holes(epochs, spec)
     inputs = choose_inputs(epochs, spec, picks)
     grid = lay_grid(epochs, spec, inputs)
     plan = plan_filter(epochs.info, spec.filter, grid)
@@ -144,6 +148,7 @@ def prepare(
             "warnings": list(inputs.warnings),
             **plan.notes(),
             "filter_edges": filter_edges,
+            "left_out": n_left_out(epochs),
         },
         filter_edge=at_edge,
     )

@@ -18,7 +18,7 @@ from eegflex.utils.files import write_whole
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["make_report", "save_report"]
+__all__ = ["check_report_file", "make_report", "save_report"]
 
 #: Of the pictures in the report.
 DPI = 110
@@ -164,9 +164,7 @@ def save_report(report: mne.Report, fname: str | Path, *, overwrite: bool = Fals
     ...     print(save_report(report, f"{folder}/night.html").name)
     night.html
     """
-    path = Path(fname)
-    if path.suffix.casefold() not in (".html", ".htm"):
-        raise ParameterError("A report is written as HTML", seen=path, allowed="a name that ends in .html")
+    path = check_report_file(fname)
 
     def write(temporary: Path) -> None:
         known = report.fname
@@ -174,3 +172,11 @@ def save_report(report: mne.Report, fname: str | Path, *, overwrite: bool = Fals
         report.fname = known
 
     return write_whole(path, write, overwrite=overwrite)
+
+
+def check_report_file(fname: str | Path) -> Path:
+    """Refuse a name that is not that of a report."""
+    path = Path(fname)
+    if path.suffix.casefold() not in (".html", ".htm"):
+        raise ParameterError("A report is written as HTML", seen=path, allowed="a name that ends in .html")
+    return path

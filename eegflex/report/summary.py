@@ -10,6 +10,7 @@ from eegflex.bands import REST, Bands
 from eegflex.readers.notes import SIMULATED
 from eegflex.results import tables
 from eegflex.results.select import PICKED, is_whole, stage_order
+from eegflex.results.subset import numbers_text
 from eegflex.results.wording import (
     baseline_words,
     count_epochs,
@@ -138,6 +139,8 @@ def what_was_done(result: FlexResult) -> list[str]:
     ]
     if not is_whole(result.data):
         sentences.append(PICKED)
+    if parameters.get("select") is not None:
+        sentences.append(f"Only epochs that somebody chose were explained: {selection_words(parameters['select'])}.")
     if result.is_sample:
         sentences.append(
             f"This is a sample: at most {count_epochs(parameters['sample_per_stage'])} of each predicted stage, drawn "
@@ -150,6 +153,11 @@ def what_was_done(result: FlexResult) -> list[str]:
             "for every stage that one of them gave, and means at a channel are over the epochs to which that channel gave it."
         )
     return sentences
+
+
+def selection_words(select: str | list[int]) -> str:
+    """What was chosen: the query, or the numbers of the epochs as ranges."""
+    return f"those with {select}" if isinstance(select, str) else f"number {numbers_text(select)}"
 
 
 def differences(result: FlexResult, other: FlexResult) -> tuple[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import h5netcdf
 import xarray as xr
 
 from eegflex.errors import ParameterError, RecordingError
@@ -62,7 +64,8 @@ def is_large(variable: xr.DataArray | xr.Variable) -> bool:
 def write_dataset(dataset: xr.Dataset, fname: str | Path, *, overwrite: bool) -> Path:
     """Write a dataset, whole or not at all.
 
-    The large variables are compressed epoch by epoch, so that one epoch can be read by itself.
+    The large variables are compressed epoch by epoch, so that one epoch can be read by itself. It is put together in memory,
+    which takes as much as the file: HDF5 that meets a full disk takes the process down with it.
     """
     encoding = {
         name: {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": (1, *variable.shape[1:])}
@@ -71,7 +74,10 @@ def write_dataset(dataset: xr.Dataset, fname: str | Path, *, overwrite: bool) ->
     }
 
     def write(temporary: Path) -> None:
-        dataset.drop_encoding().to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        buffer = io.BytesIO()
+        with h5netcdf.File(buffer, "w") as file:
+            dataset.drop_encoding().dump_to_store(xr.backends.H5NetCDFStore(file), encoding=encoding)
+        temporary.write_bytes(buffer.getbuffer())
 
     return write_whole(check_result_file(fname), write, overwrite=overwrite)
 

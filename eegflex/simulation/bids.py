@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ from numpy.typing import NDArray
 
 from eegflex.errors import MissingExtraError, OutputError, ParameterError
 from eegflex.simulation.write import write_night, write_truth
+from eegflex.utils.files import write_tree
 
 __all__ = ["write_bids"]
 
 TASK = "sleep"
+#: What describes a data set: tables, and what has no suffix, such as README.
+_TABLES = (".tsv", ".json", "")
 TITLE = "eegflex simulated nights"
 #: The ground truth of the nights, a derivative of the data set.
 TRUTH = Path("derivatives") / "eegflex-simulation"
@@ -51,33 +55,51 @@ def write_bids(
         raise MissingExtraError("Writing BIDS needs the package mne-bids", "bids") from error
     subject, session = (_label(label) for label in labels)
     root = Path(root)
-    target = mne_bids.BIDSPath(
-        root=root, subject=subject, session=session, task=TASK, datatype="eeg", suffix="eeg", extension=".edf"
-    )
-    if target.fpath.exists() and not overwrite:
+
+    def at(place: Path) -> Any:
+        return mne_bids.BIDSPath(
+            root=place, subject=subject, session=session, task=TASK, datatype="eeg", suffix="eeg", extension=".edf"
+        )
+
+    fpath = Path(at(root).fpath)
+    if fpath.exists() and not overwrite:
         raise OutputError(
             "A file is already there",
-            seen=target.fpath,
+            seen=fpath,
             remedy="Name another subject or session, or pass overwrite=True (--overwrite) to replace it",
         )
-    try:
+
+    def make(own: Path) -> None:
+        _copy_tables(root, own, fpath.relative_to(root).parts[0])
+        # The EDF+ that `save` writes, copied as it is.
+        files = write_night(own.parent / "night.edf", raw, hypnogram, events, seed=seed, overwrite=False)
+        written = mne.io.read_raw_edf(files.psg, verbose="error")
+        written.set_channel_types(dict(zip(raw.ch_names, raw.get_channel_types(), strict=True)), verbose="error")
+        written.set_annotations(raw.annotations)
+        written.info["line_freq"] = None
+        mne_bids.write_raw_bids(written, at(own), overwrite=True, verbose="error")
+        _describe(mne_bids, own, TITLE, "raw")
+        _write_truth(mne_bids, own, at(own), events)
+
+    def write(temporary: Path) -> None:
+        # not at once: mne-bids takes ".eeg" anywhere in a path, as in that of our temporaries, for a suffix of BrainVision's
         with tempfile.TemporaryDirectory(prefix="eegflex-") as folder:
-            # The EDF+ that `save` writes, copied as it is.
-            files = write_night(Path(folder) / "night.edf", raw, hypnogram, events, seed=seed, overwrite=False)
-            written = mne.io.read_raw_edf(files.psg, verbose="error")
-            written.set_channel_types(dict(zip(raw.ch_names, raw.get_channel_types(), strict=True)), verbose="error")
-            written.set_annotations(raw.annotations)
-            written.info["line_freq"] = None
-            mne_bids.write_raw_bids(written, target, overwrite=overwrite, verbose="error")
-        _describe(mne_bids, root, TITLE, "raw")
-        _write_truth(mne_bids, root, target, events)
-    except OSError as error:
-        raise OutputError(
-            "The simulated night cannot be written",
-            seen=f"{root} ({error.strerror or error})",
-            remedy="Name a directory that may be written to and has room",
-        ) from error
-    return Path(target.fpath)
+            make(Path(folder) / "root")
+            shutil.copytree(Path(folder) / "root", temporary)
+
+    write_tree(root, write)
+    return fpath
+
+
+def _copy_tables(root: Path, temporary: Path, subject: str) -> None:
+    """Copy what mne-bids adds to, rather than replaces: small files of the data set and of its subject."""
+    temporary.mkdir()
+    places = (*root.glob("*"), *(root / TRUTH).glob("*"), *(root / subject).rglob("*"))
+    for place in places:
+        if place.is_file() and place.suffix in _TABLES:
+            copy = temporary / place.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(place, copy)
 
 
 def _label(label: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +13,11 @@ import pandas as pd
 import pyedflib
 from numpy.typing import NDArray
 
-from eegflex.errors import OutputError, ParameterError
-from eegflex.readers.hypnograms.write import annotate_edf
+from eegflex.errors import ParameterError
+from eegflex.readers.hypnograms.write import annotate_edf, closing
 from eegflex.readers.notes import SIMULATED_EQUIPMENT
 from eegflex.stages import EPOCH_DURATION
+from eegflex.utils.files import write_together
 
 __all__ = ["SimulatedFiles", "write_night", "write_truth"]
 
@@ -43,29 +44,15 @@ def write_night(
 ) -> SimulatedFiles:
     """Write the three files of a night; see `eegflex.simulation.simulate.SimulatedPSG.save`."""
     files = _names(Path(fname))
-    there = [path for path in files if path.exists()]
-    if there and not overwrite:
-        raise OutputError(
-            "A file is already there",
-            seen=there,
-            remedy="Choose another name, or pass overwrite=True (--overwrite) to replace it",
-        )
     start = raw.info["meas_date"].replace(tzinfo=None)
-    try:
-        with tempfile.TemporaryDirectory(dir=files.psg.parent, prefix=".eegflex-") as folder:
-            parts = SimulatedFiles(*(Path(folder) / path.name for path in files))
-            _write_signals(parts.psg, raw, start, seed)
-            _write_hypnogram(parts.hypnogram, hypnogram, start, seed)
-            write_truth(parts.events, events)
-            for part, path in zip(parts, files, strict=True):
-                part.replace(path)
-    except OSError as error:
-        raise OutputError(
-            "The simulated night cannot be written",
-            seen=f"{files.psg} ({error.strerror or error})",
-            remedy="Name a directory that exists, may be written to and has room",
-        ) from error
-    return files
+
+    def write(parts: Sequence[Path]) -> None:
+        psg, stages, truth = parts
+        _write_signals(psg, raw, start, seed)
+        _write_hypnogram(stages, hypnogram, start, seed)
+        write_truth(truth, events)
+
+    return SimulatedFiles(*write_together(files, write, overwrite=overwrite))
 
 
 def write_truth(path: Path, events: pd.DataFrame) -> None:
@@ -86,8 +73,7 @@ def _write_signals(path: Path, raw: mne.io.BaseRaw, start: dt.datetime, seed: in
     n_record = round(record * sfreq)
     digital = np.empty((len(raw.ch_names), raw.n_times), dtype=np.int32)
     limits = [_digitize(raw.get_data([row])[0] * 1e6, digital[row]) for row in range(len(digital))]
-    writer = pyedflib.EdfWriter(str(path), len(digital), file_type=pyedflib.FILETYPE_EDFPLUS)
-    try:
+    with closing(pyedflib.EdfWriter(str(path), len(digital), file_type=pyedflib.FILETYPE_EDFPLUS), path) as writer:
         _write_identity(writer, start, seed)
         writer.setSignalHeaders(
             [
@@ -109,8 +95,6 @@ def _write_signals(path: Path, raw: mne.io.BaseRaw, start: dt.datetime, seed: in
             block = np.ascontiguousarray(digital[:, first : first + n_record]).ravel()
             if writer.blockWriteDigitalSamples(block) < 0:
                 raise OSError("the EDF library could not write a data record")
-    finally:
-        writer.close()
 
 
 def _record_seconds(sfreq: float) -> int:
@@ -128,12 +112,10 @@ def _digitize(values: NDArray[np.float64], out: NDArray[np.int32]) -> float:
 
 
 def _write_hypnogram(path: Path, hypnogram: NDArray[np.str_], start: dt.datetime, seed: int) -> None:
-    writer = pyedflib.EdfWriter(str(path), 0, file_type=pyedflib.FILETYPE_EDFPLUS)  # annotations only
-    try:
+    # annotations only
+    with closing(pyedflib.EdfWriter(str(path), 0, file_type=pyedflib.FILETYPE_EDFPLUS), path) as writer:
         _write_identity(writer, start, seed)
         annotate_edf(writer, hypnogram, EPOCH_DURATION * np.arange(len(hypnogram), dtype=np.float64), EPOCH_DURATION)
-    finally:
-        writer.close()
 
 
 def _write_identity(writer: pyedflib.EdfWriter, start: dt.datetime, seed: int) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 from mne.utils import ProgressBar
 
+from eegflex.utils.stopping import check
+
 __all__ = ["progress"]
 
 
@@ -24,11 +26,16 @@ def progress(total: int, message: str) -> Iterator[Callable[[int], None]]:
     Yields
     ------
     done : callable
-        ``done(n)``: n more are done.
+        ``done(n)``: n more are done. Work that was asked to stop stops here.
     """
     # MNE's own context manager is for bars that several processes share, and would count the increments wrongly.
-    bar = ProgressBar(total, mesg=message, mininterval=0.2)
+    bars = [ProgressBar(total, mesg=message, mininterval=0.2)]
+
+    def done(more: int) -> None:
+        bars[0].update_with_increment_value(more)
+        check()
+
     try:
-        yield bar.update_with_increment_value
+        yield done
     finally:
-        del bar
+        bars.clear()  # which ends its line, whoever still holds `done`

@@ -295,7 +295,8 @@ def test_what_is_no_recording_is_refused_in_one_line(command, quiet, kind, words
         path.write_text("hello\n" * 100)
     elif kind == "hypnogram":
         shutil.copy(night.hypnogram, path)
-    output = () if command == "info" else ("--model", "bandpower", "-o", tmp_path / "out.nc")
+    suffix = {"attribute": ".nc", "report": ".html"}
+    output = () if command == "info" else ("--model", "bandpower", "-o", tmp_path / f"out{suffix[command]}")
     before = set(tmp_path.iterdir())
     assert words in refused(capsys, *quiet, command, path, *output)
     assert set(tmp_path.iterdir()) == before

@@ -50,12 +50,20 @@ class Method:
 
 
 @contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed what captum draws from, and leave the caller's generators as they were."""
+def seeded(*stream: int) -> Iterator[None]:
+    """Seed what captum draws from, and leave the caller's generators as they were.
+
+    Parameters
+    ----------
+    *stream : int
+        Whose draws they are: the seed, the channel set and the epoch. So an epoch's draws are its own, with whatever others it
+        is explained.
+    """
     state = np.random.get_state()  # noqa: NPY002  (captum draws from numpy's old generator)
+    words = np.random.SeedSequence(stream).generate_state(4)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
+        torch.manual_seed(int(words[0]) << 32 | int(words[1]))
+        np.random.seed(words)  # noqa: NPY002
         try:
             yield
         finally:

@@ -15,6 +15,7 @@ from eegflex.attribution.methods.method import seeded
 from eegflex.attribution.methods.shapley import MOST_PLAYERS, coalitions, shapley_values
 from eegflex.attribution.request import Explained, Explainer, Request
 from eegflex.errors import ParameterError
+from eegflex.utils.stopping import check
 
 
 class _OfBands:
@@ -41,6 +42,7 @@ class _OfBands:
 
     def __call__(self, present: torch.Tensor) -> torch.Tensor:
         """(n, player), 1 for present -> scores (n, n_targets)."""
+        check()
         self.n_scores += len(present)
         return self.batch(self._scores, present.to(self.begin))[0]
 
@@ -99,7 +101,7 @@ def on_bands(
         weights = request.weights(numbers, channel_set)
         for row, number in enumerate(numbers):
             model = _OfBands(request, what, weights, row)
-            with seeded(request.settings.seed), torch.no_grad():
+            with seeded(request.settings.seed, channel_set, int(number)), torch.no_grad():
                 attribution = attribute(model).reshape(weights.shape[1], *model.parts.shape[:2])
                 ends = model(torch.tensor([[1.0], [0.0]]).repeat(1, model.n_players)).cpu().numpy()
             total = attribution.sum(axis=(1, 2))

@@ -67,20 +67,12 @@ def gradient_shap(
     """Integrated Gradients at points drawn at random on the path."""
     from captum.attr import GradientShap
 
-    # One epoch at a time: captum pairs each input with draws from all baselines.
-    parts = [
-        GradientShap(model).attribute(
-            magnitudes[i : i + 1],
-            baselines=begin[i : i + 1],
-            n_samples=N_SAMPLES,
-            additional_forward_args=tuple(values[i : i + 1] for values in extra),
-        )
-        for i in range(len(magnitudes))
-    ]
-    return torch.cat(parts)
+    return GradientShap(model).attribute(
+        magnitudes, baselines=begin, n_samples=N_SAMPLES, additional_forward_args=extra
+    )
 
 
-def on_magnitudes(attribute: Callable[..., torch.Tensor], evaluations: int) -> Explainer:
+def on_magnitudes(attribute: Callable[..., torch.Tensor], evaluations: int = 1, *, draws: bool = False) -> Explainer:
     """A method of captum's as one of ours.
 
     Parameters
@@ -89,19 +81,23 @@ def on_magnitudes(attribute: Callable[..., torch.Tensor], evaluations: int) -> E
         Model, magnitudes, their baseline and further arguments of the model -> attributions.
     evaluations : int
         Gradient evaluations for an epoch.
+    draws : bool
+        Whether it draws at random: then it is given one epoch at a time. The draws of an epoch are its own, and captum would
+        pair each epoch with the baselines of all.
     """
 
     def explain(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
         what = moving(request, channel_set, numbers)
         end, begin = what.end[:, 0], what.begin[:, 0]
         weights = request.weights(numbers, channel_set)
-        size = max(request.batch(what.model, end[:1]).points // evaluations, 1)
+        size = 1 if draws else request.batch(what.model, end[:1]).points
         for rows in torch.arange(len(numbers), device=end.device).split(size):
             spectrum, magnitudes = torch.fft.rfft(end[rows]), torch.fft.rfft(begin[rows]).abs()
             found = []
             for target in range(weights.shape[1]):
                 model = _OfMagnitudes(request, what, weights[:, target])
-                with seeded(request.settings.seed), warnings.catch_warnings():
+                stream = request.settings.seed, channel_set, int(numbers[rows[0]])
+                with seeded(*stream), warnings.catch_warnings():
                     warnings.simplefilter("ignore", UserWarning)  # captum tells of the hooks that it sets and removes
                     values = attribute(model, spectrum.abs().requires_grad_(), magnitudes, (spectrum.angle(), rows))
                 found.append(values.detach().double())

@@ -19,7 +19,7 @@ __all__ = ["METHODS", "method_of"]
 METHODS = {
     "flex": Method(explain_flex, MethodWords("FLEX"), on_path=True, views=VIEWS, contexts=CONTEXTS),
     "saliency": Method(
-        on_magnitudes(saliency, 1),
+        on_magnitudes(saliency),
         MethodWords(
             "saliency",
             "The attributions are the slopes of the score at the epoch as recorded: what it would gain for each unit that the "
@@ -32,7 +32,7 @@ METHODS = {
         ),
     ),
     "input_x_gradient": Method(
-        on_magnitudes(input_x_gradient, 1),
+        on_magnitudes(input_x_gradient),
         MethodWords(
             "input × gradient",
             "The attributions are the magnitude of each frequency times the slope of the score at the epoch as recorded",
@@ -40,8 +40,10 @@ METHODS = {
         ),
         baselines=("zero",),
     ),
-    "deeplift": Method(on_magnitudes(deeplift, 1), MethodWords("DeepLIFT on the spectrum")),
-    "gradient_shap": Method(on_magnitudes(gradient_shap, N_SAMPLES), MethodWords("GradientSHAP on the spectrum")),
+    "deeplift": Method(on_magnitudes(deeplift), MethodWords("DeepLIFT on the spectrum")),
+    "gradient_shap": Method(
+        on_magnitudes(gradient_shap, N_SAMPLES, draws=True), MethodWords("GradientSHAP on the spectrum")
+    ),
     "shapley": Method(
         on_bands(exact_shapley), MethodWords("exact Shapley values of the bands"), differentiates=False, views=()
     ),

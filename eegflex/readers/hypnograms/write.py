@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable, Sequence
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyedflib
 
-__all__ = ["HYPNOGRAM_SUFFIXES", "annotate_edf", "write_hypnogram"]
+__all__ = ["HYPNOGRAM_SUFFIXES", "annotate_edf", "closing", "write_hypnogram"]
 
 #: As Sleep-EDF writes its stages, with the names of the AASM manual.
 _LABELS = {
@@ -61,13 +64,46 @@ def annotate_edf(writer: pyedflib.EdfWriter, stages: _Stages, onset: _Onsets, du
             raise OSError("the EDF library could not write an annotation")
 
 
-def _write_edf(path: Path, stages: _Stages, onset: _Onsets, duration: float, start: dt.datetime | None) -> None:
-    writer = pyedflib.EdfWriter(str(path), 0, file_type=pyedflib.FILETYPE_EDFPLUS)  # annotations only
+@contextlib.contextmanager
+def closing(writer: pyedflib.EdfWriter, path: Path) -> Iterator[pyedflib.EdfWriter]:
+    """A writer of EDF+ that is closed at the end, and what it wrote looked at: of a full disk the library does not tell.
+
+    Raises
+    ------
+    OSError
+        If the file is shorter than its own header says.
+    """
     try:
-        writer.setStartdatetime(_NO_DATE if start is None else start.replace(tzinfo=None))
-        annotate_edf(writer, stages, onset, duration)
+        yield writer
     finally:
         writer.close()
+    if path.stat().st_size != _size_by_header(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _size_by_header(path: Path) -> int:
+    """Bytes that an EDF file has, by what its header says; -1 if it has none."""
+    with path.open("rb") as file:
+        head = file.read(256)
+        if len(head) < 256:
+            return -1
+        n_head, n_records, n_signals = (
+            int(head[place]) for place in (slice(184, 192), slice(236, 244), slice(252, 256))
+        )
+        return n_head + n_records * _record_size(file.read(n_head - 256), n_signals)
+
+
+def _record_size(signals: bytes, n_signals: int) -> int:
+    """Bytes of a data record, by the numbers of samples in the headers of the signals."""
+    start = 216 * n_signals
+    return 2 * sum(int(signals[start + 8 * n : start + 8 * n + 8] or 0) for n in range(n_signals))
+
+
+def _write_edf(path: Path, stages: _Stages, onset: _Onsets, duration: float, start: dt.datetime | None) -> None:
+    # annotations only
+    with closing(pyedflib.EdfWriter(str(path), 0, file_type=pyedflib.FILETYPE_EDFPLUS), path) as writer:
+        writer.setStartdatetime(_NO_DATE if start is None else start.replace(tzinfo=None))
+        annotate_edf(writer, stages, onset, duration)
 
 
 def _write_bids(path: Path, stages: _Stages, onset: _Onsets, duration: float, start: dt.datetime | None) -> None:

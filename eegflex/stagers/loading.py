@@ -15,9 +15,10 @@ from eegflex.errors import ModelError, ParameterError, SpecError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.assumed import assumed, assumed_of_estimator, assumed_of_module
 from eegflex.stagers.device import check_device
+from eegflex.stagers.digest import digest_of_files
 from eegflex.stagers.formats.blackbox import BlackBox
 from eegflex.stagers.formats.locate import locate
-from eegflex.stagers.formats.registry import ModelFile, format_of, resolve
+from eegflex.stagers.formats.registry import Format, ModelFile, format_of, resolve
 from eegflex.stagers.stager import Stager
 from eegflex.utils.files import check_input
 
@@ -188,10 +189,19 @@ def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) 
         )
     known = spec or assumed(path.stem)
     loaded = resolve(found.adapter)(ModelFile(weights, known, trusted, network))
-    return loaded if isinstance(loaded, Stager) else _from_object(loaded, spec, weights.stem)
+    if isinstance(loaded, Stager):
+        return loaded
+    # weights of a network that the caller has are the same weights, whatever file they are in
+    digest = "" if found.takes_network and isinstance(loaded, nn.Module) else digest_of_files(_files(weights, found))
+    return _from_object(loaded, spec, weights.stem, digest)
 
 
-def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
+def _files(weights: Path, found: Format) -> list[Path]:
+    """All files that a model lies in."""
+    return [weights, *(resolve(found.beside)(weights) if found.beside else ())]
+
+
+def _from_object(source: Any, spec: ModelSpec | None, name: str = "", digest: str = "") -> Stager:
     """A model that is in memory."""
     if isinstance(source, Stager):
         return source
@@ -204,11 +214,11 @@ def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
         )
     for package, adapter in _WRAPPED.items():
         if any(kind.__module__.partition(".")[0] == package for kind in type(source).__mro__):
-            return Stager(resolve(adapter)(source), spec or assumed(name or type(source).__name__))
+            return Stager(resolve(adapter)(source), spec or assumed(name or type(source).__name__), digest)
     if callable(getattr(source, "predict_proba", None)):
-        return Stager(BlackBox(source), spec or assumed_of_estimator(source, name))
+        return Stager(BlackBox(source), spec or assumed_of_estimator(source, name), digest)
     if callable(source):
-        return Stager(source, spec or assumed_of_module(source, name))
+        return Stager(source, spec or assumed_of_module(source, name), digest)
     raise ModelError(
         "A model must be a name, a file, a torch.nn.Module, a callable, or have predict_proba",
         seen=type(source).__name__,

@@ -16,6 +16,7 @@ from torch import nn
 from eegflex.errors import ModelError, ParameterError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize, out_of_memory
+from eegflex.stagers.digest import digest_of_weights
 from eegflex.stagers.modules import FAILURES, Fed, from_layout, own_copy, shape_of, to_layout
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, SILENCE, cut_windows, split_window
 
@@ -106,6 +107,8 @@ class Stager:
         The model. A ``torch.nn.Module`` is copied: the caller's is left as it was.
     spec : ModelSpec
         Its contract.
+    digest : str
+        What its weights are told by, where that is known, such as the SHA-256 of the file that they are from.
 
     Attributes
     ----------
@@ -117,9 +120,12 @@ class Stager:
         An empty tensor on the device and of the precision that the module computes in.
     """
 
-    def __init__(self, module: Callable[[Any], torch.Tensor], spec: ModelSpec) -> None:
+    _digest = ""
+
+    def __init__(self, module: Callable[[Any], torch.Tensor], spec: ModelSpec, digest: str = "") -> None:
         self.spec = spec
         self.module = own_copy(module)
+        self._digest = digest
         floating = (p for p in self._parameters() if p.is_floating_point())
         self.like = next(floating, torch.empty(0)).detach()[:0]
 
@@ -130,6 +136,8 @@ class Stager:
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Stager:
         """Copy of the stager on another device and in another precision."""
+        if dtype != self.like.dtype:
+            self.digest  # noqa: B018  (that of the weights as they were given, whatever they are computed with)
         moved = copy.copy(self)
         moved.like = self.like.to(device=device, dtype=dtype)
         if isinstance(self.module, nn.Module):
@@ -141,6 +149,15 @@ class Stager:
         changed = copy.copy(self)
         changed.spec = spec
         return changed
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 by which two trainings of one network are told apart; empty for a model whose weights are not known.
+
+        It is that of a state dict's names and values, or of the file of a model that brings its own network.
+        """
+        self._digest = self._digest or digest_of_weights(self.module)
+        return self._digest
 
     @property
     def scores_every_position(self) -> bool:

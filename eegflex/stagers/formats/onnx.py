@@ -20,7 +20,7 @@ from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
 from eegflex.stagers.formats.registry import ModelFile
 from eegflex.utils.inside import inside
 
-__all__ = ["load_onnx"]
+__all__ = ["files_beside", "load_onnx"]
 
 #: protobuf's own limit; more is in files of its own.
 LARGEST = 2**31
@@ -74,12 +74,7 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
     What cannot be converted, recurrent layers for one, is run by onnxruntime where that is installed, without a gradient.
     """
     onnx, onnx2torch = _packages()
-    if file.path.stat().st_size >= LARGEST:
-        raise ModelError("This ONNX file is larger than one can be", seen=file.path)
-    try:
-        model = onnx.load_model(str(file.path), load_external_data=False)
-    except Exception as error:  # protobuf's own, which has no public home
-        raise ModelError(f"This ONNX file is damaged: {error}", seen=file.path) from error
+    model = _parsed(onnx, file.path)
     if not model.graph.node or not model.graph.input:
         raise ModelError("This ONNX file holds no network", seen=file.path)
     _check_names(model, file.path)
@@ -103,6 +98,27 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
     shape = inputs[0].type.tensor_type.shape.dim
     batch = shape[0].dim_value if len(shape) and shape[0].HasField("dim_value") else None
     return _Graph(graph, [value.name for value in inputs], batch)
+
+
+def files_beside(path: Path) -> list[Path]:
+    """The files that hold weights of an ONNX graph, in the order of their names; each lies in its folder."""
+    onnx, _ = _packages()
+    outside = [t for t in _tensors(_parsed(onnx, path)) if t.data_location == onnx.TensorProto.EXTERNAL]
+    named = {entry.value for tensor in outside for entry in tensor.external_data if entry.key == "location"}
+    found = [inside(path, name, ModelError) for name in sorted(named)]
+    if missing := [where for where in found if not where.is_file()]:
+        raise ModelError("The weights of this ONNX file are not beside it", seen=missing)
+    return found
+
+
+def _parsed(onnx: ModuleType, path: Path) -> Any:
+    """An ONNX file as it is, without the weights that lie beside it."""
+    if path.stat().st_size >= LARGEST:
+        raise ModelError("This ONNX file is larger than one can be", seen=path)
+    try:
+        return onnx.load_model(str(path), load_external_data=False)
+    except Exception as error:  # protobuf's own, which has no public home
+        raise ModelError(f"This ONNX file is damaged: {error}", seen=path) from error
 
 
 def _lowered(onnx: ModuleType, model: Any) -> Any:

@@ -66,12 +66,15 @@ class Format:
         Tells it by a look at the file.
     takes_network : bool
         Whether it may hold weights only, which need a network.
+    beside : str
+        What lists the other files that such a model lies in, ``"module:function"``; empty where it lies in one.
     """
 
     words: str
     adapter: str
     is_it: Callable[[_Look], bool]
     takes_network: bool = False
+    beside: str = ""
 
 
 _ADAPTERS = "eegflex.stagers.formats"
@@ -98,7 +101,12 @@ FORMATS = (
         lambda look: look.head[8:9] == b"{" or look.suffix == ".safetensors",  # after the length of its header
         takes_network=True,
     ),
-    Format("ONNX", f"{_ADAPTERS}.onnx:load_onnx", lambda look: look.suffix == ".onnx"),
+    Format(
+        "ONNX",
+        f"{_ADAPTERS}.onnx:load_onnx",
+        lambda look: look.suffix == ".onnx",
+        beside=f"{_ADAPTERS}.onnx:files_beside",
+    ),
     Format(
         "a pickle",
         f"{_ADAPTERS}.pickled:load_pickle",

@@ -12,10 +12,9 @@ from scipy.optimize import linear_sum_assignment
 from eegflex.agreement import confusion
 from eegflex.doctor.case import Case
 from eegflex.doctor.sign_test import Judgement, bootstrap_kappas, bouts_of, judge, kappa_of, require_enough
-from eegflex.errors import EegflexError
 from eegflex.findings import CannotTellError, Finding, error, ok, warning
 from eegflex.preprocessing.segments import Segments
-from eegflex.stagers.modules import FAILURES
+from eegflex.stagers.batches import out_of_memory
 
 __all__ = ["agreement", "class_order", "polarity", "rate_by_hypnogram", "target_index", "unit_by_hypnogram"]
 
@@ -157,8 +156,10 @@ def rate_by_hypnogram(case: Case) -> Finding:
             readings[f"at {rate:g} Hz"] = case.staged(
                 case.spec.replace(sfreq=rate, n_times=round(n_times / declared * rate))
             )
-        except (EegflexError, *FAILURES):
-            continue  # it does not take as many samples
+        except Exception as error:  # it does not take as many samples
+            if out_of_memory(error):
+                raise
+            continue
     if not readings:
         return ok(
             f"the model takes no other rate than {declared:g} Hz, of those that are usual and that the recording has"

@@ -1,10 +1,9 @@
-"""Modules of torch: copies that are ours, and layouts between them and the canonical form."""
+"""Modules of torch: layouts between them and the canonical form."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -17,26 +16,6 @@ from eegflex.spec.model_spec import ModelSpec
 
 #: What a module takes: one tensor, or one for each of its inputs.
 Fed = torch.Tensor | dict[str, torch.Tensor]
-
-
-#: What a module that is fed something unsuitable raises.
-FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, NotImplementedError)
-
-
-def own_copy(module: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Tensor]:
-    """Copy of a module in eval mode that gathers no gradients; any other callable as it is."""
-    if not isinstance(module, nn.Module):
-        return module
-    try:
-        with torch.no_grad():  # or TorchScript's parameters were results of a copy, and no leaves
-            copied = copy.deepcopy(module)
-    except (RuntimeError, TypeError) as error:
-        raise ModelError(
-            f"The model cannot be copied: {error}", remedy="Detach the tensors that it keeps besides its parameters"
-        ) from error
-    for parameter in copied.parameters():  # one by one, as TorchScript wants it
-        parameter.requires_grad_(False)
-    return copied.eval()
 
 
 def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
@@ -94,6 +73,11 @@ def shape_of(fed: Fed) -> Any:
     return (
         tuple(fed.shape) if isinstance(fed, torch.Tensor) else {name: tuple(part.shape) for name, part in fed.items()}
     )
+
+
+def copy_of(fed: Fed) -> Fed:
+    """What a module is fed, for it alone; gradients pass through."""
+    return fed.clone() if isinstance(fed, torch.Tensor) else {name: part.clone() for name, part in fed.items()}
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,13 @@ import torch
 from mne.utils import logger
 from torch import nn
 
-from eegflex.errors import ModelError, ParameterError
+from eegflex.errors import EegflexError, ModelError, ParameterError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize, out_of_memory
+from eegflex.stagers.copies import moved_copy, own_copy, refuse_uninitialised
 from eegflex.stagers.digest import digest_of_weights
-from eegflex.stagers.modules import FAILURES, Fed, from_layout, own_copy, shape_of, to_layout
+from eegflex.stagers.failures import ForwardError, said
+from eegflex.stagers.modules import Fed, copy_of, from_layout, shape_of, to_layout
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, SILENCE, cut_windows, split_window
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from eegflex.stagers.windows import Windows
 
 __all__ = ["BoundStager", "Stager", "WindowedStager", "recorded_inputs"]
+
+T = TypeVar("T")
 
 
 class BoundStager(ABC):
@@ -124,6 +129,7 @@ class Stager:
 
     def __init__(self, module: Callable[[Any], torch.Tensor], spec: ModelSpec, digest: str = "") -> None:
         self.spec = spec
+        refuse_uninitialised(module)
         self.module = own_copy(module)
         self._digest = digest
         floating = (p for p in self._parameters() if p.is_floating_point())
@@ -141,7 +147,7 @@ class Stager:
         moved = copy.copy(self)
         moved.like = self.like.to(device=device, dtype=dtype)
         if isinstance(self.module, nn.Module):
-            moved.module = copy.deepcopy(self.module).to(device=device, dtype=dtype)
+            moved.module = moved_copy(self.module, device, dtype)
         return moved
 
     def with_spec(self, spec: ModelSpec) -> Stager:
@@ -220,7 +226,7 @@ class Stager:
         return from_layout(returned, self.spec, codes.shape[0], codes.shape[1], at)
 
     def run(self, function: Callable[[Any], torch.Tensor], fed: Fed) -> torch.Tensor:
-        """The module itself, or a part of it, on what its layout makes of windows.
+        """The module itself, or a part of it, on a copy of what its layout makes of windows: it may change what it is fed.
 
         Raises
         ------
@@ -228,12 +234,14 @@ class Stager:
             If it fails on it.
         """
         try:
-            return function(fed)
-        except FAILURES as error:
+            return function(copy_of(fed))
+        except EegflexError:
+            raise
+        except Exception as error:  # of whatever a model does
             if out_of_memory(error):
                 raise
-            raise ModelError(
-                f"The model failed on an input of shape {shape_of(fed)} (layout {self.spec.layout!r}): {error}",
+            raise ForwardError(
+                f"The model failed on an input of shape {shape_of(fed)} (layout {self.spec.layout!r}): {said(error)}",
                 remedy="Give a spec whose channels, n_times and layout are the model's, or epochs of the shape that it takes",
             ) from error
 
@@ -283,7 +291,7 @@ class WindowedStager(BoundStager):
         self, stager: Stager, segments: Segments, channels: tuple[int, ...], edges: str, window_length: int | None
     ) -> None:
         self.stager, self.edges = stager, edges
-        self.signals, self.channels = segments.signals, list(channels)
+        self.signals, self.channels, self.onset = segments.signals, list(channels), segments.onset
         self.windows = self._cut(segments.run, window_length)
         self.batch = BatchSize(FORWARD_BATCH)
         self._codes: torch.Tensor | None = None
@@ -306,13 +314,16 @@ class WindowedStager(BoundStager):
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score variants of segments between their recorded neighbours, (n, n_stages)."""
+        return self._naming(self._among_recorded, segments, index)
+
+    def _among_recorded(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         if self.factors:
             return self._by_length(index, self.stager.encode(segments), self._codes_of, self.stager.decode)
         return self._by_length(index, segments, self.inputs, self.stager.score)
 
     def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score epochs while their whole windows vary, (n, n_stages)."""
-        return self.stager.score(windows, self._at(index))
+        return self._naming(lambda own, at: self.stager.score(own, self._at(at)), windows, index)
 
     @torch.no_grad()
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
@@ -329,7 +340,7 @@ class WindowedStager(BoundStager):
 
         numbers = torch.from_numpy(np.flatnonzero(explicable))
         if len(numbers):
-            (scores[numbers],) = self.batch(score, numbers.to(self.stager.like.device))
+            (scores[numbers],) = self.batch(lambda at: self._naming(score, at), numbers.to(self.stager.like.device))
         progress(int((~explicable).sum()))
         return scores
 
@@ -340,8 +351,28 @@ class WindowedStager(BoundStager):
             numbers = torch.arange(len(self.signals) + 1, device=device)
             numbers[-1] = SILENCE  # so that the last code is that of silence
             with torch.no_grad():
-                (self._codes,) = self.batch(lambda part: (self.stager.encode(self.inputs(part)),), numbers)
+                encode = partial(self._naming, lambda part: (self.stager.encode(self.inputs(part)),))
+                (self._codes,) = self.batch(encode, numbers)
         return self._codes[index]
+
+    def _naming(self, function: Callable[..., T], *of: torch.Tensor) -> T:
+        """Apply a function to tensors, of which the last says the epochs; where the model fails, say on which of them."""
+        try:
+            return function(*of)
+        except ForwardError as error:
+            with torch.no_grad():
+                for row in zip(*(tensor.split(1) for tensor in of), strict=True):
+                    try:
+                        function(*row)
+                    except ForwardError as own:
+                        raise self._told(own, row[-1]) from own.__cause__
+            raise self._told(error, of[-1]) from error.__cause__  # they fail only together
+
+    def _told(self, error: ForwardError, index: torch.Tensor) -> ModelError:
+        numbers = index.tolist()
+        where = [f"epoch {number}, at {self.onset[number]:g} s" for number in numbers if number != SILENCE]
+        more = f" and {len(where) - 1} others" if len(where) > 1 else ""
+        return ModelError(error.what, seen=f"{where[0]}{more}" if where else "silence", remedy=error.remedy)
 
     def _by_length(
         self,
@@ -382,7 +413,9 @@ class WindowedStager(BoundStager):
         members = torch.from_numpy(self.windows.members(index.cpu().numpy())[0])
         try:
             factored = self.stager.decode(self.stager.encode(self.inputs(members))[None], self._at(index))
-        except (ModelError, AttributeError) as error:
+        except Exception as error:  # they may be anything
+            if out_of_memory(error):
+                raise
             logger.info(f"{self.stager.spec.name}: its encode and decode are not used ({error})")
             return False
         if torch.allclose(factored, whole, rtol=0, atol=TOLERANCE * max(float(whole.abs().max()), 1e-3)):

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
+from eegflex.stagers.copies import own_copy
 from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.dtypes import check_weights
 from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import refuse_unless_trusted
-from eegflex.stagers.modules import own_copy
 
 __all__ = ["into_network", "load_safetensors", "load_torch"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eegflex.errors import EegflexError, MemoryShortError, ModelError
-from eegflex.stagers.batches import out_of_memory
+from eegflex.stagers.batches import out_of_memory, text_of
 
 __all__ = ["ForwardError", "in_our_words", "said"]
 
@@ -28,11 +28,7 @@ def said(error: BaseException) -> str:
     >>> said(KeyError("eeg"))
     "KeyError: 'eeg'"
     """
-    try:
-        text = str(error)[: 4 * _LONGEST]
-    except Exception:  # an error that cannot even say what it is
-        text = ""
-    words = " ".join(text.split())
+    words = " ".join(text_of(error)[: 4 * _LONGEST].split())
     shown = words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ..."
     return f"{type(error).__name__}: {shown.rstrip('.')}" if shown else type(error).__name__
 

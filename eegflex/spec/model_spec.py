@@ -131,6 +131,8 @@ class ModelSpec:
         In TOML `class`: the class of the network where the file holds weights only, as ``"package.module:Class"``.
     kwargs : dict
         What it is made with.
+    prefix : str
+        What stands before the names of its weights, such as ``"ema"``, where a file holds several sets of them.
     assumed : tuple of str
         What nobody declared and eegflex took for granted.
 
@@ -163,6 +165,7 @@ class ModelSpec:
     format: str = ""
     class_name: str = ""
     kwargs: dict[str, Any] = field(default_factory=dict)
+    prefix: str = ""
     assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -235,7 +238,7 @@ _SCHEMA = Schema(
         "input": {key: key for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "layout", "context")},
         "output": {"layout": "output"} | {key: key for key in ("scores", "stages", "target_index", "combine")},
         "model": {"class": "class_name"}
-        | {key: key for key in ("name", "file", "format", "kwargs", "licence", "citation", "assumed")},
+        | {key: key for key in ("name", "file", "format", "kwargs", "prefix", "licence", "citation", "assumed")},
     },
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mne.utils import logger
 from torch import nn
 
 from eegflex.errors import ModelError, ParameterError, SpecError
@@ -188,12 +189,16 @@ def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) 
             f"{weights.name} is {found.words}, which brings its own network", seen="module=", remedy="Leave module= out"
         )
     known = spec or assumed(path.stem)
-    loaded = resolve(found.adapter)(ModelFile(weights, known, trusted, network))
+    file = ModelFile(weights, known, trusted, network)
+    loaded = resolve(found.adapter)(file)
     if isinstance(loaded, Stager):
         return loaded
+    for note in file.notes:
+        logger.warning(note)
     # weights of a network that the caller has are the same weights, whatever file they are in
     digest = "" if found.takes_network and isinstance(loaded, nn.Module) else digest_of_files(_files(weights, found))
-    return _from_object(loaded, spec, weights.stem, digest)
+    stager = _from_object(loaded, spec, weights.stem, digest)
+    return stager.with_spec(stager.spec.replace(assumed=(*stager.spec.assumed, *file.notes)))
 
 
 def _files(weights: Path, found: Format) -> list[Path]:

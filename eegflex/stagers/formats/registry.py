@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,15 @@ class ModelFile:
         Whether opening it may run code that it brings.
     network : torch.nn.Module | callable | None
         What its weights belong to: a module, or what makes one when called with the spec's ``kwargs``.
+    notes : list of str
+        What an adapter found, and took for granted.
     """
 
     path: Path
     spec: ModelSpec
     trusted: bool = False
     network: nn.Module | Callable[..., nn.Module] | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

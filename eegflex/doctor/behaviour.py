@@ -218,10 +218,8 @@ def _accounted_within(
     One epoch at a time, so that a coupled batch is not taken for missing gradients.
     """
     with torch.no_grad():
-        here, near, far = (
-            (s * _weights(s)).sum(-1)
-            for s in (one_by_one(model, start + share * way, index) for share in (0.0, step, 1.0))
-        )
+        scores = [one_by_one(model, start + share * way, index) for share in (0.0, step, 1.0)]
+        here, near, far = ((one * _weights(one)).sum(-1) for one in scores)
     change = near - here
     missed = 0.0
     for n_nodes in N_NODES:  # kinks are missed less by more nodes, what is cut off is not
@@ -232,7 +230,7 @@ def _accounted_within(
             return error("gradients are zero everywhere, although the scores differ", _DETACHED)
         told = step * (gradients * way).flatten(1).sum(1)
         size = float(torch.maximum(change.abs(), told.abs()).sum())
-        if size <= ROUNDING * max(float(here.abs().max()), 1e-3):
+        if size <= _rounding(scores[0]) * max(float(here.abs().max()), 1e-3):
             raise CannotTellError("the scores hardly change from one epoch to another")
         missed = float((change - told).abs().sum()) / size
         if missed <= MISSED:
@@ -241,6 +239,12 @@ def _accounted_within(
     if missed > MISSED:
         return error(f"part of the model is cut off from its gradients: these miss {missed:.1%} {of}", _DETACHED)
     return ok(f"gradients account for all but {missed:.2%} {of}")
+
+
+def _rounding(scores: torch.Tensor) -> float:
+    """Change of scores, relative to their size, a tenth of which may be rounding: more where they are of low precision."""
+    coarse = [kind for kind in (torch.float16, torch.bfloat16) if bool((scores.to(kind).to(scores) == scores).all())]
+    return max([ROUNDING, *(10 * torch.finfo(kind).eps for kind in coarse)]) if bool(scores.any()) else ROUNDING
 
 
 def _mean_gradient(

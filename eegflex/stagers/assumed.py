@@ -11,6 +11,7 @@ from torch import nn
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.formats.blackbox import stages_of
 from eegflex.stagers.formats.braindecode import declared_by
+from eegflex.stagers.modules import meant_of
 from eegflex.stagers.stager import Stager
 from eegflex.stages import STAGES
 
@@ -49,8 +50,8 @@ def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
         return stager
     first = torch.from_numpy(segments.signals[:1, list(segments.channel_sets[0])])
     with torch.no_grad():
-        returned = stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None]))
-    if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or returned.shape[1] > _MOST_OUTPUTS:
+        returned = meant_of(stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None])), stager.spec)
+    if returned.ndim != 2 or returned.shape[1] > _MOST_OUTPUTS:
         return stager  # it will be refused in the words of its layout
     if returned.shape[1] == len(stager.spec.stages):
         return stager

@@ -79,8 +79,11 @@ def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
         target_index=None,
         file="",
         format="ensemble",
+        output_key=None,
         class_name="",
         kwargs={},
+        prefix="",
+        sha256="",
     )
     return Ensemble(members, rule, spec)
 

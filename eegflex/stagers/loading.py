@@ -189,6 +189,8 @@ def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) 
             f"{weights.name} is {found.words}, which brings its own network", seen="module=", remedy="Leave module= out"
         )
     known = spec or assumed(path.stem)
+    files = _files(weights, found) if known.sha256 or not found.takes_network else [weights]
+    _check_sum(files, known)
     file = ModelFile(weights, known, trusted, network)
     loaded = resolve(found.adapter)(file)
     if isinstance(loaded, Stager):
@@ -196,9 +198,20 @@ def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) 
     for note in file.notes:
         logger.warning(note)
     # weights of a network that the caller has are the same weights, whatever file they are in
-    digest = "" if found.takes_network and isinstance(loaded, nn.Module) else digest_of_files(_files(weights, found))
+    digest = "" if found.takes_network and isinstance(loaded, nn.Module) else digest_of_files(files)
     stager = _from_object(loaded, spec, weights.stem, digest)
     return stager.with_spec(stager.spec.replace(assumed=(*stager.spec.assumed, *file.notes)))
+
+
+def _check_sum(files: list[Path], spec: ModelSpec) -> None:
+    """Refuse a model that is not the one whose checksum the spec has."""
+    if spec.sha256 and (found := digest_of_files(files)) != spec.sha256.lower():
+        raise ModelError(
+            f"{' with '.join(file.name for file in files)} is not the model that its spec was written for, by its sha256",
+            seen=found,
+            allowed=spec.sha256.lower(),
+            remedy="Get the file again; or, if it is the one that is meant, correct sha256 in the spec's [model]",
+        )
 
 
 def _files(weights: Path, found: Format) -> list[Path]:

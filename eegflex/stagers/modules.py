@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -40,20 +40,20 @@ def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
 
 
 def from_layout(
-    returned: torch.Tensor, spec: ModelSpec, batch: int, n_epochs: int, at: torch.Tensor | None = None
+    returned: Any, spec: ModelSpec, batch: int, n_epochs: int, at: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Scores of the target epoch, shape (batch, stage), from what a module returned."""
-    if not isinstance(returned, torch.Tensor):
-        raise ModelError("The model must return a tensor of scores", seen=type(returned).__name__)
+    returned = meant_of(returned, spec)
     sizes = {"b": batch, "e": n_epochs}
     named = {axis: size for axis, size in sizes.items() if axis in spec.output}
+    left = f"b {'e' if 'e' in named else ''} {'s' if 's' in spec.output else '1'}"
     try:
-        # what is left out on the right, the parts of an epoch, is averaged
-        scores = reduce(returned, f"{spec.output} -> b {'e' if 'e' in named else ''} s", "mean", **named)
+        # what is left out on the right, parts and moments of an epoch, is averaged
+        scores = reduce(returned, f"{spec.output} -> {left}", "mean", **named)
     except EinopsError as error:
         raise ModelError(
             f"The model returned shape {tuple(returned.shape)} where its spec says {spec.output!r}",
-            remedy="Give the spec's [output] layout: b batch, s stage, e epoch of the window, k part of an epoch",
+            remedy="Give the spec's [output] layout: b batch, s stage, e epoch of the window, k part of an epoch, t time",
         ) from error
     if "e" in named and at is not None and spec.target_index is None:
         scores = scores[torch.arange(batch, device=at.device), at]
@@ -66,6 +66,53 @@ def from_layout(
             remedy="Name the stage of each output in the spec, in the model's own order",
         )
     return scores
+
+
+def meant_of(returned: Any, spec: ModelSpec) -> torch.Tensor:
+    """The tensor of scores in what a module returned: it, or the one in a tuple or dict that its spec says.
+
+    Raises
+    ------
+    ModelError
+        If that is not known, with what there is.
+    """
+    key = spec.output_key
+    if isinstance(returned, torch.Tensor) and key is None:
+        return _real(returned)
+    parts = _parts(returned)
+    tensors = {name: part for name, part in parts.items() if isinstance(part, torch.Tensor)}
+    if not tensors:
+        raise ModelError("The model must return a tensor of scores", seen=type(returned).__name__)
+    chosen = list(parts)[key] if isinstance(key, int) and -len(parts) <= key < len(parts) else key
+    if chosen not in tensors:
+        likely = [name for name, part in tensors.items() if len(spec.stages) in part.shape[1:]] or list(tensors)
+        raise ModelError(
+            f"The model returns a {type(returned).__name__}"
+            if key is None
+            else f"The model returns no tensor {key!r}, which the spec's [output] output says",
+            seen={name: tuple(part.shape) for name, part in tensors.items()},
+            remedy=f"Say which of them are the scores in the spec's [output], for example output = {likely[0]!r}",
+        )
+    return _real(tensors[chosen])
+
+
+def _parts(returned: Any) -> dict[str | int, Any]:
+    """What a module returned, by name where it has names, else by place."""
+    if isinstance(returned, torch.Tensor):
+        return {0: returned}
+    if isinstance(returned, Mapping):
+        return dict(returned)
+    if isinstance(returned, tuple | list):
+        return dict(zip(getattr(returned, "_fields", range(len(returned))), returned, strict=True))
+    return dict(getattr(returned, "__dict__", {}))
+
+
+def _real(scores: torch.Tensor) -> torch.Tensor:
+    """Scores in single precision at least; from there on, as precise as they are."""
+    if scores.is_complex():
+        raise ModelError("The model returns complex numbers, which are no scores", seen=str(scores.dtype))
+    precise = scores.is_floating_point() and torch.finfo(scores.dtype).bits >= 32
+    return scores if precise else scores.float()
 
 
 def shape_of(fed: Fed) -> Any:

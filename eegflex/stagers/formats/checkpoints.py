@@ -128,7 +128,7 @@ def fill(network: nn.Module, saved: Any, file: ModelFile) -> nn.Module:
         more = f" and {len(beside) - _SHOWN} more" if len(beside) > _SHOWN else ""
         file.notes.append(
             f"weights of {file.path.name} that {type(network).__name__} has not got are left out: "
-            f"{', '.join(beside[:_SHOWN])}{more}"
+            f"{', '.join(map(_plain, beside[:_SHOWN]))}{more}"
         )
     return network
 
@@ -180,6 +180,10 @@ def _prefix(tables: Tables, wanted: Mapping[str, torch.Tensor], file: ModelFile)
             remedy=f"Say which in the spec's [model]: prefix = {fitting[0].rstrip('.')!r}",
         )
     return "" if "" in found else (fitting or found)[0]
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:80])
 
 
 def _after(prefix: str, name: str) -> str:

@@ -71,7 +71,11 @@ class _Keras(nn.Module):
     def forward(self, fed: Any) -> Any:
         returned = self.model(fed, training=False)
         own = next(iter(fed.values())) if isinstance(fed, dict) else fed
-        return returned.to(own.dtype) if isinstance(returned, torch.Tensor) else returned
+        if isinstance(returned, dict):
+            return {name: part.to(own.dtype) for name, part in returned.items()}
+        return (
+            [part.to(own.dtype) for part in returned] if isinstance(returned, list | tuple) else returned.to(own.dtype)
+        )
 
 
 def wrap(model: Any) -> nn.Module:

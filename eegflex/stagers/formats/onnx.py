@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from mne.utils import logger
 from torch import nn
@@ -36,16 +37,20 @@ _DECLARED: list[torch.library.Library] = []
 
 
 class _Graph(nn.Module):
-    """A converted graph; a dict is fed to the graph's inputs by their names."""
+    """A converted graph; a dict is fed to the graph's inputs by their names, and several outputs are a dict."""
 
-    def __init__(self, graph: nn.Module, inputs: list[str], batch: int | None) -> None:
+    def __init__(self, graph: nn.Module, inputs: list[str], outputs: list[str], batch: int | None) -> None:
         super().__init__()
-        self.graph, self.inputs, self.batch = graph, inputs, batch
+        self.graph, self.inputs, self.outputs, self.batch = graph, inputs, outputs, batch
 
     def forward(self, fed: Any) -> Any:
         if isinstance(fed, dict):
-            return self.graph(*(fed[name] for name in self.inputs))
-        return in_batches(self.graph, fed, self.batch)
+            return self._named(*(fed[name] for name in self.inputs))
+        return in_batches(self._named, fed, self.batch)
+
+    def _named(self, *fed: torch.Tensor) -> Any:
+        returned = self.graph(*fed)
+        return returned if len(self.outputs) == 1 else dict(zip(self.outputs, returned, strict=True))
 
 
 class _Runtime:
@@ -54,18 +59,23 @@ class _Runtime:
     def __init__(self, session: Any) -> None:
         self.session = session
         self.inputs = [value.name for value in session.get_inputs()]
+        self.outputs = [value.name for value in session.get_outputs()]
         first = session.get_inputs()[0].shape[:1]
         self.batch = first[0] if first and isinstance(first[0], int) else None
 
-    def __call__(self, fed: Any) -> torch.Tensor:
+    def __call__(self, fed: Any) -> Any:
         if isinstance(fed, dict):
-            own = next(iter(fed.values()))
-            return self._run({name: fed[name] for name in self.inputs}).to(own)
-        return in_batches(lambda part: self._run({self.inputs[0]: part}), fed, self.batch).to(fed)
+            return self._run({name: fed[name] for name in self.inputs})
+        return in_batches(lambda part: self._run({self.inputs[0]: part}), fed, self.batch)
 
-    def _run(self, fed: dict[str, torch.Tensor]) -> torch.Tensor:
+    def _run(self, fed: dict[str, torch.Tensor]) -> Any:
+        like = next(iter(fed.values()))
         arrays = {name: part.detach().cpu().float().numpy() for name, part in fed.items()}
-        return torch.from_numpy(self.session.run(None, arrays)[0])
+        returned = [
+            torch.from_numpy(own).to(like) if isinstance(own, np.ndarray) and own.dtype.kind in "fiub" else own
+            for own in self.session.run(None, arrays)
+        ]
+        return returned[0] if len(self.outputs) == 1 else dict(zip(self.outputs, returned, strict=True))
 
 
 def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
@@ -97,7 +107,7 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
     inputs = [value for value in model.graph.input if value.name not in initialised]
     shape = inputs[0].type.tensor_type.shape.dim
     batch = shape[0].dim_value if len(shape) and shape[0].HasField("dim_value") else None
-    return _Graph(graph, [value.name for value in inputs], batch)
+    return _Graph(graph, [value.name for value in inputs], [value.name for value in model.graph.output], batch)
 
 
 def files_beside(path: Path) -> list[Path]:

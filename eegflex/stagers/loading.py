@@ -75,7 +75,8 @@ def load_model(
         What the weights of a state dict or of safetensors belong to: the network, or its class, which is called with the
         spec's ``kwargs``.
     trusted : bool
-        Whether a file may run code that its author put there: pickles, Keras' lambda layers, classes that a spec names.
+        Whether a file may run code that its author put there: pickles, Keras' lambda layers, classes that a spec names. A
+        module of the spec's folder may define such a class.
     device : str | torch.device | None
         Where to put the model. By default it stays where it is.
 
@@ -103,8 +104,9 @@ def load_model(
     >>> eegflex.load_model(network, spec=spec)
     <Stager | mine, input, 100 Hz, W/N1/N2/N3/REM>
     """
+    folder = None
     if isinstance(spec, str | Path):
-        spec = ModelSpec.from_toml(spec)
+        folder, spec = Path(spec).parent, ModelSpec.from_toml(spec)
     path = _path(source)
     if spec is not None and path is None and isinstance(source, str | Stager):
         raise SpecError(
@@ -115,7 +117,7 @@ def load_model(
     if module is not None and path is None:
         raise ParameterError("module= is for the weights in a file", seen=f"module= with {type(source).__name__}")
     if path is not None:
-        stager = _from_file(path, spec, module, trusted)
+        stager = _from_file(path, spec, folder, module, trusted)
     elif isinstance(source, str):
         stager = _named(source)
     elif isinstance(source, list | tuple):
@@ -177,11 +179,12 @@ def _points(name: str) -> dict[str, EntryPoint]:
     return {point.value: point for point in entry_points(group=GROUP) if point.name == name}
 
 
-def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) -> Stager:
+def _from_file(path: Path, spec: ModelSpec | None, folder: Path | None, network: Any, trusted: bool) -> Stager:
     if not os.path.lexists(path):  # the name of a model, misspelt
         raise ModelError("There is no such model", seen=path, allowed=[*names(), "a file or folder that exists"])
     check_input(path, ModelError, "model", folder=True)
-    weights, beside = (path, None) if spec is not None and path.is_file() else locate(path)
+    given = spec is not None and path.is_file()
+    weights, beside, home = (path, None, path.parent) if given else locate(path)
     spec = spec or beside
     found = format_of(weights)
     if network is not None and not found.takes_network:
@@ -191,7 +194,7 @@ def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) 
     known = spec or assumed(path.stem)
     files = _files(weights, found) if known.sha256 or not found.takes_network else [weights]
     _check_sum(files, known)
-    file = ModelFile(weights, known, trusted, network)
+    file = ModelFile(weights, known, trusted, network, folder or home)
     loaded = resolve(found.adapter)(file)
     if isinstance(loaded, Stager):
         return loaded

@@ -31,6 +31,8 @@ class ModelFile:
         Whether opening it may run code that it brings.
     network : torch.nn.Module | callable | None
         What its weights belong to: a module, or what makes one when called with the spec's ``kwargs``.
+    folder : Path | None
+        Where its spec is from, beside which a class that the spec names may lie.
     notes : list of str
         What an adapter found, and took for granted.
     """
@@ -39,6 +41,7 @@ class ModelFile:
     spec: ModelSpec
     trusted: bool = False
     network: nn.Module | Callable[..., nn.Module] | None = None
+    folder: Path | None = None
     notes: list[str] = field(default_factory=list)
 
 

@@ -17,6 +17,7 @@ from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.copies import own_copy
 from eegflex.stagers.failures import in_our_words, said
 from eegflex.stagers.formats.archive import Archive
+from eegflex.stagers.formats.beside import beside
 from eegflex.stagers.formats.checkpoints import fill, stand_ins
 from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import refuse_unless_trusted
@@ -125,12 +126,17 @@ def _named_class(file: ModelFile) -> Callable[..., nn.Module]:
         )
     module, _, path = name.partition(":")
     try:
-        found: Any = import_module(module)
+        with beside(file.folder or file.path.parent, module):
+            found: Any = import_module(module)
         for part in path.split("."):
             found = getattr(found, part)
-    except (ImportError, OSError, AttributeError) as error:
+    except Exception as error:  # of whatever it does when it is imported
         package = module.partition(".")[0]
         if package in _EXTRAS and find_spec(package) is None:
             raise MissingExtraError(f"The network {name} needs the package {package}", package) from error
-        raise ModelError(f"The network of the spec cannot be imported: {error}", seen=name) from error
+        raise ModelError(
+            f"The network of the spec cannot be imported: {said(error)}",
+            seen=name,
+            remedy="Install the package, put its module beside the spec, or pass the class: load_model(path, module=TheClass)",
+        ) from error
     return found

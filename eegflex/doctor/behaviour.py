@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from eegflex.doctor.case import TOLERANCE, Case, one_by_one
+from eegflex.doctor.hypnogram import missing_context
 from eegflex.errors import ModelError
 from eegflex.findings import CannotTellError, Finding, error, ok, warning
 from eegflex.stagers.stager import BoundStager
@@ -279,7 +280,9 @@ def _slope(model: _Model, x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def window(case: Case) -> Finding:
-    """Whether a stager of whole nights stages an epoch in a window as it does in the whole night."""
+    """Whether a stager of whole nights stages an epoch in a window as it does in the whole night; one of sequences has any."""
+    if case.spec.context.alone and case.spec.takes_sequences:
+        return missing_context(case)
     if not case.spec.context.whole:
         return ok("its window is the one that it was made for")
     spread = np.linspace(0, len(case.numbers) - 1, N_WHOLE).round().astype(int)

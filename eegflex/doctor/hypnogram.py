@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,11 +13,21 @@ from scipy.optimize import linear_sum_assignment
 from eegflex.agreement import confusion
 from eegflex.doctor.case import Case
 from eegflex.doctor.sign_test import Judgement, bootstrap_kappas, bouts_of, judge, kappa_of, require_enough
+from eegflex.errors import EegflexError
 from eegflex.findings import CannotTellError, Finding, error, ok, warning
 from eegflex.preprocessing.segments import Segments
+from eegflex.spec.model_spec import ContextSpec
 from eegflex.stagers.batches import out_of_memory
 
-__all__ = ["agreement", "class_order", "polarity", "rate_by_hypnogram", "target_index", "unit_by_hypnogram"]
+__all__ = [
+    "agreement",
+    "class_order",
+    "missing_context",
+    "polarity",
+    "rate_by_hypnogram",
+    "target_index",
+    "unit_by_hypnogram",
+]
 
 #: Growth of kappa that matters: the neighbour of an epoch is mostly of its stage, so that a shift costs little.
 MARGIN, SHIFT_MARGIN = 0.1, 0.02
@@ -28,6 +39,11 @@ FEWEST = 3
 CHANCE = 0.1
 #: Draws of bouts, for an upper bound of kappa, and that bound's quantile.
 N_DRAWS, BOUND = 500, 0.99
+#: Neighbours before and after that stagers are made for; a mere 3 epochs show whether it minds any.
+CONTEXTS = ((1, 1), (10, 9))
+_GIVE_CONTEXT = (
+    "Give the context that it was trained with, such as context = { before = 10, after = 9 } in [input] of the spec"
+)
 #: Rates that stagers are made for, in Hz.
 RATES = (64.0, 100.0, 128.0, 200.0, 256.0)
 
@@ -131,6 +147,25 @@ def unit_by_hypnogram(case: Case) -> Finding:
     return _changed(
         case, readings, "the unit", f"Look up the unit that the model was trained in; declared is {case.spec.unit}"
     )
+
+
+def missing_context(case: Case) -> Finding:
+    """Whether a model of sequences that is given each epoch by itself agrees clearly better among neighbours."""
+    measured = "its layout has an axis of epochs, but it is given each epoch by itself"
+    found = warning(
+        f"{measured}: a model of sequences stages worse without its context, and for other reasons", _GIVE_CONTEXT
+    )
+    try:
+        require_enough(case.scored[case.stretch])
+        readings: dict[str, npt.NDArray[np.intp]] = {}
+        for before, after in CONTEXTS:
+            with contextlib.suppress(EegflexError):  # it takes no window of this length
+                spec = case.spec.replace(context=ContextSpec(before, after))
+                readings[f"among {before} and {after} neighbours"] = case.staged(spec)
+        best = _best(case, readings, "its context", _GIVE_CONTEXT) if readings else found
+    except CannotTellError:
+        return found
+    return found if best.status == "ok" else replace(best, measured=f"{measured}, and {best.measured}")
 
 
 def polarity(case: Case) -> Finding:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eegflex.errors import SpecError
-from eegflex.spec.layouts import check_layout
+from eegflex.spec.layouts import axes_of, check_layout
 from eegflex.spec.plain import short, unfit
 from eegflex.spec.toml import Schema
 from eegflex.stages import STAGES
@@ -185,6 +185,12 @@ class ModelSpec:
     def duration(self) -> float | None:
         """Length of an epoch in seconds, or ``None`` when the spec leaves it open."""
         return None if self.sfreq is None or self.n_times is None else self.n_times / self.sfreq
+
+    @property
+    def takes_sequences(self) -> bool:
+        """Whether its layout has an axis of epochs."""
+        layouts = self.layout.values() if isinstance(self.layout, dict) else [self.layout]
+        return any("e" in axes_of(layout) for layout in layouts)
 
     def members(self, n_channels: int) -> list[tuple[int, ...]]:
         """The channels of each member, where those of one window are members whose scores are combined; else all in one.

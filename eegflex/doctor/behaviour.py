@@ -281,7 +281,7 @@ def _slope(model: _Model, x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def window(case: Case) -> Finding:
     """Whether a stager of whole nights stages an epoch in a window as it does in the whole night; one of sequences has any."""
-    if case.spec.context.alone and case.spec.takes_sequences:
+    if case.spec.context.alone and case.stager.takes_sequences:
         return missing_context(case)
     if not case.spec.context.whole:
         return ok("its window is the one that it was made for")

@@ -41,6 +41,7 @@ CHANCE = 0.1
 N_DRAWS, BOUND = 500, 0.99
 #: Neighbours before and after that stagers are made for; a mere 3 epochs show whether it minds any.
 CONTEXTS = ((1, 1), (10, 9))
+_SAME = "its stages are the same"
 _GIVE_CONTEXT = (
     "Give the context that it was trained with, such as context = { before = 10, after = 9 } in [input] of the spec"
 )
@@ -162,10 +163,14 @@ def missing_context(case: Case) -> Finding:
             with contextlib.suppress(EegflexError):  # it takes no window of this length
                 spec = case.spec.replace(context=ContextSpec(before, after))
                 readings[f"among {before} and {after} neighbours"] = case.staged(spec)
-        best = _best(case, readings, "its context", _GIVE_CONTEXT) if readings else found
+        if not readings:
+            return found
+        best = _best(case, readings, "its context", _GIVE_CONTEXT)
     except CannotTellError:
         return found
-    return found if best.status == "ok" else replace(best, measured=f"{measured}, and {best.measured}")
+    if best.status == "ok":
+        return best if best.measured.startswith(_SAME) else found
+    return replace(best, measured=f"{measured}, and {best.measured}")
 
 
 def polarity(case: Case) -> Finding:
@@ -224,7 +229,7 @@ def _best(case: Case, readings: dict[str, npt.NDArray[np.intp]], what: str, reme
     """Judge the best of several stagings of the stretch against the one as declared."""
     scored, declared, n_stages = case.scored[case.stretch], case.staged(), len(case.spec.stages)
     if all((other == declared).all() for other in readings.values()):
-        return ok(f"its stages are the same {', '.join(readings)}")
+        return ok(f"{_SAME} {', '.join(readings)}")
     found = {
         name: judge(scored, (scored, declared), (scored, other), n_stages, margin=MARGIN, n_tried=len(readings))
         for name, other in readings.items()

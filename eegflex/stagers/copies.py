@@ -30,10 +30,14 @@ def own_copy(module: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Ten
         return copied.eval()
 
 
-def moved_copy(module: nn.Module, device: torch.device | str, dtype: torch.dtype) -> nn.Module:
-    """Copy of a module on another device and in another precision; complex weights stay complex."""
-    with in_our_words(f"The model cannot be moved to {device} in {str(dtype).removeprefix('torch.')}"):
+def moved_copy(module: nn.Module, device: torch.device | str, dtype: torch.dtype | None = None) -> nn.Module:
+    """Copy of a module on another device and, if one is given, in another precision; complex weights stay complex."""
+    with in_our_words(
+        f"The model cannot be moved to {device} in {str(dtype or 'its precision').removeprefix('torch.')}"
+    ):
         copied = _copied(module)
+        if dtype is None:
+            return copied.to(device=device)
         tensors = [*copied.parameters(), *copied.buffers()]
         if not any(tensor.is_complex() for tensor in tensors):
             return copied.to(device=device, dtype=dtype)

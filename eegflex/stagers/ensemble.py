@@ -117,6 +117,11 @@ class Ensemble(Stager):
         return all(member.scores_every_position for member in self.members)
 
     @property
+    def takes_sequences(self) -> bool:
+        """Whether any member is made for several epochs at a time."""
+        return any(member.takes_sequences for member in self.members)
+
+    @property
     def pooling(self) -> str:
         """The rule; that of its member, if there is only one."""
         return self.rule if len(self.members) > 1 else self.members[0].pooling

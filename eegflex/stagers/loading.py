@@ -17,9 +17,11 @@ from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.assumed import assumed, assumed_of_estimator, assumed_of_module
 from eegflex.stagers.device import check_device
 from eegflex.stagers.digest import digest_of_files
+from eegflex.stagers.failures import in_our_words
 from eegflex.stagers.formats.blackbox import BlackBox
 from eegflex.stagers.formats.locate import locate
 from eegflex.stagers.formats.registry import Format, ModelFile, format_of, resolve
+from eegflex.stagers.formats.shapes import refuse_other_kinds
 from eegflex.stagers.stager import Stager
 from eegflex.utils.files import check_input
 
@@ -116,17 +118,24 @@ def load_model(
         )
     if module is not None and path is None:
         raise ParameterError("module= is for the weights in a file", seen=f"module= with {type(source).__name__}")
+    with in_our_words("The model cannot be loaded"):
+        stager = _loaded(source, path, spec, folder, module, trusted)
+    return stager if device is None else stager.to(check_device(device, stager.like.dtype), stager.like.dtype)
+
+
+def _loaded(
+    source: Any, path: Path | None, spec: ModelSpec | None, folder: Path | None, module: Any, trusted: bool
+) -> Stager:
+    """A model of whatever kind."""
     if path is not None:
-        stager = _from_file(path, spec, folder, module, trusted)
-    elif isinstance(source, str):
-        stager = _named(source)
-    elif isinstance(source, list | tuple):
+        return _from_file(path, spec, folder, module, trusted)
+    if isinstance(source, str):
+        return _named(source)
+    if isinstance(source, list | tuple):
         from eegflex.stagers.ensemble import ensemble
 
-        stager = ensemble([load_model(member, spec=spec, trusted=trusted) for member in source])
-    else:
-        stager = _from_object(source, spec)
-    return stager if device is None else stager.to(check_device(device, stager.like.dtype), stager.like.dtype)
+        return ensemble([load_model(member, spec=spec, trusted=trusted) for member in source])
+    return _from_object(source, spec)
 
 
 def names() -> list[str]:
@@ -139,7 +148,7 @@ def _path(source: Any) -> Path | None:
     if isinstance(source, Path):
         return source
     is_name = not isinstance(source, str) or source in names()
-    if is_name or not (Path(source).exists() or Path(source).suffix):
+    if is_name or not (os.path.exists(source) or Path(source).suffix):  # noqa: PTH110  (it minds names of any kind)
         return None
     return Path(source)
 
@@ -156,15 +165,10 @@ def _named(name: str) -> Stager:
     if len(points) > 1:
         raise ModelError("Several packages add a model of this name", seen=repr(name), allowed=sorted(points))
     ((address, point),) = points.items()
-    try:
-        load = point.load()
-    except (ImportError, AttributeError) as error:
-        raise ModelError(
-            f"The entry point {name!r} cannot be loaded: {error}",
-            seen=address,
-            remedy="Look at the package that adds it",
-        ) from error
-    stager = load()
+    with in_our_words(
+        f"The entry point {name!r} cannot be loaded", seen=address, remedy="Look at the package that adds it"
+    ):
+        stager = point.load()()
     if not isinstance(stager, Stager):
         raise ModelError(
             f"What the entry point {name!r} loads is not a Stager", seen=f"{address}: {type(stager).__name__}"
@@ -195,9 +199,11 @@ def _from_file(path: Path, spec: ModelSpec | None, folder: Path | None, network:
     files = _files(weights, found) if known.sha256 or not found.takes_network else [weights]
     _check_sum(files, known)
     file = ModelFile(weights, known, trusted, network, folder or home)
-    loaded = resolve(found.adapter)(file)
+    with in_our_words(f"{weights.name} cannot be loaded as {found.words}", seen=weights):
+        loaded = resolve(found.adapter)(file)
     if isinstance(loaded, Stager):
         return loaded
+    refuse_other_kinds(loaded, known, weights)
     for note in file.notes:
         logger.warning(note)
     # weights of a network that the caller has are the same weights, whatever file they are in

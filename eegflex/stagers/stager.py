@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from torch import nn
 from eegflex.errors import EegflexError, ModelError, ParameterError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize, out_of_memory
+from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.copies import moved_copy, own_copy, refuse_uninitialised
 from eegflex.stagers.digest import digest_of_weights
 from eegflex.stagers.failures import ForwardError, said
@@ -30,74 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["BoundStager", "Stager", "WindowedStager", "recorded_inputs"]
 
 T = TypeVar("T")
-
-
-class BoundStager(ABC):
-    """A stager on one recording and one channel set: it scores a segment in that segment's own context.
-
-    This is all that an attribution needs to know about a model.
-
-    Attributes
-    ----------
-    windows : Windows
-        The context of each epoch.
-    """
-
-    windows: Windows
-
-    @abstractmethod
-    def inputs(self, index: torch.Tensor) -> torch.Tensor:
-        """The recorded segments of some epochs, shape (n, n_channels, n_times), where and as the model computes.
-
-        An index of ``SILENCE`` gives a silent one.
-        """
-
-    @abstractmethod
-    def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Score variants of segments while their neighbours stay as recorded.
-
-        Parameters
-        ----------
-        segments : Tensor, shape (n, n_channels, n_times)
-            What stands in the place of the epoch.
-        index : Tensor of int64, shape (n,)
-            Which epoch of the recording each of them stands for.
-
-        Returns
-        -------
-        scores : Tensor, shape (n, n_stages)
-        """
-
-    @abstractmethod
-    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Score epochs while their whole windows vary, (n, n_stages).
-
-        Parameters
-        ----------
-        windows : Tensor, shape (n, length, n_channels, n_times)
-            What stands in the place of the window; all are of one length.
-        index : Tensor of int64, shape (n,)
-            Which epoch of the recording is scored.
-        """
-
-    @abstractmethod
-    def with_window_length(self, window_length: int) -> BoundStager:
-        """The same, with other windows, for a stager of whole nights. What was computed once is not computed again."""
-
-    @abstractmethod
-    def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
-        """Score every epoch as recorded.
-
-        Parameters
-        ----------
-        progress : callable
-            Told how many epochs have been scored since the last call.
-
-        Returns
-        -------
-        scores : Tensor, shape (n_epochs, n_stages)
-            NaN for epochs without the context that the stager needs.
-        """
 
 
 class Stager:
@@ -126,6 +59,8 @@ class Stager:
     """
 
     _digest = ""
+    #: The module in the precision in which it was given, where that is another.
+    _as_given: nn.Module | None = None
 
     def __init__(self, module: Callable[[Any], torch.Tensor], spec: ModelSpec, digest: str = "") -> None:
         self.spec = spec
@@ -148,6 +83,7 @@ class Stager:
         moved.like = self.like.to(device=device, dtype=dtype)
         if isinstance(self.module, nn.Module):
             moved.module = moved_copy(self.module, device, dtype)
+            moved._as_given = self._as_given if self._is_of(dtype) else self.module
         return moved
 
     def with_spec(self, spec: ModelSpec) -> Stager:
@@ -162,13 +98,19 @@ class Stager:
 
         It is that of a state dict's names and values, or of the file of a model that brings its own network.
         """
-        self._digest = self._digest or digest_of_weights(self.module)
+        with contextlib.suppress(Exception):  # whatever a module has in the place of a state dict
+            self._digest = self._digest or digest_of_weights(self.module)
         return self._digest
 
     @property
     def scores_every_position(self) -> bool:
         """Whether the module scores all epochs of a window, so that any of them can be the target."""
         return "e" in self.spec.output and self.spec.target_index is None
+
+    @property
+    def takes_sequences(self) -> bool:
+        """Whether the module is made for several epochs at a time, by its layout."""
+        return self.spec.takes_sequences
 
     @property
     def pooling(self) -> str:
@@ -200,8 +142,28 @@ class Stager:
         return total / len(members) if self.spec.combine == "mean" else total  # type: ignore[return-value]
 
     def _score(self, windows: torch.Tensor, at: torch.Tensor | None) -> torch.Tensor:
-        returned = self.run(self.module, self.arrange(windows))
+        fed = self.arrange(windows)
+        try:
+            returned = self.run(self.module, fed)
+        except ForwardError as error:
+            returned = self._run_as_given(fed, error)
         return from_layout(returned, self.spec, windows.shape[0], windows.shape[1], at)
+
+    def _run_as_given(self, fed: Fed, error: ForwardError) -> Any:
+        """What the module returns in the precision in which it was given, into which it may convert its input itself."""
+        given, self._as_given = self._as_given, None
+        if given is None or not isinstance(error.__cause__, RuntimeError):
+            raise error
+        module = moved_copy(given, self.like.device)
+        try:
+            returned = self.run(module, fed)
+        except ForwardError:
+            raise error from error.__cause__
+        self.module = module
+        logger.warning(
+            f"{self.spec.name} computes in a precision of its own, and no other: its scores are rounded to it"
+        )
+        return returned
 
     def arrange(self, windows: torch.Tensor) -> Fed:
         """What the module is fed of windows, shape (batch, epoch, channel, time): a tensor, or a dict of them."""
@@ -258,6 +220,10 @@ class Stager:
             Epochs of a window, for a stager whose context is the whole night. By default `DEFAULT_WINDOW_LENGTH`.
         """
         return [WindowedStager(self, segments, channels, edges, window_length) for channels in segments.channel_sets]
+
+    def _is_of(self, dtype: torch.dtype) -> bool:
+        """Whether all its weights are of a precision."""
+        return all(p.dtype == dtype for p in self._parameters() if p.is_floating_point())
 
     def _parameters(self) -> list[torch.Tensor]:
         return list(self.module.parameters()) if isinstance(self.module, nn.Module) else []

@@ -345,3 +345,75 @@ def test_whatever_a_copy_raises_is_ours():
     endless.append(endless)
     with pytest.raises(ModelError, match="copied"):
         load_model(endless)
+
+
+def test_lists_that_hold_themselves_are_refused():
+    members: list = [Smooth()]
+    members.append(members)
+    with pytest.raises(ModelError, match="RecursionError"):
+        load_model(members)
+    deep: list = [Smooth()]
+    for _ in range(10**4):
+        deep = [deep]
+    with pytest.raises(ModelError, match="RecursionError"):
+        load_model(deep)
+    one, other = [], []
+    one.append(other)
+    other.append(one)
+    with pytest.raises(ModelError, match="RecursionError"):
+        load_model(one)
+
+
+def test_specs_that_name_one_another_are_no_models(tmp_path):
+    for own, other in (("a", "b"), ("b", "a"), ("c", "c")):
+        (tmp_path / f"{own}.toml").write_text(f"[model]\nfile = '{other}.toml'\n")
+        with pytest.raises(ModelError):
+            load_model(tmp_path / f"{own}.toml")
+
+
+def test_names_that_load_one_another_are_refused(monkeypatch):
+    from importlib.metadata import EntryPoint
+
+    from eegflex.stagers import loading
+
+    monkeypatch.setattr(loading, "_points", lambda name: {name: EntryPoint(name, f"{__name__}:{name}", "x")})
+    monkeypatch.setitem(globals(), "one", lambda: load_model("other"))
+    monkeypatch.setitem(globals(), "other", lambda: load_model("one"))
+    with pytest.raises(ModelError, match="RecursionError"):
+        load_model("one")
+    monkeypatch.setitem(globals(), "one", lambda: {}["x"])
+    with pytest.raises(ModelError, match=r"entry point 'one' cannot be loaded: KeyError: 'x'"):
+        load_model("one")
+
+
+@pytest.mark.parametrize("name", ["a\0.pt", "gssc\0", "x" * 5000 + ".pt", "\ud800.pt"])
+def test_names_that_no_file_has_are_refused(name):
+    with pytest.raises(ModelError, match="no such model"):
+        load_model(name)
+
+
+def test_whatever_a_network_raises_when_it_is_made_or_filled_is_ours(tmp_path):
+    class Picky(Smooth):
+        def __init__(self, n=1):
+            if n != 1:
+                raise OwnError("not so many")
+            super().__init__()
+
+        def load_state_dict(self, state, strict=True):
+            raise OwnError("no weights for me")
+
+    torch.save(Smooth().state_dict(), tmp_path / "a.pt")
+    with pytest.raises(ModelError, match="OwnError: no weights for me"):
+        load_model(tmp_path / "a.pt", module=Picky)
+    with pytest.raises(ModelError, match="OwnError: not so many"):
+        load_model(tmp_path / "a.pt", module=Picky, spec=SPEC.replace(kwargs={"n": 2}))
+
+
+def test_an_estimator_that_is_odd_all_over_is_refused():
+    class Odd:
+        @property
+        def predict_proba(self):
+            raise OwnError("not today")
+
+    with pytest.raises(ModelError, match="OwnError: not today"):
+        load_model(Odd())

@@ -191,6 +191,50 @@ def test_scores_of_low_precision_are_explained(epochs):
         np.testing.assert_allclose(data["frequency_view"].values, full["frequency_view"].values, atol=0.1 * largest)
 
 
+class Converts(nn.Module):
+    """Converts its input to the precision of its weights, which it takes for granted."""
+
+    def __init__(self, kind, of="all"):
+        super().__init__()
+        self.net, self.kind, self.of = Smooth(), kind, of
+        (self.net if of == "all" else self.net.conv).to(kind)
+
+    def forward(self, x):
+        if self.of == "all":
+            return self.net(x.to(self.kind))
+        return self.net.head(torch.tanh(self.net.conv(x.to(self.kind))).float().square().mean(-1))
+
+
+@pytest.mark.parametrize("of", ["all", "the first layer"])
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_what_converts_its_input_itself_computes_in_its_own_precision(kind, of, epochs):
+    with torch.no_grad():
+        expected = Converts(kind, of).eval()(FED[:, 0]).float()
+        moved = load_model(Converts(kind, of), spec=SPEC).to("cpu", torch.float32)
+        torch.testing.assert_close(moved.score(FED).float(), expected, rtol=0, atol=0)
+        again = moved.to("cpu", torch.float32)
+        torch.testing.assert_close(again.score(FED).float(), expected, rtol=0, atol=0)
+    assert moved.digest == load_model(Converts(kind, of)).digest
+    full = eegflex.attribute_epochs(epochs, Smooth(), spec=SPEC, target="N2", verbose="error").to_xarray()
+    data = eegflex.attribute_epochs(epochs, Converts(kind, of), spec=SPEC, target="N2", verbose="error").to_xarray()
+    largest = np.abs(full["frequency_view"].values).max()
+    np.testing.assert_allclose(data["frequency_view"].values, full["frequency_view"].values, atol=0.1 * largest)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_precision_are_computed_with_in_the_one_that_is_asked_for(kind):
+    with torch.no_grad():
+        found = load_model(Smooth().to(kind), spec=SPEC).to("cpu", torch.float32).score(FED)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, Smooth().to(kind).float()(FED[:, 0]), rtol=0, atol=0)
+
+
+def test_what_fails_in_every_precision_is_told_as_it_failed():
+    stager = load_model(Smooth(n_channels=3).double(), spec=SPEC).to("cpu", torch.float32)
+    with pytest.raises(ModelError, match=r"failed on an input of shape \(3, 2, 1920\).*to have 3 channels"):
+        stager.score(FED)
+
+
 def test_complex_scores_are_refused():
     with pytest.raises(ModelError, match="complex"):
         load_model(Returns(lambda scores, x: scores + 0j), spec=SPEC).score(FED)

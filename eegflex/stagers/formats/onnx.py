@@ -19,6 +19,7 @@ from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.batches import in_batches
 from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
 from eegflex.stagers.formats.registry import ModelFile
+from eegflex.stagers.formats.shapes import Shape, Shapes
 from eegflex.utils.inside import inside
 
 __all__ = ["files_beside", "load_onnx"]
@@ -39,9 +40,10 @@ _DECLARED: list[torch.library.Library] = []
 class _Graph(nn.Module):
     """A converted graph; a dict is fed to the graph's inputs by their names, and several outputs are a dict."""
 
-    def __init__(self, graph: nn.Module, inputs: list[str], outputs: list[str], batch: int | None) -> None:
+    def __init__(self, graph: nn.Module, inputs: list[str], outputs: list[str], shapes: Shapes) -> None:
         super().__init__()
-        self.graph, self.inputs, self.outputs, self.batch = graph, inputs, outputs, batch
+        self.graph, self.inputs, self.outputs, self.shapes = graph, inputs, outputs, shapes
+        self.batch = shapes.batch
 
     def forward(self, fed: Any) -> Any:
         if isinstance(fed, dict):
@@ -56,12 +58,10 @@ class _Graph(nn.Module):
 class _Runtime:
     """A graph that onnxruntime runs, forward only."""
 
-    def __init__(self, session: Any) -> None:
-        self.session = session
+    def __init__(self, session: Any, shapes: Shapes) -> None:
+        self.session, self.shapes, self.batch = session, shapes, shapes.batch
         self.inputs = [value.name for value in session.get_inputs()]
         self.outputs = [value.name for value in session.get_outputs()]
-        first = session.get_inputs()[0].shape[:1]
-        self.batch = first[0] if first and isinstance(first[0], int) else None
 
     def __call__(self, fed: Any) -> Any:
         if isinstance(fed, dict):
@@ -103,11 +103,24 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
     except Exception as error:  # each converter has its own
         return _forward_only(model, file, error)
     check_network(graph, file.path)
-    initialised = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in initialised]
-    shape = inputs[0].type.tensor_type.shape.dim
-    batch = shape[0].dim_value if len(shape) and shape[0].HasField("dim_value") else None
-    return _Graph(graph, [value.name for value in inputs], [value.name for value in model.graph.output], batch)
+    inputs, outputs = ([value.name for value in values] for values in (_inputs(model), model.graph.output))
+    return _Graph(graph, inputs, outputs, _shapes(model))
+
+
+def _inputs(model: Any) -> list[Any]:
+    """What a graph is fed: weights may be listed among its inputs."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in weights]
+
+
+def _shapes(model: Any) -> Shapes:
+    def of(value: Any) -> Shape | None:
+        tensor = value.type.tensor_type
+        if not tensor.HasField("shape"):
+            return None
+        return tuple(size.dim_value if size.HasField("dim_value") else None for size in tensor.shape.dim)
+
+    return Shapes(tuple(map(of, _inputs(model))), tuple(map(of, model.graph.output)))
 
 
 def files_beside(path: Path) -> list[Path]:
@@ -165,7 +178,7 @@ def _forward_only(model: Any, file: ModelFile, error: Exception) -> _Runtime:
         f"{file.path.name} has no gradient in torch ({error}); it can be explained by the methods that need none, such as "
         "method='shapley'"
     )
-    return _Runtime(session)
+    return _Runtime(session, _shapes(model))
 
 
 def _packages() -> tuple[ModuleType, ModuleType]:

@@ -64,7 +64,8 @@ def load_model(
           whose truth is known (`eegflex.stagers.zoo.known_truth`); or one that another package adds by an entry point of the
           group ``eegflex.stagers``.
         - A file: torch.export (``.pt2``), TorchScript, ONNX (extra ``onnx``), Keras 3 or ``.h5`` (extra ``keras``); or a
-          state dict or safetensors with their `module`. The format is told by the content.
+          state dict or safetensors with their `module`. The format is told by the content. Of a checkpoint the weights are
+          taken whose prefix covers the network; what is left over is named.
         - A spec that names such a file, or the folder of one.
         - A module that maps ``(batch, channel, time)`` to ``(batch, stage)``, or as its spec says; braindecode's too. The
           caller's module is copied and left as it was.

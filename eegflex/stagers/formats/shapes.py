@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mne.utils import logger
+
 from eegflex.errors import ModelError
 from eegflex.spec.model_spec import ModelSpec
 
@@ -14,6 +16,8 @@ __all__ = ["MOST_OUTPUTS", "Shape", "Shapes", "refuse_many", "refuse_other_kinds
 
 #: A model with more outputs than this does not return scores of stages.
 MOST_OUTPUTS = 20
+#: Axes of a batch of images.
+_IMAGES = 4
 
 #: Sizes of a tensor's axes; None for one that may be any.
 Shape = tuple[int | None, ...]
@@ -54,7 +58,8 @@ def refuse_other_kinds(model: Any, spec: ModelSpec, path: Path) -> None:
     Raises
     ------
     ModelError
-        If it takes or returns tensors of other axes, or so many scores that they are none of stages.
+        If it takes or returns tensors of other axes than its spec says, or, without one, images or so many scores that they
+        are none of stages.
     """
     shapes: Shapes | None = getattr(model, "shapes", None)
     if shapes is None or not isinstance(spec.layout, str):
@@ -74,12 +79,17 @@ def refuse_other_kinds(model: Any, spec: ModelSpec, path: Path) -> None:
 
 
 def _refuse_axes(what: str, shape: Shape | None, layout: str, key: str, spec: ModelSpec) -> None:
-    if shape is not None and len(shape) != len(re.findall(r"\([^)]*\)|[a-z1]", layout)):
-        raise ModelError(
-            f"{what} a tensor of {len(shape)} axes, where {_said(layout, spec)}",
-            seen=_shown(shape),
-            remedy=f"If it stages sleep, give a spec with its [{key}] layout; if not, it cannot be explained here",
-        )
+    """Refuse other axes than the layout's; where it is only assumed, say so, unless there are as many as images have."""
+    if shape is None or len(shape) == len(re.findall(r"\([^)]*\)|[a-z1]", layout)):
+        return
+    found = ModelError(
+        f"{what} a tensor of {len(shape)} axes, where {_said(layout, spec)}",
+        seen=_shown(shape),
+        remedy=f"If it stages sleep, give a spec with its [{key}] layout; if not, it cannot be explained here",
+    )
+    if not spec.assumed or len(shape) >= _IMAGES:
+        raise found
+    logger.warning(str(found))
 
 
 def _said(layout: str, spec: ModelSpec) -> str:
@@ -88,7 +98,7 @@ def _said(layout: str, spec: ModelSpec) -> str:
 
 def refuse_many(shape: Shape | None, called: str) -> None:
     """Refuse what returns too many scores for stages, by the shape of what it returns."""
-    n = shape[-1] if shape else None
+    n = shape[1] if shape and len(shape) == 2 else None  # of other axes it is not known which is that of stages
     if n is not None and n > MOST_OUTPUTS:
         raise ModelError(
             f"{called} returns {n:,} scores, and is no stager of sleep as it stands",

@@ -74,11 +74,18 @@ def test_more_outputs_than_stages_are_refused_when_it_is_loaded(write, tmp_path)
 
 
 @pytest.mark.parametrize("write", [as_pt2, as_onnx])
-def test_scores_of_other_axes_are_refused_when_it_is_loaded(write, tmp_path):
+def test_scores_of_other_axes_are_told_when_it_is_loaded_and_refused_where_a_spec_says_so(write, tmp_path, caplog):
     network = nn.Sequential(nn.Conv1d(3, 5, 9, stride=640)).eval()
     fname = write(tmp_path, network, SIGNALS)
-    with pytest.raises(ModelError, match=r"returns a tensor of 3 axes.*'b s'.*Got \(1, 5, 3\)"):
+    with pytest.raises(ModelError, match=r"returns a tensor of 3 axes.*spec says 'b s'.*Got \(1, 5, 3\)"):
+        load_model(fname, spec=ModelSpec())
+    logger = logging.getLogger("mne")
+    logger.addHandler(caplog.handler)
+    try:
         load_model(fname)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "returns a tensor of 3 axes, where 'b s' is assumed, for want of a spec" in caplog.text
     assert load_model(fname, spec=ModelSpec(output="b s k")).spec.output == "b s k"
 
 

@@ -171,7 +171,7 @@ class StagedNight:
             If the file is there already, cannot be written, or is the recording itself. Nothing half-written is left.
         """
         path = check_stages_file(fname)
-        length = self.segments.signals.shape[-1] / self.segments.sfreq
+        length = self.segments.duration
 
         def write(temporary: Path) -> None:
             if path.suffix.casefold() == ".csv":

@@ -277,6 +277,11 @@ SABOTAGE: dict[str, Spoilt] = {
         lambda: WholeNight(1.0), WHOLE, "window", "as in the whole night", "longer windows",
         recording=lambda night: night[:32],
     ),
+    "sequences without their context": Spoilt(
+        lambda: trained.context().module, CONTEXT.replace(context=ContextSpec()), "window",
+        "axis of epochs, but it is given each epoch by itself", "Give the context", "warning",
+        recording=lambda night: rescored(night, lambda stages: ["UNSCORED"] * len(stages)),
+    ),
     "probabilities for logits": Spoilt(
         lambda: chambon(after=lambda scores, x: scores.softmax(1)), CHAMBON, "scores", "probs, declared as logits", "'probs'"
     ),

@@ -16,7 +16,8 @@ from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.spectra import attribution_in_frequency, with_phases_of
 from eegflex.errors import ModelError, ParameterError
 from eegflex.stagers.batches import BatchSize, fitting_batch
-from eegflex.stagers.modules import own_copy, rnn_safe
+from eegflex.stagers.copies import own_copy
+from eegflex.stagers.modules import rnn_safe
 
 __all__ = ["attribute"]
 

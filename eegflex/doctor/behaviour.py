@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from eegflex.doctor.case import TOLERANCE, Case, one_by_one
+from eegflex.doctor.hypnogram import missing_context
 from eegflex.errors import ModelError
 from eegflex.findings import CannotTellError, Finding, error, ok, warning
 from eegflex.stagers.stager import BoundStager
@@ -218,10 +219,8 @@ def _accounted_within(
     One epoch at a time, so that a coupled batch is not taken for missing gradients.
     """
     with torch.no_grad():
-        here, near, far = (
-            (s * _weights(s)).sum(-1)
-            for s in (one_by_one(model, start + share * way, index) for share in (0.0, step, 1.0))
-        )
+        scores = [one_by_one(model, start + share * way, index) for share in (0.0, step, 1.0)]
+        here, near, far = ((one * _weights(one)).sum(-1) for one in scores)
     change = near - here
     missed = 0.0
     for n_nodes in N_NODES:  # kinks are missed less by more nodes, what is cut off is not
@@ -232,7 +231,7 @@ def _accounted_within(
             return error("gradients are zero everywhere, although the scores differ", _DETACHED)
         told = step * (gradients * way).flatten(1).sum(1)
         size = float(torch.maximum(change.abs(), told.abs()).sum())
-        if size <= ROUNDING * max(float(here.abs().max()), 1e-3):
+        if size <= _rounding(scores[0]) * max(float(here.abs().max()), 1e-3):
             raise CannotTellError("the scores hardly change from one epoch to another")
         missed = float((change - told).abs().sum()) / size
         if missed <= MISSED:
@@ -241,6 +240,12 @@ def _accounted_within(
     if missed > MISSED:
         return error(f"part of the model is cut off from its gradients: these miss {missed:.1%} {of}", _DETACHED)
     return ok(f"gradients account for all but {missed:.2%} {of}")
+
+
+def _rounding(scores: torch.Tensor) -> float:
+    """Change of scores, relative to their size, a tenth of which may be rounding: more where they are of low precision."""
+    coarse = [kind for kind in (torch.float16, torch.bfloat16) if bool((scores.to(kind).to(scores) == scores).all())]
+    return max([ROUNDING, *(10 * torch.finfo(kind).eps for kind in coarse)]) if bool(scores.any()) else ROUNDING
 
 
 def _mean_gradient(
@@ -275,7 +280,9 @@ def _slope(model: _Model, x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def window(case: Case) -> Finding:
-    """Whether a stager of whole nights stages an epoch in a window as it does in the whole night."""
+    """Whether a stager of whole nights stages an epoch in a window as it does in the whole night; one of sequences has any."""
+    if case.spec.context.alone and case.stager.takes_sequences:
+        return missing_context(case)
     if not case.spec.context.whole:
         return ok("its window is the one that it was made for")
     spread = np.linspace(0, len(case.numbers) - 1, N_WHOLE).round().astype(int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,9 +16,18 @@ from eegflex.doctor.sign_test import Judgement, bootstrap_kappas, bouts_of, judg
 from eegflex.errors import EegflexError
 from eegflex.findings import CannotTellError, Finding, error, ok, warning
 from eegflex.preprocessing.segments import Segments
-from eegflex.stagers.modules import FAILURES
+from eegflex.spec.model_spec import ContextSpec
+from eegflex.stagers.batches import out_of_memory
 
-__all__ = ["agreement", "class_order", "polarity", "rate_by_hypnogram", "target_index", "unit_by_hypnogram"]
+__all__ = [
+    "agreement",
+    "class_order",
+    "missing_context",
+    "polarity",
+    "rate_by_hypnogram",
+    "target_index",
+    "unit_by_hypnogram",
+]
 
 #: Growth of kappa that matters: the neighbour of an epoch is mostly of its stage, so that a shift costs little.
 MARGIN, SHIFT_MARGIN = 0.1, 0.02
@@ -29,6 +39,12 @@ FEWEST = 3
 CHANCE = 0.1
 #: Draws of bouts, for an upper bound of kappa, and that bound's quantile.
 N_DRAWS, BOUND = 500, 0.99
+#: Neighbours before and after that stagers are made for; a mere 3 epochs show whether it minds any.
+CONTEXTS = ((1, 1), (10, 9))
+_SAME = "its stages are the same"
+_GIVE_CONTEXT = (
+    "Give the context that it was trained with, such as context = { before = 10, after = 9 } in [input] of the spec"
+)
 #: Rates that stagers are made for, in Hz.
 RATES = (64.0, 100.0, 128.0, 200.0, 256.0)
 
@@ -134,6 +150,29 @@ def unit_by_hypnogram(case: Case) -> Finding:
     )
 
 
+def missing_context(case: Case) -> Finding:
+    """Whether a model of sequences that is given each epoch by itself agrees clearly better among neighbours."""
+    measured = "its layout has an axis of epochs, but it is given each epoch by itself"
+    found = warning(
+        f"{measured}: a model of sequences stages worse without its context, and for other reasons", _GIVE_CONTEXT
+    )
+    try:
+        require_enough(case.scored[case.stretch])
+        readings: dict[str, npt.NDArray[np.intp]] = {}
+        for before, after in CONTEXTS:
+            with contextlib.suppress(EegflexError):  # it takes no window of this length
+                spec = case.spec.replace(context=ContextSpec(before, after))
+                readings[f"among {before} and {after} neighbours"] = case.staged(spec)
+        if not readings:
+            return found
+        best = _best(case, readings, "its context", _GIVE_CONTEXT)
+    except CannotTellError:
+        return found
+    if best.status == "ok":
+        return best if best.measured.startswith(_SAME) else found
+    return replace(best, measured=f"{measured}, and {best.measured}")
+
+
 def polarity(case: Case) -> Finding:
     """Whether the stager agrees clearly better where signals are turned upside down."""
     kinds = sorted(set(case.segments.ch_types))
@@ -157,8 +196,10 @@ def rate_by_hypnogram(case: Case) -> Finding:
             readings[f"at {rate:g} Hz"] = case.staged(
                 case.spec.replace(sfreq=rate, n_times=round(n_times / declared * rate))
             )
-        except (EegflexError, *FAILURES):
-            continue  # it does not take as many samples
+        except Exception as error:  # it does not take as many samples
+            if out_of_memory(error):
+                raise
+            continue
     if not readings:
         return ok(
             f"the model takes no other rate than {declared:g} Hz, of those that are usual and that the recording has"
@@ -188,7 +229,7 @@ def _best(case: Case, readings: dict[str, npt.NDArray[np.intp]], what: str, reme
     """Judge the best of several stagings of the stretch against the one as declared."""
     scored, declared, n_stages = case.scored[case.stretch], case.staged(), len(case.spec.stages)
     if all((other == declared).all() for other in readings.values()):
-        return ok(f"its stages are the same {', '.join(readings)}")
+        return ok(f"{_SAME} {', '.join(readings)}")
     found = {
         name: judge(scored, (scored, declared), (scored, other), n_stages, margin=MARGIN, n_tried=len(readings))
         for name, other in readings.items()

@@ -82,6 +82,8 @@ def unit(case: Case) -> Finding:
 def score_kind(case: Case) -> Finding:
     """Whether the scores are logits, log-probabilities or probabilities, as declared."""
     scores, declared = case.finite.double(), case.spec.scores
+    if len(case.spec.stages) == 1:
+        raise CannotTellError("a single score has no other to sum with")
     if case.stager.pooling and declared != "probs":  # sure members that agree are all but normalised
         raise CannotTellError(f"the scores are the {case.stager.pooling} of several answers")
     # Probabilities that are declared may be summed, as an ensemble does.

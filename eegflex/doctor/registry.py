@@ -12,6 +12,8 @@ from eegflex.doctor import behaviour, hypnogram, input_output
 from eegflex.doctor.case import Case
 from eegflex.errors import EegflexError, MemoryShortError, ModelError
 from eegflex.findings import CannotTellError, Finding, Findings, error, unknown
+from eegflex.stagers.batches import out_of_memory
+from eegflex.stagers.failures import said
 
 __all__ = ["CHECKS", "Check", "refuse_or_warn", "run_checks"]
 
@@ -109,3 +111,7 @@ def _run(check: Check, case: Case) -> Finding:
         return unknown(f"memory is too short: {reason.what}")
     except EegflexError as problem:
         return error(problem.what, problem.remedy or "")
+    except Exception as problem:  # of whatever a model does on the way back
+        if out_of_memory(problem):
+            return unknown("memory is too short")
+        return error(f"the model failed: {said(problem)}", "Look at this error in the model's own code")

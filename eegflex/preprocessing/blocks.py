@@ -76,7 +76,7 @@ def filter_blocks(
         What is wrong with the recorded ones.
     """
     blocks, names = cut_blocks(plan), inputs.recorded
-    signals = np.empty((len(epochs), len(inputs.channels), plan.grid.n_times), dtype=np.float32)
+    signals = np.empty((len(epochs), len(inputs.channels), plan.grid.n_times + plan.grid.shares), dtype=np.float32)
     faults = np.empty(signals.shape[:2], dtype="U16")
     extremes = np.empty((len(blocks), len(inputs.channels), 5))
     for block, extreme in zip(blocks, extremes, strict=True):
@@ -95,5 +95,19 @@ def filter_blocks(
             # The epoch is masked; a line in the place of what is no signal keeps filters and statistics of the others whole.
             sound = bridged(recorded, bad)
             factor = channel.in_unit(unit) / channel.in_unit("uV")
-            signals[block.epochs, place] = plan.apply(sound)[block.own] * factor
+            signals[block.epochs, place] = _with_shared(plan.apply(sound), sound, plan)[block.own] * factor
     return signals, judge([channel.name for channel in inputs.channels], faults, extremes)
+
+
+def _with_shared(
+    signals: npt.NDArray[np.float64], recorded: npt.NDArray[np.float64], plan: FilterPlan
+) -> npt.NDArray[np.float64]:
+    """Epochs of a run with the first sample of the next one, where the stager is given it.
+
+    Of the last epoch it is known only if it was recorded with it and nothing is filtered; else its last sample stands twice.
+    """
+    if not plan.grid.shares:
+        return signals
+    is_known = recorded.shape[1] > plan.grid.n_recorded and plan.reach == 0
+    last = recorded[-1, plan.grid.n_recorded] if is_known else signals[-1, -1]
+    return np.column_stack([signals, np.append(signals[1:, 0], last)])

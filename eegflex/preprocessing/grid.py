@@ -30,6 +30,8 @@ class Grid:
         When each epoch begins, in s from the start of the recording.
     run : array of int64, shape (n_epochs,)
         The number of the stretch contiguous in time that each epoch lies in, ascending.
+    shares : int
+        1 where the stager is given, after an epoch's `n_times` samples, the first of the next one too; else 0.
     """
 
     recorded: float
@@ -38,6 +40,7 @@ class Grid:
     n_times: int
     onset: npt.NDArray[np.float64]
     run: npt.NDArray[np.int64]
+    shares: int = 0
 
     @property
     def duration(self) -> float:
@@ -72,12 +75,17 @@ def lay_grid(epochs: mne.BaseEpochs, spec: ModelSpec, inputs: Inputs) -> Grid:
     RecordingError
         If a channel was recorded at a lower rate than the stager's, or the epochs are too short for it.
     """
-    recorded, available = float(epochs.info["sfreq"]), len(epochs.times)
+    onset = epoch_onsets(epochs)
+    recorded = float(epochs.info["sfreq"])
+    available = len(epochs.times) - _overlap(onset, epochs)
     sfreq = recorded if spec.sfreq is None else spec.sfreq
     _refuse_slow(inputs, sfreq, spec)
     n_times = spec.n_times
     if n_times is None:
-        n_times = available if spec.sfreq is None else round(available / recorded * sfreq)
+        n_times = round(len(epochs.times) / recorded * sfreq)
+    # networks made of MNE's epochs, whose ends are both included, take 3001 samples of 30 s at 100 Hz
+    shares = int(n_times - 1 == round(available / recorded * sfreq) > 1)
+    n_times -= shares
     duration = n_times / sfreq
     n_recorded = round(duration * recorded)
     if available < n_recorded:
@@ -86,8 +94,15 @@ def lay_grid(epochs: mne.BaseEpochs, spec: ModelSpec, inputs: Inputs) -> Grid:
             seen=f"{available / recorded:g} s",
             remedy="Cut the recording with eegflex.make_epochs(raw, duration=...)",
         )
-    onset = epoch_onsets(epochs)
-    return Grid(recorded, sfreq, n_recorded, n_times, onset, _runs(epochs, onset, duration))
+    return Grid(recorded, sfreq, n_recorded, n_times, onset, _runs(epochs, onset, duration), shares)
+
+
+def _overlap(onset: npt.NDArray[np.float64], epochs: mne.BaseEpochs) -> int:
+    """1 where the last sample of each epoch is the first of the next, as in MNE's own epochs; else 0."""
+    if len(onset) < 2:
+        return 0
+    shared = len(epochs.times) - float(np.diff(onset).min()) * float(epochs.info["sfreq"])
+    return int(abs(shared - 1) < 0.5)
 
 
 def _refuse_slow(inputs: Inputs, sfreq: float, spec: ModelSpec) -> None:

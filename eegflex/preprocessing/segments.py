@@ -76,6 +76,13 @@ class Segments:
     def __len__(self) -> int:
         return len(self.signals)
 
+    @property
+    def duration(self) -> float:
+        """Length of an epoch in s, without a sample that it shares with the next one."""
+        n_times, steps = self.signals.shape[-1], np.diff(self.onset) * self.sfreq
+        shares = bool(len(steps)) and abs(n_times - 1 - float(steps.min())) < 0.5
+        return (n_times - shares) / self.sfreq
+
 
 def prepare(
     epochs: mne.BaseEpochs,

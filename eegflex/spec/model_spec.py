@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from eegflex.errors import SpecError
-from eegflex.spec.layouts import check_layout
+from eegflex.spec.layouts import axes_of, check_layout
+from eegflex.spec.plain import short, unfit
 from eegflex.spec.toml import Schema
 from eegflex.stages import STAGES
 
@@ -115,8 +117,12 @@ class ModelSpec:
     stages : tuple of str
         The stage of each of its outputs.
     output : str
-        Axes of its output: b batch, s stage, e epoch of the window, k parts of an epoch, whose scores are averaged. For
-        example ``"b s"``, ``"b s e"``, ``"(b e) s"`` or ``"b e k s"``.
+        Axes of its output: b batch, s stage, e epoch of the window; k parts of an epoch, or t moments of it, whose scores are
+        averaged. For example ``"b s"``, ``"b s e"``, ``"(b e) s"`` or ``"b e k s"``; ``"b t"`` for a detector, which has one
+        stage and no axis for it.
+    output_key : str | int | None
+        In TOML ``output``: which of several things that it returns are the scores, by name or by place. ``None``: it
+        returns nothing else.
     target_index : int or None
         Which of the window's epochs is read from an output that has several. ``None``: the one that is explained, which
         comes after `context.before` others.
@@ -131,6 +137,10 @@ class ModelSpec:
         In TOML `class`: the class of the network where the file holds weights only, as ``"package.module:Class"``.
     kwargs : dict
         What it is made with.
+    prefix : str
+        What stands before the names of its weights, such as ``"ema"``, where a file holds several sets of them.
+    sha256 : str
+        What the SHA-256 of the file must be, 64 hexadecimal digits. Empty: any.
     assumed : tuple of str
         What nobody declared and eegflex took for granted.
 
@@ -155,6 +165,7 @@ class ModelSpec:
     scores: Literal["logits", "log_probs", "probs"] = "logits"
     stages: tuple[str, ...] = STAGES
     output: str = "b s"
+    output_key: str | int | None = None
     target_index: int | None = None
     combine: Literal["surest", "mean", "sum"] = "surest"
     licence: str = ""
@@ -163,6 +174,8 @@ class ModelSpec:
     format: str = ""
     class_name: str = ""
     kwargs: dict[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+    sha256: str = ""
     assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -172,6 +185,12 @@ class ModelSpec:
     def duration(self) -> float | None:
         """Length of an epoch in seconds, or ``None`` when the spec leaves it open."""
         return None if self.sfreq is None or self.n_times is None else self.n_times / self.sfreq
+
+    @property
+    def takes_sequences(self) -> bool:
+        """Whether its layout has an axis of epochs."""
+        layouts = self.layout.values() if isinstance(self.layout, dict) else [self.layout]
+        return any("e" in axes_of(layout) for layout in layouts)
 
     def members(self, n_channels: int) -> list[tuple[int, ...]]:
         """The channels of each member, where those of one window are members whose scores are combined; else all in one.
@@ -197,7 +216,13 @@ class ModelSpec:
         return found
 
     def replace(self, **changes: Any) -> ModelSpec:
-        """Copy of the spec with some values changed."""
+        """Copy of the spec with some values changed.
+
+        Where no input is used ``"each"`` any more, `combine` has nothing to combine and is what it is by default.
+        """
+        channels = changes.get("channels", self.channels)
+        if isinstance(channels, tuple) and not _uses_each(channels):
+            changes = {"combine": "surest"} | changes
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -227,34 +252,72 @@ class ModelSpec:
         return _SCHEMA.read(fname)
 
 
+_OF_MODEL = ("name", "file", "format", "kwargs", "prefix", "sha256", "licence", "citation", "assumed")
 _SCHEMA = Schema(
     ModelSpec,
     "spec",
     SpecError,
     {
         "input": {key: key for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "layout", "context")},
-        "output": {"layout": "output"} | {key: key for key in ("scores", "stages", "target_index", "combine")},
+        "output": {"layout": "output", "output": "output_key"}
+        | {key: key for key in ("scores", "stages", "target_index", "combine")},
         "model": {"class": "class_name"}
-        | {key: key for key in ("name", "file", "format", "kwargs", "licence", "citation", "assumed")},
+        | {
+            key: key
+            for key in ("name", "file", "format", "kwargs", "prefix", "sha256", "licence", "citation", "assumed")
+        },
     },
 )
+
+
+def _uses_each(channels: tuple[ChannelSpec, ...]) -> bool:
+    return any(getattr(channel, "use", "each") == "each" for channel in channels)
 
 
 def _check(spec: ModelSpec) -> None:
     """Refuse what no stager could mean, naming the key, the value and the choices."""
     _SCHEMA.check(spec)
-    positive = {"[input] sfreq": spec.sfreq, "[input] n_times": spec.n_times, "[input.scale] clip": spec.scale.clip}
-    for key, number in positive.items():
-        if number is not None and not (number > 0 and math.isfinite(number)):
-            raise SpecError(f"The spec's {key} must be positive", seen=number)
+    for key, (number, most) in _positive(spec).items():
+        if number is not None and not 0 < number <= most:
+            raise SpecError(f"The spec's {key} must be positive and at most {most:,.0f}", seen=number)
+    if not re.fullmatch(r"([0-9a-fA-F]{64})?", spec.sha256):
+        raise SpecError("The spec's [model] sha256 must be 64 hexadecimal digits", seen=f"{spec.sha256!r:.80}")
+    _check_plain(spec)
     if not spec.stages or len(set(spec.stages)) != len(spec.stages):
-        raise SpecError("The spec's [output] stages must be named, each once", seen=spec.stages)
+        raise SpecError("The spec's [output] stages must be named, each once", seen=short(spec.stages))
     low, high = spec.filter.l_freq, spec.filter.h_freq
-    if (low is not None and low < 0) or (high is not None and not high > (low or 0)):
+    if (low is not None and not 0 <= low < math.inf) or (high is not None and not high > (low or 0)):
         raise SpecError("The spec's [input] filter is empty", seen=(low, high), allowed="l_freq < h_freq, in Hz")
     _check_channels(spec)
     _check_context(spec)
     _check_layouts(spec)
+
+
+def _positive(spec: ModelSpec) -> dict[str, tuple[float | None, float]]:
+    """Numbers that are positive where they are given, and the largest that any stager could mean."""
+    return {
+        "[input] sfreq": (spec.sfreq, 1e6),
+        "[input] n_times": (spec.n_times, 2**31),
+        "[input.scale] clip": (spec.scale.clip, 1e12),
+        "[input.filter] h_freq": (spec.filter.h_freq, 1e6),
+        # one more than there are, which may be none
+        "[input.context] before": (max(spec.context.before, 0) + 1, 1e5),
+        "[input.context] after": (max(spec.context.after, 0) + 1, 1e5),
+    }
+
+
+def _check_plain(spec: ModelSpec) -> None:
+    """Refuse what could not be written into a result, shown, or read again."""
+    for section, keys in _SCHEMA.sections.items():
+        for key, name in keys.items():
+            value = getattr(spec, name)
+            parts = [list(vars(one).values()) for one in spec.channels] if name == "channels" else value
+            if why := unfit(parts, lines=key in _WITH_LINES):
+                raise SpecError(f"The spec's [{section}] {key} has {why}", seen=short(value))
+
+
+#: Keys whose texts may have several lines.
+_WITH_LINES = {"licence", "citation", "kwargs", "assumed"}
 
 
 def _check_channels(spec: ModelSpec) -> None:
@@ -318,4 +381,12 @@ def _check_layouts(spec: ModelSpec) -> None:
     layouts = spec.layout if isinstance(spec.layout, dict) else {"": spec.layout}
     for name, layout in layouts.items():
         check_layout(layout, "[input] layout" + (f" of {name!r}" if name else ""), needed="bt", axes="bect")
-    check_layout(spec.output, "[output] layout", needed="bs", axes="besk")
+    is_detector = "t" in spec.output and "s" not in spec.output
+    needed, axes = ("bt", "bekt") if is_detector else ("bs", "besk")
+    check_layout(spec.output, "[output] layout", needed=needed, axes=axes)
+    if is_detector and len(spec.stages) != 1:
+        raise SpecError(
+            "The spec's [output] has no axis of stages, and so a single score",
+            seen=f"layout = {spec.output!r}, stages = {list(spec.stages)}",
+            remedy="Name what the score is of, such as stages = ['spindle']; or write k for time, beside s for stages",
+        )

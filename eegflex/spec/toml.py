@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from eegflex.errors import EegflexError
+from eegflex.spec.plain import LARGEST, short
+from eegflex.utils.files import check_input
 
 __all__ = ["Schema"]
 
 T = TypeVar("T")
+#: Bytes of a file that is written by hand.
+_LONGEST = 2**20
 #: Where a value stands: sections and keys, and the numbers, from 1, of tables in lists.
 _Path = tuple[str | int, ...]
 
@@ -68,14 +72,18 @@ class Schema(Generic[T]):
             The schema's, if the file is not there, is not TOML, has a key that is not known, lacks one that is needed, or
             has a value that is not allowed. The file, the key and the choices are named.
         """
-        path = Path(fname)
+        path = check_input(fname, self.error, self.called, folder=True)
         try:
+            if path.stat().st_size > _LONGEST:
+                raise self.error(f"This {self.called} is too long to be one", seen=path, allowed=f"{_LONGEST:,} bytes")
             tables = tomllib.loads(path.read_text("utf-8"))
-        except FileNotFoundError as error:
-            raise self.error(f"There is no such {self.called}", seen=path) from error
         except OSError as error:
             raise self.error(f"This {self.called} cannot be read: {error.strerror}", seen=path) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except RecursionError as error:
+            raise self.error(f"This {self.called} has too many tables in tables", seen=path) from error
+        except ValueError as error:  # of TOML, of UTF-8, of numbers with thousands of digits
+            if isinstance(error, EegflexError):
+                raise
             raise self.error(f"This {self.called} is not TOML: {error}", seen=path) from error
         try:
             return self.build(tables, **defaults)
@@ -161,16 +169,16 @@ class Schema(Generic[T]):
         known = list(known)
         for name in found:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
+                near = difflib.get_close_matches(str(name)[:100], known, n=1)
                 raise self.error(
                     f"The {self.called} has a {what} that is not known",
-                    seen=repr(name),
+                    seen=short(name),
                     allowed=known,
                     remedy=f"Nearest: {near[0]}" if near else None,
                 )
 
     def _wrong(self, where: str, words: str, value: Any) -> EegflexError:
-        return self.error(f"The {self.called}'s {where} must be {words}", seen=repr(value))
+        return self.error(f"The {self.called}'s {where} must be {words}", seen=short(value))
 
 
 def _names(kind: Any) -> list[str]:
@@ -206,7 +214,8 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is Any:
         return True
     if hint in (int, float):
-        return isinstance(value, int if hint is int else (int, float)) and not isinstance(value, bool)
+        is_number = isinstance(value, int if hint is int else (int, float)) and not isinstance(value, bool)
+        return is_number and (isinstance(value, float) or abs(value) <= LARGEST)
     return isinstance(value, hint)
 
 

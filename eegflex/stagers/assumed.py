@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
+from mne.utils import logger
 from torch import nn
 
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.formats.blackbox import stages_of
 from eegflex.stagers.formats.braindecode import declared_by
+from eegflex.stagers.formats.shapes import refuse_many
+from eegflex.stagers.modules import meant_of
 from eegflex.stagers.stager import Stager
 from eegflex.stages import STAGES
 
@@ -18,9 +21,6 @@ if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
 
 __all__ = ["assumed", "assumed_of_estimator", "assumed_of_module", "with_counted_stages"]
-
-#: A module with more outputs than this does not return scores of stages.
-_MOST_OUTPUTS = 20
 
 
 def assumed(name: str, **declared: Any) -> ModelSpec:
@@ -49,11 +49,16 @@ def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
         return stager
     first = torch.from_numpy(segments.signals[:1, list(segments.channel_sets[0])])
     with torch.no_grad():
-        returned = stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None]))
-    if not isinstance(returned, torch.Tensor) or returned.ndim != 2 or returned.shape[1] > _MOST_OUTPUTS:
+        returned = meant_of(stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None])), stager.spec)
+    if returned.ndim != 2:
         return stager  # it will be refused in the words of its layout
+    refuse_many(tuple(returned.shape), stager.spec.name)
     if returned.shape[1] == len(stager.spec.stages):
         return stager
+    logger.warning(
+        f"{stager.spec.name} returns {returned.shape[1]} scores, where sleep has {len(STAGES)} stages: without a spec that "
+        "names them they are explained as what they are, outputs of which nobody knows the meaning"
+    )
     names = tuple(f"output {i}" for i in range(returned.shape[1]))
     others = tuple(note for note in stager.spec.assumed if not note.startswith("stages:"))
     return stager.with_spec(stager.spec.replace(stages=names, assumed=(*others, "outputs have no names of stages")))

@@ -10,7 +10,7 @@ from mne.utils import logger
 
 from eegflex.errors import MemoryShortError
 
-__all__ = ["FORWARD_BATCH", "BatchSize", "out_of_memory"]
+__all__ = ["FORWARD_BATCH", "BatchSize", "out_of_memory", "text_of"]
 
 #: Epochs scored in one forward pass where nothing has to be kept for a gradient.
 FORWARD_BATCH = 32
@@ -57,7 +57,15 @@ class BatchSize:
 def out_of_memory(error: Exception) -> bool:
     """Whether an error says that memory did not suffice, on any device."""
     said = ("not enough memory", "can't allocate memory", "out of memory")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in said)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in text_of(error) for words in said)
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says; nothing for one that fails to."""
+    try:
+        return str(error)
+    except Exception:  # it is somebody else's class
+        return ""
 
 
 #: segments (n, channel, time) and the rows of the explained epochs that they belong to (n,) -> scores (n, stage)

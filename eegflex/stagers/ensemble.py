@@ -11,6 +11,7 @@ from torch import nn
 
 from eegflex.errors import ParameterError, SpecError
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.stagers.digest import digest_of_members
 from eegflex.stagers.stager import BoundStager, Stager
 
 if TYPE_CHECKING:
@@ -78,8 +79,11 @@ def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
         target_index=None,
         file="",
         format="ensemble",
+        output_key=None,
         class_name="",
         kwargs={},
+        prefix="",
+        sha256="",
     )
     return Ensemble(members, rule, spec)
 
@@ -113,9 +117,19 @@ class Ensemble(Stager):
         return all(member.scores_every_position for member in self.members)
 
     @property
+    def takes_sequences(self) -> bool:
+        """Whether any member is made for several epochs at a time."""
+        return any(member.takes_sequences for member in self.members)
+
+    @property
     def pooling(self) -> str:
         """The rule; that of its member, if there is only one."""
         return self.rule if len(self.members) > 1 else self.members[0].pooling
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its members' digests; empty if one of them has none."""
+        return digest_of_members(member.digest for member in self.members)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Stager:
         """Copy of the ensemble on another device and in another precision."""

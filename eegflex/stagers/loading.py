@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mne.utils import logger
 from torch import nn
 
 from eegflex.errors import ModelError, ParameterError, SpecError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.assumed import assumed, assumed_of_estimator, assumed_of_module
 from eegflex.stagers.device import check_device
+from eegflex.stagers.digest import digest_of_files
+from eegflex.stagers.failures import in_our_words
 from eegflex.stagers.formats.blackbox import BlackBox
 from eegflex.stagers.formats.locate import locate
-from eegflex.stagers.formats.registry import ModelFile, format_of, resolve
+from eegflex.stagers.formats.registry import Format, ModelFile, format_of, resolve
+from eegflex.stagers.formats.shapes import refuse_other_kinds
 from eegflex.stagers.stager import Stager
 from eegflex.utils.files import check_input
 
@@ -60,7 +64,8 @@ def load_model(
           whose truth is known (`eegflex.stagers.zoo.known_truth`); or one that another package adds by an entry point of the
           group ``eegflex.stagers``.
         - A file: torch.export (``.pt2``), TorchScript, ONNX (extra ``onnx``), Keras 3 or ``.h5`` (extra ``keras``); or a
-          state dict or safetensors with their `module`. The format is told by the content.
+          state dict or safetensors with their `module`. The format is told by the content. Of a checkpoint the weights are
+          taken whose prefix covers the network; what is left over is named.
         - A spec that names such a file, or the folder of one.
         - A module that maps ``(batch, channel, time)`` to ``(batch, stage)``, or as its spec says; braindecode's too. The
           caller's module is copied and left as it was.
@@ -73,7 +78,8 @@ def load_model(
         What the weights of a state dict or of safetensors belong to: the network, or its class, which is called with the
         spec's ``kwargs``.
     trusted : bool
-        Whether a file may run code that its author put there: pickles, Keras' lambda layers, classes that a spec names.
+        Whether a file may run code that its author put there: pickles, Keras' lambda layers, classes that a spec names. A
+        module of the spec's folder may define such a class.
     device : str | torch.device | None
         Where to put the model. By default it stays where it is.
 
@@ -101,8 +107,9 @@ def load_model(
     >>> eegflex.load_model(network, spec=spec)
     <Stager | mine, input, 100 Hz, W/N1/N2/N3/REM>
     """
+    folder = None
     if isinstance(spec, str | Path):
-        spec = ModelSpec.from_toml(spec)
+        folder, spec = Path(spec).parent, ModelSpec.from_toml(spec)
     path = _path(source)
     if spec is not None and path is None and isinstance(source, str | Stager):
         raise SpecError(
@@ -112,17 +119,24 @@ def load_model(
         )
     if module is not None and path is None:
         raise ParameterError("module= is for the weights in a file", seen=f"module= with {type(source).__name__}")
+    with in_our_words("The model cannot be loaded"):
+        stager = _loaded(source, path, spec, folder, module, trusted)
+    return stager if device is None else stager.to(check_device(device, stager.like.dtype), stager.like.dtype)
+
+
+def _loaded(
+    source: Any, path: Path | None, spec: ModelSpec | None, folder: Path | None, module: Any, trusted: bool
+) -> Stager:
+    """A model of whatever kind."""
     if path is not None:
-        stager = _from_file(path, spec, module, trusted)
-    elif isinstance(source, str):
-        stager = _named(source)
-    elif isinstance(source, list | tuple):
+        return _from_file(path, spec, folder, module, trusted)
+    if isinstance(source, str):
+        return _named(source)
+    if isinstance(source, list | tuple):
         from eegflex.stagers.ensemble import ensemble
 
-        stager = ensemble([load_model(member, spec=spec, trusted=trusted) for member in source])
-    else:
-        stager = _from_object(source, spec)
-    return stager if device is None else stager.to(check_device(device, stager.like.dtype), stager.like.dtype)
+        return ensemble([load_model(member, spec=spec, trusted=trusted) for member in source])
+    return _from_object(source, spec)
 
 
 def names() -> list[str]:
@@ -135,7 +149,7 @@ def _path(source: Any) -> Path | None:
     if isinstance(source, Path):
         return source
     is_name = not isinstance(source, str) or source in names()
-    if is_name or not (Path(source).exists() or Path(source).suffix):
+    if is_name or not (os.path.exists(source) or Path(source).suffix):  # noqa: PTH110  (it minds names of any kind)
         return None
     return Path(source)
 
@@ -152,15 +166,10 @@ def _named(name: str) -> Stager:
     if len(points) > 1:
         raise ModelError("Several packages add a model of this name", seen=repr(name), allowed=sorted(points))
     ((address, point),) = points.items()
-    try:
-        load = point.load()
-    except (ImportError, AttributeError) as error:
-        raise ModelError(
-            f"The entry point {name!r} cannot be loaded: {error}",
-            seen=address,
-            remedy="Look at the package that adds it",
-        ) from error
-    stager = load()
+    with in_our_words(
+        f"The entry point {name!r} cannot be loaded", seen=address, remedy="Look at the package that adds it"
+    ):
+        stager = point.load()()
     if not isinstance(stager, Stager):
         raise ModelError(
             f"What the entry point {name!r} loads is not a Stager", seen=f"{address}: {type(stager).__name__}"
@@ -175,11 +184,12 @@ def _points(name: str) -> dict[str, EntryPoint]:
     return {point.value: point for point in entry_points(group=GROUP) if point.name == name}
 
 
-def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) -> Stager:
+def _from_file(path: Path, spec: ModelSpec | None, folder: Path | None, network: Any, trusted: bool) -> Stager:
     if not os.path.lexists(path):  # the name of a model, misspelt
         raise ModelError("There is no such model", seen=path, allowed=[*names(), "a file or folder that exists"])
     check_input(path, ModelError, "model", folder=True)
-    weights, beside = (path, None) if spec is not None and path.is_file() else locate(path)
+    given = spec is not None and path.is_file()
+    weights, beside, home = (path, None, path.parent) if given else locate(path)
     spec = spec or beside
     found = format_of(weights)
     if network is not None and not found.takes_network:
@@ -187,11 +197,39 @@ def _from_file(path: Path, spec: ModelSpec | None, network: Any, trusted: bool) 
             f"{weights.name} is {found.words}, which brings its own network", seen="module=", remedy="Leave module= out"
         )
     known = spec or assumed(path.stem)
-    loaded = resolve(found.adapter)(ModelFile(weights, known, trusted, network))
-    return loaded if isinstance(loaded, Stager) else _from_object(loaded, spec, weights.stem)
+    files = _files(weights, found) if known.sha256 or not found.takes_network else [weights]
+    _check_sum(files, known)
+    file = ModelFile(weights, known, trusted, network, folder or home)
+    with in_our_words(f"{weights.name} cannot be loaded as {found.words}", seen=weights):
+        loaded = resolve(found.adapter)(file)
+    if isinstance(loaded, Stager):
+        return loaded
+    refuse_other_kinds(loaded, known, weights)
+    for note in file.notes:
+        logger.warning(note)
+    # weights of a network that the caller has are the same weights, whatever file they are in
+    digest = "" if found.takes_network and isinstance(loaded, nn.Module) else digest_of_files(files)
+    stager = _from_object(loaded, spec, weights.stem, digest)
+    return stager.with_spec(stager.spec.replace(assumed=(*stager.spec.assumed, *file.notes)))
 
 
-def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
+def _check_sum(files: list[Path], spec: ModelSpec) -> None:
+    """Refuse a model that is not the one whose checksum the spec has."""
+    if spec.sha256 and (found := digest_of_files(files)) != spec.sha256.lower():
+        raise ModelError(
+            f"{' with '.join(file.name for file in files)} is not the model that its spec was written for, by its sha256",
+            seen=found,
+            allowed=spec.sha256.lower(),
+            remedy="Get the file again; or, if it is the one that is meant, correct sha256 in the spec's [model]",
+        )
+
+
+def _files(weights: Path, found: Format) -> list[Path]:
+    """All files that a model lies in."""
+    return [weights, *(resolve(found.beside)(weights) if found.beside else ())]
+
+
+def _from_object(source: Any, spec: ModelSpec | None, name: str = "", digest: str = "") -> Stager:
     """A model that is in memory."""
     if isinstance(source, Stager):
         return source
@@ -204,11 +242,11 @@ def _from_object(source: Any, spec: ModelSpec | None, name: str = "") -> Stager:
         )
     for package, adapter in _WRAPPED.items():
         if any(kind.__module__.partition(".")[0] == package for kind in type(source).__mro__):
-            return Stager(resolve(adapter)(source), spec or assumed(name or type(source).__name__))
+            return Stager(resolve(adapter)(source), spec or assumed(name or type(source).__name__), digest)
     if callable(getattr(source, "predict_proba", None)):
-        return Stager(BlackBox(source), spec or assumed_of_estimator(source, name))
+        return Stager(BlackBox(source), spec or assumed_of_estimator(source, name), digest)
     if callable(source):
-        return Stager(source, spec or assumed_of_module(source, name))
+        return Stager(source, spec or assumed_of_module(source, name), digest)
     raise ModelError(
         "A model must be a name, a file, a torch.nn.Module, a callable, or have predict_proba",
         seen=type(source).__name__,

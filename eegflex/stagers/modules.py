@@ -1,10 +1,9 @@
-"""Modules of torch: copies that are ours, and layouts between them and the canonical form."""
+"""Modules of torch: layouts between them and the canonical form."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,26 +16,6 @@ from eegflex.spec.model_spec import ModelSpec
 
 #: What a module takes: one tensor, or one for each of its inputs.
 Fed = torch.Tensor | dict[str, torch.Tensor]
-
-
-#: What a module that is fed something unsuitable raises.
-FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, NotImplementedError)
-
-
-def own_copy(module: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Tensor]:
-    """Copy of a module in eval mode that gathers no gradients; any other callable as it is."""
-    if not isinstance(module, nn.Module):
-        return module
-    try:
-        with torch.no_grad():  # or TorchScript's parameters were results of a copy, and no leaves
-            copied = copy.deepcopy(module)
-    except (RuntimeError, TypeError) as error:
-        raise ModelError(
-            f"The model cannot be copied: {error}", remedy="Detach the tensors that it keeps besides its parameters"
-        ) from error
-    for parameter in copied.parameters():  # one by one, as TorchScript wants it
-        parameter.requires_grad_(False)
-    return copied.eval()
 
 
 def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
@@ -61,20 +40,20 @@ def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
 
 
 def from_layout(
-    returned: torch.Tensor, spec: ModelSpec, batch: int, n_epochs: int, at: torch.Tensor | None = None
+    returned: Any, spec: ModelSpec, batch: int, n_epochs: int, at: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Scores of the target epoch, shape (batch, stage), from what a module returned."""
-    if not isinstance(returned, torch.Tensor):
-        raise ModelError("The model must return a tensor of scores", seen=type(returned).__name__)
+    returned = meant_of(returned, spec)
     sizes = {"b": batch, "e": n_epochs}
     named = {axis: size for axis, size in sizes.items() if axis in spec.output}
+    left = f"b {'e' if 'e' in named else ''} {'s' if 's' in spec.output else '1'}"
     try:
-        # what is left out on the right, the parts of an epoch, is averaged
-        scores = reduce(returned, f"{spec.output} -> b {'e' if 'e' in named else ''} s", "mean", **named)
+        # what is left out on the right, parts and moments of an epoch, is averaged
+        scores = reduce(returned, f"{spec.output} -> {left}", "mean", **named)
     except EinopsError as error:
         raise ModelError(
             f"The model returned shape {tuple(returned.shape)} where its spec says {spec.output!r}",
-            remedy="Give the spec's [output] layout: b batch, s stage, e epoch of the window, k part of an epoch",
+            remedy="Give the spec's [output] layout: b batch, s stage, e epoch of the window, k part of an epoch, t time",
         ) from error
     if "e" in named and at is not None and spec.target_index is None:
         scores = scores[torch.arange(batch, device=at.device), at]
@@ -89,11 +68,63 @@ def from_layout(
     return scores
 
 
+def meant_of(returned: Any, spec: ModelSpec) -> torch.Tensor:
+    """The tensor of scores in what a module returned: it, or the one in a tuple or dict that its spec says.
+
+    Raises
+    ------
+    ModelError
+        If that is not known, with what there is.
+    """
+    key = spec.output_key
+    if isinstance(returned, torch.Tensor) and key is None:
+        return _real(returned)
+    parts = _parts(returned)
+    tensors = {name: part for name, part in parts.items() if isinstance(part, torch.Tensor)}
+    if not tensors:
+        raise ModelError("The model must return a tensor of scores", seen=type(returned).__name__)
+    chosen = list(parts)[key] if isinstance(key, int) and -len(parts) <= key < len(parts) else key
+    if chosen not in tensors:
+        likely = [name for name, part in tensors.items() if len(spec.stages) in part.shape[1:]] or list(tensors)
+        raise ModelError(
+            f"The model returns a {type(returned).__name__}"
+            if key is None
+            else f"The model returns no tensor {key!r}, which the spec's [output] output says",
+            seen={name: tuple(part.shape) for name, part in tensors.items()},
+            remedy=f"Say which of them are the scores in the spec's [output], for example output = {likely[0]!r}",
+        )
+    return _real(tensors[chosen])
+
+
+def _parts(returned: Any) -> dict[str | int, Any]:
+    """What a module returned, by name where it has names, else by place."""
+    if isinstance(returned, torch.Tensor):
+        return {0: returned}
+    if isinstance(returned, Mapping):
+        return dict(returned)
+    if isinstance(returned, tuple | list):
+        return dict(zip(getattr(returned, "_fields", range(len(returned))), returned, strict=True))
+    return dict(getattr(returned, "__dict__", {}))
+
+
+def _real(scores: torch.Tensor) -> torch.Tensor:
+    """Scores in single precision at least; from there on, as precise as they are."""
+    if scores.is_complex():
+        raise ModelError("The model returns complex numbers, which are no scores", seen=str(scores.dtype))
+    precise = scores.is_floating_point() and torch.finfo(scores.dtype).bits >= 32
+    return scores if precise else scores.float()
+
+
 def shape_of(fed: Fed) -> Any:
     """The shape of what a module is fed, or of each of its inputs."""
     return (
         tuple(fed.shape) if isinstance(fed, torch.Tensor) else {name: tuple(part.shape) for name, part in fed.items()}
     )
+
+
+def copy_of(fed: Fed) -> Fed:
+    """What a module is fed, for it alone; gradients pass through."""
+    return fed.clone() if isinstance(fed, torch.Tensor) else {name: part.clone() for name, part in fed.items()}
 
 
 @contextlib.contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,14 @@ import torch
 from mne.utils import logger
 from torch import nn
 
-from eegflex.errors import ModelError, ParameterError
+from eegflex.errors import EegflexError, ModelError, ParameterError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize, out_of_memory
-from eegflex.stagers.modules import FAILURES, Fed, from_layout, own_copy, shape_of, to_layout
+from eegflex.stagers.bound import BoundStager
+from eegflex.stagers.copies import moved_copy, own_copy, refuse_uninitialised
+from eegflex.stagers.digest import digest_of_weights
+from eegflex.stagers.failures import ForwardError, said
+from eegflex.stagers.modules import Fed, copy_of, from_layout, shape_of, to_layout
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, SILENCE, cut_windows, split_window
 
 if TYPE_CHECKING:
@@ -25,73 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BoundStager", "Stager", "WindowedStager", "recorded_inputs"]
 
-
-class BoundStager(ABC):
-    """A stager on one recording and one channel set: it scores a segment in that segment's own context.
-
-    This is all that an attribution needs to know about a model.
-
-    Attributes
-    ----------
-    windows : Windows
-        The context of each epoch.
-    """
-
-    windows: Windows
-
-    @abstractmethod
-    def inputs(self, index: torch.Tensor) -> torch.Tensor:
-        """The recorded segments of some epochs, shape (n, n_channels, n_times), where and as the model computes.
-
-        An index of ``SILENCE`` gives a silent one.
-        """
-
-    @abstractmethod
-    def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Score variants of segments while their neighbours stay as recorded.
-
-        Parameters
-        ----------
-        segments : Tensor, shape (n, n_channels, n_times)
-            What stands in the place of the epoch.
-        index : Tensor of int64, shape (n,)
-            Which epoch of the recording each of them stands for.
-
-        Returns
-        -------
-        scores : Tensor, shape (n, n_stages)
-        """
-
-    @abstractmethod
-    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Score epochs while their whole windows vary, (n, n_stages).
-
-        Parameters
-        ----------
-        windows : Tensor, shape (n, length, n_channels, n_times)
-            What stands in the place of the window; all are of one length.
-        index : Tensor of int64, shape (n,)
-            Which epoch of the recording is scored.
-        """
-
-    @abstractmethod
-    def with_window_length(self, window_length: int) -> BoundStager:
-        """The same, with other windows, for a stager of whole nights. What was computed once is not computed again."""
-
-    @abstractmethod
-    def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
-        """Score every epoch as recorded.
-
-        Parameters
-        ----------
-        progress : callable
-            Told how many epochs have been scored since the last call.
-
-        Returns
-        -------
-        scores : Tensor, shape (n_epochs, n_stages)
-            NaN for epochs without the context that the stager needs.
-        """
+T = TypeVar("T")
 
 
 class Stager:
@@ -106,6 +45,8 @@ class Stager:
         The model. A ``torch.nn.Module`` is copied: the caller's is left as it was.
     spec : ModelSpec
         Its contract.
+    digest : str
+        What its weights are told by, where that is known, such as the SHA-256 of the file that they are from.
 
     Attributes
     ----------
@@ -117,9 +58,15 @@ class Stager:
         An empty tensor on the device and of the precision that the module computes in.
     """
 
-    def __init__(self, module: Callable[[Any], torch.Tensor], spec: ModelSpec) -> None:
+    _digest = ""
+    #: The module in the precision in which it was given, where that is another.
+    _as_given: nn.Module | None = None
+
+    def __init__(self, module: Callable[[Any], torch.Tensor], spec: ModelSpec, digest: str = "") -> None:
         self.spec = spec
+        refuse_uninitialised(module)
         self.module = own_copy(module)
+        self._digest = digest
         floating = (p for p in self._parameters() if p.is_floating_point())
         self.like = next(floating, torch.empty(0)).detach()[:0]
 
@@ -130,10 +77,13 @@ class Stager:
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Stager:
         """Copy of the stager on another device and in another precision."""
+        if dtype != self.like.dtype:
+            self.digest  # noqa: B018  (that of the weights as they were given, whatever they are computed with)
         moved = copy.copy(self)
         moved.like = self.like.to(device=device, dtype=dtype)
         if isinstance(self.module, nn.Module):
-            moved.module = copy.deepcopy(self.module).to(device=device, dtype=dtype)
+            moved.module = moved_copy(self.module, device, dtype)
+            moved._as_given = self._as_given if self._is_of(dtype) else self.module
         return moved
 
     def with_spec(self, spec: ModelSpec) -> Stager:
@@ -143,9 +93,24 @@ class Stager:
         return changed
 
     @property
+    def digest(self) -> str:
+        """SHA-256 by which two trainings of one network are told apart; empty for a model whose weights are not known.
+
+        It is that of a state dict's names and values, or of the file of a model that brings its own network.
+        """
+        with contextlib.suppress(Exception):  # whatever a module has in the place of a state dict
+            self._digest = self._digest or digest_of_weights(self.module)
+        return self._digest
+
+    @property
     def scores_every_position(self) -> bool:
         """Whether the module scores all epochs of a window, so that any of them can be the target."""
         return "e" in self.spec.output and self.spec.target_index is None
+
+    @property
+    def takes_sequences(self) -> bool:
+        """Whether the module is made for several epochs at a time, by its layout."""
+        return self.spec.takes_sequences
 
     @property
     def pooling(self) -> str:
@@ -177,8 +142,28 @@ class Stager:
         return total / len(members) if self.spec.combine == "mean" else total  # type: ignore[return-value]
 
     def _score(self, windows: torch.Tensor, at: torch.Tensor | None) -> torch.Tensor:
-        returned = self.run(self.module, self.arrange(windows))
+        fed = self.arrange(windows)
+        try:
+            returned = self.run(self.module, fed)
+        except ForwardError as error:
+            returned = self._run_as_given(fed, error)
         return from_layout(returned, self.spec, windows.shape[0], windows.shape[1], at)
+
+    def _run_as_given(self, fed: Fed, error: ForwardError) -> Any:
+        """What the module returns in the precision in which it was given, into which it may convert its input itself."""
+        given, self._as_given = self._as_given, None
+        if given is None or not isinstance(error.__cause__, RuntimeError):
+            raise error
+        module = moved_copy(given, self.like.device)
+        try:
+            returned = self.run(module, fed)
+        except ForwardError:
+            raise error from error.__cause__
+        self.module = module
+        logger.warning(
+            f"{self.spec.name} computes in a precision of its own, and no other: its scores are rounded to it"
+        )
+        return returned
 
     def arrange(self, windows: torch.Tensor) -> Fed:
         """What the module is fed of windows, shape (batch, epoch, channel, time): a tensor, or a dict of them."""
@@ -203,7 +188,7 @@ class Stager:
         return from_layout(returned, self.spec, codes.shape[0], codes.shape[1], at)
 
     def run(self, function: Callable[[Any], torch.Tensor], fed: Fed) -> torch.Tensor:
-        """The module itself, or a part of it, on what its layout makes of windows.
+        """The module itself, or a part of it, on a copy of what its layout makes of windows: it may change what it is fed.
 
         Raises
         ------
@@ -211,12 +196,14 @@ class Stager:
             If it fails on it.
         """
         try:
-            return function(fed)
-        except FAILURES as error:
+            return function(copy_of(fed))
+        except EegflexError:
+            raise
+        except Exception as error:  # of whatever a model does
             if out_of_memory(error):
                 raise
-            raise ModelError(
-                f"The model failed on an input of shape {shape_of(fed)} (layout {self.spec.layout!r}): {error}",
+            raise ForwardError(
+                f"The model failed on an input of shape {shape_of(fed)} (layout {self.spec.layout!r}): {said(error)}",
                 remedy="Give a spec whose channels, n_times and layout are the model's, or epochs of the shape that it takes",
             ) from error
 
@@ -233,6 +220,10 @@ class Stager:
             Epochs of a window, for a stager whose context is the whole night. By default `DEFAULT_WINDOW_LENGTH`.
         """
         return [WindowedStager(self, segments, channels, edges, window_length) for channels in segments.channel_sets]
+
+    def _is_of(self, dtype: torch.dtype) -> bool:
+        """Whether all its weights are of a precision."""
+        return all(p.dtype == dtype for p in self._parameters() if p.is_floating_point())
 
     def _parameters(self) -> list[torch.Tensor]:
         return list(self.module.parameters()) if isinstance(self.module, nn.Module) else []
@@ -266,7 +257,7 @@ class WindowedStager(BoundStager):
         self, stager: Stager, segments: Segments, channels: tuple[int, ...], edges: str, window_length: int | None
     ) -> None:
         self.stager, self.edges = stager, edges
-        self.signals, self.channels = segments.signals, list(channels)
+        self.signals, self.channels, self.onset = segments.signals, list(channels), segments.onset
         self.windows = self._cut(segments.run, window_length)
         self.batch = BatchSize(FORWARD_BATCH)
         self._codes: torch.Tensor | None = None
@@ -289,13 +280,16 @@ class WindowedStager(BoundStager):
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score variants of segments between their recorded neighbours, (n, n_stages)."""
+        return self._naming(self._among_recorded, segments, index)
+
+    def _among_recorded(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         if self.factors:
             return self._by_length(index, self.stager.encode(segments), self._codes_of, self.stager.decode)
         return self._by_length(index, segments, self.inputs, self.stager.score)
 
     def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score epochs while their whole windows vary, (n, n_stages)."""
-        return self.stager.score(windows, self._at(index))
+        return self._naming(lambda own, at: self.stager.score(own, self._at(at)), windows, index)
 
     @torch.no_grad()
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
@@ -312,7 +306,7 @@ class WindowedStager(BoundStager):
 
         numbers = torch.from_numpy(np.flatnonzero(explicable))
         if len(numbers):
-            (scores[numbers],) = self.batch(score, numbers.to(self.stager.like.device))
+            (scores[numbers],) = self.batch(lambda at: self._naming(score, at), numbers.to(self.stager.like.device))
         progress(int((~explicable).sum()))
         return scores
 
@@ -323,8 +317,28 @@ class WindowedStager(BoundStager):
             numbers = torch.arange(len(self.signals) + 1, device=device)
             numbers[-1] = SILENCE  # so that the last code is that of silence
             with torch.no_grad():
-                (self._codes,) = self.batch(lambda part: (self.stager.encode(self.inputs(part)),), numbers)
+                encode = partial(self._naming, lambda part: (self.stager.encode(self.inputs(part)),))
+                (self._codes,) = self.batch(encode, numbers)
         return self._codes[index]
+
+    def _naming(self, function: Callable[..., T], *of: torch.Tensor) -> T:
+        """Apply a function to tensors, of which the last says the epochs; where the model fails, say on which of them."""
+        try:
+            return function(*of)
+        except ForwardError as error:
+            with torch.no_grad():
+                for row in zip(*(tensor.split(1) for tensor in of), strict=True):
+                    try:
+                        function(*row)
+                    except ForwardError as own:
+                        raise self._told(own, row[-1]) from own.__cause__
+            raise self._told(error, of[-1]) from error.__cause__  # they fail only together
+
+    def _told(self, error: ForwardError, index: torch.Tensor) -> ModelError:
+        numbers = index.tolist()
+        where = [f"epoch {number}, at {self.onset[number]:g} s" for number in numbers if number != SILENCE]
+        more = f" and {len(where) - 1} others" if len(where) > 1 else ""
+        return ModelError(error.what, seen=f"{where[0]}{more}" if where else "silence", remedy=error.remedy)
 
     def _by_length(
         self,
@@ -365,7 +379,9 @@ class WindowedStager(BoundStager):
         members = torch.from_numpy(self.windows.members(index.cpu().numpy())[0])
         try:
             factored = self.stager.decode(self.stager.encode(self.inputs(members))[None], self._at(index))
-        except (ModelError, AttributeError) as error:
+        except Exception as error:  # they may be anything
+            if out_of_memory(error):
+                raise
             logger.info(f"{self.stager.spec.name}: its encode and decode are not used ({error})")
             return False
         if torch.allclose(factored, whole, rtol=0, atol=TOLERANCE * max(float(whole.abs().max()), 1e-3)):

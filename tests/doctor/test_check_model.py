@@ -17,6 +17,7 @@ from eegflex.doctor.registry import CHECKS
 from eegflex.doctor.sign_test import LEVEL, judge, kappa_of
 from eegflex.errors import ModelError, ParameterError
 from eegflex.evaluation import assess
+from eegflex.spec.model_spec import ContextSpec
 from eegflex.stagers.zoo.known_truth import plant_line_noise
 
 SOUND = {"chambon": trained.chambon, "context": trained.context, "bandpower": lambda: "bandpower"}
@@ -82,6 +83,16 @@ def test_epochs_that_are_alike_in_what_decides_are_no_missing_gradient():
 def test_what_the_sabotage_is_made_from_is_sound(model, spec, recording, night):
     findings = check_model(model(), recording(night), spec=spec, verbose="error")
     assert set(not_well(findings)) <= {"context gradients"}, str(findings)
+
+
+@pytest.mark.slow
+def test_a_model_of_sequences_without_its_context_is_told_by_what_it_would_be_with_it():
+    alone = trained.spec("context").replace(context=ContextSpec())
+    findings = check_model(trained.context().module, simulated(11), spec=alone, verbose="error")
+    assert set(not_well(findings)) == {"window"}
+    assert findings["window"].status == "error"
+    assert "kappa 0.99 in place of 0.68" in findings["window"].measured
+    assert "context = { before = 10, after = 9 }" in findings["window"].remedy
 
 
 @pytest.mark.slow

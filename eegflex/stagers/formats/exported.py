@@ -14,7 +14,7 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ from eegflex.stagers.formats.batches import in_batches
 from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
 from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import check_expansion, refuse_code
+from eegflex.stagers.formats.shapes import Shape, Shapes
 
 __all__ = ["load_exported"]
 
@@ -73,9 +74,9 @@ _PARTS = (
 class _Exported(nn.Module):
     """A graph, whose mode (training or not) is that of its export."""
 
-    def __init__(self, graph: nn.Module, batch: int | None) -> None:
+    def __init__(self, graph: nn.Module, batch: int | None, shapes: Shapes) -> None:
         super().__init__()
-        self.graph, self.batch = graph, batch
+        self.graph, self.batch, self.shapes = graph, batch, shapes
 
     def train(self, mode: bool = True) -> _Exported:
         self.training = mode
@@ -84,7 +85,7 @@ class _Exported(nn.Module):
     def __deepcopy__(self, memo: dict[int, Any]) -> _Exported:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch copies its graphs in a way that it warns of
-            return _Exported(copy.deepcopy(self.graph, memo), self.batch).train(self.training)
+            return _Exported(copy.deepcopy(self.graph, memo), self.batch, self.shapes).train(self.training)
 
     def forward(self, fed: Any) -> Any:
         return in_batches(self.graph, fed, self.batch)
@@ -96,13 +97,13 @@ def load_exported(file: ModelFile) -> nn.Module:
     try:
         program = torch.export.load(opened)
         _check_kinds(program, file)
-        module, batch = program.module(), _batch(program)
+        module, shapes = program.module(), _shapes(program)
     except ModelError:
         raise
     except Exception as error:  # of whatever part of torch
         raise ModelError(f"This .pt2 is damaged, or of another version of torch: {error}", seen=file.path) from error
     check_network(module, file.path)
-    return _Exported(module, batch)
+    return _Exported(module, shapes.batch, shapes)
 
 
 def _check_kinds(program: torch.export.ExportedProgram, file: ModelFile) -> None:
@@ -119,12 +120,15 @@ def _check_kinds(program: torch.export.ExportedProgram, file: ModelFile) -> None
     )
 
 
-def _batch(program: torch.export.ExportedProgram) -> int | None:
-    """The size of the batch, where the graph takes no other."""
-    (name, *_) = program.graph_signature.user_inputs
-    (fed,) = (node for node in program.graph.nodes if node.name == str(name))
-    first = fed.meta["val"].shape[0]
-    return first if isinstance(first, int) else None
+def _shapes(program: torch.export.ExportedProgram) -> Shapes:
+    """What the graph takes and returns; an axis has a size where it takes no other."""
+    nodes = {node.name: node.meta.get("val") for node in program.graph.nodes}
+
+    def of(names: Iterable[Any]) -> tuple[Shape | None, ...]:
+        tensors = (own for name in names if isinstance(own := nodes.get(str(name)), torch.Tensor))
+        return tuple(tuple(size if isinstance(size, int) else None for size in own.shape) for own in tensors)
+
+    return Shapes(of(program.graph_signature.user_inputs), of(program.graph_signature.user_outputs))
 
 
 def _inspected(file: ModelFile) -> io.BytesIO:

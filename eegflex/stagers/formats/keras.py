@@ -24,6 +24,7 @@ from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.dtypes import refuse_kinds
 from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import check_expansion, refuse_unless_trusted
+from eegflex.stagers.formats.shapes import Shapes
 from eegflex.utils.inside import data_sets
 
 __all__ = ["load_keras", "load_keras_h5", "wrap"]
@@ -59,6 +60,15 @@ class _Keras(nn.Module):
         super().__init__()
         self.model = model
 
+    @property
+    def shapes(self) -> Shapes | None:
+        """What it takes and returns; not known before a model without declared inputs was fed."""
+        if not (getattr(self.model, "inputs", None) and getattr(self.model, "outputs", None)):
+            return None
+        return Shapes(
+            *(tuple(tuple(own.shape) for own in tensors) for tensors in (self.model.inputs, self.model.outputs))
+        )
+
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> _Keras:
         super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)
         return self
@@ -71,7 +81,11 @@ class _Keras(nn.Module):
     def forward(self, fed: Any) -> Any:
         returned = self.model(fed, training=False)
         own = next(iter(fed.values())) if isinstance(fed, dict) else fed
-        return returned.to(own.dtype) if isinstance(returned, torch.Tensor) else returned
+        if isinstance(returned, dict):
+            return {name: part.to(own.dtype) for name, part in returned.items()}
+        return (
+            [part.to(own.dtype) for part in returned] if isinstance(returned, list | tuple) else returned.to(own.dtype)
+        )
 
 
 def wrap(model: Any) -> nn.Module:

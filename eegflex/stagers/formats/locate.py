@@ -15,8 +15,8 @@ __all__ = ["locate"]
 SPEC = "spec.toml"
 
 
-def locate(path: Path) -> tuple[Path, ModelSpec | None]:
-    """The file of weights that is meant, and the spec that lies beside it, if one does.
+def locate(path: Path) -> tuple[Path, ModelSpec | None, Path]:
+    """The file of weights that is meant, the spec that lies beside it, if one does, and the folder of the spec.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def locate(path: Path) -> tuple[Path, ModelSpec | None]:
         return _of_spec(path)
     beside = [fname for fname in (path.with_suffix(".toml"), path.with_name(SPEC)) if fname.is_file()]
     if not beside:
-        return path, None
+        return path, None, path.parent
     spec = ModelSpec.from_toml(beside[0])
     if spec.file and Path(spec.file).name != path.name:
         raise SpecError(
@@ -43,7 +43,7 @@ def locate(path: Path) -> tuple[Path, ModelSpec | None]:
             seen=f"{beside[0].name} names {spec.file!r}",
             remedy=f"Put its own spec into {path.stem}.toml, or pass spec=",
         )
-    return path, spec
+    return path, spec, path.parent
 
 
 def _spec_in(folder: Path) -> Path:
@@ -57,7 +57,7 @@ def _spec_in(folder: Path) -> Path:
     return found[0]
 
 
-def _of_spec(fname: Path) -> tuple[Path, ModelSpec]:
+def _of_spec(fname: Path) -> tuple[Path, ModelSpec, Path]:
     spec = ModelSpec.from_toml(fname)
     if not spec.file:
         raise SpecError(
@@ -69,4 +69,4 @@ def _of_spec(fname: Path) -> tuple[Path, ModelSpec]:
     weights = inside(fname, spec.file, SpecError)
     if not weights.is_file():
         raise ModelError("The file that the spec names is not there", seen=weights)
-    return weights, spec
+    return weights, spec, fname.parent

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from mne.utils import logger
 from torch import nn
@@ -18,9 +19,10 @@ from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.batches import in_batches
 from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
 from eegflex.stagers.formats.registry import ModelFile
+from eegflex.stagers.formats.shapes import Shape, Shapes
 from eegflex.utils.inside import inside
 
-__all__ = ["load_onnx"]
+__all__ = ["files_beside", "load_onnx"]
 
 #: protobuf's own limit; more is in files of its own.
 LARGEST = 2**31
@@ -36,36 +38,44 @@ _DECLARED: list[torch.library.Library] = []
 
 
 class _Graph(nn.Module):
-    """A converted graph; a dict is fed to the graph's inputs by their names."""
+    """A converted graph; a dict is fed to the graph's inputs by their names, and several outputs are a dict."""
 
-    def __init__(self, graph: nn.Module, inputs: list[str], batch: int | None) -> None:
+    def __init__(self, graph: nn.Module, inputs: list[str], outputs: list[str], shapes: Shapes) -> None:
         super().__init__()
-        self.graph, self.inputs, self.batch = graph, inputs, batch
+        self.graph, self.inputs, self.outputs, self.shapes = graph, inputs, outputs, shapes
+        self.batch = shapes.batch
 
     def forward(self, fed: Any) -> Any:
         if isinstance(fed, dict):
-            return self.graph(*(fed[name] for name in self.inputs))
-        return in_batches(self.graph, fed, self.batch)
+            return self._named(*(fed[name] for name in self.inputs))
+        return in_batches(self._named, fed, self.batch)
+
+    def _named(self, *fed: torch.Tensor) -> Any:
+        returned = self.graph(*fed)
+        return returned if len(self.outputs) == 1 else dict(zip(self.outputs, returned, strict=True))
 
 
 class _Runtime:
     """A graph that onnxruntime runs, forward only."""
 
-    def __init__(self, session: Any) -> None:
-        self.session = session
+    def __init__(self, session: Any, shapes: Shapes) -> None:
+        self.session, self.shapes, self.batch = session, shapes, shapes.batch
         self.inputs = [value.name for value in session.get_inputs()]
-        first = session.get_inputs()[0].shape[:1]
-        self.batch = first[0] if first and isinstance(first[0], int) else None
+        self.outputs = [value.name for value in session.get_outputs()]
 
-    def __call__(self, fed: Any) -> torch.Tensor:
+    def __call__(self, fed: Any) -> Any:
         if isinstance(fed, dict):
-            own = next(iter(fed.values()))
-            return self._run({name: fed[name] for name in self.inputs}).to(own)
-        return in_batches(lambda part: self._run({self.inputs[0]: part}), fed, self.batch).to(fed)
+            return self._run({name: fed[name] for name in self.inputs})
+        return in_batches(lambda part: self._run({self.inputs[0]: part}), fed, self.batch)
 
-    def _run(self, fed: dict[str, torch.Tensor]) -> torch.Tensor:
+    def _run(self, fed: dict[str, torch.Tensor]) -> Any:
+        like = next(iter(fed.values()))
         arrays = {name: part.detach().cpu().float().numpy() for name, part in fed.items()}
-        return torch.from_numpy(self.session.run(None, arrays)[0])
+        returned = [
+            torch.from_numpy(own).to(like) if isinstance(own, np.ndarray) and own.dtype.kind in "fiub" else own
+            for own in self.session.run(None, arrays)
+        ]
+        return returned[0] if len(self.outputs) == 1 else dict(zip(self.outputs, returned, strict=True))
 
 
 def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
@@ -74,12 +84,7 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
     What cannot be converted, recurrent layers for one, is run by onnxruntime where that is installed, without a gradient.
     """
     onnx, onnx2torch = _packages()
-    if file.path.stat().st_size >= LARGEST:
-        raise ModelError("This ONNX file is larger than one can be", seen=file.path)
-    try:
-        model = onnx.load_model(str(file.path), load_external_data=False)
-    except Exception as error:  # protobuf's own, which has no public home
-        raise ModelError(f"This ONNX file is damaged: {error}", seen=file.path) from error
+    model = _parsed(onnx, file.path)
     if not model.graph.node or not model.graph.input:
         raise ModelError("This ONNX file holds no network", seen=file.path)
     _check_names(model, file.path)
@@ -98,11 +103,45 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
     except Exception as error:  # each converter has its own
         return _forward_only(model, file, error)
     check_network(graph, file.path)
-    initialised = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in initialised]
-    shape = inputs[0].type.tensor_type.shape.dim
-    batch = shape[0].dim_value if len(shape) and shape[0].HasField("dim_value") else None
-    return _Graph(graph, [value.name for value in inputs], batch)
+    inputs, outputs = ([value.name for value in values] for values in (_inputs(model), model.graph.output))
+    return _Graph(graph, inputs, outputs, _shapes(model))
+
+
+def _inputs(model: Any) -> list[Any]:
+    """What a graph is fed: weights may be listed among its inputs."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in weights]
+
+
+def _shapes(model: Any) -> Shapes:
+    def of(value: Any) -> Shape | None:
+        tensor = value.type.tensor_type
+        if not tensor.HasField("shape"):
+            return None
+        return tuple(size.dim_value if size.HasField("dim_value") else None for size in tensor.shape.dim)
+
+    return Shapes(tuple(map(of, _inputs(model))), tuple(map(of, model.graph.output)))
+
+
+def files_beside(path: Path) -> list[Path]:
+    """The files that hold weights of an ONNX graph, in the order of their names; each lies in its folder."""
+    onnx, _ = _packages()
+    outside = [t for t in _tensors(_parsed(onnx, path)) if t.data_location == onnx.TensorProto.EXTERNAL]
+    named = {entry.value for tensor in outside for entry in tensor.external_data if entry.key == "location"}
+    found = [inside(path, name, ModelError) for name in sorted(named)]
+    if missing := [where for where in found if not where.is_file()]:
+        raise ModelError("The weights of this ONNX file are not beside it", seen=missing)
+    return found
+
+
+def _parsed(onnx: ModuleType, path: Path) -> Any:
+    """An ONNX file as it is, without the weights that lie beside it."""
+    if path.stat().st_size >= LARGEST:
+        raise ModelError("This ONNX file is larger than one can be", seen=path)
+    try:
+        return onnx.load_model(str(path), load_external_data=False)
+    except Exception as error:  # protobuf's own, which has no public home
+        raise ModelError(f"This ONNX file is damaged: {error}", seen=path) from error
 
 
 def _lowered(onnx: ModuleType, model: Any) -> Any:
@@ -139,7 +178,7 @@ def _forward_only(model: Any, file: ModelFile, error: Exception) -> _Runtime:
         f"{file.path.name} has no gradient in torch ({error}); it can be explained by the methods that need none, such as "
         "method='shapley'"
     )
-    return _Runtime(session)
+    return _Runtime(session, _shapes(model))
 
 
 def _packages() -> tuple[ModuleType, ModuleType]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,18 @@ class ModelFile:
         Whether opening it may run code that it brings.
     network : torch.nn.Module | callable | None
         What its weights belong to: a module, or what makes one when called with the spec's ``kwargs``.
+    folder : Path | None
+        Where its spec is from, beside which a class that the spec names may lie.
+    notes : list of str
+        What an adapter found, and took for granted.
     """
 
     path: Path
     spec: ModelSpec
     trusted: bool = False
     network: nn.Module | Callable[..., nn.Module] | None = None
+    folder: Path | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,15 @@ class Format:
         Tells it by a look at the file.
     takes_network : bool
         Whether it may hold weights only, which need a network.
+    beside : str
+        What lists the other files that such a model lies in, ``"module:function"``; empty where it lies in one.
     """
 
     words: str
     adapter: str
     is_it: Callable[[_Look], bool]
     takes_network: bool = False
+    beside: str = ""
 
 
 _ADAPTERS = "eegflex.stagers.formats"
@@ -98,7 +107,12 @@ FORMATS = (
         lambda look: look.head[8:9] == b"{" or look.suffix == ".safetensors",  # after the length of its header
         takes_network=True,
     ),
-    Format("ONNX", f"{_ADAPTERS}.onnx:load_onnx", lambda look: look.suffix == ".onnx"),
+    Format(
+        "ONNX",
+        f"{_ADAPTERS}.onnx:load_onnx",
+        lambda look: look.suffix == ".onnx",
+        beside=f"{_ADAPTERS}.onnx:files_beside",
+    ),
     Format(
         "a pickle",
         f"{_ADAPTERS}.pickled:load_pickle",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -14,11 +14,13 @@ import torch
 from torch import nn
 
 from eegflex.errors import MissingExtraError, ModelError
+from eegflex.stagers.copies import own_copy
+from eegflex.stagers.failures import in_our_words, said
 from eegflex.stagers.formats.archive import Archive
-from eegflex.stagers.formats.dtypes import check_weights
+from eegflex.stagers.formats.beside import beside
+from eegflex.stagers.formats.checkpoints import fill, stand_ins
 from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import refuse_unless_trusted
-from eegflex.stagers.modules import own_copy
 
 __all__ = ["into_network", "load_safetensors", "load_torch"]
 
@@ -49,7 +51,7 @@ def load_safetensors(file: ModelFile) -> nn.Module:
 
     network = _network(file)  # first: without it there is no need to read
     try:
-        return _filled(network, load_file(file.path), file)
+        return fill(network, load_file(file.path), file)
     except SafetensorError as error:
         raise ModelError(f"This file is damaged, or not safetensors: {error}", seen=file.path) from error
 
@@ -61,15 +63,18 @@ def load_torch(file: ModelFile) -> nn.Module:
     if not file.trusted:
         archive.refuse_others(_MEMBER, "a file of torch.save with more than weights in it")
     opened = archive.copied()
+    unsafe = _unsafe(opened)
+    opened.seek(0)
     try:
-        saved = torch.load(opened, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(stand_ins(unsafe) or []):
+            saved = torch.load(opened, map_location="cpu", weights_only=True)
     except _DAMAGE as error:
-        unsafe = _unsafe(opened)
         if not unsafe:
-            raise ModelError(f"This file of torch.save is damaged: {error}", seen=file.path) from error
+            raise ModelError(f"This file of torch.save is damaged: {said(error)}", seen=file.path) from error
         refuse_unless_trusted(file, "a pickled Python object, not weights only", unsafe)
         opened.seek(0)
-        saved = torch.load(opened, map_location="cpu", weights_only=False)
+        with in_our_words(f"{file.path.name} cannot be opened"):
+            saved = torch.load(opened, map_location="cpu", weights_only=False)
     return saved if isinstance(saved, nn.Module) else into_network(saved, file)
 
 
@@ -84,7 +89,7 @@ def _unsafe(opened: io.BytesIO) -> set[str]:
 
 def into_network(saved: Any, file: ModelFile) -> nn.Module:
     """Put the weights in what was saved into their network."""
-    return _filled(_network(file), _state_dict(saved, file), file)
+    return fill(_network(file), saved, file)
 
 
 def _network(file: ModelFile) -> nn.Module:
@@ -93,12 +98,8 @@ def _network(file: ModelFile) -> nn.Module:
     if source is None:
         source = _named_class(file)
     if not isinstance(source, nn.Module):
-        try:
+        with in_our_words("The network cannot be made from the spec's [model] kwargs", seen=file.spec.kwargs):
             source = source(**file.spec.kwargs)
-        except TypeError as error:
-            raise ModelError(
-                f"The network cannot be made from the spec's [model] kwargs: {error}", seen=file.spec.kwargs
-            ) from error
     if not isinstance(source, nn.Module):
         raise ModelError("What the weights belong to must be a torch.nn.Module", seen=type(source).__name__)
     return own_copy(source)  # type: ignore[return-value]
@@ -125,53 +126,17 @@ def _named_class(file: ModelFile) -> Callable[..., nn.Module]:
         )
     module, _, path = name.partition(":")
     try:
-        found: Any = import_module(module)
+        with beside(file.folder or file.path.parent, module):
+            found: Any = import_module(module)
         for part in path.split("."):
             found = getattr(found, part)
-    except (ImportError, OSError, AttributeError) as error:
+    except Exception as error:  # of whatever it does when it is imported
         package = module.partition(".")[0]
         if package in _EXTRAS and find_spec(package) is None:
             raise MissingExtraError(f"The network {name} needs the package {package}", package) from error
-        raise ModelError(f"The network of the spec cannot be imported: {error}", seen=name) from error
-    return found
-
-
-def _state_dict(saved: Any, file: ModelFile) -> Mapping[str, torch.Tensor]:
-    """The weights in what was saved: itself, or the one mapping of names to tensors in a checkpoint."""
-    if _is_state(saved):
-        return saved
-    nested = {key: value for key, value in saved.items() if _is_state(value)} if isinstance(saved, Mapping) else {}
-    if len(nested) != 1:
         raise ModelError(
-            "This file does not hold one state dict",
-            seen=list(saved) if isinstance(saved, Mapping) else type(saved).__name__,
-            remedy="Save one by itself: torch.save(model.state_dict(), 'weights.pt')",
-        )
-    return next(iter(nested.values()))
-
-
-def _is_state(value: Any) -> bool:
-    return isinstance(value, Mapping) and len(value) > 0 and all(isinstance(v, torch.Tensor) for v in value.values())
-
-
-def _filled(network: nn.Module, state: Mapping[str, torch.Tensor], file: ModelFile) -> nn.Module:
-    """The network with its weights, all of them; a prefix that the names in the file share is dropped."""
-    wanted = set(network.state_dict())
-    while set(state) != wanted and len({name.partition(".")[0] for name in state}) == 1:
-        shorter = {name.partition(".")[2]: value for name, value in state.items()}
-        if "" in shorter:
-            break
-        state = shorter
-    check_weights(state, network, file.path)
-    try:
-        network.load_state_dict(dict(state))
-    except RuntimeError as error:
-        missing, unknown = sorted(wanted - set(state)), sorted(set(state) - wanted)
-        raise ModelError(
-            f"The weights of {file.path.name} are not those of {type(network).__name__}",
-            seen=f"{len(missing)} missing {missing[:3]}, {len(unknown)} unknown {unknown[:3]}"
-            if missing or unknown
-            else str(error).partition("\n\t")[2],
-            remedy="Make the network with the arguments that it was trained with",
+            f"The network of the spec cannot be imported: {said(error)}",
+            seen=name,
+            remedy="Install the package, put its module beside the spec, or pass the class: load_model(path, module=TheClass)",
         ) from error
-    return network
+    return found

@@ -1,0 +1,82 @@
+"""A stager on one recording: all that an attribution needs to know of a model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from eegflex.stagers.windows import Windows
+
+__all__ = ["BoundStager"]
+
+
+class BoundStager(ABC):
+    """A stager on one recording and one channel set: it scores a segment in that segment's own context.
+
+    This is all that an attribution needs to know about a model.
+
+    Attributes
+    ----------
+    windows : Windows
+        The context of each epoch.
+    """
+
+    windows: Windows
+
+    @abstractmethod
+    def inputs(self, index: torch.Tensor) -> torch.Tensor:
+        """The recorded segments of some epochs, shape (n, n_channels, n_times), where and as the model computes.
+
+        An index of ``SILENCE`` gives a silent one.
+        """
+
+    @abstractmethod
+    def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score variants of segments while their neighbours stay as recorded.
+
+        Parameters
+        ----------
+        segments : Tensor, shape (n, n_channels, n_times)
+            What stands in the place of the epoch.
+        index : Tensor of int64, shape (n,)
+            Which epoch of the recording each of them stands for.
+
+        Returns
+        -------
+        scores : Tensor, shape (n, n_stages)
+        """
+
+    @abstractmethod
+    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score epochs while their whole windows vary, (n, n_stages).
+
+        Parameters
+        ----------
+        windows : Tensor, shape (n, length, n_channels, n_times)
+            What stands in the place of the window; all are of one length.
+        index : Tensor of int64, shape (n,)
+            Which epoch of the recording is scored.
+        """
+
+    @abstractmethod
+    def with_window_length(self, window_length: int) -> BoundStager:
+        """The same, with other windows, for a stager of whole nights. What was computed once is not computed again."""
+
+    @abstractmethod
+    def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
+        """Score every epoch as recorded.
+
+        Parameters
+        ----------
+        progress : callable
+            Told how many epochs have been scored since the last call.
+
+        Returns
+        -------
+        scores : Tensor, shape (n_epochs, n_stages)
+            NaN for epochs without the context that the stager needs.
+        """

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-import mne
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -21,7 +20,8 @@ from eegflex.attribution.spectra import frames
 from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
 from eegflex.readers.notes import get_notes
-from eegflex.results.netcdf import LAYOUT
+from eegflex.results.identity import hash_recording, name_recording, without_texts
+from eegflex.results.layout import LAYOUT
 from eegflex.results.result import FlexResult
 from eegflex.results.tables import measure_sizes
 
@@ -69,7 +69,9 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
         "scores": (("epoch", "channel_set", "stage_name"), request.night.scores[numbers]),
         "night_scores": (("night", "channel_set", "stage_name"), request.night.scores),
     }
-    coordinates = _coordinates(request, numbers) | {"context": kept.offsets}
+    content = hash_recording(request.night.epochs)
+    label = name_recording(request.night.epochs, content, request.settings.label)
+    coordinates = _coordinates(request, numbers, label) | {"context": kept.offsets}
     used = {dim for dims, _ in variables.values() for dim in dims}
     dataset = xr.Dataset(variables, coords={name: c for name, c in coordinates.items() if _dim(name, c) in used})
     dataset.attrs = {
@@ -79,7 +81,7 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
         "method": json.dumps(dataclasses.asdict(request.method.words)),
         "parameters": json.dumps(_parameters(request)),
         "provenance": json.dumps(
-            _provenance(request.night.epochs, segments, len(numbers)) | ({"partial": True} if partial else {}) | notes
+            _provenance(request, content, len(numbers)) | ({"partial": True} if partial else {}) | notes
         ),
     }
     return FlexResult(_sized(dataset))
@@ -120,7 +122,7 @@ def _per_channel_set(
     return variables
 
 
-def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, Any]:
+def _coordinates(request: Request, numbers: npt.NDArray[np.int64], label: str) -> dict[str, Any]:
     segments = request.segments
     rows = [channel for channels in segments.channel_sets for channel in channels]
     n_times = segments.signals.shape[-1]
@@ -128,7 +130,7 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, 
     gabor = frames(n_times, segments.sfreq)
     stages = np.array(request.stager.spec.stages, dtype=object)
     return {
-        "recording": ("epoch", np.full(len(numbers), "", dtype=object)),
+        "recording": ("epoch", np.full(len(numbers), label, dtype=object)),
         "number": ("epoch", numbers),
         "onset": ("epoch", segments.onset[numbers]),
         "run": ("epoch", segments.run[numbers]),
@@ -152,7 +154,7 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, 
         "n_channels": ("channel_set", np.array([len(c) for c in segments.channel_sets])),
         "stage_name": stages,
         "target_stage": stages,
-        "night_recording": ("night", np.full(len(segments), "", dtype=object)),
+        "night_recording": ("night", np.full(len(segments), label, dtype=object)),
         "night_onset": ("night", segments.onset),
         "night_run": ("night", segments.run),
         "night_stage": ("night", segments.stage.astype(object)),
@@ -191,22 +193,26 @@ def _density(signal: npt.NDArray[np.float32], sfreq: float) -> npt.NDArray[np.fl
     return density
 
 
-def _provenance(epochs: mne.BaseEpochs, segments: Segments, n_explained: int) -> dict[str, Any]:
+def _provenance(request: Request, content: str, n_explained: int) -> dict[str, Any]:
+    epochs, segments, stager = request.night.epochs, request.segments, request.stager
     faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
     notes = get_notes(epochs.info)
-    kept = ("source", "format", "alignment", "profile", "renamed")
+    kept = ("format", "alignment", "profile", "renamed")
     read = {} if notes is None else {name: getattr(notes, name) for name in kept}
+    model = getattr(stager, "digest", None)
     return {
         "eegflex": __version__,
         **{package: version(package) for package in ("mne", "numpy", "torch")},
+        "recording_sha256": content,
         "input_sha256": hashlib.sha256(np.ascontiguousarray(segments.signals).data).hexdigest(),
         "epochs": len(segments),
         "explained": n_explained,
         "faults": dict(zip(faults.tolist(), counts.tolist(), strict=True)),
         "runs": int(segments.run.max()) + 1,
-        "warnings": [] if notes is None else list(notes.warnings),
+        "warnings": [] if notes is None else list(map(without_texts, notes.warnings)),
         **segments.notes,
         **read,
+        **({} if model is None else {"model_sha256": str(model)}),
     }
 
 

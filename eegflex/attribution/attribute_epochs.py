@@ -23,8 +23,9 @@ from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
 from eegflex.doctor.registry import refuse_or_warn, run_checks
 from eegflex.errors import AttributionStopped
+from eegflex.results.identity import file_name
 from eegflex.results.result import FlexResult
-from eegflex.settings import ADAPTIVE, Settings
+from eegflex.settings import ADAPTIVE, FILE_LABEL, Settings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
@@ -59,6 +60,7 @@ def attribute_epochs(
     device: str | torch.device | None = None,
     dtype: str = "float32",
     on_check: str = "raise",
+    label: str | None = None,
     verbose: bool | str | int | None = None,
 ) -> FlexResult:
     """Explain which rhythms, on which channels, made a network stage each epoch as it did.
@@ -137,6 +139,10 @@ def attribute_epochs(
         The cheap checks of `check_model` are made first: ``"raise"`` refuses a model whose explanation would be false,
         ``"warn"`` only logs what they find, ``"ignore"`` leaves them out. What they found is in the provenance, as
         ``"checks"``.
+    label : str | None
+        What the recording is called in the result. By default its name is a hash of its content, such as
+        ``"recording 3f9a01c2"``, the same whatever the model: the name of a file is often a patient's. ``"file"`` asks for
+        that name all the same.
     %(verbose)s
 
     Returns
@@ -198,12 +204,17 @@ def attribute_epochs(
         seed=seed,
         batch_size=batch_size,
         on_check=on_check,
+        label=label,
     )
     method_of(settings)
     check_baseline(settings.baseline)
     if model is not None and not isinstance(epochs, StagedNight):
         model, spec = load_model(model, spec=spec), None
         _check_target(settings.target, model.spec)  # before a night is staged for nothing
+    if settings.label == FILE_LABEL:
+        file_name(
+            epochs.epochs if isinstance(epochs, StagedNight) else epochs
+        )  # refused now, not when all is explained
     return explain_night(night_of(epochs, model, spec, settings), settings)
 
 

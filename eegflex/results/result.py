@@ -17,6 +17,7 @@ from eegflex.results import summary, tables
 from eegflex.results.band_table import band_table
 from eegflex.results.collapse import facts, of_target
 from eegflex.results.figures import ResultFigures
+from eegflex.results.layout import check_layout
 from eegflex.results.netcdf import write_dataset
 from eegflex.results.recordings import labels_of, provenances
 from eegflex.results.select import as_bands, as_list
@@ -95,6 +96,7 @@ class FlexResult(ResultFigures):
     """
 
     def __init__(self, dataset: xr.Dataset) -> None:
+        check_layout(dataset)
         self._dataset = dataset
 
     def __repr__(self) -> str:
@@ -143,7 +145,7 @@ class FlexResult(ResultFigures):
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Versions, notes on the recording, and a hash of what the stager was given.
+        """Versions, notes on the recording, and hashes: of its content, of what the stager was given, and of the model.
 
         Of several recordings, ``"recordings"`` holds that of each by its label.
         """
@@ -151,7 +153,7 @@ class FlexResult(ResultFigures):
 
     @property
     def recordings(self) -> tuple[str, ...]:
-        """Labels of the recordings; an empty one where none was given."""
+        """Labels of the recordings: those that were given, else ``"recording "`` and a hash of their content."""
         return labels_of(self._dataset)
 
     @property

@@ -6,6 +6,7 @@ import collections
 import functools
 import json
 import re
+import string
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -114,13 +115,18 @@ def check_layout(dataset: xr.Dataset, error: type[EegflexError] = ParameterError
         An `error`, if a variable is missing, not known, or of other dimensions or another kind; a coordinate is not one; what
         describes the result is not what it must be; or its parts do not agree.
     """
-    for check in (_structure, _description, _coordinates, _recordings):
+    checks = (_structure, _description, _coordinates, _recordings)
+    for check in checks if isinstance(dataset, xr.Dataset) else (_no_dataset,):
         problem = next(check(dataset), None)
         if problem is not None:
             raise error(
                 f"This is not laid out as a result: {problem}",
                 remedy="Results are made by attribute_epochs, read_result and concatenate_results",
             )
+
+
+def _no_dataset(what: object) -> Iterator[str]:
+    yield f"it is a {type(what).__name__}, not an xarray.Dataset"
 
 
 def _structure(dataset: xr.Dataset) -> Iterator[str]:
@@ -138,9 +144,9 @@ def _structure(dataset: xr.Dataset) -> Iterator[str]:
         yield f"it has neither {' nor '.join(_VIEWS)}"
     for name, known in _EVERY.items():
         yield from _variable(dataset, name, known)
-    for name in COORDINATES:
-        if name in dataset.variables and name not in dataset.coords:
-            yield f"{name} must be a coordinate"
+    for name in dataset.variables:
+        if (name in COORDINATES) != (name in dataset.coords):
+            yield f"{name} must {'' if name in COORDINATES else 'not '}be a coordinate"
 
 
 def _variable(dataset: xr.Dataset, name: str, known: Variable) -> Iterator[str]:
@@ -167,6 +173,9 @@ def _read_json(text: str) -> Any:
 def _description(dataset: xr.Dataset) -> Iterator[str]:
     """Say which attributes are not as they must be."""
     attrs = dataset.attrs
+    unknown = [str(name) for name in attrs if name not in ("layout", "sfreq", *_ATTRIBUTES)]
+    if unknown:
+        yield f"there is no attribute {unknown[0]!r:.80} in a result"
     if attrs.get("layout") != LAYOUT:
         yield f"its attribute layout is not {LAYOUT!r}"
     sfreq = attrs.get("sfreq")
@@ -196,8 +205,10 @@ def _is_spec(text: str, stages: tuple[str, ...]) -> bool:
 @functools.lru_cache(maxsize=64)
 def _is_method(text: str, stages: tuple[str, ...]) -> bool:
     words = MethodWords(**_read_json(text))
-    words.subject.format(what=""), words.compared.format(baseline="")
-    return all(isinstance(value, str) for value in vars(words).values())
+    blanks = {
+        part for template in (words.subject, words.compared) for _, part, *_ in string.Formatter().parse(template)
+    }
+    return blanks <= {None, "what", "baseline"} and all(isinstance(value, str) for value in vars(words).values())
 
 
 @functools.lru_cache(maxsize=64)

@@ -117,6 +117,7 @@ def _checked(dataset: xr.Dataset, path: Path, *, lazy: bool) -> xr.Dataset:
     keep_open = False
     try:
         _check_version(str(dataset.attrs.get("layout", "")), path)
+        dataset.attrs.pop("coordinates", None)
         dataset = dataset.set_coords([name for name in COORDINATES if name in dataset])
         for variable in dataset.variables.values():
             variable.attrs.clear()  # they say which of them are coordinates

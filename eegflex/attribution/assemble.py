@@ -20,7 +20,7 @@ from eegflex.attribution.spectra import frames
 from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
 from eegflex.readers.notes import get_notes
-from eegflex.results.identity import hash_recording, name_recording, without_texts
+from eegflex.results.identity import name_recording, without_texts
 from eegflex.results.layout import LAYOUT
 from eegflex.results.result import FlexResult
 from eegflex.results.tables import measure_sizes
@@ -49,7 +49,7 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
     kept : Kept
         What was explained. Only epochs that all channel sets have are taken.
     notes : dict
-        Further provenance.
+        Further provenance: the hash of the recording at least.
     partial : bool
         Whether it was stopped before all was explained.
     """
@@ -69,8 +69,7 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
         "scores": (("epoch", "channel_set", "stage_name"), request.night.scores[numbers]),
         "night_scores": (("night", "channel_set", "stage_name"), request.night.scores),
     }
-    content = hash_recording(request.night.epochs)
-    label = name_recording(request.night.epochs, content, request.settings.label)
+    label = name_recording(request.night.epochs, notes["recording_sha256"], request.settings.label)
     coordinates = _coordinates(request, numbers, label) | {"context": kept.offsets}
     used = {dim for dims, _ in variables.values() for dim in dims}
     dataset = xr.Dataset(variables, coords={name: c for name, c in coordinates.items() if _dim(name, c) in used})
@@ -80,9 +79,7 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
         "spec": json.dumps(spec.to_dict()),
         "method": json.dumps(dataclasses.asdict(request.method.words)),
         "parameters": json.dumps(_parameters(request)),
-        "provenance": json.dumps(
-            _provenance(request, content, len(numbers)) | ({"partial": True} if partial else {}) | notes
-        ),
+        "provenance": json.dumps(_provenance(request, len(numbers)) | ({"partial": True} if partial else {}) | notes),
     }
     return FlexResult(_sized(dataset))
 
@@ -193,7 +190,7 @@ def _density(signal: npt.NDArray[np.float32], sfreq: float) -> npt.NDArray[np.fl
     return density
 
 
-def _provenance(request: Request, content: str, n_explained: int) -> dict[str, Any]:
+def _provenance(request: Request, n_explained: int) -> dict[str, Any]:
     epochs, segments, stager = request.night.epochs, request.segments, request.stager
     faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
     notes = get_notes(epochs.info)
@@ -203,7 +200,6 @@ def _provenance(request: Request, content: str, n_explained: int) -> dict[str, A
     return {
         "eegflex": __version__,
         **{package: version(package) for package in ("mne", "numpy", "torch")},
-        "recording_sha256": content,
         "input_sha256": hashlib.sha256(np.ascontiguousarray(segments.signals).data).hexdigest(),
         "epochs": len(segments),
         "explained": n_explained,

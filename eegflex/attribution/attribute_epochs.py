@@ -23,7 +23,7 @@ from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
 from eegflex.doctor.registry import refuse_or_warn, run_checks
 from eegflex.errors import AttributionStopped
-from eegflex.results.identity import file_name
+from eegflex.results.identity import file_name, hash_recording
 from eegflex.results.result import FlexResult
 from eegflex.settings import ADAPTIVE, FILE_LABEL, Settings
 from eegflex.spec.model_spec import ModelSpec
@@ -228,7 +228,7 @@ def explain_night(night: StagedNight, settings: Settings) -> FlexResult:
     """Explain epochs of a night that is staged."""
     request = make_request(night, settings)
     with rnn_safe(night.stager.module):
-        notes: dict[str, Any] = {"checks": _checked(request)}
+        notes: dict[str, Any] = {"recording_sha256": hash_recording(night.epochs), "checks": _checked(request)}
         if request.method.differentiates:
             notes |= window_error(request)
         return _explain(request, notes)

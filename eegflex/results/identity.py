@@ -9,6 +9,7 @@ from pathlib import Path
 import mne
 import numpy as np
 
+from eegflex.epochs import without_bad
 from eegflex.errors import ParameterError
 from eegflex.readers.notes import get_notes
 from eegflex.readers.stage_numbers import CODINGS
@@ -47,6 +48,7 @@ def hash_recording(epochs: mne.BaseEpochs) -> str:
     if epochs.preload:
         digest.update(np.ascontiguousarray(epochs.get_data(copy=False)).data)
         return digest.hexdigest()
+    epochs = without_bad(epochs)
     with mne.use_log_level("error"):
         for place in range(len(epochs)):
             digest.update(np.ascontiguousarray(epochs[place].get_data(copy=False)).data)

@@ -144,7 +144,7 @@ def _structure(dataset: xr.Dataset) -> Iterator[str]:
         yield f"it has neither {' nor '.join(_VIEWS)}"
     for name, known in _EVERY.items():
         yield from _variable(dataset, name, known)
-    for name in dataset.variables:
+    for name in map(str, dataset.variables):
         if (name in COORDINATES) != (name in dataset.coords):
             yield f"{name} must {'' if name in COORDINATES else 'not '}be a coordinate"
 

@@ -39,6 +39,11 @@ class FlexResult(ResultFigures):
     dataset : xarray.Dataset
         See Notes.
 
+    Raises
+    ------
+    ParameterError
+        If the dataset is not laid out as a result; its numbers are not looked at.
+
     Notes
     -----
     ``len(result)`` is the number of explained epochs; ``result[3]``, ``result[2:5]`` and arrays of whole numbers or booleans

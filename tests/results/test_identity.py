@@ -14,6 +14,7 @@ import mne
 import numpy as np
 import pytest
 import scipy.io
+from safetensors.torch import save_file
 
 import eegflex
 from eegflex import cli
@@ -87,6 +88,12 @@ def night(tmp_path_factory):
     hypnogram = edf(folder / f"{CANARIES['hypno']}.edf", [], stages, patient=f"{CANARIES['patient']} F X Anna")
     model = tmp_path_factory.mktemp("models") / CANARIES["model"]
     model.mkdir()
+    network = {name: weights.contiguous() for name, weights in example_results.TinyStager(2).state_dict().items()}
+    save_file(network, model / "weights.safetensors")
+    (model / "spec.toml").write_text(
+        '[[input.channels]]\nname = "eeg"\ntypes = ["eeg"]\n[output]\nscores = "log_probs"\n[model]\nname = "tiny"\n'
+        'file = "weights.safetensors"\nclass = "example_results:TinyStager"\nkwargs = { n_channels = 2 }\n'
+    )
     return psg, hypnogram, model
 
 
@@ -116,9 +123,9 @@ def held(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("label", [None, "sub-01"])
 def test_no_canary_leaves(night, label, tmp_path, capsys, log, monkeypatch):
-    psg, hypnogram, _ = night
+    psg, hypnogram, model = night
     monkeypatch.chdir(tmp_path)
-    asked = [psg, "--hypnogram", hypnogram, "--model", "bandpower", "--on-check", "ignore"]
+    asked = [psg, "--hypnogram", hypnogram, "--model", model, "--trusted", "--on-check", "ignore"]
     more = ["--sample-per-stage", 1, *(() if label is None else ("--label", label))]
     runs = [["stage", *asked[:-2], "-o", f"s.{suffix}"] for suffix in ("csv", "edf", "tsv")]
     runs += [["attribute", *asked, *more, "-o", "r.nc"], ["report", "r.nc", "-o", "r.html"]]
@@ -136,6 +143,7 @@ def test_no_canary_leaves(night, label, tmp_path, capsys, log, monkeypatch):
     # The log is the user's own: it names files as they were typed, and the one label to be looked at.
     out, err = capsys.readouterr()
     said = (out + err + log.getvalue()).replace(psg.name, "").replace(hypnogram.name, "")
+    assert "tiny" in said
     assert {canary for canary in CANARIES.values() if canary in said} <= {CANARIES["turning"]}
     result = eegflex.read_result("r.nc")
     assert any("'…' (1 times 30 s between the stages)" in warning for warning in result.provenance["warnings"])

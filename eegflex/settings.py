@@ -21,6 +21,7 @@ __all__ = [
     "CONTEXTS",
     "DTYPES",
     "EDGES",
+    "FILE_LABEL",
     "FILTER_EDGES",
     "FIXED_RULES",
     "ON_CHECK",
@@ -44,6 +45,8 @@ ADAPTIVE = "adaptive"
 FIXED_RULES = ("graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right")
 #: What becomes of a model whose explanation would be false.
 ON_CHECK = ("raise", "warn", "ignore")
+#: The label that asks for the name of the recording's file.
+FILE_LABEL = "file"
 
 
 def _said(words: str, **more: Any) -> dict[str, Any]:
@@ -116,6 +119,8 @@ class Settings(StagingSettings):
     target, baseline, context, method, quadrature, tol, max_evals, n_steps, views, select, sample_per_stage, seed, batch_size, \
     on_check
         As in `eegflex.attribute_epochs`, and those of `StagingSettings`.
+    label : str | None
+        What the recording is called, which is no part of the question.
 
     Raises
     ------
@@ -170,6 +175,12 @@ class Settings(StagingSettings):
             "A model whose explanation would be false: refuse it (raise), warn of it (warn), or do not look (ignore)."
         ),
     )
+    label: str | None = field(
+        default=None,
+        metadata=_said(
+            "What the recording is called in the result; file: by the name of its file. Default: by a hash of its content."
+        ),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -183,6 +194,10 @@ class Settings(StagingSettings):
         check_choice("context", self.context, CONTEXTS)
         check_choice("on_check", self.on_check, ON_CHECK)
         check_choice("quadrature", self.quadrature, (ADAPTIVE, *FIXED_RULES))
+        if self.label is not None and not (
+            isinstance(self.label, str) and self.label.strip() and self.label.isprintable()
+        ):
+            raise ParameterError("label must be a line of text", seen=repr(self.label))
         if self.is_adaptive and self.n_steps is not None:
             raise ParameterError(
                 "The adaptive quadrature finds its own number of steps",
@@ -201,9 +216,9 @@ class Settings(StagingSettings):
         return self.quadrature == ADAPTIVE
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for provenance; an array is named by its hash, and what the quadrature does not use is left out."""
+        """Plain values, for provenance; an array is named by its hash, and what the answer does not depend on is left out."""
         values = {one.name: _plain(getattr(self, one.name)) for one in dataclasses.fields(self)}
-        unused = ("n_steps",) if self.is_adaptive else ("tol", "max_evals")
+        unused = ("label", "n_steps") if self.is_adaptive else ("label", "tol", "max_evals")
         return {name: value for name, value in values.items() if name not in unused}
 
     @property

@@ -154,7 +154,9 @@ class StagedNight:
         ----------
         fname : path-like
             ``*.csv``: the table of `to_data_frame`. ``*.edf``: EDF+ annotations, as any PSG viewer shows them.
-            ``*.tsv``: events as in BIDS. `eegflex.read_hypnogram` reads all of them.
+            ``*.tsv``: events as in BIDS. `eegflex.read_hypnogram` reads all of them. None names a person or a file; an EDF
+            says when the recording began, by date and clock, since viewers lay it on the recording by that. Where the date
+            must not be told, shift it before (``raw.anonymize()``), or write another format.
         overwrite : bool
             Whether a file of that name may be replaced.
 

@@ -44,7 +44,10 @@ OTHER = {
     "seed": 1,
     "batch_size": 4,
     "on_check": "warn",
+    "label": "sub-01",
 }
+#: What changes no answer.
+NAMES = ("label",)
 
 
 def given(name, value):
@@ -90,7 +93,7 @@ def test_the_words_of_a_rule_are_those_that_make_it():
     assert tuple(_RULES) == FIXED_RULES
 
 
-@pytest.mark.parametrize("name", OTHER)
+@pytest.mark.parametrize("name", [name for name in OTHER if name not in NAMES])
 def test_what_differs_in_one_field_is_another_question(name):
     other, default = given(name, OTHER[name]), given(name, Settings.__dataclass_fields__[name].default)
     assert getattr(other, name) == OTHER[name]
@@ -131,9 +134,16 @@ def test_a_selection_is_numbers_booleans_or_words(given, kept):
 def test_what_a_rule_makes_no_use_of_is_not_asked():
     fixed, otherwise = Settings(quadrature="graded", tol=0.5), Settings(quadrature="graded", tol=0.1, max_evals=50)
     assert fixed == otherwise
-    assert set(OTHER) - set(fixed.to_dict()) == {"tol", "max_evals"}
-    assert set(OTHER) - set(Settings().to_dict()) == {"n_steps"}
+    assert set(OTHER) - set(fixed.to_dict()) == {"tol", "max_evals", *NAMES}
+    assert set(OTHER) - set(Settings().to_dict()) == {"n_steps", *NAMES}
     assert Settings() != StagingSettings()
+
+
+def test_what_a_recording_is_called_is_no_part_of_the_question():
+    assert Settings(label="sub-01") == Settings(label="sub-02") == Settings()
+    for wrong in ("", "  ", 3, True, "two\nlines", "a\x00b"):
+        with pytest.raises(ParameterError, match="label must be a line of text"):
+            Settings(label=wrong)
 
 
 def test_arrays_are_told_apart_by_what_is_in_them():

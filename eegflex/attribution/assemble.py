@@ -20,7 +20,8 @@ from eegflex.attribution.spectra import frames
 from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
 from eegflex.readers.notes import get_notes
-from eegflex.results.netcdf import LAYOUT
+from eegflex.results.identity import name_recording, without_texts
+from eegflex.results.layout import LAYOUT
 from eegflex.results.result import FlexResult
 from eegflex.results.tables import measure_sizes
 
@@ -49,7 +50,7 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
     kept : Kept
         What was explained. Only epochs that all channel sets have are taken.
     notes : dict
-        Further provenance.
+        Further provenance: the hash of the recording at least.
     partial : bool
         Whether it was stopped before all was explained.
     """
@@ -69,7 +70,8 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
         "scores": (("epoch", "channel_set", "stage_name"), request.night.scores[numbers]),
         "night_scores": (("night", "channel_set", "stage_name"), request.night.scores),
     }
-    coordinates = _coordinates(request, numbers) | {"context": kept.offsets}
+    label = name_recording(request.night.epochs, notes["recording_sha256"], request.settings.label)
+    coordinates = _coordinates(request, numbers, label) | {"context": kept.offsets}
     used = {dim for dims, _ in variables.values() for dim in dims}
     dataset = xr.Dataset(variables, coords={name: c for name, c in coordinates.items() if _dim(name, c) in used})
     dataset.attrs = {
@@ -118,7 +120,7 @@ def _per_channel_set(
     return variables
 
 
-def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, Any]:
+def _coordinates(request: Request, numbers: npt.NDArray[np.int64], label: str) -> dict[str, Any]:
     segments = request.segments
     rows = [channel for channels in segments.channel_sets for channel in channels]
     n_times = segments.signals.shape[-1]
@@ -126,7 +128,7 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, 
     gabor = frames(n_times, segments.sfreq)
     stages = np.array(request.stager.spec.stages, dtype=object)
     return {
-        "recording": ("epoch", np.full(len(numbers), "", dtype=object)),
+        "recording": ("epoch", np.full(len(numbers), label, dtype=object)),
         "number": ("epoch", numbers),
         "onset": ("epoch", segments.onset[numbers]),
         "run": ("epoch", segments.run[numbers]),
@@ -150,7 +152,7 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64]) -> dict[str, 
         "n_channels": ("channel_set", np.array([len(c) for c in segments.channel_sets])),
         "stage_name": stages,
         "target_stage": stages,
-        "night_recording": ("night", np.full(len(segments), "", dtype=object)),
+        "night_recording": ("night", np.full(len(segments), label, dtype=object)),
         "night_onset": ("night", segments.onset),
         "night_run": ("night", segments.run),
         "night_stage": ("night", segments.stage.astype(object)),
@@ -193,16 +195,16 @@ def recording_facts(request: Request) -> dict[str, Any]:
     """What tells a recording, as the stager is given it, and a stager from others."""
     signals = np.ascontiguousarray(request.segments.signals)
     known = {"input_sha256": hashlib.sha256(signals.data).hexdigest(), "epochs": len(signals)}
-    digest = getattr(request.stager, "digest", None)
-    return known if digest is None else known | {"model_sha256": str(digest)}
+    return known | ({"model_sha256": request.stager.digest} if request.stager.digest else {})
 
 
 def _provenance(request: Request, n_explained: int) -> dict[str, Any]:
     segments = request.segments
     faults, counts = np.unique(segments.fault[segments.fault != ""], return_counts=True)
     notes = get_notes(request.night.epochs.info)
-    kept = ("source", "format", "alignment", "profile", "renamed")
+    kept = ("format", "alignment", "profile", "renamed")
     read = {} if notes is None else {name: getattr(notes, name) for name in kept}
+    told = [] if notes is None else notes.warnings
     return {
         "eegflex": __version__,
         **{package: version(package) for package in ("mne", "numpy", "torch")},
@@ -211,7 +213,7 @@ def _provenance(request: Request, n_explained: int) -> dict[str, Any]:
         "faults": dict(zip(faults.tolist(), counts.tolist(), strict=True)),
         "runs": int(segments.run.max()) + 1,
         **segments.notes,
-        "warnings": [*([] if notes is None else notes.warnings), *segments.notes.get("warnings", ())],
+        "warnings": [without_texts(one) for one in (*told, *segments.notes.get("warnings", ()))],
         **read,
     }
 

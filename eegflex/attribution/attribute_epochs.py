@@ -26,8 +26,9 @@ from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
 from eegflex.doctor.registry import refuse_or_warn, run_checks
 from eegflex.errors import AttributionFailed, AttributionStopped
+from eegflex.results.identity import file_name, hash_recording
 from eegflex.results.result import FlexResult
-from eegflex.settings import ADAPTIVE, Settings
+from eegflex.settings import ADAPTIVE, FILE_LABEL, Settings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
@@ -64,6 +65,7 @@ def attribute_epochs(
     device: str | torch.device | None = None,
     dtype: str = "float32",
     on_check: str = "raise",
+    label: str | None = None,
     resume: FlexResult | str | Path | None = None,
     verbose: bool | str | int | None = None,
 ) -> FlexResult:
@@ -147,6 +149,10 @@ def attribute_epochs(
         The cheap checks of `check_model` are made first: ``"raise"`` refuses a model whose explanation would be false,
         ``"warn"`` only logs what they find, ``"ignore"`` leaves them out. What they found is in the provenance, as
         ``"checks"``.
+    label : str | None
+        What the recording is called in the result. By default its name is a hash of its content, such as
+        ``"recording 3f9a01c2"``, the same whatever the model: the name of a file is often a patient's. ``"file"`` asks for
+        that name all the same.
     resume : FlexResult | path-like | None
         What an earlier call had finished when it was stopped: this one goes on from there. Refused unless it was asked the same
         of the same recording and model; only `device`, `batch_size` and `on_check` may differ.
@@ -223,6 +229,7 @@ def attribute_epochs(
         seed=seed,
         batch_size=batch_size,
         on_check=on_check,
+        label=label,
     )
     method_of(settings)
     check_baseline(settings.baseline)
@@ -230,6 +237,8 @@ def attribute_epochs(
     if model is not None and not isinstance(epochs, StagedNight):
         model, spec = load_model(model, spec=spec), None
         _check_target(settings.target, model.spec)  # before a night is staged for nothing
+    if settings.label == FILE_LABEL:  # refused now, not when all is explained
+        file_name(epochs.epochs if isinstance(epochs, StagedNight) else epochs)
     return explain_night(night_of(epochs, model, spec, settings), settings, before)
 
 
@@ -245,7 +254,7 @@ def explain_night(night: StagedNight, settings: Settings, before: xr.Dataset | N
     kept = Kept(request)
     known = None if before is None else take_up(request, before, kept)
     with rnn_safe(night.stager.module), held():
-        notes: dict[str, Any] = {"checks": _checked(request)}
+        notes: dict[str, Any] = {"recording_sha256": hash_recording(night.epochs), "checks": _checked(request)}
         if request.method.differentiates:
             notes |= window_error(request)
         return _explain(request, kept, known, notes)

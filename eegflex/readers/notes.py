@@ -17,7 +17,8 @@ SIMULATED = "the recording is simulated by eegflex, not a person's"
 class ReadingNotes:
     """What the reader saw in a file and did with it.
 
-    Nothing here names a person: no directory, patient name, birth date or patient ID.
+    Nothing here is a directory, a patient's name, birth date or ID. The name of the file, dates and texts of the file in
+    `warnings` may yet name a person: they stay in memory and in the log, and are not written into results.
 
     Attributes
     ----------
@@ -42,7 +43,9 @@ class ReadingNotes:
     alignment : dict
         How the hypnogram was laid on the recording; empty without one.
     warnings : list of str
-        What a reader of the results should know.
+        What a reader of the results should know. What they quote from a file stands in quotation marks, as `repr` sets them.
+    content : str
+        SHA-256 of the signals; see `eegflex.readers.recordings.content`.
     """
 
     source: str
@@ -57,6 +60,7 @@ class ReadingNotes:
     renamed: dict[str, str] = field(default_factory=dict)
     alignment: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    content: str = ""
 
 
 def get_notes(info: Any) -> ReadingNotes | None:

@@ -28,6 +28,7 @@ from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import ReadingNotes, put_notes
 from eegflex.readers.profiles import load_profile
 from eegflex.readers.recordings.breaks import EDGE, GAP
+from eegflex.readers.recordings.content import hash_content
 from eegflex.readers.recordings.mne_files import EpochsSource, MneSource
 from eegflex.readers.recordings.registry import open_source
 from eegflex.readers.recordings.source import Event, Run, Source, Start
@@ -199,6 +200,7 @@ def _notes(source: Source, derivations: Sequence[Derivation]) -> ReadingNotes:
         roles={d.name: d.channel.role for d in derivations},
         derivations={d.name: d.formula for d in derivations},
         warnings=list(source.warnings),
+        content=hash_content(source),
     )
     rate = raw_rate(derivations).rate
     for d in derivations:

@@ -65,8 +65,8 @@ def make_report(
 
     Notes
     -----
-    The report holds no patient's name, birth date or ID, no directories, and not the name of the recording's file, which
-    may be a patient's; the result has it. Text from files is escaped.
+    The report holds no patient's name, birth date or ID, no date, no directories, no text of annotations, and not the name of
+    the recording's file, which may be a patient's, unless that was asked for as its label. Text from files is escaped.
 
     Examples
     --------

@@ -239,9 +239,8 @@ def _is_well(found: Finding) -> bool:
 
 def provenance(gathered: Gathered) -> Iterator[Part]:
     """Where the numbers come from."""
-    told = gathered.result.provenance
+    told = {"recording": gathered.result.recordings[0]} | gathered.result.provenance
     told.pop("checks", None)  # they stand with the stager
-    told.pop("source", None)  # clinical files are often named after the patient
     warnings = "".join(html.warning(str(warning)) for warning in told.pop("warnings", []))
     recording = f"<h5>Recording and software</h5>{html.pairs(_flat(told))}"
     asked = gathered.result.parameters | ({"target": "all"} if gathered.of_all else {})

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from eegflex.results import tables
-from eegflex.results.netcdf import is_large
+from eegflex.results.layout import is_large
 from eegflex.results.subset import at_epochs
 from eegflex.targets import Target, is_scored, resolve_target
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,8 +43,8 @@ def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[s
     results : sequence of FlexResult
         Attributions of different recordings by the same stager, asked in the same way. They are not changed.
     recordings : sequence of str | None
-        A label for each recording, in their order. By default those that they have, and for those without one their place in
-        the list: ``"1"``, ``"2"``, ... The name of a file is never taken, for it may be a patient's.
+        A label for each recording, in their order. By default those that they have: what was given as ``label=`` when they
+        were explained, else a hash of their content.
 
     Returns
     -------
@@ -62,7 +61,7 @@ def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[s
     -----
     The settings ``device``, ``batch_size``, ``on_check`` and ``seed`` may differ; those that do are left out of the result's.
     A night is known by the hash of what the stager was given of it, so that two parts of a night are the same night.
-    Stagers are compared by their specs, which do not tell the weights of two trainings apart.
+    Stagers are compared by their specs, and by the hash of their weights where that is known.
 
     Examples
     --------
@@ -84,34 +83,40 @@ def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[s
             allowed="a sequence of FlexResult",
         )
     labels = _labels([one.recordings for one in results], recordings)
-    datasets = [relabelled(one.data, own) for one, own in zip(results, labels, strict=True)]
+    told = [provenances(one.data)[label] for one in results for label in one.recordings]
+    _check_no_night_twice(told, labels)
+    _check_different(labels)
+    left = iter(labels)
+    datasets = [relabelled(one.data, list(itertools.islice(left, len(one.recordings)))) for one in results]
     for other in datasets[1:]:
         _check_alike(datasets[0], other)
+    for pair in itertools.combinations(datasets, 2):
+        _refuse("are of models with different weights", pair, _other_weights(*pair))
     every = {label: found for dataset in datasets for label, found in provenances(dataset).items()}
-    _check_no_night_twice(every)
     together = _joined(datasets)
     asked = [json.loads(dataset.attrs["parameters"]) for dataset in datasets]
     kept = {name: value for name, value in asked[0].items() if all(one.get(name) == value for one in asked)}
     return FlexResult(together.assign_attrs(parameters=json.dumps(kept), provenance=provenance_text(every)))
 
 
-def _labels(own: Sequence[Sequence[str]], given: Sequence[str] | None) -> list[list[str]]:
-    """A label for each recording of each result, no two the same."""
-    n_recordings = sum(map(len, own))
-    flat = [label or str(place) for place, label in enumerate(itertools.chain(*own), start=1)]
-    if given is not None:
-        flat = [given] if isinstance(given, str) else list(map(str, given))
-    if len(flat) != n_recordings:
-        raise ParameterError("There must be one label for each recording", seen=flat, allowed=f"{n_recordings} labels")
-    double = [label for label, count in collections.Counter(flat).items() if count > 1 or not label]
-    if double:
+def _labels(own: Sequence[Sequence[str]], given: Sequence[str] | None) -> list[str]:
+    """A label for each recording of each result."""
+    flat = list(itertools.chain(*own))
+    if given is None:
+        return flat
+    labels = [given] if isinstance(given, str) else list(map(str, given))
+    if len(labels) != len(flat):
+        raise ParameterError("There must be one label for each recording", seen=labels, allowed=f"{len(flat)} labels")
+    return labels
+
+
+def _check_different(labels: Sequence[str]) -> None:
+    if len(set(labels)) < len(labels) or not all(labels):
         raise ParameterError(
             "The labels of recordings must differ, and not be empty",
-            seen=list(map(repr, flat)),
+            seen=list(map(repr, labels)),
             remedy="Give each its own with recordings=[...]",
         )
-    labels = iter(flat)
-    return [list(itertools.islice(labels, len(one))) for one in own]
 
 
 def _check_alike(first: xr.Dataset, other: xr.Dataset) -> None:
@@ -129,6 +134,15 @@ def _check_alike(first: xr.Dataset, other: xr.Dataset) -> None:
     here, there = (np.stack([one[axis].values for axis in "xyz"], axis=1).astype(float) for one in pair)
     moved = ~np.isclose(here, there, atol=_APART, rtol=0, equal_nan=True).all(axis=1)
     _refuse("have electrodes at different places", pair, first["channel"].values[moved].astype(str).tolist())
+
+
+def _other_weights(first: xr.Dataset, other: xr.Dataset) -> list[str]:
+    """Hashes of two models, where both are known and differ."""
+    known = [
+        {one["model_sha256"] for one in provenances(data).values() if "model_sha256" in one} for data in (first, other)
+    ]
+    here, there = ("/".join(sorted(digest[:12] for digest in digests)) for digests in known)
+    return [f"model_sha256 {here}… / {there}…"] if all(known) and known[0] != known[1] else []
 
 
 def _refuse(what: str, pair: Sequence[xr.Dataset], differences: Sequence[str]) -> None:
@@ -176,9 +190,9 @@ def _axis_text(values: npt.NDArray[Any]) -> str:
     return ", ".join(map(str, values.tolist())) or "none"
 
 
-def _check_no_night_twice(every: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_no_night_twice(told: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:
     seen: dict[str, str] = {}
-    for label, found in every.items():
+    for found, label in zip(told, labels, strict=True):
         digest = found["input_sha256"]
         if digest in seen:
             raise ParameterError(

@@ -1,21 +1,25 @@
-"""Results as netCDF files: their layout, and how they are written and read."""
+"""Results as netCDF files: how they are written, sealed, checked and read."""
 
 from __future__ import annotations
 
 import io
+import mmap
+import re
 from pathlib import Path
+from typing import Any
 
 import h5netcdf
 import xarray as xr
 
 from eegflex.errors import ParameterError, RecordingError
+from eegflex.results.consistency import check_values
+from eegflex.results.layout import COORDINATES, LAYOUT, VARIABLES, check_layout, is_large
+from eegflex.results.seal import check_seal, is_sealed, seal
 from eegflex.utils.files import check_input, write_whole
-from eegflex.utils.inside import check_hdf5
+from eegflex.utils.inside import data_sets
 
-__all__ = ["LAYOUT", "check_result_file", "is_large", "read_dataset", "write_dataset"]
+__all__ = ["check_result_file", "read_dataset", "write_dataset"]
 
-#: What a file must hold to be a result, and the version of its layout.
-LAYOUT = "eegflex result 2"
 #: What writes other formats, by their suffix.
 _WRITERS = {
     **dict.fromkeys(
@@ -28,6 +32,8 @@ _WRITERS = {
     ),
 }
 _FORMATS = {"xlsx": "excel"}
+#: How many bytes of zeros zlib makes of one, at most.
+_MOST_COMPRESSED = 1100
 
 
 def check_result_file(fname: str | Path) -> Path:
@@ -56,28 +62,30 @@ def check_result_file(fname: str | Path) -> Path:
     raise ParameterError("A result is written as netCDF", seen=path, allowed="a name that ends in .nc", remedy=remedy)
 
 
-def is_large(variable: xr.DataArray | xr.Variable) -> bool:
-    """Whether a variable has values for each epoch and channel: these make up nearly all of a result."""
-    return {"epoch", "channel"} <= set(variable.dims)
-
-
 def write_dataset(dataset: xr.Dataset, fname: str | Path, *, overwrite: bool) -> Path:
-    """Write a dataset, whole or not at all.
+    """Write a dataset, whole or not at all, and seal it.
 
     The large variables are compressed epoch by epoch, so that one epoch can be read by itself. It is put together in memory,
     which takes as much as the file: HDF5 that meets a full disk takes the process down with it.
     """
-    encoding = {
-        name: {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": (1, *variable.shape[1:])}
-        for name, variable in dataset.data_vars.items()
-        if is_large(variable)
+    encoding: dict[str, dict[str, Any]] = {
+        str(name): {"_FillValue": None} for name, variable in dataset.variables.items() if variable.dtype.kind == "f"
     }
+    for name, variable in dataset.data_vars.items():
+        if is_large(variable):
+            encoding[str(name)] |= {
+                "zlib": True,
+                "complevel": 1,
+                "shuffle": True,
+                "chunksizes": (1, *variable.shape[1:]),
+            }
 
     def write(temporary: Path) -> None:
         buffer = io.BytesIO()
         with h5netcdf.File(buffer, "w") as file:
             dataset.drop_encoding().dump_to_store(xr.backends.H5NetCDFStore(file), encoding=encoding)
         temporary.write_bytes(buffer.getbuffer())
+        seal(temporary)
 
     return write_whole(check_result_file(fname), write, overwrite=overwrite)
 
@@ -88,37 +96,77 @@ def read_dataset(fname: str | Path, *, lazy: bool) -> xr.Dataset:
     Raises
     ------
     RecordingError
-        If there is no such file, it does not hold a result, or it is of another version of the layout.
+        If there is no such file, it is not as it was written, does not hold a result, is of another version of the layout, or
+        contradicts itself.
     """
     path = check_input(fname, RecordingError, "result")
-    check_hdf5(path, RecordingError)
     try:
-        dataset = xr.open_dataset(path, engine="h5netcdf", cache=False)
-        _load(dataset, path, lazy=lazy)
+        if not is_sealed(path):
+            _check_version(_layout_within(path), path)
+        check_seal(path, RecordingError, "result")
+        _check_sizes(path)
+        # as it is in the file: nothing there may change a number on its way
+        dataset = xr.open_dataset(
+            path, engine="h5netcdf", cache=False, mask_and_scale=False, decode_times=False, decode_coords=False
+        )
+        return _checked(dataset, path, lazy=lazy)
     except RecordingError:
         raise
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever a library makes of a file that is none of ours
         raise RecordingError(
             "This is not a result of eegflex", seen=path, remedy="Write one with eegflex attribute, or FlexResult.save"
         ) from error
-    return dataset
 
 
-def _load(dataset: xr.Dataset, path: Path, *, lazy: bool) -> None:
-    """Load what is to be in memory, and keep the file open only where that is not all."""
+def _checked(dataset: xr.Dataset, path: Path, *, lazy: bool) -> xr.Dataset:
+    """Load what is to be in memory and check it; the file stays open only where that is not all."""
     keep_open = False
     try:
-        _check_layout(str(dataset.attrs.get("layout", "")), path)
+        _check_version(str(dataset.attrs.get("layout", "")), path)
+        dataset.attrs.pop("coordinates", None)
+        dataset = dataset.set_coords([name for name in COORDINATES if name in dataset])
         for variable in dataset.variables.values():
+            variable.attrs.clear()  # they say which of them are coordinates
             if not (lazy and is_large(variable)):
                 variable.load()
+        check_layout(dataset, RecordingError)
+        check_values(dataset, RecordingError, views=not lazy)
         keep_open = lazy
     finally:
         if not keep_open:
             dataset.close()
+    return dataset
 
 
-def _check_layout(found: str, path: Path) -> None:
+def _check_sizes(path: Path) -> None:
+    """Refuse data sets that no result has, that lie in other files, or claim more than their bytes in the file can hold."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        for name, found in data_sets(file, path, RecordingError).items():
+            if name in ("epoch", "night"):  # they have a length, and nothing else
+                continue
+            if name not in VARIABLES and name not in COORDINATES:
+                raise RecordingError(f"{path.name} holds a data set that no result has", seen=f"{name!r:.80}")
+            if found.nbytes > _MOST_COMPRESSED * found.id.get_storage_size():
+                raise RecordingError(
+                    f"{path.name} claims more data than it holds",
+                    seen=f"{name}, {found.nbytes:.3g} bytes",
+                    remedy="Do not open it; attribute the recording again",
+                )
+
+
+def _layout_within(path: Path) -> str:
+    """The layout that a file names which cannot be opened safely: its text stands in it as it is."""
+    if not path.stat().st_size:
+        return ""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        found = re.search(rb"eegflex result \d{1,9}", content)
+        return "" if found is None else found[0].decode()
+
+
+def _check_version(found: str, path: Path) -> None:
+    """Refuse what is of another version; what names this one, or is not sealed and names it, passes."""
     if found == LAYOUT:
         return
     name, _, version = found.rpartition(" ")

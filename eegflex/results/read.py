@@ -29,7 +29,15 @@ def read_result(fname: str | Path, *, lazy: bool = False) -> FlexResult:
     Raises
     ------
     RecordingError
-        If there is no such file, it does not hold a result, or another version of eegflex wrote it in another layout.
+        If there is no such file, it is not as it was written, it does not hold a result or one that contradicts itself, or
+        another version of eegflex wrote it in another layout.
+
+    Notes
+    -----
+    `FlexResult.save` ends a file with a hash of all that is in it, which is checked before anything else is read, of a lazy
+    result too: at a few hundred MB/s or more. Names, dimensions, kinds and coordinates are then held against the layout of a
+    result, epochs against their night, and the sums of attributions against F(x) - F(x_b) and the gap; of a lazy result
+    without the last, which reads every view.
 
     Examples
     --------

@@ -10,13 +10,20 @@ import numpy as np
 import xarray as xr
 
 from eegflex.errors import ParameterError
+from eegflex.results.identity import content_name
 
-__all__ = ["labels_of", "of_recordings", "one_recording", "provenance_text", "provenances", "relabelled"]
+__all__ = ["labels_of", "of_recordings", "one_recording", "provenance_text", "provenances", "relabelled", "shown_label"]
 
 
 def labels_of(dataset: xr.Dataset) -> tuple[str, ...]:
-    """Labels of the recordings, in their order; an empty one where no label was given."""
+    """Labels of the recordings, in their order."""
     return tuple(dict.fromkeys(map(str, dataset["night_recording"].values.tolist())))
+
+
+def shown_label(dataset: xr.Dataset, label: str) -> str:
+    """How a recording is named in a figure; of the only one, a hash of its content says nothing, and is left out."""
+    every = provenances(dataset)
+    return "" if len(every) == 1 and label == content_name(every[label]["recording_sha256"]) else label
 
 
 def provenances(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:

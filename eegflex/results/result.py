@@ -18,6 +18,7 @@ from eegflex.results.band_table import band_table
 from eegflex.results.collapse import facts, of_target
 from eegflex.results.decided import decided_by, within_error
 from eegflex.results.figures import ResultFigures
+from eegflex.results.layout import check_layout
 from eegflex.results.netcdf import write_dataset
 from eegflex.results.recordings import labels_of, provenances
 from eegflex.results.select import as_bands, as_list
@@ -38,6 +39,11 @@ class FlexResult(ResultFigures):
     ----------
     dataset : xarray.Dataset
         See Notes.
+
+    Raises
+    ------
+    ParameterError
+        If the dataset is not laid out as a result; its numbers are not looked at.
 
     Notes
     -----
@@ -96,6 +102,7 @@ class FlexResult(ResultFigures):
     """
 
     def __init__(self, dataset: xr.Dataset) -> None:
+        check_layout(dataset)
         self._dataset = dataset
 
     def __repr__(self) -> str:
@@ -144,7 +151,7 @@ class FlexResult(ResultFigures):
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Versions, notes on the recording, and a hash of what the stager was given.
+        """Versions, notes on the recording, and hashes: of its content, of what the stager was given, and of the model.
 
         Of several recordings, ``"recordings"`` holds that of each by its label.
         """
@@ -152,7 +159,7 @@ class FlexResult(ResultFigures):
 
     @property
     def recordings(self) -> tuple[str, ...]:
-        """Labels of the recordings; an empty one where none was given."""
+        """Labels of the recordings: those that were given, else ``"recording "`` and a hash of their content."""
         return labels_of(self._dataset)
 
     @property

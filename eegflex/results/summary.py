@@ -50,8 +50,7 @@ def _rows(result: FlexResult) -> dict[str, str]:
         "Epochs": f"{sizes['epoch']} of {sizes['night']} ({_counted(result)})",
         "Channels": ", ".join(result.ch_names),
     }
-    if any(result.recordings):
-        rows["Recordings"] = ", ".join(result.recordings)
+    rows["Recordings"] = ", ".join(result.recordings)
     if sums_to_change(result):
         rows["Completeness gap"] = _quantiles(result.relative_gap())
     error = facts(result.data)["error"].values

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
 __all__ = [
+    "BASELINES",
     "MethodWords",
     "attribution_label",
     "baseline_words",
@@ -74,7 +75,8 @@ class _Baseline:
     explained: str  # what is thereby explained
 
 
-_BASELINES = {
+#: What an epoch may be compared with, by the word of the setting up to its colon.
+BASELINES = {
     "zero": _Baseline("silence", "silence on every channel", "everything that is in it, the 1/f part too"),
     "aperiodic": _Baseline(
         "the epoch's own 1/f part", "the same epoch without its oscillatory peaks", "its peaks, not its 1/f part"
@@ -165,7 +167,7 @@ def positive_means(result: FlexResult, what: str = "this band") -> str:
 
 def _baseline(result: FlexResult) -> tuple[_Baseline, str]:
     kind, _, stage = str(result.parameters["baseline"]).partition(":")
-    return _BASELINES[kind], stage
+    return BASELINES[kind], stage
 
 
 _TYPES = {"eeg": "EEG", "eog": "EOG", "emg": "EMG", "ecg": "ECG", "seeg": "sEEG", "ecog": "ECoG", "misc": "Other"}

@@ -11,7 +11,7 @@ import numpy as np
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
-from eegflex.results.recordings import one_recording
+from eegflex.results.recordings import one_recording, shown_label
 from eegflex.results.select import PICKED, as_bands, check_stages, is_whole, pick
 from eegflex.results.subset import numbers_text
 from eegflex.results.wording import positive_means, sums_to_change, unit
@@ -333,6 +333,7 @@ def _percent(share: float) -> str:
 
 def _title(case: EpochCard) -> str:
     label, number = (case.dataset[name].values[case.epoch] for name in ("recording", "number"))
+    label = shown_label(case.dataset, str(label))
     name = case.dataset["channel"].values[case.channel]
     return f"{f'{label}, epoch' if label else 'Epoch'} {number} at {_clock(case)}, {name}"
 

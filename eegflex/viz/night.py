@@ -12,7 +12,7 @@ import numpy.typing as npt
 from eegflex.agreement import cohens_kappa
 from eegflex.errors import ParameterError
 from eegflex.results import tables
-from eegflex.results.recordings import one_recording, provenances
+from eegflex.results.recordings import one_recording, provenances, shown_label
 from eegflex.results.result import FlexResult
 from eegflex.results.select import hypnogram_order
 from eegflex.results.wording import count_epochs
@@ -175,10 +175,11 @@ def _of_staged(night: StagedNight, recording: str | None) -> _Night:
 def _of_result(result: FlexResult, recording: str | None) -> _Night:
     dataset = one_recording(result.data, recording, "A night")
     ((label, found),) = provenances(dataset).items()
+    shown = shown_label(result.data, label)
     chances, predicted = tables.night_stages(dataset)
     onset = dataset["night_onset"].values.astype(float)
     return _Night(
-        model=f"{result.model} on {label}" if label else result.model,
+        model=f"{result.model} on {shown}" if shown else result.model,
         stages=result.stages,
         left=onset,
         right=onset + dataset.sizes["time"] / float(dataset.attrs["sfreq"]),

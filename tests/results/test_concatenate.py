@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 
 import example_results
 import matplotlib.pyplot as plt
@@ -73,23 +74,22 @@ def test_epochs_and_nights_follow_each_other(nights, together):
 
 def test_one_after_another_or_all_at_once_is_the_same(nights, together):
     by_pairs = concatenate_results(
-        [concatenate_results(nights[:2], recordings=LABELS[:2]), nights[2]]  # the third by its place
+        [concatenate_results(nights[:2], recordings=LABELS[:2]), nights[2]], recordings=LABELS
     )
     xr.testing.assert_identical(by_pairs.data, together.data)
 
 
-def test_without_labels_they_are_their_places_and_never_names_of_files(nights):
-    named = [
-        example_results.altered(night, provenance={"source": f"{name}.edf"})
-        for night, name in zip(nights, ("smith", "jones", "doe"), strict=True)
-    ]
-    assert concatenate_results(named).recordings == ("1", "2", "3")
+def test_without_labels_they_have_the_names_of_their_content(nights):
+    own = [night.recordings[0] for night in nights]
+    assert len(set(own)) == 3
+    assert all(re.fullmatch("recording [0-9a-f]{8}", name) for name in own)
+    assert concatenate_results(nights).recordings == tuple(own)
 
 
 def test_labels_that_there_are_remain(nights):
     first = concatenate_results(nights[:1], recordings=["sub-01"])
     assert first.recordings == ("sub-01",)
-    assert concatenate_results([first, nights[1]]).recordings == ("sub-01", "2")
+    assert concatenate_results([first, nights[1]]).recordings == ("sub-01", *nights[1].recordings)
     assert concatenate_results([first, nights[1]], recordings=["a", "b"]).recordings == ("a", "b")
 
 
@@ -107,7 +107,7 @@ def test_labels_of_their_own_that_clash_are_refused(nights):
 
 
 def test_the_same_night_twice_is_refused_whatever_its_epochs(nights):
-    with pytest.raises(ParameterError, match=r"same night is there twice.*'1' and '3'"):
+    with pytest.raises(ParameterError, match=rf"same night is there twice.*'{nights[0].recordings[0]}'"):
         concatenate_results([nights[0][:3], nights[1], nights[0][5:]])
     with pytest.raises(ParameterError, match="'a' and 'c'"):
         concatenate_results([concatenate_results(nights[:2]), nights[0]], recordings=["a", "b", "c"])
@@ -133,7 +133,9 @@ def test_what_are_no_results_is_refused(wrong):
 )
 def test_results_that_were_asked_otherwise_are_refused_with_what_differs(options, words):
     first, other = example_results.explain(example_results.make_epochs(n_epochs=5)), explain(**options)
-    with pytest.raises(ParameterError, match="1 and 2 were not asked in the same way") as caught:
+    with pytest.raises(
+        ParameterError, match=r"recording \w+ and recording \w+ were not asked in the same way"
+    ) as caught:
         concatenate_results([first, other])
     assert words in str(caught.value)
 
@@ -154,6 +156,19 @@ def test_another_stager_is_refused_with_what_differs(nights):
     )
     with pytest.raises(ParameterError, match=r"not of the same stager.*model\.name: 'pair' / 'tiny'"):
         concatenate_results([nights[0], other])
+
+
+def test_other_weights_are_refused_where_they_are_known(nights):
+    of_one, of_other = (
+        [example_results.altered(night, provenance={"model_sha256": digit * 64}) for night in nights] for digit in "ab"
+    )
+    assert len(concatenate_results([of_one[0], of_one[1], nights[2]])) == 22
+    with pytest.raises(ParameterError, match=r"models with different weights.*aaaaaaaaaaaa… / bbbbbbbbbbbb…"):
+        concatenate_results([of_one[0], of_other[1]])
+    with pytest.raises(ParameterError, match="different weights"):
+        concatenate_results([concatenate_results([of_one[0], nights[1]]), of_other[2]])
+    with pytest.raises(ParameterError, match="different weights"):  # that the first does not know its own hides nothing
+        concatenate_results([nights[0], of_one[1], of_other[2]])
 
 
 def test_other_channels_places_and_frequencies_are_refused():
@@ -299,4 +314,4 @@ def test_results_of_all_stages_are_put_together_too():
     # Of a night none of whose epochs was scored, nothing is left.
     data = both.to_xarray()
     data["stage"].values[5:] = "UNSCORED"
-    assert type(both)(data).for_target("scored").recordings == ("1",)
+    assert type(both)(data).for_target("scored").recordings == nights[0].recordings

@@ -14,6 +14,7 @@ import xarray as xr
 
 from eegflex import read_result, viz
 from eegflex.errors import ParameterError, RecordingError
+from eegflex.results.seal import seal
 
 RESULTS = ("result", "pair_result", "of_all")
 
@@ -153,23 +154,26 @@ def test_a_lazy_result_replaces_its_own_file(lazy, tmp_path):
     xr.testing.assert_identical(read_result(tmp_path / "r.nc").data, whole.to_xarray())
 
 
+@pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize("lazily", [False, True])
 @pytest.mark.parametrize(
     ("layout", "words"),
     [
-        ("eegflex result 1", "an earlier version of eegflex.*layout 'eegflex result 1'.*Attribute the recording again"),
-        ("eegflex result 3", "a later version of eegflex.*Update eegflex"),
+        ("eegflex result 2", "an earlier version of eegflex.*layout 'eegflex result 2'.*Attribute the recording again"),
+        ("eegflex result 4", "a later version of eegflex.*Update eegflex"),
         ("eegflex result x", "not a result of eegflex"),
         ("captum result 2", "not a result of eegflex"),
         (None, "not a result of eegflex"),
     ],
 )
-def test_another_layout_is_refused_with_the_reason(result, tmp_path, layout, words, lazily):
+def test_another_layout_is_refused_with_the_reason(result, tmp_path, layout, words, lazily, sealed):
     data = result.to_xarray()
     data.attrs = {name: value for name, value in data.attrs.items() if name != "layout"}
     if layout:
         data.attrs["layout"] = layout
     data.to_netcdf(tmp_path / "r.nc", engine="h5netcdf")
+    if sealed:
+        seal(tmp_path / "r.nc")
     with pytest.raises(RecordingError, match=words):
         read_result(tmp_path / "r.nc", lazy=lazily)
     (tmp_path / "r.nc").unlink()  # it is closed

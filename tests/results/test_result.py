@@ -74,7 +74,7 @@ def test_what_is_not_a_result_is_refused(tmp_path):
 def test_a_truncated_result_is_refused(whole, tmp_path):
     path = whole.save(tmp_path / "r.nc")
     path.write_bytes(path.read_bytes()[:-4096])
-    with pytest.raises(RecordingError, match="not a result of eegflex"):
+    with pytest.raises(RecordingError, match="it was cut"):
         read_result(path)
 
 
@@ -150,7 +150,7 @@ def test_the_long_table_has_the_scores_of_the_channels_channel_set(pair):
         epoch = row["number"]
         assert row["score"] == data["score"].values[epoch, k]
         assert row["baseline_score"] == data["baseline_score"].values[epoch, k]
-        assert (row["recording"], row["onset"]) == ("", 30.0 * epoch)
+        assert (row["recording"], row["onset"]) == (pair.recordings[0], 30.0 * epoch)
 
 
 def test_the_power_of_a_rhythm_is_in_its_band(whole):

@@ -196,8 +196,9 @@ def _read(path: Path, name: str, reader: Callable[..., Any], **keys: Any) -> tup
     with read.info._unlock():
         # the Raw that is made of it may be pickled or sent to a worker, and must name nobody
         read.info.update(subject_info=None, experimenter=None)
-    # A name without "_eeg" is no reason to warn anybody.
-    return read, [str(warning.message) for warning in caught if "naming conventions" not in str(warning.message)]
+    # A name without "_eeg" is no reason to warn anybody. In quotation marks, as whatever may hold text of the file.
+    said = [str(warning.message) for warning in caught]
+    return read, [f"MNE warns: {text!r}" for text in said if "naming conventions" not in text]
 
 
 def _signals(read: Any, rate: float, count: int, units: Mapping[int, str], *, says_kind: bool) -> list[Signal]:

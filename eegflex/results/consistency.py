@@ -1,0 +1,148 @@
+"""Whether the numbers of a result are those of one result: what is there twice is the same, and attributions add up."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from eegflex.errors import EegflexError
+from eegflex.results.tables import measure_sizes, reduced
+
+__all__ = ["check_values"]
+
+#: Rounding of sums in single precision, as a share of the absolute total of what is summed and of the scores.
+_ROUNDING = 1e-3
+#: Views, each with the dimensions that are summed over.
+_VIEWS = ("frequency_view", "time_view", "time_frequency_view", "band_view")
+
+
+def check_values(dataset: xr.Dataset, error: type[EegflexError], *, views: bool = True) -> None:
+    """Refuse a dataset whose numbers contradict each other.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Laid out as a result.
+    error : type
+        What to raise.
+    views : bool
+        Whether what is large is looked at too: views, power and signal. A few epochs at a time.
+
+    Raises
+    ------
+    EegflexError
+        An `error`, if a number is not finite that must be, what a result says of an epoch and of its night differs, or the
+        attributions do not sum to F(x) - F(x_b) within the gap that they are said to have.
+    """
+    problem = next(_of_epochs(dataset), None) or (next(_of_views(dataset), None) if views else None)
+    if problem is not None:
+        raise error(f"This result contradicts itself: {problem}", remedy="Attribute the recording again")
+
+
+def _of_epochs(dataset: xr.Dataset) -> Iterator[str]:
+    values = {str(name): variable.values for name, variable in dataset.variables.items() if variable.ndim < 2}
+    scores, night_scores = dataset.variables["scores"].values, dataset.variables["night_scores"].values
+    for name in ("onset", "night_onset"):
+        if not np.isfinite(values[name]).all():
+            yield f"{name} is not finite"
+    if not np.isfinite(scores).all():
+        yield "scores of explained epochs are not finite"
+    if (dataset.variables["predicted"].values != values["stage_name"][scores.argmax(axis=2)]).any():
+        yield "predicted is not the stage of the highest score"
+    rows = _rows(values)
+    if rows is None:
+        yield "an epoch has a number that the night does not have"
+        return
+    for name in ("onset", "run", "stage"):
+        if (values[name] != values[f"night_{name}"][rows]).any():
+            yield f"{name} of an epoch is not that of the night"
+    if not np.array_equal(scores, night_scores[rows]):
+        yield "scores of an epoch are not those of the night"
+
+
+def _rows(values: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.intp] | None:
+    """The place of each epoch among the epochs of all nights; None if one has none."""
+    places: dict[tuple[str, int], int] = {}
+    counts: collections.Counter[str] = collections.Counter()
+    for place, label in enumerate(values["night_recording"].tolist()):
+        places[label, counts[label]] = place
+        counts[label] += 1
+    pairs = list(zip(values["recording"].tolist(), values["number"].tolist(), strict=True))
+    return np.array([places[pair] for pair in pairs], dtype=np.intp) if all(map(places.__contains__, pairs)) else None
+
+
+def _of_views(dataset: xr.Dataset) -> Iterator[str]:
+    signal, power = (dataset.variables[name] for name in ("signal", "power"))
+    if not _every(signal, np.isfinite):
+        yield "signal is not finite"
+    if not _every(power, lambda values: values >= 0):
+        yield "power is negative, or no number"
+    sound = np.isfinite(_per_stage(dataset, dataset.variables["size"].values))
+    totals = {name: _totals(dataset, name) for name in _VIEWS if name in dataset.variables}
+    for name, (_, absolute) in totals.items():
+        if not np.isfinite(absolute[sound]).all():
+            yield f"{name} is not finite"
+    (first, (total, absolute)), *others = totals.items()
+    for name, (other, its) in others:
+        if _differ(total, other, absolute + its)[sound].any():
+            yield f"{first} and {name} have different sums"
+    yield from _of_sums(dataset, total, absolute, sound)
+
+
+def _of_sums(
+    dataset: xr.Dataset, total: npt.NDArray[np.float64], absolute: npt.NDArray[np.float64], sound: npt.NDArray[np.bool_]
+) -> Iterator[str]:
+    """Hold the sums against the change of the score, where all channels are there and the method's are meant to add up."""
+    counts = np.bincount(dataset.variables["of_channel_set"].values, minlength=dataset.sizes["channel_set"])
+    whole = counts == dataset.variables["n_channels"].values
+    if not whole.all():
+        sound = sound & (whole if sound.ndim == 2 else whole[:, None])
+    if "context_map" in dataset.variables:
+        total, absolute = _totals(dataset, "context_map")
+    score, begin, gap = (dataset.variables[name].values for name in ("score", "baseline_score", "gap"))
+    judged = sound & np.isfinite(gap)
+    slack = absolute + np.abs(score) + np.abs(begin)
+    if _differ(total, score - begin + gap, slack)[judged].any():
+        yield "the attributions of an epoch do not sum to F(x) - F(x_b) and its gap"
+    size = _per_stage(dataset, dataset.variables["size"].values)
+    if whole.all() and _differ(_per_stage(dataset, measure_sizes(dataset)), size, absolute)[sound].any():
+        yield "size is not that of the attributions"
+
+
+def _per_stage(dataset: xr.Dataset, size: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Sizes of each stage alone, of those of all pairs of stages; others as they are."""
+    return np.diagonal(size, axis1=-2, axis2=-1) if "target_stage" in dataset.sizes else size
+
+
+def _differ(
+    one: npt.NDArray[np.float64], other: npt.NDArray[np.float64], absolute: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Where two sums differ by more than rounding; where one is no number they do."""
+    return ~(np.abs(one - other) <= _ROUNDING * absolute)
+
+
+def _every(variable: xr.Variable, holds: Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]) -> bool:
+    """Whether all values of a large variable hold, a few epochs at a time."""
+    shares = reduced(xr.DataArray(variable), lambda values: np.array([holds(values).mean()]))
+    return bool((shares == 1).all())
+
+
+def _totals(dataset: xr.Dataset, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Sums of a view over each channel set, and absolute ones; shape (n_epochs, n_channel_sets), stages explained last."""
+    view, of = xr.DataArray(dataset.variables[name]), dataset.variables["of_channel_set"].values
+    order = ("epoch", "channel", *(("target_stage",) if "target_stage" in view.dims else ()))
+
+    def both(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        part = xr.DataArray(values, dims=view.dims).transpose(*order, ...).values
+        flat = part.reshape(*part.shape[: len(order)], -1)
+        flat = np.nan_to_num(flat, nan=0.0, posinf=np.inf, neginf=-np.inf) if name == "context_map" else flat
+        sums = np.stack([one.sum(axis=-1, dtype=np.float64) for one in (flat, np.abs(flat))], axis=1)
+        return np.stack([sums[:, :, of == k].sum(axis=2) for k in range(dataset.sizes["channel_set"])], axis=2)
+
+    sums = reduced(view, both)
+    return sums[:, 0], sums[:, 1]

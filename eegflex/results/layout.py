@@ -1,0 +1,321 @@
+"""What a result consists of: its variables, their dimensions and kinds, and which of its parts must agree."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import json
+import re
+import string
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from eegflex.bands import Bands
+from eegflex.errors import EegflexError, ParameterError
+from eegflex.findings import Finding
+from eegflex.results.wording import BASELINES, MethodWords
+from eegflex.settings import Settings
+from eegflex.spec.model_spec import ModelSpec
+from eegflex.targets import check_target
+
+__all__ = ["COORDINATES", "LAYOUT", "VARIABLES", "Variable", "check_layout", "is_large"]
+
+#: What a file must hold to be a result, and the version of its layout.
+LAYOUT = "eegflex result 3"
+#: Dimensions that only a result of all stages has.
+_OF_ALL = ("target_stage", "other_stage")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What a variable or coordinate is.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        Its dimensions; those of the stages explained are there only where all of them were.
+    kinds : str
+        Kinds of its numpy dtype; ``"s"`` for text.
+    needed : bool
+        Whether every result has it, so far as it has its dimensions.
+    """
+
+    dims: tuple[str, ...]
+    kinds: str = "f"
+    needed: bool = True
+
+    def dims_of(self, dataset: xr.Dataset) -> tuple[str, ...]:
+        """Its dimensions in a dataset."""
+        return tuple(dim for dim in self.dims if dim not in _OF_ALL or "target_stage" in dataset.sizes)
+
+
+_PER_SET = ("epoch", "channel_set")
+#: The variables of a result; views are those that were asked for.
+VARIABLES: dict[str, Variable] = {
+    "frequency_view": Variable(("epoch", "target_stage", "channel", "freq"), needed=False),
+    "time_view": Variable(("epoch", "target_stage", "channel", "time"), needed=False),
+    "time_frequency_view": Variable(("epoch", "target_stage", "channel", "frame_freq", "frame"), needed=False),
+    "band_view": Variable(("epoch", "target_stage", "channel", "band"), needed=False),
+    "context_map": Variable(("epoch", "target_stage", "context", "channel", "band"), needed=False),
+    "power": Variable(("epoch", "channel", "freq")),
+    "signal": Variable(("epoch", "channel", "time")),
+    "scores": Variable((*_PER_SET, "stage_name")),
+    "night_scores": Variable(("night", "channel_set", "stage_name")),
+    **{name: Variable((*_PER_SET, "target_stage")) for name in ("score", "baseline_score", "gap")},
+    "size": Variable((*_PER_SET, "target_stage", "other_stage")),
+    "error": Variable(_PER_SET),
+    **{name: Variable(_PER_SET, "iu") for name in ("n_gradients", "n_forwards")},
+    **{name: Variable(_PER_SET, "s") for name in ("predicted", "target")},
+}
+#: Its coordinates.
+COORDINATES: dict[str, Variable] = {
+    **{name: Variable(("epoch",), "s") for name in ("recording", "stage", "edge")},
+    **{name: Variable(("epoch",), "iu") for name in ("number", "run")},
+    "onset": Variable(("epoch",)),
+    "filter_edge": Variable(("epoch",), "b"),
+    **{name: Variable(("channel",), "s") for name in ("channel", "ch_name", "ch_type")},
+    "of_channel_set": Variable(("channel",), "iu"),
+    **{axis: Variable(("channel",)) for axis in "xyz"},
+    **{name: Variable((name,)) for name in ("freq", "time", "frame", "frame_freq")},
+    "context": Variable(("context",), "iu"),
+    **{name: Variable((name,), "s") for name in ("band", "channel_set", "stage_name", *_OF_ALL)},
+    "n_channels": Variable(("channel_set",), "iu"),
+    **{f"night_{name}": Variable(("night",), "s") for name in ("recording", "stage", "fault")},
+    "night_onset": Variable(("night",)),
+    "night_run": Variable(("night",), "iu"),
+}
+_EVERY = VARIABLES | COORDINATES
+_VIEWS = ("frequency_view", "band_view")
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+def is_large(variable: xr.DataArray | xr.Variable) -> bool:
+    """Whether a variable has values for each epoch and channel: these make up nearly all of a result."""
+    return {"epoch", "channel"} <= set(variable.dims)
+
+
+def check_layout(dataset: xr.Dataset, error: type[EegflexError] = ParameterError) -> None:
+    """Refuse a dataset that is not laid out as a result is. No view is read for it.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        What should be a result.
+    error : type
+        What to raise.
+
+    Raises
+    ------
+    EegflexError
+        An `error`, if a variable is missing, not known, or of other dimensions or another kind; a coordinate is not one; what
+        describes the result is not what it must be; or its parts do not agree.
+    """
+    checks = (_structure, _description, _coordinates, _recordings)
+    for check in checks if isinstance(dataset, xr.Dataset) else (_no_dataset,):
+        problem = next(check(dataset), None)
+        if problem is not None:
+            raise error(
+                f"This is not laid out as a result: {problem}",
+                remedy="Results are made by attribute_epochs, read_result and concatenate_results",
+            )
+
+
+def _no_dataset(what: object) -> Iterator[str]:
+    yield f"it is a {type(what).__name__}, not an xarray.Dataset"
+
+
+def _structure(dataset: xr.Dataset) -> Iterator[str]:
+    """Say which variables are not as they must be."""
+    unknown = [str(name) for name in dataset.variables if name not in _EVERY]
+    if unknown:
+        yield f"there is no variable {unknown[0]!r:.80} in a result"
+    if len(dataset.sizes) != len(
+        {name for name in dataset.sizes if name == "night" or name in ("epoch", *COORDINATES)}
+    ):
+        yield f"it has dimensions {list(map(str, dataset.sizes))!r:.200}"
+    if dataset.sizes.get("epoch", 0) < 1 or dataset.sizes.get("channel", 0) < 1:
+        yield "it has no epochs, or no channels"
+    if not any(view in dataset.variables for view in _VIEWS):
+        yield f"it has neither {' nor '.join(_VIEWS)}"
+    for name, known in _EVERY.items():
+        yield from _variable(dataset, name, known)
+    for name in map(str, dataset.variables):
+        if (name in COORDINATES) != (name in dataset.coords):
+            yield f"{name} must {'' if name in COORDINATES else 'not '}be a coordinate"
+
+
+def _variable(dataset: xr.Dataset, name: str, known: Variable) -> Iterator[str]:
+    dims = known.dims_of(dataset)
+    if name not in dataset.variables:
+        if known.needed and dims and set(dims) <= set(dataset.sizes):
+            yield f"{name} is missing"
+        return
+    found = dataset.variables[name]
+    if found.dims != dims:
+        yield f"{name} has dimensions {found.dims!r:.200}, not {dims}"
+    kind = "s" if found.dtype.kind in "OUT" else found.dtype.kind
+    if kind not in known.kinds:
+        yield f"{name} holds {found.dtype!s:.80}"
+    if kind == "s" and not all(isinstance(value, str) for value in found.values.ravel().tolist()):
+        yield f"{name} holds other things than text"
+
+
+@functools.lru_cache(maxsize=256)
+def _read_json(text: str) -> Any:
+    return json.loads(text)
+
+
+def _description(dataset: xr.Dataset) -> Iterator[str]:
+    """Say which attributes are not as they must be."""
+    attrs = dataset.attrs
+    unknown = [str(name) for name in attrs if name not in ("layout", "sfreq", *_ATTRIBUTES)]
+    if unknown:
+        yield f"there is no attribute {unknown[0]!r:.80} in a result"
+    if attrs.get("layout") != LAYOUT:
+        yield f"its attribute layout is not {LAYOUT!r}"
+    sfreq = attrs.get("sfreq")
+    if not isinstance(sfreq, int | float | np.number) or not 0 < float(sfreq) < np.inf:
+        yield "its attribute sfreq is not a sampling rate"
+    stages = tuple(dataset["stage_name"].values.tolist())
+    for name, means in _ATTRIBUTES.items():
+        if not _holds(means, attrs.get(name), stages):
+            yield f"its attribute {name} is not what it must be"
+
+
+def _holds(means: Callable[[str, tuple[str, ...]], bool], text: Any, stages: tuple[str, ...]) -> bool:
+    """Whether an attribute holds what it must: whatever goes wrong in reading it, it does not."""
+    if not isinstance(text, str):
+        return False
+    try:
+        return means(text, stages)
+    except (EegflexError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+        return False
+
+
+@functools.lru_cache(maxsize=64)
+def _is_spec(text: str, stages: tuple[str, ...]) -> bool:
+    return ModelSpec.from_dict(_read_json(text)).stages == stages
+
+
+@functools.lru_cache(maxsize=64)
+def _is_method(text: str, stages: tuple[str, ...]) -> bool:
+    words = MethodWords(**_read_json(text))
+    blanks = {
+        part for template in (words.subject, words.compared) for _, part, *_ in string.Formatter().parse(template)
+    }
+    return blanks <= {None, "what", "baseline"} and all(isinstance(value, str) for value in vars(words).values())
+
+
+@functools.lru_cache(maxsize=64)
+def _is_asked(text: str, stages: tuple[str, ...]) -> bool:
+    asked = _read_json(text)
+    Settings(**asked)
+    check_target(asked["target"], stages)
+    return {"context", "method"} <= set(asked) and asked["baseline"].partition(":")[0] in BASELINES
+
+
+@functools.lru_cache(maxsize=64)
+def _is_provenance(text: str, stages: tuple[str, ...]) -> bool:
+    told = _read_json(text)
+    every = list(told["recordings"].values()) if "recordings" in told else [told]
+    return bool(every) and all(map(_is_told, every))
+
+
+#: What provenance says of a recording.
+_TOLD: dict[str, Callable[[Any], bool]] = {
+    **{name: lambda value: bool(_DIGEST.fullmatch(value)) for name in ("input_sha256", "recording_sha256")},
+    **{name: lambda value: type(value) is int and value >= 0 for name in ("epochs", "explained")},
+    "warnings": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+    "faults": lambda value: all(type(count) is int for count in value.values()),
+}
+_WINDOW_ERRORS = ("error_median", "error_largest")
+#: What it may say.
+_TOLD_PERHAPS: dict[str, Callable[[Any], bool]] = {
+    "checks": lambda value: all(_is_finding(one) for one in value),
+    "partial": lambda value: isinstance(value, bool),
+    "window": lambda value: (
+        type(value["length"]) is int and all(_is_number(value.get(name)) for name in _WINDOW_ERRORS)
+    ),
+    "model_sha256": lambda value: bool(_DIGEST.fullmatch(value)),
+}
+
+
+def _is_told(told: Mapping[str, Any]) -> bool:
+    needed = all(holds(told[name]) for name, holds in _TOLD.items())
+    return needed and all(holds(told[name]) for name, holds in _TOLD_PERHAPS.items() if name in told)
+
+
+def _is_finding(told: Mapping[str, Any]) -> bool:
+    finding = Finding(**told)
+    words = (finding.measured, finding.remedy, finding.check)
+    return finding.status in ("ok", "unknown", "warning", "error") and all(isinstance(word, str) for word in words)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+#: JSON that describes the result, and what tells whether it does.
+_ATTRIBUTES: dict[str, Callable[[str, tuple[str, ...]], bool]] = {
+    "spec": _is_spec,
+    "method": _is_method,
+    "parameters": _is_asked,
+    "provenance": _is_provenance,
+}
+
+
+def _coordinates(dataset: xr.Dataset) -> Iterator[str]:
+    """Say which coordinates contradict what they are of."""
+    values = {name: dataset.variables[name].values for name in COORDINATES if name in dataset.variables}
+    for name in ("freq", "time", "frame", "frame_freq", "context"):
+        if name in values and not _rises(values[name], from_zero=name in ("freq", "time", "frame_freq")):
+            yield f"{name} does not rise"
+    for name in ("channel", "channel_set", "stage_name"):
+        if len(set(values[name].tolist())) < values[name].size:
+            yield f"{name} names something twice"
+    if "band" in values and tuple(values["band"].tolist()) != Bands().names:
+        yield f"band is not {Bands().names}"
+    for name in _OF_ALL:
+        if name in values and values[name].tolist() != values["stage_name"].tolist():
+            yield f"{name} and stage_name differ"
+    if not np.isin(dataset.variables["predicted"].values.astype(str), values["stage_name"].astype(str)).all():
+        yield "predicted holds what is none of the stages"
+    if not _counts_channels(values["of_channel_set"], values["n_channels"]):
+        yield "n_channels does not count the channels of the channel sets"
+
+
+def _counts_channels(of: npt.NDArray[Any], n_channels: npt.NDArray[Any]) -> bool:
+    """Whether every channel is of a channel set, and each has one, and at most as many as it is said to have."""
+    if not ((of >= 0) & (of < n_channels.size)).all():
+        return False
+    counts = np.bincount(of, minlength=n_channels.size)
+    return bool(((counts > 0) & (counts <= n_channels)).all())
+
+
+def _rises(values: npt.NDArray[Any], *, from_zero: bool) -> bool:
+    finite = bool(np.isfinite(values).all() and (np.diff(values) > 0).all())
+    return finite and not (from_zero and values.size and values[0] < 0)
+
+
+def _recordings(dataset: xr.Dataset) -> Iterator[str]:
+    """Say where epochs, nights and provenance are not of the same recordings."""
+    of_night = dataset.variables["night_recording"].values.tolist()
+    of_epoch = dataset.variables["recording"].values.tolist()
+    numbers = dataset.variables["number"].values.tolist()
+    lengths = collections.Counter(of_night)
+    told = _read_json(dataset.attrs["provenance"])
+    own = told["recordings"] if "recordings" in told else dict.fromkeys(lengths, told)
+    if "" in lengths or set(own) != set(lengths) or (len(lengths) > 1) != ("recordings" in told):
+        yield "its provenance is of other recordings than its nights"
+        return
+    if any(own[label]["epochs"] != length for label, length in lengths.items()):
+        yield "its nights have other numbers of epochs than its provenance says"
+    if len(set(zip(of_epoch, numbers, strict=True))) < len(numbers):
+        yield "an epoch is there twice"
+    if not set(of_epoch) <= set(lengths):
+        yield "an epoch is of no recording that is there"

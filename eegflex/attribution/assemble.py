@@ -15,6 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from eegflex._version import __version__
+from eegflex.attribution.decision import REPLACED
 from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.spectra import frames
 from eegflex.bands import Bands
@@ -40,7 +41,14 @@ _NAMES = {
 _AT_ONCE = 32
 
 
-def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bool = False) -> FlexResult:
+def assemble(
+    request: Request,
+    kept: Kept,
+    replaced: npt.NDArray[np.float64],
+    notes: dict[str, Any],
+    *,
+    partial: bool = False,
+) -> FlexResult:
     """Label everything.
 
     Parameters
@@ -49,6 +57,8 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
         What was to be explained.
     kept : Kept
         What was explained. Only epochs that all channel sets have are taken.
+    replaced : array, shape (n_chosen, n_channel_sets, 4, n_stages)
+        What `replaced_scores` gave for all that was to be explained.
     notes : dict
         Further provenance: the hash of the recording at least.
     partial : bool
@@ -69,6 +79,10 @@ def assemble(request: Request, kept: Kept, notes: dict[str, Any], *, partial: bo
         "signal": (("epoch", "channel", "time"), signal),
         "scores": (("epoch", "channel_set", "stage_name"), request.night.scores[numbers]),
         "night_scores": (("night", "channel_set", "stage_name"), request.night.scores),
+        "replaced_scores": (
+            ("epoch", "channel_set", "replaced", "stage_name"),
+            replaced[np.searchsorted(request.chosen, numbers)],
+        ),
     }
     label = name_recording(request.night.epochs, notes["recording_sha256"], request.settings.label)
     coordinates = _coordinates(request, numbers, label) | {"context": kept.offsets}
@@ -150,6 +164,7 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64], label: str) -
         "band": np.array(Bands().names, dtype=object),
         "channel_set": np.array([" + ".join(names[list(c)]) for c in segments.channel_sets], dtype=object),
         "n_channels": ("channel_set", np.array([len(c) for c in segments.channel_sets])),
+        "replaced": np.array(REPLACED, dtype=object),
         "stage_name": stages,
         "target_stage": stages,
         "night_recording": ("night", np.full(len(segments), label, dtype=object)),

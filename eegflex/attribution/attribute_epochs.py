@@ -16,6 +16,7 @@ from mne.utils import verbose
 
 from eegflex.attribution.assemble import Kept, assemble
 from eegflex.attribution.baselines import check_baseline, make_baseline
+from eegflex.attribution.decision import replaced_scores
 from eegflex.attribution.methods.registry import method_of
 from eegflex.attribution.quadrature import make_rule
 from eegflex.attribution.request import Request, explain_all
@@ -289,17 +290,18 @@ def _checked(request: Request) -> list[dict[str, str]]:
 def _explain(request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, notes: dict[str, Any]) -> FlexResult:
     """Explain, and keep what is finished whatever ends it."""
     n_wanted = len(request.chosen)
+    replaced = replaced_scores(request, request.chosen)
     try:
         explain_all(request, kept, known)
     except (KeyboardInterrupt, Exception) as ended:
         n_finished = len(kept.numbers)
         if n_finished == 0:
             raise
-        finished = assemble(request, kept, notes, partial=n_finished < n_wanted)
+        finished = assemble(request, kept, replaced, notes, partial=n_finished < n_wanted)
         if isinstance(ended, KeyboardInterrupt):
             raise AttributionStopped(finished, n_finished, n_wanted) from ended
         raise AttributionFailed(finished, n_finished, n_wanted, ended) from ended
-    result = assemble(request, kept, notes)
+    result = assemble(request, kept, replaced, notes)
     try:
         check()
     except KeyboardInterrupt as ended:

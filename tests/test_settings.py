@@ -21,7 +21,7 @@ from eegflex.settings import FIXED_RULES, Settings, StagingSettings
 
 MAGNITUDES = np.arange(6.0).reshape(2, 3)
 #: What is no setting: the recording, the model, and what does not change an answer.
-OF_THE_CALL = ("epochs", "model", "spec", "resume", "label", "verbose")
+OF_THE_CALL = ("epochs", "model", "spec", "resume", "verbose")
 #: For each field another value than its default. `quadrature` goes with `n_steps`, which the adaptive rule refuses.
 OTHER = {
     "picks": ("C3", "C4"),

@@ -15,12 +15,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from eegflex._version import __version__
-from eegflex.attribution.decision import REPLACED
 from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.spectra import frames
 from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
 from eegflex.readers.notes import get_notes
+from eegflex.results.decided import REPLACED
 from eegflex.results.identity import name_recording, without_texts
 from eegflex.results.layout import LAYOUT
 from eegflex.results.result import FlexResult

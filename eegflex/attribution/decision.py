@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from eegflex.preprocessing.segments import Segments
+from eegflex.results.decided import REPLACED
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.utils.progress import progress
 
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
     from eegflex.attribution.request import Request
     from eegflex.stagers.stager import BoundStager
 
-__all__ = ["REPLACED", "replaced_scores"]
+__all__ = ["replaced_scores"]
 
-#: What stands at its baseline: nothing of an epoch, the epoch, its context, or both.
-REPLACED = ("nothing", "epoch", "context", "both")
 #: Epochs whose baselines are made at once.
 _AT_ONCE = 64
 
@@ -90,20 +89,3 @@ def _scores(bound: BoundStager, segments: torch.Tensor, numbers: npt.NDArray[np.
     like = bound.inputs(torch.from_numpy(numbers[:1]))
     (found,) = BatchSize(FORWARD_BATCH)(score, segments.to(like), torch.from_numpy(numbers).to(like.device))
     return np.asarray(found.double().cpu().numpy())
-
-
-def shapley_of_two(scores: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """What the epoch and what its context add to a score: the Shapley values of two players, which sum to the whole change.
-
-    Parameters
-    ----------
-    scores : array, shape (..., 4)
-        In the order of `REPLACED`.
-
-    Returns
-    -------
-    by_epoch, by_context : array, shape (...)
-    """
-    recorded, no_epoch, no_context, neither = np.moveaxis(np.asarray(scores), -1, 0)
-    by_epoch = ((recorded - no_epoch) + (no_context - neither)) / 2
-    return by_epoch, (recorded - neither) - by_epoch

@@ -63,6 +63,9 @@ def _of_epochs(dataset: xr.Dataset) -> Iterator[str]:
             yield f"{name} of an epoch is not that of the night"
     if not np.array_equal(scores, night_scores[rows]):
         yield "scores of an epoch are not those of the night"
+    replaced = dataset.variables["replaced_scores"].values
+    if not np.array_equal(replaced[:, :, 0], scores) or not np.isfinite(replaced[:, :, 1]).all():
+        yield "replaced_scores are not those of the epoch, or not finite"
 
 
 def _rows(values: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.intp] | None:

@@ -15,7 +15,10 @@ from eegflex.results import tables
 from eegflex.scores import probabilities, surest
 from eegflex.targets import resolve_target
 
-__all__ = ["context_share", "decided_by", "within_error"]
+__all__ = ["REPLACED", "context_share", "decided_by", "within_error"]
+
+#: What stands at its baseline: nothing of an epoch, the epoch, its context, or both.
+REPLACED = ("nothing", "epoch", "context", "both")
 
 
 def within_error(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:

@@ -18,6 +18,7 @@ import xarray as xr
 from eegflex.bands import Bands
 from eegflex.errors import EegflexError, ParameterError
 from eegflex.findings import Finding
+from eegflex.results.decided import REPLACED
 from eegflex.results.wording import BASELINES, MethodWords
 from eegflex.settings import Settings
 from eegflex.spec.model_spec import ModelSpec
@@ -62,10 +63,12 @@ VARIABLES: dict[str, Variable] = {
     "time_frequency_view": Variable(("epoch", "target_stage", "channel", "frame_freq", "frame"), needed=False),
     "band_view": Variable(("epoch", "target_stage", "channel", "band"), needed=False),
     "context_map": Variable(("epoch", "target_stage", "context", "channel", "band"), needed=False),
+    "band_error": Variable(("epoch", "target_stage", "channel", "band"), needed=False),
     "power": Variable(("epoch", "channel", "freq")),
     "signal": Variable(("epoch", "channel", "time")),
     "scores": Variable((*_PER_SET, "stage_name")),
     "night_scores": Variable(("night", "channel_set", "stage_name")),
+    "replaced_scores": Variable((*_PER_SET, "replaced", "stage_name")),
     **{name: Variable((*_PER_SET, "target_stage")) for name in ("score", "baseline_score", "gap")},
     "size": Variable((*_PER_SET, "target_stage", "other_stage")),
     "error": Variable(_PER_SET),
@@ -83,7 +86,7 @@ COORDINATES: dict[str, Variable] = {
     **{axis: Variable(("channel",)) for axis in "xyz"},
     **{name: Variable((name,)) for name in ("freq", "time", "frame", "frame_freq")},
     "context": Variable(("context",), "iu"),
-    **{name: Variable((name,), "s") for name in ("band", "channel_set", "stage_name", *_OF_ALL)},
+    **{name: Variable((name,), "s") for name in ("band", "channel_set", "stage_name", "replaced", *_OF_ALL)},
     "n_channels": Variable(("channel_set",), "iu"),
     **{f"night_{name}": Variable(("night",), "s") for name in ("recording", "stage", "fault")},
     "night_onset": Variable(("night",)),
@@ -278,8 +281,9 @@ def _coordinates(dataset: xr.Dataset) -> Iterator[str]:
     for name in ("channel", "channel_set", "stage_name"):
         if len(set(values[name].tolist())) < values[name].size:
             yield f"{name} names something twice"
-    if "band" in values and tuple(values["band"].tolist()) != Bands().names:
-        yield f"band is not {Bands().names}"
+    for name, known in (("band", Bands().names), ("replaced", REPLACED)):
+        if name in values and tuple(values[name].tolist()) != known:
+            yield f"{name} is not {known}"
     for name in _OF_ALL:
         if name in values and values[name].tolist() != values["stage_name"].tolist():
             yield f"{name} and stage_name differ"

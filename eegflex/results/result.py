@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from eegflex.bands import Bands
 from eegflex.errors import ParameterError
-from eegflex.results import summary, tables
-from eegflex.results.band_table import band_table
-from eegflex.results.collapse import facts, of_target
-from eegflex.results.decided import decided_by, within_error
+from eegflex.results import summary
+from eegflex.results.collapse import of_target
 from eegflex.results.figures import ResultFigures
 from eegflex.results.layout import check_layout
 from eegflex.results.netcdf import write_dataset
 from eegflex.results.recordings import labels_of, provenances
-from eegflex.results.select import as_bands, as_list
 from eegflex.results.subset import by_index, subset
-
-if TYPE_CHECKING:
-    import pandas as pd
+from eegflex.results.table_methods import ResultTables
 
 __all__ = ["FlexResult"]
 
 
-class FlexResult(ResultFigures):
+class FlexResult(ResultTables, ResultFigures):
     """Attributions of a recording, or of several, labelled.
 
     Made by `eegflex.attribute_epochs`, `eegflex.read_result` and `eegflex.concatenate_results`.
@@ -68,6 +62,10 @@ class FlexResult(ResultFigures):
         The segment as the stager got it, in µV.
     ``scores`` (epoch, channel_set, stage_name)
         What the stager returned for the recorded epoch.
+    ``replaced_scores`` (epoch, channel_set, replaced, stage_name)
+        The same with the baseline in the place of nothing, of the epoch, of its context, and of both; see `decided_by`.
+    ``band_error`` (epoch, channel, band)
+        Estimated error of the sum over each band, where the quadrature has an estimate.
     ``score``, ``baseline_score`` (epoch, channel_set)
         F(x) and F(x_b), the score explained of the segment and of its baseline.
     ``gap`` (epoch, channel_set)
@@ -192,11 +190,6 @@ class FlexResult(ResultFigures):
         """Whether the attribution was stopped before all epochs were explained."""
         return any(one.get("partial", False) for one in provenances(self._dataset).values())
 
-    def counts(self) -> dict[str, int]:
-        """How many epochs there are of each predicted stage, by the most confident channel set."""
-        predicted = tables.epoch_stages(self._dataset, "predicted")
-        return {stage: int((predicted == stage).sum()) for stage in self.stages if (predicted == stage).any()}
-
     def sel(
         self,
         *,
@@ -291,13 +284,6 @@ class FlexResult(ResultFigures):
             return self
         return FlexResult(of_target(self._dataset, "predicted" if target is None else target))
 
-    def relative_gap(self) -> npt.NDArray[np.float64]:
-        """Completeness gap relative to the absolute total of the band sums, shape (n_epochs, n_channel_sets).
-
-        Both are of all channels of a channel set, whichever were chosen with `sel`.
-        """
-        return tables.relative_gap(facts(self._dataset))
-
     @property
     def data(self) -> xr.Dataset:
         """The labelled dataset itself, to be read and not to be changed; `to_xarray` gives a copy."""
@@ -306,133 +292,6 @@ class FlexResult(ResultFigures):
     def to_xarray(self) -> xr.Dataset:
         """Copy of the result as a labelled dataset, wholly in memory."""
         return self._dataset.copy(deep=True).load()  # a copy of what is on disk is on disk too, until it is loaded
-
-    def to_data_frame(self, bands: Bands | Mapping[str, tuple[float, float]] | None = None) -> pd.DataFrame:
-        """One row for each epoch, channel and band.
-
-        Parameters
-        ----------
-        bands : Bands | mapping | None
-            Frequency bands; by default those of `Bands`.
-
-        Returns
-        -------
-        table : pandas.DataFrame
-            Columns recording (its label), number (place in it), onset (s), stage (scored), predicted, target, channel, band,
-            attribution, power (µV²), score and baseline_score (F(x) and F(x_b) of the channel's channel set).
-        """
-        return tables.long_table(self._single, as_bands(bands))
-
-    def band_table(
-        self,
-        bands: Bands | Mapping[str, tuple[float, float]] | None = None,
-        *,
-        by: str | Sequence[str] = ("stage", "channel"),
-        stage_from: str = "predicted",
-        statistic: str = "mean",
-    ) -> pd.DataFrame:
-        """What each band did to the score, over epochs.
-
-        Parameters
-        ----------
-        bands : Bands | mapping | None
-            Frequency bands; by default those of `Bands`.
-        by : str | sequence of str
-            What to group epochs by: any of ``"stage"``, ``"channel"``, ``"epoch"`` (its number in the recording) and
-            ``"recording"``, in the order of the table's index.
-        stage_from : {"predicted", "scored", "target"}
-            Whether ``"stage"`` is the stager's, the hypnogram's, or the score that was explained.
-        statistic : {"mean", "median", "sd", "ci_low", "ci_high", "all"}
-            What to tell of the epochs of a group: their mean, median, standard deviation, or the ends of a 95 % interval for
-            the mean.
-
-        Returns
-        -------
-        table : pandas.DataFrame
-            One row a group; one column a band, then ``rest``, ``total`` (their sum) and ``n_epochs``, in the unit of the
-            score. With ``statistic="all"`` one row for each group and band, and one column for each statistic.
-
-        Raises
-        ------
-        ParameterError
-            If an argument is not one of its choices, or epochs of several recordings are to be told apart by number alone.
-
-        Notes
-        -----
-        The unit is the epoch: ``n_epochs`` counts epochs, and spread and interval are over them. Within an epoch, where the
-        table is not by channel, attributions are *summed* over the channels that the stager takes at once, for they are parts
-        of one score, and *averaged* over channel sets, each of which explains the score anew; by stage, over those that gave
-        the epoch that stage. So ``total`` is then the mean of F(x) - F(x_b), but for the completeness gap and, with
-        ``context="scaled"``, for the context's part; by channel it is the channel's part of that.
-
-        The interval takes a *bout*, explained epochs that follow each other in one stage, as one observation, since epochs in
-        a row are alike: the jackknife over bouts, with Student's interval corrected for skewness (Hall, 1992). Of single
-        epochs drawn at random, as ``sample_per_stage`` does, nearly every one is a bout of its own. It is NaN where there is
-        only one bout. It speaks of more epochs like those of these recordings, not of other nights or people, and it is
-        still too narrow where whole stretches of the night differ. In simulations it held the true mean in 88 to 96 %.
-
-        Examples
-        --------
-        >>> import eegflex
-        >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
-        >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
-        >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=4, verbose="error")
-        >>> result.band_table(by="stage").reset_index()[["stage", "delta", "sigma", "total", "n_epochs"]].round(1)
-          stage  delta  sigma  total  n_epochs
-        0     W   -5.2    2.2   21.7         4
-        1    N1   -8.3   -0.9   -5.6         4
-        2    N2    4.2    1.7    3.9         4
-        3    N3   24.8   -0.3   19.4         4
-        4   REM   -1.7   -1.1   -3.7         4
-        >>> result.sel(stage="N2").band_table(by="stage", statistic="all").reset_index().round(1)[3:5]
-          stage   band  mean  median   sd  ci_low  ci_high  n_epochs
-        3    N2  sigma   1.7     2.0  0.8    -2.9      2.6         4
-        4    N2   beta  -1.0    -1.0  0.2    -1.3     -0.6         4
-        """
-        return band_table(self._single, as_bands(bands), by=as_list(by), stage_from=stage_from, statistic=statistic)
-
-    def decided_by(self) -> pd.DataFrame:
-        """What decided on the stages: the epochs themselves, or the context that the stager sees beside them.
-
-        Returns
-        -------
-        table : pandas.DataFrame
-            One row for each predicted stage, with medians over its epochs: ``p``, the probability of that stage as recorded;
-            ``p_replaced``, the same with the baseline in the place of the epoch and its context as recorded; ``change`` of the
-            score explained by that, F(x) - F(x_b), and the ``error`` of its attribution; ``context_share``, how much of the
-            change to a window of baselines the context made (NaN for a stager without context). Then, of ``n_epochs``, in how
-            many the change exceeds its error: ``n_explained``. What the others did is not told from nothing.
-
-        Raises
-        ------
-        ParameterError
-            If the result does not hold what this takes.
-
-        Notes
-        -----
-        The context share is exact: the epoch and its context are two players, four forward passes score the window with each
-        of them as recorded or at its baseline, and their Shapley values sum to the whole change (Shapley 1953). For a stager
-        of whole nights the context is the rest of the night, which is staged once more with baselines for epochs. Within an
-        epoch, channel sets are averaged.
-
-        Examples
-        --------
-        >>> import eegflex
-        >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
-        >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
-        >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=3, verbose="error")
-        >>> result.decided_by()[["n_explained", "n_epochs"]].sum().tolist()
-        [15, 15]
-        """
-        return decided_by(self._single)
-
-    @property
-    def within_error(self) -> npt.NDArray[np.bool_]:
-        """Epochs whose change of the score is within the attribution's error, shape (n_epochs, n_channel_sets).
-
-        Their attribution does not tell what they did from nothing.
-        """
-        return within_error(self._single)
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result to a netCDF file.

@@ -11,8 +11,7 @@ from models import Smooth, Window
 from torch import nn
 
 import eegflex
-from eegflex.attribution.decision import REPLACED
-from eegflex.results.decided import context_share
+from eegflex.results.decided import REPLACED, context_share
 from eegflex.spec.model_spec import ContextSpec, ModelSpec
 
 SPEC = ModelSpec(layout="b e c t", context=ContextSpec(1, 1))

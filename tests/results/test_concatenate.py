@@ -158,7 +158,16 @@ def test_another_stager_is_refused_with_what_differs(nights):
         concatenate_results([nights[0], other])
 
 
+def without_weights(result):
+    """As of a model whose weights nobody can see."""
+    data = result.to_xarray()
+    known = json.loads(data.attrs["provenance"])
+    del known["model_sha256"]
+    return type(result)(data.assign_attrs(provenance=json.dumps(known)))
+
+
 def test_other_weights_are_refused_where_they_are_known(nights):
+    nights = [without_weights(night) for night in nights]
     of_one, of_other = (
         [example_results.altered(night, provenance={"model_sha256": digit * 64}) for night in nights] for digit in "ab"
     )

@@ -281,12 +281,11 @@ def _coordinates(dataset: xr.Dataset) -> Iterator[str]:
     for name in ("channel", "channel_set", "stage_name"):
         if len(set(values[name].tolist())) < values[name].size:
             yield f"{name} names something twice"
-    for name, known in (("band", Bands().names), ("replaced", REPLACED)):
-        if name in values and tuple(values[name].tolist()) != known:
-            yield f"{name} is not {known}"
-    for name in _OF_ALL:
-        if name in values and values[name].tolist() != values["stage_name"].tolist():
-            yield f"{name} and stage_name differ"
+    known = {"band": Bands().names, "replaced": REPLACED}
+    known |= dict.fromkeys(_OF_ALL, tuple(values["stage_name"].tolist()))
+    for name, names in known.items():
+        if name in values and tuple(values[name].tolist()) != names:
+            yield f"{name} is not {names}"
     if not np.isin(dataset.variables["predicted"].values.astype(str), values["stage_name"].astype(str)).all():
         yield "predicted holds what is none of the stages"
     if not _counts_channels(values["of_channel_set"], values["n_channels"]):

@@ -15,7 +15,7 @@ from mne.datasets import sleep_physionet
 
 import eegflex
 from eegflex import datasets
-from eegflex.cli.commands import main
+from eegflex.cli import main
 from eegflex.errors import DownloadError, ParameterError
 from eegflex.readers import get_notes, profile_names
 

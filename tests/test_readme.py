@@ -36,7 +36,7 @@ def test_snippets(beside_a_night):
 
 
 def test_shell_commands_exist():
-    from eegflex.cli.commands import main
+    from eegflex.cli import main
 
     for command in set(re.findall(r"^    eegflex (\w+)", README.read_text(encoding="utf-8"), flags=re.MULTILINE)):
         assert main([command, "--help"]) == 0

@@ -9,7 +9,7 @@ import hypnogram_files as files
 import pytest
 from edf_files import Edf, Sig
 
-from eegflex.cli.commands import main
+from eegflex.cli import main
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.readers import describe_psg, get_notes, load_profile, profile_names, read_psg
 from eegflex.readers.profiles import Profile

@@ -173,7 +173,7 @@ def test_no_coding_has_a_code_without_a_name(coding):
 
 
 def test_the_shell_has_the_words_of_python(tmp_path, capsys):
-    from eegflex.cli.commands import main
+    from eegflex.cli import main
 
     path, codes = recording(tmp_path), put(tmp_path, UCDDB)
     assert main(["info", str(path), "--hypnogram", str(codes), "--labels", "0=W,1=REM,2=N1,3=N2,4=N3,5=N3"]) == 0

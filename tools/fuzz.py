@@ -193,17 +193,19 @@ def edit_hdf5(rng: np.random.Generator, path: Path) -> None:
                 file[name] = other
 
 
-def damage(rng: np.random.Generator, path: Path, *, sealed: bool) -> None:
+def damage(rng: np.random.Generator, path: Path, kind: Kind) -> None:
     """Damage a file in its place.
 
-    Some archives are damaged in a member whose checksum is made anew, unless `sealed`: then that is no damage but another
+    Some archives are damaged in a member whose checksum is made anew, unless it is sealed: then that is no damage but another
     file. HDF5 has no checksums, and what seals results is eegflex's own: a part of such files are changed in one value.
     """
-    if zipfile.is_zipfile(path) and not sealed and rng.random() < 0.33:
+    if zipfile.is_zipfile(path) and not kind.sealed and rng.random() < 0.33:
         edit_archive(rng, path)
-    elif path.read_bytes().startswith(b"\x89HDF") and rng.random() < 0.5:
+    elif kind.forge or (path.read_bytes().startswith(b"\x89HDF") and rng.random() < 0.5):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # what HDF5 itself does not let be
             edit_hdf5(rng, path)
+        if kind.forge:
+            kind.forge(path)
     else:
         path.write_bytes(damaged(rng, path.read_bytes()))
 
@@ -295,7 +297,7 @@ def fuzz_kind(name: str, kind: Kind, numbers: range, seed: int, keep: Path | Non
             rng = np.random.default_rng((seed, stream, number))
             folder = Path(top, "damaged")
             shutil.copytree(good, folder)
-            damage(rng, folder / paths[rng.integers(len(paths))].name, sealed=kind.sealed)
+            damage(rng, folder / paths[rng.integers(len(paths))].name, kind)
             outcome, details = reader(name, folder / paths[0].name, value)
             counted.outcomes[outcome] += 1
             if outcome in FAULTS:

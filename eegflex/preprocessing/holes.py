@@ -5,6 +5,7 @@ from __future__ import annotations
 import mne
 import numpy as np
 import numpy.typing as npt
+from mne.utils import logger
 
 from eegflex.errors import RecordingError
 from eegflex.readers.epoch_times import epoch_onsets
@@ -59,8 +60,13 @@ def n_left_out(epochs: mne.BaseEpochs) -> int:
     return sum(map(_is_choice, epochs.drop_log))
 
 
-def refuse_holes(epochs: mne.BaseEpochs, spec: ModelSpec) -> None:
+def refuse_holes(epochs: mne.BaseEpochs, spec: ModelSpec) -> list[str]:
     """Refuse epochs between which others are missing, if the stager needs neighbours.
+
+    Returns
+    -------
+    warnings : list of str
+        What is to be told of those that are missing at the ends, where a night may be cut and the stager sees as little.
 
     Raises
     ------
@@ -68,7 +74,7 @@ def refuse_holes(epochs: mne.BaseEpochs, spec: ModelSpec) -> None:
         If there are any.
     """
     if spec.context.alone:
-        return
+        return []
     after = holes(epochs)
     if after.size:
         first = int(after[0])
@@ -79,3 +85,12 @@ def refuse_holes(epochs: mne.BaseEpochs, spec: ModelSpec) -> None:
             remedy="Give all epochs of the night, and say which of them to explain: attribute_epochs(..., "
             "select=epochs.selection), or select=[...] (--select)",
         )
+    gone = n_left_out(epochs)
+    if not gone:
+        return []
+    told = (
+        f"{gone} epochs were taken out at the ends of the night: {spec.name} sees an epoch among its neighbours, and may stage "
+        "those near the cuts otherwise than in the whole night; select= explains some epochs among all"
+    )
+    logger.warning(told)
+    return [told]

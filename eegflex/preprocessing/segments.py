@@ -126,7 +126,7 @@ def prepare(
     """
     check_choice("filter_edges", filter_edges, FILTER_EDGES)
     epochs = _settled(epochs)
-    refuse_holes(epochs, spec)
+    cuts = refuse_holes(epochs, spec)
     inputs = choose_inputs(epochs, spec, picks)
     grid = lay_grid(epochs, spec, inputs)
     plan = plan_filter(epochs.info, spec.filter, grid)
@@ -152,7 +152,7 @@ def prepare(
             "sfreq_recorded": grid.recorded,
             "sfreq_native": {c.name: c.native_sfreq for c in inputs.channels},
             "derived": [c.name for c in inputs.channels if c.minus],
-            "warnings": list(inputs.warnings),
+            "warnings": [*inputs.warnings, *cuts],
             **plan.notes(),
             "filter_edges": filter_edges,
             "left_out": n_left_out(epochs),

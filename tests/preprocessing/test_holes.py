@@ -81,6 +81,13 @@ def test_a_part_of_the_night_is_a_shorter_night(made):
     assert prepare(epochs, NEIGHBOURS).notes["left_out"] == 4
 
 
+def test_that_its_ends_are_cuts_is_told_where_neighbours_matter():
+    epochs = ours()[2:7]
+    assert any("4 epochs were taken out at the ends" in one for one in prepare(epochs, NEIGHBOURS).notes["warnings"])
+    assert not prepare(epochs, ModelSpec()).notes["warnings"]
+    assert not prepare(ours(), NEIGHBOURS).notes["warnings"]
+
+
 def test_a_gap_of_the_recording_is_none():
     raw = continuous(n_epochs=9)
     raw.set_annotations(mne.Annotations([100.0], [45.0], ["BAD_ACQ_SKIP"]))

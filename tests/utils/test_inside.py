@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,6 +14,7 @@ from example_results import make_result
 from eegflex import read_result
 from eegflex.errors import HypnogramError, ModelError, RecordingError
 from eegflex.readers import read_hypnogram
+from eegflex.results.seal import seal
 from eegflex.utils.inside import check_hdf5, inside
 
 
@@ -155,6 +157,7 @@ def test_hdf5_that_takes_data_from_others_is_refused(tmp_path, way, absolute):
         HypnogramError, match=r"data in other files.*hypnogram|data in other files.*signals/deep/in/here"
     ):
         read_hypnogram(tmp_path / "a.h5")
+    seal(tmp_path / "a.h5")
     with pytest.raises(RecordingError, match="data in other files"):
         read_result(tmp_path / "a.h5")
 
@@ -201,6 +204,7 @@ def test_a_result_whose_values_are_elsewhere_is_refused(saved, tmp_path, way, na
         if name in file:
             del file[name]
         way(file, name, str(tmp_path / "other.h5"))
+    seal(Path(path))
     with pytest.raises(RecordingError, match=rf"a\.nc has data in other files. Got {name}"):
         read_result(path)
 

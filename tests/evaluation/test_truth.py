@@ -100,19 +100,25 @@ def test_a_result_of_another_stager_is_refused(result):
 
 def test_a_result_without_the_view_is_refused(explained):
     result, events = explained
-    bare = eegflex.FlexResult(result.to_xarray().drop_vars(["frequency_view", "time_frequency_view"]))
+    bands = np.zeros((*result.data["frequency_view"].shape[:2], 7))
+    bare = result.to_xarray().drop_vars(
+        ["frequency_view", "time_frequency_view", "frame", "frame_freq"], errors="ignore"
+    )
+    of_bands = eegflex.FlexResult(
+        bare.assign(band_view=(("epoch", "channel", "band"), bands[..., : bare.sizes["band"]]))
+    )
     with pytest.raises(ParameterError, match="no time-frequency view"):
-        cover_of_events(bare, SPINDLE, events)
+        cover_of_events(eegflex.FlexResult(result.to_xarray().drop_vars("time_frequency_view")), SPINDLE, events)
     with pytest.raises(ParameterError, match="no frequency view"):
-        share_in_truth(bare, SPINDLE)
+        share_in_truth(of_bands, SPINDLE)
 
 
 def test_a_part_of_the_channels_and_several_recordings_are_refused(explained):
     result, events = explained
     with pytest.raises(ParameterError, match="Channels were left out"):
         share_in_truth(result.sel(channel="C4"), SPINDLE)
-    other = example_results.altered(result, provenance={"input_sha256": "another night"})
-    both = eegflex.concatenate_results([result, other])
+    other = example_results.altered(result, provenance={"input_sha256": "ab" * 32, "recording_sha256": "cd" * 32})
+    both = eegflex.concatenate_results([result, other], recordings=["one", "other"])
     assert share_in_truth(both, SPINDLE).shape == (6,)
     with pytest.raises(ParameterError, match="of one recording"):
         cover_of_events(both, SPINDLE, events)

@@ -146,7 +146,7 @@ def test_no_canary_leaves(night, label, tmp_path, capsys, log, monkeypatch):
     assert "tiny" in said
     assert {canary for canary in CANARIES.values() if canary in said} <= {CANARIES["turning"]}
     result = eegflex.read_result("r.nc")
-    assert any("'…' (1 times 30 s between the stages)" in warning for warning in result.provenance["warnings"])
+    assert any("'…' (once between the stages)" in warning for warning in result.provenance["warnings"])
     assert result.recordings == ((label,) if label else (f"recording {result.provenance['recording_sha256'][:8]}",))
 
 

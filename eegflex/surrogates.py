@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -147,13 +147,15 @@ def _table(
         low, high = (np.clip(end, 0, 1) for end in mean_interval(values[:, mine].T, blocks))
         every = zip(_COLUMNS, values[:, mine].mean(axis=1), low, high, strict=True)
         row = {"n_epochs": int(mine.sum())}
-        row |= {f"{column}{end}": x for column, *three in every for end, x in zip(("", "_low", "_high"), three, strict=True)}
+        row |= {
+            f"{column}{end}": x for column, *three in every for end, x in zip(("", "_low", "_high"), three, strict=True)
+        }
         rows[name] = row | {"decided_by": _decider(row)}
     index = pd.CategoricalIndex(list(rows), categories=list(stages), name="stage")
     return pd.DataFrame(list(rows.values()), index=index)
 
 
-def _decider(row: dict[str, float]) -> str:
+def _decider(row: Mapping[str, float]) -> str:
     """What decides a stage, where the intervals say so."""
     kept = {kind: row[f"agreement_{kind}_low"] > KEPT for kind in KINDS}
     lost = {kind: row[f"agreement_{kind}_high"] < KEPT for kind in KINDS}

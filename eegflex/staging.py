@@ -200,8 +200,8 @@ class StagedNight:
         """Tell by stage whether the model reads spectra or waveforms: stage the night again with random phases.
 
         The magnitudes of the spectrum of every epoch stay as recorded on every channel, to the last bin; its phases are drawn
-        at random. So each frequency keeps its power, and no wave its form. What an epoch loses by it, no explanation by
-        frequency can contain: the table bounds what the bands of an attribution say.
+        at random. So each frequency keeps its power, and no wave its form. What an epoch loses by it does not lie in how much
+        there is of each frequency: the table bounds what any explanation by frequency can say.
 
         Parameters
         ----------

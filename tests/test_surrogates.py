@@ -232,6 +232,11 @@ def test_a_model_of_one_channel_is_staged_once_a_draw():
     assert counts == {1: 2 * N_EPOCHS, 2: 2 * N_EPOCHS}  # both kinds of one channel set; one kind of two
 
 
+def test_an_ensemble_of_nights_is_staged_as_one():
+    staged = night([Peaks(), Peaks()], alternating(peaked))
+    assert share(staged, n_draws=1).loc["REM", "decided_by"] == "waveforms"
+
+
 def test_few_epochs_are_no_evidence():
     table = share(night(Peaks(), alternating(peaked)[:16]), n_draws=1)  # all within ten minutes
     assert table["decided_by"].tolist() == ["unclear"] * 2

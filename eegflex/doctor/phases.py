@@ -35,7 +35,7 @@ _LOST = {
 
 
 def phases(case: Case) -> Finding:
-    """Whether stages survive random phases: what is lost by them, no explanation by frequency contains."""
+    """Whether stages survive random phases: what is lost by them does not lie in how much there is of each frequency."""
     segments, scores = replace(case.segments, channel_sets=case.segments.channel_sets[:1]), case.scores[:, :1]
     if case.spec.context.alone:
         numbers = _balanced(case)

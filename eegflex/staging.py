@@ -193,6 +193,63 @@ class StagedNight:
 
         return plot_night(self, axes=axes, annotate=annotate, show=show)
 
+    @verbose
+    def spectral_share(
+        self, *, n_draws: int = 3, seed: int = 0, verbose: bool | str | int | None = None
+    ) -> pd.DataFrame:
+        """Tell by stage whether the model reads spectra or waveforms: stage the night again with random phases.
+
+        The magnitudes of the spectrum of every epoch stay as recorded on every channel, to the last bin; its phases are drawn
+        at random. So each frequency keeps its power, and no wave its form. What an epoch loses by it does not lie in how much
+        there is of each frequency: the table bounds what any explanation by frequency can say.
+
+        Parameters
+        ----------
+        n_draws : int
+            How often phases are drawn. The night is staged anew for each, and for each of both kinds of phases, which takes so
+            many times what it took to stage it; once a draw where the model hears one channel at a time.
+        seed : int
+            Of the phases.
+        %(verbose)s
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each stage predicted. ``n_epochs``; means of ``p``, the probability of the stage as recorded, and of
+            ``p_joint`` and ``p_independent``, with random phases; ``agreement_joint`` and ``agreement_independent``, the share
+            of its epochs (and draws) that keep the stage; for each of these a 95 %% interval, ``*_low`` and ``*_high``,
+            from stretches of 10 min, since neighbours are alike: NaN where there is but one. And ``decided_by``:
+            ``"waveforms"``, where fewer than half keep the stage with joint phases; ``"relations"``, where more than half do,
+            but not with independent ones; ``"spectrum"``, where more than half do with both; ``"unclear"``, where the
+            interval holds one half or there are fewer than five epochs.
+
+        Notes
+        -----
+        *Joint* phases (Prichard and Theiler 1994, Phys Rev Lett 73:951): one random phase a frequency is added to what is
+        recorded, the same in all channels, so that channels keep their coherence and the differences of their phases.
+        *Independent* ones are added channel by channel: relations between channels are lost too.
+
+        A stage that is decided by waveforms is read off single events, such as eye movements, spindles or K-complexes in their
+        own form. A baseline that keeps an epoch's own phases keeps that evidence, and sums over frequencies leave it out:
+        look at the views by time of an attribution from silence. Where neighbours decide, they have random phases as well:
+        the whole night is staged anew. Epochs that have a fault stay as they are.
+
+        The spectrum of an epoch holds the jump from its end to its beginning, too, which random phases spread over the epoch.
+
+        Examples
+        --------
+        >>> import eegflex
+        >>> recorded = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+        >>> epochs = eegflex.make_epochs(recorded.raw, verbose="error")
+        >>> night = eegflex.stage_epochs(epochs, "bandpower", verbose="error")
+        >>> table = night.spectral_share(n_draws=1, verbose="error")
+        >>> table.loc["W", "agreement_joint"].round(2)
+        1.0
+        """
+        from eegflex.surrogates import spectral_share
+
+        return spectral_share(self.stager, self.segments, self.settings, self.scores, n_draws=n_draws, seed=seed)
+
     @cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
         """How often each stage was taken for each, scored by predicted, in epochs that have both."""

@@ -124,6 +124,50 @@ def half_wave_night(sign=1, n_bouts=20, seed=0):
     return mne.EpochsArray(data[:, None], info, events=events, baseline=None, metadata=metadata, verbose="error")
 
 
+class EyeMovements(HalfWave):
+    """The same, but REM is what reaches beyond 110 µV, whatever its rhythm."""
+
+    def forward(self, x):
+        scores = super().forward(x)
+        far = 2 * torch.log1p(torch.relu(x[:, 0].abs() - 110).square().mean(-1))
+        return torch.cat([scores[:, :4], far[:, None]], 1)
+
+
+def eye_movement_night():
+    """The same night, in whose REM nothing but eight short waves an epoch stands out of the noise."""
+    epochs = half_wave_night()
+    rem, noise = epochs.metadata["stage"] == "REM", np.random.default_rng(1)
+    times = np.arange(0, 0.5, 1 / 64)
+    for number in np.flatnonzero(rem):
+        epochs._data[number, 0] = 3e-6 * noise.standard_normal(epochs._data.shape[-1])
+        for start in noise.choice(58, 8, replace=False) * 32:
+            epochs._data[number, 0, start : start + 32] += 150e-6 * np.sin(np.pi * times / 0.5) ** 2
+    return epochs
+
+
+class Eyes(nn.Module):
+    """Stages by one channel's half waves; says REM where a second one goes the other way, whatever it looks like."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = HalfWave()
+
+    def forward(self, x):
+        against = torch.log1p(torch.relu(-50 - (x[:, 0] * x[:, 1]).mean(-1)))
+        return torch.cat([self.net(x)[:, :4], against[:, None]], 1)
+
+
+def eyes_night():
+    """The same night, with a second channel that shows the same, but in REM the opposite, and there of noise."""
+    epochs = half_wave_night()
+    rem = (epochs.metadata["stage"] == "REM").to_numpy()[:, None, None]
+    own = epochs.get_data(copy=True)
+    own = np.where(rem, 20e-6 * np.random.default_rng(1).standard_normal(own.shape), own)
+    data = np.concatenate([own, np.where(rem, -own, own)], axis=1)
+    info = mne.create_info(["E1-M2", "E2-M2"], 64.0, "eeg")
+    return mne.EpochsArray(data, info, events=epochs.events, baseline=None, metadata=epochs.metadata, verbose="error")
+
+
 def rescored(epochs, change: Callable[[np.ndarray], np.ndarray]):
     """The recording with another hypnogram."""
     changed = epochs.copy()
@@ -276,6 +320,14 @@ SABOTAGE: dict[str, Spoilt] = {
     "a night that a window does not know": Spoilt(
         lambda: WholeNight(1.0), WHOLE, "window", "as in the whole night", "longer windows",
         recording=lambda night: night[:32],
+    ),
+    "a stage read off waveforms": Spoilt(
+        EyeMovements, HALF_WAVE, "phases", "REM is decided by waveforms", "views by time", "warning",
+        recording=lambda _: eye_movement_night(),
+    ),
+    "a stage read off two channels": Spoilt(
+        Eyes, HALF_WAVE, "phases", "REM is decided by relations between channels", "together", "warning",
+        recording=lambda _: eyes_night(),
     ),
     "sequences without their context": Spoilt(
         lambda: trained.context().module, CONTEXT.replace(context=ContextSpec()), "window",

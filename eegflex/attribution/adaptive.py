@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +63,6 @@ class AdaptiveNodes:
         Estimated error of each part of the integral, which make up `error` together.
     """
 
-    judges: ClassVar[bool] = True
     tol: float
     max_evals: int
     precision: float = 0.0

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from mne.utils import logger
 
 from eegflex._version import __version__
 from eegflex.attribution.request import Explained, Request
@@ -20,7 +21,8 @@ from eegflex.attribution.spectra import frames
 from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
 from eegflex.readers.notes import get_notes
-from eegflex.results.decided import REPLACED
+from eegflex.results.collapse import facts
+from eegflex.results.decided import FRACTIONS, REPLACED, near_baseline
 from eegflex.results.identity import name_recording, without_texts
 from eegflex.results.layout import LAYOUT
 from eegflex.results.result import FlexResult
@@ -37,6 +39,8 @@ _NAMES = {
     "context": "context_map",
     "band_error": "band_error",
 }
+#: Dimensions of what is known of each pair of the stages explained.
+PAIRS = ("epoch", "channel_set", "target_stage", "other_stage")
 #: Epochs whose power is computed at once.
 _AT_ONCE = 32
 
@@ -96,16 +100,34 @@ def assemble(
         "parameters": json.dumps(parameters_of(request)),
         "provenance": json.dumps(_provenance(request, len(numbers)) | ({"partial": True} if partial else {}) | notes),
     }
-    return FlexResult(_sized(dataset))
+    return FlexResult(_warned(_sized(dataset)))
+
+
+def _warned(dataset: xr.Dataset) -> xr.Dataset:
+    """Say where an attribution arises beside the baseline, in the log and in provenance."""
+    near = near_baseline(facts(dataset))
+    if not near:
+        return dataset
+    counted = ", ".join(f"{stage} ({n} of {of} epochs)" for stage, (n, of) in near.items())
+    asked = json.loads(dataset.attrs["parameters"])["baseline"]
+    told = f"More than half of the band sums arises below 1/32 of the way from the baseline {asked!r}: {counted}"
+    remedy = _REMEDIES.get(asked, "Compare it with baseline='aperiodic'")
+    logger.warning(f"{told}. They say what happens near the baseline. {remedy}.")
+    known = json.loads(dataset.attrs["provenance"])
+    known["warnings"].append(told)
+    return dataset.assign_attrs(provenance=json.dumps(known))
+
+
+#: Baseline -> what to do where an attribution arises beside it.
+_REMEDIES = dict.fromkeys(("zero", "aperiodic"), "Take baseline='recording', an ordinary epoch of this night")
 
 
 def _sized(dataset: xr.Dataset) -> xr.Dataset:
     """Add how large the band sums are: of all channels, which a result of some of them could not tell any more."""
     if "target_stage" not in dataset.dims:
         return dataset.assign(size=(("epoch", "channel_set"), measure_sizes(dataset)))
-    pairs = ("epoch", "channel_set", "target_stage", "other_stage")
     other = dataset["stage_name"].values
-    return dataset.assign(size=(pairs, measure_sizes(dataset))).assign_coords(other_stage=other)
+    return dataset.assign(size=(PAIRS, measure_sizes(dataset))).assign_coords(other_stage=other)
 
 
 def _dim(name: str, coordinate: Any) -> str:
@@ -129,9 +151,19 @@ def _per_channel_set(
         name: [[getattr(e, name) for e in own] for own in parts] for name in ("n_gradients", "n_forwards", "error")
     }
     variables |= {name: (("epoch", "channel_set"), np.array(values).T) for name, values in columns.items()}
+    shares = np.stack([np.stack([_share_of(e, len(e.score)) for e in own]) for own in parts], axis=1)
+    pairs = ("epoch", "channel_set", "fraction") if single else (*PAIRS, "fraction")
+    variables["path_share"] = pairs, shares[:, :, 0, 0] if single else shares
     variables["predicted"] = ("epoch", "channel_set"), stages[request.night.scores[numbers].argmax(axis=2)]
     variables["target"] = ("epoch", "channel_set"), np.stack(labels, axis=1).astype(object)
     return variables
+
+
+def _share_of(explained: Explained, n_targets: int) -> npt.NDArray[np.float64]:
+    """Where on its path an epoch's attribution arises; NaN for a method without a path."""
+    if explained.path_share is None:
+        return np.full((n_targets, n_targets, len(FRACTIONS)), np.nan)
+    return explained.path_share
 
 
 def _coordinates(request: Request, numbers: npt.NDArray[np.int64], label: str) -> dict[str, Any]:
@@ -165,6 +197,7 @@ def _coordinates(request: Request, numbers: npt.NDArray[np.int64], label: str) -
         "channel_set": np.array([" + ".join(names[list(c)]) for c in segments.channel_sets], dtype=object),
         "n_channels": ("channel_set", np.array([len(c) for c in segments.channel_sets])),
         "replaced": np.array(REPLACED, dtype=object),
+        "fraction": np.array(FRACTIONS),
         "stage_name": stages,
         "target_stage": stages,
         "night_recording": ("night", np.full(len(segments), label, dtype=object)),
@@ -244,6 +277,12 @@ DIMS = {
 }
 
 
+def _shares_in(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """Shares of the path in a dataset, shape (n_epochs, n_channel_sets, n_targets, n_targets, n_fractions)."""
+    values = np.asarray(dataset["path_share"].values)
+    return values if "target_stage" in dataset.dims else values[:, :, None, None]
+
+
 class Kept:
     """What has been explained so far, with each channel set.
 
@@ -297,10 +336,11 @@ class Kept:
                 self._views[view][rows] = values
         facts = {name: per_target(name) for name in ("score", "baseline_score", "gap")}
         counts = {name: dataset[name].values for name in ("n_gradients", "n_forwards", "error")}
+        shares = _shares_in(dataset)
         for channel_set, own in enumerate(self.facts):
             for i, number in enumerate(numbers.tolist()):
                 of_epoch = {name: values[i, channel_set] for name, values in (facts | counts).items()}
-                own[number] = Explained(number, {}, **of_epoch)
+                own[number] = Explained(number, {}, **of_epoch, path_share=shares[i, channel_set])
         return numbers
 
     @property

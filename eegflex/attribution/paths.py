@@ -6,13 +6,14 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from eegflex.attribution.gradients import score_of, slope_of
+from eegflex.attribution.path_share import integrals_by_stretch
 from eegflex.stagers.batches import BatchSize, ScoreFunction
 from eegflex.utils.stopping import check
 
@@ -23,15 +24,7 @@ Rates = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Nodes(Protocol):
-    """Where on [0, 1] the integrand is wanted, and with what weight.
-
-    Attributes
-    ----------
-    judges : bool
-        Whether it looks at the integrand to find out.
-    """
-
-    judges: ClassVar[bool]
+    """Where on [0, 1] the integrand is wanted, and with what weight."""
 
     @property
     def nodes(self) -> npt.NDArray[np.float64]:
@@ -69,12 +62,15 @@ class PathGradient:
         Estimated error of the attribution relative to its size; NaN where the rule has no estimate.
     part_errors : array of float64, shape (n_targets, n_parts) | None
         Estimated error of each part of it.
+    stretches : array of float64, shape (n_stretches, n_targets, n_parts) | None
+        What each stretch of the path adds to each part; None where nobody told the rates.
     """
 
     gradient: torch.Tensor
     n_gradients: int
     error: float
     part_errors: npt.NDArray[np.float64] | None = None
+    stretches: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +134,7 @@ def average_gradients(
     at_baselines : Tensor, shape (n_epochs, n_targets)
         F(x_b).
     rates : callable
-        What nodes that judge are told of a slope: what each band of each channel adds to each score.
+        What nodes are told of a slope: what each band of each channel adds to each score.
 
     Yields
     ------
@@ -153,7 +149,7 @@ def average_gradients(
         If a score is not finite or does not depend on the segment in a way that can be differentiated.
     """
     begins = at_baselines.cpu().numpy()
-    rates = rates if rates is not None and make_nodes().judges else _unasked
+    rates = _unasked if rates is None else rates
     waiting = deque(range(len(paths)))
     wanted: deque[tuple[_Open, float]] = deque()
     while waiting or wanted:
@@ -172,7 +168,7 @@ def average_gradients(
 
 
 def _unasked(slopes: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
-    """No parts of the integrand, for nodes that do not look at them."""
+    """No parts of the integrand."""
     return slopes[:, :, 0, :0]
 
 
@@ -196,10 +192,11 @@ class _Open:
         return sum(len(block.scores) for block in self.blocks) == self.asked
 
     def advance(self, baseline: npt.NDArray[np.float64]) -> bool:
-        rates, scores = (
-            np.concatenate([getattr(block, what) for block in self.blocks]) for what in ("rates", "scores")
-        )
-        return self.nodes.advance(rates, scores, baseline)
+        return self.nodes.advance(self.joined("rates"), self.joined("scores"), baseline)
+
+    def joined(self, what: str) -> npt.NDArray[np.float64]:
+        """Scores or rates at all nodes."""
+        return np.concatenate([getattr(block, what) for block in self.blocks])
 
     def finished(self) -> PathGradient:
         sizes = [len(block.slopes) for block in self.blocks]
@@ -207,7 +204,9 @@ class _Open:
         sums = [torch.tensordot(w, block.slopes, dims=1) for w, block in zip(weights, self.blocks, strict=True)]
         # float64 keeps what follows exact; Apple's GPUs do not have it.
         gradient = torch.stack(sums).sum(0, dtype=None if sums[0].device.type == "mps" else torch.float64)
-        return PathGradient(gradient, self.asked, self.nodes.error, self.nodes.part_errors)
+        rates = self.joined("rates")
+        stretches = integrals_by_stretch(self.nodes.nodes, self.nodes.weights, rates) if rates.shape[-1] else None
+        return PathGradient(gradient, self.asked, self.nodes.error, self.nodes.part_errors, stretches)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +39,6 @@ class Rule:
 class FixedNodes:
     """A rule as the nodes of a path: all of them at once, and no estimate of the error."""
 
-    judges: ClassVar[bool] = False
     rule: Rule
     error: float = math.nan
     part_errors: None = None

@@ -54,6 +54,9 @@ class Explained:
         Gradient evaluations, and scores without a gradient.
     error : float
         Estimated relative error; NaN where there is no estimate.
+    path_share : array of float64, shape (n_targets, n_targets, n_fractions) | None
+        Share of the absolute band sums that arises below each of `FRACTIONS` of the path, of the differences of targets and of
+        each of them; None without a path.
     """
 
     number: int
@@ -64,6 +67,7 @@ class Explained:
     n_gradients: int = 0
     n_forwards: int = 0
     error: float = np.nan
+    path_share: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def check_model(
     -----
     Whether another reading of the scores is *clearly* better is decided by a sign test over bouts of sleep, since epochs
     in a row are no independent witnesses, together with the growth of Cohen's kappa. A stretch of at most two hours is
-    staged anew for another unit, polarity and rate.
+    staged anew for another unit, polarity and rate. That waveforms decide a stage, and not the spectrum, is no fault of a
+    model, but a warning: it limits what its explanation can say (see `StagedNight.spectral_share`).
 
     Examples
     --------

@@ -10,6 +10,7 @@ from mne.utils import logger
 
 from eegflex.doctor import behaviour, hypnogram, input_output
 from eegflex.doctor.case import Case
+from eegflex.doctor.phases import phases
 from eegflex.errors import EegflexError, MemoryShortError, ModelError
 from eegflex.findings import CannotTellError, Finding, Findings, error, unknown
 from eegflex.stagers.batches import out_of_memory
@@ -50,6 +51,7 @@ CHECKS: dict[str, Check] = {
     "differentiability": Check(behaviour.differentiability, gradients=True),
     "context gradients": Check(behaviour.context_differentiability, cheap=False, gradients=True),
     "window": Check(behaviour.window, cheap=False),
+    "phases": Check(phases, cheap=False),
     "agreement": Check(hypnogram.agreement),
     "class order": Check(hypnogram.class_order),
     "target index": Check(hypnogram.target_index),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mne
@@ -75,6 +75,12 @@ class Segments:
 
     def __len__(self) -> int:
         return len(self.signals)
+
+    def at(self, numbers: npt.NDArray[np.intp]) -> Segments:
+        """Some of the epochs, for a stager that sees no neighbours."""
+        names = ("signals", "gain", "onset", "run", "stage", "fault", "filter_edge")
+        own = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: values[numbers] for name, values in own.items() if len(values)})
 
     @property
     def duration(self) -> float:

@@ -42,15 +42,17 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
     of_channel = weights[:, dataset["of_channel_set"].values]
     variables: dict[str, Any] = {}
     for name, variable in dataset.data_vars.items():
-        if "target_stage" in variable.dims and name != "size":
+        if "target_stage" in variable.dims and "other_stage" not in variable.dims:
             dims = tuple(dim for dim in variable.dims if dim != "target_stage")
             own = of_channel if "channel" in dims else weights
             # attributions are linear in the score; of their errors all that is known is that they add up at most
             variables[str(name)] = dims, _weigh(variable, np.abs(own) if name == "band_error" else own)
-    by_stage, size = _sizes(dataset, weights)
+    sizes, per_set = tables.sizes(dataset), ("epoch", "channel_set")
+    by_stage, size = np.diagonal(sizes, axis1=-2, axis2=-1), _of_pairs(sizes, weights)
+    if "path_share" in dataset:
+        variables["path_share"] = (*per_set, "fraction"), _of_pairs(dataset["path_share"].values, weights)
     # Errors of several stages may add up, and are then relative to the size of what remains.
     error = dataset["error"].values * (np.abs(weights) * by_stage).sum(axis=-1) / size
-    per_set = ("epoch", "channel_set")
     variables |= {"size": (per_set, size), "error": (per_set, error), "target": (per_set, _labels(resolved))}
     asked = json.loads(dataset.attrs["parameters"]) | {"target": target}
     bare = dataset.drop_vars([*variables, "target_stage", "other_stage"])
@@ -73,12 +75,9 @@ def _weigh(variable: xr.DataArray, weights: npt.NDArray[np.float64]) -> npt.NDAr
     return summed.transpose([order.index(dim) for dim in dims])
 
 
-def _sizes(
-    dataset: xr.Dataset, weights: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Absolute totals of the band sums of each stage, and of the target: of a stage, or of a difference of two."""
-    pairs = tables.sizes(dataset)
+def _of_pairs(pairs: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What is known of the target, of a stage or of a difference of two, out of what is of all pairs of stages."""
     plus, minus = weights.argmax(axis=-1), weights.argmin(axis=-1)
     minus = np.where(np.take_along_axis(weights, minus[..., None], axis=-1)[..., 0] < 0, minus, plus)
     epochs, sets = np.ogrid[: pairs.shape[0], : pairs.shape[1]]
-    return np.diagonal(pairs, axis1=-2, axis2=-1), pairs[epochs, sets, plus, minus]
+    return np.asarray(pairs[epochs, sets, plus, minus])

@@ -39,9 +39,17 @@ def check_values(dataset: xr.Dataset, error: type[EegflexError], *, views: bool 
         An `error`, if a number is not finite that must be, what a result says of an epoch and of its night differs, or the
         attributions do not sum to F(x) - F(x_b) within the gap that they are said to have.
     """
-    problem = next(_of_epochs(dataset), None) or (next(_of_views(dataset), None) if views else None)
+    problem = next(_of_epochs(dataset), None) or next(_of_paths(dataset), None)
+    problem = problem or (next(_of_views(dataset), None) if views else None)
     if problem is not None:
         raise error(f"This result contradicts itself: {problem}", remedy="Attribute the recording again")
+
+
+def _of_paths(dataset: xr.Dataset) -> Iterator[str]:
+    if "path_share" in dataset.variables:
+        shares = dataset.variables["path_share"].values
+        if not (np.isnan(shares) | ((shares >= 0) & (shares <= 1))).all():
+            yield "path_share is no share"
 
 
 def _of_epochs(dataset: xr.Dataset) -> Iterator[str]:

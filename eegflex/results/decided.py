@@ -15,10 +15,12 @@ from eegflex.results import tables
 from eegflex.scores import probabilities, surest
 from eegflex.targets import resolve_target
 
-__all__ = ["REPLACED", "context_share", "decided_by", "within_error"]
+__all__ = ["FRACTIONS", "REPLACED", "context_share", "decided_by", "near_baseline", "within_error"]
 
 #: What stands at its baseline: nothing of an epoch, the epoch, its context, or both.
 REPLACED = ("nothing", "epoch", "context", "both")
+#: How far from the baseline: below these parts of the path it is told how much of an attribution arises.
+FRACTIONS = (1 / 32, 1 / 4)
 
 
 def within_error(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
@@ -74,30 +76,57 @@ def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
             remedy="Attribute the recording again; results that were made by hand need replaced_scores",
         )
     kind = tables.score_kind(dataset)
-    stages = dataset["stage_name"].values.astype(str)
     p = probabilities(_replaced(dataset), kind)  # epoch, channel set, replaced, stage
     own = dataset["scores"].values.argmax(axis=-1)
     p = np.take_along_axis(p, own[:, :, None, None], axis=-1)[..., 0]
     change = dataset["score"].values - dataset["baseline_score"].values
     error = dataset["error"].values * tables.sizes(dataset)
     share = context_share(dataset)
-    chosen = surest(dataset["scores"].values, kind)
     rows = pd.DataFrame(
         {
-            "stage": pd.Categorical(stages[own[np.arange(len(own)), chosen]], categories=stages),
+            "stage": _stage(dataset),
             "p": p[..., 0].mean(axis=1),
             "p_replaced": p[..., 1].mean(axis=1),
             "change": change.mean(axis=1),
             "error": error.mean(axis=1),
             "context_share": _mean(share),
+            "below_1/32": _mean(_near(dataset)),
             # an epoch is explained where it is by most of its channel sets
             "explained": (~within_error(dataset)).mean(axis=1) > 0.5,
         }
     )
     groups = rows.groupby("stage", observed=True)
-    table = groups[["p", "p_replaced", "change", "error", "context_share"]].median()
+    table = groups[["p", "p_replaced", "change", "error", "context_share", "below_1/32"]].median()
     counts = groups["explained"].agg(["sum", "size"])
     return table.assign(n_explained=counts["sum"].astype(int), n_epochs=counts["size"])
+
+
+def near_baseline(dataset: xr.Dataset) -> dict[str, tuple[int, int]]:
+    """Stages of which most epochs' attributions arise for more than half right beside the baseline: how many, of how many.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result of one target.
+    """
+    near = pd.Series(_mean(_near(dataset)) > 0.5)
+    counts = near.groupby(_stage(dataset), observed=True).agg(["sum", "size"])
+    return {str(stage): (int(n), int(of)) for stage, n, of in counts.itertuples() if n > of / 2}
+
+
+def _near(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """Share of an attribution below 1/32 of its path, shape (n_epochs, n_channel_sets); NaN where nobody knows."""
+    if "path_share" not in dataset:
+        return np.full(dataset["score"].shape, np.nan)
+    return np.asarray(dataset["path_share"].values[..., FRACTIONS.index(1 / 32)])
+
+
+def _stage(dataset: xr.Dataset) -> pd.Categorical:
+    """The stage of each epoch by the most confident channel set."""
+    stages = dataset["stage_name"].values.astype(str)
+    scores = dataset["scores"].values
+    chosen = surest(scores, tables.score_kind(dataset))
+    return pd.Categorical(stages[scores[np.arange(len(scores)), chosen].argmax(axis=-1)], categories=stages)
 
 
 def _mean(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -18,7 +18,7 @@ import xarray as xr
 from eegflex.bands import Bands
 from eegflex.errors import EegflexError, ParameterError
 from eegflex.findings import Finding
-from eegflex.results.decided import REPLACED
+from eegflex.results.decided import FRACTIONS, REPLACED
 from eegflex.results.wording import BASELINES, MethodWords
 from eegflex.settings import Settings
 from eegflex.spec.model_spec import ModelSpec
@@ -71,6 +71,7 @@ VARIABLES: dict[str, Variable] = {
     "replaced_scores": Variable((*_PER_SET, "replaced", "stage_name")),
     **{name: Variable((*_PER_SET, "target_stage")) for name in ("score", "baseline_score", "gap")},
     "size": Variable((*_PER_SET, "target_stage", "other_stage")),
+    "path_share": Variable((*_PER_SET, "target_stage", "other_stage", "fraction")),
     "error": Variable(_PER_SET),
     **{name: Variable(_PER_SET, "iu") for name in ("n_gradients", "n_forwards")},
     **{name: Variable(_PER_SET, "s") for name in ("predicted", "target")},
@@ -84,7 +85,7 @@ COORDINATES: dict[str, Variable] = {
     **{name: Variable(("channel",), "s") for name in ("channel", "ch_name", "ch_type")},
     "of_channel_set": Variable(("channel",), "iu"),
     **{axis: Variable(("channel",)) for axis in "xyz"},
-    **{name: Variable((name,)) for name in ("freq", "time", "frame", "frame_freq")},
+    **{name: Variable((name,)) for name in ("freq", "time", "frame", "frame_freq", "fraction")},
     "context": Variable(("context",), "iu"),
     **{name: Variable((name,), "s") for name in ("band", "channel_set", "stage_name", "replaced", *_OF_ALL)},
     "n_channels": Variable(("channel_set",), "iu"),
@@ -281,7 +282,7 @@ def _coordinates(dataset: xr.Dataset) -> Iterator[str]:
     for name in ("channel", "channel_set", "stage_name"):
         if len(set(values[name].tolist())) < values[name].size:
             yield f"{name} names something twice"
-    known = {"band": Bands().names, "replaced": REPLACED}
+    known = {"band": Bands().names, "replaced": REPLACED, "fraction": FRACTIONS}
     known |= dict.fromkeys(_OF_ALL, tuple(values["stage_name"].tolist()))
     for name, names in known.items():
         if name in values and tuple(values[name].tolist()) != names:

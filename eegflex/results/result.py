@@ -64,6 +64,10 @@ class FlexResult(ResultTables, ResultFigures):
         What the stager returned for the recorded epoch.
     ``replaced_scores`` (epoch, channel_set, replaced, stage_name)
         The same with the baseline in the place of nothing, of the epoch, of its context, and of both; see `decided_by`.
+    ``path_share`` (epoch, channel_set, fraction)
+        Share of the absolute band sums that arises below 1/32 and below 1/4 of the way from the baseline to the epoch; NaN for
+        a method without such a path. Each stretch between them counts with the absolute total of its own band sums, so that
+        what a score gains evenly on its way has shares of 1/32 and 1/4.
     ``band_error`` (epoch, channel, band)
         Estimated error of the sum over each band, where the quadrature has an estimate.
     ``score``, ``baseline_score`` (epoch, channel_set)

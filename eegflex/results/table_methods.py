@@ -146,8 +146,10 @@ class ResultTables:
             One row for each predicted stage, with medians over its epochs: ``p``, the probability of that stage as recorded;
             ``p_replaced``, the same with the baseline in the place of the epoch and its context as recorded; ``change`` of the
             score explained by that, F(x) - F(x_b), and the ``error`` of its attribution; ``context_share``, how much of the
-            change to a window of baselines the context made (NaN for a stager without context). Then, of ``n_epochs``, in how
-            many the change exceeds its error: ``n_explained``. What the others did is not told from nothing.
+            change to a window of baselines the context made (NaN for a stager without context); ``below_1/32``, the share of
+            the absolute band sums that arises below 1/32 of the way from the baseline (NaN for a method without a path): above
+            one half, they say what happens near the baseline more than what the epoch is. Then, of ``n_epochs``, in how many
+            the change exceeds its error: ``n_explained``. What the others did is not told from nothing.
 
         Raises
         ------

@@ -84,7 +84,6 @@ def test_graded_nodes_are_alike_on_nine_intervals(n_steps, each):
 def test_a_fixed_rule_asks_once_and_estimates_nothing():
     rule = gauss_legendre(3)
     nodes = FixedNodes(rule)
-    assert not nodes.judges
     assert nodes.nodes is rule.nodes
     assert nodes.weights is rule.weights
     assert np.isnan(nodes.error)

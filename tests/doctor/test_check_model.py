@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -13,12 +15,15 @@ from torch import nn
 
 import eegflex
 from eegflex import check_model
+from eegflex.doctor.case import Case
+from eegflex.doctor.phases import phases
 from eegflex.doctor.registry import CHECKS
 from eegflex.doctor.sign_test import LEVEL, judge, kappa_of
 from eegflex.errors import ModelError, ParameterError
 from eegflex.evaluation import assess
 from eegflex.spec.model_spec import ContextSpec
 from eegflex.stagers.zoo.known_truth import plant_line_noise
+from eegflex.surrogates import spectral_share
 
 SOUND = {"chambon": trained.chambon, "context": trained.context, "bandpower": lambda: "bandpower"}
 
@@ -36,7 +41,9 @@ def night():
 
 
 def not_well(findings):
-    return {found.check: found.status for found in findings if found.status in ("warning", "error")}
+    """What is wrong with a model: that waveforms decide a stage is no fault of it, and told of many sound ones."""
+    wrong = {found.check: found.status for found in findings if found.status in ("warning", "error")}
+    return {check: status for check, status in wrong.items() if check != "phases"}
 
 
 @pytest.mark.slow
@@ -48,7 +55,7 @@ def test_what_was_spoilt_is_found_and_named(name, night):
     assert found.status == spoilt.status, str(findings)
     assert spoilt.measured in found.measured
     assert spoilt.remedy in found.remedy
-    assert set(not_well(findings)) - spoilt.with_it == {spoilt.check}, str(findings)
+    assert set(not_well(findings)) - spoilt.with_it == {spoilt.check} - {"phases"}, str(findings)
 
 
 def test_every_check_is_sabotaged():
@@ -63,6 +70,38 @@ def test_no_false_alarm(name, seed):
     assert [found.check for found in findings] == list(CHECKS)
     assert not_well(findings) == {}
     assert not findings.of("unknown"), str(findings)
+    # The white box reads spectra; of the networks, one reads eye movements, the other spindles.
+    waveforms = {"bandpower": (), "chambon": ("REM",), "context": ("N2",)}[name]
+    if findings["phases"].status != "ok":
+        assert findings["phases"].measured.split(" decided by ")[0] in {f"{stage} is" for stage in waveforms}
+
+
+@pytest.mark.slow
+def test_a_network_that_reads_eye_movements_is_told_to(night):
+    """The trained one has learnt REM from the eyes; silence or an ordinary epoch with its phases keeps that out of a sum."""
+    found = check_model(trained.chambon(), night, verbose="error")["phases"]
+    assert found.status == "warning"
+    assert "REM is decided by waveforms, not by the spectrum" in found.measured
+    assert re.search(r"REM \d%", found.measured)
+    assert "views by time" in found.remedy
+
+
+@pytest.mark.slow
+def test_a_long_night_is_sampled_where_no_neighbours_are_seen(monkeypatch):
+    """Forty epochs of each stage; and of a stager of neighbours the whole night."""
+    asked = []
+
+    def counting(stager, segments, *args, **kwargs):
+        asked.append(len(segments))
+        return spectral_share(stager, segments, *args, **kwargs)
+
+    monkeypatch.setattr("eegflex.doctor.phases.spectral_share", counting)
+    epochs = simulated(601, hours=2)
+    for model in ("bandpower", trained.context()):
+        case = Case(eegflex.stage_epochs(epochs, model, verbose="error"))
+        phases(case)
+    own = Case(eegflex.stage_epochs(epochs, "bandpower", verbose="error")).predicted
+    assert asked == [sum(min(count, 40) for count in np.unique(own, return_counts=True)[1]), len(epochs)]
 
 
 def test_epochs_that_are_alike_in_what_decides_are_no_missing_gradient():

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.context import moving
+from eegflex.attribution.path_share import path_shares
 from eegflex.attribution.paths import PathGradient, Paths, Rates, average_gradients, baseline_scores
 from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.spectra import attribution_in_frequency, attribution_in_time, frames, weighted_spectrum
@@ -64,7 +65,8 @@ def _explained(
     ends: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
     path: PathGradient,
 ) -> Explained:
-    return Explained(number, views, *ends, total - (ends[0] - ends[1]), path.n_gradients, 1, path.error)
+    share = None if path.stretches is None else path_shares(path.stretches)
+    return Explained(number, views, *ends, total - (ends[0] - ends[1]), path.n_gradients, 1, path.error, share)
 
 
 def _views(

@@ -33,6 +33,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import h5py
+import mne
 import numpy as np
 from fuzz_seeds import Kind, kinds
 
@@ -325,6 +326,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder for the files that show a fault")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     asked = parser.parse_args()
+    mne.set_log_level("error")
     chosen = {name: kind for name, kind in kinds().items() if name.startswith(asked.only)}
     whole = sum(kind.share for kind in chosen.values())
 

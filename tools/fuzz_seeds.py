@@ -159,8 +159,10 @@ def _against_edfio(path: Path) -> str:
     except Exception:
         return ""
     source = open_source(path)
-    if len(source.runs) > 1:
-        return ""  # edfio has no time between records
+    n = len(source.signals) + 1  # with that of the annotations
+    limits = path.read_bytes()[256 + 104 * (n - 1) : 256 + 136 * n]
+    if len(source.runs) > 1 or b"\x00" in limits:
+        return ""  # edfio has no time between records, and digital values where numbers are filled up with zero bytes
     if len(theirs) != len(source.signals):
         return f"{len(source.signals)} signals, edfio {len(theirs)}"
     for signal, values in zip(source.signals, theirs, strict=True):

@@ -38,9 +38,9 @@ fig = silence.plot_bands()
 # %%
 # Against an ordinary epoch of the night
 # --------------------------------------
-# ``baseline="recording"``: *what sets this epoch apart from the others of this night?* The ordinary epoch has, in each band, the
-# median power of the night, and the phases of the epoch itself. Where an epoch has as much of a band as any other, nothing is
-# attributed to it.
+# ``baseline="recording"``: *what sets this epoch apart from the others of this night?* The ordinary epoch has, in each band,
+# the median power of the night, and the phases of the epoch itself. Where an epoch has as much of a band as any other, nothing
+# is attributed to it.
 
 ordinary = eegflex.attribute_epochs(night, baseline="recording", **asked)
 fig = ordinary.plot_bands()
@@ -56,8 +56,8 @@ fig = waking.plot_bands()
 # %%
 # Against the same epoch without its peaks
 # ----------------------------------------
-# ``baseline="aperiodic"``: *what did its rhythms do?* Oscillatory peaks that the averaged spectra of this night show are taken out
-# of the epoch, each as high as it is there; the 1/f part and its noise stay. An epoch without peaks is its own baseline.
+# ``baseline="aperiodic"``: *what did its rhythms do?* Oscillatory peaks that the averaged spectra of this night show are taken
+# out of the epoch, each as high as it is there; the 1/f part and its noise stay. An epoch without peaks is its own baseline.
 
 peaks = eegflex.attribute_epochs(night, baseline="aperiodic", **asked)
 fig = peaks.plot_bands()
@@ -74,10 +74,10 @@ pd.DataFrame(tables).T.drop(columns="n_epochs").astype(float).round(1)
 # %%
 # What the epoch decides at all
 # -----------------------------
-# Before an explanation is read: does the stage depend on the epoch? ``decided_by`` puts the baseline in its place, and says what
-# becomes of the probability of the stage, and in how many epochs the change is larger than the error of its attribution. Of a
-# network that sees neighbours it also says how much of the change these made, the *context share*; for wakefulness and REM they
-# often decide alone (:doc:`04_context`).
+# Before an explanation is read: does the stage depend on the epoch? ``decided_by`` puts the baseline in its place, and says
+# what becomes of the probability of the stage, and in how many epochs the change is larger than the error of its attribution.
+# Of a network that sees neighbours it also says how much of the change these made, the *context share*; for wakefulness and
+# REM they often decide alone (:doc:`04_context`).
 
 each = eegflex.attribute_epochs(night, baseline="recording", sample_per_stage=8, on_check="warn")
 each.decided_by().round(2)
@@ -89,7 +89,9 @@ each.decided_by().round(2)
 # ``target="scored"`` about the one of the hypnogram, and a pair is a margin: why N2 *and not* N1 (:doc:`05_why_n2_and_not_n1`).
 # Of one epoch after the other, those that the network is least sure of are often the most telling.
 
-unsure = eegflex.attribute_epochs(night, baseline="recording", target="margin", select="margin < 0.3", on_check="warn")
+unsure = eegflex.attribute_epochs(
+    night, baseline="recording", target="margin", select="margin < 0.3", on_check="warn"
+)
 unsure
 
 # %%

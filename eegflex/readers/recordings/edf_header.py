@@ -29,6 +29,8 @@ _FIELDS = {
     "reserved": 32,
 }
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+#: A number is filled up with blanks, as the standard has it; some programs write zero bytes, or end it by one.
+_PADDED = re.compile(rb" *([^\x00 ]*)(?:\x00? *|\x00+)")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)  # float() takes "1_0" too
 _BEYOND = 1e30  # of any unit
 _UNKNOWN_DATE = dt.date(1985, 1, 1)  # what anonymisers write
@@ -139,8 +141,9 @@ def _plus(reserved: bytes) -> str:
 
 
 def _number(raw: bytes) -> float:
-    """Read a number, decimal comma or not; NaN where there is none."""
-    text = raw.replace(b"\x00", b" ").strip().replace(b",", b".").decode("latin-1")
+    """Read a number, decimal comma or not; NaN where there is none, or its digits may have been overwritten by zero bytes."""
+    padded = _PADDED.fullmatch(raw)
+    text = padded[1].replace(b",", b".").decode("latin-1") if padded else ""
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) else math.nan
 

@@ -211,3 +211,19 @@ def test_a_time_that_was_rounded_up_runs_over(tmp_path, time, moment):
     assert str(source.start) == moment
     assert len(source.warnings) == 1
     assert time in source.warnings[0] or "not known" in source.warnings[0]
+
+
+@pytest.mark.parametrize("top", [b"32767", b"  32767", b"32767\x00", b"32767\x00\x00\x00", b"+32767\x00"])
+def test_a_number_may_be_filled_up_with_blanks_or_zero_bytes(write, top):
+    edf = Edf([Sig(top=top)], n_records=10)
+    expected = Edf([Sig()], n_records=10).physical(0)
+    np.testing.assert_allclose(read_psg(write(edf)).get_data()[0] * 1e6, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("top", [b"\x0032767", b"\x00\x00767", b"327\x00\x00  ", b"32\x0067", b"3 2767", b"\x00" * 8])
+def test_digits_that_zero_bytes_overwrote_are_no_number(write, top):
+    """Its signal is left out and named, or the file is refused: another scale would be read without a word."""
+    path = write(Edf([Sig(), Sig("EEG C4-A1", top=top)], n_records=10))
+    raw = read_psg(path, verbose="ERROR")
+    assert len(raw.ch_names) == 1
+    assert any("EEG C4-A1" in one for one in get_notes(raw.info).warnings)

@@ -19,6 +19,7 @@ from eegflex.errors import ParameterError, check_choice
 __all__ = [
     "ADAPTIVE",
     "CONTEXTS",
+    "DRAWN_BASELINES",
     "DTYPES",
     "EDGES",
     "FILE_LABEL",
@@ -38,6 +39,8 @@ FILTER_EDGES = ("keep", "mask")
 DTYPES = ("float32", "float64")
 #: What may move along the path.
 CONTEXTS = ("fixed", "scaled")
+#: Baselines of which several are drawn at random for each epoch.
+DRAWN_BASELINES = ("surrogate",)
 #: What an attribution can be to.
 VIEWS = ("frequency", "time", "time-frequency")
 #: The rule that adds nodes until its tolerance is met, and those of a fixed number of nodes.
@@ -133,7 +136,8 @@ class Settings(StagingSettings):
         metadata=_said("What to explain: predicted, scored, margin, all, a stage, or two as in N2,N1.", read="pair"),
     )
     baseline: Any = field(
-        default="zero", metadata=_said("What to compare with: zero, aperiodic, recording, or stage:W.", read="text")
+        default="zero",
+        metadata=_said("What to compare with: zero, aperiodic, recording, surrogate, or stage:W.", read="text"),
     )
     context: str = field(
         default="fixed",

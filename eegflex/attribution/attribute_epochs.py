@@ -92,11 +92,13 @@ def attribute_epochs(
         ``("N2", "N1")``, the score of the first minus that of the second; or ``"all"``, every stage from one forward
         pass (see `FlexResult.for_target`).
     baseline : str | array-like
-        What an epoch is compared with, always with the epoch's own phases. ``"zero"``: silence on every channel.
-        ``"aperiodic"``: its own 1/f part, so that the oscillatory peaks are explained. ``"recording"``: the median
-        magnitude spectrum of the recording. ``"stage:W"``: that of a stage of the hypnogram. Or magnitudes,
-        shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the stager is given them; with a first
-        axis more for each epoch.
+        What an epoch is compared with, but for ``"surrogate"`` always with the epoch's own phases. ``"zero"``: silence on
+        every channel. ``"aperiodic"``: its own 1/f part, so that the oscillatory peaks are explained. ``"recording"``: the
+        spectrum of an ordinary epoch of the recording. ``"stage:W"``: of one of a stage of the hypnogram. ``"surrogate"``:
+        ordinary epochs with other waveforms, whose phases are drawn at random (by `seed`), so that what the network reads off
+        waveforms is explained too; attributions are means over five draws, which cost five times as much. Or
+        magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the stager is given them; with a
+        first axis more for each epoch.
     context : {"fixed", "scaled"}
         ``"fixed"``: neighbouring epochs stay as recorded, and only the segment moves along the path. ``"scaled"``: the
         whole window does, each of its epochs from its own baseline; what it adds is in ``context_map``. The map's sum is
@@ -112,7 +114,8 @@ def attribute_epochs(
     tol : float
         For ``"adaptive"``: the error allowed, relative to the absolute total of the band sums.
     max_evals : int
-        For ``"adaptive"``: most gradient evaluations for an epoch; where they do not suffice, its ``error`` says so.
+        For ``"adaptive"``: most gradient evaluations for an epoch (for each draw of its baseline); where they do not suffice,
+        its ``error`` says so.
     n_steps : int | None
         For a fixed rule: gradient evaluations for each epoch; by default 72 for ``"graded"``, else 50.
     views : sequence of {"frequency", "time", "time-frequency"}
@@ -270,7 +273,7 @@ def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.
     if isinstance(settings.select, tuple):  # a mask and its numbers are one question
         found["select"] = tuple(selected(night, settings.select).tolist())
     settings = dataclasses.replace(settings, **(dataclasses.asdict(night.settings) | found))
-    baseline = make_baseline(settings.baseline, night.segments, night.stager.spec.filter)
+    baseline = make_baseline(settings.baseline, night.segments, night.stager.spec.filter, settings.seed)
     return Request(
         night, settings, method_of(settings), choose_epochs(night, settings) if chosen is None else chosen, baseline
     )

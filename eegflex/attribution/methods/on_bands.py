@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.context import Moving, moving
+from eegflex.attribution.draws import Draw, mean_over
 from eegflex.attribution.gradients import score_of
 from eegflex.attribution.methods.method import seeded
 from eegflex.attribution.methods.shapley import MOST_PLAYERS, coalitions, shapley_values
@@ -97,15 +98,20 @@ def on_bands(
     """
 
     def explain(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
-        what = moving(request, channel_set, numbers)
-        weights = request.weights(numbers, channel_set)
-        for row, number in enumerate(numbers):
+        n_draws = request.baseline.n_draws
+        rows, draws = np.repeat(numbers, n_draws), np.tile(np.arange(n_draws), len(numbers))
+        what, weights = moving(request, channel_set, rows, draws), request.weights(rows, channel_set)
+
+        def from_draw(row: int) -> Draw:
             model = _OfBands(request, what, weights, row)
-            with seeded(request.settings.seed, channel_set, int(number)), torch.no_grad():
+            with seeded(request.settings.seed, channel_set, int(rows[row]), int(draws[row])), torch.no_grad():
                 attribution = attribute(model).reshape(weights.shape[1], *model.parts.shape[:2])
-                ends = model(torch.tensor([[1.0], [0.0]]).repeat(1, model.n_players)).cpu().numpy()
-            total = attribution.sum(axis=(1, 2))
+                score, begin = model(torch.tensor([[1.0], [0.0]]).repeat(1, model.n_players)).cpu().numpy()
+            gap = attribution.sum(axis=(1, 2)) - (score - begin)
             views = {"band": attribution}
-            yield Explained(int(number), views, ends[0], ends[1], total - (ends[0] - ends[1]), 0, model.n_scores)
+            return Draw(Explained(int(rows[row]), views, score, begin, gap, 0, model.n_scores), attribution[:, None])
+
+        for start in range(0, len(rows), n_draws):
+            yield mean_over([from_draw(row) for row in range(start, start + n_draws)])
 
     return explain

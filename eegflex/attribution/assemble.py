@@ -36,6 +36,8 @@ _NAMES = {
     "band": "band_view",
     "context": "context_map",
     "band_error": "band_error",
+    "second": "second_view",
+    "second_error": "second_error",
 }
 #: Epochs whose power is computed at once.
 _AT_ONCE = 32
@@ -241,6 +243,8 @@ DIMS = {
     "band": ("channel", "band"),
     "context": ("context", "channel", "band"),
     "band_error": ("channel", "band"),
+    "second": ("channel", "band"),
+    "second_error": ("channel", "band"),
 }
 
 

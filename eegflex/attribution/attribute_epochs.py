@@ -22,6 +22,7 @@ from eegflex.attribution.quadrature import make_rule
 from eegflex.attribution.request import Request, explain_all
 from eegflex.attribution.resume import open_partial, take_up
 from eegflex.attribution.sampling import choose_epochs
+from eegflex.attribution.second_opinion import with_second_opinion
 from eegflex.attribution.selection import selected
 from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
@@ -49,6 +50,7 @@ def attribute_epochs(
     baseline: Any = "zero",
     context: str = "fixed",
     method: str = "flex",
+    second_opinion: str | None = None,
     quadrature: str = ADAPTIVE,
     tol: float = 0.02,
     max_evals: int = 400,
@@ -107,6 +109,10 @@ def attribute_epochs(
         ``"flex"``. On the frequency-domain model, by captum: ``"saliency"``, ``"input_x_gradient"``, ``"deeplift"``,
         ``"gradient_shap"``. For models without a gradient too, with the bands of each channel as features:
         ``"shapley"`` (exact, up to two channels), ``"shapley_sampling"``, ``"feature_ablation"``.
+    second_opinion : {"shapley"} | None
+        With FLEX and a fixed context: asks about five epochs of each predicted stage once more, in a way that takes no path:
+        Shapley values of the bands, exact for one channel, for more of them from 12 random orders and their reverses, with a
+        standard error. See `FlexResult.second_opinion`.
     quadrature : {"adaptive", "graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
         How the gradient is averaged over the path. ``"adaptive"`` adds nodes, epoch by epoch, until the estimated error
         of the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` puts its nodes
@@ -223,6 +229,7 @@ def attribute_epochs(
         baseline=baseline,
         context=context,
         method=method,
+        second_opinion=second_opinion,
         quadrature=quadrature,
         tol=tol,
         max_evals=max_evals,
@@ -295,7 +302,7 @@ def _explain(request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, 
     n_wanted = len(request.chosen)
     replaced = replaced_scores(request, request.chosen)
     try:
-        explain_all(request, kept, known)
+        explain_all(request, with_second_opinion(request, kept), known)
     except (KeyboardInterrupt, Exception) as ended:
         n_finished = len(kept.numbers)
         if n_finished == 0:

@@ -16,6 +16,9 @@ from eegflex.targets import Target, is_scored, resolve_target
 
 __all__ = ["facts", "of_target"]
 
+#: Variables that are errors of others.
+_ERRORS = ("band_error", "second_error")
+
 
 def facts(dataset: xr.Dataset) -> xr.Dataset:
     """What is known of each epoch and channel set, of one target: the predicted one of all. No view is read for it."""
@@ -46,7 +49,7 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
             dims = tuple(dim for dim in variable.dims if dim != "target_stage")
             own = of_channel if "channel" in dims else weights
             # attributions are linear in the score; of their errors all that is known is that they add up at most
-            variables[str(name)] = dims, _weigh(variable, np.abs(own) if name == "band_error" else own)
+            variables[str(name)] = dims, _weigh(variable, np.abs(own) if name in _ERRORS else own)
     by_stage, size = _sizes(dataset, weights)
     # Errors of several stages may add up, and are then relative to the size of what remains.
     error = dataset["error"].values * (np.abs(weights) * by_stage).sum(axis=-1) / size

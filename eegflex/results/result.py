@@ -67,6 +67,9 @@ class FlexResult(ResultTables, ResultFigures):
     ``band_error`` (epoch, channel, band)
         Estimated error of the sum over each band: of the quadrature, where it has an estimate, and of the mean over the draws
         of a baseline that is drawn at random (half of its 95 % interval).
+    ``second_view``, ``second_error`` (epoch, channel, band)
+        With a `second_opinion`: Shapley values of the bands, and their standard errors; NaN for epochs that were not asked
+        about twice.
     ``score``, ``baseline_score`` (epoch, channel_set)
         F(x) and F(x_b), the score explained of the segment and of its baseline (the mean over its draws, if it is drawn).
     ``gap`` (epoch, channel_set)

@@ -19,7 +19,7 @@ from eegflex.errors import ParameterError
 from eegflex.utils.stopping import check
 
 
-class _OfBands:
+class OfBands:
     """The score explained as a function of which bands of which channels are as recorded, the others as in the baseline."""
 
     def __init__(self, request: Request, what: Moving, weights: torch.Tensor, row: int) -> None:
@@ -54,7 +54,7 @@ class _OfBands:
         return (score_of(self.score, x, rows, self.weights.expand(len(x), *self.weights.shape)),)
 
 
-def exact_shapley(model: _OfBands) -> npt.NDArray[np.float64]:
+def exact_shapley(model: OfBands) -> npt.NDArray[np.float64]:
     """Shapley values of the bands from all coalitions, shape (n_targets, n_players)."""
     if model.n_players > MOST_PLAYERS:
         raise ParameterError(
@@ -67,10 +67,10 @@ def exact_shapley(model: _OfBands) -> npt.NDArray[np.float64]:
     return shapley_values(values).T
 
 
-def by_captum(name: str, **options: Any) -> Callable[[_OfBands], npt.NDArray[np.float64]]:
+def by_captum(name: str, **options: Any) -> Callable[[OfBands], npt.NDArray[np.float64]]:
     """A forward-only method of captum, by its name there."""
 
-    def attribute(model: _OfBands) -> npt.NDArray[np.float64]:
+    def attribute(model: OfBands) -> npt.NDArray[np.float64]:
         import captum.attr
 
         present = torch.ones(1, model.n_players, dtype=model.precision, device=model.begin.device)
@@ -87,7 +87,7 @@ def by_captum(name: str, **options: Any) -> Callable[[_OfBands], npt.NDArray[np.
 
 
 def on_bands(
-    attribute: Callable[[_OfBands], npt.NDArray[np.float64]],
+    attribute: Callable[[OfBands], npt.NDArray[np.float64]],
 ) -> Explainer:
     """A method that only predicts, with bands x channels as its features.
 
@@ -103,7 +103,7 @@ def on_bands(
         what, weights = moving(request, channel_set, rows, draws), request.weights(rows, channel_set)
 
         def from_draw(row: int) -> Draw:
-            model = _OfBands(request, what, weights, row)
+            model = OfBands(request, what, weights, row)
             with seeded(request.settings.seed, channel_set, int(rows[row]), int(draws[row])), torch.no_grad():
                 attribution = attribute(model).reshape(weights.shape[1], *model.parts.shape[:2])
                 score, begin = model(torch.tensor([[1.0], [0.0]]).repeat(1, model.n_players)).cpu().numpy()

@@ -93,6 +93,12 @@ def method_of(settings: Settings) -> Method:
         )
     for view in settings.views[1:]:  # the first, frequency, becomes bands where there is nothing finer
         check_choice(f"views with method={name!r}", view, method.views)
+    if settings.second_opinion is not None and not (method.on_path and settings.context == "fixed"):
+        raise ParameterError(
+            "A second opinion is one on FLEX, with the context as recorded",
+            seen=f"method={name!r}, context={settings.context!r}",
+            remedy="Leave second_opinion out, or take method='flex' and context='fixed'",
+        )
     if method.on_path and settings.is_adaptive and settings.max_evals < N_FIRST:
         raise ParameterError(
             f"max_evals must be at least {N_FIRST}, which the adaptive quadrature begins with", seen=settings.max_evals

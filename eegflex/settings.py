@@ -19,12 +19,14 @@ from eegflex.errors import ParameterError, check_choice
 __all__ = [
     "ADAPTIVE",
     "CONTEXTS",
+    "DRAWN_BASELINES",
     "DTYPES",
     "EDGES",
     "FILE_LABEL",
     "FILTER_EDGES",
     "FIXED_RULES",
     "ON_CHECK",
+    "SECOND_OPINIONS",
     "VIEWS",
     "Settings",
     "StagingSettings",
@@ -38,8 +40,12 @@ FILTER_EDGES = ("keep", "mask")
 DTYPES = ("float32", "float64")
 #: What may move along the path.
 CONTEXTS = ("fixed", "scaled")
+#: Baselines of which several are drawn at random for each epoch.
+DRAWN_BASELINES = ("surrogate",)
 #: What an attribution can be to.
 VIEWS = ("frequency", "time", "time-frequency")
+#: Ways without a path that some epochs are asked about once more.
+SECOND_OPINIONS = ("shapley",)
 #: The rule that adds nodes until its tolerance is met, and those of a fixed number of nodes.
 ADAPTIVE = "adaptive"
 FIXED_RULES = ("graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right")
@@ -116,8 +122,8 @@ class Settings(StagingSettings):
 
     Attributes
     ----------
-    target, baseline, context, method, quadrature, tol, max_evals, n_steps, views, select, sample_per_stage, seed, batch_size, \
-    on_check
+    target, baseline, context, method, second_opinion, quadrature, tol, max_evals, n_steps, views, select, sample_per_stage, \
+    seed, batch_size, on_check
         As in `eegflex.attribute_epochs`, and those of `StagingSettings`.
     label : str | None
         What the recording is called, which is no part of the question.
@@ -133,13 +139,18 @@ class Settings(StagingSettings):
         metadata=_said("What to explain: predicted, scored, margin, all, a stage, or two as in N2,N1.", read="pair"),
     )
     baseline: Any = field(
-        default="zero", metadata=_said("What to compare with: zero, aperiodic, recording, or stage:W.", read="text")
+        default="zero",
+        metadata=_said("What to compare with: zero, aperiodic, recording, surrogate, or stage:W.", read="text"),
     )
     context: str = field(
         default="fixed",
         metadata=_said("Whether neighbouring epochs stay as recorded (fixed), or move along the path (scaled)."),
     )
     method: str = field(default="flex", metadata=_said("How to attribute: flex, saliency, deeplift, shapley, ..."))
+    second_opinion: str | None = field(
+        default=None,
+        metadata=_said("Ask about some epochs of each stage in a second way, which takes no path: shapley."),
+    )
     quadrature: str = field(
         default=ADAPTIVE, metadata=_said(f"Rule on the path: {', '.join((ADAPTIVE, *FIXED_RULES))}.")
     )
@@ -193,6 +204,7 @@ class Settings(StagingSettings):
         object.__setattr__(self, "select", _selection(self.select))
         check_choice("context", self.context, CONTEXTS)
         check_choice("on_check", self.on_check, ON_CHECK)
+        check_choice("second_opinion", self.second_opinion, (*SECOND_OPINIONS, None))
         check_choice("quadrature", self.quadrature, (ADAPTIVE, *FIXED_RULES))
         if self.label is not None and not (
             isinstance(self.label, str) and self.label.strip() and self.label.isprintable()

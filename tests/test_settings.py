@@ -34,6 +34,7 @@ OTHER = {
     "baseline": "recording",
     "context": "scaled",
     "method": "saliency",
+    "second_opinion": "shapley",
     "quadrature": "graded",
     "tol": 0.01,
     "max_evals": 100,

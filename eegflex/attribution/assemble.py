@@ -38,6 +38,8 @@ _NAMES = {
     "band": "band_view",
     "context": "context_map",
     "band_error": "band_error",
+    "second": "second_view",
+    "second_error": "second_error",
 }
 #: Dimensions of what is known of each pair of the stages explained.
 PAIRS = ("epoch", "channel_set", "target_stage", "other_stage")
@@ -274,6 +276,8 @@ DIMS = {
     "band": ("channel", "band"),
     "context": ("context", "channel", "band"),
     "band_error": ("channel", "band"),
+    "second": ("channel", "band"),
+    "second_error": ("channel", "band"),
 }
 
 

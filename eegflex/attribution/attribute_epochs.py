@@ -22,6 +22,7 @@ from eegflex.attribution.quadrature import make_rule
 from eegflex.attribution.request import Request, explain_all
 from eegflex.attribution.resume import open_partial, take_up
 from eegflex.attribution.sampling import choose_epochs
+from eegflex.attribution.second_opinion import with_second_opinion
 from eegflex.attribution.selection import selected
 from eegflex.attribution.window_error import window_error
 from eegflex.doctor.case import Case
@@ -49,6 +50,7 @@ def attribute_epochs(
     baseline: Any = "zero",
     context: str = "fixed",
     method: str = "flex",
+    second_opinion: str | None = None,
     quadrature: str = ADAPTIVE,
     tol: float = 0.02,
     max_evals: int = 400,
@@ -92,11 +94,13 @@ def attribute_epochs(
         ``("N2", "N1")``, the score of the first minus that of the second; or ``"all"``, every stage from one forward
         pass (see `FlexResult.for_target`).
     baseline : str | array-like
-        What an epoch is compared with, always with the epoch's own phases. ``"zero"``: silence on every channel.
-        ``"aperiodic"``: its own 1/f part, so that the oscillatory peaks are explained. ``"recording"``: the median
-        magnitude spectrum of the recording. ``"stage:W"``: that of a stage of the hypnogram. Or magnitudes,
-        shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the stager is given them; with a first
-        axis more for each epoch.
+        What an epoch is compared with, but for ``"surrogate"`` always with the epoch's own phases. ``"zero"``: silence on
+        every channel. ``"aperiodic"``: its own 1/f part, so that the oscillatory peaks are explained. ``"recording"``: the
+        spectrum of an ordinary epoch of the recording. ``"stage:W"``: of one of a stage of the hypnogram. ``"surrogate"``:
+        ordinary epochs with other waveforms, whose phases are drawn at random (by `seed`), so that what the network reads off
+        waveforms is explained too; attributions are means over five draws, which cost five times as much. Or
+        magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the stager is given them; with a
+        first axis more for each epoch.
     context : {"fixed", "scaled"}
         ``"fixed"``: neighbouring epochs stay as recorded, and only the segment moves along the path. ``"scaled"``: the
         whole window does, each of its epochs from its own baseline; what it adds is in ``context_map``. The map's sum is
@@ -105,6 +109,10 @@ def attribute_epochs(
         ``"flex"``. On the frequency-domain model, by captum: ``"saliency"``, ``"input_x_gradient"``, ``"deeplift"``,
         ``"gradient_shap"``. For models without a gradient too, with the bands of each channel as features:
         ``"shapley"`` (exact, up to two channels), ``"shapley_sampling"``, ``"feature_ablation"``.
+    second_opinion : {"shapley"} | None
+        With FLEX and a fixed context: asks about five epochs of each predicted stage once more, in a way that takes no path:
+        Shapley values of the bands, exact for one channel, for more of them from 12 random orders and their reverses, with a
+        standard error. See `FlexResult.second_opinion`.
     quadrature : {"adaptive", "graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
         How the gradient is averaged over the path. ``"adaptive"`` adds nodes, epoch by epoch, until the estimated error
         of the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` puts its nodes
@@ -112,7 +120,8 @@ def attribute_epochs(
     tol : float
         For ``"adaptive"``: the error allowed, relative to the absolute total of the band sums.
     max_evals : int
-        For ``"adaptive"``: most gradient evaluations for an epoch; where they do not suffice, its ``error`` says so.
+        For ``"adaptive"``: most gradient evaluations for an epoch (for each draw of its baseline); where they do not suffice,
+        its ``error`` says so.
     n_steps : int | None
         For a fixed rule: gradient evaluations for each epoch; by default 72 for ``"graded"``, else 50.
     views : sequence of {"frequency", "time", "time-frequency"}
@@ -220,6 +229,7 @@ def attribute_epochs(
         baseline=baseline,
         context=context,
         method=method,
+        second_opinion=second_opinion,
         quadrature=quadrature,
         tol=tol,
         max_evals=max_evals,
@@ -270,7 +280,7 @@ def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.
     if isinstance(settings.select, tuple):  # a mask and its numbers are one question
         found["select"] = tuple(selected(night, settings.select).tolist())
     settings = dataclasses.replace(settings, **(dataclasses.asdict(night.settings) | found))
-    baseline = make_baseline(settings.baseline, night.segments, night.stager.spec.filter)
+    baseline = make_baseline(settings.baseline, night.segments, night.stager.spec.filter, settings.seed)
     return Request(
         night, settings, method_of(settings), choose_epochs(night, settings) if chosen is None else chosen, baseline
     )
@@ -292,7 +302,7 @@ def _explain(request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, 
     n_wanted = len(request.chosen)
     replaced = replaced_scores(request, request.chosen)
     try:
-        explain_all(request, kept, known)
+        explain_all(request, with_second_opinion(request, kept), known)
     except (KeyboardInterrupt, Exception) as ended:
         n_finished = len(kept.numbers)
         if n_finished == 0:

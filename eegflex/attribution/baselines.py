@@ -1,7 +1,7 @@
 """Baselines: what an attribution compares a segment with.
 
-All of them are magnitudes; a baseline signal has the phases of its segment, so that the path from it is a straight line in
-time.
+All of them are magnitudes; a baseline signal has the phases of its segment, or, drawn several times, those turned at random.
+The path from it is a straight line in time.
 """
 
 from __future__ import annotations
@@ -15,19 +15,22 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.peaks import peak_gains
-from eegflex.attribution.spectra import with_phases_of
+from eegflex.attribution.spectra import turned_phases, with_phases_of
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.preprocessing.segments import Segments
+from eegflex.settings import DRAWN_BASELINES
 from eegflex.spec.model_spec import FilterSpec
 
-__all__ = ["Baseline", "check_baseline", "make_baseline"]
+__all__ = ["N_DRAWS", "Baseline", "check_baseline", "is_drawn", "make_baseline"]
 
 #: segments (n, channel, time), their numbers in the recording (n,), their channels -> magnitudes (n, channel, freq)
 Magnitudes = Callable[[npt.NDArray[np.floating[Any]], npt.NDArray[np.int64], tuple[int, ...]], npt.NDArray[np.float64]]
 
 #: Hz between which the aperiodic part is fitted, within the stager's own pass band.
 FITTED = (0.5, 45.0)
+#: Draws of a baseline of random phases; what is told of it is the mean over them.
+N_DRAWS = 5
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,25 @@ class Baseline:
         What results call it.
     magnitudes : callable or None
         Magnitudes of the rfft of baselines; ``None`` for silence.
+    seed : int or None
+        Seed of random phases; ``None`` where those of the segments are kept.
     """
 
     name: str
     magnitudes: Magnitudes | None = None
+    seed: int | None = None
+
+    @property
+    def n_draws(self) -> int:
+        """How many baselines an epoch has."""
+        return 1 if self.seed is None else N_DRAWS
 
     def __call__(
-        self, segments: torch.Tensor, numbers: npt.NDArray[np.int64], channels: tuple[int, ...]
+        self,
+        segments: torch.Tensor,
+        numbers: npt.NDArray[np.int64],
+        channels: tuple[int, ...],
+        draws: npt.NDArray[np.int64] | None = None,
     ) -> torch.Tensor:
         """Baseline signals of segments, shape (n, n_channels, n_times).
 
@@ -58,15 +73,37 @@ class Baseline:
             Which epochs of the recording they are; negative for silence.
         channels : tuple of int
             Which channels of the recording.
+        draws : array of int, shape (n,) | None
+            Which draw of each; by default the first.
         """
         if self.magnitudes is None:
             return torch.zeros_like(segments)
         magnitudes = self.magnitudes(segments.cpu().numpy(), numbers, channels)
         wanted = torch.from_numpy(magnitudes * (numbers >= 0)[:, None, None]).to(segments)
-        return with_phases_of(segments, wanted)
+        if self.seed is None:
+            return with_phases_of(segments, wanted)
+        draws = np.zeros_like(numbers) if draws is None else draws
+        turns = [
+            _turns(segments.shape[-1], self.seed, *pair) for pair in zip(numbers.tolist(), draws.tolist(), strict=True)
+        ]
+        return turned_phases(segments, wanted, torch.from_numpy(np.stack(turns)[:, None]).to(segments))
 
 
-def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec) -> Baseline:
+def _turns(n_times: int, seed: int, number: int, draw: int) -> npt.NDArray[np.float64]:
+    """By how much the phase of each frequency of an epoch is turned, shape (n_freqs,).
+
+    One angle for all channels of an epoch, so that what relates them stays (Prichard & Theiler 1994, Generating surrogate data
+    for time series with several simultaneously measured variables). 0 Hz and Nyquist are real, and are only turned over or not.
+    """
+    if number < 0:  # silence
+        return np.zeros(n_times // 2 + 1)
+    turns = np.random.default_rng([_STREAM, seed, number, draw]).uniform(0, 2 * np.pi, n_times // 2 + 1)
+    real = [0, -1] if n_times % 2 == 0 else [0]
+    turns[real] = np.pi * (turns[real] > np.pi)
+    return turns
+
+
+def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec, seed: int = 0) -> Baseline:
     """Look a baseline up, or take it from an array.
 
     Parameters
@@ -85,6 +122,11 @@ def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec) -> Ba
         ``"stage:W"``
             The same of the epochs that the hypnogram scores so. Attributions sum to the score of the epoch less that of one
             with the ordinary spectrum of that stage and the same phases.
+        ``"surrogate"``
+            Ordinary epochs with other waveforms: the magnitudes of ``"recording"``, and the epoch's own phases turned at
+            random, each frequency by one angle for all channels. Several are drawn for each epoch (`N_DRAWS`), and a path
+            begins at each. Attributions are means over them, and sum to the score of the epoch less the mean of theirs:
+            what the network reads off waveforms, and no magnitude tells, is in the sum too.
         array, shape (n_channels, n_freqs) or (n_channels, n_times)
             Magnitudes of the rfft, or samples whose magnitudes are taken, for each channel that the stager is given, in the
             scaled unit that it is given; with a first axis more, for each epoch of the recording. Attributions sum to the
@@ -93,6 +135,8 @@ def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec) -> Ba
         The recording as the stager is given it.
     bandpass : FilterSpec
         The stager's pass band.
+    seed : int
+        Seed of random phases. Those of an epoch depend on it, on the epoch's number and on the draw, and on nothing else.
 
     Raises
     ------
@@ -103,7 +147,7 @@ def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec) -> Ba
         return Baseline("array", _fixed(_as_magnitudes(baseline, segments)))
     check_baseline(baseline)
     kind, _, stage = baseline.partition(":")
-    return Baseline(baseline, _KINDS[kind](segments, stage, bandpass))
+    return Baseline(baseline, _KINDS[kind](segments, stage, bandpass), seed if is_drawn(baseline) else None)
 
 
 def check_baseline(baseline: Any) -> None:
@@ -114,6 +158,11 @@ def check_baseline(baseline: Any) -> None:
         raise ParameterError(
             f"baseline must be one of {', '.join(names)}, or an array of magnitudes or samples", seen=repr(baseline)
         )
+
+
+def is_drawn(baseline: Any) -> bool:
+    """Whether a baseline's phases are drawn at random."""
+    return isinstance(baseline, str) and baseline in DRAWN_BASELINES
 
 
 def _silence(*_: object) -> None:
@@ -156,7 +205,10 @@ _KINDS: dict[str, Callable[[Segments, str, FilterSpec], Magnitudes | None]] = {
     "aperiodic": _aperiodic,
     "recording": _of_recording,
     "stage": _of_stage,
+    "surrogate": _of_recording,
 }
+#: Tells the draws of phases from any others of the same seed.
+_STREAM = 0x5C0F
 
 
 def _fixed(magnitudes: npt.NDArray[np.float64]) -> Magnitudes:

@@ -34,15 +34,30 @@ class Moving:
     at: npt.NDArray[np.int64]
 
 
-def moving(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Moving:
-    """What moves: with its context fixed, an epoch is a window of its own."""
+def moving(
+    request: Request, channel_set: int, numbers: npt.NDArray[np.intp], draws: npt.NDArray[np.intp] | None = None
+) -> Moving:
+    """What moves: with its context fixed, an epoch is a window of its own.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be explained.
+    channel_set : int
+        With which channels.
+    numbers : array of int, shape (n,)
+        Epochs; of windows that move, those of one length.
+    draws : array of int, shape (n,) | None
+        Which draw of each one's baseline; by default the first.
+    """
     bound = request.night.bound[channel_set]
     index = torch.from_numpy(numbers).to(request.stager.like.device)
     scaled = request.settings.context == "scaled"
     members = bound.windows.members(numbers) if scaled else numbers[:, None]
     n_moving = members.shape[1]
     x = bound.inputs(torch.from_numpy(members.ravel()).to(index.device))
-    x_b = request.baseline(x, members.ravel(), request.segments.channel_sets[channel_set])
+    drawn = None if draws is None else np.repeat(draws, n_moving)
+    x_b = request.baseline(x, members.ravel(), request.segments.channel_sets[channel_set], drawn)
 
     def model(variants: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         if not scaled:

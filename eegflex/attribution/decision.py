@@ -29,7 +29,8 @@ def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDAr
 
     The context of a stager of windows is the other epochs of the window, that of a stager of whole nights is the rest of the
     night: it is staged once more with the baseline of every epoch in its place, as a night of its own, whose states then
-    stand at both ends of a window. Epochs that have a fault stay as they are.
+    stand at both ends of a window. Epochs that have a fault stay as they are. Of a baseline that is drawn at random it is the
+    first draw.
 
     Parameters
     ----------

@@ -9,7 +9,15 @@ import torch
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
-__all__ = ["Frames", "attribution_in_frequency", "attribution_in_time", "frames", "weighted_spectrum", "with_phases_of"]
+__all__ = [
+    "Frames",
+    "attribution_in_frequency",
+    "attribution_in_time",
+    "frames",
+    "turned_phases",
+    "weighted_spectrum",
+    "with_phases_of",
+]
 
 #: Seconds between the frames of the time-frequency view; each of them lasts four times as long.
 HOP = 0.5
@@ -139,7 +147,23 @@ def with_phases_of(segment: torch.Tensor, magnitudes: torch.Tensor) -> torch.Ten
     -------
     signal : Tensor, shape (..., n_times)
     """
+    return turned_phases(segment, magnitudes)
+
+
+def turned_phases(segment: torch.Tensor, magnitudes: torch.Tensor, turns: torch.Tensor | float = 0.0) -> torch.Tensor:
+    """The signal with the phases of `segment`, turned, and the given magnitudes, ``irfft(r exp(i (theta + turn)))``.
+
+    Parameters
+    ----------
+    segment, magnitudes : Tensor
+        As in `with_phases_of`.
+    turns : Tensor, broadcastable to (..., n_freqs) | float
+        Angles.
+
+    Returns
+    -------
+    signal : Tensor, shape (..., n_times)
+    """
     spectrum = torch.fft.rfft(segment)
-    return torch.fft.irfft(
-        torch.polar(magnitudes.expand_as(spectrum.real).contiguous(), spectrum.angle()), n=segment.shape[-1]
-    )
+    polar = torch.polar(magnitudes.expand_as(spectrum.real).contiguous(), spectrum.angle() + turns)
+    return torch.fft.irfft(polar, n=segment.shape[-1])

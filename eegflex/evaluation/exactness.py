@@ -11,7 +11,7 @@ from eegflex.evaluation.evidence import Evidence
 from eegflex.evaluation.thresholds import CANCELLING, MOST, TIGHT, USABLE
 from eegflex.findings import Finding, error, ok, unknown, warning
 from eegflex.results.wording import count_epochs, method_words, percent, sums_to_change, unit
-from eegflex.settings import ADAPTIVE
+from eegflex.settings import ADAPTIVE, DRAWN_BASELINES
 
 if TYPE_CHECKING:
     from eegflex.findings import Value
@@ -65,6 +65,10 @@ def convergence(evidence: Evidence) -> Finding | None:
         )
     values = evidence.sizes | {"n": len(errors), **_spread(errors)}
     size = f"the largest estimated error of the band sums is {percent(errors.max())} of their absolute total"
+    if parameters["baseline"] in DRAWN_BASELINES:  # of which a tolerance of the quadrature says nothing
+        return ok(
+            f"{size}, over {len(errors)} {evidence.cases}; most of it is of the few draws of the baseline", **values
+        )
     if "tol" not in parameters:
         return ok(f"{size}, over {len(errors)} {evidence.cases}", **values)
     tol, n_converged = float(parameters["tol"]), int((errors <= parameters["tol"]).sum())
@@ -139,6 +143,8 @@ def _spread(shares: npt.NDArray[np.float64]) -> dict[str, Value]:
 
 def _refine(result: FlexResult) -> str:
     """What makes the error of the band sums smaller."""
+    if result.parameters["baseline"] in DRAWN_BASELINES:
+        return "The baseline is drawn at random for each epoch: look at means over epochs, where the draws average out"
     quadrature = result.parameters.get("quadrature")
     if quadrature is None:
         return "Compare with a method whose error can be made smaller, such as method='flex'"

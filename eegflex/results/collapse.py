@@ -16,6 +16,9 @@ from eegflex.targets import Target, is_scored, resolve_target
 
 __all__ = ["facts", "of_target"]
 
+#: Variables that are errors of others.
+_ERRORS = ("band_error", "second_error")
+
 
 def facts(dataset: xr.Dataset) -> xr.Dataset:
     """What is known of each epoch and channel set, of one target: the predicted one of all. No view is read for it."""
@@ -46,7 +49,7 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
             dims = tuple(dim for dim in variable.dims if dim != "target_stage")
             own = of_channel if "channel" in dims else weights
             # attributions are linear in the score; of their errors all that is known is that they add up at most
-            variables[str(name)] = dims, _weigh(variable, np.abs(own) if name == "band_error" else own)
+            variables[str(name)] = dims, _weigh(variable, np.abs(own) if name in _ERRORS else own)
     sizes, per_set = tables.sizes(dataset), ("epoch", "channel_set")
     by_stage, size = np.diagonal(sizes, axis1=-2, axis2=-1), _of_pairs(sizes, weights)
     if "path_share" in dataset:

@@ -63,7 +63,10 @@ VARIABLES: dict[str, Variable] = {
     "time_frequency_view": Variable(("epoch", "target_stage", "channel", "frame_freq", "frame"), needed=False),
     "band_view": Variable(("epoch", "target_stage", "channel", "band"), needed=False),
     "context_map": Variable(("epoch", "target_stage", "context", "channel", "band"), needed=False),
-    "band_error": Variable(("epoch", "target_stage", "channel", "band"), needed=False),
+    **{
+        name: Variable(("epoch", "target_stage", "channel", "band"), needed=False)
+        for name in ("band_error", "second_view", "second_error")
+    },
     "power": Variable(("epoch", "channel", "freq")),
     "signal": Variable(("epoch", "channel", "time")),
     "scores": Variable((*_PER_SET, "stage_name")),

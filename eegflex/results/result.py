@@ -69,9 +69,13 @@ class FlexResult(ResultTables, ResultFigures):
         a method without such a path. Each stretch between them counts with the absolute total of its own band sums, so that
         what a score gains evenly on its way has shares of 1/32 and 1/4.
     ``band_error`` (epoch, channel, band)
-        Estimated error of the sum over each band, where the quadrature has an estimate.
+        Estimated error of the sum over each band: of the quadrature, where it has an estimate, and of the mean over the draws
+        of a baseline that is drawn at random (half of its 95 % interval).
+    ``second_view``, ``second_error`` (epoch, channel, band)
+        With a `second_opinion`: Shapley values of the bands, and their standard errors; NaN for epochs that were not asked
+        about twice.
     ``score``, ``baseline_score`` (epoch, channel_set)
-        F(x) and F(x_b), the score explained of the segment and of its baseline.
+        F(x) and F(x_b), the score explained of the segment and of its baseline (the mean over its draws, if it is drawn).
     ``gap`` (epoch, channel_set)
         Completeness gap: the sum of all attributions (the context's too) less F(x) - F(x_b). NaN for a method whose
         attributions are not meant to sum to that.
@@ -82,7 +86,7 @@ class FlexResult(ResultTables, ResultFigures):
         Gradient evaluations spent, and scores without a gradient.
     ``error`` (epoch, channel_set)
         Estimated error of the band sums of all channels, relative to their absolute total: at most ``tol`` where the adaptive
-        quadrature converged; NaN where there is no estimate.
+        quadrature converged, and more where the baseline is drawn at random; NaN where there is no estimate.
     ``predicted``, ``target`` (epoch, channel_set)
         The stage with the highest score, and the score that is explained.
     ``night_scores`` (night, channel_set, stage_name)

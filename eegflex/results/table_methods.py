@@ -15,6 +15,7 @@ from eegflex.results import tables
 from eegflex.results.band_table import band_table
 from eegflex.results.collapse import facts
 from eegflex.results.decided import decided_by, within_error
+from eegflex.results.second_opinion import second_opinion
 from eegflex.results.select import as_bands, as_list
 
 if TYPE_CHECKING:
@@ -173,6 +174,42 @@ class ResultTables:
         [15, 15]
         """
         return decided_by(self._single)
+
+    def second_opinion(self) -> pd.DataFrame:
+        """How far the attributions agree with those of another way, which takes no path: Shapley values of the bands.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each channel set and epoch that was asked about twice: ``disagreement``, the sum of the absolute
+            differences over all bands and channels, relative to the absolute total of the band sums; ``error``, the sum of the
+            second opinion's standard errors, relative to the same; ``rank_correlation`` of both (Spearman's); and
+            ``same_sign``, the share of the three largest band sums to which both give the same sign.
+
+        Raises
+        ------
+        ParameterError
+            If the result was made without ``second_opinion``.
+
+        Notes
+        -----
+        Both divide the same change of the score, F(x) - F(x_b), among the bands of the channels. FLEX follows the straight path
+        on which all of them grow together; the Shapley value of a band is the mean of what it adds to all combinations of the
+        others (Shapley 1953). Where a network adds up what the bands say, the two are equal. Where they differ, bands act
+        together, or what is said is of a stretch of the path and not of its ends, and a single number for a band means less.
+
+        Examples
+        --------
+        >>> import eegflex
+        >>> night = eegflex.simulate_psg(hours=0.25, sfreq=128, seed=1, verbose="error")
+        >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+        >>> result = eegflex.attribute_epochs(
+        ...     epochs, "known-spindle", target="N2", sample_per_stage=2, second_opinion="shapley", verbose="error"
+        ... )
+        >>> bool(result.second_opinion()["disagreement"].max() < 0.05)
+        True
+        """
+        return second_opinion(self._single)
 
     @property
     def within_error(self) -> npt.NDArray[np.bool_]:

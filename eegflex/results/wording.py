@@ -91,6 +91,11 @@ BASELINES = {
         "an epoch with the median spectrum of {stage} and the same phases",
         "what sets it apart from {stage}",
     ),
+    "surrogate": _Baseline(
+        "ordinary epochs with random phases",
+        "epochs with an ordinary spectrum of the recording and phases drawn at random (the mean over draws)",
+        "how it differs from an ordinary epoch of this recording, in its spectrum and in its waveforms",
+    ),
     "array": _Baseline(
         "the spectrum that was given",
         "an epoch with the spectrum that was given as the baseline and the same phases",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.context import moving
+from eegflex.attribution.draws import Draw, mean_over
 from eegflex.attribution.path_share import path_shares
 from eegflex.attribution.paths import PathGradient, Paths, Rates, average_gradients, baseline_scores
 from eegflex.attribution.request import Explained, Request
@@ -23,8 +25,15 @@ def explain_flex(request: Request, channel_set: int, numbers: npt.NDArray[np.int
     """Explain epochs with one channel set by FLEX."""
     windows = request.night.bound[channel_set].windows
     groups = windows.alike(numbers) if request.settings.context == "scaled" else [np.arange(len(numbers))]
+    n_draws = request.baseline.n_draws
     for group in groups:
-        yield from _explain_alike(request, channel_set, numbers[group])
+        drawn: defaultdict[int, list[Draw]] = defaultdict(list)
+        paths = np.repeat(numbers[group], n_draws), np.tile(np.arange(n_draws), len(group))
+        for draw in _explain_alike(request, channel_set, *paths):
+            own = drawn[draw.explained.number]
+            own.append(draw)
+            if len(own) == n_draws:
+                yield mean_over(drawn.pop(draw.explained.number))
 
 
 def band_rates(change: torch.Tensor, masks: npt.NDArray[np.bool_]) -> Rates:
@@ -38,9 +47,11 @@ def band_rates(change: torch.Tensor, masks: npt.NDArray[np.bool_]) -> Rates:
     return rates
 
 
-def _explain_alike(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
-    """Explain epochs whose windows, as far as they move, have one length."""
-    what = moving(request, channel_set, numbers)
+def _explain_alike(
+    request: Request, channel_set: int, numbers: npt.NDArray[np.intp], draws: npt.NDArray[np.intp]
+) -> Iterator[Draw]:
+    """Explain epochs whose windows, as far as they move, have one length, each from a draw of its baseline."""
+    what = moving(request, channel_set, numbers, draws)
     end, begin = what.end.flatten(1, 2), what.begin.flatten(1, 2)
     paths = Paths(what.model, end, begin, request.weights(numbers, channel_set), request.batch(what.model, end[:1]))
     score, baseline_score = request.recorded_scores(numbers, channel_set), baseline_scores(paths)
@@ -50,12 +61,14 @@ def _explain_alike(request: Request, channel_set: int, numbers: npt.NDArray[np.i
     for row, path in finished:
         change = (what.end[row] - what.begin[row]).to(path.gradient.dtype)
         gradient = path.gradient.unflatten(1, change.shape[:2])
-        views, total = _views(request, change, gradient, int(what.at[row]))
-        if path.part_errors is not None:
-            own = path.part_errors.reshape(len(path.part_errors), *change.shape[:2], -1)[:, int(what.at[row])]
-            views["band_error"] = own.astype(np.float32)
+        at = int(what.at[row])
+        sums = _band_sums(request, change, gradient)
+        views, total = _views(request, change, gradient, at)
+        if request.settings.context == "scaled":
+            views["context"] = sums.to(request.dtype).cpu().numpy()
         ends = score[row], baseline_score[row].cpu().numpy()
-        yield _explained(int(numbers[row]), views, total, ends, path)
+        errors = None if path.part_errors is None else path.part_errors.reshape(sums.shape)
+        yield Draw(_explained(int(numbers[row]), views, total, ends, path), sums.double().cpu().numpy(), at, errors)
 
 
 def _explained(
@@ -92,8 +105,9 @@ def _views(
         "time-frequency": frames(change.shape[-1], request.segments.sfreq).attribution,
     }
     views = {view: makers[view](*own).to(request.dtype).cpu().numpy() for view in request.settings.views}
-    total = (change * gradient).sum((1, 2, 3)).double().cpu().numpy()
-    if request.settings.context == "scaled":
-        masks = torch.from_numpy(request.band_masks.T).to(gradient)
-        views["context"] = (attribution_in_frequency(change, gradient) @ masks).to(request.dtype).cpu().numpy()
-    return views, total
+    return views, (change * gradient).sum((1, 2, 3)).double().cpu().numpy()
+
+
+def _band_sums(request: Request, change: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Attributions to the bands of all that moves, shape (n_targets, n_moving, n_channels, n_bands)."""
+    return attribution_in_frequency(change, gradient) @ torch.from_numpy(request.band_masks.T).to(gradient)

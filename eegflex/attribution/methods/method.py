@@ -38,6 +38,8 @@ class Method:
         What may move along the path.
     baselines : tuple of str
         The only baselines that it knows; empty: any.
+    turns_phases : bool
+        Whether it can begin from a baseline of other phases than the epoch's.
     """
 
     explain: Explainer
@@ -47,6 +49,7 @@ class Method:
     views: tuple[str, ...] = ("frequency",)
     contexts: tuple[str, ...] = ("fixed",)
     baselines: tuple[str, ...] = ()
+    turns_phases: bool = True
 
 
 @contextlib.contextmanager
@@ -56,8 +59,8 @@ def seeded(*stream: int) -> Iterator[None]:
     Parameters
     ----------
     *stream : int
-        Whose draws they are: the seed, the channel set and the epoch. So an epoch's draws are its own, with whatever others it
-        is explained.
+        Whose draws they are: the seed, the channel set, the epoch and the draw of its baseline. So an epoch's draws are its
+        own, with whatever others it is explained.
     """
     state = np.random.get_state()  # noqa: NPY002  (captum draws from numpy's old generator)
     words = np.random.SeedSequence(stream).generate_state(4)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from eegflex.attribution.context import Moving, moving
+from eegflex.attribution.draws import Draw, mean_over
 from eegflex.attribution.gradients import score_of
 from eegflex.attribution.methods.method import seeded
 from eegflex.attribution.methods.shapley import MOST_PLAYERS, coalitions, shapley_values
@@ -18,7 +19,7 @@ from eegflex.errors import ParameterError
 from eegflex.utils.stopping import check
 
 
-class _OfBands:
+class OfBands:
     """The score explained as a function of which bands of which channels are as recorded, the others as in the baseline."""
 
     def __init__(self, request: Request, what: Moving, weights: torch.Tensor, row: int) -> None:
@@ -53,7 +54,7 @@ class _OfBands:
         return (score_of(self.score, x, rows, self.weights.expand(len(x), *self.weights.shape)),)
 
 
-def exact_shapley(model: _OfBands) -> npt.NDArray[np.float64]:
+def exact_shapley(model: OfBands) -> npt.NDArray[np.float64]:
     """Shapley values of the bands from all coalitions, shape (n_targets, n_players)."""
     if model.n_players > MOST_PLAYERS:
         raise ParameterError(
@@ -66,10 +67,10 @@ def exact_shapley(model: _OfBands) -> npt.NDArray[np.float64]:
     return shapley_values(values).T
 
 
-def by_captum(name: str, **options: Any) -> Callable[[_OfBands], npt.NDArray[np.float64]]:
+def by_captum(name: str, **options: Any) -> Callable[[OfBands], npt.NDArray[np.float64]]:
     """A forward-only method of captum, by its name there."""
 
-    def attribute(model: _OfBands) -> npt.NDArray[np.float64]:
+    def attribute(model: OfBands) -> npt.NDArray[np.float64]:
         import captum.attr
 
         present = torch.ones(1, model.n_players, dtype=model.precision, device=model.begin.device)
@@ -86,7 +87,7 @@ def by_captum(name: str, **options: Any) -> Callable[[_OfBands], npt.NDArray[np.
 
 
 def on_bands(
-    attribute: Callable[[_OfBands], npt.NDArray[np.float64]],
+    attribute: Callable[[OfBands], npt.NDArray[np.float64]],
 ) -> Explainer:
     """A method that only predicts, with bands x channels as its features.
 
@@ -97,15 +98,20 @@ def on_bands(
     """
 
     def explain(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
-        what = moving(request, channel_set, numbers)
-        weights = request.weights(numbers, channel_set)
-        for row, number in enumerate(numbers):
-            model = _OfBands(request, what, weights, row)
-            with seeded(request.settings.seed, channel_set, int(number)), torch.no_grad():
+        n_draws = request.baseline.n_draws
+        rows, draws = np.repeat(numbers, n_draws), np.tile(np.arange(n_draws), len(numbers))
+        what, weights = moving(request, channel_set, rows, draws), request.weights(rows, channel_set)
+
+        def from_draw(row: int) -> Draw:
+            model = OfBands(request, what, weights, row)
+            with seeded(request.settings.seed, channel_set, int(rows[row]), int(draws[row])), torch.no_grad():
                 attribution = attribute(model).reshape(weights.shape[1], *model.parts.shape[:2])
-                ends = model(torch.tensor([[1.0], [0.0]]).repeat(1, model.n_players)).cpu().numpy()
-            total = attribution.sum(axis=(1, 2))
+                score, begin = model(torch.tensor([[1.0], [0.0]]).repeat(1, model.n_players)).cpu().numpy()
+            gap = attribution.sum(axis=(1, 2)) - (score - begin)
             views = {"band": attribution}
-            yield Explained(int(number), views, ends[0], ends[1], total - (ends[0] - ends[1]), 0, model.n_scores)
+            return Draw(Explained(int(rows[row]), views, score, begin, gap, 0, model.n_scores), attribution[:, None])
+
+        for start in range(0, len(rows), n_draws):
+            yield mean_over([from_draw(row) for row in range(start, start + n_draws)])
 
     return explain

@@ -6,6 +6,7 @@ A method is one entry here, with what its numbers mean.
 from __future__ import annotations
 
 from eegflex.attribution.adaptive import N_FIRST
+from eegflex.attribution.baselines import is_drawn
 from eegflex.attribution.methods.flex import explain_flex
 from eegflex.attribution.methods.method import N_SAMPLES, Method
 from eegflex.attribution.methods.on_bands import by_captum, exact_shapley, on_bands
@@ -30,6 +31,7 @@ METHODS = {
             lowered="would lower",
             per="unit magnitude",
         ),
+        turns_phases=False,
     ),
     "input_x_gradient": Method(
         on_magnitudes(input_x_gradient),
@@ -40,9 +42,11 @@ METHODS = {
         ),
         baselines=("zero",),
     ),
-    "deeplift": Method(on_magnitudes(deeplift), MethodWords("DeepLIFT on the spectrum")),
+    "deeplift": Method(on_magnitudes(deeplift), MethodWords("DeepLIFT on the spectrum"), turns_phases=False),
     "gradient_shap": Method(
-        on_magnitudes(gradient_shap, N_SAMPLES, draws=True), MethodWords("GradientSHAP on the spectrum")
+        on_magnitudes(gradient_shap, N_SAMPLES, draws=True),
+        MethodWords("GradientSHAP on the spectrum"),
+        turns_phases=False,
     ),
     "shapley": Method(
         on_bands(exact_shapley), MethodWords("exact Shapley values of the bands"), differentiates=False, views=()
@@ -81,8 +85,20 @@ def method_of(settings: Settings) -> Method:
     if method.baselines:
         given = baseline if isinstance(baseline, str) else "an array"
         check_choice(f"baseline with method={name!r}", given, method.baselines)
+    if is_drawn(baseline) and not method.turns_phases:
+        raise ParameterError(
+            f"method={name!r} attributes to magnitudes, and {baseline!r} has other phases too",
+            allowed="a baseline with the phases of the epoch, such as 'recording'",
+            remedy="Take that, or a method that explains phases too, such as method='flex'",
+        )
     for view in settings.views[1:]:  # the first, frequency, becomes bands where there is nothing finer
         check_choice(f"views with method={name!r}", view, method.views)
+    if settings.second_opinion is not None and not (method.on_path and settings.context == "fixed"):
+        raise ParameterError(
+            "A second opinion is one on FLEX, with the context as recorded",
+            seen=f"method={name!r}, context={settings.context!r}",
+            remedy="Leave second_opinion out, or take method='flex' and context='fixed'",
+        )
     if method.on_path and settings.is_adaptive and settings.max_evals < N_FIRST:
         raise ParameterError(
             f"max_evals must be at least {N_FIRST}, which the adaptive quadrature begins with", seen=settings.max_evals

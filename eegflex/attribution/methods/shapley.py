@@ -1,13 +1,14 @@
-"""Exact Shapley values: a pure function of the values of all coalitions."""
+"""Shapley values: exact, of the values of all coalitions, or estimated in orders drawn at random."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import factorial
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["coalitions", "shapley_values"]
+__all__ = ["coalitions", "permutation_shapley", "shapley_values"]
 
 
 def coalitions(n_players: int) -> npt.NDArray[np.bool_]:
@@ -44,3 +45,43 @@ def shapley_values(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 #: 4,096 coalitions: the bands of two channels.
 MOST_PLAYERS = 12
+
+
+def permutation_shapley(
+    values: Callable[[npt.NDArray[np.bool_]], npt.NDArray[np.float64]],
+    n_players: int,
+    rng: np.random.Generator,
+    n_pairs: int,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Shapley values from orders drawn at random, each with its reverse.
+
+    What a player adds early in an order it adds late in the reverse one, so that much of what differs between orders cancels
+    within a pair (Mitchell et al. 2022, Sampling permutations for Shapley value estimation). In each order all contributions
+    sum to what all players achieve together, and so does their mean.
+
+    Parameters
+    ----------
+    values : callable
+        Coalitions, shape (n, n_players) -> what they achieve, shape (n, n_targets).
+    n_players : int
+        How many players there are.
+    rng : Generator
+        What draws.
+    n_pairs : int
+        Pairs of orders.
+
+    Returns
+    -------
+    shares, errors : array, shape (n_players, n_targets)
+        The estimates, and their standard errors over pairs.
+    """
+    forth = np.array([rng.permutation(n_players) for _ in range(n_pairs)])
+    joins = np.stack([forth, forth[:, ::-1]], axis=1).argsort(axis=-1)  # (pair, order, player): when it joins
+    inner = joins[:, :, None] < np.arange(1, n_players)[:, None]
+    ends = np.array([[False], [True]]).repeat(n_players, axis=1)
+    found = values(np.concatenate([ends, inner.reshape(-1, n_players)]))
+    on_the_way = found[2:].reshape(*inner.shape[:3], -1)
+    empty, whole = (np.broadcast_to(end, (*inner.shape[:2], 1, found.shape[1])) for end in found[:2])
+    gained = np.diff(np.concatenate([empty, on_the_way, whole], axis=2), axis=2)  # by place in the order
+    by_pair = np.take_along_axis(gained, joins[..., None], axis=2).mean(axis=1)
+    return by_pair.mean(axis=0), by_pair.std(axis=0, ddof=1) / np.sqrt(n_pairs)

@@ -1,0 +1,83 @@
+"""Means over the draws of a baseline that is drawn at random, and how well a few draws tell them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit
+
+from eegflex.attribution.request import Explained
+
+__all__ = ["COVERED", "Draw", "mean_over"]
+
+#: How often the estimated error of a mean over draws covers the true one.
+COVERED = 0.95
+_TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One epoch as explained from one draw of its baseline.
+
+    Attributes
+    ----------
+    explained : Explained
+        The explanation.
+    sums : array of float64, shape (n_targets, n_moving, n_channels, n_bands)
+        Band sums of all that moves.
+    at : int
+        The segment among what moves.
+    errors : array of float64, shape of `sums` | None
+        Their estimated errors, where there is an estimate.
+    """
+
+    explained: Explained
+    sums: npt.NDArray[np.float64]
+    at: int = 0
+    errors: npt.NDArray[np.float64] | None = None
+
+
+def mean_over(draws: Sequence[Draw]) -> Explained:
+    """The mean of the draws of an epoch, or the only one as it is.
+
+    The error of each band sum is what each draw's own may be, and in quadrature half of the interval that the draws give for
+    their mean (by Student's t, for they are few).
+
+    Parameters
+    ----------
+    draws : sequence of Draw
+        Of one epoch.
+    """
+    explained = [draw.explained for draw in draws]
+    first, own = explained[0], [draw.errors for draw in draws if draw.errors is not None]
+    errors = np.mean(own, axis=0) if own else None
+    facts = {}
+    averaged = ("baseline_score", "gap", *(() if first.path_share is None else ("path_share",)))
+    if len(draws) > 1:
+        sums = np.stack([draw.sums for draw in draws])
+        errors = np.hypot(0.0 if errors is None else errors, _half_interval(sums))
+        sizes = np.abs(sums.mean(axis=0)).sum(axis=(1, 2, 3))
+        facts = {
+            "views": {view: _mean([one.views[view] for one in explained]) for view in first.views},
+            **{name: np.mean([getattr(one, name) for one in explained], axis=0) for name in averaged},
+            **{name: sum(getattr(one, name) for one in explained) for name in ("n_gradients", "n_forwards")},
+            "error": float((errors.sum(axis=(1, 2, 3)) / np.maximum(sizes, _TINY)).max()),
+        }
+    whole = dataclasses.replace(first, **facts)
+    if errors is None:
+        return whole
+    return dataclasses.replace(whole, views={**whole.views, "band_error": errors[:, draws[0].at].astype(np.float32)})
+
+
+def _half_interval(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Half of the interval that holds the mean of all draws there could be."""
+    n_draws = len(sums)
+    return np.asarray(stdtrit(n_draws - 1, (1 + COVERED) / 2) / np.sqrt(n_draws) * sums.std(axis=0, ddof=1))
+
+
+def _mean(views: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.floating]:
+    return np.mean(views, axis=0, dtype=np.float64).astype(views[0].dtype)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegflex.bands import REST, Bands
+from eegflex.bands import Bands
 from eegflex.readers.notes import SIMULATED
 from eegflex.results import tables
 from eegflex.results.select import PICKED, is_whole, stage_order
@@ -115,7 +115,7 @@ def _effect(result: FlexResult, mean: float) -> str:
 
 
 def _band_words(name: str) -> str:
-    return "what lies outside all bands" if name == REST else name
+    return name if name in Bands() else f"what lies {name} all bands"
 
 
 def what_was_done(result: FlexResult) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from mne.utils import logger
 
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
@@ -27,7 +29,7 @@ __all__ = [
     "as_bands",
     "as_list",
     "averaged_words",
-    "bands_and_rest",
+    "bands_in_rows",
     "channel_types",
     "check_stages",
     "hypnogram_order",
@@ -48,11 +50,50 @@ _TYPE_ORDER = ("eeg", "eog", "emg", "ecg")
 _NO_STAGE = frozenset({"", *NOT_STAGED})
 
 
-def as_bands(bands: Bands | Mapping[str, tuple[float, float]] | None) -> Bands:
-    """Return frequency bands, those of `Bands` by default."""
-    if bands is None or isinstance(bands, Mapping):
-        return bands if isinstance(bands, Bands) else Bands(bands)
-    raise ParameterError("Bands must map names to edges in Hz", seen=repr(bands), allowed="{'sigma': (12, 16), ...}")
+def as_bands(bands: Bands | Mapping[str, tuple[float, float]] | None, dataset: xr.Dataset) -> Bands:
+    """Return frequency bands, those of `Bands` by default, so far as the stager was given such frequencies.
+
+    Parameters
+    ----------
+    bands : Bands | mapping | None
+        What was asked for.
+    dataset : xarray.Dataset
+        Of the result, whose stager has a filter and a sampling rate.
+
+    Raises
+    ------
+    ParameterError
+        If they are none, or one lies wholly beyond these. One that lies partly beyond is cut, with a warning. Those of
+        `Bands` stay as they are, since whole methods attribute to them; where they reach beyond, there is a warning.
+    """
+    if bands is None:
+        return Bands()
+    if not isinstance(bands, Mapping):
+        raise ParameterError(
+            "Bands must map names to edges in Hz", seen=repr(bands), allowed="{'sigma': (12, 16), ...}"
+        )
+    bands = Bands(bands)
+    low, high = _range(dataset)
+    usual = dict(bands) == dict(Bands())
+    cut, names = _within(bands, low, high) if usual else bands.within(low, high)
+    if names:
+        logger.warning(
+            f"Of {', '.join(names)}, only what lies in {low:g} to {high:g} Hz was given to the stager, by its filter and its "
+            "sampling rate" + ("" if usual else f": {cut!r}")
+        )
+    return bands if usual else cut
+
+
+def _within(bands: Bands, low: float, high: float) -> tuple[Bands, tuple[str, ...]]:
+    """As `Bands.within`, but whatever lies wholly outside is named, too."""
+    return bands, tuple(name for name, (own, end) in bands.items() if own < low or end > high)
+
+
+def _range(dataset: xr.Dataset) -> tuple[float, float]:
+    """The frequencies that the stager was given, in Hz: within its filter, up to half its sampling rate and that itself."""
+    passed = json.loads(dataset.attrs["spec"])["input"].get("filter") or {}
+    half = float(np.nextafter(float(dataset.attrs["sfreq"]) / 2, np.inf))
+    return float(passed.get("l_freq") or 0.0), min(float(passed.get("h_freq") or np.inf), half)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -250,6 +291,7 @@ def hypnogram_order(stages: Sequence[str]) -> list[str]:
     return list(stages)
 
 
-def bands_and_rest(bands: Bands) -> list[str]:
-    """Return the bands as rows of a figure: the fastest on top, the rest at the bottom."""
-    return [*reversed(list(bands)), "rest"]
+def bands_in_rows(bands: Bands) -> list[str]:
+    """Return the bands as rows of a figure: the fastest on top, between what lies above and below them."""
+    *lower, above = bands.outside
+    return [above, *reversed(list(bands)), *reversed(lower)]

@@ -53,6 +53,9 @@ class ResultTables:
         """
         return tables.relative_gap(facts(self.data))
 
+    def _bands(self, bands: Bands | Mapping[str, tuple[float, float]] | None) -> Bands:
+        return as_bands(Bands() if bands is None else bands, self.data)
+
     def to_data_frame(self, bands: Bands | Mapping[str, tuple[float, float]] | None = None) -> pd.DataFrame:
         """One row for each epoch, channel and band.
 
@@ -67,7 +70,7 @@ class ResultTables:
             Columns recording (its label), number (place in it), onset (s), stage (scored), predicted, target, channel, band,
             attribution, power (µV²), score and baseline_score (F(x) and F(x_b) of the channel's channel set).
         """
-        return tables.long_table(self._single, as_bands(bands))
+        return tables.long_table(self._single, self._bands(bands))
 
     def band_table(
         self,
@@ -95,7 +98,8 @@ class ResultTables:
         Returns
         -------
         table : pandas.DataFrame
-            One row a group; one column a band, then ``rest``, ``total`` (their sum) and ``n_epochs``, in the unit of the
+            One row a group; one column a band, then ``below`` and ``above`` (and
+            ``between``, if the bands leave a gap), ``total`` (their sum) and ``n_epochs``, in the unit of the
             score. With ``statistic="all"`` one row for each group and band, and one column for each statistic.
 
         Raises
@@ -135,7 +139,7 @@ class ResultTables:
         3    N2  sigma   1.7     2.0  0.8    -2.9      2.6         4
         4    N2   beta  -1.0    -1.0  0.2    -1.3     -0.6         4
         """
-        return band_table(self._single, as_bands(bands), by=as_list(by), stage_from=stage_from, statistic=statistic)
+        return band_table(self._single, self._bands(bands), by=as_list(by), stage_from=stage_from, statistic=statistic)
 
     def decided_by(self) -> pd.DataFrame:
         """What decided on the stages: the epochs themselves, or the context that the stager sees beside them.

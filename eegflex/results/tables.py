@@ -52,7 +52,7 @@ def reduced(
 
 
 def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view") -> npt.NDArray[np.float64]:
-    """Sums over each band and the rest, shape (n_epochs, n_channels, n_bands + 1).
+    """Sums over each band and what lies outside them, shape (n_epochs, n_channels, n_names).
 
     Raises
     ------

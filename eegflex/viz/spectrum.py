@@ -105,7 +105,7 @@ def plot_spectrum(
     >>> fig.axes[0].get_title(loc="left")
     'W  (n = 2)'
     """
-    result, bands = result.for_target(), as_bands(bands)
+    result, bands = result.for_target(), as_bands(bands, result.data)
     dataset, freqs = result.data, result.freqs
     _check(result, fmax)
     order, members = check_stages(stage, stage_order(dataset, stage_from)), pick(dataset, picks)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
-from eegflex.results.select import as_bands, as_list, check_stages, pick_all, sample_words, stage_order
-from eegflex.results.wording import attribution_label, positive_means
+from eegflex.results.select import as_bands, as_list, bands_in_rows, check_stages, pick_all, sample_words, stage_order
+from eegflex.results.wording import attribution_label, positive_means, span_words
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
 from eegflex.viz.style import DIVERGING, colour_limits, plain, points
@@ -94,7 +94,7 @@ def plot_topomap(
     >>> fig.axes[0].get_title().splitlines()
     ['W', 'n = 2']
     """
-    result, bands = result.for_target(), as_bands(bands)
+    result, bands = result.for_target(), as_bands(bands, result.data)
     dataset = result.data
     sites = find_sites(dataset, pick_all(dataset, picks))
     columns, rows = check_stages(stage, stage_order(dataset, stage_from)), _check_bands(band, bands)
@@ -183,15 +183,14 @@ def _check_bands(band: str | Sequence[str] | None, bands: Bands) -> list[str]:
     missing = [one for one in wanted if one not in bands.names]
     if missing or not wanted:
         raise ParameterError("There is no such band", seen=list(map(repr, missing)) or "nothing", allowed=bands.names)
-    return [one for one in reversed(bands.names) if one in wanted]
+    return [one for one in bands_in_rows(bands) if one in wanted]
 
 
 def _name_row(ax: Any, name: str, bands: Bands) -> None:
-    edges = "{:g}–{:g} Hz".format(*bands[name]) if name in bands else "no band"
     ax.text(
         -0.08,
         0.5,
-        f"{plain(name)}\n{edges}",
+        f"{plain(name)}\n{span_words(name, bands)}",
         transform=ax.transAxes,
         ha="right",
         va="center",

@@ -254,7 +254,7 @@ class TestWhatIsSaid:
 
 class TestMainFindings:
     def test_they_are_those_of_the_band_table(self, result):
-        table = result.band_table()[["delta", "theta", "alpha", "sigma", "beta", "rest"]]
+        table = result.band_table()[["delta", "theta", "alpha", "sigma", "beta", "below", "above"]]
         best = {stage: table.loc[stage].stack() for stage in example_results.STAGES}
         order = sorted(best, key=lambda stage: -best[stage].max())
         change = (result.data["score"] - result.data["baseline_score"]).values[:, 0]

@@ -14,7 +14,7 @@ from eegflex import concatenate_results
 from eegflex.errors import ParameterError
 from eegflex.results.intervals import mean_interval
 
-BANDS = ["delta", "theta", "alpha", "sigma", "beta", "rest"]
+BANDS = ["delta", "theta", "alpha", "sigma", "beta", "below", "above"]
 GROUPINGS = [by for n in (1, 2, 3) for by in itertools.permutations(("stage", "channel", "epoch", "recording"), n)]
 
 
@@ -63,7 +63,7 @@ def test_the_table_tells_of_epochs(pair, by, stage_from):
         assert len(table) == len(expected)
         for group, values in expected.items():
             row = table.loc[group if len(by) > 1 else group[0]]
-            assert row["n_epochs"] == len(values["rest"])
+            assert row["n_epochs"] == len(values["below"])
             np.testing.assert_allclose(row[BANDS], [compute(values[band]) for band in BANDS], rtol=1e-9, atol=1e-15)
 
 

@@ -43,4 +43,4 @@ def shapley_values(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 #: 4,096 coalitions: the bands of two channels.
-MOST_PLAYERS = 12
+MOST_PLAYERS = 14

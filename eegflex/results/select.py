@@ -28,7 +28,6 @@ __all__ = [
     "Pooled",
     "as_bands",
     "as_list",
-    "averaged_words",
     "bands_in_rows",
     "channel_types",
     "check_stages",
@@ -103,12 +102,12 @@ def as_list(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Pooled:
-    """Values of epochs and channel sets, summed over the channels of each channel set.
+    """Values of epochs, summed over the channels of a channel set and averaged over those that gave the same stage.
 
     Attributes
     ----------
     values : array, shape (n_cases, ...)
-        One case is one epoch with one channel set.
+        One case is one epoch; where channel sets disagree on its stage, one for each stage.
     labels : array of str, shape (n_cases,)
         The stage of each case.
     epochs : array of int, shape (n_cases,)
@@ -132,7 +131,7 @@ def pool(
     *,
     mean: bool = False,
 ) -> Pooled:
-    """Sum values over the members among the channels of each channel set.
+    """Sum values over the members among the channels of each channel set, and make one case of an epoch.
 
     Parameters
     ----------
@@ -153,12 +152,14 @@ def pool(
     groups = [np.flatnonzero(members & (of == k)) for k in with_members]
     reduce = np.mean if mean else np.sum
     reduced = [reduce(values[:, group], axis=1, dtype=np.float64) for group in groups]
-    n_epochs = len(values)
-    return Pooled(
-        values=np.concatenate(reduced),
-        labels=np.concatenate([labels[:, group[0]] for group in groups]),
-        epochs=np.tile(np.arange(n_epochs), len(groups)),
+    stages, of_case = np.unique(np.concatenate([labels[:, group[0]] for group in groups]), return_inverse=True)
+    keys, case = np.unique(
+        np.tile(np.arange(len(values)), len(groups)) * len(stages) + of_case.ravel(), return_inverse=True
     )
+    total = np.zeros((len(keys), *reduced[0].shape[1:]))
+    np.add.at(total, case.ravel(), np.concatenate(reduced))
+    count = np.bincount(case.ravel()).reshape(-1, *(1 for _ in total.shape[1:]))
+    return Pooled(values=total / count, labels=stages[keys % len(stages)], epochs=keys // len(stages))
 
 
 def channel_types(dataset: xr.Dataset, members: npt.NDArray[np.bool_] | slice = slice(None)) -> list[str]:
@@ -277,11 +278,6 @@ def picked_words(dataset: xr.Dataset, members: npt.NDArray[np.bool_]) -> str:
         if (members == (kinds == kind)).all():
             return type_label(kind)
     return "all channels" if members.all() else ", ".join(dict.fromkeys(names[members]))
-
-
-def averaged_words(dataset: xr.Dataset) -> str:
-    """Say over what means are taken."""
-    return "epochs and channel sets" if dataset.sizes["channel_set"] > 1 else "epochs"
 
 
 def hypnogram_order(stages: Sequence[str]) -> list[str]:

@@ -91,9 +91,9 @@ class ResultTables:
             ``"recording"``, in the order of the table's index.
         stage_from : {"predicted", "scored", "target"}
             Whether ``"stage"`` is the stager's, the hypnogram's, or the score that was explained.
-        statistic : {"mean", "median", "sd", "ci_low", "ci_high", "all"}
-            What to tell of the epochs of a group: their mean, median, standard deviation, or the ends of a 95 % interval for
-            the mean.
+        statistic : {"mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high", "all"}
+            What to tell of the epochs of a group: their mean, median, standard deviation, quartiles, smallest and largest
+            value, or the ends of a 95 % interval for the mean.
 
         Returns
         -------
@@ -115,11 +115,19 @@ class ResultTables:
         the epoch that stage. So ``total`` is then the mean of F(x) - F(x_b), but for the completeness gap and, with
         ``context="scaled"``, for the context's part; by channel it is the channel's part of that.
 
-        The interval takes a *bout*, explained epochs that follow each other in one stage, as one observation, since epochs in
-        a row are alike: the jackknife over bouts, with Student's interval corrected for skewness (Hall, 1992). Of single
-        epochs drawn at random, as ``sample_per_stage`` does, nearly every one is a bout of its own. It is NaN where there is
-        only one bout. It speaks of more epochs like those of these recordings, not of other nights or people, and it is
-        still too narrow where whole stretches of the night differ. In simulations it held the true mean in 88 to 96 %.
+        Channels of several channel sets, which may disagree on the stage of an epoch, are compared by stage over the same
+        epochs: those on which all of them agree. How many epochs to which a channel gave the stage are thereby left out is in
+        a column ``n_left_out``.
+
+        Of a sample with ``sample_per_stage``, in which rare stages are as frequent as others, a table that is not by predicted
+        stage weighs each stage as it is in the night that the stager staged, so that it tells of the night. It cannot, and
+        says so, where the sample was drawn from a selection.
+
+        The interval takes the epochs of 10 minutes as one observation, since neighbours are alike: the jackknife over such
+        blocks, with Student's interval corrected for skewness (Hall, 1992). It is NaN where there is only one block. It speaks
+        of more epochs like those of these recordings, not of other nights or people, and it is still too narrow where whole
+        stretches of the night differ. In simulations it held the true mean in 90 to 95 % of nights in which the correlation of
+        neighbours was up to 0.8, and in 81 to 91 % where it was 0.95.
 
         Examples
         --------

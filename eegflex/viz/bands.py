@@ -12,7 +12,6 @@ from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.select import (
     as_bands,
-    averaged_words,
     bands_in_rows,
     channel_types,
     check_stages,
@@ -128,7 +127,7 @@ def plot_bands(
         f"{result.model}: attribution by band and {stage_from} stage",
         f"Numbers: attribution in the unit of the score ({unit(result)}).",
         positive_means(result),
-        f"Mean over the {averaged_words(dataset)} of a stage; n counts epochs.",
+        "Mean over the epochs of a stage; n counts them.",
         sample_words(result),
         show=show,
     )

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results.select import (
-    averaged_words,
     bands_in_rows,
     check_stages,
     n_epochs_by_stage,
@@ -156,7 +155,7 @@ def plot_context(
     return canvas.finish(
         f"{result.model}: attribution to the context, {picked_words(dataset, members)}",
         positive_means(result, "what an epoch of the window holds"),
-        f"Mean over the {averaged_words(dataset)} of a {stage_from} stage; n counts epochs.",
+        f"Mean over the epochs of a {stage_from} stage; n counts them.",
         "Above: summed over all bands, 0 is the epoch itself. Below: its neighbours alone, by band; hatched: fewer than half "
         "of the epochs have such a neighbour. Context %: the neighbours' part of all attributions, signs left aside.",
         sample_words(result),

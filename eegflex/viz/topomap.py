@@ -99,7 +99,7 @@ def plot_topomap(
     sites = find_sites(dataset, pick_all(dataset, picks))
     columns, rows = check_stages(stage, stage_order(dataset, stage_from)), _check_bands(band, bands)
     values = site_values(dataset, bands, sites, stage_from)
-    counts = _counts(dataset, sites, stage_from)
+    counts = _counts(dataset, stage_from)
     shown = np.array([[values[name][column] for column in columns] for name in rows])
     limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
     panels = [[f"{name} in {column}" for column in columns] for name in rows]
@@ -121,11 +121,10 @@ def plot_topomap(
     )
 
 
-def _counts(dataset: xr.Dataset, sites: Sites, stage_from: str) -> dict[str, str]:
-    """How many epochs the mean at a site is over, by stage: where channels disagree on the stage, the fewest and the most."""
-    labels, at_sites = tables.stage_labels(dataset, stage_from), np.concatenate(sites.channels)
-    counts = {stage: (labels[:, at_sites] == stage).sum(axis=0) for stage in stage_order(dataset, stage_from)}
-    return {stage: "–".join(dict.fromkeys([str(n.min()), str(n.max())])) for stage, n in counts.items()}
+def _counts(dataset: xr.Dataset, stage_from: str) -> dict[str, int]:
+    """How many epochs the means are over, by stage: those on which all channels agree."""
+    labels = tables.agreed_labels(dataset, stage_from)
+    return {stage: int((labels == stage).sum()) for stage in stage_order(dataset, stage_from)}
 
 
 def _figsize(n_rows: int, n_columns: int) -> tuple[float, float]:
@@ -164,15 +163,13 @@ def site_values(
 
     Those of `FlexResult.band_table` by stage and channel, averaged where channels share a site.
     """
-    sums, labels = tables.band_sums(dataset, bands), tables.stage_labels(dataset, stage_from)
+    sums, labels = tables.band_sums(dataset, bands), tables.agreed_labels(dataset, stage_from)
     found: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
     for index, name in enumerate(bands.names):
         found[name] = {}
         for stage in stage_order(dataset, stage_from):
             of_stage = labels == stage
-            total = np.where(of_stage, sums[..., index], 0).sum(axis=0)
-            count = of_stage.sum(axis=0)
-            means = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+            means = sums[of_stage, :, index].mean(axis=0) if of_stage.any() else np.full(sums.shape[1], np.nan)
             found[name][stage] = sites.means(means)
     return found
 
@@ -203,8 +200,8 @@ def _notes(result: FlexResult, sites: Sites, *, own_scales: bool) -> list[str]:
     notes = [positive_means(result), "Each stage has its own colour scale." if own_scales else ""]
     if any(channel["use"] == "each" for channel in result.spec["input"]["channels"]):
         notes.append(
-            f"{result.model} takes one EEG channel at a time: each is explained by itself, in the n epochs to which it gave "
-            "the stage."
+            f"{result.model} takes one EEG channel at a time: each is explained by itself, and all are compared over the n "
+            "epochs on which they agree about the stage."
         )
     if len(sites.names) < MIN_SITES:
         notes.append("Too few sites to interpolate: each disc is one site.")

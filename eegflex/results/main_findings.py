@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.bands import ABOVE, BELOW, Bands
-from eegflex.findings import Finding, Findings, ok, unknown, warning
+from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
 from eegflex.results.decided import context_share, within_error
 from eegflex.results.intervals import blocks_of, mean_interval
@@ -126,50 +126,69 @@ def _of_stage(result: FlexResult, stage: str, signs: list[_Sign]) -> Iterator[Fi
         yield unknown(few, f"Explain at least {MIN_EPOCHS}", stage=stage, n_epochs=n_epochs).named(stage)
         return
     yield from _context(result.data, stage)
-    told = [_told(result, stage, sign) for sign in signs]
-    there = [one for one in told if one is not None]
-    strongest = {
-        "for": max((one for one in there if one[0] > 0), key=lambda one: one[0], default=None),
-        "against": min((one for one in there if one[0] < 0), key=lambda one: one[0], default=None),
-    }
-    for side, one in strongest.items():
-        if one is not None:
-            yield one[1].named(f"{stage} {side}")
-    if not there:
+    effects = [_effect(result.data, stage, sign) for sign in signs]
+    for side, sign in (("for", 1), ("against", -1)):
+        own = sorted((one for one in effects if sign * one.mean > 0), key=lambda one: -abs(one.mean))
+        told = [place for place, one in enumerate(own) if one.is_told]
+        if told:
+            yield _tell(result, stage, own[told[0]], own[: told[0]]).named(f"{stage} {side}")
+    if not any(one.is_told for one in effects):
         nothing = (
             f"over {count_epochs(n_epochs)}, nothing that raised or lowered the score is told from nothing: no interval of "
-            "95 % leaves out 0 by more than the error of the sums"
+            "95 % leaves out 0, or no mean is larger than its error"
         )
-        yield unknown(
-            nothing, "Explain more epochs, of other parts of the night", stage=stage, n_epochs=n_epochs
-        ).named(stage)
+        remedy = "Explain more epochs, of other parts of the night"
+        yield unknown(nothing, remedy, stage=stage, n_epochs=n_epochs).named(stage)
 
 
-def _told(result: FlexResult, stage: str, sign: _Sign) -> tuple[float, Finding] | None:
-    """The mean of what a sign did in the epochs of a stage, and its finding; None where it is not told from nothing."""
-    dataset, of_stage = result.data, sign.did.labels == stage
+@dataclass(frozen=True)
+class _Effect:
+    """What a sign did over the epochs of a stage."""
+
+    words: str
+    values: npt.NDArray[np.float64]
+    low: float
+    high: float
+    error: float
+
+    @property
+    def mean(self) -> float:
+        """Mean over epochs."""
+        return float(self.values.mean()) if len(self.values) else 0.0
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it is told from nothing; an interval that is not known, NaN, does not tell it."""
+        return len(self.values) >= MIN_EPOCHS and (self.low > 0 or self.high < 0) and abs(self.mean) > self.error
+
+
+def _effect(dataset: xr.Dataset, stage: str, sign: _Sign) -> _Effect:
+    of_stage = sign.did.labels == stage
     epochs, values = sign.did.epochs[of_stage], sign.did.values[of_stage]
-    if len(values) < MIN_EPOCHS:
-        return None
+    if not len(values):
+        return _Effect(sign.words, values, np.nan, np.nan, np.nan)
     blocks = blocks_of(dataset["onset"].values[epochs], dataset["recording"].values[epochs])
     low, high = (float(end[0]) for end in mean_interval(values[:, None], blocks))
-    mean, error = float(values.mean()), float(sign.error[of_stage].mean())
-    # not with `or`: an interval that is not known is NaN
-    if not (low > 0 or high < 0) or abs(mean) <= error:
-        return None
-    how = reading(result)
+    return _Effect(sign.words, values, low, high, float(sign.error[of_stage].mean()))
+
+
+def _tell(result: FlexResult, stage: str, one: _Effect, larger: list[_Effect]) -> Finding:
+    """The finding of an effect; larger ones that are not told from nothing are named, for they may be real."""
+    how, mean, n_epochs = reading(result), one.mean, len(one.values)
     score = "the score" if result.parameters["target"] == "predicted" else explained_words(result)
-    agreeing = int((np.sign(values) == np.sign(mean)).sum())
+    agreeing = int((np.sign(one.values) == np.sign(mean)).sum())
     told = (
-        f"{how.subject.format(what=sign.words)} {how.raised if mean > 0 else how.lowered} {score} most "
-        f"({number_text(mean)} {unit(result)}, 95 % interval {number_text(low, mean)} to {number_text(high, mean)}, in "
-        f"{agreeing} of {count_epochs(len(values))}){_whole(result, stage)}"
+        f"{how.subject.format(what=one.words)} {how.raised if mean > 0 else how.lowered} {score} most "
+        f"({number_text(mean)} {unit(result)}, 95 % interval {number_text(one.low, mean)} to {number_text(one.high, mean)}, in "
+        f"{agreeing} of {count_epochs(n_epochs)}){_whole(result, stage)}"
     )
-    finding = ok(
-        told, stage=stage, what=sign.words, mean=mean, median=float(np.median(values)), ci_low=low, ci_high=high,
-        error=error, n_agreeing=agreeing, n_epochs=len(values),
+    if larger:
+        names = " and ".join(f"{other.words} ({number_text(other.mean, mean)})" for other in larger)
+        told += f"; larger on average, but too uncertain to tell: {names}"
+    return ok(
+        told, stage=stage, what=one.words, mean=mean, median=float(np.median(one.values)), ci_low=one.low, ci_high=one.high,
+        error=one.error, n_agreeing=agreeing, n_epochs=n_epochs,
     )  # fmt: skip
-    return mean, finding
 
 
 def _whole(result: FlexResult, stage: str) -> str:
@@ -185,27 +204,25 @@ def _whole(result: FlexResult, stage: str) -> str:
 
 
 def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
-    """What the context did, where it decided, or the epochs themselves did nothing that is told from nothing."""
+    """What the context did, where it decided, or that the epochs themselves did nothing that is told from nothing."""
     of_stage = tables.epoch_stages(dataset, "predicted") == stage
-    if "replaced_scores" not in dataset or not of_stage.any():
+    n_epochs = int(of_stage.sum())
+    if n_epochs < MIN_EPOCHS:
         return
-    share = context_share(dataset)[of_stage]
+    n_within = int((within_error(dataset)[of_stage].mean(axis=1) >= 0.5).sum())
+    within = f"the change by the epoch itself is within its error in {n_within} of {count_epochs(n_epochs)}"
+    values: dict[str, Value] = {"stage": stage, "n_within_error": n_within, "n_epochs": n_epochs}
+    share = context_share(dataset)[of_stage] if "replaced_scores" in dataset else np.full((n_epochs, 1), np.nan)
     known = np.isfinite(share).any(axis=1)
-    n_epochs, n_within = int(of_stage.sum()), int((within_error(dataset)[of_stage].mean(axis=1) >= 0.5).sum())
-    if known.sum() < MIN_EPOCHS:
-        return
     own = np.nanmean(share[known], axis=1)
-    middle = float(np.median(own))
-    if middle <= DECIDES and n_within <= n_epochs / 2:
-        return
-    onset, recording = (dataset[name].values[of_stage][known] for name in ("onset", "recording"))
-    low, high = (float(end[0]) for end in mean_interval(own[:, None], blocks_of(onset, recording)))
-    told = (
-        f"the epochs around decided: their part of the change of the score is {percent(middle)} (median of "
-        f"{count_epochs(len(own))}), and the change by the epoch itself is within its error in {n_within} of "
-        f"{count_epochs(n_epochs)}"
-    )
-    yield warning(
-        told, "What follows is of the epoch itself; context='scaled' attributes to those around it", stage=stage,
-        context_share=middle, ci_low=low, ci_high=high, n_within_error=n_within, n_epochs=n_epochs,
-    ).named(f"{stage} context")  # fmt: skip
+    middle = float(np.median(own)) if known.sum() >= MIN_EPOCHS else np.nan
+    if middle > DECIDES:
+        onset, recording = (dataset[name].values[of_stage][known] for name in ("onset", "recording"))
+        low, high = (float(end[0]) for end in mean_interval(own[:, None], blocks_of(onset, recording)))
+        told = f"the epochs around decided: the median of their share of the change is {percent(middle)}, and {within}"
+        remedy = "What follows is of the epoch itself; context='scaled' attributes to those around it"
+        values |= {"context_share": middle, "mean": float(own.mean()), "ci_low": low, "ci_high": high}
+        yield warning(told, remedy, **values).named(f"{stage} context")
+    elif n_within > n_epochs / 2:
+        remedy = "What it did is not told from nothing; explain it compared with another baseline"
+        yield warning(within, remedy, **values).named(f"{stage} change")

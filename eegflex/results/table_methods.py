@@ -142,10 +142,11 @@ class ResultTables:
         2    N2    4.2    1.7    3.9         4
         3    N3   24.8   -0.3   19.4         4
         4   REM   -1.7   -1.1   -3.7         4
-        >>> result.sel(stage="N2").band_table(by="stage", statistic="all").reset_index().round(1)[3:5]
-          stage   band  mean  median   sd  ci_low  ci_high  n_epochs
-        3    N2  sigma   1.7     2.0  0.8    -2.9      2.6         4
-        4    N2   beta  -1.0    -1.0  0.2    -1.3     -0.6         4
+        >>> told = result.sel(stage="N2").band_table(by="stage", statistic="all").reset_index().round(1)
+        >>> told[["stage", "band", "mean", "median", "min", "max", "ci_low", "ci_high", "n_epochs"]][3:5]
+          stage   band  mean  median  min  max  ci_low  ci_high  n_epochs
+        3    N2  sigma   1.7     2.0  0.5  2.3    -6.1      3.1         4
+        4    N2   beta  -1.0    -1.0 -1.2 -0.7    -1.4     -0.5         4
         """
         return band_table(self._single, self._bands(bands), by=as_list(by), stage_from=stage_from, statistic=statistic)
 

@@ -22,14 +22,16 @@ _SLEEP_BANDS = {
     "beta": (16.0, 30.0),
 }
 
-REST = "rest"
+#: What lies outside all bands: below the lowest, in the gaps that they leave, if they do, and above the highest.
+BELOW, BETWEEN, ABOVE = OUTSIDE = ("below", "between", "above")
 
 
 class Bands(Mapping[str, tuple[float, float]]):
     """Named, half-open frequency bands that do not overlap.
 
     A frequency f is in a band when ``low <= f < high``, so that neighbouring bands share no bin.
-    What lies outside all bands is called ``rest``: the bands and the rest always add up to the whole.
+    What lies below the lowest of them is called ``below``, what lies above the highest ``above``, and what lies in a gap
+    between two, if they leave one, ``between``: the bands and these always add up to the whole.
 
     Parameters
     ----------
@@ -39,14 +41,16 @@ class Bands(Mapping[str, tuple[float, float]]):
     Raises
     ------
     ParameterError
-        If a band is empty or negative, overlaps another, or is called ``rest``.
+        If a band is empty or negative, overlaps another, or is called ``below``, ``between`` or ``above``.
 
     Examples
     --------
     >>> Bands()["sigma"]
     (12.0, 16.0)
     >>> Bands({"slow": (0.5, 1), "fast": (1, 4)}).names
-    ('slow', 'fast', 'rest')
+    ('slow', 'fast', 'below', 'above')
+    >>> Bands({"slow": (0.5, 1), "spindle": (11, 16)}).names
+    ('slow', 'spindle', 'below', 'between', 'above')
     """
 
     def __init__(self, edges: Mapping[str, tuple[float, float]] | None = None) -> None:
@@ -55,10 +59,12 @@ class Bands(Mapping[str, tuple[float, float]]):
         self._check()
 
     def _check(self) -> None:
-        if REST in self._edges:
-            raise ParameterError(
-                "A band cannot be called 'rest'", remedy="'rest' is what lies outside all bands: choose another name"
-            )
+        for name in OUTSIDE:
+            if name in self._edges:
+                raise ParameterError(
+                    f"A band cannot be called {name!r}",
+                    remedy="That is what lies outside all bands: choose another name",
+                )
         for name, (low, high) in self._edges.items():
             if not 0 <= low < high:
                 raise ParameterError(f"The band {name!r} is empty", seen=(low, high), allowed="0 <= low < high, in Hz")
@@ -84,9 +90,16 @@ class Bands(Mapping[str, tuple[float, float]]):
         return f"<Bands | {', '.join(f'{name} {low:g}-{high:g} Hz' for name, (low, high) in self.items())}>"
 
     @property
+    def outside(self) -> tuple[str, ...]:
+        """The names of what lies outside all bands: ``between`` only where they leave a gap."""
+        ordered = sorted(self._edges.values())
+        gap = any(low > high for (_, high), (low, _) in itertools.pairwise(ordered))
+        return OUTSIDE if gap else (BELOW, ABOVE)
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """The names of the bands, and ``rest`` last."""
-        return (*self._edges, REST)
+        """The names of the bands, and of what lies outside them last."""
+        return (*self._edges, *self.outside)
 
     def masks(self, freqs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Which frequencies lie in which band.
@@ -98,13 +111,53 @@ class Bands(Mapping[str, tuple[float, float]]):
 
         Returns
         -------
-        masks : array of bool, shape (n_bands + 1, n_freqs)
-            One row a band, and the rest last; each frequency is in exactly one row.
+        masks : array of bool, shape (n_names, n_freqs)
+            One row for each of `names`; each frequency is in exactly one row.
         """
         freqs = np.asarray(freqs, dtype=float)
         inside = np.array([(low <= freqs) & (freqs < high) for low, high in self.values()], dtype=bool)
         inside = inside.reshape(len(self), freqs.size)
-        return np.vstack([inside, ~inside.any(axis=0)])
+        lowest = min((low for low, _ in self.values()), default=0.0)
+        highest = max((high for _, high in self.values()), default=0.0)
+        outside = {BELOW: freqs < lowest, ABOVE: ~(freqs < highest)}
+        outside[BETWEEN] = ~inside.any(axis=0) & ~outside[BELOW] & ~outside[ABOVE]
+        return np.vstack([inside, *(outside[name] for name in self.outside)])
+
+    def within(self, low: float, high: float) -> tuple[Bands, tuple[str, ...]]:
+        """The parts of the bands that lie in a range of frequencies.
+
+        Parameters
+        ----------
+        low, high : float
+            The range, in Hz.
+
+        Returns
+        -------
+        bands : Bands
+            Cut at the ends of the range.
+        cut : tuple of str
+            The names of those that were.
+
+        Raises
+        ------
+        ParameterError
+            If a band lies wholly outside the range.
+
+        Examples
+        --------
+        >>> Bands({"slow": (0.1, 1), "fast": (1, 4)}).within(0.5, 50)
+        (<Bands | slow 0.5-1 Hz, fast 1-4 Hz>, ('slow',))
+        """
+        cut = {name: (max(low, own), min(high, end)) for name, (own, end) in self.items()}
+        empty = [name for name, (own, end) in cut.items() if own >= end]
+        if empty:
+            raise ParameterError(
+                f"The band {empty[0]!r} lies wholly outside the frequencies that there are",
+                seen="{:g}-{:g} Hz".format(*self[empty[0]]),
+                allowed=f"{low:g} to {high:g} Hz",
+                remedy="Leave it out: nothing can be attributed to it",
+            )
+        return Bands(cut), tuple(name for name in self if cut[name] != self[name])
 
     def sum(self, values: npt.ArrayLike, freqs: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Sum values over the frequencies of each band.
@@ -118,7 +171,7 @@ class Bands(Mapping[str, tuple[float, float]]):
 
         Returns
         -------
-        sums : array, shape (..., n_bands + 1)
+        sums : array, shape (..., n_names)
             In the order of `names`; the sums over the last axis equal those of `values`.
         """
         # einsum sums in double precision without a copy of the values in it

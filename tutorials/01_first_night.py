@@ -77,8 +77,8 @@ result
 # -----------
 # Attributions are in the unit of the score, here a logit. **Positive**: what the epoch has in this band raised the
 # score of the stage that was chosen. **Negative**: it lowered it. Zero: the network did not look, or there was
-# nothing to see. The bands and ``rest`` add up to ``total``, and the totals of all channels to how far the score
-# rose. These are the means over the epochs that were called N2:
+# nothing to see. The bands and what lies ``below`` and ``above`` them add up to ``total``, and the totals of all
+# channels to how far the score rose. These are the means over the epochs that were called N2:
 
 result.band_table().loc["N2"].round(2)
 

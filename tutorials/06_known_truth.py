@@ -79,7 +79,7 @@ for rows in ("band", "all"):
 # --------------------
 # Suppose that whenever somebody slept deeply, a lamp hummed beside the bed. ``"known-shortcut"`` has learnt the lamp:
 # it calls N3 what has 50 Hz at C4. On such a night it agrees with the hypnogram, and no table of agreement gives it away.
-# Its explanation does: all of it lies in ``rest``, outside every band of sleep.
+# Its explanation does: all of it lies ``above`` every band of sleep.
 
 hum = eegflex.make_epochs(plant_line_noise(night.raw, "N3"))
 deep = hum[np.flatnonzero(hum.metadata["stage"] == "N3")[:10]]

@@ -115,7 +115,7 @@ class Request:
 
     @property
     def band_masks(self) -> npt.NDArray[np.bool_]:
-        """Which frequency is in which band, shape (n_bands, n_freqs); the rest is last."""
+        """Which frequency is in which band, shape (n_names, n_freqs); what lies outside them is last."""
         return Bands().masks(np.fft.rfftfreq(self.segments.signals.shape[-1], 1 / self.segments.sfreq))
 
     @property

@@ -13,15 +13,16 @@ import xarray as xr
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
 from eegflex.results import tables
-from eegflex.results.intervals import mean_interval
+from eegflex.results.intervals import blocks_of, mean_interval
 from eegflex.results.recordings import labels_of
+from eegflex.results.weights import night_weights
 
 __all__ = ["GROUPINGS", "STATISTICS", "band_table"]
 
 #: What a table of bands can be by.
 GROUPINGS = ("stage", "channel", "epoch", "recording")
 #: What it can tell of the epochs of a group.
-STATISTICS = ("mean", "median", "sd", "ci_low", "ci_high")
+STATISTICS = ("mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high")
 
 
 def band_table(
@@ -32,17 +33,31 @@ def band_table(
     names = [*bands.names, "total"]
     rows = _rows(dataset, bands, by, stage_from)
     groups = rows.groupby(list(by), observed=True)
-    counts = groups.size()
-    found = np.stack([_statistics(own[names].to_numpy(), _bouts(own)) for _, own in groups])
+    found = np.stack([_statistics(own[own["agreed"]], names) for _, own in groups])
+    counts = groups["agreed"].agg(["sum", "size"]).astype(int)
+    told = pd.DataFrame({"n_epochs": counts["sum"]})
+    if _compares(dataset, by, stage_from):
+        told["n_left_out"] = counts["size"] - counts["sum"]
     if statistic != "all":
         table = pd.DataFrame(found[:, STATISTICS.index(statistic)], index=counts.index, columns=names)
-        return table.assign(n_epochs=counts)
+        return table.assign(**told)
     keys = counts.index.to_frame(index=False)
     keys = keys.loc[keys.index.repeat(len(names))].assign(band=names * len(keys))
     table = pd.DataFrame(
         np.moveaxis(found, 1, 2).reshape(-1, len(STATISTICS)), index=pd.MultiIndex.from_frame(keys), columns=STATISTICS
     )
-    return table.assign(n_epochs=counts.to_numpy().repeat(len(names)))
+    return table.assign(**{name: told[name].to_numpy().repeat(len(names)) for name in told})
+
+
+def _compares(dataset: xr.Dataset, by: Sequence[str], stage_from: str) -> bool:
+    """Whether channels of channel sets that may disagree on the stage stand beside each other, over epochs of a stage."""
+    apart = {"stage", "channel"} <= set(by) and "epoch" not in by and stage_from != "scored"
+    return apart and dataset.sizes["channel_set"] > 1
+
+
+def _is_of_strata(by: Sequence[str], stage_from: str) -> bool:
+    """Whether a group has epochs of one predicted stage only, or is an epoch."""
+    return "epoch" in by or ("stage" in by and stage_from != "scored")
 
 
 def _check(dataset: xr.Dataset, by: Sequence[str], statistic: str) -> None:
@@ -79,7 +94,9 @@ def _rows(dataset: xr.Dataset, bands: Bands, by: Sequence[str], stage_from: str)
         stage=_ordered(rows["stage"], stages),
         channel=_ordered(rows["channel"], [*channels, ""]),
         epoch=dataset["number"].values[place],
-        run=dataset["run"].values[place],
+        block=blocks_of(dataset["onset"].values, dataset["recording"].values)[place],
+        weight=1.0 if _is_of_strata(by, stage_from) else night_weights(dataset)[place],
+        agreed=(tables.agreed_labels(dataset, stage_from) != "")[place] if _compares(dataset, by, stage_from) else True,
     )
     return rows.sort_values(["recording", "epoch"], kind="stable", ignore_index=True)
 
@@ -119,16 +136,28 @@ def _spread(
     )
 
 
-def _bouts(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Number the bouts of a group: epochs that follow each other in time, in one stage."""
-    breaks = np.zeros(len(rows), dtype=bool)
-    for name, step in (("recording", 0), ("run", 0), ("stage", 0), ("epoch", 1)):
-        codes = rows[name].cat.codes if isinstance(rows[name].dtype, pd.CategoricalDtype) else rows[name]
-        breaks[1:] |= np.diff(codes.to_numpy().astype(np.int64)) != step
-    return np.cumsum(breaks)
+def _statistics(rows: pd.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Tell of the values of epochs: what `STATISTICS` names, shape (n_statistics, n_values)."""
+    values, weights = rows[list(names)].to_numpy(), rows["weight"].to_numpy(dtype=np.float64)
+    if not len(values):
+        return np.full((len(STATISTICS), len(names)), np.nan)
+    mean = np.average(values, axis=0, weights=weights)
+    deviation = np.full(len(names), np.nan)
+    if len(values) > 1:
+        deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights) * len(values) / (len(values) - 1))
+    quartile, median, other = (_quantile(values, weights, share) for share in (0.25, 0.5, 0.75))
+    low, high = mean_interval(values, rows["block"].to_numpy(), weights)
+    return np.stack([mean, median, deviation, quartile, other, values.min(axis=0), values.max(axis=0), low, high])
 
 
-def _statistics(values: npt.NDArray[np.float64], bouts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Tell of the values of epochs, shape (n_epochs, n_values): what `STATISTICS` names, shape (n_statistics, n_values)."""
-    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1], np.nan)
-    return np.stack([values.mean(axis=0), np.median(values, axis=0), deviation, *mean_interval(values, bouts)])
+def _quantile(
+    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], share: float
+) -> npt.NDArray[np.float64]:
+    """Quantile of values each of which stands for one epoch or more, shape (n_values,): as if each were there so often."""
+    found = np.empty(values.shape[1])
+    for column, own in enumerate(values.T):
+        order = np.argsort(own)
+        ends = np.cumsum(weights[order])
+        places = np.column_stack([ends - weights[order], ends - 1]).ravel()
+        found[column] = np.interp(share * (ends[-1] - 1), places, own[order].repeat(2))
+    return found

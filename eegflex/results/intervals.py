@@ -1,4 +1,4 @@
-"""How sure a mean over epochs is: intervals from bouts, not from epochs as if each were a night of its own."""
+"""How sure a mean over epochs is: intervals from blocks of the night, not from epochs as if each were one."""
 
 from __future__ import annotations
 
@@ -8,38 +8,62 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["LEVEL", "mean_interval"]
+__all__ = ["BLOCK", "LEVEL", "blocks_of", "mean_interval"]
 
 #: How often an interval is meant to hold the true mean.
 LEVEL = 0.95
+#: Epochs of one block of the night, this long in s, are taken to be alike.
+BLOCK = 600.0
+
+
+def blocks_of(onset: npt.NDArray[np.floating[Any]], recording: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Number the blocks of 10 minutes that epochs begin in, shape (n_epochs,).
+
+    Parameters
+    ----------
+    onset : array, shape (n_epochs,)
+        When each epoch begins, in s from the beginning of its recording.
+    recording : array, shape (n_epochs,)
+        Of which recording it is: no block reaches from one into another.
+    """
+    _, of = np.unique(recording, return_inverse=True)
+    keys = np.column_stack([of.ravel(), np.floor(np.asarray(onset) / BLOCK + 1e-9).astype(np.intp)])
+    return np.unique(keys, axis=0, return_inverse=True)[1].ravel()
 
 
 def mean_interval(
-    values: npt.NDArray[np.floating[Any]], bouts: npt.NDArray[np.integer[Any]]
+    values: npt.NDArray[np.floating[Any]],
+    blocks: npt.NDArray[np.integer[Any]],
+    weights: npt.NDArray[np.floating[Any]] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Interval for the mean, from independent bouts of epochs that are alike.
+    """Interval for the mean, from blocks of epochs that are alike.
 
     Parameters
     ----------
     values : array, shape (n_epochs, n_values)
         Values of epochs.
-    bouts : array of int, shape (n_epochs,)
-        The bout of each epoch, numbered from 0. Epochs that are independent are a bout each.
+    blocks : array of int, shape (n_epochs,)
+        The block of each epoch, as `blocks_of` numbers them. Epochs that are independent are a block each.
+    weights : array, shape (n_epochs,) | None
+        For how many epochs each of them stands, if the mean is a weighted one.
 
     Returns
     -------
     low, high : array, shape (n_values,)
-        The 95 % interval; NaN where all epochs are of one bout.
+        The 95 % interval; NaN where all epochs are of one block.
 
     Notes
     -----
-    The mean is computed without each bout in turn (the jackknife), which gives one pseudo-value for each bout: with one epoch
-    a bout these are the epochs' values themselves. Student's interval for their mean is corrected for their skewness by the
+    The mean is computed without each block in turn (the jackknife), which gives one pseudo-value for each block: with one epoch
+    a block these are the epochs' values themselves. Student's interval for their mean is corrected for their skewness by the
     monotone cubic transformation of Hall (1992), which is known in closed form, so that nothing is drawn at random.
 
-    Over 1200 simulated nights in each case, with 4 to 30 bouts of 1 to some 50 epochs, of normal and of skewed values, the
-    interval held the true mean in 88 to 96 %, where neighbours were correlated by 0.8; one that took epochs to be
-    independent, in 59 to 67 %. Of 20 independent epochs, normal or as skewed as an exponential, in 94 to 95 %.
+    Blocks of 10 minutes were held against bouts (epochs of a stage that follow each other), in 1200 simulated nights of 8 h in
+    each case, with 120 simulated hypnograms and normal values whose correlation with their neighbour, across stages, was 0, 0.8
+    and 0.95. With all epochs of a stage the interval held the true mean in 94, 90 and 81 % (bouts: 94, 90 and 84 %), with 20
+    epochs of a stage drawn at random in 94, 92 and 86 % (bouts: 95, 89 and 77 %), with 8 in 95, 94 and 91 % (95, 93, 88 %):
+    bouts take epochs of a sample for independent that are minutes apart. Log-normal values lose 1 to 5 points more. Of 20
+    independent epochs, normal or as skewed as an exponential, it held in 94 to 95 %.
 
     Examples
     --------
@@ -48,19 +72,22 @@ def mean_interval(
     >>> low.round(2), high.round(2)
     (array([0.04]), array([3.96]))
     """
-    counts, sums = np.bincount(bouts), np.zeros((int(bouts.max()) + 1, values.shape[1]))
-    np.add.at(sums, bouts, values)
-    n_bouts, n_epochs, mean = len(counts), len(values), values.mean(axis=0)
-    if n_bouts < 2:
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    _, blocks = np.unique(blocks, return_inverse=True)
+    own = np.bincount(blocks, weights)
+    sums = np.zeros((len(own), values.shape[1]))
+    np.add.at(sums, blocks, weights[:, None] * values)
+    n_blocks, mean = len(own), sums.sum(axis=0) / weights.sum()
+    if n_blocks < 2:
         return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    without = (sums.sum(axis=0) - sums) / (n_epochs - counts)[:, None]
-    pseudo = (n_bouts - 1) * (mean - without)  # less their place: only how they scatter matters
+    without = (sums.sum(axis=0) - sums) / (weights.sum() - own)[:, None]
+    pseudo = (n_blocks - 1) * (mean - without)  # less their place: only how they scatter matters
     scatter = pseudo - pseudo.mean(axis=0)
     variance = (scatter**2).mean(axis=0)
     skewness = np.divide((scatter**3).mean(axis=0), variance**1.5, out=np.zeros_like(mean), where=variance > 0)
-    unit = np.sqrt(variance / (n_bouts - 1))
-    quantile = float(stats.t.ppf((1 + LEVEL) / 2, n_bouts - 1))
-    slant = skewness / np.sqrt(n_bouts)
+    unit = np.sqrt(variance / (n_blocks - 1))
+    quantile = float(stats.t.ppf((1 + LEVEL) / 2, n_blocks - 1))
+    slant = skewness / np.sqrt(n_blocks)
     return mean - unit * _untransformed(quantile, slant), mean - unit * _untransformed(-quantile, slant)
 
 

@@ -50,6 +50,6 @@ def read_result(fname: str | Path, *, lazy: bool = False) -> FlexResult:
     ...     fname = result.save(Path(folder) / "night.nc")
     ...     with eegflex.read_result(fname, lazy=True) as again:
     ...         len(again), len(again.sel(channel="C4-M1").to_data_frame())
-    (24, 144)
+    (24, 168)
     """
     return FlexResult(read_dataset(fname, lazy=lazy))

@@ -12,10 +12,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from eegflex.errors import ParameterError
+from eegflex.findings import Findings
 from eegflex.results import summary
 from eegflex.results.collapse import of_target
 from eegflex.results.figures import ResultFigures
 from eegflex.results.layout import check_layout
+from eegflex.results.main_findings import main_findings
 from eegflex.results.netcdf import write_dataset
 from eegflex.results.recordings import labels_of, provenances
 from eegflex.results.subset import by_index, subset
@@ -255,6 +257,35 @@ class FlexResult(ResultTables, ResultFigures):
             self._dataset, recording=recording, stage=stage, channel=channel, epoch=epoch, stage_from=stage_from
         )
         return FlexResult(chosen)
+
+    def main_findings(self) -> Findings:
+        """What spoke most for and against each stage, in the words of a scorer.
+
+        Returns
+        -------
+        findings : Findings
+            For each predicted stage, what raised and what lowered the score explained most: the muscle tone, the eye
+            movements, or a rhythm of the EEG, with the mean over epochs, its 95 % interval and the number of epochs
+            (``"N2 for"`` and ``"N2 against"``). First, where the context decided, or the epochs themselves changed the score
+            by no more than the error, that (``"N2 context"``). A stage of which fewer than 5 epochs were explained, or of
+            which nothing is told from nothing, has one finding that says so (``"N2"``).
+
+        Notes
+        -----
+        Attributions of an epoch are summed over the channels of a type and averaged over channel sets, and then over epochs.
+        What is told has an interval, from blocks of 10 minutes, that does not hold 0, and is larger than the estimated error
+        of the sums. A result of all stages speaks for the predicted one.
+
+        Examples
+        --------
+        >>> import eegflex
+        >>> night = eegflex.simulate_psg(hours=3, sfreq=128, seed=1, verbose="error")
+        >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+        >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=8, verbose="error")
+        >>> result.main_findings()["N3 for"].values["what"]
+        'slow waves (delta), 0.5–4 Hz, at EEG'
+        """
+        return main_findings(self)
 
     def copy(self) -> FlexResult:
         """A copy that shares nothing with this result, and is wholly in memory."""

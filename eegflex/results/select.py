@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from mne.utils import logger
 
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
@@ -26,8 +28,7 @@ __all__ = [
     "Pooled",
     "as_bands",
     "as_list",
-    "averaged_words",
-    "bands_and_rest",
+    "bands_in_rows",
     "channel_types",
     "check_stages",
     "hypnogram_order",
@@ -48,11 +49,50 @@ _TYPE_ORDER = ("eeg", "eog", "emg", "ecg")
 _NO_STAGE = frozenset({"", *NOT_STAGED})
 
 
-def as_bands(bands: Bands | Mapping[str, tuple[float, float]] | None) -> Bands:
-    """Return frequency bands, those of `Bands` by default."""
-    if bands is None or isinstance(bands, Mapping):
-        return bands if isinstance(bands, Bands) else Bands(bands)
-    raise ParameterError("Bands must map names to edges in Hz", seen=repr(bands), allowed="{'sigma': (12, 16), ...}")
+def as_bands(bands: Bands | Mapping[str, tuple[float, float]] | None, dataset: xr.Dataset) -> Bands:
+    """Return frequency bands, those of `Bands` by default, so far as the stager was given such frequencies.
+
+    Parameters
+    ----------
+    bands : Bands | mapping | None
+        What was asked for.
+    dataset : xarray.Dataset
+        Of the result, whose stager has a filter and a sampling rate.
+
+    Raises
+    ------
+    ParameterError
+        If they are none, or one lies wholly beyond these. One that lies partly beyond is cut, with a warning. Those of
+        `Bands` stay as they are, since whole methods attribute to them; where they reach beyond, there is a warning.
+    """
+    if bands is None:
+        return Bands()
+    if not isinstance(bands, Mapping):
+        raise ParameterError(
+            "Bands must map names to edges in Hz", seen=repr(bands), allowed="{'sigma': (12, 16), ...}"
+        )
+    bands = Bands(bands)
+    low, high = _range(dataset)
+    usual = dict(bands) == dict(Bands())
+    cut, names = _within(bands, low, high) if usual else bands.within(low, high)
+    if names:
+        logger.warning(
+            f"Of {', '.join(names)}, only what lies in {low:g} to {high:g} Hz was given to the stager, by its filter and its "
+            "sampling rate" + ("" if usual else f": {cut!r}")
+        )
+    return bands if usual else cut
+
+
+def _within(bands: Bands, low: float, high: float) -> tuple[Bands, tuple[str, ...]]:
+    """As `Bands.within`, but whatever lies wholly outside is named, too."""
+    return bands, tuple(name for name, (own, end) in bands.items() if own < low or end > high)
+
+
+def _range(dataset: xr.Dataset) -> tuple[float, float]:
+    """The frequencies that the stager was given, in Hz: within its filter, up to half its sampling rate and that itself."""
+    passed = json.loads(dataset.attrs["spec"])["input"].get("filter") or {}
+    half = float(np.nextafter(float(dataset.attrs["sfreq"]) / 2, np.inf))
+    return float(passed.get("l_freq") or 0.0), min(float(passed.get("h_freq") or np.inf), half)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -62,12 +102,12 @@ def as_list(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Pooled:
-    """Values of epochs and channel sets, summed over the channels of each channel set.
+    """Values of epochs, summed over the channels of a channel set and averaged over those that gave the same stage.
 
     Attributes
     ----------
     values : array, shape (n_cases, ...)
-        One case is one epoch with one channel set.
+        One case is one epoch; where channel sets disagree on its stage, one for each stage.
     labels : array of str, shape (n_cases,)
         The stage of each case.
     epochs : array of int, shape (n_cases,)
@@ -91,7 +131,7 @@ def pool(
     *,
     mean: bool = False,
 ) -> Pooled:
-    """Sum values over the members among the channels of each channel set.
+    """Sum values over the members among the channels of each channel set, and make one case of an epoch.
 
     Parameters
     ----------
@@ -112,12 +152,14 @@ def pool(
     groups = [np.flatnonzero(members & (of == k)) for k in with_members]
     reduce = np.mean if mean else np.sum
     reduced = [reduce(values[:, group], axis=1, dtype=np.float64) for group in groups]
-    n_epochs = len(values)
-    return Pooled(
-        values=np.concatenate(reduced),
-        labels=np.concatenate([labels[:, group[0]] for group in groups]),
-        epochs=np.tile(np.arange(n_epochs), len(groups)),
+    stages, of_case = np.unique(np.concatenate([labels[:, group[0]] for group in groups]), return_inverse=True)
+    keys, case = np.unique(
+        np.tile(np.arange(len(values)), len(groups)) * len(stages) + of_case.ravel(), return_inverse=True
     )
+    total = np.zeros((len(keys), *reduced[0].shape[1:]))
+    np.add.at(total, case.ravel(), np.concatenate(reduced))
+    count = np.bincount(case.ravel()).reshape(-1, *(1 for _ in total.shape[1:]))
+    return Pooled(values=total / count, labels=stages[keys % len(stages)], epochs=keys // len(stages))
 
 
 def channel_types(dataset: xr.Dataset, members: npt.NDArray[np.bool_] | slice = slice(None)) -> list[str]:
@@ -238,11 +280,6 @@ def picked_words(dataset: xr.Dataset, members: npt.NDArray[np.bool_]) -> str:
     return "all channels" if members.all() else ", ".join(dict.fromkeys(names[members]))
 
 
-def averaged_words(dataset: xr.Dataset) -> str:
-    """Say over what means are taken."""
-    return "epochs and channel sets" if dataset.sizes["channel_set"] > 1 else "epochs"
-
-
 def hypnogram_order(stages: Sequence[str]) -> list[str]:
     """Return stages from top to bottom; a stager's own ones as it lists them."""
     if set(stages) <= set(HYPNOGRAM_ORDER):
@@ -250,6 +287,7 @@ def hypnogram_order(stages: Sequence[str]) -> list[str]:
     return list(stages)
 
 
-def bands_and_rest(bands: Bands) -> list[str]:
-    """Return the bands as rows of a figure: the fastest on top, the rest at the bottom."""
-    return [*reversed(list(bands)), "rest"]
+def bands_in_rows(bands: Bands) -> list[str]:
+    """Return the bands as rows of a figure: the fastest on top, between what lies above and below them."""
+    *lower, above = bands.outside
+    return [above, *reversed(list(bands)), *reversed(lower)]

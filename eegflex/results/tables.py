@@ -18,6 +18,7 @@ from eegflex.scores import consensus, probabilities, surest
 
 __all__ = [
     "STAGES_FROM",
+    "agreed_labels",
     "agreement",
     "band_sums",
     "epoch_stages",
@@ -52,7 +53,7 @@ def reduced(
 
 
 def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view") -> npt.NDArray[np.float64]:
-    """Sums over each band and the rest, shape (n_epochs, n_channels, n_bands + 1).
+    """Sums over each band and what lies outside them, shape (n_epochs, n_channels, n_names).
 
     Raises
     ------
@@ -128,6 +129,15 @@ def stage_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
         shape = (dataset.sizes["epoch"], dataset.sizes["channel"])
         return np.broadcast_to(dataset["stage"].values.astype(str)[:, None], shape)
     return dataset[stage_from].values.astype(str)[:, dataset["of_channel_set"].values]
+
+
+def agreed_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
+    """The stage of each epoch on which its channel sets agree, shape (n_epochs,); empty where they do not.
+
+    Channels of different channel sets are compared over these epochs, so that they are compared over the same.
+    """
+    labels = stage_labels(dataset, stage_from)
+    return np.where((labels == labels[:, :1]).all(axis=1), labels[:, 0], "")
 
 
 def epoch_stages(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:

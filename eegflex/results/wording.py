@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eegflex.bands import ABOVE, BELOW, Bands
+
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
@@ -23,6 +25,7 @@ __all__ = [
     "percent",
     "positive_means",
     "reading",
+    "span_words",
     "sum_words",
     "sums_to_change",
     "type_label",
@@ -181,6 +184,17 @@ _TYPES = {"eeg": "EEG", "eog": "EOG", "emg": "EMG", "ecg": "ECG", "seeg": "sEEG"
 def type_label(kind: str) -> str:
     """Return a channel type as sleep research writes it."""
     return _TYPES.get(kind, kind.upper())
+
+
+def span_words(name: str, bands: Bands) -> str:
+    """Return the frequencies of a band, or of what lies outside all: ``"12–16 Hz"``, ``"< 0.5 Hz"``."""
+    if name in bands:
+        return "{:g}–{:g} Hz".format(*bands[name])
+    lowest, highest = (
+        min((low for low, _ in bands.values()), default=0),
+        max((up for _, up in bands.values()), default=0),
+    )
+    return {BELOW: f"< {lowest:g} Hz", ABOVE: f"≥ {highest:g} Hz"}.get(name, "in no band")
 
 
 def count_epochs(count: int) -> str:

@@ -12,8 +12,7 @@ from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.select import (
     as_bands,
-    averaged_words,
-    bands_and_rest,
+    bands_in_rows,
     channel_types,
     check_stages,
     n_epochs_by_stage,
@@ -23,7 +22,7 @@ from eegflex.results.select import (
     sample_words,
     stage_order,
 )
-from eegflex.results.wording import attribution_label, number_text, positive_means, unit
+from eegflex.results.wording import attribution_label, number_text, positive_means, span_words, unit
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import DIVERGING, colour_limits, plain, points, symmetric
 
@@ -97,11 +96,11 @@ def plot_bands(
     >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> fig = eegflex.viz.plot_bands(result, picks="eeg", show=False)
     >>> [label.get_text() for label in fig.axes[0].get_yticklabels()][:2]
-    ['beta 16–30 Hz', 'sigma 12–16 Hz']
+    ['above ≥ 30 Hz', 'beta 16–30 Hz']
     """
-    result, bands = result.for_target(), as_bands(bands)
+    result, bands = result.for_target(), as_bands(bands, result.data)
     dataset, members = result.data, pick_all(result.data, picks)
-    rows, columns = bands_and_rest(bands), check_stages(stage, stage_order(dataset, stage_from))
+    rows, columns = bands_in_rows(bands), check_stages(stage, stage_order(dataset, stage_from))
     kinds = channel_types(dataset, members)
     of_kind = [members & (dataset["ch_type"].values.astype(str) == kind) for kind in kinds]
     cells = np.stack([band_means(dataset, bands, own, columns, stage_from) for own in of_kind])
@@ -128,7 +127,7 @@ def plot_bands(
         f"{result.model}: attribution by band and {stage_from} stage",
         f"Numbers: attribution in the unit of the score ({unit(result)}).",
         positive_means(result),
-        f"Mean over the {averaged_words(dataset)} of a stage; n counts epochs.",
+        "Mean over the epochs of a stage; n counts them.",
         sample_words(result),
         show=show,
     )
@@ -137,7 +136,7 @@ def plot_bands(
 def band_means(
     dataset: xr.Dataset, bands: Bands, members: npt.NDArray[np.bool_], stages: Sequence[str], stage_from: str
 ) -> npt.NDArray[np.float64]:
-    """Return the cells of some channels, shape (n_bands + 1, n_stages), in the order in which bands are drawn.
+    """Return the cells of some channels, shape (n_rows, n_stages), in the order in which bands are drawn.
 
     Parameters
     ----------
@@ -157,14 +156,11 @@ def band_means(
     for column, stage in enumerate(stages):
         if (pooled.labels == stage).any():
             cells[:, column] = pooled.of(stage).mean(axis=0)
-    return cells[[bands.names.index(name) for name in bands_and_rest(bands)]]
+    return cells[[bands.names.index(name) for name in bands_in_rows(bands)]]
 
 
 def _band_label(name: str, bands: Bands) -> str:
-    if name not in bands:
-        return f"{name} (no band)"
-    low, high = bands[name]
-    return f"{plain(name)} {low:g}–{high:g} Hz"
+    return f"{plain(name)} {span_words(name, bands)}"
 
 
 def _write_cells(ax: Axes, values: npt.NDArray[Any], limits: npt.NDArray[Any]) -> None:

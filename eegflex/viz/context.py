@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.bands import REST, Bands
+from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results.select import (
-    averaged_words,
-    bands_and_rest,
+    bands_in_rows,
     check_stages,
     n_epochs_by_stage,
     pick,
@@ -50,7 +49,7 @@ class ContextMeans:
 
     Attributes
     ----------
-    means : array, shape (n_offsets, n_bands + 1)
+    means : array, shape (n_offsets, n_rows)
         NaN where fewer than half of the epochs have such a neighbour.
     share : float
         Of the absolute total of the band sums of the window, the part that is the neighbours', averaged over epochs; NaN
@@ -156,7 +155,7 @@ def plot_context(
     return canvas.finish(
         f"{result.model}: attribution to the context, {picked_words(dataset, members)}",
         positive_means(result, "what an epoch of the window holds"),
-        f"Mean over the {averaged_words(dataset)} of a {stage_from} stage; n counts epochs.",
+        f"Mean over the epochs of a {stage_from} stage; n counts them.",
         "Above: summed over all bands, 0 is the epoch itself. Below: its neighbours alone, by band; hatched: fewer than half "
         "of the epochs have such a neighbour. Context %: the neighbours' part of all attributions, signs left aside.",
         sample_words(result),
@@ -220,7 +219,7 @@ def _share_y(axes: npt.NDArray[np.object_]) -> None:
 def _draw_neighbours(
     ax: Axes, offsets: npt.NDArray[np.int64], values: npt.NDArray[np.float64], colours: Normalize
 ) -> AxesImage:
-    """Draw the bands of the neighbours, shape (n_offsets, n_bands + 1)."""
+    """Draw the bands of the neighbours, shape (n_offsets, n_rows)."""
     image = ax.imshow(
         _drawn_bands(values),
         cmap=DIVERGING,
@@ -252,9 +251,9 @@ def _mark_what_is_not_there(ax: Axes, offsets: npt.NDArray[np.int64], values: np
 
 
 def _drawn_bands(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return rows of bands in the order in which they are drawn, shape (n_bands + 1, n_offsets)."""
+    """Return rows of bands in the order in which they are drawn, shape (n_rows, n_offsets)."""
     names = Bands().names
-    return values[:, [names.index(name) for name in bands_and_rest(Bands())]].T
+    return values[:, [names.index(name) for name in bands_in_rows(Bands())]].T
 
 
 def _label_axes(canvas: Canvas, offsets: npt.NDArray[np.int64], duration: float, score_unit: str) -> None:
@@ -269,7 +268,7 @@ def _label_axes(canvas: Canvas, offsets: npt.NDArray[np.int64], duration: float,
         ax.set_xticks(ticks, [label(offset) for offset in ticks])
         ax.tick_params(labelsize=points(8))
         ax.set_xlim(offsets[0] - 0.5, offsets[-1] + 0.5)
-    names = [name if name != REST else f"{REST} (no band)" for name in bands_and_rest(Bands())]
+    names = bands_in_rows(Bands())
     for above, below in canvas.axes.T[:1] if canvas.own else canvas.axes.T:
         below.set_yticks(range(len(names)), names)
         above.set_ylabel(f"All bands\n({score_unit})")

@@ -106,7 +106,7 @@ def plot_epoch(
     'Epoch 9 at 0:04:30, C4-M1'
     """
     result = result.for_target()
-    case = _find_card(result, as_bands(bands), number, recording, stage, channel)
+    case = _find_card(result, as_bands(bands, result.data), number, recording, stage, channel)
     card = _make_card(axes, case, annotate)
     *in_time, power, attribution, sums = card.axes
     notes = _draw_in_time(card, in_time, result, case)

@@ -65,7 +65,7 @@ class EpochCard:
         return self.dataset[variable].isel(epoch=self.epoch, channel=self.channel).values.astype(np.float64)
 
     def band_sums(self) -> npt.NDArray[np.float64]:
-        """Sums in each band and the rest, shape (n_channels, n_bands + 1)."""
+        """Sums in each band and outside them, shape (n_channels, n_names)."""
         one = self.dataset.isel(epoch=[self.epoch])
         return tables.band_sums(one, self.bands)[0]
 
@@ -127,7 +127,7 @@ def draw_attribution(ax: Axes, case: EpochCard) -> None:
         per = f"per {edges[1]:g} Hz"
     else:
         sums = case.band_sums()[case.channel]
-        for value, (low, high) in zip(sums[:-1], case.bands.values(), strict=True):
+        for value, (low, high) in zip(sums, case.bands.values(), strict=False):
             draw_signed(ax, np.array([low, high]), np.array([value]))
         per = "per band"
     ax.set_xlim(0, edges[-1])

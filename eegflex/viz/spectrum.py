@@ -14,7 +14,6 @@ from eegflex.results import tables
 from eegflex.results.select import (
     Pooled,
     as_bands,
-    averaged_words,
     check_stages,
     n_epochs_by_stage,
     pick,
@@ -105,7 +104,7 @@ def plot_spectrum(
     >>> fig.axes[0].get_title(loc="left")
     'W  (n = 2)'
     """
-    result, bands = result.for_target(), as_bands(bands)
+    result, bands = result.for_target(), as_bands(bands, result.data)
     dataset, freqs = result.data, result.freqs
     _check(result, fmax)
     order, members = check_stages(stage, stage_order(dataset, stage_from)), pick(dataset, picks)
@@ -128,7 +127,7 @@ def plot_spectrum(
     return canvas.finish(
         f"{result.model}: attribution spectrum by {stage_from} stage, {picked_words(dataset, members)}",
         positive_means(result, "this frequency"),
-        f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over {averaged_words(dataset)}. "
+        f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over epochs. "
         "Grey line: mean power density. Each row has its own scale.",
         sample_words(result),
         show=show,

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
-from eegflex.results.select import as_bands, as_list, check_stages, pick_all, sample_words, stage_order
-from eegflex.results.wording import attribution_label, positive_means
+from eegflex.results.select import as_bands, as_list, bands_in_rows, check_stages, pick_all, sample_words, stage_order
+from eegflex.results.wording import attribution_label, positive_means, span_words
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
 from eegflex.viz.style import DIVERGING, colour_limits, plain, points
@@ -94,12 +94,12 @@ def plot_topomap(
     >>> fig.axes[0].get_title().splitlines()
     ['W', 'n = 2']
     """
-    result, bands = result.for_target(), as_bands(bands)
+    result, bands = result.for_target(), as_bands(bands, result.data)
     dataset = result.data
     sites = find_sites(dataset, pick_all(dataset, picks))
     columns, rows = check_stages(stage, stage_order(dataset, stage_from)), _check_bands(band, bands)
     values = site_values(dataset, bands, sites, stage_from)
-    counts = _counts(dataset, sites, stage_from)
+    counts = _counts(dataset, stage_from)
     shown = np.array([[values[name][column] for column in columns] for name in rows])
     limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
     panels = [[f"{name} in {column}" for column in columns] for name in rows]
@@ -121,11 +121,10 @@ def plot_topomap(
     )
 
 
-def _counts(dataset: xr.Dataset, sites: Sites, stage_from: str) -> dict[str, str]:
-    """How many epochs the mean at a site is over, by stage: where channels disagree on the stage, the fewest and the most."""
-    labels, at_sites = tables.stage_labels(dataset, stage_from), np.concatenate(sites.channels)
-    counts = {stage: (labels[:, at_sites] == stage).sum(axis=0) for stage in stage_order(dataset, stage_from)}
-    return {stage: "–".join(dict.fromkeys([str(n.min()), str(n.max())])) for stage, n in counts.items()}
+def _counts(dataset: xr.Dataset, stage_from: str) -> dict[str, int]:
+    """How many epochs the means are over, by stage: those on which all channels agree."""
+    labels = tables.agreed_labels(dataset, stage_from)
+    return {stage: int((labels == stage).sum()) for stage in stage_order(dataset, stage_from)}
 
 
 def _figsize(n_rows: int, n_columns: int) -> tuple[float, float]:
@@ -164,15 +163,13 @@ def site_values(
 
     Those of `FlexResult.band_table` by stage and channel, averaged where channels share a site.
     """
-    sums, labels = tables.band_sums(dataset, bands), tables.stage_labels(dataset, stage_from)
+    sums, labels = tables.band_sums(dataset, bands), tables.agreed_labels(dataset, stage_from)
     found: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
     for index, name in enumerate(bands.names):
         found[name] = {}
         for stage in stage_order(dataset, stage_from):
             of_stage = labels == stage
-            total = np.where(of_stage, sums[..., index], 0).sum(axis=0)
-            count = of_stage.sum(axis=0)
-            means = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+            means = sums[of_stage, :, index].mean(axis=0) if of_stage.any() else np.full(sums.shape[1], np.nan)
             found[name][stage] = sites.means(means)
     return found
 
@@ -183,15 +180,14 @@ def _check_bands(band: str | Sequence[str] | None, bands: Bands) -> list[str]:
     missing = [one for one in wanted if one not in bands.names]
     if missing or not wanted:
         raise ParameterError("There is no such band", seen=list(map(repr, missing)) or "nothing", allowed=bands.names)
-    return [one for one in reversed(bands.names) if one in wanted]
+    return [one for one in bands_in_rows(bands) if one in wanted]
 
 
 def _name_row(ax: Any, name: str, bands: Bands) -> None:
-    edges = "{:g}–{:g} Hz".format(*bands[name]) if name in bands else "no band"
     ax.text(
         -0.08,
         0.5,
-        f"{plain(name)}\n{edges}",
+        f"{plain(name)}\n{span_words(name, bands)}",
         transform=ax.transAxes,
         ha="right",
         va="center",
@@ -204,8 +200,8 @@ def _notes(result: FlexResult, sites: Sites, *, own_scales: bool) -> list[str]:
     notes = [positive_means(result), "Each stage has its own colour scale." if own_scales else ""]
     if any(channel["use"] == "each" for channel in result.spec["input"]["channels"]):
         notes.append(
-            f"{result.model} takes one EEG channel at a time: each is explained by itself, in the n epochs to which it gave "
-            "the stage."
+            f"{result.model} takes one EEG channel at a time: each is explained by itself, and all are compared over the n "
+            "epochs on which they agree about the stage."
         )
     if len(sites.names) < MIN_SITES:
         notes.append("Too few sites to interpolate: each disc is one site.")

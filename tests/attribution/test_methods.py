@@ -85,9 +85,9 @@ def test_a_gap_is_given_where_there_is_a_sum_to_meet(method):
     assert np.isfinite(gaps).all() == (method in COMPLETE)
 
 
-def test_exact_shapley_values_of_one_channel_are_64_scores():
+def test_exact_shapley_values_of_one_channel_are_128_scores():
     data = explain(noise_epochs(n_epochs=2, n_channels=1), Smooth(n_channels=1), method="shapley").to_xarray()
-    assert (data["n_forwards"] == 64 + 2).all()
+    assert (data["n_forwards"] == 128 + 2).all()
     assert (data["n_gradients"] == 0).all()
 
 
@@ -175,7 +175,7 @@ def test_too_many_coalitions_are_refused():
 
 def test_other_bands_of_whole_bands_are_refused():
     result = explain(noise_epochs(n_epochs=2), Smooth(), method="feature_ablation")
-    assert list(result.band_table().columns[:6]) == [*eegflex.Bands(), "rest"]
+    assert list(result.band_table().columns[:7]) == [*eegflex.Bands(), "below", "above"]
     with pytest.raises(ParameterError, match="whole bands"):
         result.band_table({"slow": (0, 2)})
 

@@ -14,7 +14,7 @@ from eegflex.evaluation import assess
 from eegflex.evaluation.trust import TRUST_CHECKS
 from eegflex.findings import Finding
 
-#: Hz, as sleep research has them; what lies outside is one more part.
+#: Hz, as sleep research has them; what lies below and above are two more parts.
 EDGES = ((0.5, 4), (4, 8), (8, 12), (12, 16), (16, 30))
 
 
@@ -28,7 +28,7 @@ def totals_of(data):
     """Absolute totals of the band sums of a result of one channel set, shape (n_epochs,)."""
     freqs, view = data["freq"].values, data["frequency_view"].values.astype(float)
     inside = [(low <= freqs) & (freqs < high) for low, high in EDGES]
-    parts = [*inside, ~np.any(inside, axis=0)]
+    parts = [*inside, freqs < EDGES[0][0], freqs >= EDGES[-1][1]]
     return sum(np.abs(view[..., part].sum(axis=-1)).sum(axis=1) for part in parts)
 
 

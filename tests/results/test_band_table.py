@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import statistics
 
 import example_results
@@ -14,7 +15,7 @@ from eegflex import concatenate_results
 from eegflex.errors import ParameterError
 from eegflex.results.intervals import mean_interval
 
-BANDS = ["delta", "theta", "alpha", "sigma", "beta", "rest"]
+BANDS = ["delta", "theta", "alpha", "sigma", "beta", "below", "above"]
 GROUPINGS = [by for n in (1, 2, 3) for by in itertools.permutations(("stage", "channel", "epoch", "recording"), n)]
 
 
@@ -31,39 +32,59 @@ def pair():
 
 
 def by_hand(result, by, stage_from):
-    """Values of epochs in each group: {group: {band: [a value an epoch]}}, from the long table, in plain Python."""
+    """Values of epochs in each group: {group: {band: [a value an epoch]}}, from the long table, in plain Python.
+
+    By predicted stage and channel, only of epochs on whose stage all channels agree; and how many others there are.
+    """
+    compared = {"stage", "channel"} <= set(by) and stage_from == "predicted"
+    stages = {}
+    for row in result.to_data_frame().to_dict("records"):
+        stages.setdefault((row["recording"], row["number"]), set()).add(row["predicted"])
+    left_out = {}
     column = {"predicted": "predicted", "scored": "stage", "target": "target"}[stage_from]
     set_of = dict(zip(result.ch_names, result.data["of_channel_set"].values.tolist(), strict=True))
     parts = {}  # {(group, epoch): {band: {channel set: sum over its channels}}}
     for row in result.to_data_frame().to_dict("records"):
         of = {"stage": row[column], "channel": row["channel"], "epoch": row["number"], "recording": row["recording"]}
         group, epoch = tuple(of[name] for name in by), (row["recording"], row["number"])
+        if compared and "epoch" not in by and len(stages[epoch]) > 1:
+            left_out.setdefault(group, set()).add(epoch)
+            continue
         sums = parts.setdefault((group, epoch), {}).setdefault(row["band"], {})
         sums[set_of[row["channel"]]] = sums.get(set_of[row["channel"]], 0.0) + row["attribution"]
     groups = {}
     for (group, _), bands in parts.items():
         for band, sums in bands.items():
             groups.setdefault(group, {}).setdefault(band, []).append(statistics.fmean(sums.values()))
-    return groups
+    return groups, {group: len(epochs) for group, epochs in left_out.items()}, compared
 
 
 @pytest.mark.parametrize("stage_from", ["predicted", "scored"])
 @pytest.mark.parametrize("by", [by for by in GROUPINGS if "epoch" not in by or "recording" in by])
 def test_the_table_tells_of_epochs(pair, by, stage_from):
-    expected = by_hand(pair, by, stage_from)
+    expected, left_out, compared = by_hand(pair, by, stage_from)
+    assert bool(left_out) == (compared and "epoch" not in by)
     tell = {
         "mean": statistics.fmean,
         "median": statistics.median,
         "sd": lambda v: statistics.stdev(v) if v[1:] else np.nan,
+        "q25": lambda v: np.percentile(v, 25),
+        "q75": lambda v: np.percentile(v, 75),
+        "min": min,
+        "max": max,
     }
     for statistic, compute in tell.items():
         table = pair.band_table(by=by, stage_from=stage_from, statistic=statistic)
         assert tuple(table.index.names) == by
-        assert list(table.columns) == [*BANDS, "total", "n_epochs"]
-        assert len(table) == len(expected)
+        assert list(table.columns) == [*BANDS, "total", "n_epochs", *(["n_left_out"] if left_out else [])]
+        assert len(table) == len({*expected, *left_out})
+        for group, count in left_out.items():
+            row = table.loc[group if len(by) > 1 else group[0]]
+            assert row["n_left_out"] == count
+            assert group in expected or (row["n_epochs"] == 0 and np.isnan(row["total"]))
         for group, values in expected.items():
             row = table.loc[group if len(by) > 1 else group[0]]
-            assert row["n_epochs"] == len(values["rest"])
+            assert row["n_epochs"] == len(values["below"])
             np.testing.assert_allclose(row[BANDS], [compute(values[band]) for band in BANDS], rtol=1e-9, atol=1e-15)
 
 
@@ -100,8 +121,10 @@ def test_a_channel_set_that_says_the_same_makes_nothing_surer(pair_result):
 def test_the_long_form_holds_every_statistic(pair):
     together = pair.band_table(by=("stage", "channel"), statistic="all")
     assert tuple(together.index.names) == ("stage", "channel", "band")
-    assert list(together.columns) == ["mean", "median", "sd", "ci_low", "ci_high", "n_epochs"]
-    for statistic in together.columns[:-1]:
+    assert list(together.columns) == [
+        "mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high", "n_epochs", "n_left_out",
+    ]  # fmt: skip
+    for statistic in together.columns[:-2]:
         wide = pair.band_table(by=("stage", "channel"), statistic=statistic)
         for band in (*BANDS, "total"):
             own = together.xs(band, level="band")
@@ -114,40 +137,100 @@ def as_night(result, numbers, stages, runs=None):
     data = result.to_xarray()
     data["predicted"].values[:, 0] = stages
     runs = np.zeros(len(numbers), dtype=int) if runs is None else np.array(runs)
-    return type(result)(data.assign_coords(number=("epoch", np.array(numbers)), run=("epoch", runs)))
+    onset = 30.0 * np.array(numbers)
+    return type(result)(
+        data.assign_coords(number=("epoch", np.array(numbers)), run=("epoch", runs), onset=("epoch", onset))
+    )
 
 
 @pytest.mark.parametrize(
-    ("numbers", "stages", "runs", "by", "bouts"),
+    ("numbers", "stages", "by", "blocks"),
     [
-        ([0, 1, 2, 4, 5, 7, 8, 9, 11, 12], ["N2"] * 10, None, "stage", [0, 0, 0, 1, 1, 2, 2, 2, 3, 3]),
-        (range(10), ["N2"] * 5 + ["N3"] * 2 + ["N2"] * 3, None, "channel", [0, 0, 0, 0, 0, 1, 1, 2, 2, 2]),
-        (range(10), ["N2"] * 10, [0] * 4 + [1] * 6, "stage", [0] * 4 + [1] * 6),
-        (range(0, 20, 2), ["N2"] * 10, None, "stage", range(10)),
+        (range(10, 20), ["N2"] * 10, "stage", [0] * 10),
+        (range(14, 24), ["N2"] * 10, "stage", [0] * 6 + [1] * 4),
+        # Whatever lies between them, epochs of the same 10 minutes are of one block, and others are not.
+        ([0, 5, 19, 20, 39, 40, 45, 62, 79, 80], ["N2"] * 10, "stage", [0, 0, 0, 1, 1, 2, 2, 3, 3, 4]),
+        (range(14, 24), ["N2", "N3"] * 5, "channel", [0] * 6 + [1] * 4),
         # In another order they are the same epochs.
-        ([9, 8, 7, 5, 4, 2, 1, 0, 12, 11], ["N2"] * 10, None, "stage", [2, 2, 2, 1, 1, 0, 0, 0, 3, 3]),
+        ([80, 79, 62, 45, 40, 39, 20, 19, 5, 0], ["N2"] * 10, "stage", [4, 3, 3, 2, 2, 1, 1, 0, 0, 0]),
     ],
 )
-def test_a_bout_is_epochs_that_follow_each_other_in_one_stage(result, numbers, stages, runs, by, bouts):
-    night = as_night(result, list(numbers), stages, runs)
+def test_a_block_is_ten_minutes_of_the_night(result, numbers, stages, by, blocks):
+    night = as_night(result, list(numbers), stages)
     low, high = (night.band_table(by=by, statistic=one) for one in ("ci_low", "ci_high"))
     sums = night.data["frequency_view"].values.astype(float).sum(axis=-1)
     values = sums[:, :1] if by == "channel" else sums.sum(axis=1, keepdims=True)
-    expected = mean_interval(values, np.array(list(bouts)))
+    expected = mean_interval(values, np.array(blocks))
     np.testing.assert_allclose([low["total"].iloc[0], high["total"].iloc[0]], np.ravel(expected), rtol=1e-6)
 
 
-def test_bouts_do_not_reach_from_one_recording_into_another(pair):
-    # ... even where the one goes on counting where the other ends.
-    parts = [
-        as_night(pair.sel(recording=one), list(range(first, first + 7)), ["N2"] * 7)
-        for one, first in (("a", 0), ("b", 7))
-    ]
+def test_blocks_do_not_reach_from_one_recording_into_another(pair):
+    parts = [as_night(pair.sel(recording=one), list(range(7)), ["N2"] * 7) for one in ("a", "b")]
     for part in parts:
         part.data["predicted"].values[:, 1] = "N2"
     pooled = concatenate_results(parts, recordings=["a", "b"]).band_table(by="stage", statistic="ci_low")
-    assert np.isfinite(pooled.to_numpy()).all()  # two bouts
+    assert np.isfinite(pooled.to_numpy()).all()  # two blocks
     assert np.isnan(parts[0].band_table(by="stage", statistic="ci_low")["total"]).all()  # one
+
+
+class TestSamples:
+    """Of 24 epochs two are N3, W, N1 and REM each, and 16 are N2; two of each stage are explained."""
+
+    @staticmethod
+    def epochs():
+        kept = [n for n, stage in enumerate(example_results.STAGES * 16) if stage == "N2" or n < 10]
+        return example_results.make_epochs(n_epochs=80)[kept]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def whole(cls):
+        return example_results.explain(cls.epochs())
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def sample(cls):
+        return example_results.explain(cls.epochs(), sample_per_stage=2)
+
+    @pytest.mark.parametrize("by", ["channel", "recording"])
+    def test_they_are_weighed_by_the_stages_of_the_night(self, sample, whole, by):
+        assert sample.counts() == dict.fromkeys(example_results.STAGES, 2)
+        assert whole.counts() == {"W": 2, "N1": 2, "N2": 16, "N3": 2, "REM": 2}
+        by_stage = sample.band_table(by=("stage", by))[BANDS]
+        expected = sum(by_stage.loc[stage] * count for stage, count in whole.counts().items()) / 24
+        pd.testing.assert_frame_equal(sample.band_table(by=by)[BANDS], expected)
+        plain = sample.to_data_frame().groupby(["channel", "band"])["attribution"].mean()
+        if by == "channel":
+            assert abs(plain[("C3-M2", "sigma")] - expected.loc["C3-M2", "sigma"]) > 0.1
+        # what the sample tells is what the whole night is
+        np.testing.assert_allclose(sample.band_table(by=by)["total"], whole.band_table(by=by)["total"], rtol=0.05)
+
+    def test_a_weighted_median_is_that_of_the_night(self, sample, whole):
+        of_sample, of_night = (one.band_table(by="channel", statistic="median") for one in (sample, whole))
+        np.testing.assert_allclose(of_sample["sigma"], of_night["sigma"], rtol=0.05)
+
+    def test_a_table_by_stage_needs_no_weights_and_one_of_a_part_is_of_the_part(self, sample):
+        n2 = sample.sel(stage="N2")
+        pd.testing.assert_frame_equal(
+            n2.band_table(by="channel")[BANDS], sample.band_table(by=("stage", "channel")).loc["N2"][BANDS]
+        )
+
+    def test_a_sample_of_a_selection_cannot_be_weighed_and_says_so(self, caplog):
+        part = example_results.explain(self.epochs(), sample_per_stage=2, select=tuple(range(20)))
+        table = part.band_table(by="channel")
+        assert "sampled from a selection" in caplog.text
+        mean = part.to_data_frame().groupby(["channel", "band"], sort=False)["attribution"].mean()
+        np.testing.assert_allclose(table.loc["C3-M2", "sigma"], mean[("C3-M2", "sigma")])
+
+    def test_stages_of_which_nothing_was_explained_are_told(self, sample, caplog):
+        data = sample.to_xarray()
+        scores = data["night_scores"].values
+        rem = scores[..., 4] == scores.max(axis=-1)
+        of_rem = data["predicted"].values[:, 0] == "REM"
+        kept = data.isel(epoch=~of_rem)
+        told = json.loads(kept.attrs["provenance"])
+        kept.attrs["provenance"] = json.dumps(told | {"explained": int((~of_rem).sum())})
+        type(sample)(kept).band_table(by="channel")
+        assert f"Of REM, {100 * rem.mean():.0f} % of the epochs, none was explained" in caplog.text
 
 
 def test_a_single_epoch_has_no_spread(result):

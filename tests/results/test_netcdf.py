@@ -160,7 +160,7 @@ def test_a_lazy_result_replaces_its_own_file(lazy, tmp_path):
     ("layout", "words"),
     [
         ("eegflex result 2", "an earlier version of eegflex.*layout 'eegflex result 2'.*Attribute the recording again"),
-        ("eegflex result 4", "a later version of eegflex.*Update eegflex"),
+        ("eegflex result 5", "a later version of eegflex.*Update eegflex"),
         ("eegflex result x", "not a result of eegflex"),
         ("captum result 2", "not a result of eegflex"),
         (None, "not a result of eegflex"),

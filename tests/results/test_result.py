@@ -1,11 +1,13 @@
 """Theorems about a result: it survives the disk, cannot be changed from outside, and its tables are the means they claim."""
 
+import json
 import re
 
 import example_results
 import numpy as np
 import pytest
 import xarray as xr
+from pandas.testing import assert_frame_equal
 
 from eegflex import Bands, EegflexError, read_result
 from eegflex.errors import OutputError, ParameterError, RecordingError
@@ -95,8 +97,8 @@ def test_what_is_handed_out_is_a_copy(whole):
 @pytest.mark.parametrize("name", ["whole", "pair"])
 def test_bands_and_rest_add_up_to_the_total(name, by, bands, request):
     table = request.getfixturevalue(name).band_table(bands, by=by)
-    parts = table.drop(columns=["total", "n_epochs"])
-    assert list(parts.columns) == [*Bands(bands), "rest"]
+    parts = table.drop(columns=["total", "n_epochs", "n_left_out"], errors="ignore")
+    assert list(parts.columns) == [*Bands(bands), "below", *(["between"] if bands else []), "above"]
     assert tuple(table.index.names) == by
     np.testing.assert_allclose(parts.sum(axis=1), table["total"], rtol=1e-12, atol=1e-12)
 
@@ -105,7 +107,7 @@ def test_the_total_does_not_depend_on_the_bands(whole):
     one, other = whole.band_table(), whole.band_table({"all": (0, 1000)})
     np.testing.assert_allclose(one["total"], other["total"], rtol=1e-9)
     np.testing.assert_allclose(other["all"], other["total"], rtol=1e-12)
-    assert (other["rest"] == 0).all()
+    assert (other[["below", "above"]] == 0).all(axis=None)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_stages_stand_in_the_stagers_order_and_unscored_last(whole):
 
 def test_channels_of_a_combination_sum_to_the_difference_of_scores(pair):
     data, rows = pair.to_xarray(), pair.to_data_frame()
-    sums = rows.groupby(["number", "channel"])["attribution"].sum().unstack()
+    sums = rows.pivot_table("attribution", "number", "channel", aggfunc="sum")
     for k in range(data.sizes["channel_set"]):
         names = data["channel"].values[data["of_channel_set"].values == k]
         wanted = (data["score"] - data["baseline_score"] + data["gap"]).values[:, k]
@@ -144,7 +146,7 @@ def test_the_long_table_has_the_scores_of_the_channels_channel_set(pair):
         "recording", "number", "onset", "stage", "predicted", "target", "channel", "band", "attribution", "power", "score",
         "baseline_score",
     ]  # fmt: skip
-    assert len(rows) == 10 * 4 * 6
+    assert len(rows) == 10 * 4 * 7
     for row in rows.iloc[::17].to_dict("records"):
         k = int(data["of_channel_set"].sel(channel=row["channel"]))
         epoch = row["number"]
@@ -167,7 +169,7 @@ def test_an_unknown_grouping_is_refused(whole, wrong):
     assert re.search("Allowed|must be one of", str(caught.value))
 
 
-@pytest.mark.parametrize("bands", ["sigma", [12, 16], {"rest": (1, 2)}, {"a": (1, 3), "b": (2, 4)}])
+@pytest.mark.parametrize("bands", ["sigma", [12, 16], {"below": (1, 2)}, {"a": (1, 3), "b": (2, 4)}])
 def test_bands_that_are_none_are_refused(whole, bands):
     with pytest.raises(ParameterError):
         whole.band_table(bands)
@@ -209,10 +211,49 @@ def test_relative_gap_is_the_gap_over_the_absolute_band_sums(pair):
     data, freqs = pair.to_xarray(), pair.freqs
     edges = list(Bands().values())
     inside = [(freqs >= low) & (freqs < high) for low, high in edges]
-    masks = [*inside, ~np.any(inside, axis=0)]
+    masks = [*inside, freqs < 0.5, freqs >= 30]
     view = data["frequency_view"].values
     for e in range(data.sizes["epoch"]):
         for k in range(data.sizes["channel_set"]):
             rows = view[e, data["of_channel_set"].values == k]
             size = sum(abs(row[mask].sum()) for row in rows for mask in masks)
             assert pair.relative_gap()[e, k] == pytest.approx(abs(data["gap"].values[e, k]) / size)
+
+
+def with_filter(result, low, high):
+    data = result.to_xarray()
+    spec = json.loads(data.attrs["spec"])
+    spec["input"]["filter"] = {"l_freq": low, "h_freq": high}
+    data.attrs["spec"] = json.dumps(spec)
+    return type(result)(data)
+
+
+class TestBandsBeyondTheFilterOrNyquist:
+    """The results are of 64 Hz."""
+
+    @pytest.mark.parametrize(
+        ("limits", "bands"),
+        [((None, None), {"gamma": (40, 60)}), ((0.3, 30.0), {"gamma": (30, 31)}), ((1.0, None), {"slow": (0.2, 1)})],
+    )
+    def test_wholly_is_refused(self, whole, limits, bands):
+        result = with_filter(whole, *limits)
+        for ask in (result.band_table, result.to_data_frame, lambda b: result.plot_bands(bands=b, show=False)):
+            with pytest.raises(ParameterError, match="wholly outside"):
+                ask(bands)
+
+    def test_partly_is_cut_and_told_and_the_whole_stays(self, whole, caplog):
+        result = with_filter(whole, 0.3, 20.0)
+        table = result.band_table({"slow": (0.1, 1), "fast": (15, 25)})
+        assert "Of slow, fast, only what lies in 0.3 to 20 Hz" in caplog.text
+        expected = whole.band_table({"slow": (0.3, 1), "fast": (15, 20)})
+        assert_frame_equal(table, expected)
+        np.testing.assert_allclose(table["total"], whole.band_table()["total"])
+
+    def test_the_usual_bands_stay_and_it_is_told_that_they_reach_beyond(self, whole, caplog):
+        result = with_filter(whole, None, 12.0)
+        assert_frame_equal(result.band_table(), whole.band_table())
+        assert "Of sigma, beta, only" in caplog.text
+
+    def test_half_the_sampling_rate_is_within(self, whole, caplog):
+        assert (whole.band_table({"all": (0, 32.1)})["above"] == 0).all()
+        assert "0 to 32 Hz" in caplog.text

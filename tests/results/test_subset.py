@@ -21,7 +21,7 @@ EDGES = ((0.5, 4), (4, 8), (8, 12), (12, 16), (16, 30))
 def sizes(view, freqs):
     """Absolute total of the sums in the bands and outside them, over channels and bands; (..., channel, freq) -> (...)."""
     inside = [(low <= freqs) & (freqs < high) for low, high in EDGES]
-    masks = [*inside, ~np.any(inside, axis=0)]
+    masks = [*inside, freqs < EDGES[0][0], freqs >= EDGES[-1][1]]
     return sum(np.abs(view[..., mask].astype(float).sum(-1)) for mask in masks).sum(-1)
 
 

@@ -18,7 +18,7 @@ def means(result, kind):
     return band_means(data, Bands(), (data["ch_type"] == kind).values, example_results.STAGES, "predicted")
 
 
-ROWS = ["beta", "sigma", "alpha", "theta", "delta", "rest"]
+ROWS = ["above", "beta", "sigma", "alpha", "theta", "delta", "below"]
 
 
 def test_cells_are_the_band_table_summed_over_the_channels(result):
@@ -81,9 +81,11 @@ def test_the_stages_rhythm_is_the_largest_cell(result):
 def test_own_bands(result):
     fig = viz.plot_bands(result, bands={"spindle": (12, 15), "slow": (0.5, 2)}, show=False)
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == [
+        "above ≥ 15 Hz",
         "slow 0.5–2 Hz",
         "spindle 12–15 Hz",
-        "rest (no band)",
+        "between in no band",
+        "below < 0.5 Hz",
     ]
 
 

@@ -9,11 +9,11 @@ import pytest
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.results.select import bands_and_rest, pick
+from eegflex.results.select import bands_in_rows, pick
 from eegflex.viz.context import context_means
 from eegflex.viz.style import NEGATIVE, POSITIVE
 
-ROWS = bands_and_rest(Bands())
+ROWS = bands_in_rows(Bands())
 #: The rhythm of the epoch before, in the cycle of stages of the epochs.
 BEFORE = {"W": "beta", "N1": "alpha", "N2": "theta", "N3": "sigma", "REM": "delta"}
 
@@ -51,7 +51,7 @@ def test_the_rhythm_of_the_epoch_before_speaks_against_a_stage(context_result):
     _, below = panels(viz.plot_context(context_result, show=False))
     for ax, stage in zip(below, example_results.STAGES, strict=True):
         image = np.ma.filled(ax.images[0].get_array(), np.nan)
-        assert image.shape == (6, 3)
+        assert image.shape == (7, 3)
         assert ROWS[int(image[:, 0].argmin())] == BEFORE[stage]
         assert np.isnan(image[:, 1]).all()
         assert np.abs(image[:, 2]).max() < 1e-6 * np.abs(image[:, 0]).max()

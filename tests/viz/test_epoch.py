@@ -117,7 +117,7 @@ def test_attributions_to_whole_bands_are_bars_as_wide_as_the_bands(by_bands):
     for step in steps:  # one above zero and one below for each band
         drawn[tuple(step.edges)] = drawn.get(tuple(step.edges), 0) + float(step.values.sum())
     expected = by_bands.to_xarray()["band_view"].sel(channel="C4-M1").values[3]
-    np.testing.assert_allclose([drawn[edges] for edges in Bands().values()], expected[:-1], atol=1e-9)
+    np.testing.assert_allclose([drawn[edges] for edges in Bands().values()], expected[:-2], atol=1e-9)
     assert facts(fig)["Scores evaluated"] == str(int(by_bands.to_xarray()["n_forwards"][3, 0]))
 
 

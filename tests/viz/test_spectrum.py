@@ -28,7 +28,7 @@ def test_bins_of_a_band_add_up_to_the_heat_map(result):
     assert len(rows) == len(example_results.STAGES)
     for column, ax in enumerate(rows):
         drawn, edges = heights(ax)
-        for row, (low, high) in enumerate(reversed(list(Bands().values()))):
+        for row, (low, high) in enumerate(reversed(list(Bands().values())), start=1):
             inside = (edges[:-1] >= low) & (edges[:-1] < high)
             assert drawn[inside].sum() == pytest.approx(cells[row, column], abs=1e-6)
 

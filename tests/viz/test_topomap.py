@@ -87,17 +87,19 @@ def test_few_sites_are_discs(pair_result, drawn):
     table = pair_result.band_table()["alpha"].loc["W"]
     np.testing.assert_allclose(discs.get_array(), [table["C3-M2"], table["C4-M1"]], atol=1e-9)
     assert "each disc is one site" in note(fig)
-    assert "each is explained by itself, in the n epochs to which it gave the stage" in note(fig)
+    assert "all are compared over the n epochs on which they agree about the stage" in note(fig)
 
 
-def test_where_channels_disagree_on_the_stage_the_fewest_and_the_most_epochs_are_said(pair_result):
+def test_where_channels_disagree_on_the_stage_they_are_compared_over_the_others(pair_result):
     data = pair_result.to_xarray()
     data["predicted"][0, 1] = "N2"  # by C4; W by C3
     result = type(pair_result)(data)
     titles = [ax.get_title() for ax in viz.plot_topomap(result, show=False).axes][:5]
-    assert titles == ["W\nn = 1–2", "N1\nn = 2", "N2\nn = 2–3", "N3\nn = 2", "REM\nn = 2"]
-    counts = result.band_table()["n_epochs"]
-    assert counts["W"][["C3-M2", "C4-M1"]].tolist() == [2, 1]
+    assert titles == ["W\nn = 1", "N1\nn = 2", "N2\nn = 2", "N3\nn = 2", "REM\nn = 2"]
+    table = result.band_table()
+    assert table["n_epochs"]["W"][["C3-M2", "C4-M1"]].tolist() == [1, 1]
+    assert table["n_left_out"]["W"][["C3-M2", "C4-M1"]].tolist() == [1, 0]
+    assert table["n_left_out"]["N2"][["C3-M2", "C4-M1"]].tolist() == [0, 1]
 
 
 def test_a_stager_of_all_channels_does_not_explain_each_by_itself(result):
@@ -150,11 +152,12 @@ def test_wrong_stage_and_band_are_refused(result):
         viz.plot_topomap(result, band="gamma", show=False)
 
 
-def test_channels_of_other_stages_are_left_out(pair_result):
+def test_a_stage_that_no_two_channels_agree_about_has_no_values(pair_result):
     data = pair_result.to_xarray()
     data["predicted"].values[:, 1] = "N2"
     changed = type(pair_result)(data)
     values = site_values(data, Bands(), find_sites(data), "predicted")["alpha"]
-    assert np.isnan(values["W"][1])
-    assert np.isfinite(values["W"][0])
+    assert np.isnan(values["W"]).all()
+    assert np.isfinite(values["N2"]).all()
+    assert changed.band_table()["n_left_out"].loc["W", "C3-M2"] == 2
     viz.plot_topomap(changed, show=False).draw_without_rendering()

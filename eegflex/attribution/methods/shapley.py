@@ -43,8 +43,8 @@ def shapley_values(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.array(shares)
 
 
-#: 4,096 coalitions: the bands of two channels.
-MOST_PLAYERS = 12
+#: 16,384 coalitions: the bands of two channels.
+MOST_PLAYERS = 14
 
 
 def permutation_shapley(

@@ -174,7 +174,7 @@ def test_the_shortcut_is_caught():
     sums = pd.DataFrame(
         np.abs(band_sums(result.to_xarray(), eegflex.Bands())).sum((0, 1)), index=eegflex.Bands().names
     )[0]
-    assert sums["rest"] > 0.99 * sums.sum()
+    assert sums["above"] > 0.99 * sums.sum()
     spectrum = np.abs(view(result)).sum(0)
     channel, peak = np.unravel_index(spectrum.argmax(), spectrum.shape)
     assert SITES[channel] == SHORTCUT.site

@@ -20,7 +20,7 @@ __all__ = ["N_PAIRS", "N_PER_STAGE", "with_second_opinion"]
 #: Epochs of each predicted stage that are asked about twice.
 N_PER_STAGE = 5
 #: Players whose coalitions are all tried: the bands of one channel, and what lies outside them.
-MOST_EXACT = 6
+MOST_EXACT = 7
 #: Pairs of orders, where they are too many for that.
 N_PAIRS = 12
 #: Tells these draws from any others of the same seed.

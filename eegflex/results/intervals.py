@@ -62,7 +62,7 @@ def mean_interval(
     each case, with 120 simulated hypnograms and normal values whose correlation with their neighbour, across stages, was 0, 0.8
     and 0.95. With all epochs of a stage the interval held the true mean in 94, 90 and 81 % (bouts: 94, 90 and 84 %), with 20
     epochs of a stage drawn at random in 94, 92 and 86 % (bouts: 95, 89 and 77 %), with 8 in 95, 94 and 91 % (95, 93, 88 %):
-    bouts take epochs of a sample for independent that are minutes apart. Log-normal values lose 1 to 5 points more. Of 20
+    bouts take epochs of a sample for independent that are minutes apart. Log-normal values lose 1 to 7 points more. Of 20
     independent epochs, normal or as skewed as an exponential, it held in 94 to 95 %.
 
     Examples

@@ -27,7 +27,7 @@ from eegflex.targets import check_target
 __all__ = ["COORDINATES", "LAYOUT", "VARIABLES", "Variable", "check_layout", "is_large"]
 
 #: What a file must hold to be a result, and the version of its layout.
-LAYOUT = "eegflex result 4"
+LAYOUT = "eegflex result 3"
 #: Dimensions that only a result of all stages has.
 _OF_ALL = ("target_stage", "other_stage")
 

@@ -60,7 +60,7 @@ def main_findings(result: FlexResult, *, n: int = 5) -> list[str]:
     >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
     >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> print(*main_findings(result, n=1))
-    W: beta at Chin1-Chin2 raised the score most (+15.46 logit, in 2 of 2 epochs); all together changed it by +20.67
+    W: beta at Chin1-Chin2 raised the score most (+15.45 logit, in 2 of 2 epochs); all together changed it by +20.67
     """
     result = result.for_target()
     data = result.data

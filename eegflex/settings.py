@@ -18,6 +18,7 @@ from eegflex.errors import ParameterError, check_choice
 
 __all__ = [
     "ADAPTIVE",
+    "AUTO",
     "CONTEXTS",
     "DRAWN_BASELINES",
     "DTYPES",
@@ -49,6 +50,8 @@ SECOND_OPINIONS = ("shapley",)
 #: The rule that adds nodes until its tolerance is met, and those of a fixed number of nodes.
 ADAPTIVE = "adaptive"
 FIXED_RULES = ("graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right")
+#: What is chosen by what is measured.
+AUTO = "auto"
 #: What becomes of a model whose explanation would be false.
 ON_CHECK = ("raise", "warn", "ignore")
 #: The label that asks for the name of the recording's file.
@@ -72,7 +75,7 @@ class StagingSettings:
         What happens where a run ends within the window of an epoch.
     filter_edges : {"keep", "mask"}
         Whether epochs into which the preparation's filter reaches from beyond the edge of a run are used like any other.
-    window_length : int | None
+    window_length : int | "auto"
         Epochs of the window of a stager of whole nights.
     device : str | None
         Where to compute; by default where the model is.
@@ -96,8 +99,12 @@ class StagingSettings:
         default="keep",
         metadata=_said("Epochs that the preparation's filter makes up in part, at the ends of a run: keep or mask."),
     )
-    window_length: int | None = field(
-        default=None, metadata=_said("Epochs of a window, for a stager that sees the whole night.", at_least=1)
+    window_length: int | str = field(
+        default=AUTO,
+        metadata=_said(
+            "Epochs of a window, for a stager that sees the whole night; auto: 21, or more where that changes too much.",
+            read="text",
+        ),
     )
     device: str | None = field(default=None, metadata=_said("Where to compute: cpu, cuda or mps."))
     dtype: str | None = field(
@@ -110,8 +117,14 @@ class StagingSettings:
         check_choice("dtype", self.dtype, (*DTYPES, None))
         if self.picks is not None and not isinstance(self.picks, str):
             object.__setattr__(self, "picks", tuple(map(str, self.picks)))
+        object.__setattr__(self, "window_length", _window_length(self.window_length))
         if self.device is not None:
             object.__setattr__(self, "device", str(self.device))
+
+    @property
+    def n_window(self) -> int | None:
+        """Epochs of a window; None for those with which a choice begins."""
+        return None if isinstance(self.window_length, str) else self.window_length
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -243,6 +256,19 @@ class Settings(StagingSettings):
 
     def __hash__(self) -> int:
         return int(self.digest[:15], 16)
+
+
+def _window_length(given: Any) -> int | str:
+    """Epochs of a window, as text too, or "auto", which None, as older results have it, means."""
+    if given in (None, AUTO):
+        return AUTO
+    if isinstance(given, str) and given.isdecimal():
+        return int(given)
+    if isinstance(given, bool | str) or int(given) != given or given < 1:
+        raise ParameterError(
+            "window_length must be a number of epochs", seen=repr(given), allowed=f"1, 2, ... or {AUTO!r}"
+        )
+    return int(given)
 
 
 def _check_count(name: str, value: Any, least: int = 1) -> None:

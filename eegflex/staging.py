@@ -21,7 +21,7 @@ from eegflex.errors import ParameterError, check_choice
 from eegflex.preprocessing.segments import Segments, prepare
 from eegflex.readers.hypnograms.write import HYPNOGRAM_SUFFIXES, write_hypnogram
 from eegflex.scores import consensus, probabilities, surest
-from eegflex.settings import StagingSettings
+from eegflex.settings import AUTO, StagingSettings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.assumed import with_counted_stages
 from eegflex.stagers.device import check_device
@@ -269,7 +269,7 @@ def stage_epochs(
     picks: str | Sequence[str] | None = None,
     edges: str = "shift",
     filter_edges: str = "keep",
-    window_length: int | None = None,
+    window_length: int | str = AUTO,
     device: str | torch.device | None = None,
     dtype: str = "float32",
     verbose: bool | str | int | None = None,
@@ -292,8 +292,9 @@ def stage_epochs(
     filter_edges : {"keep", "mask"}
         Whether epochs into which the preparation's filter reaches from beyond the edge of a run are used like any other, or
         masked.
-    window_length : int | None
-        For a stager of whole nights: epochs of the window in which an epoch is later explained, by default 21.
+    window_length : int | "auto"
+        For a stager of whole nights: epochs of the window in which an epoch is later explained; see
+        `eegflex.attribute_epochs`.
     device : str | torch.device | None
         Where to compute, such as ``"cuda"``. By default where the model is.
     dtype : {"float32", "float64"}
@@ -349,7 +350,7 @@ def stage_with(stager: Stager, epochs: mne.BaseEpochs, settings: StagingSettings
     segments = prepare(epochs, stager.spec, settings.picks, filter_edges=settings.filter_edges)
     stager = with_counted_stages(stager, segments)
     with rnn_safe(stager.module):
-        bound = tuple(stager.bind(segments, settings.edges, settings.window_length))
+        bound = tuple(stager.bind(segments, settings.edges, settings.n_window))
         with progress(len(segments) * len(bound), f"Staging with {stager.spec.name}") as done:
             scores = [one.night_scores(done).double().cpu().numpy() for one in bound]
     return StagedNight(epochs, stager, segments, bound, np.stack(scores, axis=1), settings)

@@ -16,13 +16,14 @@ FIRST_NODE, NEARER = 2.0**-12, 2.0**-3
 N_OCTAVES = 5
 N_FIRST = 2 * (N_OCTAVES + 1) + 1
 #: Where an integrand jumps once somewhere in a panel, the trapezoidal rule on its halves errs by 1 / sqrt(3) times what it
-#: differs from the rule on the whole, on average. The factor 1.4 makes the estimate hold in 94 to 100 % of the epochs
-#: of ``benchmarks/quadrature.py``.
-SHARE_OF_DIFFERENCE = 1.4 * 3**-0.5
+#: differs from the rule on the whole, on average; and a band that happens to differ little errs as its neighbours do: at least
+#: by so much of their mean. Against 921 nodes, at tolerances of 2 and 0.5 %, on 130 epochs (three networks, silence and the
+#: recording's spectrum), the estimate so holds in all epochs and in 95 to 99 % of the cells of each. With 1.4 and without the
+#: mean it held in 85 to 100 % of epochs and 77 to 94 % of cells, with about a quarter fewer evaluations.
+SHARE_OF_DIFFERENCE = 1.8 * 3**-0.5
+SHARE_OF_MEAN = 0.75
 #: The gap is one number for all bands and channels, in which their errors partly cancel: so many times larger are they.
 SHARE_OF_GAP, SHARE_OF_WHOLE_GAP = 3.0, 2.0
-#: However smooth a path looks, its error is taken to be at least this share of what it would be with jumps.
-SMOOTHEST = 0.5
 #: Differences of scores are rounded: below so many units of their precision they cannot be told from nothing.
 ROUNDINGS = 8
 _TRAPEZOID, _SIMPSON = (1 / 4, 1 / 2, 1 / 4), (1 / 6, 4 / 6, 1 / 6)
@@ -116,7 +117,9 @@ class AdaptiveNodes:
         size = np.maximum(np.abs(integral).sum(axis=1), _TINY)
         noise = ROUNDINGS * self.precision * np.abs(scores).max(axis=0)
         whole = np.maximum(np.abs(integral.sum(axis=1) - (scores[self.nodes.argmax()] - baseline)) - noise, 0.0)
-        self.part_errors = _at_least(np.sqrt((errors**2).sum(axis=0)), SHARE_OF_WHOLE_GAP * whole)
+        parts = np.sqrt((errors**2).sum(axis=0))
+        parts = np.hypot(parts, SHARE_OF_MEAN * parts.mean(axis=1, keepdims=True))
+        self.part_errors = _at_least(parts, SHARE_OF_WHOLE_GAP * whole)
         self.error = float((self.part_errors.sum(axis=1) / size).max())
         n_more = (self.max_evals - len(self.nodes)) // 2
         if self.error <= self.tol or n_more < 1:
@@ -133,7 +136,7 @@ class AdaptiveNodes:
         self._shares = _SIMPSON if roughness < 1 else _TRAPEZOID
         halves = [self._gaps(rates, scores, ends, (1 / 4, 1 / 4)) for ends in ((0, 1), (1, 2))]
         gap = smooth if roughness < 1 else np.hypot(*halves)
-        error = SHARE_OF_DIFFERENCE * min(max(roughness, SMOOTHEST), 1.0) * difference
+        error = SHARE_OF_DIFFERENCE * difference
         unseen = np.maximum(SHARE_OF_GAP * gap - error.sum(axis=2), 0.0)
         return error + unseen[..., None] / rates.shape[2]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,13 @@ from eegflex.attribution.resume import open_partial, take_up
 from eegflex.attribution.sampling import choose_epochs
 from eegflex.attribution.second_opinion import with_second_opinion
 from eegflex.attribution.selection import selected
-from eegflex.attribution.window_error import window_error
+from eegflex.attribution.window_error import choose_window
 from eegflex.doctor.case import Case
 from eegflex.doctor.registry import refuse_or_warn, run_checks
 from eegflex.errors import AttributionFailed, AttributionStopped
 from eegflex.results.identity import file_name, hash_recording
 from eegflex.results.result import FlexResult
-from eegflex.settings import ADAPTIVE, FILE_LABEL, Settings
+from eegflex.settings import ADAPTIVE, AUTO, FILE_LABEL, Settings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
@@ -58,7 +59,7 @@ def attribute_epochs(
     views: Sequence[str] = ("frequency",),
     edges: str = "shift",
     filter_edges: str = "keep",
-    window_length: int | None = None,
+    window_length: int | str = AUTO,
     picks: str | Sequence[str] | None = None,
     spec: ModelSpec | str | Path | None = None,
     select: str | Sequence[int] | Sequence[bool] | None = None,
@@ -133,9 +134,11 @@ def attribute_epochs(
     filter_edges : {"keep", "mask"}
         Whether epochs into which the preparation's filter reaches from beyond the edge of a run, as it does at both ends of
         any night, are explained like any other, or left out.
-    window_length : int | None
-        For a stager of whole nights: epochs of the window in which an epoch is explained, by default 21. Its error, measured
-        on a few epochs against the whole night, is in the provenance.
+    window_length : int | "auto"
+        For a stager of whole nights: epochs of the window in which an epoch is explained. Its error is measured on one or
+        two explained epochs of each predicted stage, as the change of their band sums against a window so wide that it makes no
+        difference, and is in the provenance by stage. ``"auto"`` takes 21 epochs, or 41 or 81 where that error is larger
+        than half of `tol`; where it stays so, the widest is taken, and a warning says the errors.
     picks : str | sequence of str | None
         Channels to choose from; by default all that are not bad.
     spec : ModelSpec | path-like | None
@@ -261,13 +264,14 @@ def _check_target(target: str | tuple[str, str], spec: ModelSpec) -> None:
 
 def explain_night(night: StagedNight, settings: Settings, before: xr.Dataset | None = None) -> FlexResult:
     """Explain epochs of a night that is staged; `before` is what was explained of it already."""
-    request = make_request(night, settings)
-    kept = Kept(request)
-    known = None if before is None else take_up(request, before, kept)
+    request, notes = make_request(night, settings), dict[str, Any]()
     with rnn_safe(night.stager.module), held():
-        notes: dict[str, Any] = {"recording_sha256": hash_recording(night.epochs), "checks": _checked(request)}
-        if request.method.differentiates:
-            notes |= window_error(request)
+        if request.method.differentiates and night.stager.spec.context.whole:
+            said = None if before is None else json.loads(before.attrs["provenance"]).get("window")
+            request, notes = choose_window(request, said)
+        kept = Kept(request)
+        known = None if before is None else take_up(request, before, kept)
+        notes |= {"recording_sha256": hash_recording(night.epochs), "checks": _checked(request)}
         return _explain(request, kept, known, notes)
 
 

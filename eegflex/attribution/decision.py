@@ -77,7 +77,7 @@ def _bound_to(request: Request, signals: npt.NDArray[np.float32]) -> list[BoundS
     """The stager on the night with other signals, in the same windows."""
     night = request.night
     segments: Segments = dataclasses.replace(request.segments, signals=signals)
-    return night.stager.bind(segments, night.settings.edges, night.settings.window_length)
+    return night.stager.bind(segments, night.settings.edges, night.settings.n_window)
 
 
 @torch.no_grad()

@@ -3,77 +3,191 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from mne.utils import logger
 
 from eegflex.attribution.context import moving
 from eegflex.attribution.methods.flex import band_rates
-from eegflex.attribution.paths import Paths, average_gradients
-from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
+from eegflex.attribution.paths import Paths, average_gradients, baseline_scores
 from eegflex.attribution.request import Request
+from eegflex.settings import AUTO
 from eegflex.stagers.batches import BatchSize, fitting_batch
-from eegflex.stagers.stager import BoundStager
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
 
-__all__ = ["window_error"]
+__all__ = ["choose_window"]
 
-#: Epochs on which the error is measured, spread over those that are explained.
-N_MEASURED = 3
-#: Nodes on their paths: both answers have the same error of quadrature, which cancels.
-N_NODES = 2
+#: Epochs of each predicted stage on which the error is measured; one, where so few are explained that two of each are more than
+#: this share of them.
+N_PER_STAGE, MOST_MEASURED = 2, 1 / 8
+#: Windows that are tried, in turn.
+LADDER = (DEFAULT_WINDOW_LENGTH, 41, 81)
+#: The window that stands for the whole night.
+REFERENCE = 161
+#: The share of the tolerance that a window may take up.
+SHARE_OF_TOL = 0.5
+#: Scores in another window are the night's own if they differ by no more, relative to their size.
+SAME_SCORES = 1e-3
+
+#: stage -> the error of each epoch of it that was measured
+Errors = Mapping[str, list[float]]
 
 
-def window_error(request: Request) -> dict[str, Any]:
-    """Measure the error of the window's length on a few epochs against their whole run.
+def choose_window(request: Request, known: Mapping[str, Any] | None = None) -> tuple[Request, dict[str, Any]]:
+    """Measure the error of the window's length, and choose a wider one if that is asked for and needed.
+
+    The error is that of the band sums per channel, relative to their absolute total in a window so wide that it makes no
+    difference, by the quadrature that explains. Both are taken at the same nodes, so that what the quadrature misses cancels.
 
     Parameters
     ----------
     request : Request
-        What is to be explained.
+        What is to be explained, by a stager of whole nights.
+    known : mapping | None
+        What was said of the window before, by a run that is resumed: its length is taken.
 
     Returns
     -------
+    request : Request
+        The same in the window that was chosen.
     notes : dict
-        Empty for a stager whose window has the length that it was made for. Else ``window``: its length in epochs, and the
-        difference of the band sums per channel from those of the whole run, relative to their absolute total: median and
-        largest.
+        ``window``: its length in epochs, and
+        ``error_by_stage``, the error of each epoch that was measured; their median and the largest.
     """
-    if not request.stager.spec.context.whole:
-        return {}
+    if known is not None:
+        return _in_window(request, known["length"]), {"window": dict(known)}
     bound = request.night.bound[0]
-    numbers = request.chosen[np.unique(np.linspace(0, len(request.chosen) - 1, N_MEASURED).round().astype(int))]
     widest = int(np.unique(bound.windows.run, return_counts=True)[1].max())
-    window_length = int(bound.windows.length[numbers].max())
-    if window_length >= widest:
+    length = int(bound.windows.length[request.chosen].max())
+    if length >= widest:
         all_of_it = "all that was given of the night" if request.segments.notes.get("left_out") else "the whole night"
-        return {"window": {"length": window_length, "error": f"none: it is {all_of_it}"}}
+        return request, {"window": {"length": length, "error": f"none: it is {all_of_it}"}}
+    numbers = _sample(request)
+    reference = min(widest, REFERENCE)
+    (errors,) = _errors(request, numbers, [length], reference)
+    tried = {length: errors}
+    if _largest(errors) > request.settings.tol * SHARE_OF_TOL and length < reference:
+        request = _widened(request, numbers, tried, reference)
+    return request, {"window": _notes(request, tried, reference if reference < widest else None)}
+
+
+def _widened(request: Request, numbers: npt.NDArray[np.intp], tried: dict[int, Errors], reference: int) -> Request:
+    """The request in the narrowest window that is good enough; what is tried is added. Never without a word.
+
+    A stager whose scores in another window are not those of the night keeps its own.
+    """
+    length, allowed = max(tried), request.settings.tol * SHARE_OF_TOL
+    wider = [one for one in LADDER if length < one < reference] if request.settings.window_length == AUTO else []
+    if wider and _scores_are_the_nights(_in_window(request, wider[-1]), numbers):
+        tried |= dict(zip(wider, _errors(request, numbers, wider, reference), strict=True))
+    chosen = next((one for one in sorted(tried) if _largest(tried[one]) <= allowed), max(tried))
+    by_stage = ", ".join(f"{stage} {100 * max(own):.2g} %" for stage, own in tried[chosen].items())
+    if _largest(tried[chosen]) <= allowed:
+        logger.info(f"Explained within windows of {chosen} epochs, since {length} epochs change the band sums by more")
+    else:
+        logger.warning(
+            f"Explaining within windows of {chosen} epochs, in place of the whole night, changes the band sums by more than "
+            f"half of the tolerance of {100 * request.settings.tol:g} %: {by_stage} (largest of {len(numbers)} epochs). A "
+            "larger window_length changes less."
+        )
+    return request if chosen == length else _in_window(request, chosen)
+
+
+def _in_window(request: Request, length: int) -> Request:
+    """The same question in windows of another length."""
+    night = request.night
+    bound = tuple(one.with_window_length(length) for one in night.bound)
+    settings = dataclasses.replace(night.settings, window_length=length)
+    return dataclasses.replace(request, night=dataclasses.replace(night, bound=bound, settings=settings), batches={})
+
+
+@torch.no_grad()
+def _scores_are_the_nights(request: Request, numbers: npt.NDArray[np.intp]) -> bool:
+    """Whether epochs have the scores of the night in other windows, too."""
+    bound, night = request.night.bound[0], request.night.scores[numbers, 0]
+    index = torch.from_numpy(numbers).to(request.stager.like.device)
+    scores = bound(bound.inputs(index), index).double().cpu().numpy()
+    return bool(np.abs(scores - night).max() <= SAME_SCORES * np.abs(night).max())
+
+
+def _sample(request: Request) -> npt.NDArray[np.intp]:
+    """Some epochs of each predicted stage, of those that are explained."""
+    predicted = request.night.predicted[request.chosen]
+    rng = np.random.default_rng(request.settings.seed)
+    few = N_PER_STAGE * len(set(predicted)) > MOST_MEASURED * len(request.chosen) * len(request.night.bound)
+    drawn = [
+        rng.permutation(request.chosen[predicted == stage])[: 1 if few else N_PER_STAGE]
+        for stage in request.night.stages
+    ]
+    return np.concatenate(drawn)
+
+
+def _errors(request: Request, numbers: npt.NDArray[np.intp], lengths: Sequence[int], reference: int) -> list[Errors]:
+    """The errors of epochs by stage, in windows of each length: of every epoch that of the target that has the largest."""
     fixed = dataclasses.replace(request, settings=dataclasses.replace(request.settings, context="fixed"))
-    near, whole = (_band_sums(fixed, one, numbers) for one in (bound, bound.with_window_length(2 * widest)))
-    error = np.abs(near - whole).sum(axis=(1, 2)) / np.abs(whole).sum(axis=(1, 2))
-    return {
-        "window": {
-            "length": window_length,
-            "error_median": float(np.median(error)),
-            "error_largest": float(error.max()),
-            "measured_on_epochs": len(numbers),
-        }
-    }
+    n_sets = len(request.night.bound)
+    errors = np.empty((len(lengths), len(numbers)))
+    for channel_set in range(min(n_sets, len(numbers))):  # each has its share of the epochs
+        own = slice(channel_set, None, n_sets)
+        *near, far = _band_sums(fixed, channel_set, numbers[own], [*lengths, 2 * reference])
+        size = np.maximum(np.abs(far).sum(axis=2), np.finfo(float).tiny)
+        for place, sums in enumerate(near):
+            errors[place, own] = (np.abs(sums - far).sum(axis=2) / size).max(axis=1)
+    stages = request.night.predicted[numbers]
+    return [{stage: own[stages == stage].tolist() for stage in dict.fromkeys(stages.tolist())} for own in errors]
 
 
-def _band_sums(request: Request, bound: BoundStager, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Band sums per channel of some epochs, roughly, shape (n, n_targets, n_parts)."""
-    request = dataclasses.replace(request, night=dataclasses.replace(request.night, bound=(bound,)), batches={})
-    what = moving(request, 0, numbers)
+def _band_sums(
+    request: Request, channel_set: int, numbers: npt.NDArray[np.intp], lengths: Sequence[int]
+) -> npt.NDArray[np.float64]:
+    """Band sums per channel in windows of several lengths, shape (n_lengths, n_epochs, n_targets, n_parts).
+
+    The windows are targets of one quadrature, so that all have the same nodes.
+    """
+    what = moving(request, channel_set, numbers)
+    bounds = [request.night.bound[channel_set].with_window_length(length) for length in lengths]
     end, begin = what.end.flatten(1, 2), what.begin.flatten(1, 2)
-    batch = BatchSize(fitting_batch(what.model, end[:1]))
-    paths = Paths(what.model, end, begin, request.weights(numbers, 0), batch)
+    index = torch.from_numpy(numbers).to(end.device)
+
+    def model(variants: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        return torch.cat([bound(variants, index[rows]) for bound in bounds], dim=1)
+
+    weights = request.weights(numbers, channel_set)
+    n_targets, n_stages = weights.shape[1:]
+    apart = torch.eye(len(bounds)).to(weights)[:, None, :, None] * weights[:, None, :, None]
+    paths = Paths(
+        model,
+        end,
+        begin,
+        apart.reshape(len(numbers), -1, len(bounds) * n_stages),
+        BatchSize(fitting_batch(model, end[:1])),
+    )
     rates = band_rates(paths.change, request.band_masks)
-    unknown = torch.full((len(numbers), paths.weights.shape[1]), torch.nan)
-    sums = {}
-    for row, path in average_gradients(paths, partial(FixedNodes, gauss_legendre(N_NODES)), unknown, rates):
-        index = torch.tensor([row], device=end.device)
-        sums[row] = rates(path.gradient[None].to(end), index)[0].double().cpu().numpy()
-    return np.stack([sums[row] for row in range(len(numbers))])
+    found = np.empty((len(bounds), len(numbers), n_targets, len(request.band_masks) * end.shape[1]))
+    for row, path in average_gradients(paths, request.make_nodes, baseline_scores(paths), rates):
+        sums = rates(path.gradient[None].to(end), torch.tensor([row], device=end.device))[0]
+        found[:, row] = sums.double().cpu().numpy().reshape(len(bounds), n_targets, -1)
+    return found
+
+
+def _largest(errors: Errors) -> float:
+    return max(error for own in errors.values() for error in own)
+
+
+def _notes(request: Request, tried: Mapping[int, Errors], reference: int | None) -> dict[str, Any]:
+    """What provenance says of the window; `reference` is None where that is the whole night."""
+    length = int(request.night.bound[0].windows.length[request.chosen].max())
+    errors = [error for own in tried[length].values() for error in own]
+    return {
+        "length": length,
+        "error_median": float(np.median(errors)),
+        "error_largest": max(errors),
+        "error_by_stage": dict(tried[length]),
+        "measured_on_epochs": len(errors),
+        "measured_against": "the whole night" if reference is None else f"windows of {reference} epochs",
+        "largest_by_length": {str(one): _largest(own) for one, own in sorted(tried.items())},
+    }

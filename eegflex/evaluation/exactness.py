@@ -127,10 +127,12 @@ def window(evidence: Evidence) -> Finding | None:
     if "error_median" not in told:
         return ok(f"{within}, which is all that the stager was given", length=int(told["length"]))
     median, largest, n = (told[name] for name in ("error_median", "error_largest", "measured_on_epochs"))
+    by_stage, against = told.get("error_by_stage", {}), told.get("measured_against", "the whole night")
+    each = ", ".join(f"{stage} {percent(max(own))} (n = {len(own)})" for stage, own in by_stage.items())
     said = (
-        f"{within}; on {count_epochs(int(n))} the band sums differ from those of the whole night by {percent(median)} "
-        f"(median), {percent(largest)} (largest)"
-    )
+        f"{within}; on {count_epochs(int(n))} the band sums differ from those in {against} "
+        f"by {percent(median)} (median), {percent(largest)} (largest)"
+    ) + f", at most by stage: {each}" * bool(each)
     values: dict[str, Value] = {"length": told["length"], "n_epochs": n, "median": median, "largest": largest}
     return ok(said, **values) if largest <= USABLE else warning(said, "A longer window_length changes less", **values)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import itertools
 import json
 import re
 import string
@@ -246,7 +247,9 @@ _TOLD_PERHAPS: dict[str, Callable[[Any], bool]] = {
     "checks": lambda value: all(_is_finding(one) for one in value),
     "partial": lambda value: isinstance(value, bool),
     "window": lambda value: (
-        type(value["length"]) is int and all(_is_number(value.get(name)) for name in _WINDOW_ERRORS)
+        type(value["length"]) is int
+        and all(_is_number(value.get(name)) for name in _WINDOW_ERRORS)
+        and all(map(_is_number, itertools.chain(*value.get("error_by_stage", {}).values())))
     ),
     "model_sha256": lambda value: bool(_DIGEST.fullmatch(value)),
 }

@@ -238,22 +238,51 @@ def test_the_error_of_a_window_length_is_measured(window_length):
 
 @pytest.mark.parametrize("n_sets", [1, 2])
 def test_the_error_of_a_window_length_is_what_the_band_sums_differ_by(n_sets):
-    """On three epochs of the night, relative to their absolute total in their whole run, by the same two nodes."""
+    """Of an epoch of each stage, or two, relative to their absolute total in their whole run, by the same nodes."""
     channels = (ChannelSpec("eeg", types=("eeg",), use="each" if n_sets == 2 else "all"),)
     spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(whole=True), channels=channels)
     model, rule = WholeNight(n_channels=3 - n_sets), {"quadrature": "gauss-legendre", "n_steps": 2, "target": "N2"}
     epochs = with_gaps(noise_epochs(n_epochs=14), [*range(9), 12, 13])  # runs of nine and two
     near, whole = (explain(epochs, model, spec=spec, window_length=length, **rule) for length in (3, 9))
     masks = eegflex.Bands().masks(near.freqs)
-    errors = []
-    for number in (0, 5, 10):
-        sums = [
-            np.array([view(result)[number, channel, mask].sum() for channel in range(3 - n_sets) for mask in masks])
-            for result in (near, whole)
-        ]  # of the first channel set, as in the note
-        errors.append(np.abs(sums[0] - sums[1]).sum() / np.abs(sums[1]).sum())
-    said = near.provenance["window"]
-    assert (said["length"], said["measured_on_epochs"]) == (3, 3)
-    assert said["error_median"] == pytest.approx(sorted(errors)[1], rel=1e-3)
-    assert said["error_largest"] == pytest.approx(max(errors), rel=1e-3)
+    sums = [
+        np.array([[[own[mask].sum() for mask in masks] for own in epoch] for epoch in view(result)])
+        for result in (near, whole)
+    ]  # epoch, channel, band
+    apart = [part.reshape(len(part), n_sets, -1) for part in sums]  # the channel sets of one channel, or one of all
+    errors = np.abs(apart[0] - apart[1]).sum(axis=2) / np.abs(apart[1]).sum(axis=2)
+    night = eegflex.stage_epochs(epochs, model, spec=spec, window_length=3, verbose="error")
+    said, predicted = near.provenance["window"], night.predicted[near.to_xarray()["number"].values]
+    assert (said["length"], said["measured_against"]) == (3, "the whole night")
+    by_stage = said["error_by_stage"]
+    assert set(by_stage) == set(predicted)
+    for stage, own in by_stage.items():
+        assert (
+            len(own) == n_sets
+        )  # all are of one stage: one of 11 epochs is enough, and two of those of two channel sets
+        assert all(np.isclose(errors[predicted == stage], error, rtol=1e-3).any() for error in own)
+    every = [error for own in by_stage.values() for error in own]
+    assert said["measured_on_epochs"] == len(every)
+    assert said["error_median"] == pytest.approx(np.median(every))
+    assert said["error_largest"] == max(every)
     assert whole.provenance["window"] == {"length": 9, "error": "none: it is the whole night"}
+
+
+@pytest.mark.parametrize("window_length", [0, 2.5, "wide", True])
+def test_a_window_has_a_number_of_epochs(window_length):
+    with pytest.raises(ParameterError, match="window_length"):
+        explain(noise_epochs(), Window(), spec=SPEC, window_length=window_length)
+
+
+def test_where_scores_would_change_the_window_is_kept_and_what_it_changes_is_said(caplog):
+    """What a mean over the window says of an epoch depends on the window: no other gives the night's own scores."""
+    spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(whole=True))
+    epochs = noise_epochs(n_epochs=50)
+    asked = {"spec": spec, "target": "N2", "select": range(20, 30), "verbose": "warning"}
+    result = eegflex.attribute_epochs(epochs, WholeNight(), **asked)
+    window = result.provenance["window"]
+    assert window["length"] == 21
+    assert window["error_largest"] > 0.01
+    assert set(window["largest_by_length"]) == {"21"}
+    assert "in place of the whole night" in caplog.text
+    assert all(f"{100 * max(own):.2g} %" in caplog.text for own in window["error_by_stage"].values())

@@ -294,18 +294,20 @@ def test_cancelling_contributions_are_told(result, found):
 class TestWindow:
     def test_it_is_told_with_its_n(self, result, found):
         assert "window" not in found  # a stager of single epochs has none
-        window = {"length": 21, "error_median": 0.041, "error_largest": 0.0893, "measured_on_epochs": 3}
+        by_stage = {"N2": [0.031, 0.041], "N3": [0.0893]}
+        window = {"length": 21, "error_median": 0.041, "error_largest": 0.0893, "error_by_stage": by_stage}
+        window |= {"measured_on_epochs": 3, "measured_against": "windows of 161 epochs"}
         found = assess(altered(result, provenance={"window": window}))["window"]
         assert found.measured == (
-            "explained within windows of 21 epochs; on 3 epochs the band sums differ from those of the whole night by 4.1 % "
-            "(median), 8.9 % (largest)"
+            "explained within windows of 21 epochs; on 3 epochs the band sums differ from those in windows of 161 epochs by "
+            "4.1 % (median), 8.9 % (largest), at most by stage: N2 4.1 % (n = 2), N3 8.9 % (n = 1)"
         )
         assert (found.status, found.values["n_epochs"], found.values["largest"]) == ("warning", 3, 0.0893)
 
     def test_it_is_that_of_the_engine(self):
         quick = {"sample_per_stage": 1, "quadrature": "graded", "n_steps": 4}
         within = assess(example_results.make_night_result(window_length=5, **quick))["window"]
-        assert (within.status, within.values["length"], within.values["n_epochs"]) == ("ok", 5, 3)
+        assert (within.status, within.values["length"], within.values["n_epochs"]) == ("ok", 5, 5)
         assert 0 <= within.values["median"] <= within.values["largest"] < 1e-5  # it hears only the epoch before
         whole = assess(example_results.make_night_result(window_length=21, **quick))["window"]
         assert whole.measured == "explained within windows of 10 epochs, which is all that the stager was given"

@@ -222,3 +222,19 @@ def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
     assert result.provenance["window"]["length"] == 5
     assert 0 < result.provenance["window"]["error_median"] < 1
     assert (data["edge"] == "inside").all()
+
+
+@pytest.mark.slow
+def test_a_window_is_widened_until_it_changes_little(stager, night, caplog):
+    """An hour's gradients reach further than 21 epochs; the night's scores stay as they are. What is resumed keeps its window."""
+    epochs, asked = night[:60], {"sample_per_stage": 1, "tol": 0.01, "picks": ["C4-M1", "E1-M2", "E2-M2"]}
+    result = eegflex.attribute_epochs(epochs, stager, verbose="info", **asked)
+    window = result.provenance["window"]
+    allowed, tried = 0.005, {int(length): error for length, error in window["largest_by_length"].items()}
+    assert set(window["error_by_stage"]) == set(result.to_xarray()["predicted"].values.ravel())
+    assert tried[21] > allowed
+    assert window["length"] == min((one for one in tried if tried[one] <= allowed), default=max(tried)) > 21
+    assert tried[window["length"]] < tried[21]
+    assert ("larger window_length" in caplog.text) == (tried[window["length"]] > allowed)
+    again = eegflex.attribute_epochs(epochs, stager, resume=result, verbose="error", **asked)
+    assert again.provenance["window"] == window

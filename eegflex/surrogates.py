@@ -117,7 +117,7 @@ def spectral_share(
 def _scores(
     stager: Stager, segments: Segments, settings: StagingSettings, done: Callable[[int], None]
 ) -> npt.NDArray[np.float64]:
-    bound = stager.bind(segments, settings.edges, settings.window_length)
+    bound = stager.bind(segments, settings.edges, settings.n_window)
     return np.stack([one.night_scores(done).double().cpu().numpy() for one in bound], axis=1)
 
 

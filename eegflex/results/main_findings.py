@@ -93,12 +93,12 @@ def _signs(dataset: xr.Dataset) -> Iterator[_Sign]:
     for kind in channel_types(dataset):
         members = kinds == kind
         names = list(dict.fromkeys(dataset["ch_name"].values.astype(str)[members]))
-        where = ", ".join(names) if len(names) <= 2 else type_label(kind)
+        where = f"at {', '.join(names)}" if len(names) <= 2 else f"in the {type_label(kind)}"
         if kind in _LOOKED_AT:
-            yield sign(f"{_LOOKED_AT[kind]} at {where}", members, slice(None))
+            yield sign(f"{_LOOKED_AT[kind]} {where}", members, slice(None))
             continue
         for place, name in enumerate(bands.names):
-            yield sign(f"{_RHYTHMS[name]}, {span_words(name, bands)}, at {where}", members, slice(place, place + 1))
+            yield sign(f"{_RHYTHMS[name]}, {span_words(name, bands)}, {where}", members, slice(place, place + 1))
 
 
 def _error_together(dataset: xr.Dataset) -> npt.NDArray[np.float64]:

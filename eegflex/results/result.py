@@ -283,7 +283,7 @@ class FlexResult(ResultTables, ResultFigures):
         >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
         >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=8, verbose="error")
         >>> result.main_findings()["N3 for"].values["what"]
-        'slow waves (delta), 0.5–4 Hz, at EEG'
+        'slow waves (delta), 0.5–4 Hz, in the EEG'
         """
         return main_findings(self)
 

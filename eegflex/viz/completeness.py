@@ -83,6 +83,9 @@ def plot_completeness(
         )
         if ax is canvas.axes[0, 0] or not canvas.own:
             ax.set_ylabel("Epochs" if result.data.sizes["channel_set"] == 1 else "Epochs × channel sets")
+    top = max((ax.get_ylim()[1] for ax in canvas.axes[0][: len(judged)]), default=1.0)
+    for ax in canvas.axes[0][: len(judged)]:  # one height for the same number of epochs, in axes of yours too
+        ax.set_ylim(0, top)
     if not judged:
         _say_there_is_none(canvas.axes[0, 0])
         notes.append(sum_words(result))

@@ -17,9 +17,10 @@ N_OCTAVES = 5
 N_FIRST = 2 * (N_OCTAVES + 1) + 1
 #: Where an integrand jumps once somewhere in a panel, the trapezoidal rule on its halves errs by 1 / sqrt(3) times what it
 #: differs from the rule on the whole, on average; and a band that happens to differ little errs as its neighbours do: at least
-#: by so much of their mean. Against 921 nodes, at tolerances of 2 and 0.5 %, on 130 epochs (three networks, silence and the
-#: recording's spectrum), the estimate so holds in all epochs and in 95 to 99 % of the cells of each. With 1.4 and without the
-#: mean it held in 85 to 100 % of epochs and 77 to 94 % of cells, with about a quarter fewer evaluations.
+#: by so much of their mean. Chosen on 130 epochs at tolerances of 2 and 0.5 %, against 921 nodes: chambon from silence, and
+#: all three networks (40, 40, of GSSC 10 epochs) from the recording's spectrum. On these the estimate holds in all epochs and
+#: in 95 % or more of the cells. With 1.4 and without the mean it was 85 to 100 % of epochs and 77 to 94 % of cells, with about
+#: a quarter fewer evaluations.
 SHARE_OF_DIFFERENCE = 1.8 * 3**-0.5
 SHARE_OF_MEAN = 0.75
 #: The gap is one number for all bands and channels, in which their errors partly cancel: so many times larger are they.

@@ -226,7 +226,7 @@ def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
 
 @pytest.mark.slow
 def test_a_window_is_widened_until_it_changes_little(stager, night, caplog):
-    """An hour's gradients reach further than 21 epochs; the scores stay as they are. What is resumed keeps its window."""
+    """Gradients of an hour reach further than 21 epochs. What is resumed keeps its window."""
     epochs, asked = night[:60], {"sample_per_stage": 1, "tol": 0.01, "picks": ["C4-M1", "E1-M2", "E2-M2"]}
     result = eegflex.attribute_epochs(epochs, stager, verbose="info", **asked)
     window = result.provenance["window"]

@@ -18,6 +18,7 @@ from eegflex.attribution.request import Request
 from eegflex.settings import AUTO
 from eegflex.stagers.batches import BatchSize, fitting_batch
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
+from eegflex.utils.progress import progress
 
 __all__ = ["choose_window"]
 
@@ -26,6 +27,9 @@ __all__ = ["choose_window"]
 N_PER_STAGE, MOST_MEASURED = 2, 1 / 8
 #: Windows that are tried, in turn.
 LADDER = (DEFAULT_WINDOW_LENGTH, 41, 81)
+#: Most gradient evaluations for an epoch that a window is measured on: both windows have the same nodes, and what these miss
+#: cancels.
+MOST_EVALS = 64
 #: The window that stands for the whole night.
 REFERENCE = 161
 #: The share of the tolerance that a window may take up.
@@ -67,7 +71,7 @@ def choose_window(request: Request, known: Mapping[str, Any] | None = None) -> t
         all_of_it = "all that was given of the night" if request.segments.notes.get("left_out") else "the whole night"
         return request, {"window": {"length": length, "error": f"none: it is {all_of_it}"}}
     numbers = _sample(request)
-    reference = min(widest, REFERENCE)
+    reference = REFERENCE if widest > REFERENCE else 2 * widest  # which is the whole run, wherever the epoch is
     (errors,) = _errors(request, numbers, [length], reference)
     tried = {length: errors}
     if _largest(errors) > request.settings.tol * SHARE_OF_TOL and length < reference:
@@ -128,15 +132,19 @@ def _sample(request: Request) -> npt.NDArray[np.intp]:
 
 def _errors(request: Request, numbers: npt.NDArray[np.intp], lengths: Sequence[int], reference: int) -> list[Errors]:
     """The errors of epochs by stage, in windows of each length: of every epoch that of the target that has the largest."""
-    fixed = dataclasses.replace(request, settings=dataclasses.replace(request.settings, context="fixed"))
+    settings = request.settings
+    settings = dataclasses.replace(settings, context="fixed", max_evals=min(settings.max_evals, MOST_EVALS))
+    fixed = dataclasses.replace(request, settings=settings)
     n_sets = len(request.night.bound)
     errors = np.empty((len(lengths), len(numbers)))
-    for channel_set in range(min(n_sets, len(numbers))):  # each has its share of the epochs
-        own = slice(channel_set, None, n_sets)
-        *near, far = _band_sums(fixed, channel_set, numbers[own], [*lengths, 2 * reference])
-        size = np.maximum(np.abs(far).sum(axis=2), np.finfo(float).tiny)
-        for place, sums in enumerate(near):
-            errors[place, own] = (np.abs(sums - far).sum(axis=2) / size).max(axis=1)
+    with progress(len(numbers), f"Measuring windows of {', '.join(map(str, lengths))} epochs") as done:
+        for channel_set in range(min(n_sets, len(numbers))):  # each has its share of the epochs
+            own = slice(channel_set, None, n_sets)
+            *near, far = _band_sums(fixed, channel_set, numbers[own], [*lengths, reference])
+            size = np.maximum(np.abs(far).sum(axis=2), np.finfo(float).tiny)
+            for place, sums in enumerate(near):
+                errors[place, own] = (np.abs(sums - far).sum(axis=2) / size).max(axis=1)
+            done(len(numbers[own]))
     stages = request.night.predicted[numbers]
     return [{stage: own[stages == stage].tolist() for stage in dict.fromkeys(stages.tolist())} for own in errors]
 

@@ -170,6 +170,8 @@ def test_onnx_weights_that_are_nowhere_are_refused(onnx_file, told):  # noqa: F8
 
 def test_onnx_weights_with_two_names_are_refused_in_our_words(onnx_file):  # noqa: F811
     onnx, model, path = onnx_file
+    if tuple(map(int, onnx.__version__.split(".")[:2])) < (1, 22):
+        pytest.skip("onnx does not mind a second name before 1.22")
     outside(onnx, model, path)
     os.link(path.parent / "weights", path.parent / "again")
     with pytest.raises(ModelError, match=r"cannot be read.*links.*Copy the model"):

@@ -71,7 +71,7 @@ def choose_window(request: Request, known: Mapping[str, Any] | None = None) -> t
         all_of_it = "all that was given of the night" if request.segments.notes.get("left_out") else "the whole night"
         return request, {"window": {"length": length, "error": f"none: it is {all_of_it}"}}
     numbers = _sample(request)
-    reference = REFERENCE if widest > REFERENCE else 2 * widest  # which is the whole run, wherever the epoch is
+    reference = min(widest, REFERENCE)
     (errors,) = _errors(request, numbers, [length], reference)
     tried = {length: errors}
     if _largest(errors) > request.settings.tol * SHARE_OF_TOL and length < reference:
@@ -136,11 +136,12 @@ def _errors(request: Request, numbers: npt.NDArray[np.intp], lengths: Sequence[i
     settings = dataclasses.replace(settings, context="fixed", max_evals=min(settings.max_evals, MOST_EVALS))
     fixed = dataclasses.replace(request, settings=settings)
     n_sets = len(request.night.bound)
+    widest = reference if reference == REFERENCE else 2 * reference  # the whole run, wherever in it the epoch is
     errors = np.empty((len(lengths), len(numbers)))
     with progress(len(numbers), f"Measuring windows of {', '.join(map(str, lengths))} epochs") as done:
         for channel_set in range(min(n_sets, len(numbers))):  # each has its share of the epochs
             own = slice(channel_set, None, n_sets)
-            *near, far = _band_sums(fixed, channel_set, numbers[own], [*lengths, reference])
+            *near, far = _band_sums(fixed, channel_set, numbers[own], [*lengths, widest])
             size = np.maximum(np.abs(far).sum(axis=2), np.finfo(float).tiny)
             for place, sums in enumerate(near):
                 errors[place, own] = (np.abs(sums - far).sum(axis=2) / size).max(axis=1)

@@ -23,7 +23,7 @@ from eegflex.cli.options import (
     takes,
 )
 from eegflex.errors import EegflexError, OutputError, ParameterError
-from eegflex.settings import StagingSettings
+from eegflex.settings import AUTO, StagingSettings
 from eegflex.utils.files import check_output
 from eegflex.utils.stopping import held
 
@@ -275,6 +275,7 @@ def demo(
     """Simulate a night, stage and explain it, and write the report: all in one, replacing what an earlier demo wrote."""
     from eegflex.report.summary import main_findings
     from eegflex.simulation.simulate import simulate_psg
+    from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -286,7 +287,10 @@ def demo(
     files = simulate_psg(hours=hours, seed=seed).save(folder / "night.edf", overwrite=True)
     typer.echo(f"A simulated night of {hours:g} h: {files.psg}")
     epochs = ReadingOptions(hypnogram=files.hypnogram).epochs(files.psg)
-    result = AttributionOptions(sample_per_stage=sample_per_stage).explain(epochs, stager)
+    # A demo is to be quick: how much the narrow window of a stager of whole nights changes is measured, and said.
+    narrow = DEFAULT_WINDOW_LENGTH if stager.spec.context.whole else AUTO
+    asking = AttributionOptions(sample_per_stage=sample_per_stage, window_length=narrow)
+    result = asking.explain(epochs, stager)
     result.save(folder / "result.nc", overwrite=True)
     _write_report(result, output, overwrite=True)
     for line in main_findings(result):

@@ -13,23 +13,19 @@ from mne.utils import logger
 
 from eegflex.errors import ParameterError, RecordingError
 from eegflex.preprocessing.segments import Segments
-from eegflex.results.intervals import mean_interval
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.scores import consensus, probabilities, surest
 from eegflex.settings import StagingSettings
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import Stager
 from eegflex.utils.progress import progress
 
-__all__ = ["KINDS", "MIN_EPOCHS", "random_phases", "spectral_share"]
+__all__ = ["KINDS", "random_phases", "spectral_share"]
 
 #: One random phase a frequency for all channels, or one for each channel.
 KINDS = ("joint", "independent")
-#: Epochs of a stage of which it is said what decides, at least.
-MIN_EPOCHS = 5
 #: Share of its epochs that a stage must keep not to be lost.
 KEPT = 0.5
-#: Epochs so near each other are alike: an interval takes them for one witness (s).
-ALIKE = 600.0
 
 
 def random_phases(
@@ -143,7 +139,7 @@ def _table(
         mine = stage == name
         if not mine.any():
             continue
-        _, blocks = np.unique(onset[mine] // ALIKE, return_inverse=True)
+        blocks = blocks_of(onset[mine], np.zeros(mine.sum()))
         low, high = (np.clip(end, 0, 1) for end in mean_interval(values[:, mine].T, blocks))
         every = zip(_COLUMNS, values[:, mine].mean(axis=1), low, high, strict=True)
         row = {"n_epochs": int(mine.sum())}

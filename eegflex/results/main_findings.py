@@ -13,7 +13,7 @@ from eegflex.bands import ABOVE, BELOW, Bands
 from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
 from eegflex.results.decided import context_share, within_error
-from eegflex.results.intervals import blocks_of, mean_interval
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.select import Pooled, channel_types, pool, stage_order
 from eegflex.results.wording import (
     count_epochs,
@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["MIN_EPOCHS", "main_findings"]
+__all__ = ["main_findings"]
 
-#: Fewer epochs of a stage than this are no finding.
-MIN_EPOCHS = 5
 #: Where the context's share of the change, in the middle of a stage's epochs, is larger, the context decided.
 DECIDES = 0.5
 #: What a scorer looks at in a channel of a type, whatever its frequency.

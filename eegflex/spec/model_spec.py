@@ -252,7 +252,6 @@ class ModelSpec:
         return _SCHEMA.read(fname)
 
 
-_OF_MODEL = ("name", "file", "format", "kwargs", "prefix", "sha256", "licence", "citation", "assumed")
 _SCHEMA = Schema(
     ModelSpec,
     "spec",

@@ -152,8 +152,12 @@ class Settings(StagingSettings):
         metadata=_said("What to explain: predicted, scored, margin, all, a stage, or two as in N2,N1.", read="pair"),
     )
     baseline: Any = field(
-        default="zero",
-        metadata=_said("What to compare with: zero, aperiodic, recording, surrogate, or stage:W.", read="text"),
+        default=AUTO,
+        metadata=_said(
+            "What to compare with: zero, aperiodic, recording, surrogate, or stage:W; auto: recording where it has 60 sound "
+            "epochs, else aperiodic.",
+            read="text",
+        ),
     )
     context: str = field(
         default="fixed",

@@ -95,8 +95,7 @@ def explain(epochs, spec=None, **kwargs):
         epochs,
         TinyStager(n_channels),
         spec=spec or ModelSpec(name="tiny", scores="log_probs"),
-        verbose="error",
-        **kwargs,
+        **{"baseline": "zero", "verbose": "error"} | kwargs,
     )
 
 
@@ -120,14 +119,18 @@ def make_context_result(*, names=EEG, types="eeg", epochs=None, **kwargs):
     spec = ModelSpec(name="window", layout="b e c t", context=ContextSpec(1, 1))
     model = TinyWindow(len(epochs.ch_names))
     return eegflex.attribute_epochs(
-        epochs, model, spec=spec, **{"context": "scaled", "edges": "skip", "verbose": "error"} | kwargs
+        epochs,
+        model,
+        spec=spec,
+        **{"baseline": "zero", "context": "scaled", "edges": "skip", "verbose": "error"} | kwargs,
     )
 
 
 def make_night_result(**kwargs):
     """Six EEG channels of a whole night at once, explained within windows."""
     spec = ModelSpec(name="night", layout="b e c t", output="b e s", context=ContextSpec(whole=True))
-    return eegflex.attribute_epochs(make_epochs(), TinyNight(len(EEG)), spec=spec, verbose="error", **kwargs)
+    asked = {"baseline": "zero", "verbose": "error"} | kwargs
+    return eegflex.attribute_epochs(make_epochs(), TinyNight(len(EEG)), spec=spec, **asked)
 
 
 def altered(result, **attributes):

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
-from mne.utils import verbose
+from mne.utils import logger, verbose
 
 from eegflex.attribution.assemble import Kept, assemble
-from eegflex.attribution.baselines import check_baseline, make_baseline
+from eegflex.attribution.baselines import check_baseline, choose_baseline, make_baseline
 from eegflex.attribution.decision import replaced_scores
 from eegflex.attribution.methods.registry import method_of
 from eegflex.attribution.quadrature import make_rule
@@ -29,8 +29,10 @@ from eegflex.attribution.window_error import choose_window
 from eegflex.doctor.case import Case
 from eegflex.doctor.registry import refuse_or_warn, run_checks
 from eegflex.errors import AttributionFailed, AttributionStopped
+from eegflex.results.decided import called_stages
 from eegflex.results.identity import file_name, hash_recording
 from eegflex.results.result import FlexResult
+from eegflex.results.wording import called_words, words_of
 from eegflex.settings import ADAPTIVE, AUTO, FILE_LABEL, Settings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.loading import load_model
@@ -48,7 +50,7 @@ def attribute_epochs(
     model: Any = None,
     *,
     target: str | tuple[str, str] = "predicted",
-    baseline: Any = "zero",
+    baseline: Any = AUTO,
     context: str = "fixed",
     method: str = "flex",
     second_opinion: str | None = None,
@@ -95,13 +97,15 @@ def attribute_epochs(
         ``("N2", "N1")``, the score of the first minus that of the second; or ``"all"``, every stage from one forward
         pass (see `FlexResult.for_target`).
     baseline : str | array-like
-        What an epoch is compared with, but for ``"surrogate"`` always with the epoch's own phases. ``"zero"``: silence on
-        every channel. ``"aperiodic"``: its own 1/f part, so that the oscillatory peaks are explained. ``"recording"``: the
-        spectrum of an ordinary epoch of the recording. ``"stage:W"``: of one of a stage of the hypnogram. ``"surrogate"``:
-        ordinary epochs with other waveforms, whose phases are drawn at random (by `seed`), so that what the network reads off
-        waveforms is explained too; attributions are means over five draws, which cost five times as much. Or
-        magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the stager is given them; with a
-        first axis more for each epoch.
+        What an epoch is compared with, but for ``"surrogate"`` always with the epoch's own phases. ``"auto"``: ``"recording"``
+        where at least 60 epochs are sound, else ``"aperiodic"``; which of them, and why, is in the provenance, and
+        `FlexResult.baseline_stages` says what stages the model makes of it. ``"zero"``: silence on every channel, as FLEX was
+        published. ``"aperiodic"``: the epoch's own 1/f part, so that the oscillatory peaks are explained. ``"recording"``:
+        the spectrum of an ordinary epoch of the recording. ``"stage:W"``: of one of a stage of the hypnogram.
+        ``"surrogate"``: ordinary epochs with other waveforms, whose phases are drawn at random (by `seed`), so that what the
+        network reads off waveforms is explained too; attributions are means over five draws, which cost five times as much.
+        Or magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the stager is given them; with
+        a first axis more for each epoch.
     context : {"fixed", "scaled"}
         ``"fixed"``: neighbouring epochs stay as recorded, and only the segment moves along the path. ``"scaled"``: the
         whole window does, each of its epochs from its own baseline; what it adds is in ``context_map``. The map's sum is
@@ -284,10 +288,13 @@ def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.
     if isinstance(settings.select, tuple):  # a mask and its numbers are one question
         found["select"] = tuple(selected(night, settings.select).tolist())
     settings = dataclasses.replace(settings, **(dataclasses.asdict(night.settings) | found))
+    method, because = method_of(settings), None
+    if isinstance(settings.baseline, str) and settings.baseline == AUTO:
+        name, because = choose_baseline(night.segments, method.baselines)
+        settings = dataclasses.replace(settings, baseline=name)
     baseline = make_baseline(settings.baseline, night.segments, night.stager.spec.filter, settings.seed)
-    return Request(
-        night, settings, method_of(settings), choose_epochs(night, settings) if chosen is None else chosen, baseline
-    )
+    numbers = choose_epochs(night, settings) if chosen is None else chosen
+    return Request(night, settings, method, numbers, baseline, because)
 
 
 def _checked(request: Request) -> list[dict[str, str]]:
@@ -305,6 +312,10 @@ def _explain(request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, 
     """Explain, and keep what is finished whatever ends it."""
     n_wanted = len(request.chosen)
     replaced = replaced_scores(request, request.chosen)
+    if request.because is not None:
+        notes |= {"baseline": {"chosen": request.baseline.name, "because": request.because}}
+        called = called_words(called_stages(replaced, request.night.stages), request.stager.spec.name)
+        logger.info(f"Compared with {words_of(request.baseline.name)}{called}, since {request.because}")
     try:
         explain_all(request, with_second_opinion(request, kept), known)
     except (KeyboardInterrupt, Exception) as ended:

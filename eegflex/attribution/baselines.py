@@ -6,7 +6,7 @@ The path from it is a straight line in time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,10 @@ from eegflex.attribution.spectra import turned_phases, with_phases_of
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.preprocessing.segments import Segments
-from eegflex.settings import DRAWN_BASELINES
+from eegflex.settings import AUTO, DRAWN_BASELINES
 from eegflex.spec.model_spec import FilterSpec
 
-__all__ = ["N_DRAWS", "Baseline", "check_baseline", "is_drawn", "make_baseline"]
+__all__ = ["MIN_SOUND", "N_DRAWS", "Baseline", "check_baseline", "choose_baseline", "is_drawn", "make_baseline"]
 
 #: segments (n, channel, time), their numbers in the recording (n,), their channels -> magnitudes (n, channel, freq)
 Magnitudes = Callable[[npt.NDArray[np.floating[Any]], npt.NDArray[np.int64], tuple[int, ...]], npt.NDArray[np.float64]]
@@ -31,6 +31,8 @@ Magnitudes = Callable[[npt.NDArray[np.floating[Any]], npt.NDArray[np.int64], tup
 FITTED = (0.5, 45.0)
 #: Draws of a baseline of random phases; what is told of it is the mean over them.
 N_DRAWS = 5
+#: Sound epochs from which on a recording tells what is ordinary in it.
+MIN_SOUND = 60
 
 
 @dataclass(frozen=True)
@@ -150,11 +152,42 @@ def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec, seed:
     return Baseline(baseline, _KINDS[kind](segments, stage, bandpass), seed if is_drawn(baseline) else None)
 
 
+def choose_baseline(segments: Segments, only: Sequence[str] = ()) -> tuple[str, str]:
+    """Choose the baseline of a recording for which nobody asked for one.
+
+    Silence is no signal that a stager was made for, and what happens on the way out of it is mostly that: so an epoch is
+    compared with an ordinary one, and where too few epochs tell what is ordinary, with itself without its peaks.
+
+    Parameters
+    ----------
+    segments : Segments
+        The recording as the stager is given it.
+    only : sequence of str
+        The only baselines that the method knows; empty: any.
+
+    Returns
+    -------
+    name : str
+        The baseline.
+    because : str
+        Why this one, in words.
+    """
+    if only:
+        return only[0], "the method knows no other"
+    n_sound = int((segments.fault == "").sum())
+    if n_sound >= MIN_SOUND:
+        return "recording", f"{n_sound} sound epochs tell what is ordinary in this recording"
+    return (
+        "aperiodic",
+        f"{n_sound} sound epochs are too few to tell what is ordinary in this recording ({MIN_SOUND} do)",
+    )
+
+
 def check_baseline(baseline: Any) -> None:
     """Refuse a name that is not that of a baseline, before anything is computed for it."""
-    kind, _, stage = baseline.partition(":") if isinstance(baseline, str) else ("zero", "", "")
-    if (kind == "stage") != bool(stage) or kind not in _KINDS:
-        names = [*(repr(name) for name in _KINDS if name != "stage"), "'stage:W', or another stage"]
+    kind, _, stage = baseline.partition(":") if isinstance(baseline, str) else (AUTO, "", "")
+    if (kind == "stage") != bool(stage) or kind not in (AUTO, *_KINDS):
+        names = [repr(AUTO), *(repr(name) for name in _KINDS if name != "stage"), "'stage:W', or another stage"]
         raise ParameterError(
             f"baseline must be one of {', '.join(names)}, or an array of magnitudes or samples", seen=repr(baseline)
         )

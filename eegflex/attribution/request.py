@@ -86,6 +86,8 @@ class Request:
         Epochs to explain.
     baseline : Baseline
         What they are compared with.
+    because : str | None
+        Why with that, where nobody asked for it.
     """
 
     night: StagedNight
@@ -93,6 +95,7 @@ class Request:
     method: Method
     chosen: npt.NDArray[np.intp]
     baseline: Baseline
+    because: str | None = None
     batches: dict[int, BatchSize] = field(default_factory=dict)
 
     @property

@@ -9,11 +9,13 @@ from eegflex.results.select import PICKED, is_whole
 from eegflex.results.subset import numbers_text
 from eegflex.results.wording import (
     baseline_words,
+    called_words,
     count_epochs,
     explained_words,
     method_words,
     positive_means,
     sum_words,
+    sums_to_change,
     unit,
 )
 
@@ -72,6 +74,7 @@ def what_was_done(result: FlexResult) -> list[str]:
         f"Explained is {explained_words(result)}, in units of {unit(result)}, by {method_words(result)}. "
         f"{positive_means(result, 'a rhythm of a channel')}",
         sum_words(result),
+        *_what_the_baseline_is(result),
     ]
     if not is_whole(result.data):
         sentences.append(PICKED)
@@ -89,6 +92,14 @@ def what_was_done(result: FlexResult) -> list[str]:
             "for every stage that one of them gave, and means at a channel are over the epochs to which that channel gave it."
         )
     return sentences
+
+
+def _what_the_baseline_is(result: FlexResult) -> list[str]:
+    """Say what stage the model makes of the baseline."""
+    if not (sums_to_change(result) and "replaced_scores" in result.data):
+        return []
+    called = called_words(result.baseline_stages(), result.model)
+    return [f"Epochs are compared with {baseline_words(result)}{called}."]
 
 
 def selection_words(select: str | list[int]) -> str:

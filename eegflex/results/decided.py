@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,16 @@ from eegflex.results import tables
 from eegflex.scores import probabilities, surest
 from eegflex.targets import resolve_target
 
-__all__ = ["FRACTIONS", "REPLACED", "context_share", "decided_by", "near_baseline", "within_error"]
+__all__ = [
+    "FRACTIONS",
+    "REPLACED",
+    "baseline_stages",
+    "called_stages",
+    "context_share",
+    "decided_by",
+    "near_baseline",
+    "within_error",
+]
 
 #: What stands at its baseline: nothing of an epoch, the epoch, its context, or both.
 REPLACED = ("nothing", "epoch", "context", "both")
@@ -68,13 +78,36 @@ def _replaced(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     )
 
 
-def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
-    """Tell by stage what decided; see `FlexResult.decided_by`."""
+def called_stages(replaced: npt.NDArray[np.float64], stages: Sequence[str]) -> pd.DataFrame:
+    """What stages the model makes of baselines, of `replaced_scores`; see `FlexResult.baseline_stages`."""
+    shares = {}
+    for name in ("epoch", "both"):
+        scores = replaced[:, :, REPLACED.index(name)].reshape(-1, len(stages))
+        scores = scores[np.isfinite(scores).all(axis=1)]
+        counts = (
+            np.bincount(scores.argmax(axis=1), minlength=len(stages)) if len(scores) else np.full(len(stages), np.nan)
+        )
+        shares[name] = counts / max(len(scores), 1)
+    return pd.DataFrame(shares, index=pd.Index(stages, name="stage"))
+
+
+def baseline_stages(dataset: xr.Dataset) -> pd.DataFrame:
+    """What stages the model makes of the baseline of a result; see `FlexResult.baseline_stages`."""
+    _check_replaced(dataset)
+    return called_stages(_replaced(dataset), dataset["stage_name"].values.astype(str).tolist())
+
+
+def _check_replaced(dataset: xr.Dataset) -> None:
     if "replaced_scores" not in dataset:
         raise ParameterError(
             "This result does not hold what the scores become without the epoch",
             remedy="Attribute the recording again; results that were made by hand need replaced_scores",
         )
+
+
+def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
+    """Tell by stage what decided; see `FlexResult.decided_by`."""
+    _check_replaced(dataset)
     kind = tables.score_kind(dataset)
     p = probabilities(_replaced(dataset), kind)  # epoch, channel set, replaced, stage
     own = dataset["scores"].values.argmax(axis=-1)

@@ -246,6 +246,7 @@ _WINDOW_ERRORS = ("error_median", "error_largest")
 _TOLD_PERHAPS: dict[str, Callable[[Any], bool]] = {
     "checks": lambda value: all(_is_finding(one) for one in value),
     "partial": lambda value: isinstance(value, bool),
+    "baseline": lambda value: value["chosen"].partition(":")[0] in BASELINES and isinstance(value["because"], str),
     "window": lambda value: (
         type(value["length"]) is int
         and all(_is_number(value.get(name)) for name in _WINDOW_ERRORS)

@@ -14,7 +14,7 @@ from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.band_table import band_table
 from eegflex.results.collapse import facts
-from eegflex.results.decided import decided_by, within_error
+from eegflex.results.decided import baseline_stages, decided_by, within_error
 from eegflex.results.second_opinion import second_opinion
 from eegflex.results.select import as_bands, as_list
 
@@ -187,6 +187,37 @@ class ResultTables:
         [15, 15]
         """
         return decided_by(self._single)
+
+    def baseline_stages(self) -> pd.DataFrame:
+        """What stages the model makes of the baseline: no epoch is without one, and an ordinary one may be N3.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each of the stager's stages. ``epoch``: of all epochs explained, and channel sets, in what share the
+            baseline, in the place of the epoch and with its context as recorded, is called this stage. ``both``: the same with
+            the context at its baseline too; NaN for a stager without context.
+
+        Raises
+        ------
+        ParameterError
+            If the result does not hold what this takes.
+
+        Notes
+        -----
+        What an epoch has beyond a baseline that is called its own stage already explains how sure the model is of it, and not
+        why it is this stage.
+
+        Examples
+        --------
+        >>> import eegflex
+        >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+        >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+        >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=3, verbose="error")
+        >>> result.baseline_stages()["epoch"].idxmax()
+        'N2'
+        """
+        return baseline_stages(self.data)
 
     def second_opinion(self) -> pd.DataFrame:
         """How far the attributions agree with those of another way, which takes no path: Shapley values of the bands.

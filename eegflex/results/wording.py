@@ -11,6 +11,8 @@ import numpy as np
 from eegflex.bands import ABOVE, BELOW, Bands
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from eegflex.results.result import FlexResult
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "MethodWords",
     "attribution_label",
     "baseline_words",
+    "called_words",
     "count_epochs",
     "explained_words",
     "method_words",
@@ -30,6 +33,7 @@ __all__ = [
     "sums_to_change",
     "type_label",
     "unit",
+    "words_of",
 ]
 
 _UNITS = {"logits": "logit", "log_probs": "log-probability", "probs": "probability"}
@@ -85,12 +89,12 @@ BASELINES = {
         "the epoch's own 1/f part", "the same epoch without its oscillatory peaks", "its peaks, not its 1/f part"
     ),
     "recording": _Baseline(
-        "the recording's median spectrum",
+        "an ordinary epoch of this recording",
         "an epoch with the median spectrum of the recording and the same phases",
         "how it differs from an ordinary epoch of this recording",
     ),
     "stage": _Baseline(
-        "the median spectrum of {stage}",
+        "an ordinary epoch of {stage}",
         "an epoch with the median spectrum of {stage} and the same phases",
         "what sets it apart from {stage}",
     ),
@@ -143,8 +147,34 @@ def method_words(result: FlexResult) -> str:
 
 def baseline_words(result: FlexResult) -> str:
     """Say what the epochs were compared with, such as ``"silence"``."""
-    baseline, stage = _baseline(result)
-    return baseline.short.format(stage=stage)
+    return words_of(str(result.parameters["baseline"]))
+
+
+def words_of(baseline: str) -> str:
+    """A baseline in words, by its name: ``"an ordinary epoch of N2"`` for ``"stage:N2"``."""
+    kind, _, stage = baseline.partition(":")
+    return BASELINES[kind].short.format(stage=stage)
+
+
+def called_words(shares: pd.DataFrame, model: str) -> str:
+    """Say what a model calls a baseline: ``", which gssc calls N3 (94 %)"``, or nothing where nobody knows.
+
+    Parameters
+    ----------
+    shares : pandas.DataFrame
+        Of `FlexResult.baseline_stages`. Said is what it makes of a night of baselines, or of one epoch if it sees no other.
+    model : str
+        The model's name.
+    """
+    own = shares["both"] if shares["both"].notna().all() else shares["epoch"]
+    said = [
+        f"{stage} ({percent(share)})" for stage, share in own.sort_values(ascending=False).items() if share >= _SAID
+    ]
+    return f", which {model} calls {' or '.join(said)}" if said else ""
+
+
+#: Share of baselines from which on a stage is named.
+_SAID = 0.2
 
 
 def sum_words(result: FlexResult) -> str:

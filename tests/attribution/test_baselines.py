@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from attribution_helpers import explain, noise_epochs, scored_epochs, view
 from models import Linear, Sinusoid, Smooth
+from torch import nn
 
 import eegflex
 from eegflex import FlexResult
 from eegflex.attribution.baselines import make_baseline
-from eegflex.errors import ParameterError
+from eegflex.errors import EegflexError, ParameterError
 from eegflex.preprocessing.segments import prepare
+from eegflex.results.layout import check_layout
 from eegflex.spec.model_spec import FilterSpec, ModelSpec
 
 SFREQ, N_TIMES = 100.0, 3000
@@ -280,3 +284,78 @@ def test_less_than_the_baseline_lowers_what_power_raises():
 def test_what_is_no_baseline_is_refused(baseline, words):
     with pytest.raises(ParameterError, match=words):
         explain(scored_epochs(stages=("W", "N2")), Smooth(), baseline=baseline)
+
+
+class Constantly(Smooth):
+    """N2 whatever it hears, by a little more or less."""
+
+    def forward(self, x):
+        return super().forward(x) + 100 * (torch.arange(5) == 2)
+
+
+class Louder(nn.Module):
+    """W below a power of 4, and N3 above it."""
+
+    def forward(self, x):
+        power = x.square().mean((1, 2))
+        return torch.stack([4 + 0 * power, 0 * power, 0 * power, power, 0 * power], dim=1)
+
+
+class TestAuto:
+    """Without a word an epoch is compared with an ordinary one of its recording, or with itself without its peaks."""
+
+    @pytest.mark.parametrize(
+        ("n_epochs", "n_flat", "chosen"), [(60, 0, "recording"), (60, 1, "aperiodic"), (9, 0, "aperiodic")]
+    )
+    def test_it_counts_sound_epochs_and_is_what_it_chose(self, n_epochs, n_flat, chosen):
+        epochs = noise_epochs(n_epochs=n_epochs, n_times=960)
+        epochs._data[:n_flat] = 0
+        asked = {"target": "N2", "select": [n_epochs - 1], "verbose": "error"}
+        result = eegflex.attribute_epochs(epochs, Smooth(), **asked)
+        told = result.provenance["baseline"]
+        assert result.parameters["baseline"] == told["chosen"] == chosen
+        assert f"{n_epochs - n_flat} sound epochs" in told["because"]
+        named = eegflex.attribute_epochs(epochs, Smooth(), baseline=chosen, **asked)
+        np.testing.assert_array_equal(view(result), view(named))
+        assert "baseline" not in named.provenance  # somebody chose it
+
+    def test_a_method_that_knows_one_baseline_has_that(self):
+        result = explain(noise_epochs(), Smooth(), baseline="auto", method="input_x_gradient")
+        assert result.provenance["baseline"] == {"chosen": "zero", "because": "the method knows no other"}
+
+    def test_it_survives_a_file_and_is_resumed_by_either_name(self, tmp_path):
+        epochs = noise_epochs(n_epochs=8, n_times=960)
+        whole = explain(epochs, Smooth(), baseline="auto")
+        read = eegflex.read_result(whole.save(tmp_path / "a.nc"))
+        assert read.provenance["baseline"] == whole.provenance["baseline"]
+        for name in ("auto", "aperiodic"):
+            resumed = explain(epochs, Smooth(), baseline=name, resume=whole[:3])
+            np.testing.assert_array_equal(view(resumed), view(whole))
+        with pytest.raises(ParameterError, match="baseline: aperiodic, now zero"):
+            explain(epochs, Smooth(), resume=whole[:3])
+
+    def test_a_saved_reason_is_text_and_its_choice_a_baseline(self):
+        result = explain(noise_epochs(), Smooth(), baseline="auto")
+        for told in ({"chosen": "auto", "because": "x"}, {"chosen": "zero", "because": 3}, {"chosen": "zero"}, "zero"):
+            data = result.to_xarray().copy()
+            data.attrs["provenance"] = json.dumps(result.provenance | {"baseline": told})
+            with pytest.raises(EegflexError, match="provenance"):
+                check_layout(data)
+
+    def test_it_is_said_and_so_is_the_stage_that_the_model_makes_of_it(self, caplog):
+        """Of a model that says N2 whatever it hears, every baseline is N2."""
+        eegflex.attribute_epochs(noise_epochs(), Constantly(), baseline="auto", on_check="ignore", verbose="info")
+        assert (
+            "Compared with the epoch's own 1/f part, which Constantly calls N2 (100 %), since 6 sound epochs"
+            in caplog.text
+        )
+
+
+def test_what_a_model_calls_its_baseline_is_counted():
+    """Silence is quiet, and an ordinary epoch of loud ones is loud, whatever the epoch is."""
+    epochs = noise_epochs(n_epochs=10)
+    epochs._data *= np.where(np.arange(10) < 3, 1.0, 3.0)[:, None, None]
+    for baseline, stage in (("zero", "W"), ("recording", "N3")):
+        table = explain(epochs, Louder(), baseline=baseline, spec=ModelSpec(scores="logits")).baseline_stages()
+        assert table["epoch"].to_dict() == {one: float(one == stage) for one in ("W", "N1", "N2", "N3", "REM")}
+        assert table["both"].isna().all()  # it sees no other epoch

@@ -207,7 +207,7 @@ def test_a_neighbour_is_encoded_once():
 def test_halves_that_are_not_the_models_own_are_not_used(caplog):
     epochs = noise_epochs(n_epochs=7)
     spoilt, plain = Factoring(honest=False), Unfactored(Factoring())
-    result = eegflex.attribute_epochs(epochs, spoilt, spec=FIVE, verbose="info")
+    result = eegflex.attribute_epochs(epochs, spoilt, spec=FIVE, baseline="zero", verbose="info")
     np.testing.assert_allclose(view(result), view(explain(epochs, plain, spec=FIVE)), atol=1e-6)
     assert "not used" in caplog.text
 

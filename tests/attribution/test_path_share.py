@@ -203,7 +203,7 @@ def test_what_is_no_share_is_refused(tmp_path):
 
 
 def test_where_most_arises_beside_the_baseline_it_is_said(caplog):
-    arguments = {"on_check": "ignore", "verbose": "warning"}
+    arguments = {"baseline": "zero", "on_check": "ignore", "verbose": "warning"}
     with caplog.at_level("WARNING", logger="mne"):
         result = eegflex.attribute_epochs(noise_epochs(), Standardised(), **arguments)
     (told,) = [one for one in result.provenance["warnings"] if "1/32" in one]
@@ -214,7 +214,7 @@ def test_where_most_arises_beside_the_baseline_it_is_said(caplog):
     caplog.clear()
     with caplog.at_level("WARNING", logger="mne"):
         even = eegflex.attribute_epochs(noise_epochs(), Linear(2, 960), **arguments)
-        ordinary = eegflex.attribute_epochs(noise_epochs(), Standardised(), baseline="recording", **arguments)
+        ordinary = eegflex.attribute_epochs(noise_epochs(), Standardised(), **arguments | {"baseline": "recording"})
     assert "1/32" not in caplog.text
     assert not even.provenance["warnings"]
     assert not ordinary.provenance["warnings"]

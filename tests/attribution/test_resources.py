@@ -40,7 +40,7 @@ class Stopping(Smooth):
 
 def test_a_batch_that_does_not_fit_is_halved_and_said(caplog):
     epochs = noise_epochs(n_epochs=3)
-    result = eegflex.attribute_epochs(epochs, Narrow(), batch_size=64, verbose="info")
+    result = eegflex.attribute_epochs(epochs, Narrow(), baseline="zero", batch_size=64, verbose="info")
     np.testing.assert_allclose(view(result), view(explain(epochs, Smooth())), atol=1e-7)
     assert caplog.text.count("Memory is short") == 4  # 32, 16, 8, 4
 

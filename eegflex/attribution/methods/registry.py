@@ -13,7 +13,7 @@ from eegflex.attribution.methods.on_bands import by_captum, exact_shapley, on_ba
 from eegflex.attribution.methods.on_spectrum import deeplift, gradient_shap, input_x_gradient, on_magnitudes, saliency
 from eegflex.errors import ParameterError, check_choice
 from eegflex.results.wording import MethodWords
-from eegflex.settings import CONTEXTS, VIEWS, Settings
+from eegflex.settings import AUTO, CONTEXTS, VIEWS, Settings
 
 __all__ = ["METHODS", "method_of"]
 
@@ -82,7 +82,7 @@ def method_of(settings: Settings) -> Method:
     check_choice("method", name, tuple(METHODS))
     method = METHODS[name]
     check_choice(f"context with method={name!r}", settings.context, method.contexts)
-    if method.baselines:
+    if method.baselines and baseline != AUTO:
         given = baseline if isinstance(baseline, str) else "an array"
         check_choice(f"baseline with method={name!r}", given, method.baselines)
     if is_drawn(baseline) and not method.turns_phases:

@@ -63,7 +63,7 @@ class Bench:
 
     def explain(self, numbers: npt.NDArray[np.intp], **asked: Any) -> dict[int, Explained]:
         """Explain epochs by FLEX; `asked` are settings of the attribution."""
-        request = make_request(self.night, Settings(**asked), numbers)
+        request = make_request(self.night, Settings(**{"baseline": "zero"} | asked), numbers)
         with rnn_safe(self.night.stager.module):
             return {e.number: e for e in request.method.explain(request, 0, numbers)}
 

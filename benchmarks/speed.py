@@ -95,7 +95,7 @@ def freqig(*args: Any, **kwargs: Any) -> npt.NDArray[np.floating[Any]]:
 
 def explain(epochs: mne.BaseEpochs, model: Any, **kwargs: Any) -> eegflex.FlexResult:
     """Ours, quietly."""
-    return eegflex.attribute_epochs(epochs, model, verbose="error", **kwargs)
+    return eegflex.attribute_epochs(epochs, model, baseline="zero", verbose="error", **kwargs)
 
 
 def _noise(n_epochs: int, n_channels: int = 1) -> mne.BaseEpochs:

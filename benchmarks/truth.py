@@ -78,7 +78,8 @@ def _explain(truth: KnownTruth, night: SimulatedPSG, per_night: int) -> tuple[ee
     own = np.random.default_rng(0).permutation(np.flatnonzero(night.hypnogram == truth.stage))[:per_night]
     chosen = epochs[np.sort(own)]
     views = ("time-frequency",)
-    return eegflex.attribute_epochs(chosen, truth.name, target=truth.stage, views=views, verbose="error"), events
+    asked = {"target": truth.stage, "views": views, "baseline": "zero", "verbose": "error"}
+    return eegflex.attribute_epochs(chosen, truth.name, **asked), events
 
 
 def _lines(truth: KnownTruth, hypnogram: npt.NDArray[np.str_]) -> pd.DataFrame:

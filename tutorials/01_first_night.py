@@ -65,20 +65,28 @@ fig = night.plot_night()
 # %%
 # Explain
 # -------
-# For each epoch, FLEX asks how the score of the predicted stage rises when the epoch's rhythms are turned up from
-# silence to their recorded strength, with all phases left alone. Every frequency of every channel gets its part of
-# the rise. Eight epochs of each stage will do for a first look.
+# For each epoch, FLEX asks how the score of the predicted stage rises when the epoch's rhythms are turned from those
+# of an ordinary epoch of this night to what was recorded, with all phases left alone. Every frequency of every channel
+# gets its part of the rise. Eight epochs of each stage will do for a first look.
 
 result = eegflex.attribute_epochs(night, sample_per_stage=8)
 result
 
 # %%
+# The ordinary epoch is the *baseline* that all is compared with. No baseline is neutral: this network calls an
+# ordinary epoch of the night a stage, too, and what is said of epochs of that very stage is only how they differ from
+# it. Other things to compare with answer other questions (:doc:`08_which_question`).
+
+result.baseline_stages()
+
+# %%
 # The numbers
 # -----------
 # Attributions are in the unit of the score, here a logit. **Positive**: what the epoch has in this band raised the
-# score of the stage that was chosen. **Negative**: it lowered it. Zero: the network did not look, or there was
-# nothing to see. The bands and what lies ``below`` and ``above`` them add up to ``total``, and the totals of all
-# channels to how far the score rose. These are the means over the epochs that were called N2:
+# score of the stage that was chosen, compared with an ordinary epoch. **Negative**: it lowered it. Zero: the network
+# did not look, or the epoch was ordinary there. The bands and what lies ``below`` and ``above`` them add up to
+# ``total``, and the totals of all channels to how far the score rose. These are the means over the epochs that were
+# called N2:
 
 result.band_table().loc["N2"].round(2)
 

@@ -41,10 +41,13 @@ spindles[["onset", "duration", "stage", "frequency", "amplitude", CHANNEL]].head
 # The explanation
 # ---------------
 # Thirty epochs scored N2 are explained, in frequency and in time and frequency at once. The score explained is that
-# of N2, whatever the stager chose.
+# of N2, whatever the stager chose. These stagers are made so that silence scores as the absence of their feature, and silence
+# is what the epochs are compared with.
 
 of_n2 = np.flatnonzero(epochs.metadata["stage"] == "N2")[:30]
-result = eegflex.attribute_epochs(epochs[of_n2], stager, target="N2", views=("time-frequency",))
+result = eegflex.attribute_epochs(
+    epochs[of_n2], stager, target="N2", baseline="zero", views=("time-frequency",)
+)
 
 # %%
 # First check: the right band of the right electrode
@@ -83,7 +86,7 @@ for rows in ("band", "all"):
 
 hum = eegflex.make_epochs(plant_line_noise(night.raw, "N3"))
 deep = hum[np.flatnonzero(hum.metadata["stage"] == "N3")[:10]]
-cheat = eegflex.attribute_epochs(deep, "known-shortcut", target="N3")
+cheat = eegflex.attribute_epochs(deep, "known-shortcut", target="N3", baseline="zero")
 cheat.band_table(by=("channel",)).round(2)
 
 # %%

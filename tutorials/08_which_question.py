@@ -40,10 +40,16 @@ fig = silence.plot_bands()
 # --------------------------------------
 # ``baseline="recording"``: *what sets this epoch apart from the others of this night?* The ordinary epoch has, in each band,
 # the median power of the night, and the phases of the epoch itself. Where an epoch has as much of a band as any other, nothing
-# is attributed to it.
+# is attributed to it. Of a recording with at least 60 sound epochs this is the default.
 
 ordinary = eegflex.attribute_epochs(night, baseline="recording", **asked)
 fig = ordinary.plot_bands()
+
+# %%
+# An ordinary epoch has a stage of its own, as every baseline has. Where that is the stage that is explained, as here, the
+# answer tells how these epochs differ from ordinary ones, and says little of why they are N2.
+
+ordinary.baseline_stages()
 
 # %%
 # Against an ordinary epoch of a stage
@@ -79,7 +85,7 @@ pd.DataFrame(tables).T.drop(columns="n_epochs").astype(float).round(1)
 # Of a network that sees neighbours it also says how much of the change these made, the *context share*; for wakefulness and
 # REM they often decide alone (:doc:`04_context`).
 
-each = eegflex.attribute_epochs(night, baseline="recording", sample_per_stage=8, on_check="warn")
+each = eegflex.attribute_epochs(night, sample_per_stage=8, on_check="warn")
 each.decided_by().round(2)
 
 # %%
@@ -89,9 +95,7 @@ each.decided_by().round(2)
 # ``target="scored"`` about the one of the hypnogram, and a pair is a margin: why N2 *and not* N1 (:doc:`05_why_n2_and_not_n1`).
 # Of one epoch after the other, those that the network is least sure of are often the most telling.
 
-unsure = eegflex.attribute_epochs(
-    night, baseline="recording", target="margin", select="margin < 0.3", on_check="warn"
-)
+unsure = eegflex.attribute_epochs(night, target="margin", select="margin < 0.3", on_check="warn")
 unsure
 
 # %%

@@ -86,6 +86,11 @@ class Request:
         Epochs to explain.
     baseline : Baseline
         What they are compared with.
+    batches : dict
+        How many points are in one pass, by their size.
+    beyond : dict of int to list of Tensor
+        By the draw of a baseline, what reaches into the windows of the chosen epochs from the night of baselines; one for each
+        channel set.
     """
 
     night: StagedNight
@@ -94,6 +99,7 @@ class Request:
     chosen: npt.NDArray[np.intp]
     baseline: Baseline
     batches: dict[int, BatchSize] = field(default_factory=dict)
+    beyond: dict[int, list[torch.Tensor]] = field(default_factory=dict)
 
     @property
     def make_nodes(self) -> Callable[[], Nodes]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["replaced_scores"]
 
+
 def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
     """Scores of epochs with the baseline in the place of the epoch, of its context, of both, or of nothing.
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from eegflex.bands import ABOVE, BELOW, Bands
 from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
-from eegflex.results.decided import context_share, within_error
+from eegflex.results.decided import DECIDES, context_share, within_error
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.select import Pooled, channel_types, pool, stage_order
 from eegflex.results.wording import (
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main_findings"]
 
-#: Where the context's share of the change, in the middle of a stage's epochs, is larger, the context decided.
-DECIDES = 0.5
 #: What a scorer looks at in a channel of a type, whatever its frequency.
 _LOOKED_AT = {"emg": "muscle tone", "eog": "eye movements", "ecg": "the heartbeat"}
 #: What a scorer calls the bands of the others.

@@ -281,7 +281,9 @@ class _BoundGSSC(BoundStager):
         """Recorded states before and after the windows of epochs, (layer, batch, state) each."""
         outputs = self._recorded()[2]
         size = outputs.shape[-1] // 2
-        start, length = (torch.from_numpy(of).to(index.device)[index] for of in (self.windows.start, self.windows.length))
+        start, length = (
+            torch.from_numpy(of).to(index.device)[index] for of in (self.windows.start, self.windows.length)
+        )
         return (
             self._boundary(outputs[..., :size], start - 1, index),
             self._boundary(outputs[..., size:], start + length, index),

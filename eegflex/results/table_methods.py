@@ -242,8 +242,8 @@ class ResultTables:
             By predicted stage, part, channel and band: ``n_epochs``; the ``median`` and ``mean`` over these; the 95 % interval
             of the mean, ``ci_low`` and ``ci_high``, from blocks of 10 minutes (NaN for fewer than 5 epochs); and ``error``, the
             median of the estimated error of all parts of a window together, in the unit of the score: what is smaller is not
-            told from nothing. Parts are ``"epoch"``, ``"neighbours"``, summed; ``"beyond"``, what reaches into a window from the
-            rest of the night; and the ``"change"`` of the score that they sum to, from a night of baselines. Of the channels
+            told from nothing. Parts are ``"epoch"``, ``"neighbours"``, summed, ``"beyond"``, what reaches into a window from
+            the rest of the night, and the ``"change"`` of the score that they sum to, from a night of baselines. Of the channels
             ``"all"`` is their sum (averaged over channel sets), of the bands ``"total"``.
 
         Raises

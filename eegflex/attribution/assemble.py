@@ -306,7 +306,7 @@ class Kept:
     """
 
     def __init__(self, request: Request) -> None:
-        self._bound, self._chosen = request.night.bound, request.chosen
+        self._bound, self._chosen = request.moved, request.chosen
         self.facts: list[dict[int, Explained]] = [{} for _ in self._bound]
         ends = np.cumsum([0, *map(len, request.segments.channel_sets)])
         self._channels = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]

@@ -23,6 +23,8 @@ __all__ = ["MOST_EXTRA", "N_PER_STAGE", "explain_windows", "reserve_windows"]
 #: Windows of each predicted stage, by default; and fewer, but one, where all of their epochs together are more than this part
 #: of those that are explained.
 N_PER_STAGE, MOST_EXTRA = 3, 1 / 4
+#: Most gradient evaluations for a window, for each of which all of its epochs are encoded: its error says what that costs.
+MOST_EVALS = 40
 #: What is kept of each window and channel set, beside its map.
 _FACTS = ("beyond", "window_baseline_score", "window_gap", "window_error")
 #: Tells these draws from any others of the same seed.
@@ -72,9 +74,10 @@ def explain_windows(request: Request, kept: Kept, replaced: npt.NDArray[np.float
     wanted = np.setdiff1d(wanted, request.chosen[there])
     if not wanted.size:
         return
-    scaled = dataclasses.replace(
-        request, settings=dataclasses.replace(request.settings, context="scaled", views=("frequency",))
-    )
+    most = min(request.settings.max_evals, MOST_EVALS)
+    settings = dataclasses.replace(request.settings, context="scaled", views=("frequency",), max_evals=most)
+    night = dataclasses.replace(request.night, bound=request.moved)
+    scaled = dataclasses.replace(request, night=night, settings=settings)
     n_sets, n_gradients = len(request.night.bound), 0
     with progress(len(wanted) * n_sets, "Explaining windows") as done:
         for number in wanted.tolist():
@@ -107,7 +110,7 @@ def _sample(request: Request, kept: Kept, replaced: npt.NDArray[np.float64]) -> 
     found = {stage: rows for stage, rows in found.items() if rows.size}
     n_each = request.settings.windows_per_stage
     if n_each == AUTO:
-        longest = max(int(one.windows.length[request.chosen].max()) for one in request.night.bound)
+        longest = max(int(one.windows.length[request.chosen].max()) for one in request.moved)
         n_each = min(max(int(MOST_EXTRA * len(request.chosen) / (longest * max(len(found), 1))), 1), N_PER_STAGE)
     rng = np.random.default_rng([_STREAM, request.settings.seed])
     return {stage: np.sort(request.chosen[rng.permutation(rows)[: int(n_each)]]) for stage, rows in found.items()}

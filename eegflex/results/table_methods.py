@@ -243,8 +243,8 @@ class ResultTables:
             of the mean, ``ci_low`` and ``ci_high``, from blocks of 10 minutes (NaN for fewer than 5 epochs); and ``error``, the
             median of the estimated error of all parts of a window together, in the unit of the score: what is smaller is not
             told from nothing. Parts are ``"epoch"``, ``"neighbours"``, summed, ``"beyond"``, what reaches into a window from
-            the rest of the night, and the ``"change"`` of the score that they sum to, from a night of baselines. Of the channels
-            ``"all"`` is their sum (averaged over channel sets), of the bands ``"total"``.
+            the rest of the night, and the ``"change"`` of the score that they sum to, from a night of baselines. The channel
+            ``"all"`` is the sum of all (averaged over channel sets), the band ``"total"`` that of all bands.
 
         Raises
         ------

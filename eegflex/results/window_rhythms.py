@@ -92,10 +92,16 @@ def window_rhythms(dataset: xr.Dataset, *, by_offset: bool = False) -> pd.DataFr
     level = "offset" if by_offset else "part"
     rows = _rows_by_offset(windows) if by_offset else _rows_by_part(windows)
     keys = ["stage", level, "channel", "band"]
-    table = pd.DataFrame(rows, columns=[*keys, *_COLUMNS])
-    stages = dataset["stage_name"].values.astype(str).tolist()
-    order = pd.Categorical(table["stage"], categories=stages)
-    return table.iloc[np.argsort(order.codes, kind="stable")].set_index(keys).astype({"n_epochs": int})
+    table = pd.DataFrame(rows, columns=[*keys, *_COLUMNS]).astype({"n_epochs": int})
+    order = {
+        "stage": dataset["stage_name"].values.astype(str).tolist(),
+        "part": [EPOCH, NEIGHBOURS, BEYOND, CHANGE],
+        "channel": [*dataset["channel"].values.astype(str), ALL],
+        "band": [*Bands().names, TOTAL],
+    }
+    for name in set(keys) & set(order):
+        table[name] = pd.Categorical(table[name], categories=order[name])
+    return table.set_index(keys).sort_index()
 
 
 def _rows_by_part(windows: _Windows) -> list[tuple[object, ...]]:

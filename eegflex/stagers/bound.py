@@ -23,11 +23,14 @@ class BoundStager(ABC):
     ----------
     windows : Windows
         The context of each epoch.
+    any_window : bool
+        Whether an epoch is scored in a window of any length as in the whole night.
     n_beyond : int
         How many numbers reach into a window from the night beyond it, such as the states of recurrent layers at its ends.
     """
 
     windows: Windows
+    any_window: bool = False
     n_beyond: int = 0
 
     @abstractmethod

@@ -168,6 +168,7 @@ class _Networks(nn.Module):
 class _BoundEnsemble(BoundStager):
     def __init__(self, members: Sequence[BoundStager], rule: Rule) -> None:
         self.members, self.rule, self.windows = list(members), rule, members[0].windows
+        self.any_window = all(member.any_window for member in members)
         self.n_beyond = sum(member.n_beyond for member in members)
         for name in ("start", "length"):
             if any(not np.array_equal(getattr(one.windows, name), getattr(self.windows, name)) for one in members):

@@ -186,6 +186,8 @@ class GSSC(Stager):
 
 
 class _BoundGSSC(BoundStager):
+    any_window = True
+
     def __init__(
         self,
         stager: GSSC,

@@ -15,7 +15,18 @@ from eegflex.results import tables
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.select import Pooled, pool
 
-__all__ = ["ALL", "BEYOND", "CHANGE", "EPOCH", "NEIGHBOURS", "TOTAL", "has_windows", "window_rhythms"]
+__all__ = [
+    "ALL",
+    "BEYOND",
+    "CHANGE",
+    "EPOCH",
+    "NEIGHBOURS",
+    "TOTAL",
+    "Neighbours",
+    "has_windows",
+    "neighbours",
+    "window_rhythms",
+]
 
 #: What a window consists of, and the change of the score that its parts sum to.
 EPOCH, NEIGHBOURS, BEYOND, CHANGE = "epoch", "neighbours", "beyond", "change"
@@ -86,6 +97,39 @@ def _windows(dataset: xr.Dataset) -> _Windows:
     return _Windows(dataset, np.concatenate([maps, maps.sum(axis=-1, keepdims=True)], axis=-1), beyond, change, error)
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """What the neighbours of epochs did, in those whose windows were explained.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        Of these epochs.
+    sums : array, shape (n_epochs, n_channels, n_bands)
+        Band sums, over all neighbours.
+    error : array, shape (n_epochs, n_channels)
+        Estimated error of all parts of the window together: no sum over some of them has a larger one.
+    """
+
+    dataset: xr.Dataset
+    sums: npt.NDArray[np.float64]
+    error: npt.NDArray[np.float64]
+
+
+def neighbours(dataset: xr.Dataset) -> Neighbours | None:
+    """What the neighbours of epochs did; None where no window was explained."""
+    if not has_windows(dataset):
+        return None
+    windows = _windows(dataset)
+    error = np.nan_to_num(windows.error)[:, windows.dataset["of_channel_set"].values]
+    return Neighbours(windows.dataset, _of_neighbours(windows)[..., :-1], error)
+
+
+def _of_neighbours(windows: _Windows) -> npt.NDArray[np.float64]:
+    others = windows.dataset["context"].values != 0
+    return np.asarray(np.nansum(windows.maps[:, :, others], axis=2))
+
+
 def window_rhythms(dataset: xr.Dataset, *, by_offset: bool = False) -> pd.DataFrame:
     """Tell by stage what the parts of windows did; see `FlexResult.window_rhythms`."""
     windows = _windows(dataset)
@@ -107,8 +151,7 @@ def window_rhythms(dataset: xr.Dataset, *, by_offset: bool = False) -> pd.DataFr
 def _rows_by_part(windows: _Windows) -> list[tuple[object, ...]]:
     offsets = windows.dataset["context"].values
     own = windows.maps[:, :, offsets == 0].sum(axis=2)
-    others = np.nansum(windows.maps[:, :, offsets != 0], axis=2)
-    rows = [*_of_bands(windows, EPOCH, own), *_of_bands(windows, NEIGHBOURS, others)]
+    rows = [*_of_bands(windows, EPOCH, own), *_of_bands(windows, NEIGHBOURS, _of_neighbours(windows))]
     every = np.ones(windows.maps.shape[1], dtype=bool)
     for part, values in ((BEYOND, windows.beyond), (CHANGE, windows.change)):
         did = pool(windows.dataset, windows.at_channels(values)[..., None], every, "predicted")

@@ -13,6 +13,7 @@ from torch import nn
 import eegflex
 from eegflex.attribution import request as requests
 from eegflex.attribution import window_sample
+from eegflex.attribution.attribute_epochs import make_request
 from eegflex.errors import AttributionFailed, AttributionStopped, ParameterError
 from eegflex.results.decided import context_share
 from eegflex.results.intervals import MIN_EPOCHS
@@ -399,3 +400,40 @@ def test_a_number_of_windows_is_one(wrong):
     with pytest.raises(ParameterError, match="windows_per_stage"):
         Settings(windows_per_stage=wrong)
     assert Settings(windows_per_stage="2").windows_per_stage == 2
+
+
+@pytest.mark.slow
+def test_windows_of_a_sample_are_short_and_what_is_left_out_is_beyond_them():
+    """Epochs are explained in windows of 27 here; those that move as wholes have 21, as if that had been asked for."""
+    epochs, asked = (
+        varied_epochs(n_epochs=30, n_channels=1),
+        {"target": "N2", "baseline": "recording", "dtype": "float64"},
+    )
+    wide = explain(epochs, stager(reach=2.0), window_length=27, windows_per_stage=1, **asked)
+    data, there = wide.to_xarray(), sampled(wide)
+    assert there.any()
+    assert data.sizes["context"] <= 2 * 20 + 1
+    narrow = explain(epochs, stager(reach=2.0), window_length=21, context="scaled", max_evals=40, **asked).to_xarray()
+    assert data["context"].values.tolist() == narrow["context"].values.tolist()
+    for name, other in (("window_map", "context_map"), ("beyond", "beyond"), ("window_gap", "gap")):
+        np.testing.assert_allclose(data[name].values[there], narrow[other].values[there], atol=1e-6)
+
+
+def test_an_ensemble_has_short_windows_only_if_all_members_score_any_window_alike():
+    """A bare network of whole nights does not: its windows stay as they are."""
+    spec = WHOLE.replace(layout="b e c t", output="b e s", name="bare")
+
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = Smooth(n_channels=1)
+
+        def forward(self, x):
+            own = self.net(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+            return own + own.mean(dim=1, keepdim=True)
+
+    epochs = varied_epochs(n_epochs=25, n_channels=1)
+    for members, length in (((stager(0), stager(1)), 21), ((stager(0), eegflex.load_model(Bare(), spec=spec)), 23)):
+        night = eegflex.stage_epochs(epochs, ensemble(list(members)), window_length=23, verbose="error")
+        request = make_request(night, Settings(window_length=23))
+        assert {int(own.windows.length.max()) for own in request.moved} == {length}

@@ -26,6 +26,7 @@ __all__ = [
     "has_windows",
     "neighbours",
     "window_rhythms",
+    "with_context_map",
 ]
 
 #: What a window consists of, and the change of the score that its parts sum to.
@@ -79,6 +80,13 @@ def _explained(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     names = _names(dataset)
     assert names is not None  # noqa: S101
     return np.asarray(np.isfinite(dataset[names[1]].values).all(axis=1))
+
+
+def with_context_map(dataset: xr.Dataset) -> xr.Dataset:
+    """The epochs whose windows were explained, as a result has them in which all windows moved; as it is without any."""
+    if "context_map" in dataset or not has_windows(dataset):
+        return dataset
+    return dataset.isel(epoch=np.flatnonzero(_explained(dataset))).rename(window_map="context_map")
 
 
 def _windows(dataset: xr.Dataset) -> _Windows:

@@ -437,3 +437,14 @@ def test_an_ensemble_has_short_windows_only_if_all_members_score_any_window_alik
         night = eegflex.stage_epochs(epochs, ensemble(list(members)), window_length=23, verbose="error")
         request = make_request(night, Settings(window_length=23))
         assert {int(own.windows.length.max()) for own in request.moved} == {length}
+
+
+def test_windows_of_a_sample_are_drawn_as_those_of_all():
+    result = explain(varied_epochs(n_epochs=30), Weighed(0.0), windows_per_stage=2, **ASKED)
+    fig = result.plot_context(show=False)
+    assert [ax.get_title().splitlines()[0] for ax in fig.axes[:2]] == ["N2 (n = 2)", "REM (n = 2)"]
+    data = result.to_xarray()
+    own = sampled(result) & (data["predicted"].values[:, 0] == "N2")
+    heights = [bar.get_height() for bar in fig.axes[0].patches]
+    expected = data["window_map"].values[own].astype(float).sum(axis=(2, 3)).mean(axis=0)
+    np.testing.assert_allclose(heights, expected, atol=1e-6)

@@ -135,8 +135,8 @@ class Settings(StagingSettings):
 
     Attributes
     ----------
-    target, baseline, context, method, second_opinion, quadrature, tol, max_evals, n_steps, views, select, sample_per_stage, \
-    seed, batch_size, on_check
+    target, baseline, context, windows_per_stage, method, second_opinion, quadrature, tol, max_evals, n_steps, views, select, \
+    sample_per_stage, seed, batch_size, on_check
         As in `eegflex.attribute_epochs`, and those of `StagingSettings`.
     label : str | None
         What the recording is called, which is no part of the question.
@@ -162,6 +162,14 @@ class Settings(StagingSettings):
     context: str = field(
         default="fixed",
         metadata=_said("Whether neighbouring epochs stay as recorded (fixed), or move along the path (scaled)."),
+    )
+    windows_per_stage: int | str = field(
+        default=AUTO,
+        metadata=_said(
+            "With the context fixed: explain the whole windows of so many epochs of each stage in which the context decides; "
+            "auto: few; 0: none.",
+            read="text",
+        ),
     )
     method: str = field(default="flex", metadata=_said("How to attribute: flex, saliency, deeplift, shapley, ..."))
     second_opinion: str | None = field(
@@ -220,6 +228,7 @@ class Settings(StagingSettings):
             object.__setattr__(self, "target", tuple(self.target))  # type: ignore[unreachable]
         object.__setattr__(self, "select", _selection(self.select))
         check_choice("context", self.context, CONTEXTS)
+        object.__setattr__(self, "windows_per_stage", _windows_per_stage(self.windows_per_stage))
         check_choice("on_check", self.on_check, ON_CHECK)
         check_choice("second_opinion", self.second_opinion, (*SECOND_OPINIONS, None))
         check_choice("quadrature", self.quadrature, (ADAPTIVE, *FIXED_RULES))
@@ -273,6 +282,17 @@ def _window_length(given: Any) -> int | str:
             "window_length must be a number of epochs", seen=repr(given), allowed=f"1, 2, ... or {AUTO!r}"
         )
     return int(given)
+
+
+def _windows_per_stage(given: Any) -> int | str:
+    """How many windows, as text too, or "auto"."""
+    if isinstance(given, str) and given.isdecimal():
+        return int(given)
+    if given != AUTO and (given is None or isinstance(given, bool | str) or int(given) != given or given < 0):
+        raise ParameterError(
+            "windows_per_stage must be a number of windows", seen=repr(given), allowed=f"0, 1, 2, ... or {AUTO!r}"
+        )
+    return AUTO if given == AUTO else int(given)
 
 
 def _check_count(name: str, value: Any, least: int = 1) -> None:

@@ -33,6 +33,7 @@ OTHER = {
     "target": ("N2", "N1"),
     "baseline": "recording",
     "context": "scaled",
+    "windows_per_stage": 2,
     "method": "saliency",
     "second_opinion": "shapley",
     "quadrature": "graded",

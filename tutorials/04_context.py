@@ -120,6 +120,13 @@ own, with_others = (one.band_table(by=("stage",))["total"] for one in (fixed, sc
 own.to_frame("neighbours fixed").assign(**{"scaled with them": with_others}).round(2)
 
 # %%
+# Where the neighbours decide, the rhythms that matter are theirs. ``window_rhythms`` has what each band of the epoch and of its
+# neighbours did; with ``context="fixed"`` in a few windows of each stage where they decide, with ``"scaled"`` in all.
+
+table = scaled.window_rhythms().xs("all", level="channel")
+table["median"].loc[:, ["epoch", "neighbours"]].unstack("band").round(2)
+
+# %%
 # At the two ends of a night there are no neighbours to one side. This network scores the middle of its window only,
 # so these epochs are left out by default rather than fed with silence; ``edges="pad"`` would feed it silence, and say
 # so in the result.

@@ -83,7 +83,9 @@ pd.DataFrame(tables).T.drop(columns="n_epochs").astype(float).round(1)
 # Before an explanation is read: does the stage depend on the epoch? ``decided_by`` puts the baseline in its place, and says
 # what becomes of the probability of the stage, and in how many epochs the change is larger than the error of its attribution.
 # Of a network that sees neighbours it also says how much of the change these made, the *context share*; for wakefulness and
-# REM they often decide alone (:doc:`04_context`).
+# REM they often decide alone (:doc:`04_context`). The bands of the epoch are then the lesser part of the answer: a few windows
+# of such a stage are explained as wholes, and ``window_rhythms`` tells what the rhythms of the neighbours did. This network
+# sees one epoch at a time, and has no such table.
 
 each = eegflex.attribute_epochs(night, sample_per_stage=8, on_check="warn")
 each.decided_by().round(2)

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -40,6 +40,8 @@ _NAMES = {
     "band_error": "band_error",
     "second": "second_view",
     "second_error": "second_error",
+    "window": "window_map",
+    **{name: name for name in ("beyond", "window_baseline_score", "window_gap", "window_error")},
 }
 #: Dimensions of what is known of each pair of the stages explained.
 PAIRS = ("epoch", "channel_set", "target_stage", "other_stage")
@@ -224,7 +226,7 @@ def labels_of_channels(segments: Segments) -> list[str]:
 
 def parameters_of(request: Request) -> dict[str, Any]:
     """What was asked, but for what the method makes no use of; a selection by what it selects, unless it is a query."""
-    unused = () if request.method.on_path else ("quadrature", "n_steps", "tol", "max_evals")
+    unused = () if request.method.on_path else ("quadrature", "n_steps", "tol", "max_evals", "windows_per_stage")
     return {name: value for name, value in request.settings.to_dict().items() if name not in unused}
 
 
@@ -278,6 +280,8 @@ DIMS = {
     "band_error": ("channel", "band"),
     "second": ("channel", "band"),
     "second_error": ("channel", "band"),
+    "window": ("context", "channel", "band"),
+    **dict.fromkeys(("beyond", "window_baseline_score", "window_gap", "window_error"), ("channel_set",)),
 }
 
 
@@ -302,7 +306,7 @@ class Kept:
     """
 
     def __init__(self, request: Request) -> None:
-        self._bound, self._chosen = request.night.bound, request.chosen
+        self._bound, self._chosen = request.moved, request.chosen
         self.facts: list[dict[int, Explained]] = [{} for _ in self._bound]
         ends = np.cumsum([0, *map(len, request.segments.channel_sets)])
         self._channels = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]
@@ -311,17 +315,22 @@ class Kept:
 
     def __call__(self, channel_set: int, explained: Explained) -> None:
         """Keep one more."""
-        row = int(np.searchsorted(self._chosen, explained.number))
-        for view, values in explained.views.items():
+        self.add(channel_set, explained.number, explained.views)
+        self.facts[channel_set][explained.number] = dataclasses.replace(explained, views={})
+
+    def add(self, channel_set: int, number: int, views: Mapping[str, npt.NDArray[np.floating[Any]]]) -> None:
+        """Keep more views of an epoch."""
+        row = int(np.searchsorted(self._chosen, number))
+        for view, values in views.items():
             if view not in self._views:
-                self._views[view] = self._empty(view, values)
-            place: dict[str, slice] = {"channel": self._channels[channel_set]}
-            if view == "context":
-                start = int(-self._bound[channel_set].windows.at(np.array([explained.number]))[0]) - self.offsets[0]
+                sizes = dict(zip(DIMS[view], values.shape[1:], strict=True))
+                self.reserve(view, len(values), values.dtype, **sizes)
+            place = {"channel": self._channels[channel_set], "channel_set": slice(channel_set, channel_set + 1)}
+            if "context" in DIMS[view]:
+                start = int(-self._bound[channel_set].windows.at(np.array([number]))[0]) - self.offsets[0]
                 place["context"] = slice(start, start + values.shape[1])
             of_row = self._views[view][row]
             of_row[(slice(None), *(place.get(dim, slice(None)) for dim in DIMS[view]))] = values
-        self.facts[channel_set][explained.number] = dataclasses.replace(explained, views={})
 
     def restore(self, dataset: xr.Dataset) -> npt.NDArray[np.int64]:
         """Keep what a result holds, and return the numbers of its epochs."""
@@ -336,7 +345,7 @@ class Kept:
         for view, name in _NAMES.items():
             if name in dataset:
                 values = per_target(name)
-                self._views[view] = np.empty((len(self._chosen), *values.shape[1:]), dtype=values.dtype)
+                self._views[view] = self._room(view, values.shape[1:], values.dtype)
                 self._views[view][rows] = values
         facts = {name: per_target(name) for name in ("score", "baseline_score", "gap")}
         counts = {name: dataset[name].values for name in ("n_gradients", "n_forwards", "error")}
@@ -365,12 +374,23 @@ class Kept:
         first = -windows.at(self._chosen)
         return np.arange(first.min(), (first + windows.length[self._chosen]).max())
 
-    def _empty(self, view: str, values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
-        """Room for a view of all epochs; NaN where an epoch of the context is not in the window."""
-        sizes = dict(zip(DIMS[view], values.shape[1:], strict=True)) | {"channel": self._n_channels}
-        if view == "context":
-            sizes["context"] = len(self.offsets)
-        array = np.empty((len(self._chosen), len(values), *sizes.values()), dtype=values.dtype)
-        if view == "context":
+    def channels_of(self, channel_set: int) -> slice:
+        """The places of the channels of a channel set in views."""
+        return self._channels[channel_set]
+
+    def view_of(self, view: str) -> npt.NDArray[np.floating[Any]]:
+        """A view of all chosen epochs, shape (n_chosen, n_targets, ...)."""
+        return self._views[view]
+
+    def reserve(self, view: str, n_targets: int, dtype: Any, **sizes: int) -> None:
+        """Make room for a view of all epochs: NaN where nothing is, such as an epoch that is not in a window."""
+        if view in self._views:
+            return
+        whole = {"channel": self._n_channels, "channel_set": len(self._bound), "context": len(self.offsets)}
+        self._views[view] = self._room(view, (n_targets, *((sizes | whole)[dim] for dim in DIMS[view])), dtype)
+
+    def _room(self, view: str, shape: Sequence[int], dtype: Any) -> npt.NDArray[np.floating[Any]]:
+        array: npt.NDArray[np.floating[Any]] = np.empty((len(self._chosen), *shape), dtype=dtype)
+        if not {"context", "channel_set"}.isdisjoint(DIMS[view]):  # all others are filled wholly
             array.fill(np.nan)
         return array

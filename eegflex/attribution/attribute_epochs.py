@@ -26,6 +26,7 @@ from eegflex.attribution.sampling import choose_epochs
 from eegflex.attribution.second_opinion import with_second_opinion
 from eegflex.attribution.selection import selected
 from eegflex.attribution.window_error import choose_window
+from eegflex.attribution.window_sample import explain_windows, reserve_windows
 from eegflex.doctor.case import Case
 from eegflex.doctor.registry import refuse_or_warn, run_checks
 from eegflex.errors import AttributionFailed, AttributionStopped
@@ -52,6 +53,7 @@ def attribute_epochs(
     target: str | tuple[str, str] = "predicted",
     baseline: Any = AUTO,
     context: str = "fixed",
+    windows_per_stage: int | str = AUTO,
     method: str = "flex",
     second_opinion: str | None = None,
     quadrature: str = ADAPTIVE,
@@ -109,7 +111,13 @@ def attribute_epochs(
     context : {"fixed", "scaled"}
         ``"fixed"``: neighbouring epochs stay as recorded, and only the segment moves along the path. ``"scaled"``: the
         whole window does, each of its epochs from its own baseline; what it adds is in ``context_map``. The map's sum is
-        F(window) - F(baseline window).
+        F(window) - F(baseline window). For a stager of whole nights, what reaches into the window from the rest of the night
+        moves too, from the night of baselines to the recorded one; it is in ``beyond``.
+    windows_per_stage : int | "auto"
+        With FLEX and a fixed context: the whole windows are explained too, as with ``context="scaled"``, of so many epochs of
+        each predicted stage in which the context decides: it made more than half of the change, or the epoch's own change is
+        within its error. ``"auto"`` takes up to three, and so few that all their epochs are at most a quarter of those that are
+        explained, but one; 0 leaves it out. See `FlexResult.window_rhythms`.
     method : str
         ``"flex"``. On the frequency-domain model, by captum: ``"saliency"``, ``"input_x_gradient"``, ``"deeplift"``,
         ``"gradient_shap"``. For models without a gradient too, with the bands of each channel as features:
@@ -235,6 +243,7 @@ def attribute_epochs(
         target=target,
         baseline=baseline,
         context=context,
+        windows_per_stage=windows_per_stage,
         method=method,
         second_opinion=second_opinion,
         quadrature=quadrature,
@@ -316,8 +325,10 @@ def _explain(request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, 
         notes |= {"baseline": {"chosen": request.baseline.name, "because": request.because}}
         called = called_words(called_stages(replaced, request.night.stages), request.stager.spec.name)
         logger.info(f"Compared with {words_of(request.baseline.name)}{called}, since {request.because}")
+    reserve_windows(request, kept)
     try:
         explain_all(request, with_second_opinion(request, kept), known)
+        explain_windows(request, kept, replaced)
     except (KeyboardInterrupt, Exception) as ended:
         n_finished = len(kept.numbers)
         if n_finished == 0:

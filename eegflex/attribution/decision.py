@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.preprocessing.segments import Segments
+from eegflex.attribution.baseline_night import baselines_of_night, bound_to, keep_beyond
 from eegflex.results.decided import REPLACED
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.utils.progress import progress
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from eegflex.stagers.stager import BoundStager
 
 __all__ = ["replaced_scores"]
-
-#: Epochs whose baselines are made at once.
-_AT_ONCE = 64
 
 
 def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
@@ -47,8 +43,10 @@ def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDAr
     bound = request.night.bound
     found = np.full((len(numbers), len(bound), len(REPLACED), len(request.night.stages)), np.nan)
     found[:, :, 0] = request.night.scores[numbers]
-    baselines = _baselines(request)
-    replaced = _bound_to(request, baselines) if any(one.windows.length.max() > 1 for one in bound) else None
+    baselines = baselines_of_night(request)
+    replaced = bound_to(request, baselines) if any(one.windows.length.max() > 1 for one in bound) else None
+    if replaced is not None and any(one.n_beyond for one in bound):
+        keep_beyond(request, 0, replaced)
     with progress(len(bound), "Replacing epochs and contexts") as done:
         for place, own in enumerate(bound):
             channels = list(request.segments.channel_sets[place])
@@ -60,24 +58,6 @@ def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDAr
                 found[:, place, 3] = _scores(replaced[place], begin, numbers)
             done(1)
     return found
-
-
-def _baselines(request: Request) -> npt.NDArray[np.float32]:
-    """The baseline of every epoch of the night, shape (n_epochs, n_channels, n_times)."""
-    signals, every = request.segments.signals, tuple(range(request.segments.signals.shape[1]))
-    made = signals.copy()
-    sound = np.flatnonzero(request.segments.fault == "")
-    for start in range(0, len(sound), _AT_ONCE):
-        numbers = sound[start : start + _AT_ONCE]
-        made[numbers] = request.baseline(torch.from_numpy(signals[numbers]), numbers, every).numpy()
-    return made
-
-
-def _bound_to(request: Request, signals: npt.NDArray[np.float32]) -> list[BoundStager]:
-    """The stager on the night with other signals, in the same windows."""
-    night = request.night
-    segments: Segments = dataclasses.replace(request.segments, signals=signals)
-    return night.stager.bind(segments, night.settings.edges, night.settings.n_window)
 
 
 @torch.no_grad()

@@ -31,14 +31,23 @@ class Draw:
         Band sums of all that moves.
     at : int
         The segment among what moves.
-    errors : array of float64, shape of `sums` | None
-        Their estimated errors, where there is an estimate.
+    errors : array of float64, shape (n_targets, n_parts) | None
+        Estimated errors of all `parts`, where there is an estimate.
+    beyond : array of float64, shape (n_targets,) | None
+        Attribution to what reaches into the window from beyond it, where something does.
     """
 
     explained: Explained
     sums: npt.NDArray[np.float64]
     at: int = 0
     errors: npt.NDArray[np.float64] | None = None
+    beyond: npt.NDArray[np.float64] | None = None
+
+    @property
+    def parts(self) -> npt.NDArray[np.float64]:
+        """Band sums and what is from beyond, shape (n_targets, n_parts)."""
+        flat = self.sums.reshape(len(self.sums), -1)
+        return flat if self.beyond is None else np.column_stack([flat, self.beyond])
 
 
 def mean_over(draws: Sequence[Draw]) -> Explained:
@@ -58,19 +67,21 @@ def mean_over(draws: Sequence[Draw]) -> Explained:
     facts = {}
     averaged = ("baseline_score", "gap", *(() if first.path_share is None else ("path_share",)))
     if len(draws) > 1:
-        sums = np.stack([draw.sums for draw in draws])
-        errors = np.hypot(0.0 if errors is None else errors, _half_interval(sums))
-        sizes = np.abs(sums.mean(axis=0)).sum(axis=(1, 2, 3))
+        parts = np.stack([draw.parts for draw in draws])
+        errors = np.hypot(0.0 if errors is None else errors, _half_interval(parts))
+        sizes = np.abs(parts.mean(axis=0)).sum(axis=1)
         facts = {
             "views": {view: _mean([one.views[view] for one in explained]) for view in first.views},
             **{name: np.mean([getattr(one, name) for one in explained], axis=0) for name in averaged},
             **{name: sum(getattr(one, name) for one in explained) for name in ("n_gradients", "n_forwards")},
-            "error": float((errors.sum(axis=(1, 2, 3)) / np.maximum(sizes, _TINY)).max()),
+            "error": float((errors.sum(axis=1) / np.maximum(sizes, _TINY)).max()),
         }
     whole = dataclasses.replace(first, **facts)
     if errors is None:
         return whole
-    return dataclasses.replace(whole, views={**whole.views, "band_error": errors[:, draws[0].at].astype(np.float32)})
+    shape = draws[0].sums.shape
+    of_bands = errors[:, : np.prod(shape[1:])].reshape(shape)[:, draws[0].at]
+    return dataclasses.replace(whole, views={**whole.views, "band_error": of_bands.astype(np.float32)})
 
 
 def _half_interval(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
 from eegflex.settings import Settings
 from eegflex.stagers.batches import BatchSize, fitting_batch
-from eegflex.stagers.stager import Stager
+from eegflex.stagers.stager import BoundStager, Stager
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
 from eegflex.staging import StagedNight
 from eegflex.targets import Target, resolve_target
 from eegflex.utils.progress import progress
@@ -88,6 +89,11 @@ class Request:
         What they are compared with.
     because : str | None
         Why with that, where nobody asked for it.
+    batches : dict
+        How many points are in one pass, by their size.
+    beyond : dict of int to list of Tensor
+        By the draw of a baseline, what reaches into the windows of the chosen epochs from the night of baselines; one for each
+        channel set.
     """
 
     night: StagedNight
@@ -97,6 +103,7 @@ class Request:
     baseline: Baseline
     because: str | None = None
     batches: dict[int, BatchSize] = field(default_factory=dict)
+    beyond: dict[int, list[torch.Tensor]] = field(default_factory=dict)
 
     @property
     def make_nodes(self) -> Callable[[], Nodes]:
@@ -105,6 +112,18 @@ class Request:
         if asked.is_adaptive:
             return partial(AdaptiveNodes, asked.tol, asked.max_evals, torch.finfo(self.dtype).eps)
         return partial(FixedNodes, make_rule(asked.quadrature, asked.n_steps))
+
+    @cached_property
+    def moved(self) -> tuple[BoundStager, ...]:
+        """The stager in the windows that move as wholes, if some do: those of a sample are short, if any window does.
+
+        What is left out of a window is then in what reaches into it from beyond.
+        """
+        bound = self.night.bound
+        if self.settings.context == "scaled" or not all(one.any_window for one in bound):
+            return bound
+        longest = max(int(one.windows.length.max()) for one in bound)
+        return tuple(one.with_window_length(min(longest, DEFAULT_WINDOW_LENGTH)) for one in bound)
 
     @property
     def segments(self) -> Segments:

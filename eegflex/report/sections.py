@@ -14,9 +14,11 @@ from eegflex.bands import Bands
 from eegflex.errors import ChannelError
 from eegflex.findings import Finding, Findings
 from eegflex.report import html
+from eegflex.report.neighbours import neighbours_table
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
 from eegflex.results.select import stage_order
+from eegflex.results.window_rhythms import has_windows
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
 from eegflex.viz.context import has_context
 from eegflex.viz.epoch import surest_numbers
@@ -136,6 +138,12 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     summary = f"<summary>Numbers by stage and channel ({html.escape(unit(result))})</summary>"
     details = f"<details>{summary}{html.frame(written, corner='stage, channel')}</details>"
     yield Text(f"Table of bands{how}", details, "Bands")
+
+
+def neighbours(gathered: Gathered) -> Iterator[Part]:
+    """What the epochs around an epoch did, where they decide and windows were explained."""
+    if has_windows(gathered.result.data):
+        yield Text("What the neighbours of the epoch said", neighbours_table(gathered.result), "Bands")
 
 
 def spectra(gathered: Gathered) -> Iterator[Part]:
@@ -274,6 +282,7 @@ SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     summary,
     night,
     bands,
+    neighbours,
     spectra,
     topography,
     context,

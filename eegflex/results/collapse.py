@@ -17,7 +17,7 @@ from eegflex.targets import Target, is_scored, resolve_target
 __all__ = ["facts", "of_target"]
 
 #: Variables that are errors of others.
-_ERRORS = ("band_error", "second_error")
+_ERRORS = ("band_error", "second_error", "window_error")
 
 
 def facts(dataset: xr.Dataset) -> xr.Dataset:

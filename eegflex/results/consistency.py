@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from eegflex.errors import EegflexError
-from eegflex.results.tables import measure_sizes, reduced
+from eegflex.results.tables import beyond_moved, measure_sizes, reduced
 
 __all__ = ["check_values"]
 
@@ -19,6 +19,8 @@ __all__ = ["check_values"]
 _ROUNDING = 1e-3
 #: Views, each with the dimensions that are summed over.
 _VIEWS = ("frequency_view", "time_view", "time_frequency_view", "band_view")
+#: Maps of windows, in which there is nothing where a window has no such epoch.
+_WINDOWS = ("context_map", "window_map")
 
 
 def check_values(dataset: xr.Dataset, error: type[EegflexError], *, views: bool = True) -> None:
@@ -103,18 +105,43 @@ def _of_views(dataset: xr.Dataset) -> Iterator[str]:
         if _differ(total, other, absolute + its)[sound].any():
             yield f"{first} and {name} have different sums"
     yield from _of_sums(dataset, total, absolute, sound)
+    if "window_map" in dataset.variables:
+        yield from _of_windows(dataset, _whole_sets(dataset))
+
+
+def _whole_sets(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Channel sets that have all of their channels."""
+    counts = np.bincount(dataset.variables["of_channel_set"].values, minlength=dataset.sizes["channel_set"])
+    return np.asarray(counts == dataset.variables["n_channels"].values)
+
+
+def _of_windows(dataset: xr.Dataset, whole: npt.NDArray[np.bool_]) -> Iterator[str]:
+    """Hold the sums of the windows that were explained against the change of the score."""
+    total, absolute = _totals(dataset, "window_map")
+    begin, gap, beyond = (
+        np.moveaxis(dataset[name].transpose("epoch", ..., "channel_set").values.astype(np.float64), -1, 1)
+        for name in ("window_baseline_score", "window_gap", "beyond")
+    )
+    score, judged = dataset.variables["score"].values, np.isfinite(begin)
+    if (np.isfinite(gap) != judged).any() or (np.isfinite(beyond) != judged).any():
+        yield "a window is explained in part"
+    slack = absolute + np.abs(beyond) + np.abs(score) + np.abs(begin)
+    judged &= whole if judged.ndim == 2 else whole[:, None]
+    if _differ(total + beyond, score - begin + gap, slack)[judged].any():
+        yield "the attributions of a window do not sum to F(x) - F(x_b) and its gap"
 
 
 def _of_sums(
     dataset: xr.Dataset, total: npt.NDArray[np.float64], absolute: npt.NDArray[np.float64], sound: npt.NDArray[np.bool_]
 ) -> Iterator[str]:
     """Hold the sums against the change of the score, where all channels are there and the method's are meant to add up."""
-    counts = np.bincount(dataset.variables["of_channel_set"].values, minlength=dataset.sizes["channel_set"])
-    whole = counts == dataset.variables["n_channels"].values
+    whole = _whole_sets(dataset)
     if not whole.all():
         sound = sound & (whole if sound.ndim == 2 else whole[:, None])
     if "context_map" in dataset.variables:
         total, absolute = _totals(dataset, "context_map")
+        beyond = np.moveaxis(beyond_moved(dataset), -1, 1)
+        total, absolute = total + beyond, absolute + np.abs(beyond)
     score, begin, gap = (dataset.variables[name].values for name in ("score", "baseline_score", "gap"))
     judged = sound & np.isfinite(gap)
     slack = absolute + np.abs(score) + np.abs(begin)
@@ -151,7 +178,7 @@ def _totals(dataset: xr.Dataset, name: str) -> tuple[npt.NDArray[np.float64], np
     def both(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         part = xr.DataArray(values, dims=view.dims).transpose(*order, ...).values
         flat = part.reshape(*part.shape[: len(order)], -1)
-        flat = np.nan_to_num(flat, nan=0.0, posinf=np.inf, neginf=-np.inf) if name == "context_map" else flat
+        flat = np.nan_to_num(flat, nan=0.0, posinf=np.inf, neginf=-np.inf) if name in _WINDOWS else flat
         sums = np.stack([one.sum(axis=-1, dtype=np.float64) for one in (flat, np.abs(flat))], axis=1)
         return np.stack([sums[:, :, of == k].sum(axis=2) for k in range(dataset.sizes["channel_set"])], axis=2)
 

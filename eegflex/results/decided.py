@@ -17,11 +17,13 @@ from eegflex.scores import probabilities, surest
 from eegflex.targets import resolve_target
 
 __all__ = [
+    "DECIDES",
     "FRACTIONS",
     "REPLACED",
     "baseline_stages",
     "called_stages",
     "context_share",
+    "context_shares",
     "decided_by",
     "near_baseline",
     "within_error",
@@ -29,6 +31,8 @@ __all__ = [
 
 #: What stands at its baseline: nothing of an epoch, the epoch, its context, or both.
 REPLACED = ("nothing", "epoch", "context", "both")
+#: Where the context's share of the change is larger, the context decided.
+DECIDES = 0.5
 #: How far from the baseline: below these parts of the path it is told how much of an attribution arises.
 FRACTIONS = (1 / 32, 1 / 4)
 
@@ -51,7 +55,12 @@ def context_share(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     a player's is the mean of what it adds to the baseline and to the recorded other one. The share is the absolute value of
     the context's in the sum of both absolute values; NaN for a stager without context.
     """
-    recorded, no_epoch, no_context, neither = np.moveaxis(_explained(dataset), -1, 0)
+    return context_shares(_explained(dataset))
+
+
+def context_shares(replaced: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The context's share of a change, (...), of scores with each of `REPLACED` at its baseline, (..., 4)."""
+    recorded, no_epoch, no_context, neither = np.moveaxis(replaced, -1, 0)
     by_epoch = np.abs((recorded - no_epoch) + (no_context - neither))
     by_context = np.abs((recorded - no_context) + (no_epoch - neither))
     total = by_epoch + by_context

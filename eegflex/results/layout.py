@@ -68,6 +68,11 @@ VARIABLES: dict[str, Variable] = {
         name: Variable(("epoch", "target_stage", "channel", "band"), needed=False)
         for name in ("band_error", "second_view", "second_error")
     },
+    "window_map": Variable(("epoch", "target_stage", "context", "channel", "band"), needed=False),
+    **{
+        name: Variable(("epoch", "target_stage", "channel_set"), needed=False)
+        for name in ("beyond", "window_baseline_score", "window_gap", "window_error")
+    },
     "power": Variable(("epoch", "channel", "freq")),
     "signal": Variable(("epoch", "channel", "time")),
     "scores": Variable((*_PER_SET, "stage_name")),

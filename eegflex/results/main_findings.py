@@ -12,9 +12,10 @@ import numpy.typing as npt
 from eegflex.bands import ABOVE, BELOW, Bands
 from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
-from eegflex.results.decided import context_share, within_error
+from eegflex.results.decided import DECIDES, context_share, within_error
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.select import Pooled, channel_types, pool, stage_order
+from eegflex.results.window_rhythms import has_windows, neighbours
 from eegflex.results.wording import (
     count_epochs,
     explained_words,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main_findings"]
 
-#: Where the context's share of the change, in the middle of a stage's epochs, is larger, the context decided.
-DECIDES = 0.5
 #: What a scorer looks at in a channel of a type, whatever its frequency.
 _LOOKED_AT = {"emg": "muscle tone", "eog": "eye movements", "ecg": "the heartbeat"}
 #: What a scorer calls the bands of the others.
@@ -72,15 +71,29 @@ class _Sign:
 def main_findings(result: FlexResult) -> Findings:
     """Tell what spoke most for and against each stage; see `FlexResult.main_findings`."""
     result = result.for_target()
-    signs = list(_signs(result.data))
-    found = [one for stage in stage_order(result.data, "predicted") for one in _of_stage(result, stage, signs)]
+    data, together = result.data, _error_together(result.data)
+    signs = list(_signs(data, tables.band_sums(data, Bands()), together, _band_errors(data, together)))
+    around = _around(data)
+    found = [one for stage in stage_order(data, "predicted") for one in _of_stage(result, stage, signs, around)]
     return Findings(result.model, tuple(found))
 
 
-def _signs(dataset: xr.Dataset) -> Iterator[_Sign]:
+def _around(dataset: xr.Dataset) -> tuple[xr.Dataset, list[_Sign]] | None:
+    """What scorers look at in the neighbours of epochs, in those whose windows were explained."""
+    found = neighbours(dataset)
+    if found is None:
+        return None
+    errors = np.broadcast_to(found.error[..., None], found.sums.shape)
+    return found.dataset, list(_signs(found.dataset, found.sums, found.error, errors))
+
+
+def _signs(
+    dataset: xr.Dataset,
+    sums: npt.NDArray[np.float64],
+    together: npt.NDArray[np.float64],
+    errors: npt.NDArray[np.float64],
+) -> Iterator[_Sign]:
     bands, kinds = Bands(), dataset["ch_type"].values.astype(str)
-    sums, together = tables.band_sums(dataset, bands), _error_together(dataset)
-    errors = _band_errors(dataset, together)
 
     def sign(words: str, members: npt.NDArray[np.bool_], chosen: slice) -> _Sign:
         own = pool(dataset, errors[..., chosen].sum(axis=-1), members, "predicted").values
@@ -116,7 +129,9 @@ def _band_errors(dataset: xr.Dataset, together: npt.NDArray[np.float64]) -> npt.
     return np.where(np.isfinite(own), own, together[..., None])
 
 
-def _of_stage(result: FlexResult, stage: str, signs: list[_Sign]) -> Iterator[Finding]:
+def _of_stage(
+    result: FlexResult, stage: str, signs: list[_Sign], around: tuple[xr.Dataset, list[_Sign]] | None
+) -> Iterator[Finding]:
     n_epochs = int((tables.stage_labels(result.data, "predicted") == stage).any(axis=1).sum())
     if n_epochs < MIN_EPOCHS:
         few = f"{count_epochs(n_epochs)} of it are too few to say what raised or lowered the score"
@@ -124,6 +139,8 @@ def _of_stage(result: FlexResult, stage: str, signs: list[_Sign]) -> Iterator[Fi
         yield unknown(few, f"Explain at least {MIN_EPOCHS}", stage=stage, n_epochs=n_epochs).named(stage)
         return
     yield from _context(result.data, stage)
+    if around is not None:
+        yield from _of_neighbours(result, stage, *around)
     effects = [_effect(result.data, stage, sign) for sign in signs]
     for side, sign in (("for", 1), ("against", -1)):
         own = sorted((one for one in effects if sign * one.mean > 0), key=lambda one: -abs(one.mean))
@@ -137,6 +154,26 @@ def _of_stage(result: FlexResult, stage: str, signs: list[_Sign]) -> Iterator[Fi
         )
         remedy = "Explain more epochs, of other parts of the night"
         yield unknown(nothing, remedy, stage=stage, n_epochs=n_epochs).named(stage)
+
+
+def _of_neighbours(result: FlexResult, stage: str, dataset: xr.Dataset, signs: list[_Sign]) -> Iterator[Finding]:
+    """What in the neighbours spoke most for and against a stage, where it is told from nothing in enough windows."""
+    how = reading(result)
+    effects = [one for one in (_effect(dataset, stage, sign) for sign in signs) if one.is_told]
+    for side, word, sign in (("for", how.raised, 1), ("against", how.lowered, -1)):
+        own = [one for one in effects if sign * one.mean > 0]
+        if not own:
+            continue
+        one = max(own, key=lambda effect: abs(effect.mean))
+        mean, n_epochs = one.mean, len(one.values)
+        told = (
+            f"in the neighbours of the epoch, {one.words} {word} the score most ({number_text(mean)} {unit(result)}, 95 % "
+            f"interval {number_text(one.low, mean)} to {number_text(one.high, mean)}, in the windows of "
+            f"{count_epochs(n_epochs)} where they decide)"
+        )
+        values: dict[str, Value] = {"what": one.words, "mean": mean, "ci_low": one.low, "ci_high": one.high}
+        found = ok(told, stage=stage, **values, error=one.error, n_epochs=n_epochs)
+        yield found.named(f"{stage} neighbours {side}")
 
 
 @dataclass(frozen=True)
@@ -219,6 +256,8 @@ def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
         low, high = (float(end[0]) for end in mean_interval(own[:, None], blocks_of(onset, recording)))
         told = f"the epochs around decided: the median of their share of the change is {percent(middle)}, and {within}"
         remedy = "What follows is of the epoch itself; context='scaled' attributes to those around it"
+        if has_windows(dataset):
+            remedy = "What is told of the epoch itself is the lesser part; window_rhythms() has the epochs around it"
         values |= {"context_share": middle, "mean": float(own.mean()), "ci_low": low, "ci_high": high}
         yield warning(told, remedy, **values).named(f"{stage} context")
     elif n_within > n_epochs / 2:

@@ -58,6 +58,15 @@ class FlexResult(ResultTables, ResultFigures):
     ``context_map`` (epoch, context, channel, band)
         With ``context="scaled"``: attribution to each epoch of the window, by its offset from the target. NaN where the
         window has no such epoch. Offset 0 is the segment itself, as in the other views.
+    ``window_map`` (epoch, context, channel, band)
+        The same of a sample of the epochs in which the context decides, beside a fixed context: attribution to each epoch of
+        the window as a whole. NaN for all other epochs. See `window_rhythms`.
+    ``window_baseline_score``, ``window_gap``, ``window_error`` (epoch, channel_set)
+        Of these, the score of the window of baselines, the completeness gap, and the estimated error of all of it together, in
+        the unit of the score.
+    ``beyond`` (epoch, channel_set)
+        Of windows that moved: attribution to what reaches into the window from the rest of the night, such as the states of
+        recurrent layers at its ends, which move from those of a night of baselines to the recorded ones.
     ``power`` (epoch, channel, freq)
         Power spectral density of the segment as the stager got it (after its filter), in µV²/Hz.
     ``signal`` (epoch, channel, time)
@@ -79,8 +88,8 @@ class FlexResult(ResultTables, ResultFigures):
     ``score``, ``baseline_score`` (epoch, channel_set)
         F(x) and F(x_b), the score explained of the segment and of its baseline (the mean over its draws, if it is drawn).
     ``gap`` (epoch, channel_set)
-        Completeness gap: the sum of all attributions (the context's too) less F(x) - F(x_b). NaN for a method whose
-        attributions are not meant to sum to that.
+        Completeness gap: the sum of all attributions (the context's and ``beyond`` too) less F(x) - F(x_b). NaN for a method
+        whose attributions are not meant to sum to that.
     ``size`` (epoch, channel_set)
         Absolute total of the band sums of all channels of the channel set (and of the context, if it moved): what gaps and
         errors are relative to.

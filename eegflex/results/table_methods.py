@@ -17,6 +17,7 @@ from eegflex.results.collapse import facts
 from eegflex.results.decided import baseline_stages, decided_by, within_error
 from eegflex.results.second_opinion import second_opinion
 from eegflex.results.select import as_bands, as_list
+from eegflex.results.window_rhythms import window_rhythms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -254,6 +255,53 @@ class ResultTables:
         True
         """
         return second_opinion(self._single)
+
+    def window_rhythms(self, *, by_offset: bool = False) -> pd.DataFrame:
+        """The rhythms of the window: what an epoch, its neighbours and the rest of the night did to its score.
+
+        Of the epochs whose windows were explained as wholes: a sample of those in which the context decides (see
+        ``windows_per_stage`` of `eegflex.attribute_epochs`), or, with ``context="scaled"``, all.
+
+        Parameters
+        ----------
+        by_offset : bool
+            Whether neighbours stand each by itself, by its offset in epochs from the epoch, which is 0.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            By predicted stage, part, channel and band: ``n_epochs``; the ``median`` and ``mean`` over these; the 95 % interval
+            of the mean, ``ci_low`` and ``ci_high``, from blocks of 10 minutes (NaN for fewer than 5 epochs); and ``error``, the
+            median of the estimated error of all parts of a window together, in the unit of the score: what is smaller is not
+            told from nothing. Parts are ``"epoch"``, ``"neighbours"``, summed, ``"beyond"``, what reaches into a window from
+            the rest of the night, and the ``"change"`` of the score that they sum to, from a night of baselines. The channel
+            ``"all"`` is the sum of all (averaged over channel sets), the band ``"total"`` that of all bands.
+
+        Raises
+        ------
+        ParameterError
+            If no windows were asked for, or the stager sees none.
+
+        Examples
+        --------
+        >>> import eegflex, torch
+        >>> night = eegflex.simulate_psg(hours=0.2, sfreq=100, seed=1, electrodes=["C3", "C4"], verbose="error")
+        >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+        >>> context = eegflex.spec.ContextSpec(before=1, after=1)
+        >>> spec = eegflex.ModelSpec(name="three", layout="b e c t", unit="uV", context=context)
+        >>> _ = torch.manual_seed(0)
+        >>> network = torch.nn.Sequential(
+        ...     torch.nn.Flatten(1, 2), torch.nn.Conv1d(6, 8, 50, 25), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool1d(1),
+        ...     torch.nn.Flatten(), torch.nn.Linear(8, 5),
+        ... )
+        >>> result = eegflex.attribute_epochs(
+        ...     epochs, network, spec=spec, picks="eeg", windows_per_stage=5, on_check="ignore", verbose="error"
+        ... )
+        >>> table = result.window_rhythms()
+        >>> table.xs("all", level="channel").xs("total", level="band").index.get_level_values("part").unique().tolist()
+        ['epoch', 'neighbours', 'beyond', 'change']
+        """
+        return window_rhythms(self._single, by_offset=by_offset)
 
     @property
     def within_error(self) -> npt.NDArray[np.bool_]:

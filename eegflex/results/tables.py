@@ -21,6 +21,7 @@ __all__ = [
     "agreed_labels",
     "agreement",
     "band_sums",
+    "beyond_moved",
     "epoch_stages",
     "long_table",
     "measure_sizes",
@@ -95,17 +96,31 @@ def measure_sizes(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
         parts = np.nan_to_num(moved).reshape(*moved.shape[:-2], -1)
     else:
         parts = band_sums(dataset, Bands())
-    of = dataset["of_channel_set"].values
+    of, beyond = dataset["of_channel_set"].values, beyond_moved(dataset)
 
-    def total(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    def total(values: npt.NDArray[Any], more: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         own = np.abs(values).sum(axis=-1, dtype=np.float64)
-        return np.stack([own[:, of == k].sum(axis=1) for k in range(dataset.sizes["channel_set"])], axis=1)
+        within = [own[:, of == k].sum(axis=1) for k in range(dataset.sizes["channel_set"])]
+        return np.stack(within, axis=1) + np.abs(more)
 
     if "target_stage" not in dataset.dims:
-        return total(parts)
+        return total(parts, beyond)
     stages = range(dataset.sizes["target_stage"])
-    pairs = [[total(parts[:, i] - (parts[:, j] if i != j else 0)) for j in stages] for i in stages]
+    other = [[(i, j) if i != j else (i, None) for j in stages] for i in stages]
+
+    def less(values: npt.NDArray[Any], i: int, j: int | None) -> npt.NDArray[Any]:
+        return values[:, i] - (0 if j is None else values[:, j])
+
+    pairs = [[total(less(parts, *pair), less(beyond, *pair)) for pair in row] for row in other]
     return np.moveaxis(np.array(pairs), (0, 1), (-2, -1))
+
+
+def beyond_moved(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """What the night beyond the windows did, where all of these moved, (n_epochs, [n_targets,] n_channel_sets); else 0."""
+    if "context_map" in dataset and "beyond" in dataset:
+        return dataset["beyond"].transpose("epoch", ..., "channel_set").values.astype(np.float64)
+    dims = ("epoch", *(("target_stage",) if "target_stage" in dataset.dims else ()), "channel_set")
+    return np.zeros([dataset.sizes[dim] for dim in dims])
 
 
 def relative_gap(dataset: xr.Dataset) -> npt.NDArray[np.float64]:

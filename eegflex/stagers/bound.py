@@ -23,9 +23,15 @@ class BoundStager(ABC):
     ----------
     windows : Windows
         The context of each epoch.
+    any_window : bool
+        Whether an epoch is scored in a window of any length as in the whole night.
+    n_beyond : int
+        How many numbers reach into a window from the night beyond it, such as the states of recurrent layers at its ends.
     """
 
     windows: Windows
+    any_window: bool = False
+    n_beyond: int = 0
 
     @abstractmethod
     def inputs(self, index: torch.Tensor) -> torch.Tensor:
@@ -50,8 +56,14 @@ class BoundStager(ABC):
         scores : Tensor, shape (n, n_stages)
         """
 
+    def beyond(self, index: torch.Tensor) -> torch.Tensor:
+        """What reaches into the windows of some epochs from the recorded night beyond them, shape (n, n_beyond)."""
+        return torch.zeros(len(index), 0, device=index.device)
+
     @abstractmethod
-    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    def score_windows(
+        self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Score epochs while their whole windows vary, (n, n_stages).
 
         Parameters
@@ -60,6 +72,8 @@ class BoundStager(ABC):
             What stands in the place of the window; all are of one length.
         index : Tensor of int64, shape (n,)
             Which epoch of the recording is scored.
+        beyond : Tensor, shape (n, n_beyond) | None
+            What reaches into them from beyond; by default what does as recorded.
         """
 
     @abstractmethod

@@ -168,6 +168,8 @@ class _Networks(nn.Module):
 class _BoundEnsemble(BoundStager):
     def __init__(self, members: Sequence[BoundStager], rule: Rule) -> None:
         self.members, self.rule, self.windows = list(members), rule, members[0].windows
+        self.any_window = all(member.any_window for member in members)
+        self.n_beyond = sum(member.n_beyond for member in members)
         for name in ("start", "length"):
             if any(not np.array_equal(getattr(one.windows, name), getattr(self.windows, name)) for one in members):
                 raise SpecError(
@@ -182,8 +184,17 @@ class _BoundEnsemble(BoundStager):
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         return self._of(lambda member: member(segments, index))
 
-    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        return self._of(lambda member: member.score_windows(windows, index))
+    def beyond(self, index: torch.Tensor) -> torch.Tensor:
+        """What reaches into the windows of each member, one after the other."""
+        return torch.cat([member.beyond(index) for member in self.members], dim=1)
+
+    def score_windows(
+        self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        if beyond is None:
+            return self._of(lambda member: member.score_windows(windows, index))
+        own = dict(zip(self.members, beyond.split([member.n_beyond for member in self.members], dim=1), strict=True))
+        return self._of(lambda member: member.score_windows(windows, index, own[member]))
 
     def with_window_length(self, window_length: int) -> BoundStager:
         return _BoundEnsemble([member.with_window_length(window_length) for member in self.members], self.rule)

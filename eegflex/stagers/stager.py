@@ -287,8 +287,10 @@ class WindowedStager(BoundStager):
             return self._by_length(index, self.stager.encode(segments), self._codes_of, self.stager.decode)
         return self._by_length(index, segments, self.inputs, self.stager.score)
 
-    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Score epochs while their whole windows vary, (n, n_stages)."""
+    def score_windows(
+        self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Score epochs while their whole windows vary, (n, n_stages); nothing reaches into these from beyond."""
         return self._naming(lambda own, at: self.stager.score(own, self._at(at)), windows, index)
 
     @torch.no_grad()

@@ -21,6 +21,7 @@ from eegflex.results.select import (
     sample_words,
     stage_order,
 )
+from eegflex.results.window_rhythms import with_context_map
 from eegflex.results.wording import attribution_label, positive_means, unit
 from eegflex.viz.canvas import Canvas, make_canvas
 from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, plain, points, symmetric
@@ -79,7 +80,8 @@ def plot_context(
     Parameters
     ----------
     result : FlexResult
-        Attributions with ``context="scaled"``. A result of all stages speaks for the predicted one.
+        Attributions with ``context="scaled"``; or others, of which the windows of some epochs were explained (see
+        `FlexResult.window_rhythms`): then of these. A result of all stages speaks for the predicted one.
     stage : str | sequence of str | None
         Draw only these stages.
     picks : str | sequence of str | None
@@ -126,7 +128,7 @@ def plot_context(
     'N2 (n = 22)'
     """
     result = result.for_target()
-    dataset = result.data
+    dataset = with_context_map(result.data)
     if not has_context(dataset):
         raise ParameterError(
             "This result attributes nothing to the context",

@@ -297,6 +297,9 @@ def _sums(result: FlexResult, case: EpochCard) -> dict[str, str]:
     if "context_map" in case.dataset:
         around = _of_context(case)
         whole, found["  of the context"] = whole + around, _signed(around)
+        if "beyond" in case.dataset:
+            beyond = float(_value(case, "beyond"))
+            whole, found["  of the night beyond it"] = whole + beyond, _signed(beyond)
     facts = {name: _signed(whole), "  of this channel": _signed(float(sums[case.channel])), **found}
     if not sums_to_change(result):
         return facts | {"Completeness": "not meant to sum to it"}

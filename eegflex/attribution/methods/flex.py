@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.attribution.context import moving
+from eegflex.attribution.context import Moving, moving
 from eegflex.attribution.draws import Draw, mean_over
 from eegflex.attribution.path_share import path_shares
 from eegflex.attribution.paths import PathGradient, Paths, Rates, average_gradients, baseline_scores
@@ -52,23 +52,39 @@ def _explain_alike(
 ) -> Iterator[Draw]:
     """Explain epochs whose windows, as far as they move, have one length, each from a draw of its baseline."""
     what = moving(request, channel_set, numbers, draws)
-    end, begin = what.end.flatten(1, 2), what.begin.flatten(1, 2)
+    end, begin = what.ends
     paths = Paths(what.model, end, begin, request.weights(numbers, channel_set), request.batch(what.model, end[:1]))
     score, baseline_score = request.recorded_scores(numbers, channel_set), baseline_scores(paths)
-    finished = average_gradients(
-        paths, request.make_nodes, baseline_score, band_rates(paths.change, request.band_masks)
-    )
-    for row, path in finished:
+    rates = _rates(what, request.band_masks)
+    for row, path in average_gradients(paths, request.make_nodes, baseline_score, rates):
         change = (what.end[row] - what.begin[row]).to(path.gradient.dtype)
-        gradient = path.gradient.unflatten(1, change.shape[:2])
+        gradient, slope_beyond = what.unpack(path.gradient)
         at = int(what.at[row])
         sums = _band_sums(request, change, gradient)
         views, total = _views(request, change, gradient, at)
         if request.settings.context == "scaled":
             views["context"] = sums.to(request.dtype).cpu().numpy()
+        by_beyond = (what.changes[1][row].to(slope_beyond) * slope_beyond).sum(-1).double().cpu().numpy()
+        if what.n_beyond:
+            views["beyond"] = by_beyond[:, None]
         ends = score[row], baseline_score[row].cpu().numpy()
-        errors = None if path.part_errors is None else path.part_errors.reshape(sums.shape)
-        yield Draw(_explained(int(numbers[row]), views, total, ends, path), sums.double().cpu().numpy(), at, errors)
+        explained = _explained(int(numbers[row]), views, total + by_beyond, ends, path)
+        yield Draw(explained, sums.double().cpu().numpy(), at, path.part_errors, by_beyond if what.n_beyond else None)
+
+
+def _rates(what: Moving, masks: npt.NDArray[np.bool_]) -> Rates:
+    """What each band of all that moves adds to a score per unit of the path; and last what reaches in from beyond."""
+    change, change_beyond = what.changes
+    of_bands = band_rates(change.flatten(1, 2), masks)
+    if not what.n_beyond:
+        return of_bands
+
+    def rates(slopes: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        windows, beyond = what.unpack(slopes)
+        by_beyond = (change_beyond[rows][:, None] * beyond).sum(-1, keepdim=True)
+        return torch.cat([of_bands(windows.flatten(2, 3), rows), by_beyond], dim=2)
+
+    return rates
 
 
 def _explained(

@@ -186,6 +186,8 @@ class GSSC(Stager):
 
 
 class _BoundGSSC(BoundStager):
+    any_window = True
+
     def __init__(
         self,
         stager: GSSC,
@@ -196,6 +198,7 @@ class _BoundGSSC(BoundStager):
     ) -> None:
         self.stager, self.channels, self.windows, self.cache = stager, channels, windows, cache
         self.signals = segments.signals
+        self.n_beyond = 2 * len(stager.module.layers) * stager.module.layers[0].hidden_size
         self._night: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
 
     def with_window_length(self, window_length: int) -> BoundStager:
@@ -249,25 +252,43 @@ class _BoundGSSC(BoundStager):
         parts = [self._decode(self._in_window(code[p], index[p]), index[p]) for p in places]
         return torch.cat(parts)[torch.argsort(torch.cat(places))]
 
-    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Score epochs while their whole windows vary; the night around them stays as recorded."""
+    def beyond(self, index: torch.Tensor) -> torch.Tensor:
+        """The states of the recurrent layers at both ends of the windows of some epochs, shape (n, n_beyond)."""
+        states = torch.stack(self._boundaries(index))
+        return states.permute(2, 0, 1, 3).flatten(1)
+
+    def score_windows(
+        self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Score epochs while their whole windows vary, and the states at both ends of these if they are given."""
         codes = self.stager.module.encode(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
-        return self._decode(codes, index)
+        if beyond is None:
+            return self._decode(codes, index)
+        left, right = beyond.unflatten(1, (2, len(self.stager.module.layers), -1)).permute(1, 2, 0, 3)
+        return self._decode(codes, index, (left.contiguous(), right.contiguous()))
 
     def _in_window(self, code: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Windows of recorded codes, with `code` in the place of their targets."""
         members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
         return torch.where((members == index[:, None])[..., None], code[:, None], self._recorded()[0][members])
 
-    def _decode(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    def _decode(
+        self, codes: torch.Tensor, index: torch.Tensor, states: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        start = torch.from_numpy(self.windows.start).to(index.device)[index]
+        left, right = self._boundaries(index) if states is None else states
+        return self.stager.module.decode(codes, left, right, index - start)
+
+    def _boundaries(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Recorded states before and after the windows of epochs, (layer, batch, state) each."""
         outputs = self._recorded()[2]
         size = outputs.shape[-1] // 2
-        start = torch.from_numpy(self.windows.start).to(index.device)[index]
-        return self.stager.module.decode(
-            codes,
+        start, length = (
+            torch.from_numpy(of).to(index.device)[index] for of in (self.windows.start, self.windows.length)
+        )
+        return (
             self._boundary(outputs[..., :size], start - 1, index),
-            self._boundary(outputs[..., size:], start + codes.shape[1], index),
-            index - start,
+            self._boundary(outputs[..., size:], start + length, index),
         )
 
     def _boundary(self, states: torch.Tensor, at: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

@@ -132,7 +132,9 @@ class _BoundYASA(BoundStager):
             updated |= {f"{name}{ending}": rows[f"{name}{ending}"] + added[name].fillna(0.0) for name in own.columns}
         return torch.from_numpy(night.score(rows.assign(**updated))).to(segments)
 
-    def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    def score_windows(
+        self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """A window of YASA is its target alone: its neighbours are features by now."""
         return self(windows[:, 0], index)
 

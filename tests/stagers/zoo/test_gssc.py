@@ -219,6 +219,14 @@ def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
     data = result.to_xarray()
     assert data.sizes["context"] >= 5
     assert (result.relative_gap() < 0.03).all()
+    parts = (
+        np.nansum(data["context_map"].values, axis=(1, 3)).reshape(len(result), -1, 2).sum(axis=2)
+        + data["beyond"].values
+    )
+    whole = data["scores"].values - data["replaced_scores"].sel(replaced="both").values
+    change = whole[..., result.stages.index("N2")]  # to a night of silence, of which the rest of the night is a part
+    np.testing.assert_allclose(parts - data["gap"].values, change, atol=1e-3)
+    assert np.abs(data["beyond"].values).max() > 0.01
     assert result.provenance["window"]["length"] == 5
     assert 0 < result.provenance["window"]["error_median"] < 1
     assert (data["edge"] == "inside").all()

@@ -35,6 +35,7 @@ OTHER = {
     "context": "scaled",
     "method": "saliency",
     "second_opinion": "shapley",
+    "spectral_share": 1,
     "quadrature": "graded",
     "tol": 0.01,
     "max_evals": 100,

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from eegflex import viz
 from eegflex.bands import Bands
@@ -16,7 +17,9 @@ from eegflex.findings import Finding, Findings
 from eegflex.report import html
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
+from eegflex.results.phase_table import KINDS
 from eegflex.results.select import stage_order
+from eegflex.results.spectral_share import has_share, kept_range, told_of
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
 from eegflex.viz.context import has_context
 from eegflex.viz.epoch import surest_numbers
@@ -133,9 +136,35 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     means = table[[*Bands().names, "total"]]
     largest = float(np.nanmax(np.abs(means.to_numpy())))
     written = means.map(lambda value: number_text(value, largest)).assign(n=table["n_epochs"])
+    if "decided_by" in table:
+        written["decided by"] = table["decided_by"]
     summary = f"<summary>Numbers by stage and channel ({html.escape(unit(result))})</summary>"
     details = f"<details>{summary}{html.frame(written, corner='stage, channel')}</details>"
     yield Text(f"Table of bands{how}", details, "Bands")
+
+
+def waveforms(gathered: Gathered) -> Iterator[Part]:
+    """Whether spectra or waveforms decide each stage, where the night was staged with random phases."""
+    data = gathered.result.data
+    if not has_share(data):
+        return
+    table = gathered.result.spectral_share()
+    written = pd.DataFrame(
+        {
+            "n": table["n_epochs"],
+            "p": table["p"].map("{:.2f}".format),
+            **{f"p, {kind}": table[f"p_{kind}"].map("{:.2f}".format) for kind in KINDS},
+            **{f"kept, {kind}": [kept_range(row, kind) for _, row in table.iterrows()] for kind in KINDS},
+            "decided by": table["decided_by"],
+        }
+    )
+    words = (
+        f"The night was staged again with the magnitude of every frequency as recorded and random phases ({told_of(data)}): the "
+        "same angles for all channels (joint), or each channel's own (independent). An epoch that loses its stage by it was not "
+        "told by how much it has of each frequency, and no sum over frequencies says what decided. Kept: the share of epochs "
+        "that keep their stage, with its interval of 95 %."
+    )
+    yield Text("Spectrum or waveforms", html.paragraph(words) + html.frame(written, corner="stage"), "Bands")
 
 
 def spectra(gathered: Gathered) -> Iterator[Part]:
@@ -274,6 +303,7 @@ SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     summary,
     night,
     bands,
+    waveforms,
     spectra,
     topography,
     context,

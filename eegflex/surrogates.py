@@ -107,7 +107,7 @@ class Restaged:
     def table(self, onset: npt.NDArray[np.float64], stages: tuple[str, ...]) -> pd.DataFrame:
         """What it says of each stage; see `StagedNight.spectral_share`."""
         own = self.numbers
-        table = phase_table(self.values[own], self.stage[own], onset[own], np.zeros(len(own)), stages)
+        table = phase_table(self.values[own], self.stage[own], onset[own], np.full(len(own), ""), stages)
         table.attrs = {"n_draws": self.n_draws, "n_epochs": len(own)}
         return table
 

@@ -159,10 +159,10 @@ def waveforms(gathered: Gathered) -> Iterator[Part]:
         }
     )
     words = (
-        f"The night was staged again with the magnitude of every frequency as recorded and random phases ({told_of(data)}): the "
-        "same angles for all channels (joint), or each channel's own (independent). An epoch that loses its stage by it was not "
-        "told by how much it has of each frequency, and no sum over frequencies says what decided. Kept: the share of epochs "
-        "that keep their stage, with its interval of 95 %."
+        f"The night was staged again with the magnitude of every frequency as recorded and random phases ({told_of(data)}): "
+        "the same for all channels (joint), or each channel's own (independent). A stage that is lost by it was not told by "
+        "how much there is of each frequency, and no sum over frequencies says what decided. Kept: the share of epochs that "
+        "keep their stage, with its interval of 95 %."
     )
     yield Text("Spectrum or waveforms", html.paragraph(words) + html.frame(written, corner="stage"), "Bands")
 

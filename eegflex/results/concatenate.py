@@ -61,8 +61,8 @@ def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[s
 
     Notes
     -----
-    The settings ``device``, ``batch_size``, ``on_check``, ``seed`` and ``spectral_share`` may differ; those that do are left out
-    of the result's.
+    The settings ``device``, ``batch_size``, ``on_check``, ``seed`` and ``spectral_share`` may differ; those that do are left
+    out of the result's.
     A night is known by the hash of what the stager was given of it, so that two parts of a night are the same night.
     Stagers are compared by their specs, and by the hash of their weights where that is known.
 

@@ -67,9 +67,9 @@ class FlexResult(ResultTables, ResultFigures):
     ``replaced_scores`` (epoch, channel_set, replaced, stage_name)
         The same with the baseline in the place of nothing, of the epoch, of its context, and of both; see `decided_by`.
     ``spectral_share`` (night, share)
-        Of the epochs of the night that were staged again with random phases: the probability of their stage as recorded and with
-        either kind of phases, and the share of draws that keep it; see `spectral_share`. NaN of other epochs. The stage is the
-        coordinate ``night_stage_share``, empty for these.
+        Of the epochs of the night that were staged again with random phases: the probability of their stage as recorded and
+        with either kind of phases, and the share of draws that keep it; see `spectral_share`. NaN of other epochs. The stage
+        is the coordinate ``night_stage_share``, empty for these.
     ``path_share`` (epoch, channel_set, fraction)
         Share of the absolute band sums that arises below 1/32 and below 1/4 of the way from the baseline to the epoch; NaN for
         a method without such a path. Each stretch between them counts with the absolute total of its own band sums, so that

@@ -47,7 +47,7 @@ def spectral_share(dataset: xr.Dataset) -> pd.DataFrame:
     if not has_share(dataset):
         raise ParameterError(
             "This result does not hold what is left of its night with random phases",
-            remedy="Attribute the recording with spectral_share=3, or ask the night: eegflex.stage_epochs(...).spectral_share()",
+            remedy="Attribute it with spectral_share=3, or ask the night: eegflex.stage_epochs(...).spectral_share()",
         )
     stage = dataset["night_stage_share"].values.astype(str)
     own = np.flatnonzero(stage != "")

@@ -103,8 +103,8 @@ class ResultTables:
             One row a group; one column a band, then ``below`` and ``above`` (and
             ``between``, if the bands leave a gap), ``total`` (their sum) and ``n_epochs``, in the unit of the
             score. With ``statistic="all"`` one row for each group and band, and one column for each statistic. Where waveforms
-            decide a predicted stage, or relations between channels, or may do so, a column ``decided_by`` says what decides each
-            stage, as `spectral_share` has it: no sum over bands tells of such a stage what decided it.
+            decide a predicted stage, or relations between channels, or may do so, a column ``decided_by`` says what decides
+            each stage, as `spectral_share` has it: no sum over bands tells of such a stage what decided it.
 
         Raises
         ------
@@ -166,9 +166,9 @@ class ResultTables:
             change to a window of baselines the context made (NaN for a stager without context); ``below_1/32``, the share of
             the absolute band sums that arises below 1/32 of the way from the baseline (NaN for a method without a path): above
             one half, they say what happens near the baseline more than what the epoch is. Then, of ``n_epochs``, in how many
-            the change exceeds its error: ``n_explained``. What the others did is not told from nothing. And of the epochs of the
-            night, if it was staged again with random phases, ``agreement_joint`` and ``decided_by``, as `spectral_share` has them:
-            whether spectra decide, relations between channels, or waveforms, which no sum over bands holds.
+            the change exceeds its error: ``n_explained``. What the others did is not told from nothing. And of the epochs of
+            the night, if it was staged again with random phases, ``agreement_joint`` and ``decided_by``, as `spectral_share`
+            has them: whether spectra decide, relations between channels, or waveforms, which no sum over bands holds.
 
         Raises
         ------
@@ -210,10 +210,11 @@ class ResultTables:
 
         Notes
         -----
-        `eegflex.attribute_epochs` stages the night again as often as ``spectral_share`` asks, but for no more than about a fifth of
-        what the explanation costs: else a sample of 40 epochs of each predicted stage, from all over the night and whatever was
-        selected, each among neighbours with random phases; fewer times; and once at least. A stager of whole nights is given
-        the whole night. Channels that were chosen with `sel` change nothing: the stages are those of the stager with all of them.
+        `eegflex.attribute_epochs` stages the night again as often as its ``spectral_share`` asks, but for no more than about a
+        fifth of what the explanation costs: else a sample of 40 epochs of each predicted stage, from all over the night and
+        whatever was selected, each among neighbours with random phases; fewer times; and once at least. A stager of whole
+        nights is given the whole night. Channels that were chosen with `sel` change nothing: the stages are those of the
+        stager with all of them.
 
         Examples
         --------

@@ -149,20 +149,17 @@ def waveforms(gathered: Gathered) -> Iterator[Part]:
     if not has_share(data):
         return
     table = gathered.result.spectral_share()
-    written = pd.DataFrame(
-        {
-            "n": table["n_epochs"],
-            "p": table["p"].map("{:.2f}".format),
-            **{f"p, {kind}": table[f"p_{kind}"].map("{:.2f}".format) for kind in KINDS},
-            **{f"kept, {kind}": [kept_range(row, kind) for _, row in table.iterrows()] for kind in KINDS},
-            "decided by": table["decided_by"],
-        }
+    kept = {kind: [kept_range(row, kind) for _, row in table.iterrows()] for kind in KINDS}
+    alike = data["n_channels"].values.max() == 1  # of one channel there are no relations
+    columns = {"kept": kept["joint"]} if alike else {f"kept, {kind}": own for kind, own in kept.items()}
+    written = pd.DataFrame({"n": table["n_epochs"], "decided by": table["decided_by"], **columns}, index=table.index)
+    kinds = (
+        "" if alike else " Either the phases of all channels were turned alike (joint), or those of each by themselves."
     )
     words = (
-        f"The night was staged again with the magnitude of every frequency as recorded and random phases ({told_of(data)}): "
-        "the same for all channels (joint), or each channel's own (independent). A stage that is lost by it was not told by "
-        "how much there is of each frequency, and no sum over frequencies says what decided. Kept: the share of epochs that "
-        "keep their stage, with its interval of 95 %."
+        "The night was staged again with the magnitude of every frequency as recorded and random phases: "
+        f"{told_of(data)}.{kinds} A stage that is lost by it was not told by how much there is of each frequency, and no band "
+        "says what decided. Kept: the share of epochs that keep their stage, with its interval of 95 %."
     )
     yield Text("Spectrum or waveforms", html.paragraph(words) + html.frame(written, corner="stage"), "Bands")
 

@@ -215,8 +215,8 @@ def _waveforms(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
     kept = f"{first} of {count_epochs(int(row['n_epochs']))} of the night keep {stage} with all magnitudes and random phases"
     both = kept if first == second else f"{kept}, the same in all channels, and {second} with each channel's own"
     if way == "waveforms":
-        told = f"waveforms decided, and no sum over bands holds them: {kept}"
-        found = warning(told, f"What follows is not what decided; look at {READERS}", **values)
+        told = f"waveforms decided, which no sum over bands tells: {kept}"
+        found = warning(told, f"What follows does not tell it; look at {READERS}", **values)
     elif way == "relations":
         told = f"relations between channels decided, and no channel by itself: {both}"
         found = warning(told, "Read what follows for the channels together", **values)

@@ -27,14 +27,14 @@ __all__ = [
     "told_of",
 ]
 
-#: What decides a stage -> how that is said of it.
+#: What decides stages -> how that is said of them.
 _WORDS = {
-    "waveforms": "decided by waveforms",
-    "relations": "decided by relations between channels",
-    "unclear": "by the spectrum or by waveforms, which is unclear",
+    "waveforms": "{stages} {are} decided by waveforms, which no band tells",
+    "relations": "{stages} {are} decided by relations between channels",
+    "unclear": "whether the spectrum decides {stages} is unclear",
 }
 #: What to look at where waveforms decide.
-READERS = "the views by time and by time and frequency (views='time' and 'time-frequency'), compared with 'surrogate' or 'zero'"
+READERS = "the views by time and time-frequency, compared with 'surrogate' or 'zero'"
 
 
 def has_share(dataset: xr.Dataset) -> bool:
@@ -79,8 +79,10 @@ def share_words(dataset: xr.Dataset, stages: Sequence[str], stage_from: str = "p
     """Say of which stages that are drawn bands do not tell what decides; empty where of none."""
     found = limits(dataset, stage_from)
     ways = {way: [one for one in stages if one in found and found[one]["decided_by"] == way] for way in _WORDS}
-    told = [f"{_joined(own)} {'are' if len(own) > 1 else 'is'} {_WORDS[way]}" for way, own in ways.items() if own]
-    return f"With the magnitudes kept and random phases, {'; '.join(told)}." if told else ""
+    told = [
+        _WORDS[way].format(stages=_joined(own), are="are" if len(own) > 1 else "is") for way, own in ways.items() if own
+    ]
+    return f"Staged with random phases: {'; '.join(told)}." if told else ""
 
 
 def kept_words(row: pd.Series, kind: str) -> str:
@@ -90,10 +92,10 @@ def kept_words(row: pd.Series, kind: str) -> str:
 
 
 def kept_range(row: pd.Series, kind: str) -> str:
-    """The same in a cell of a table, such as ``"29 % (20–40)"``; without an interval where there is none."""
+    """The same in a cell of a table, such as ``"29 % (20–40)"``, in one line; without an interval where there is none."""
     low, high = (100 * row[f"agreement_{kind}_{end}"] for end in ("low", "high"))
-    between = f" ({low:.0f}–{high:.0f})" if np.isfinite(low) else ""
-    return f"{100 * row[f'agreement_{kind}']:.0f} %{between}"
+    between = f"\N{NO-BREAK SPACE}({low:.0f}–{high:.0f})" if np.isfinite(low) else ""
+    return f"{100 * row[f'agreement_{kind}']:.0f}\N{NO-BREAK SPACE}%{between}"
 
 
 def decided_rows(dataset: xr.Dataset, rows: pd.DataFrame, stage_from: str) -> npt.NDArray[np.str_] | None:

@@ -168,7 +168,7 @@ class ResultTables:
             one half, they say what happens near the baseline more than what the epoch is. Then, of ``n_epochs``, in how many
             the change exceeds its error: ``n_explained``. What the others did is not told from nothing. And of the epochs of
             the night, if it was staged again with random phases, ``agreement_joint`` and ``decided_by``, as `spectral_share`
-            has them: whether spectra decide, relations between channels, or waveforms, which no sum over bands holds.
+            has them: whether spectra decide, relations between channels, or waveforms, which no sum over bands tells.
 
         Raises
         ------

@@ -339,7 +339,7 @@ class TestWhatIsSaid:
         assert "W phases" not in names
         found, row = sharp.main_findings()["REM phases"], sharp.spectral_share().loc["REM"]
         assert found.status == "warning"
-        assert found.measured.startswith("waveforms decided, and no sum over bands holds them: ")
+        assert found.measured.startswith("waveforms decided, which no sum over bands tells: ")
         assert "of 40 epochs of the night keep REM with all magnitudes and random phases" in found.measured
         assert "views by time" in found.remedy
         assert "'surrogate' or 'zero'" in found.remedy
@@ -370,7 +370,7 @@ class TestWhatIsSaid:
         assert half.band_table(by="stage").loc["REM", "decided_by"] == "unclear"
 
     def test_figures_say_it(self, sharp):
-        words = "With the magnitudes kept and random phases, REM is decided by waveforms."
+        words = "Staged with random phases: REM is decided by waveforms, which no band tells."
         for fig in (sharp.plot_bands(show=False), sharp.plot_spectrum(show=False), sharp.plot_epoch(4, show=False)):
             assert words in texts(fig)
         for fig in (sharp.plot_bands(stage="W", show=False), sharp.plot_epoch(0, show=False)):

@@ -247,7 +247,7 @@ class StagedNight:
         >>> night = eegflex.stage_epochs(epochs, "bandpower", verbose="error")
         >>> table = night.spectral_share(n_draws=1, verbose="error")
         >>> round(float(table.loc["W", "agreement_joint"]), 2)
-        0.93
+        1.0
         """
         return self.random_phases(n_draws, seed).table(self.segments.onset, self.stages)
 

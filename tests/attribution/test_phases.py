@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import example_results
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -373,8 +374,30 @@ class TestWhatIsSaid:
         words = "Staged with random phases: REM is decided by waveforms, which no band tells."
         for fig in (sharp.plot_bands(show=False), sharp.plot_spectrum(show=False), sharp.plot_epoch(4, show=False)):
             assert words in texts(fig)
+        for fig in (map_of_context().plot_context(show=False), at_sites().plot_topomap(show=False)):
+            assert words in texts(fig)
         for fig in (sharp.plot_bands(stage="W", show=False), sharp.plot_epoch(0, show=False)):
             assert "random phases" not in texts(fig)
+
+
+def map_of_context():
+    """The middle one of three epochs, all of which move."""
+
+    class Middle(Edges):
+        def forward(self, x):
+            return super().forward(x[:, 1])
+
+    spec = SPEC.replace(layout="b e c t", context=ContextSpec(1, 1))
+    asked = {"edges": "pad", "context": "scaled", "quadrature": "gauss-legendre", "n_steps": 2}
+    return explain(alternating(SAW, 4.0), Middle(), spec=spec, **asked)
+
+
+def at_sites():
+    """Channels that are at electrodes."""
+    epochs = alternating(SAW, 4.0)
+    epochs.rename_channels(dict(zip(epochs.ch_names, ("C3", "C4"), strict=True)))
+    example_results.place(epochs, {"C3": "C3", "C4": "C4"})
+    return explain(epochs, Edges(), spec=SPEC, quadrature="gauss-legendre", n_steps=2)
 
 
 def texts(fig):

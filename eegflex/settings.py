@@ -135,8 +135,8 @@ class Settings(StagingSettings):
 
     Attributes
     ----------
-    target, baseline, context, windows_per_stage, method, second_opinion, quadrature, tol, max_evals, n_steps, views, select, \
-    sample_per_stage, seed, batch_size, on_check
+    target, baseline, context, windows_per_stage, method, second_opinion, spectral_share, quadrature, tol, max_evals, \
+    n_steps, views, select, sample_per_stage, seed, batch_size, on_check
         As in `eegflex.attribute_epochs`, and those of `StagingSettings`.
     label : str | None
         What the recording is called, which is no part of the question.
@@ -175,6 +175,13 @@ class Settings(StagingSettings):
     second_opinion: str | None = field(
         default=None,
         metadata=_said("Ask about some epochs of each stage in a second way, which takes no path: shapley."),
+    )
+    spectral_share: int = field(
+        default=3,
+        metadata=_said(
+            "How often the night is staged again with random phases, to tell spectrum from waveforms; 0: not.",
+            at_least=0,
+        ),
     )
     quadrature: str = field(
         default=ADAPTIVE, metadata=_said(f"Rule on the path: {', '.join((ADAPTIVE, *FIXED_RULES))}.")
@@ -247,6 +254,7 @@ class Settings(StagingSettings):
         for name in ("n_steps", "max_evals", "sample_per_stage", "batch_size"):
             _check_count(name, getattr(self, name))
         _check_count("seed", self.seed, least=0)
+        _check_count("spectral_share", self.spectral_share, least=0)
 
     @property
     def is_adaptive(self) -> bool:

@@ -28,6 +28,7 @@ from eegflex.stagers.device import check_device
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import BoundStager, Stager
+from eegflex.surrogates import RandomPhases
 from eegflex.utils.files import write_whole
 from eegflex.utils.progress import progress
 
@@ -221,13 +222,15 @@ class StagedNight:
             from stretches of 10 min, since neighbours are alike: NaN where there is but one. And ``decided_by``:
             ``"waveforms"``, where fewer than half keep the stage with joint phases; ``"relations"``, where more than half do,
             but not with independent ones; ``"spectrum"``, where more than half do with both; ``"unclear"``, where the
-            interval holds one half or there are fewer than five epochs.
+            interval holds one half or there are fewer than five epochs. ``table.attrs`` says ``n_draws`` and ``n_epochs``, how
+            many epochs were staged again.
 
         Notes
         -----
         *Joint* phases (Prichard and Theiler 1994, Phys Rev Lett 73:951): one random phase a frequency is added to what is
         recorded, the same in all channels, so that channels keep their coherence and the differences of their phases.
-        *Independent* ones are added channel by channel: relations between channels are lost too.
+        *Independent* ones are added channel by channel: relations between channels are lost too. The mean of an epoch, which
+        has no phase, stays; at Nyquist, where a signal is real, it is turned over or not.
 
         A stage that is decided by waveforms is read off single events, such as eye movements, spindles or K-complexes in their
         own form. A baseline that keeps an epoch's own phases keeps that evidence, and sums over frequencies leave it out:
@@ -244,11 +247,14 @@ class StagedNight:
         >>> night = eegflex.stage_epochs(epochs, "bandpower", verbose="error")
         >>> table = night.spectral_share(n_draws=1, verbose="error")
         >>> round(float(table.loc["W", "agreement_joint"]), 2)
-        0.93
+        1.0
         """
-        from eegflex.surrogates import spectral_share
+        return self.random_phases(n_draws, seed).table(self.segments.onset, self.stages)
 
-        return spectral_share(self.stager, self.segments, self.settings, self.scores, n_draws=n_draws, seed=seed)
+    @cached_property
+    def random_phases(self) -> RandomPhases:
+        """The night with random phases, for whatever asks what is left of it."""
+        return RandomPhases(self.stager, self.segments, self.settings, self.scores, self.bound[0].windows)
 
     @cached_property
     def confusion(self) -> npt.NDArray[np.int64]:

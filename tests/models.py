@@ -160,3 +160,23 @@ class Window(nn.Module):
     def forward(self, x):
         before, middle, after = x.unflatten(-1, (3, -1)).unbind(2)
         return self.net(middle) * (1 + self.net(before) * self.net(after))
+
+
+class Edges(nn.Module):
+    """REM where waves rise sharply and fall slowly, as magnitudes do not tell: those of a wave turned round are the same."""
+
+    def forward(self, x):
+        score = 3 * ((x.diff(dim=-1) ** 3).mean((1, 2)) - 2)
+        return torch.stack([-score, score], 1)
+
+
+class Template(nn.Module):
+    """REM where a waveform of one phase stands at its place in the epoch: a matched filter."""
+
+    def __init__(self, wave):
+        super().__init__()
+        self.register_buffer("wave", torch.as_tensor(wave, dtype=torch.float32))
+
+    def forward(self, x):
+        match = 10 * (x * self.wave).sum(-1).mean(1) / self.wave.square().sum() - 5
+        return torch.stack([torch.zeros_like(match), match], 1)

@@ -36,6 +36,7 @@ OTHER = {
     "windows_per_stage": 2,
     "method": "saliency",
     "second_opinion": "shapley",
+    "spectral_share": 1,
     "quadrature": "graded",
     "tol": 0.01,
     "max_evals": 100,

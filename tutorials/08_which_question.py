@@ -91,6 +91,16 @@ each = eegflex.attribute_epochs(night, sample_per_stage=8, on_check="warn")
 each.decided_by().round(2)
 
 # %%
+# Whether the spectrum decides at all
+# -----------------------------------
+# No question about frequencies has an answer if the network reads waveforms. The night is therefore staged again with every
+# magnitude kept and the phases random: a stage that is lost by it is *decided by waveforms*, tables of bands say so in a
+# column, and the views by time and by time and frequency are the ones to read. This white box reads band powers.
+
+shares = each.spectral_share()
+shares[["n_epochs", "p", "p_joint", "agreement_joint", "decided_by"]].round(2)
+
+# %%
 # Why this and not that?
 # ----------------------
 # The other half of the question is the score. ``target="predicted"`` asks about the stage that the network chose,

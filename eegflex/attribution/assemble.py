@@ -16,6 +16,7 @@ import xarray as xr
 from mne.utils import logger
 
 from eegflex._version import __version__
+from eegflex.attribution.phases import labelled
 from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.spectra import frames
 from eegflex.bands import Bands
@@ -27,6 +28,7 @@ from eegflex.results.identity import name_recording, without_texts
 from eegflex.results.layout import LAYOUT
 from eegflex.results.result import FlexResult
 from eegflex.results.tables import measure_sizes
+from eegflex.surrogates import Restaged
 
 __all__ = ["Kept", "assemble", "labels_of_channels", "parameters_of", "recording_facts"]
 
@@ -54,6 +56,7 @@ def assemble(
     kept: Kept,
     replaced: npt.NDArray[np.float64],
     notes: dict[str, Any],
+    share: Restaged | None = None,
     *,
     partial: bool = False,
 ) -> FlexResult:
@@ -69,6 +72,8 @@ def assemble(
         What `replaced_scores` gave for all that was to be explained.
     notes : dict
         Further provenance: the hash of the recording at least.
+    share : Restaged | None
+        What is left of the night with random phases.
     partial : bool
         Whether it was stopped before all was explained.
     """
@@ -93,7 +98,9 @@ def assemble(
         ),
     }
     label = name_recording(request.night.epochs, notes["recording_sha256"], request.settings.label)
-    coordinates = _coordinates(request, numbers, label) | {"context": kept.offsets}
+    shares, of_shares = labelled(share)
+    variables |= shares
+    coordinates = _coordinates(request, numbers, label) | {"context": kept.offsets} | of_shares
     used = {dim for dims, _ in variables.values() for dim in dims}
     dataset = xr.Dataset(variables, coords={name: c for name, c in coordinates.items() if _dim(name, c) in used})
     dataset.attrs = {

@@ -19,6 +19,7 @@ from eegflex.attribution.assemble import Kept, assemble
 from eegflex.attribution.baselines import check_baseline, choose_baseline, make_baseline
 from eegflex.attribution.decision import replaced_scores
 from eegflex.attribution.methods.registry import method_of
+from eegflex.attribution.phases import restaged, told
 from eegflex.attribution.quadrature import make_rule
 from eegflex.attribution.request import Request, explain_all
 from eegflex.attribution.resume import open_partial, take_up
@@ -39,6 +40,7 @@ from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.staging import StagedNight, night_of
+from eegflex.surrogates import Restaged
 from eegflex.targets import check_target
 from eegflex.utils.stopping import check, held
 
@@ -56,6 +58,7 @@ def attribute_epochs(
     windows_per_stage: int | str = AUTO,
     method: str = "flex",
     second_opinion: str | None = None,
+    spectral_share: int = 3,
     quadrature: str = ADAPTIVE,
     tol: float = 0.02,
     max_evals: int = 400,
@@ -126,6 +129,10 @@ def attribute_epochs(
         With FLEX and a fixed context: asks about five epochs of each predicted stage once more, in a way that takes no path:
         Shapley values of the bands, exact for one channel, for more of them from 12 random orders and their reverses, with a
         standard error. See `FlexResult.second_opinion`.
+    spectral_share : int
+        How often the night is staged again with every magnitude kept and random phases, to tell by stage whether spectra or
+        waveforms decide, which bounds what bands can say; see `FlexResult.spectral_share`. Fewer times, or a sample of the
+        epochs, where few are explained. 0: not at all.
     quadrature : {"adaptive", "graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
         How the gradient is averaged over the path. ``"adaptive"`` adds nodes, epoch by epoch, until the estimated error
         of the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` puts its nodes
@@ -246,6 +253,7 @@ def attribute_epochs(
         windows_per_stage=windows_per_stage,
         method=method,
         second_opinion=second_opinion,
+        spectral_share=spectral_share,
         quadrature=quadrature,
         tol=tol,
         max_evals=max_evals,
@@ -285,7 +293,8 @@ def explain_night(night: StagedNight, settings: Settings, before: xr.Dataset | N
         kept = Kept(request)
         known = None if before is None else take_up(request, before, kept)
         notes |= {"recording_sha256": hash_recording(night.epochs), "checks": _checked(request)}
-        return _explain(request, kept, known, notes)
+        share = restaged(night, request.settings, len(request.chosen), before)
+        return _explain(request, kept, known, notes | told(share, night, settings), share)
 
 
 def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.intp] | None = None) -> Request:
@@ -317,7 +326,13 @@ def _checked(request: Request) -> list[dict[str, str]]:
     return findings.to_dicts()
 
 
-def _explain(request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, notes: dict[str, Any]) -> FlexResult:
+def _explain(
+    request: Request,
+    kept: Kept,
+    known: npt.NDArray[np.int64] | None,
+    notes: dict[str, Any],
+    share: Restaged | None,
+) -> FlexResult:
     """Explain, and keep what is finished whatever ends it."""
     n_wanted = len(request.chosen)
     replaced = replaced_scores(request, request.chosen)
@@ -333,11 +348,11 @@ def _explain(request: Request, kept: Kept, known: npt.NDArray[np.int64] | None, 
         n_finished = len(kept.numbers)
         if n_finished == 0:
             raise
-        finished = assemble(request, kept, replaced, notes, partial=n_finished < n_wanted)
+        finished = assemble(request, kept, replaced, notes, share, partial=n_finished < n_wanted)
         if isinstance(ended, KeyboardInterrupt):
             raise AttributionStopped(finished, n_finished, n_wanted) from ended
         raise AttributionFailed(finished, n_finished, n_wanted, ended) from ended
-    result = assemble(request, kept, replaced, notes)
+    result = assemble(request, kept, replaced, notes, share)
     try:
         check()
     except KeyboardInterrupt as ended:

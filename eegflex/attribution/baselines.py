@@ -21,6 +21,7 @@ from eegflex.errors import ParameterError
 from eegflex.preprocessing.segments import Segments
 from eegflex.settings import AUTO, DRAWN_BASELINES
 from eegflex.spec.model_spec import FilterSpec
+from eegflex.surrogates import phase_turns
 
 __all__ = ["MIN_SOUND", "N_DRAWS", "Baseline", "check_baseline", "choose_baseline", "is_drawn", "make_baseline"]
 
@@ -88,21 +89,18 @@ class Baseline:
         turns = [
             _turns(segments.shape[-1], self.seed, *pair) for pair in zip(numbers.tolist(), draws.tolist(), strict=True)
         ]
-        return turned_phases(segments, wanted, torch.from_numpy(np.stack(turns)[:, None]).to(segments))
+        return turned_phases(segments, wanted, torch.from_numpy(np.stack(turns)).to(segments))
 
 
 def _turns(n_times: int, seed: int, number: int, draw: int) -> npt.NDArray[np.float64]:
-    """By how much the phase of each frequency of an epoch is turned, shape (n_freqs,).
+    """By how much the phases of an epoch are turned, shape (1, n_freqs).
 
-    One angle for all channels of an epoch, so that what relates them stays (Prichard & Theiler 1994, Generating surrogate data
-    for time series with several simultaneously measured variables). 0 Hz and Nyquist are real, and are only turned over or not.
+    One angle for all channels, so that what relates them stays (Prichard & Theiler 1994, Generating surrogate data for time
+    series with several simultaneously measured variables). Those of silence, whose number is negative, stay.
     """
-    if number < 0:  # silence
-        return np.zeros(n_times // 2 + 1)
-    turns = np.random.default_rng([_STREAM, seed, number, draw]).uniform(0, 2 * np.pi, n_times // 2 + 1)
-    real = [0, -1] if n_times % 2 == 0 else [0]
-    turns[real] = np.pi * (turns[real] > np.pi)
-    return turns
+    if number < 0:
+        return np.zeros((1, n_times // 2 + 1))
+    return phase_turns(n_times, (_STREAM, seed, number, draw))
 
 
 def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec, seed: int = 0) -> Baseline:

@@ -21,7 +21,7 @@ from eegflex.results.result import FlexResult
 __all__ = ["open_partial", "take_up"]
 
 #: Settings that say where something is computed, and not what: a run that ran out of memory goes on with smaller batches.
-_INDIFFERENT = ("device", "batch_size", "on_check")
+_INDIFFERENT = ("device", "batch_size", "on_check", "spectral_share")
 #: The scores of one network on one recording agree to this, relative to the largest of them, on whatever device.
 _SCORES_AGREE = 1e-3
 

@@ -79,4 +79,5 @@ def frame(table: pd.DataFrame, *, corner: str = "", diagonal: bool = False) -> s
         )
         rows.append("<tr>" + "".join(f'<th scope="row">{escape(part)}</th>' for part in parts) + cells + "</tr>")
     top = f'<tr><th colspan="{depth}">{escape(corner)}</th>{head}</tr>'
-    return f"{_TABLE}<thead>{top}</thead><tbody>{''.join(rows)}</tbody></table>"
+    table = f"{_TABLE}<thead>{top}</thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<div class="table-responsive">{table}</div>'

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from eegflex import viz
 from eegflex.bands import Bands
@@ -17,7 +18,9 @@ from eegflex.report import html
 from eegflex.report.neighbours import neighbours_table
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
+from eegflex.results.phase_table import KINDS
 from eegflex.results.select import stage_order
+from eegflex.results.spectral_share import has_share, kept_range, told_of
 from eegflex.results.window_rhythms import has_windows
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
 from eegflex.viz.context import has_context
@@ -135,6 +138,8 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     means = table[[*Bands().names, "total"]]
     largest = float(np.nanmax(np.abs(means.to_numpy())))
     written = means.map(lambda value: number_text(value, largest)).assign(n=table["n_epochs"])
+    if "decided_by" in table:
+        written["decided by"] = table["decided_by"]
     summary = f"<summary>Numbers by stage and channel ({html.escape(unit(result))})</summary>"
     details = f"<details>{summary}{html.frame(written, corner='stage, channel')}</details>"
     yield Text(f"Table of bands{how}", details, "Bands")
@@ -144,6 +149,27 @@ def neighbours(gathered: Gathered) -> Iterator[Part]:
     """What the epochs around an epoch did, where they decide and windows were explained."""
     if has_windows(gathered.result.data):
         yield Text("What the neighbours of the epoch said", neighbours_table(gathered.result), "Bands")
+
+
+def waveforms(gathered: Gathered) -> Iterator[Part]:
+    """Whether spectra or waveforms decide each stage, where the night was staged with random phases."""
+    data = gathered.result.data
+    if not has_share(data):
+        return
+    table = gathered.result.spectral_share()
+    kept = {kind: [kept_range(row, kind) for _, row in table.iterrows()] for kind in KINDS}
+    alike = data["n_channels"].values.max() == 1  # of one channel there are no relations
+    columns = {"kept": kept["joint"]} if alike else {f"kept, {kind}": own for kind, own in kept.items()}
+    written = pd.DataFrame({"n": table["n_epochs"], "decided by": table["decided_by"], **columns}, index=table.index)
+    kinds = (
+        "" if alike else " Either the phases of all channels were turned alike (joint), or those of each by themselves."
+    )
+    words = (
+        "The night was staged again with the magnitude of every frequency as recorded and random phases: "
+        f"{told_of(data)}.{kinds} A stage that is lost by it was not told by how much there is of each frequency, and no band "
+        "says what decided. Kept: the share of epochs that keep their stage, with its interval of 95 %."
+    )
+    yield Text("Spectrum or waveforms", html.paragraph(words) + html.frame(written, corner="stage"), "Bands")
 
 
 def spectra(gathered: Gathered) -> Iterator[Part]:
@@ -283,6 +309,7 @@ SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     night,
     bands,
     neighbours,
+    waveforms,
     spectra,
     topography,
     context,

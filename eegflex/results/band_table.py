@@ -15,6 +15,7 @@ from eegflex.errors import ParameterError, check_choice
 from eegflex.results import tables
 from eegflex.results.intervals import blocks_of, mean_interval
 from eegflex.results.recordings import labels_of
+from eegflex.results.spectral_share import decided_rows
 from eegflex.results.weights import night_weights
 
 __all__ = ["GROUPINGS", "STATISTICS", "band_table"]
@@ -38,6 +39,9 @@ def band_table(
     told = pd.DataFrame({"n_epochs": counts["sum"]})
     if _compares(dataset, by, stage_from):
         told["n_left_out"] = counts["size"] - counts["sum"]
+    deciders = decided_rows(dataset, counts.index.to_frame(index=False), stage_from)
+    if deciders is not None:
+        told["decided_by"] = deciders
     if statistic != "all":
         table = pd.DataFrame(found[:, STATISTICS.index(statistic)], index=counts.index, columns=names)
         return table.assign(**told)

@@ -18,7 +18,9 @@ from eegflex.results.result import FlexResult
 __all__ = ["concatenate_results"]
 
 #: Settings that say how something was computed or drawn, and not what: they may differ.
-_INDIFFERENT = ("device", "batch_size", "on_check", "seed")
+_INDIFFERENT = ("device", "batch_size", "on_check", "seed", "spectral_share")
+#: What some results have and others do not, and is kept where all have it.
+_OF_ALL = ("spectral_share", "share", "night_stage_share")
 #: What must be the same of all, in the words of an error.
 _AXES = {
     "channel": "channels",
@@ -59,7 +61,8 @@ def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[s
 
     Notes
     -----
-    The settings ``device``, ``batch_size``, ``on_check`` and ``seed`` may differ; those that do are left out of the result's.
+    The settings ``device``, ``batch_size``, ``on_check``, ``seed`` and ``spectral_share`` may differ; those that do are left
+    out of the result's.
     A night is known by the hash of what the stager was given of it, so that two parts of a night are the same night.
     Stagers are compared by their specs, and by the hash of their weights where that is known.
 
@@ -205,6 +208,8 @@ def _check_no_night_twice(told: Sequence[Mapping[str, Any]], labels: Sequence[st
 
 def _joined(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     """Epochs after epochs and nights after nights. The epochs of the context are those of any; elsewhere NaN."""
+    lacking = [name for name in _OF_ALL if not all(name in dataset.variables for dataset in datasets)]
+    datasets = [dataset.drop_vars(lacking, errors="ignore") for dataset in datasets]
     first = datasets[0]
     axes = {name: first[name] for name in first.dims if name in first.coords and name != "context"}
     parts = []

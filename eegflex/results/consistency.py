@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,6 +43,7 @@ def check_values(dataset: xr.Dataset, error: type[EegflexError], *, views: bool 
         attributions do not sum to F(x) - F(x_b) within the gap that they are said to have.
     """
     problem = next(_of_epochs(dataset), None) or next(_of_paths(dataset), None)
+    problem = problem or next(_of_shares(dataset), None)
     problem = problem or (next(_of_views(dataset), None) if views else None)
     if problem is not None:
         raise error(f"This result contradicts itself: {problem}", remedy="Attribute the recording again")
@@ -52,6 +54,24 @@ def _of_paths(dataset: xr.Dataset) -> Iterator[str]:
         shares = dataset.variables["path_share"].values
         if not (np.isnan(shares) | ((shares >= 0) & (shares <= 1))).all():
             yield "path_share is no share"
+
+
+def _of_shares(dataset: xr.Dataset) -> Iterator[str]:
+    parts = [name in dataset.variables for name in ("spectral_share", "night_stage_share")]
+    told = json.loads(dataset.attrs["provenance"])
+    every = told["recordings"].values() if "recordings" in told else [told]
+    if not all(parts):
+        if any(parts):
+            yield "spectral_share is without its stages, or they are without it"
+        return
+    shares, stage = (dataset.variables[name].values for name in ("spectral_share", "night_stage_share"))
+    known = np.isfinite(shares).all(axis=1)
+    if not ((shares >= 0) & (shares <= 1 + _ROUNDING) | np.isnan(shares) & ~known[:, None]).all():
+        yield "spectral_share is no share"
+    if ((stage != "") != known).any() or not np.isin(stage[known], dataset.variables["stage_name"].values).all():
+        yield "spectral_share is of no stage"
+    if not all(one.get("random_phases", {}).get("n_draws", 0) > 0 for one in every):
+        yield "spectral_share is of no draws that its provenance knows"
 
 
 def _of_epochs(dataset: xr.Dataset) -> Iterator[str]:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.spectral_share import has_share, spectral_share
 from eegflex.scores import probabilities, surest
 from eegflex.targets import resolve_target
 
@@ -140,7 +141,12 @@ def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
     groups = rows.groupby("stage", observed=True)
     table = groups[["p", "p_replaced", "change", "error", "context_share", "below_1/32"]].median()
     counts = groups["explained"].agg(["sum", "size"])
-    return table.assign(n_explained=counts["sum"].astype(int), n_epochs=counts["size"])
+    table = table.assign(n_explained=counts["sum"].astype(int), n_epochs=counts["size"])
+    if not has_share(dataset):
+        return table
+    share = spectral_share(dataset)[["agreement_joint", "decided_by"]]
+    share.index = share.index.astype(str)
+    return table.join(share.reindex(table.index.astype(str)).set_axis(table.index))
 
 
 def near_baseline(dataset: xr.Dataset) -> dict[str, tuple[int, int]]:

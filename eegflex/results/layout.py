@@ -20,6 +20,7 @@ from eegflex.bands import Bands
 from eegflex.errors import EegflexError, ParameterError
 from eegflex.findings import Finding
 from eegflex.results.decided import FRACTIONS, REPLACED
+from eegflex.results.phase_table import COLUMNS
 from eegflex.results.wording import BASELINES, MethodWords
 from eegflex.settings import Settings
 from eegflex.spec.model_spec import ModelSpec
@@ -78,6 +79,7 @@ VARIABLES: dict[str, Variable] = {
     "scores": Variable((*_PER_SET, "stage_name")),
     "night_scores": Variable(("night", "channel_set", "stage_name")),
     "replaced_scores": Variable((*_PER_SET, "replaced", "stage_name")),
+    "spectral_share": Variable(("night", "share"), needed=False),
     **{name: Variable((*_PER_SET, "target_stage")) for name in ("score", "baseline_score", "gap")},
     "size": Variable((*_PER_SET, "target_stage", "other_stage")),
     "path_share": Variable((*_PER_SET, "target_stage", "other_stage", "fraction")),
@@ -96,9 +98,10 @@ COORDINATES: dict[str, Variable] = {
     **{axis: Variable(("channel",)) for axis in "xyz"},
     **{name: Variable((name,)) for name in ("freq", "time", "frame", "frame_freq", "fraction")},
     "context": Variable(("context",), "iu"),
-    **{name: Variable((name,), "s") for name in ("band", "channel_set", "stage_name", "replaced", *_OF_ALL)},
+    **{name: Variable((name,), "s") for name in ("band", "channel_set", "stage_name", "replaced", "share", *_OF_ALL)},
     "n_channels": Variable(("channel_set",), "iu"),
     **{f"night_{name}": Variable(("night",), "s") for name in ("recording", "stage", "fault")},
+    "night_stage_share": Variable(("night",), "s", needed=False),
     "night_onset": Variable(("night",)),
     "night_run": Variable(("night",), "iu"),
 }
@@ -252,6 +255,7 @@ _TOLD_PERHAPS: dict[str, Callable[[Any], bool]] = {
     "checks": lambda value: all(_is_finding(one) for one in value),
     "partial": lambda value: isinstance(value, bool),
     "baseline": lambda value: value["chosen"].partition(":")[0] in BASELINES and isinstance(value["because"], str),
+    "random_phases": lambda value: all(type(value[name]) is int for name in ("n_draws", "n_epochs", "of")),
     "window": lambda value: (
         type(value["length"]) is int
         and all(_is_number(value.get(name)) for name in _WINDOW_ERRORS)
@@ -294,7 +298,7 @@ def _coordinates(dataset: xr.Dataset) -> Iterator[str]:
     for name in ("channel", "channel_set", "stage_name"):
         if len(set(values[name].tolist())) < values[name].size:
             yield f"{name} names something twice"
-    known = {"band": Bands().names, "replaced": REPLACED, "fraction": FRACTIONS}
+    known = {"band": Bands().names, "replaced": REPLACED, "fraction": FRACTIONS, "share": COLUMNS}
     known |= dict.fromkeys(_OF_ALL, tuple(values["stage_name"].tolist()))
     for name, names in known.items():
         if name in values and tuple(values[name].tolist()) != names:

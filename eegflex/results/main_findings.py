@@ -14,7 +14,9 @@ from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
 from eegflex.results.decided import DECIDES, context_share, within_error
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
+from eegflex.results.phase_table import KINDS
 from eegflex.results.select import Pooled, channel_types, pool, stage_order
+from eegflex.results.spectral_share import READERS, kept_words, limits
 from eegflex.results.window_rhythms import has_windows, neighbours
 from eegflex.results.wording import (
     count_epochs,
@@ -141,6 +143,7 @@ def _of_stage(
     yield from _context(result.data, stage)
     if around is not None:
         yield from _of_neighbours(result, stage, *around)
+    yield from _waveforms(result.data, stage)
     effects = [_effect(result.data, stage, sign) for sign in signs]
     for side, sign in (("for", 1), ("against", -1)):
         own = sorted((one for one in effects if sign * one.mean > 0), key=lambda one: -abs(one.mean))
@@ -236,6 +239,27 @@ def _whole(result: FlexResult, stage: str) -> str:
     here = of_stage.any(axis=1)
     by_epoch = (change * of_stage)[here].sum(axis=1) / of_stage[here].sum(axis=1)
     return f"; all together changed it by {number_text(float(by_epoch.mean()))}"
+
+
+def _waveforms(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
+    """That no sum over bands holds what decided, or may not: what was lost with random phases and all magnitudes."""
+    row = limits(dataset).get(stage)
+    if row is None:
+        return
+    way, agreement = str(row["decided_by"]), {f"agreement_{kind}": float(row[f"agreement_{kind}"]) for kind in KINDS}
+    values: dict[str, Value] = {"stage": stage, "decided_by": way, **agreement, "n_epochs": int(row["n_epochs"])}
+    first, second = (kept_words(row, kind) for kind in KINDS)
+    kept = f"{first} of {count_epochs(int(row['n_epochs']))} of the night keep {stage} with all magnitudes and random phases"
+    both = kept if first == second else f"{kept}, the same in all channels, and {second} with each channel's own"
+    if way == "waveforms":
+        told = f"waveforms decided, which no sum over bands tells: {kept}"
+        found = warning(told, f"What follows does not tell it; look at {READERS}", **values)
+    elif way == "relations":
+        told = f"relations between channels decided, and no channel by itself: {both}"
+        found = warning(told, "Read what follows for the channels together", **values)
+    else:
+        found = unknown(f"it is unclear whether the spectrum decided: {both}", f"Look also at {READERS}", **values)
+    yield found.named(f"{stage} phases")
 
 
 def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:

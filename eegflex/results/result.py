@@ -75,6 +75,10 @@ class FlexResult(ResultTables, ResultFigures):
         What the stager returned for the recorded epoch.
     ``replaced_scores`` (epoch, channel_set, replaced, stage_name)
         The same with the baseline in the place of nothing, of the epoch, of its context, and of both; see `decided_by`.
+    ``spectral_share`` (night, share)
+        Of the epochs of the night that were staged again with random phases: the probability of their stage as recorded and
+        with either kind of phases, and the share of draws that keep it; see `spectral_share`. NaN of other epochs. The stage
+        is the coordinate ``night_stage_share``, empty for these.
     ``path_share`` (epoch, channel_set, fraction)
         Share of the absolute band sums that arises below 1/32 and below 1/4 of the way from the baseline to the epoch; NaN for
         a method without such a path. Each stretch between them counts with the absolute total of its own band sums, so that
@@ -276,8 +280,9 @@ class FlexResult(ResultTables, ResultFigures):
             For each predicted stage, what raised and what lowered the score explained most: the muscle tone, the eye
             movements, or a rhythm of the EEG, with the mean over epochs, its 95 % interval and the number of epochs
             (``"N2 for"`` and ``"N2 against"``). First, where the context decided, or the epochs themselves changed the score
-            by no more than the error, that (``"N2 context"``). A stage of which fewer than 5 epochs were explained, or of
-            which nothing is told from nothing, has one finding that says so (``"N2"``).
+            by no more than the error, that (``"N2 context"``); and where waveforms or relations between channels decided, or it
+            is unclear whether they did, that (``"N2 phases"``; see `spectral_share`). A stage of which fewer than 5 epochs
+            were explained, or of which nothing is told from nothing, has one finding that says so (``"N2"``).
 
         Notes
         -----

@@ -17,6 +17,7 @@ from eegflex.results.collapse import facts
 from eegflex.results.decided import baseline_stages, decided_by, within_error
 from eegflex.results.second_opinion import second_opinion
 from eegflex.results.select import as_bands, as_list
+from eegflex.results.spectral_share import spectral_share
 from eegflex.results.window_rhythms import window_rhythms
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ class ResultTables:
         table : pandas.DataFrame
             One row a group; one column a band, then ``below`` and ``above`` (and
             ``between``, if the bands leave a gap), ``total`` (their sum) and ``n_epochs``, in the unit of the
-            score. With ``statistic="all"`` one row for each group and band, and one column for each statistic.
+            score. With ``statistic="all"`` one row for each group and band, and one column for each statistic. Where waveforms
+            decide a predicted stage, or relations between channels, or may do so, a column ``decided_by`` says what decides
+            each stage, as `spectral_share` has it: no sum over bands tells of such a stage what decided it.
 
         Raises
         ------
@@ -164,7 +167,9 @@ class ResultTables:
             change to a window of baselines the context made (NaN for a stager without context); ``below_1/32``, the share of
             the absolute band sums that arises below 1/32 of the way from the baseline (NaN for a method without a path): above
             one half, they say what happens near the baseline more than what the epoch is. Then, of ``n_epochs``, in how many
-            the change exceeds its error: ``n_explained``. What the others did is not told from nothing.
+            the change exceeds its error: ``n_explained``. What the others did is not told from nothing. And of the epochs of
+            the night, if it was staged again with random phases, ``agreement_joint`` and ``decided_by``, as `spectral_share`
+            has them: whether spectra decide, relations between channels, or waveforms, which no sum over bands tells.
 
         Raises
         ------
@@ -219,6 +224,40 @@ class ResultTables:
         'N2'
         """
         return baseline_stages(self.data)
+
+    def spectral_share(self) -> pd.DataFrame:
+        """Whether the stager reads spectra or waveforms, by stage: what is left of each with random phases.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each predicted stage of the night, explained or not, as `StagedNight.spectral_share` has it: epochs of
+            several recordings are together, and ``result.sel(recording=...)`` has those of one. ``table.attrs`` says
+            ``n_draws`` (of several recordings the fewest) and ``n_epochs``, of how many epochs.
+
+        Raises
+        ------
+        ParameterError
+            If the result was made with ``spectral_share=0`` or by hand, or the model failed on such signals.
+
+        Notes
+        -----
+        `eegflex.attribute_epochs` stages the night again as often as its ``spectral_share`` asks, but for no more than about a
+        fifth of what the explanation costs: else a sample of 40 epochs of each predicted stage, from all over the night and
+        whatever was selected, each among neighbours with random phases; fewer times; and once at least. A stager of whole
+        nights is given the whole night. Channels that were chosen with `sel` change nothing: the stages are those of the
+        stager with all of them.
+
+        Examples
+        --------
+        >>> import eegflex
+        >>> night = eegflex.simulate_psg(hours=2, sfreq=128, seed=1, verbose="error")
+        >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+        >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
+        >>> result.spectral_share()["decided_by"].to_dict()
+        {'W': 'spectrum', 'N1': 'spectrum', 'N2': 'spectrum', 'N3': 'spectrum', 'REM': 'spectrum'}
+        """
+        return spectral_share(self.data)
 
     def second_opinion(self) -> pd.DataFrame:
         """How far the attributions agree with those of another way, which takes no path: Shapley values of the bands.

@@ -22,6 +22,7 @@ from eegflex.results.select import (
     sample_words,
     stage_order,
 )
+from eegflex.results.spectral_share import share_words
 from eegflex.results.wording import attribution_label, number_text, positive_means, span_words, unit
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import DIVERGING, colour_limits, plain, points, symmetric
@@ -128,6 +129,7 @@ def plot_bands(
         f"Numbers: attribution in the unit of the score ({unit(result)}).",
         positive_means(result),
         "Mean over the epochs of a stage; n counts them.",
+        share_words(dataset, columns, stage_from),
         sample_words(result),
         show=show,
     )

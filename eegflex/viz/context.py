@@ -21,6 +21,7 @@ from eegflex.results.select import (
     sample_words,
     stage_order,
 )
+from eegflex.results.spectral_share import share_words
 from eegflex.results.window_rhythms import with_context_map
 from eegflex.results.wording import attribution_label, positive_means, unit
 from eegflex.viz.canvas import Canvas, make_canvas
@@ -160,6 +161,7 @@ def plot_context(
         f"Mean over the epochs of a {stage_from} stage; n counts them.",
         "Above: summed over all bands, 0 is the epoch itself. Below: its neighbours alone, by band; hatched: fewer than half "
         "of the epochs have such a neighbour. Context %: the neighbours' part of all attributions, signs left aside.",
+        share_words(dataset, columns, stage_from),
         sample_words(result),
         show=show,
     )

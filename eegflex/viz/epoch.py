@@ -13,6 +13,7 @@ from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
 from eegflex.results.recordings import one_recording, shown_label
 from eegflex.results.select import PICKED, as_bands, check_stages, is_whole, pick
+from eegflex.results.spectral_share import share_words
 from eegflex.results.subset import numbers_text
 from eegflex.results.wording import positive_means, sums_to_change, unit
 from eegflex.scores import probabilities
@@ -120,7 +121,8 @@ def plot_epoch(
     if card.facts is not None:
         _write_facts(card.facts, _facts(result, case))
     notes = [positive_means(result, "what the epoch has here"), *notes, "" if is_whole(case.dataset) else PICKED]
-    return card.finish(_title(case), *notes, show=show)
+    stage = str(case.dataset["predicted"].values[case.epoch, case.channel_set])
+    return card.finish(_title(case), *notes, share_words(case.dataset, [stage]), show=show)
 
 
 def surest_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:

@@ -22,6 +22,7 @@ from eegflex.results.select import (
     sample_words,
     stage_order,
 )
+from eegflex.results.spectral_share import share_words
 from eegflex.results.wording import positive_means, unit
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import GREY, NEGATIVE, POSITIVE, plain, points, shade_bands
@@ -129,6 +130,7 @@ def plot_spectrum(
         positive_means(result, "this frequency"),
         f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over epochs. "
         "Grey line: mean power density. Each row has its own scale.",
+        share_words(dataset, order, stage_from),
         sample_words(result),
         show=show,
     )

@@ -13,6 +13,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.select import as_bands, as_list, bands_in_rows, check_stages, pick_all, sample_words, stage_order
+from eegflex.results.spectral_share import share_words
 from eegflex.results.wording import attribution_label, positive_means, span_words
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
@@ -117,6 +118,7 @@ def plot_topomap(
     return canvas.finish(
         f"{result.model}: attribution over the head by {stage_from} stage",
         *_notes(result, sites, own_scales=scale_by == "stage" and len(columns) > 1),
+        share_words(dataset, columns, stage_from),
         show=show,
     )
 

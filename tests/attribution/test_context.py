@@ -196,9 +196,8 @@ def test_cached_is_uncached(context, edges):
 
 def test_a_neighbour_is_encoded_once():
     Factoring.encoded = 0
-    explain(
-        noise_epochs(n_epochs=30), Factoring(), spec=FIVE, quadrature="gauss-legendre", n_steps=20, on_check="ignore"
-    )
+    asked = {"quadrature": "gauss-legendre", "n_steps": 20, "on_check": "ignore", "spectral_share": 0}
+    explain(noise_epochs(n_epochs=30), Factoring(), spec=FIVE, **asked)
     on_paths, ends, night = 26 * 20, 26 * 2, 31
     of_baselines = 31 + 3 * 26  # the night of baselines, and what stands in it and in the recorded one
     assert Factoring.encoded <= on_paths + ends + night + of_baselines + 40  # a few more for the checks

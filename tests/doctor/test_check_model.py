@@ -23,7 +23,7 @@ from eegflex.errors import ModelError, ParameterError
 from eegflex.evaluation import assess
 from eegflex.spec.model_spec import ContextSpec
 from eegflex.stagers.zoo.known_truth import plant_line_noise
-from eegflex.surrogates import spectral_share
+from eegflex.surrogates import RandomPhases
 
 SOUND = {"chambon": trained.chambon, "context": trained.context, "bandpower": lambda: "bandpower"}
 
@@ -87,21 +87,27 @@ def test_a_network_that_reads_eye_movements_is_told_to(night):
 
 
 @pytest.mark.slow
-def test_a_long_night_is_sampled_where_no_neighbours_are_seen(monkeypatch):
-    """Forty epochs of each stage; and of a stager of neighbours the whole night."""
-    asked = []
+def test_a_long_night_is_sampled_and_what_is_known_of_it_is_taken(monkeypatch):
+    """Forty epochs of each stage, among their neighbours; nothing where the night was staged with random phases before."""
+    asked, restaged = [], RandomPhases._restaged
 
-    def counting(stager, segments, *args, **kwargs):
-        asked.append(len(segments))
-        return spectral_share(stager, segments, *args, **kwargs)
+    def counting(self, n_draws, seed, numbers):
+        asked.append((n_draws, len(numbers)))
+        return restaged(self, n_draws, seed, numbers)
 
-    monkeypatch.setattr("eegflex.doctor.phases.spectral_share", counting)
+    monkeypatch.setattr(RandomPhases, "_restaged", counting)
     epochs = simulated(601, hours=2)
     for model in ("bandpower", trained.context()):
-        case = Case(eegflex.stage_epochs(epochs, model, verbose="error"))
-        phases(case)
-    own = Case(eegflex.stage_epochs(epochs, "bandpower", verbose="error")).predicted
-    assert asked == [sum(min(count, 40) for count in np.unique(own, return_counts=True)[1]), len(epochs)]
+        night = eegflex.stage_epochs(epochs, model, verbose="error")
+        counts = np.unique(night.predicted[night.sound], return_counts=True)[1]
+        found = phases(Case(night))
+        assert asked == [(1, sum(min(count, 40) for count in counts))]
+        asked.clear()
+        night.spectral_share(verbose="error")
+        again = phases(Case(night))
+        assert asked == [(3, counts.sum())]
+        asked.clear()
+        assert again.status == found.status
 
 
 def test_epochs_that_are_alike_in_what_decides_are_no_missing_gradient():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDAr
     The context of a stager of windows is the other epochs of the window, that of a stager of whole nights is the rest of the
     night: it is staged once more with the baseline of every epoch in its place, as a night of its own, whose states then
     stand at both ends of a window. Epochs that have a fault stay as they are. Of a baseline that is drawn at random it is the
-    first draw.
+    mean over the draws, each of which is that of the epoch and of its context at once.
 
     Parameters
     ----------
@@ -47,29 +48,42 @@ def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDAr
     bound = request.night.bound
     found = np.full((len(numbers), len(bound), len(REPLACED), len(request.night.stages)), np.nan)
     found[:, :, 0] = request.night.scores[numbers]
-    baselines = _baselines(request)
-    replaced = _bound_to(request, baselines) if any(one.windows.length.max() > 1 for one in bound) else None
-    with progress(len(bound), "Replacing epochs and contexts") as done:
-        for place, own in enumerate(bound):
-            channels = list(request.segments.channel_sets[place])
-            begin = torch.from_numpy(baselines[numbers][:, channels])
-            found[:, place, 1] = _scores(own, begin, numbers)
-            if replaced is not None:
-                recorded = torch.from_numpy(request.segments.signals[numbers][:, channels])
-                found[:, place, 2] = _scores(replaced[place], recorded, numbers)
-                found[:, place, 3] = _scores(replaced[place], begin, numbers)
-            done(1)
+    n_draws = request.baseline.n_draws
+    with progress(len(bound) * n_draws, "Replacing epochs and contexts") as done:
+        drawn = [_with_draw(request, numbers, draw, done) for draw in range(n_draws)]
+    found[:, :, 1:] = np.mean(drawn, axis=0)
     return found
 
 
-def _baselines(request: Request) -> npt.NDArray[np.float32]:
-    """The baseline of every epoch of the night, shape (n_epochs, n_channels, n_times)."""
+def _with_draw(
+    request: Request, numbers: npt.NDArray[np.intp], draw: int, done: Callable[[int], None]
+) -> npt.NDArray[np.float64]:
+    """Scores with a draw of the baseline in the place of the epoch, of its context, and of both."""
+    bound = request.night.bound
+    found = np.full((len(numbers), len(bound), len(REPLACED) - 1, len(request.night.stages)), np.nan)
+    baselines = _baselines(request, draw)
+    replaced = _bound_to(request, baselines) if any(one.windows.length.max() > 1 for one in bound) else None
+    for place, own in enumerate(bound):
+        channels = list(request.segments.channel_sets[place])
+        begin = torch.from_numpy(baselines[numbers][:, channels])
+        found[:, place, 0] = _scores(own, begin, numbers)
+        if replaced is not None:
+            recorded = torch.from_numpy(request.segments.signals[numbers][:, channels])
+            found[:, place, 1] = _scores(replaced[place], recorded, numbers)
+            found[:, place, 2] = _scores(replaced[place], begin, numbers)
+        done(1)
+    return found
+
+
+def _baselines(request: Request, draw: int) -> npt.NDArray[np.float32]:
+    """A draw of the baseline of every epoch of the night, shape (n_epochs, n_channels, n_times)."""
     signals, every = request.segments.signals, tuple(range(request.segments.signals.shape[1]))
     made = signals.copy()
     sound = np.flatnonzero(request.segments.fault == "")
     for start in range(0, len(sound), _AT_ONCE):
         numbers = sound[start : start + _AT_ONCE]
-        made[numbers] = request.baseline(torch.from_numpy(signals[numbers]), numbers, every).numpy()
+        draws = np.full(len(numbers), draw)
+        made[numbers] = request.baseline(torch.from_numpy(signals[numbers]), numbers, every, draws).numpy()
     return made
 
 

@@ -15,7 +15,7 @@ from eegflex.results import tables
 from eegflex.scores import probabilities, surest
 from eegflex.targets import resolve_target
 
-__all__ = ["FRACTIONS", "REPLACED", "context_share", "decided_by", "near_baseline", "within_error"]
+__all__ = ["FRACTIONS", "REPLACED", "change_error", "context_share", "decided_by", "near_baseline", "within_error"]
 
 #: What stands at its baseline: nothing of an epoch, the epoch, its context, or both.
 REPLACED = ("nothing", "epoch", "context", "both")
@@ -30,8 +30,18 @@ def within_error(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     no estimate of its error.
     """
     change = np.abs(dataset["score"].values - dataset["baseline_score"].values)
-    error = dataset["error"].values * tables.sizes(dataset)
+    error = change_error(dataset)
     return np.asarray(change <= np.where(np.isfinite(error), error, -1.0))
+
+
+def change_error(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """Estimated error of the change of the score that was attributed, shape (n_epochs, n_channel_sets); NaN without one.
+
+    That of the attribution; of a baseline that is drawn at random, with what the draws say of the mean of their scores.
+    """
+    if "change_error" in dataset:
+        return np.asarray(dataset["change_error"].values, dtype=np.float64)
+    return np.asarray(dataset["error"].values * tables.sizes(dataset))
 
 
 def context_share(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
@@ -80,7 +90,7 @@ def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
     own = dataset["scores"].values.argmax(axis=-1)
     p = np.take_along_axis(p, own[:, :, None, None], axis=-1)[..., 0]
     change = dataset["score"].values - dataset["baseline_score"].values
-    error = dataset["error"].values * tables.sizes(dataset)
+    error = change_error(dataset)
     share = context_share(dataset)
     rows = pd.DataFrame(
         {

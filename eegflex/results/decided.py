@@ -15,7 +15,16 @@ from eegflex.results import tables
 from eegflex.scores import probabilities, surest
 from eegflex.targets import resolve_target
 
-__all__ = ["FRACTIONS", "REPLACED", "change_error", "context_share", "decided_by", "near_baseline", "within_error"]
+__all__ = [
+    "FRACTIONS",
+    "REPLACED",
+    "change_error",
+    "context_share",
+    "decided_by",
+    "explained_epochs",
+    "near_baseline",
+    "within_error",
+]
 
 #: What stands at its baseline: nothing of an epoch, the epoch, its context, or both.
 REPLACED = ("nothing", "epoch", "context", "both")
@@ -32,6 +41,11 @@ def within_error(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     change = np.abs(dataset["score"].values - dataset["baseline_score"].values)
     error = change_error(dataset)
     return np.asarray(change <= np.where(np.isfinite(error), error, -1.0))
+
+
+def explained_epochs(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Whether an epoch changed the score by more than the error, with most of its channel sets, shape (n_epochs,)."""
+    return np.asarray((~within_error(dataset)).mean(axis=1) > 0.5)
 
 
 def change_error(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
@@ -101,8 +115,7 @@ def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
             "error": error.mean(axis=1),
             "context_share": _mean(share),
             "below_1/32": _mean(_near(dataset)),
-            # an epoch is explained where it is by most of its channel sets
-            "explained": (~within_error(dataset)).mean(axis=1) > 0.5,
+            "explained": explained_epochs(dataset),
         }
     )
     groups = rows.groupby("stage", observed=True)

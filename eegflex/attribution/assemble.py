@@ -156,8 +156,8 @@ def _per_channel_set(
     shares = np.stack([np.stack([_share_of(e, len(e.score)) for e in own]) for own in parts], axis=1)
     pairs = ("epoch", "channel_set", "fraction") if single else (*PAIRS, "fraction")
     variables["path_share"] = pairs, shares[:, :, 0, 0] if single else shares
-    errors = [[e.change_error for e in own] for own in parts]
-    if errors[0][0] is not None:
+    errors = [[e.change_error for e in own if e.change_error is not None] for own in parts]
+    if errors[0]:
         values = np.stack([np.stack(own) for own in errors], axis=1)
         variables["change_error"] = (PAIRS[:2], values[..., 0, 0]) if single else (PAIRS, values)
     variables["predicted"] = ("epoch", "channel_set"), stages[request.night.scores[numbers].argmax(axis=2)]

@@ -45,8 +45,9 @@ def mean_over(draws: Sequence[Draw]) -> Explained:
     """The mean of the draws of an epoch, or the only one as it is.
 
     The error of each band sum is what each draw's own may be, and in quadrature half of the interval that the draws give for
-    their mean (by Student's t, for they are few). That of the change of the score is of the scores of the baselines, likewise: what
-    a draw gives one band more, it gives others less, so that the errors of the bands together would be far too large for it.
+    their mean (by Student's t, for they are few). That of the change of the score is of the scores of the baselines, likewise:
+    what a draw gives one band more, it gives others less, so that the errors of the bands together would be far too large for
+    it.
 
     Parameters
     ----------

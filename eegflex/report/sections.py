@@ -16,6 +16,7 @@ from eegflex.findings import Finding, Findings
 from eegflex.report import html
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
+from eegflex.results.marks import LEGEND
 from eegflex.results.select import stage_order
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
 from eegflex.viz.context import has_context
@@ -133,8 +134,10 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     means = table[[*Bands().names, "total"]]
     largest = float(np.nanmax(np.abs(means.to_numpy())))
     written = means.map(lambda value: number_text(value, largest)).assign(n=table["n_epochs"])
+    grey = result.band_table(statistic="within_error")[means.columns].assign(n=False).to_numpy(dtype=bool)
+    legend = html.paragraph(LEGEND) if grey.any() else ""
     summary = f"<summary>Numbers by stage and channel ({html.escape(unit(result))})</summary>"
-    details = f"<details>{summary}{html.frame(written, corner='stage, channel')}</details>"
+    details = f"<details>{summary}{legend}{html.frame(written, corner='stage, channel', grey=grey)}</details>"
     yield Text(f"Table of bands{how}", details, "Bands")
 
 

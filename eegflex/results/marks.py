@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,8 @@ __all__ = [
     "within",
 ]
 
+#: So much of the errors of epochs may have the same sign in all of them.
+SHARED = 0.2
 #: What marks mean, in a table.
 LEGEND = "Grey, in parentheses: within its error."
 
@@ -92,6 +93,9 @@ def pooled_errors(
 def mean_error(errors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Error of a mean over epochs, shape (...); NaN where that of one of them is not known.
 
+    Errors of epochs are nearly independent, and add up as variances do, but for a share that may have the same sign in all of
+    them, and does not shrink with their number.
+
     Parameters
     ----------
     errors : array, shape (n_cases, ...)
@@ -101,7 +105,8 @@ def mean_error(errors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
     """
     if not len(errors):
         return np.full(errors.shape[1:], np.nan)
-    return np.asarray(np.average(errors, axis=0, weights=weights))
+    parts = (weights / weights.sum()).reshape(-1, *(1 for _ in errors.shape[1:])) * errors
+    return np.hypot(np.sqrt((parts**2).sum(axis=0)), SHARED * parts.sum(axis=0))
 
 
 def within(
@@ -137,5 +142,3 @@ def unexplained_words(dataset: xr.Dataset, stage_from: str = "predicted") -> str
     by_stage = ", ".join(f"{stage or 'no stage'} {count}" for stage, count in zip(stages, counts, strict=True))
     told = f"n = {len(left)}, of which {left.sum()} {'is' if left.sum() == 1 else 'are'} not explained by the epoch"
     return f"{told} ({by_stage}): its change of the score is within the attribution's error."
-
-

@@ -138,7 +138,10 @@ class ResultTables:
         recording and average it. It cannot weigh, and says so, where the sample was drawn from a selection.
 
         ``error`` is about the numbers of these epochs, not about others like them: by how much the quadrature, and the draws of
-        a baseline that is drawn at random, may have missed their mean. @@RULE@@
+        a baseline that is drawn at random, may have missed their mean. Errors of channels are added as they are; those of
+        epochs as variances are, for they are nearly independent, but for a fifth of them, which may have the same sign in all.
+        Of 40 epochs of a trained network held against 360 nodes, that covered the true error in 98 to 100 % of means over 4 to
+        40 epochs; as if all had the same sign, it would be 2 to 4 times larger.
 
         The interval takes the epochs of 10 minutes as one observation, since neighbours are alike: the jackknife over such
         blocks, with Student's interval corrected for skewness (Hall, 1992). It is NaN where there is only one block. It speaks

@@ -230,7 +230,9 @@ def test_what_decides_is_told_of_the_mean_over_the_draws(stager):
     replaced = view(result, "replaced_scores")[:, 0, :, n2]
     np.testing.assert_allclose(replaced[:, 1], view(result, "baseline_score")[:, 0], rtol=1e-6, atol=1e-6)
     if stager == "alone":
-        begins = drawn(prepare(noise_epochs(n_epochs=5), ModelSpec()), np.arange(5).repeat(N_DRAWS), [*range(N_DRAWS)] * 5)
+        begins = drawn(
+            prepare(noise_epochs(n_epochs=5), ModelSpec()), np.arange(5).repeat(N_DRAWS), [*range(N_DRAWS)] * 5
+        )
         with torch.no_grad():
             scores = Smooth().double()(torch.from_numpy(begins)).numpy()[:, n2]
         np.testing.assert_allclose(replaced[:, 1], scores.reshape(5, N_DRAWS).mean(axis=1), atol=1e-6)

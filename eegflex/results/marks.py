@@ -138,7 +138,8 @@ def unexplained_words(dataset: xr.Dataset, stage_from: str = "predicted") -> str
     left = ~explained_epochs(dataset)
     if not left.any():
         return ""
-    stages, counts = np.unique(tables.epoch_stages(dataset, stage_from)[left], return_counts=True)
-    by_stage = ", ".join(f"{stage or 'no stage'} {count}" for stage, count in zip(stages, counts, strict=True))
+    stages = tables.epoch_stages(dataset, stage_from)[left].tolist()
+    order = dict.fromkeys([*dataset["stage_name"].values.astype(str).tolist(), *sorted(stages)])
+    by_stage = ", ".join(f"{stage} {stages.count(stage)}" for stage in order if stage in stages)
     told = f"n = {len(left)}, of which {left.sum()} {'is' if left.sum() == 1 else 'are'} not explained by the epoch"
     return f"{told} ({by_stage}): its change of the score is within the attribution's error."

@@ -203,8 +203,9 @@ def _mark(ax: Axes, centres: npt.NDArray[np.float64], hollow: npt.NDArray[np.boo
     """Mark epochs on top of a hypnogram."""
     hollow = np.zeros(len(centres), dtype=bool) if hollow is None else hollow
     for chosen, fill in ((~hollow, "black"), (hollow, "white")):
-        height = np.full(int(chosen.sum()), -0.62)
-        ax.plot(centres[chosen], height, "v", color="black", markerfacecolor=fill, markersize=4, clip_on=False)
+        if chosen.any():  # nothing, drawn outside the axes, would leave the layout no place
+            height = np.full(int(chosen.sum()), -0.62)
+            ax.plot(centres[chosen], height, "v", color="black", markerfacecolor=fill, markersize=4, clip_on=False)
 
 
 def _which(n_epochs: int, provenance: Mapping[str, Any], *, is_sample: bool) -> str:

@@ -165,6 +165,10 @@ def _per_channel_set(
     shares = np.stack([np.stack([_share_of(e, len(e.score)) for e in own]) for own in parts], axis=1)
     pairs = ("epoch", "channel_set", "fraction") if single else (*PAIRS, "fraction")
     variables["path_share"] = pairs, shares[:, :, 0, 0] if single else shares
+    errors = [[e.change_error for e in own if e.change_error is not None] for own in parts]
+    if errors[0]:
+        values = np.stack([np.stack(own) for own in errors], axis=1)
+        variables["change_error"] = (PAIRS[:2], values[..., 0, 0]) if single else (PAIRS, values)
     variables["predicted"] = ("epoch", "channel_set"), stages[request.night.scores[numbers].argmax(axis=2)]
     variables["target"] = ("epoch", "channel_set"), np.stack(labels, axis=1).astype(object)
     return variables
@@ -292,9 +296,9 @@ DIMS = {
 }
 
 
-def _shares_in(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
-    """Shares of the path in a dataset, shape (n_epochs, n_channel_sets, n_targets, n_targets, n_fractions)."""
-    values = np.asarray(dataset["path_share"].values)
+def _pairs_in(dataset: xr.Dataset, name: str) -> npt.NDArray[np.float64]:
+    """What a dataset has of pairs of targets, shape (n_epochs, n_channel_sets, n_targets, n_targets, ...)."""
+    values = np.asarray(dataset[name].values)
     return values if "target_stage" in dataset.dims else values[:, :, None, None]
 
 
@@ -356,11 +360,11 @@ class Kept:
                 self._views[view][rows] = values
         facts = {name: per_target(name) for name in ("score", "baseline_score", "gap")}
         counts = {name: dataset[name].values for name in ("n_gradients", "n_forwards", "error")}
-        shares = _shares_in(dataset)
+        pairs = {name: _pairs_in(dataset, name) for name in ("path_share", "change_error") if name in dataset}
         for channel_set, own in enumerate(self.facts):
             for i, number in enumerate(numbers.tolist()):
-                of_epoch = {name: values[i, channel_set] for name, values in (facts | counts).items()}
-                own[number] = Explained(number, {}, **of_epoch, path_share=shares[i, channel_set])
+                of_epoch = {name: values[i, channel_set] for name, values in (facts | counts | pairs).items()}
+                own[number] = Explained(number, {}, **of_epoch)
         return numbers
 
     @property

@@ -54,7 +54,9 @@ def mean_over(draws: Sequence[Draw]) -> Explained:
     """The mean of the draws of an epoch, or the only one as it is.
 
     The error of each band sum is what each draw's own may be, and in quadrature half of the interval that the draws give for
-    their mean (by Student's t, for they are few).
+    their mean (by Student's t, for they are few). That of the change of the score is of the scores of the baselines, likewise:
+    what a draw gives one band more, it gives others less, so that the errors of the bands together would be far too large for
+    it.
 
     Parameters
     ----------
@@ -68,12 +70,15 @@ def mean_over(draws: Sequence[Draw]) -> Explained:
     averaged = ("baseline_score", "gap", *(() if first.path_share is None else ("path_share",)))
     if len(draws) > 1:
         parts = np.stack([draw.parts for draw in draws])
+        of_paths = np.zeros(parts.shape[1]) if errors is None else errors.sum(axis=1)
         errors = np.hypot(0.0 if errors is None else errors, _half_interval(parts))
         sizes = np.abs(parts.mean(axis=0)).sum(axis=1)
+        begins = np.stack([one.baseline_score for one in explained])
         facts = {
             "views": {view: _mean([one.views[view] for one in explained]) for view in first.views},
             **{name: np.mean([getattr(one, name) for one in explained], axis=0) for name in averaged},
             **{name: sum(getattr(one, name) for one in explained) for name in ("n_gradients", "n_forwards")},
+            "change_error": _change_error(begins, of_paths),
             "error": float((errors.sum(axis=1) / np.maximum(sizes, _TINY)).max()),
         }
     whole = dataclasses.replace(first, **facts)
@@ -82,6 +87,21 @@ def mean_over(draws: Sequence[Draw]) -> Explained:
     shape = draws[0].sums.shape
     of_bands = errors[:, : np.prod(shape[1:])].reshape(shape)[:, draws[0].at]
     return dataclasses.replace(whole, views={**whole.views, "band_error": of_bands.astype(np.float32)})
+
+
+def _change_error(begins: npt.NDArray[np.float64], of_paths: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Error of the change of each score, and of each score less another, shape (n_targets, n_targets).
+
+    Parameters
+    ----------
+    begins : array, shape (n_draws, n_targets)
+        Scores of the baselines.
+    of_paths : array, shape (n_targets,)
+        Errors of the attributions along the paths, which may add up where two scores are compared.
+    """
+    own = np.eye(begins.shape[1], dtype=bool)
+    between = np.where(own, begins[:, :, None], begins[:, :, None] - begins[:, None])
+    return np.hypot(_half_interval(between), np.where(own, of_paths, of_paths[:, None] + of_paths))
 
 
 def _half_interval(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -58,6 +58,9 @@ class Explained:
     path_share : array of float64, shape (n_targets, n_targets, n_fractions) | None
         Share of the absolute band sums that arises below each of `FRACTIONS` of the path, of the differences of targets and of
         each of them; None without a path.
+    change_error : array of float64, shape (n_targets, n_targets) | None
+        Error of the change of the score itself, F(x) - F(x_b), where x_b is drawn at random: of the differences of targets and
+        of each of them, on the diagonal. None where x_b is the only one.
     """
 
     number: int
@@ -69,6 +72,7 @@ class Explained:
     n_forwards: int = 0
     error: float = np.nan
     path_share: npt.NDArray[np.float64] | None = None
+    change_error: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 __all__ = ["bullets", "escape", "frame", "pairs", "paragraph", "warning", "without_directories"]
@@ -55,7 +57,9 @@ def pairs(rows: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> str:
     return f"{_TABLE}<tbody>{body}</tbody></table>"
 
 
-def frame(table: pd.DataFrame, *, corner: str = "", diagonal: bool = False) -> str:
+def frame(
+    table: pd.DataFrame, *, corner: str = "", diagonal: bool = False, grey: npt.NDArray[np.bool_] | None = None
+) -> str:
     """Return a table with its row and column names, numbers to the right.
 
     Parameters
@@ -66,18 +70,24 @@ def frame(table: pd.DataFrame, *, corner: str = "", diagonal: bool = False) -> s
         What to write above the row names.
     diagonal : bool
         Whether the diagonal is set in bold.
+    grey : array of bool, shape of the table | None
+        Cells that are grey and, for those who print in black, in parentheses.
     """
+    marks = np.zeros(table.shape, dtype=bool) if grey is None else grey
     names: Sequence[Any] = list(table.index)
     depth = len(names[0]) if names and isinstance(names[0], tuple) else 1
     head = "".join(f'<th class="text-end">{escape(column)}</th>' for column in table.columns)
     rows = []
     for i, (name, values) in enumerate(zip(names, table.to_numpy(dtype=object), strict=True)):
         parts = name if isinstance(name, tuple) else (name,)
-        cells = "".join(
-            f'<td class="text-end">{f"<b>{escape(v)}</b>" if diagonal and i == j else escape(v)}</td>'
-            for j, v in enumerate(values)
-        )
+        cells = "".join(_cell(v, bold=diagonal and i == j, grey=bool(marks[i, j])) for j, v in enumerate(values))
         rows.append("<tr>" + "".join(f'<th scope="row">{escape(part)}</th>' for part in parts) + cells + "</tr>")
     top = f'<tr><th colspan="{depth}">{escape(corner)}</th>{head}</tr>'
     table = f"{_TABLE}<thead>{top}</thead><tbody>{''.join(rows)}</tbody></table>"
     return f'<div class="table-responsive">{table}</div>'
+
+
+def _cell(value: Any, *, bold: bool, grey: bool) -> str:
+    if grey:
+        return f'<td class="text-end text-muted"><i>({escape(value)})</i></td>'
+    return f'<td class="text-end">{f"<b>{escape(value)}</b>" if bold else escape(value)}</td>'

@@ -18,6 +18,7 @@ from eegflex.report import html
 from eegflex.report.neighbours import neighbours_table
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
+from eegflex.results.marks import LEGEND
 from eegflex.results.phase_table import KINDS
 from eegflex.results.select import stage_order
 from eegflex.results.spectral_share import has_share, kept_range, told_of
@@ -140,8 +141,11 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     written = means.map(lambda value: number_text(value, largest)).assign(n=table["n_epochs"])
     if "decided_by" in table:
         written["decided by"] = table["decided_by"]
+    within = result.band_table(statistic="within_error")[means.columns]
+    grey = within.reindex(columns=written.columns, fill_value=False).to_numpy(dtype=bool)
+    legend = html.paragraph(LEGEND) if grey.any() else ""
     summary = f"<summary>Numbers by stage and channel ({html.escape(unit(result))})</summary>"
-    details = f"<details>{summary}{html.frame(written, corner='stage, channel')}</details>"
+    details = f"<details>{summary}{legend}{html.frame(written, corner='stage, channel', grey=grey)}</details>"
     yield Text(f"Table of bands{how}", details, "Bands")
 
 

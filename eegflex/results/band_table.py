@@ -14,16 +14,17 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
 from eegflex.results import tables
 from eegflex.results.intervals import blocks_of, mean_interval
+from eegflex.results.marks import cell_errors, error_of_all, mean_error, total_errors, within
 from eegflex.results.recordings import labels_of
 from eegflex.results.spectral_share import decided_rows
-from eegflex.results.weights import night_weights
+from eegflex.results.weights import case_weights, quantile, tell_of_weights
 
 __all__ = ["GROUPINGS", "STATISTICS", "band_table"]
 
 #: What a table of bands can be by.
 GROUPINGS = ("stage", "channel", "epoch", "recording")
 #: What it can tell of the epochs of a group.
-STATISTICS = ("mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high")
+STATISTICS = ("mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high", "error", "within_error")
 
 
 def band_table(
@@ -44,24 +45,23 @@ def band_table(
         told["decided_by"] = deciders
     if statistic != "all":
         table = pd.DataFrame(found[:, STATISTICS.index(statistic)], index=counts.index, columns=names)
-        return table.assign(**told)
+        return table.astype(_KINDS.get(statistic, float)).assign(**told)
     keys = counts.index.to_frame(index=False)
     keys = keys.loc[keys.index.repeat(len(names))].assign(band=names * len(keys))
     table = pd.DataFrame(
         np.moveaxis(found, 1, 2).reshape(-1, len(STATISTICS)), index=pd.MultiIndex.from_frame(keys), columns=STATISTICS
     )
-    return table.assign(**{name: told[name].to_numpy().repeat(len(names)) for name in told})
+    return table.astype(_KINDS).assign(**{name: told[name].to_numpy().repeat(len(names)) for name in told})
+
+
+#: What is no number.
+_KINDS = {"within_error": bool}
 
 
 def _compares(dataset: xr.Dataset, by: Sequence[str], stage_from: str) -> bool:
     """Whether channels of channel sets that may disagree on the stage stand beside each other, over epochs of a stage."""
     apart = {"stage", "channel"} <= set(by) and "epoch" not in by and stage_from != "scored"
     return apart and dataset.sizes["channel_set"] > 1
-
-
-def _is_of_strata(by: Sequence[str], stage_from: str) -> bool:
-    """Whether a group has epochs of one predicted stage only, or is an epoch."""
-    return "epoch" in by or ("stage" in by and stage_from != "scored")
 
 
 def _check(dataset: xr.Dataset, by: Sequence[str], statistic: str) -> None:
@@ -81,17 +81,21 @@ def _check(dataset: xr.Dataset, by: Sequence[str], statistic: str) -> None:
 
 def _rows(dataset: xr.Dataset, bands: Bands, by: Sequence[str], stage_from: str) -> pd.DataFrame:
     """One row for each epoch of each group, in the order of time: what it is of, and its band sums."""
-    sums = tables.band_sums(dataset, bands)
-    sums = np.concatenate([sums, sums.sum(axis=-1, keepdims=True)], axis=-1)
+    sums, errors = tables.band_sums(dataset, bands), cell_errors(dataset, bands)
+    together = np.minimum(errors.sum(axis=-1), error_of_all(dataset))
+    sums = np.concatenate([sums, sums.sum(axis=-1, keepdims=True), errors, together[..., None]], axis=-1)
     labels, channels = tables.stage_labels(dataset, stage_from), dataset["channel"].values.astype(str)
     names = [*bands.names, "total"]
+    names = [*names, *map(_error_of, names)]
     if "channel" in by:
         rows = _spread(sums, labels, channels, names)
     else:
         rows = _pooled(dataset, sums, labels, names, by_stage="stage" in by)
         if "stage" not in by:
             rows["stage"] = tables.epoch_stages(dataset, stage_from)[rows["place"]]
-    place = rows["place"].to_numpy()
+    place, by_predicted = rows["place"].to_numpy(), "stage" in by and stage_from == "predicted"
+    if "epoch" not in by:
+        tell_of_weights(dataset, by_predicted=by_predicted)
     stages = [*dataset["stage_name"].values.astype(str), *sorted(set(labels.ravel()))]
     rows = rows.assign(
         recording=_ordered(dataset["recording"].values.astype(str)[place], labels_of(dataset)),
@@ -99,7 +103,7 @@ def _rows(dataset: xr.Dataset, bands: Bands, by: Sequence[str], stage_from: str)
         channel=_ordered(rows["channel"], [*channels, ""]),
         epoch=dataset["number"].values[place],
         block=blocks_of(dataset["onset"].values, dataset["recording"].values)[place],
-        weight=1.0 if _is_of_strata(by, stage_from) else night_weights(dataset)[place],
+        weight=case_weights(dataset, place, rows["stage"].to_numpy(dtype=str) if by_predicted else None),
         agreed=(tables.agreed_labels(dataset, stage_from) != "")[place] if _compares(dataset, by, stage_from) else True,
     )
     return rows.sort_values(["recording", "epoch"], kind="stable", ignore_index=True)
@@ -117,6 +121,10 @@ def _pooled(
     of = dataset["of_channel_set"].values
     members = [np.flatnonzero(of == k) for k in range(dataset.sizes["channel_set"])]
     sums = np.stack([sums[:, own].sum(axis=1) for own in members], axis=1)
+    n_values = len(names) // 2  # then their errors, which are not more than that of all together
+    most = error_of_all(dataset)[:, [own[0] for own in members]]
+    sums[..., n_values:] = np.minimum(sums[..., n_values:], most[..., None])
+    sums[..., -1] = np.minimum(sums[..., -1], total_errors(dataset))
     labels = np.stack([labels[:, own[0]] for own in members], axis=1)
     rows = _spread(sums, labels, np.array([""] * len(members)), names)
     together = ["place", "stage"] if by_stage else ["place"]
@@ -144,24 +152,18 @@ def _statistics(rows: pd.DataFrame, names: Sequence[str]) -> npt.NDArray[np.floa
     """Tell of the values of epochs: what `STATISTICS` names, shape (n_statistics, n_values)."""
     values, weights = rows[list(names)].to_numpy(), rows["weight"].to_numpy(dtype=np.float64)
     if not len(values):
-        return np.full((len(STATISTICS), len(names)), np.nan)
+        return np.vstack([np.full((len(STATISTICS) - 1, len(names)), np.nan), np.zeros(len(names))])
     mean = np.average(values, axis=0, weights=weights)
     deviation = np.full(len(names), np.nan)
     if len(values) > 1:
         deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights) * len(values) / (len(values) - 1))
-    quartile, median, other = (_quantile(values, weights, share) for share in (0.25, 0.5, 0.75))
+    quartile, median, other = (quantile(values, weights, share) for share in (0.25, 0.5, 0.75))
     low, high = mean_interval(values, rows["block"].to_numpy(), weights)
-    return np.stack([mean, median, deviation, quartile, other, values.min(axis=0), values.max(axis=0), low, high])
+    error = mean_error(rows[list(map(_error_of, names))].to_numpy(), weights)
+    ends = values.min(axis=0), values.max(axis=0), low, high
+    return np.stack([mean, median, deviation, quartile, other, *ends, error, within(mean, error, low, high)])
 
 
-def _quantile(
-    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], share: float
-) -> npt.NDArray[np.float64]:
-    """Quantile of values each of which stands for one epoch or more, shape (n_values,): as if each were there so often."""
-    found = np.empty(values.shape[1])
-    for column, own in enumerate(values.T):
-        order = np.argsort(own)
-        ends = np.cumsum(weights[order])
-        places = np.column_stack([ends - weights[order], ends - 1]).ravel()
-        found[column] = np.interp(share * (ends[-1] - 1), places, own[order].repeat(2))
-    return found
+def _error_of(name: str) -> str:
+    """The column with the errors of another one."""
+    return f"error of {name}"

@@ -52,8 +52,9 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
             variables[str(name)] = dims, _weigh(variable, np.abs(own) if name in _ERRORS else own)
     sizes, per_set = tables.sizes(dataset), ("epoch", "channel_set")
     by_stage, size = np.diagonal(sizes, axis1=-2, axis2=-1), _of_pairs(sizes, weights)
-    if "path_share" in dataset:
-        variables["path_share"] = (*per_set, "fraction"), _of_pairs(dataset["path_share"].values, weights)
+    for name, more in (("path_share", ("fraction",)), ("change_error", ())):
+        if name in dataset:
+            variables[name] = (*per_set, *more), _of_pairs(dataset[name].values, weights)
     # Errors of several stages may add up, and are then relative to the size of what remains.
     error = dataset["error"].values * (np.abs(weights) * by_stage).sum(axis=-1) / size
     variables |= {"size": (per_set, size), "error": (per_set, error), "target": (per_set, _labels(resolved))}

@@ -23,9 +23,11 @@ __all__ = [
     "REPLACED",
     "baseline_stages",
     "called_stages",
+    "change_error",
     "context_share",
     "context_shares",
     "decided_by",
+    "explained_epochs",
     "near_baseline",
     "within_error",
 ]
@@ -45,8 +47,23 @@ def within_error(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     no estimate of its error.
     """
     change = np.abs(dataset["score"].values - dataset["baseline_score"].values)
-    error = dataset["error"].values * tables.sizes(dataset)
+    error = change_error(dataset)
     return np.asarray(change <= np.where(np.isfinite(error), error, -1.0))
+
+
+def explained_epochs(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Whether an epoch changed the score by more than the error, with most of its channel sets, shape (n_epochs,)."""
+    return np.asarray((~within_error(dataset)).mean(axis=1) > 0.5)
+
+
+def change_error(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """Estimated error of the change of the score that was attributed, shape (n_epochs, n_channel_sets); NaN without one.
+
+    That of the attribution; of a baseline that is drawn at random, with what the draws say of the mean of their scores.
+    """
+    if "change_error" in dataset:
+        return np.asarray(dataset["change_error"].values, dtype=np.float64)
+    return np.asarray(dataset["error"].values * tables.sizes(dataset))
 
 
 def context_share(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
@@ -123,7 +140,7 @@ def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
     own = dataset["scores"].values.argmax(axis=-1)
     p = np.take_along_axis(p, own[:, :, None, None], axis=-1)[..., 0]
     change = dataset["score"].values - dataset["baseline_score"].values
-    error = dataset["error"].values * tables.sizes(dataset)
+    error = change_error(dataset)
     share = context_share(dataset)
     rows = pd.DataFrame(
         {
@@ -134,8 +151,7 @@ def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
             "error": error.mean(axis=1),
             "context_share": _mean(share),
             "below_1/32": _mean(_near(dataset)),
-            # an epoch is explained where it is by most of its channel sets
-            "explained": (~within_error(dataset)).mean(axis=1) > 0.5,
+            "explained": explained_epochs(dataset),
         }
     )
     groups = rows.groupby("stage", observed=True)

@@ -83,6 +83,7 @@ VARIABLES: dict[str, Variable] = {
     **{name: Variable((*_PER_SET, "target_stage")) for name in ("score", "baseline_score", "gap")},
     "size": Variable((*_PER_SET, "target_stage", "other_stage")),
     "path_share": Variable((*_PER_SET, "target_stage", "other_stage", "fraction")),
+    "change_error": Variable((*_PER_SET, "target_stage", "other_stage"), needed=False),
     "error": Variable(_PER_SET),
     **{name: Variable(_PER_SET, "iu") for name in ("n_gradients", "n_forwards")},
     **{name: Variable(_PER_SET, "s") for name in ("predicted", "target")},

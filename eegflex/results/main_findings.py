@@ -14,6 +14,7 @@ from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
 from eegflex.results.decided import DECIDES, context_share, within_error
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
+from eegflex.results.marks import mean_error
 from eegflex.results.phase_table import KINDS
 from eegflex.results.select import Pooled, channel_types, pool, stage_order
 from eegflex.results.spectral_share import READERS, kept_words, limits
@@ -188,11 +189,7 @@ class _Effect:
     low: float
     high: float
     error: float
-
-    @property
-    def mean(self) -> float:
-        """Mean over epochs."""
-        return float(self.values.mean()) if len(self.values) else 0.0
+    mean: float = 0.0
 
     @property
     def is_told(self) -> bool:
@@ -206,8 +203,10 @@ def _effect(dataset: xr.Dataset, stage: str, sign: _Sign) -> _Effect:
     if not len(values):
         return _Effect(sign.words, values, np.nan, np.nan, np.nan)
     blocks = blocks_of(dataset["onset"].values[epochs], dataset["recording"].values[epochs])
-    low, high = (float(end[0]) for end in mean_interval(values[:, None], blocks))
-    return _Effect(sign.words, values, low, high, float(sign.error[of_stage].mean()))
+    weights = sign.did.weights_of(stage)
+    low, high = (float(end[0]) for end in mean_interval(values[:, None], blocks, weights))
+    error = float(mean_error(sign.error[of_stage], weights))
+    return _Effect(sign.words, values, low, high, error, float(sign.did.mean(stage)))
 
 
 def _tell(result: FlexResult, stage: str, one: _Effect, larger: list[_Effect]) -> Finding:

@@ -102,6 +102,9 @@ class FlexResult(ResultTables, ResultFigures):
     ``error`` (epoch, channel_set)
         Estimated error of the band sums of all channels, relative to their absolute total: at most ``tol`` where the adaptive
         quadrature converged, and more where the baseline is drawn at random; NaN where there is no estimate.
+    ``change_error`` (epoch, channel_set)
+        Of a baseline that is drawn at random: estimated error of F(x) - F(x_b) itself, half of the 95 % interval for the mean
+        score of the draws and, in quadrature, the error of the attribution along their paths.
     ``predicted``, ``target`` (epoch, channel_set)
         The stage with the highest score, and the score that is explained.
     ``night_scores`` (night, channel_set, stage_name)

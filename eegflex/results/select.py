@@ -15,6 +15,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
 from eegflex.results.recordings import provenances
+from eegflex.results.weights import case_weights
 from eegflex.results.wording import count_epochs, type_label
 from eegflex.stages import HYPNOGRAM_ORDER, NOT_STAGED
 
@@ -112,15 +113,29 @@ class Pooled:
         The stage of each case.
     epochs : array of int, shape (n_cases,)
         Its epoch.
+    weights : array, shape (n_cases,)
+        For how many epochs of the night it stands.
     """
 
     values: npt.NDArray[np.float64]
     labels: npt.NDArray[np.str_]
     epochs: npt.NDArray[np.intp]
+    weights: npt.NDArray[np.float64]
 
     def of(self, stage: str) -> npt.NDArray[np.float64]:
         """Return the values of one stage, shape (n, ...)."""
         return self.values[self.labels == stage]
+
+    def weights_of(self, stage: str) -> npt.NDArray[np.float64]:
+        """Return for how many epochs each case of one stage stands, shape (n,)."""
+        return self.weights[self.labels == stage]
+
+    def mean(self, stage: str) -> npt.NDArray[np.float64]:
+        """Return the mean over the epochs of one stage, shape (...); NaN where there are none."""
+        cases = self.of(stage)
+        if not len(cases):
+            return np.full(cases.shape[1:], np.nan)
+        return np.asarray(np.average(cases, axis=0, weights=self.weights_of(stage)))
 
 
 def pool(
@@ -159,7 +174,9 @@ def pool(
     total = np.zeros((len(keys), *reduced[0].shape[1:]))
     np.add.at(total, case.ravel(), np.concatenate(reduced))
     count = np.bincount(case.ravel()).reshape(-1, *(1 for _ in total.shape[1:]))
-    return Pooled(values=total / count, labels=stages[keys % len(stages)], epochs=keys // len(stages))
+    own, places = stages[keys % len(stages)], keys // len(stages)
+    weights = case_weights(dataset, places, own if stage_from == "predicted" else None)
+    return Pooled(values=total / count, labels=own, epochs=places, weights=weights)
 
 
 def channel_types(dataset: xr.Dataset, members: npt.NDArray[np.bool_] | slice = slice(None)) -> list[str]:

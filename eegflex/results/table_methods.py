@@ -15,6 +15,7 @@ from eegflex.results import tables
 from eegflex.results.band_table import band_table
 from eegflex.results.collapse import facts
 from eegflex.results.decided import baseline_stages, decided_by, within_error
+from eegflex.results.marks import cell_columns
 from eegflex.results.second_opinion import second_opinion
 from eegflex.results.select import as_bands, as_list
 from eegflex.results.spectral_share import spectral_share
@@ -71,9 +72,18 @@ class ResultTables:
         -------
         table : pandas.DataFrame
             Columns recording (its label), number (place in it), onset (s), stage (scored), predicted, target, channel, band,
-            attribution, power (µV²), score and baseline_score (F(x) and F(x_b) of the channel's channel set).
+            attribution, error (the estimated error of the attribution, in its unit; NaN without an estimate), within_error
+            (whether the attribution is within it), explained (False where the whole change of the score by the epoch, with the
+            channel's channel set, is within the error of its attribution), power (µV²), score and baseline_score (F(x) and
+            F(x_b) of the channel's channel set).
+
+        Notes
+        -----
+        Errors are estimated for the bands of `Bands`. That of another band is the sum over all of these that it shares a
+        frequency with.
         """
-        return tables.long_table(self._single, self._bands(bands))
+        single, wanted = self._single, self._bands(bands)
+        return tables.long_table(single, wanted, **cell_columns(single, wanted))
 
     def band_table(
         self,
@@ -94,9 +104,10 @@ class ResultTables:
             ``"recording"``, in the order of the table's index.
         stage_from : {"predicted", "scored", "target"}
             Whether ``"stage"`` is the stager's, the hypnogram's, or the score that was explained.
-        statistic : {"mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high", "all"}
+        statistic : {"mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high", "error", "within_error", "all"}
             What to tell of the epochs of a group: their mean, median, standard deviation, quartiles, smallest and largest
-            value, or the ends of a 95 % interval for the mean.
+            value, the ends of a 95 % interval for the mean, the mean's error as an attribution, or whether the mean, or the
+            whole interval, is within that error.
 
         Returns
         -------
@@ -125,8 +136,16 @@ class ResultTables:
         a column ``n_left_out``.
 
         Of a sample with ``sample_per_stage``, in which rare stages are as frequent as others, a table that is not by predicted
-        stage weighs each stage as it is in the night that the stager staged, so that it tells of the night. It cannot, and
-        says so, where the sample was drawn from a selection.
+        stage weighs each stage as it is in the night that the stager staged, so that it tells of the night. Of several
+        recordings, every table weighs each epoch by how many of its stage and its own night it stands for, as if all epochs
+        of all nights were explained: a recording counts by its epochs. For recordings that count the same, take the table by
+        recording and average it. It cannot weigh, and says so, where the sample was drawn from a selection.
+
+        ``error`` is about the numbers of these epochs, not about others like them: by how much the quadrature, and the draws of
+        a baseline that is drawn at random, may have missed their mean. Errors of channels are added as they are; those of
+        epochs as variances are, for they are nearly independent, but for a fifth of them, which may have the same sign in all.
+        Of 40 epochs of a trained network held against 360 nodes, that covered the true error in 98 to 100 % of means over 4 to
+        40 epochs; as if all had the same sign, it would be 2 to 4 times larger.
 
         The interval takes the epochs of 10 minutes as one observation, since neighbours are alike: the jackknife over such
         blocks, with Student's interval corrected for skewness (Hall, 1992). It is NaN where there is only one block. It speaks

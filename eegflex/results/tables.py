@@ -172,8 +172,18 @@ def epoch_stages(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
     return dataset[stage_from].values.astype(str)[np.arange(len(chosen)), chosen]
 
 
-def long_table(dataset: xr.Dataset, bands: Bands) -> pd.DataFrame:
-    """One row for each epoch, channel and band."""
+def long_table(dataset: xr.Dataset, bands: Bands, **cells: npt.NDArray[Any]) -> pd.DataFrame:
+    """One row for each epoch, channel and band.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result.
+    bands : Bands
+        Frequency bands.
+    **cells : array, shape (n_epochs, n_channels) or (n_epochs, n_channels, n_names)
+        Further columns, beside the attribution.
+    """
     shape = (dataset.sizes["epoch"], dataset.sizes["channel"], len(bands.names))
 
     def spread(values: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
@@ -193,6 +203,7 @@ def long_table(dataset: xr.Dataset, bands: Bands) -> pd.DataFrame:
             "channel": spread(dataset["channel"].values.astype(str), "c"),
             "band": spread(np.array(bands.names), "b"),
             "attribution": band_sums(dataset, bands).ravel(),
+            **{name: spread(values, "ecb"[: values.ndim]) for name, values in cells.items()},
             "power": power.ravel(),
             "score": spread(dataset["score"].values[:, of], "ec"),
             "baseline_score": spread(dataset["baseline_score"].values[:, of], "ec"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,36 +11,103 @@ import xarray as xr
 from mne.utils import logger
 
 from eegflex.results import tables
-from eegflex.results.recordings import provenances
+from eegflex.results.recordings import labels_of, provenances
 
-__all__ = ["night_weights"]
+__all__ = ["case_weights", "quantile", "tell_of_weights", "weight_words"]
 
 
-def night_weights(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
-    """For how many epochs of its night each explained epoch stands, shape (n_epochs,).
+def case_weights(
+    dataset: xr.Dataset, places: npt.NDArray[np.intp], stages: npt.NDArray[np.str_] | None = None
+) -> npt.NDArray[np.float64]:
+    """For how many epochs of its night each case stands, shape (n_cases,).
 
     A sample of as many epochs of each stage has more of the rare stages than the night. So each epoch stands for as many as
-    its stage has in its night, over as many as were explained of it. Without a sample each stands for itself. Stages are the
-    stager's, by its most confident channel set, as the sample was drawn.
+    its stage has in its own night, over as many as were explained of it: what is told of several recordings is what would be
+    told of all their epochs, and a long night counts for more than a short one. Without a sample each epoch stands for itself.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result.
+    places : array of int, shape (n_cases,)
+        The epoch of each case.
+    stages : array of str, shape (n_cases,) | None
+        The predicted stage that cases are told apart by. Without them it is the epoch's, by the most confident channel set,
+        as the sample was drawn.
     """
-    ones = np.ones(dataset.sizes["epoch"])
-    asked = json.loads(dataset.attrs["parameters"])
-    if asked.get("sample_per_stage") is None:
-        return ones
-    if asked.get("select") is not None:
+    if _standing(dataset, by_predicted=stages is not None) != "weighed":
+        return np.ones(len(places))
+    in_night, explained = _counts(dataset)
+    # what was replaced by hand may have stages that its night does not have: these stand for themselves
+    weights = {key: max(in_night.get(key, 0), count) / count for key, count in explained.items()}
+    own = tables.epoch_stages(dataset, "predicted")[places] if stages is None else stages
+    keys = _keys(dataset["recording"].values[places], own)
+    return np.array([weights.get(key, 1.0) for key in keys], dtype=np.float64)
+
+
+def tell_of_weights(dataset: xr.Dataset, *, by_predicted: bool = False) -> None:
+    """Warn where epochs of a sample cannot be weighed, or stages of it are missing."""
+    if _standing(dataset, by_predicted=by_predicted) == "unknown":
         logger.warning(
             "Epochs were sampled from a selection, and how many of each stage it had is not known: means over stages are of "
             "the epochs that were explained, not of the night"
         )
-        return ones
+    elif not by_predicted and (missing := _missing(dataset)):
+        logger.warning(f"{missing}: means over stages leave it out")
+
+
+def weight_words(dataset: xr.Dataset, *, by_predicted: bool) -> str:
+    """Say how the epochs of a sample are weighed, where they do not all count the same or should not."""
+    told = {
+        "weighed": "Epochs of the sample are weighed: each predicted stage counts as often as its night has it.",
+        "unknown": "Epochs were sampled from a selection, and all of them count the same.",
+    }
+    words = told.get(_standing(dataset, by_predicted=by_predicted), "")
+    missing = "" if by_predicted else _missing(dataset)
+    return f"{words} {missing}.".strip() if missing else words
+
+
+def quantile(
+    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], share: float
+) -> npt.NDArray[np.float64]:
+    """Quantile of values each of which stands for one epoch or more, shape (n_values,): as if each were there so often.
+
+    Parameters
+    ----------
+    values : array, shape (n_cases, n_values)
+        Values of epochs.
+    weights : array, shape (n_cases,)
+        For how many epochs each of them stands; where that is the same for all, they stand for themselves.
+    share : float
+        Which quantile.
+    """
+    weights = weights / weights[0] if np.ptp(weights) == 0 else weights
+    found = np.empty(values.shape[1])
+    for column, own in enumerate(values.T):
+        order = np.argsort(own)
+        ends = np.cumsum(weights[order])
+        places = np.column_stack([ends - weights[order], ends - 1]).ravel()
+        found[column] = np.interp(share * (ends[-1] - 1), places, own[order].repeat(2))
+    return found
+
+
+def _standing(dataset: xr.Dataset, *, by_predicted: bool) -> str:
+    """Whether epochs are ``"weighed"``, all the ``"same"``, or should be weighed and how is ``"unknown"``.
+
+    Epochs of one predicted stage of one recording stand for as many each.
+    """
+    asked: dict[str, Any] = json.loads(dataset.attrs["parameters"])
+    if asked.get("sample_per_stage") is None or (by_predicted and len(labels_of(dataset)) == 1):
+        return "same"
+    return "weighed" if asked.get("select") is None else "unknown"
+
+
+def _counts(dataset: xr.Dataset) -> tuple[dict[str, int], dict[str, int]]:
+    """How many epochs of each stage of each recording there are in the night, and how many of them were explained."""
     own = _keys(dataset["recording"].values, tables.epoch_stages(dataset, "predicted"))
     night = _keys(dataset["night_recording"].values, tables.night_stages(dataset)[1])
-    in_night = dict(zip(*np.unique(night, return_counts=True), strict=True))
-    explained = dict(zip(*np.unique(own, return_counts=True), strict=True))
-    # what was replaced by hand may have stages that its night does not have: these stand for themselves
-    weights = {key: max(in_night.get(key, 0), count) / count for key, count in explained.items()}
-    _tell_what_is_missing(dataset, in_night, explained)
-    return np.array([weights[key] for key in own], dtype=np.float64)
+    in_night, explained = (dict(zip(*np.unique(keys, return_counts=True), strict=True)) for keys in (night, own))
+    return in_night, explained
 
 
 def _keys(recordings: npt.NDArray[np.object_], stages: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
@@ -47,16 +115,17 @@ def _keys(recordings: npt.NDArray[np.object_], stages: npt.NDArray[np.str_]) -> 
     return np.array([f"{stage} {recording}" for recording, stage in zip(recordings, stages, strict=True)])
 
 
-def _tell_what_is_missing(dataset: xr.Dataset, in_night: dict[str, int], explained: dict[str, int]) -> None:
-    """Warn of stages without an explained epoch, unless epochs were chosen from the result afterwards."""
-    if dataset.sizes["epoch"] < sum(int(one["explained"]) for one in provenances(dataset).values()):
-        return
+def _missing(dataset: xr.Dataset) -> str:
+    """Say which stages have no explained epoch, of a sample out of which nothing was chosen afterwards."""
+    chosen_from = dataset.sizes["epoch"] < sum(int(one["explained"]) for one in provenances(dataset).values())
+    if chosen_from or _standing(dataset, by_predicted=False) != "weighed":
+        return ""
+    in_night, explained = _counts(dataset)
     # the key of an epoch without a stage begins with a blank
     staged = {key: count for key, count in in_night.items() if not key.startswith(" ")}
     missing = [key for key in staged if key not in explained]
-    if missing:
-        share = sum(staged[key] for key in missing) / sum(staged.values())
-        names = ", ".join(sorted({key.split(" ", 1)[0] for key in missing}))
-        logger.warning(
-            f"Of {names}, {100 * share:.0f} % of the epochs, none was explained: means over stages leave it out"
-        )
+    if not missing:
+        return ""
+    share = sum(staged[key] for key in missing) / sum(staged.values())
+    names = ", ".join(sorted({key.split(" ", 1)[0] for key in missing}))
+    return f"Of {names}, {100 * share:.0f} % of the epochs, none was explained"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.results import tables
+from eegflex.results.marks import cell_errors, mean_error, pooled_errors, unexplained_words, within
 from eegflex.results.select import (
     as_bands,
     bands_in_rows,
@@ -23,9 +24,10 @@ from eegflex.results.select import (
     stage_order,
 )
 from eegflex.results.spectral_share import share_words
+from eegflex.results.weights import weight_words
 from eegflex.results.wording import attribution_label, number_text, positive_means, span_words, unit
 from eegflex.viz.canvas import make_canvas
-from eegflex.viz.style import DIVERGING, colour_limits, plain, points, symmetric
+from eegflex.viz.style import DIVERGING, colour_limits, hatch_cells, plain, points, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["band_means", "plot_bands"]
+__all__ = ["band_means", "marked_bands", "plot_bands"]
 
 
 def plot_bands(
@@ -52,9 +54,9 @@ def plot_bands(
     """Draw what each frequency band did to the score, stage by stage.
 
     A cell is the attribution summed over a band and over the picked channels of one type that the stager takes at once, and
-    averaged over the epochs of a stage. With fixed context and a method whose attributions sum to it, the cells of a stage
-    in all panels together are the mean of F(x) - F(x_b), if all channels are picked. A result of all stages speaks for the
-    predicted one.
+    averaged over the epochs of a stage; it is hatched, and its number in parentheses, where it is within its error. With fixed
+    context and a method whose attributions sum to it, the cells of a stage in all panels together are the mean of F(x) -
+    F(x_b), if all channels are picked. A result of all stages speaks for the predicted one.
 
     Parameters
     ----------
@@ -105,15 +107,17 @@ def plot_bands(
     kinds = channel_types(dataset, members)
     of_kind = [members & (dataset["ch_type"].values.astype(str) == kind) for kind in kinds]
     cells = np.stack([band_means(dataset, bands, own, columns, stage_from) for own in of_kind])
+    marked = np.stack([marked_bands(dataset, bands, own, columns, stage_from) for own in of_kind])
     limits = np.array([limit.vmax for limit in colour_limits(cells, scale_by)])
     shown = cells if scale_by == "figure" else cells / limits
     width = max(0.85 * len(columns) * len(kinds) + 2.2, 5.5)
     names = [picked_words(dataset, own) for own in of_kind]
     canvas = make_canvas(axes, [names], annotate, figsize=(width, 0.45 * len(rows) + 1.9), sharey=True)
     counts, colours = n_epochs_by_stage(dataset, stage_from), symmetric(shown)
-    for ax, name, values, image in zip(canvas.axes[0], names, cells, shown, strict=True):
+    for ax, name, values, image, marks in zip(canvas.axes[0], names, cells, shown, marked, strict=True):
         drawn = ax.imshow(image, cmap=DIVERGING, norm=colours, aspect="auto")
-        _write_cells(ax, values, limits)
+        hatch_cells(ax, marks)
+        _write_cells(ax, values, limits, marks)
         ax.set_title(plain(name), fontsize=points(10))
         ax.set_xticks(range(len(columns)), [f"{plain(one)}\nn = {counts[one]}" for one in columns])
         ax.tick_params(length=0)
@@ -130,6 +134,9 @@ def plot_bands(
         positive_means(result),
         "Mean over the epochs of a stage; n counts them.",
         share_words(dataset, columns, stage_from),
+        "Hatched, in parentheses: within its error." if marked.any() else "",
+        unexplained_words(dataset),
+        weight_words(dataset, by_predicted=stage_from == "predicted"),
         sample_words(result),
         show=show,
     )
@@ -154,26 +161,36 @@ def band_means(
         Whose stages they are.
     """
     pooled = pool(dataset, tables.band_sums(dataset, bands), members, stage_from)
-    cells = np.full((len(bands.names), len(stages)), np.nan)
-    for column, stage in enumerate(stages):
-        if (pooled.labels == stage).any():
-            cells[:, column] = pooled.of(stage).mean(axis=0)
+    cells = np.stack([pooled.mean(stage) for stage in stages], axis=1)
     return cells[[bands.names.index(name) for name in bands_in_rows(bands)]]
+
+
+def marked_bands(
+    dataset: xr.Dataset, bands: Bands, members: npt.NDArray[np.bool_], stages: Sequence[str], stage_from: str
+) -> npt.NDArray[np.bool_]:
+    """Return which cells of `band_means` are within their error, shape (n_rows, n_stages)."""
+    errors = pooled_errors(dataset, cell_errors(dataset, bands), members, stage_from)
+    of_means = np.stack([mean_error(errors.of(stage), errors.weights_of(stage)) for stage in stages], axis=1)
+    order = [bands.names.index(name) for name in bands_in_rows(bands)]
+    return within(band_means(dataset, bands, members, stages, stage_from), of_means[order])
 
 
 def _band_label(name: str, bands: Bands) -> str:
     return f"{plain(name)} {span_words(name, bands)}"
 
 
-def _write_cells(ax: Axes, values: npt.NDArray[Any], limits: npt.NDArray[Any]) -> None:
+def _write_cells(ax: Axes, values: npt.NDArray[Any], limits: npt.NDArray[Any], marks: npt.NDArray[np.bool_]) -> None:
     for (row, column), value in np.ndenumerate(values):
         strong = np.isfinite(value) and abs(value) > 0.6 * limits[column]
+        text, colour = number_text(float(value), float(limits.max())), "white" if strong else "black"
+        marked = bool(marks[row, column])
         ax.text(
             column,
             row,
-            number_text(float(value), float(limits.max())),
+            f"({text})" if marked else text,
             ha="center",
             va="center",
             fontsize=points(9),
-            color="white" if strong else "black",
+            color="0.3" if marked else colour,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8} if marked else None,
         )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
+from eegflex.results.marks import cell_errors, mean_error, pooled_errors, unexplained_words, within
 from eegflex.results.select import (
     bands_in_rows,
     check_stages,
@@ -22,15 +23,17 @@ from eegflex.results.select import (
     stage_order,
 )
 from eegflex.results.spectral_share import share_words
+from eegflex.results.weights import weight_words
 from eegflex.results.window_rhythms import with_context_map
 from eegflex.results.wording import attribution_label, positive_means, unit
 from eegflex.viz.canvas import Canvas, make_canvas
-from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, plain, points, symmetric
+from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, hatch_bars, plain, points, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
+    from matplotlib.container import BarContainer
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
@@ -56,10 +59,13 @@ class ContextMeans:
     share : float
         Of the absolute total of the band sums of the window, the part that is the neighbours', averaged over epochs; NaN
         where all of it is nothing.
+    marked : bool
+        Whether the sum over all bands of the epoch itself is within its error.
     """
 
     means: npt.NDArray[np.float64]
     share: float
+    marked: bool = False
 
 
 def plot_context(
@@ -145,7 +151,8 @@ def plot_context(
     canvas = make_canvas(axes, panels, annotate, figsize=size, sharex=True, sharey="row", height_ratios=[1, 1.15])
     counts = n_epochs_by_stage(dataset, stage_from)
     for ax, name in zip(canvas.axes[0], columns, strict=True):
-        _draw_bars(ax, offsets, found[name].means[drawn].sum(axis=1))
+        bars = _draw_bars(ax, offsets, found[name].means[drawn].sum(axis=1))
+        hatch_bars(bars, (offsets == 0) & found[name].marked)
         share = f"context {100 * found[name].share:.0f} %" if np.isfinite(found[name].share) else ""
         ax.set_title(f"{plain(name)} (n = {counts[name]})\n{share}", fontsize=points(9))
     _share_y(canvas.axes[0])
@@ -162,6 +169,11 @@ def plot_context(
         "Above: summed over all bands, 0 is the epoch itself. Below: its neighbours alone, by band; hatched: fewer than half "
         "of the epochs have such a neighbour. Context %: the neighbours' part of all attributions, signs left aside.",
         share_words(dataset, columns, stage_from),
+        "The bar of the epoch itself is hatched where it is within its error."
+        if any(found[name].marked for name in columns)
+        else "",
+        unexplained_words(dataset),
+        weight_words(dataset, by_predicted=stage_from == "predicted"),
         sample_words(result),
         show=show,
     )
@@ -191,26 +203,32 @@ def context_means(
     maps = dataset["context_map"].transpose("epoch", "channel", "context", "band").values
     pooled = pool(dataset, maps, members, stage_from)
     sizes = pool(dataset, np.abs(maps), members, stage_from)
+    errors = pooled_errors(dataset, cell_errors(dataset, Bands()).sum(axis=-1), members, stage_from)
     neighbours = dataset["context"].values != 0
     found = {}
     for stage in stages:
         cases, parts = pooled.of(stage), np.nan_to_num(sizes.of(stage)).sum(axis=2)
+        weights = pooled.weights_of(stage)
         there = np.isfinite(cases).all(axis=2)
         enough = there.mean(axis=0) >= MOST
-        total = np.nan_to_num(cases).sum(axis=0)
-        means = np.divide(total, there.sum(axis=0)[:, None], out=np.full_like(total, np.nan), where=enough[:, None])
+        total = np.tensordot(weights, np.nan_to_num(cases), axes=1)
+        means = np.divide(total, (weights @ there)[:, None], out=np.full_like(total, np.nan), where=enough[:, None])
         whole = parts.sum(axis=1)
         shares = parts[whole > 0][:, neighbours].sum(axis=1) / whole[whole > 0]
-        found[stage] = ContextMeans(means, float(shares.mean()) if shares.size else np.nan)
+        share = float(np.average(shares, weights=weights[whole > 0])) if shares.size else np.nan
+        own = means[~neighbours].sum(axis=1)
+        marked = within(own, mean_error(errors.of(stage), weights))
+        found[stage] = ContextMeans(means, share, bool(marked.any()))
     return found
 
 
-def _draw_bars(ax: Axes, offsets: npt.NDArray[np.int64], sums: npt.NDArray[np.float64]) -> None:
+def _draw_bars(ax: Axes, offsets: npt.NDArray[np.int64], sums: npt.NDArray[np.float64]) -> BarContainer:
     colours = [POSITIVE if value >= 0 else NEGATIVE for value in sums]
-    ax.bar(offsets, np.nan_to_num(sums), width=0.8, color=colours)
+    bars = ax.bar(offsets, np.nan_to_num(sums), width=0.8, color=colours)
     ax.axhline(0, color="0.3", linewidth=0.6)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
+    return bars
 
 
 def _share_y(axes: npt.NDArray[np.object_]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
+from eegflex.results.marks import within
 from eegflex.results.recordings import one_recording, shown_label
 from eegflex.results.select import PICKED, as_bands, check_stages, is_whole, pick
 from eegflex.results.spectral_share import share_words
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
 __all__ = ["plot_epoch", "surest_numbers", "surest_places"]
+
+
+#: Said of an epoch whose change of the score is within the error of its attribution.
+_UNEXPLAINED = (
+    "Not explained by this epoch: its change of the score, F(x) − F(x_b), is within the error of the attribution."
+)
 
 
 def plot_epoch(
@@ -120,6 +127,10 @@ def plot_epoch(
         power.set_xlabel("Frequency (Hz)")
     if card.facts is not None:
         _write_facts(card.facts, _facts(result, case))
+    errors = case.band_errors()[case.channel]
+    notes.append("Whiskers: estimated error of a sum." if np.isfinite(errors).any() else "")
+    notes.append("Hatched: within its error." if within(case.band_sums()[case.channel], errors).any() else "")
+    notes.append("" if case.is_explained else _UNEXPLAINED)
     notes = [positive_means(result, "what the epoch has here"), *notes, "" if is_whole(case.dataset) else PICKED]
     stage = str(case.dataset["predicted"].values[case.epoch, case.channel_set])
     return card.finish(_title(case), *notes, share_words(case.dataset, [stage]), show=show)
@@ -340,7 +351,8 @@ def _title(case: EpochCard) -> str:
     label, number = (case.dataset[name].values[case.epoch] for name in ("recording", "number"))
     label = shown_label(case.dataset, str(label))
     name = case.dataset["channel"].values[case.channel]
-    return f"{f'{label}, epoch' if label else 'Epoch'} {number} at {_clock(case)}, {name}"
+    unexplained = "" if case.is_explained else "\n(not explained by this epoch)"
+    return f"{f'{label}, epoch' if label else 'Epoch'} {number} at {_clock(case)}, {name}{unexplained}"
 
 
 def _clock(case: EpochCard) -> str:

@@ -129,6 +129,7 @@ def draw_head(
     colours: Normalize,
     *,
     names: bool = False,
+    marked: npt.NDArray[np.bool_] | None = None,
 ) -> None:
     """Draw values at sites as coloured discs, and interpolated between them from four sites on.
 
@@ -144,6 +145,8 @@ def draw_head(
         Limits of the colours.
     names : bool
         Whether to write the names of the sites.
+    marked : array of bool, shape (n_sites,) | None
+        Sites whose values are within their error, which are crossed out.
     """
     there = np.isfinite(values)
     interpolated = there.sum() >= MIN_SITES and not _on_a_line(sites.xy[there])
@@ -164,10 +167,18 @@ def draw_head(
             linewidths=0.6,
             zorder=5,
         )
+    if marked is not None:
+        _cross_out(ax, sites.xy[there & marked], 22 if interpolated else 90)
     if names:
         _write_names(ax, sites, there)
     ax.set(xlim=(-1.3 * RADIUS, 1.3 * RADIUS), ylim=(-1.3 * RADIUS, 1.3 * RADIUS), aspect="equal")
     ax.axis("off")
+
+
+def _cross_out(ax: Axes, xy: npt.NDArray[np.float64], size: float) -> None:
+    """Draw white discs with a cross over sites."""
+    ax.scatter(xy[:, 0], xy[:, 1], s=size, marker="o", facecolors="white", edgecolors="black", linewidths=0.6, zorder=6)
+    ax.scatter(xy[:, 0], xy[:, 1], s=size, marker="x", color="black", linewidths=0.8, zorder=7)
 
 
 def _interpolate(ax: Axes, values: npt.NDArray[Any], xy: npt.NDArray[np.float64], colours: Normalize) -> None:

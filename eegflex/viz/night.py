@@ -12,6 +12,7 @@ import numpy.typing as npt
 from eegflex.agreement import cohens_kappa
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.decided import explained_epochs
 from eegflex.results.recordings import one_recording, provenances, shown_label
 from eegflex.results.result import FlexResult
 from eegflex.results.select import hypnogram_order
@@ -57,6 +58,8 @@ class _Night:
         Epochs whose explanations are there; None where nothing was explained.
     which : str
         What is said of these, where they are not all.
+    unexplained : array of bool | None
+        Which of these are not explained by the epoch.
     """
 
     model: str
@@ -71,6 +74,7 @@ class _Night:
     confusion: npt.NDArray[np.int64]
     explained: npt.NDArray[np.intp] | None = None
     which: str = ""
+    unexplained: npt.NDArray[np.bool_] | None = None
 
 
 def plot_night(
@@ -138,9 +142,9 @@ def plot_night(
     if has_scored:
         _draw_hypnogram(hypnograms[0], left, right, drawn.scored, order, "Scored")
     _draw_hypnogram(hypnograms[-1], left, right, drawn.predicted, order, "Predicted")
-    if drawn.explained is not None and len(drawn.explained) < len(left):
+    if drawn.explained is not None and (len(drawn.explained) < len(left) or _n_unexplained(drawn)):
         centres = ((left + right) / 2)[drawn.explained]
-        hypnograms[-1].plot(centres, np.full(len(centres), -0.62), "v", color="black", markersize=4, clip_on=False)
+        _mark(hypnograms[-1], centres, drawn.unexplained)
     _draw_density(density, left, right, drawn.chances, drawn.stages, order)
     for ax in canvas.axes[:, 0]:
         ax.set_xlim(left[0], right[-1])
@@ -190,8 +194,18 @@ def _of_result(result: FlexResult, recording: str | None) -> _Night:
         n_channel_sets=dataset.sizes["channel_set"],
         confusion=tables.night_confusion(dataset),
         explained=dataset["number"].values.astype(int),
+        unexplained=~explained_epochs(dataset),
         which=_which(dataset.sizes["epoch"], found, is_sample=result.is_sample),
     )
+
+
+def _mark(ax: Axes, centres: npt.NDArray[np.float64], hollow: npt.NDArray[np.bool_] | None) -> None:
+    """Mark epochs on top of a hypnogram."""
+    hollow = np.zeros(len(centres), dtype=bool) if hollow is None else hollow
+    for chosen, fill in ((~hollow, "black"), (hollow, "white")):
+        if chosen.any():  # nothing, drawn outside the axes, would leave the layout no place
+            height = np.full(int(chosen.sum()), -0.62)
+            ax.plot(centres[chosen], height, "v", color="black", markerfacecolor=fill, markersize=4, clip_on=False)
 
 
 def _which(n_epochs: int, provenance: Mapping[str, Any], *, is_sample: bool) -> str:
@@ -262,6 +276,10 @@ def _draw_density(
     )  # fmt: skip
 
 
+def _n_unexplained(night: _Night) -> int:
+    return 0 if night.unexplained is None else int(night.unexplained.sum())
+
+
 def _title(night: _Night) -> str:
     model, n_scored = night.model, int(night.confusion.sum())
     if not n_scored:
@@ -278,6 +296,10 @@ def _notes(night: _Night, *, has_scored: bool) -> list[str]:
             if n_explained == n_night
             else f"Triangles: the {n_explained} of {n_night} epochs that {night.which}."
         )
+        if n_left := _n_unexplained(night):
+            notes.append(
+                f"Hollow: {n_left} of them, not explained by the epoch, whose change of the score is within its error."
+            )
     if night.n_channel_sets > 1:
         notes.append("Stage and probability by the most confident of the channel sets.")
     missing = int((~np.isin(night.scored, night.stages)).sum())

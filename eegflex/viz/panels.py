@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.results import tables
+from eegflex.results.decided import within_error
+from eegflex.results.marks import cell_errors, within
 from eegflex.viz.spectrum import bin_edges, decibels, draw_signed, into_bins
-from eegflex.viz.style import DIVERGING, GREY, NEGATIVE, POSITIVE, plain, points, shade_bands, symmetric
+from eegflex.viz.style import DIVERGING, GREY, NEGATIVE, POSITIVE, hatch_bars, plain, points, shade_bands, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -68,6 +70,15 @@ class EpochCard:
         """Sums in each band and outside them, shape (n_channels, n_names)."""
         one = self.dataset.isel(epoch=[self.epoch])
         return tables.band_sums(one, self.bands)[0]
+
+    def band_errors(self) -> npt.NDArray[np.float64]:
+        """Their errors; NaN where there is no estimate."""
+        return cell_errors(self.dataset.isel(epoch=[self.epoch]), self.bands)[0]
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether the epoch changed the score by more than the error of its attribution."""
+        return not within_error(self.dataset.isel(epoch=[self.epoch]))[0, self.channel_set]
 
 
 def draw_signal(ax: Axes, case: EpochCard) -> QuadMesh | None:
@@ -141,7 +152,11 @@ def draw_band_sums(ax: Axes, case: EpochCard) -> None:
     own, others = sums[case.channel], case.members
     others[case.channel] = False
     places = np.arange(len(own))
-    ax.bar(places, own, width=0.7, color=[POSITIVE if value >= 0 else NEGATIVE for value in own])
+    errors = case.band_errors()[case.channel]
+    bars = ax.bar(places, own, width=0.7, color=[POSITIVE if value >= 0 else NEGATIVE for value in own])
+    hatch_bars(bars, within(own, errors))
+    known = np.isfinite(errors)
+    ax.errorbar(places[known], own[known], errors[known], fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
     if others.any():
         rest = sums[others].sum(axis=0)
         label = _others(case.dataset, others)

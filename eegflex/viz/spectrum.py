@@ -11,9 +11,11 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.marks import unexplained_words
 from eegflex.results.select import (
     Pooled,
     as_bands,
+    bands_in_rows,
     check_stages,
     n_epochs_by_stage,
     pick,
@@ -23,9 +25,11 @@ from eegflex.results.select import (
     stage_order,
 )
 from eegflex.results.spectral_share import share_words
+from eegflex.results.weights import quantile, weight_words
 from eegflex.results.wording import positive_means, unit
+from eegflex.viz.bands import marked_bands
 from eegflex.viz.canvas import make_canvas
-from eegflex.viz.style import GREY, NEGATIVE, POSITIVE, plain, points, shade_bands
+from eegflex.viz.style import GREY, NEGATIVE, POSITIVE, WITHIN, plain, points, shade_bands
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,9 +61,9 @@ def plot_spectrum(
 ) -> Figure:
     """Draw the attribution to each frequency, and the power for comparison, one row a stage.
 
-    Attributions are summed in bins of 0.5 Hz and over the picked channels that the stager takes at once; the mean
-    over the epochs of a stage and the quartiles are drawn. The sum of a band's bins is the cell of `plot_bands`. A result
-    of all stages speaks for the predicted one.
+    Attributions are summed in bins of 0.5 Hz and over the picked channels that the stager takes at once; the mean over the
+    epochs of a stage and the quartiles are drawn. Bands whose sums are within their error are hatched. The sum of a band's bins
+    is the cell of `plot_bands`. A result of all stages speaks for the predicted one.
 
     Parameters
     ----------
@@ -112,6 +116,7 @@ def plot_spectrum(
     canvas = make_canvas(
         axes, [[name] for name in order], annotate, figsize=(8.5, 1.35 * len(order) + 1.6), sharex=True
     )
+    marked = marked_bands(dataset, bands, members, order, stage_from)
     edges, counts = bin_edges(freqs, fmax), n_epochs_by_stage(dataset, stage_from)
     width = edges[1] - edges[0]
     attribution = _pooled(dataset, "frequency_view", members, stage_from, edges, mean=False)
@@ -119,6 +124,7 @@ def plot_spectrum(
     for row, (ax, name) in enumerate(zip(canvas.axes[:, 0], order, strict=True)):
         named = row == 0 or not canvas.own
         _draw_row(ax, edges, attribution, power, name, bands, named=named)
+        _hatch_bands(ax, bands, marked[:, row], edges[-1])
         title = f"{plain(name)}  (n = {counts[name]})"
         ax.set_title(title, loc="left", fontsize=points(10), pad=14 if named else 4)
         if ax is canvas.axes[-1, 0] or not canvas.own:
@@ -131,6 +137,9 @@ def plot_spectrum(
         f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over epochs. "
         "Grey line: mean power density. Each row has its own scale.",
         share_words(dataset, order, stage_from),
+        "Hatched on top: the sum over the band is within its error." if marked.any() else "",
+        unexplained_words(dataset),
+        weight_words(dataset, by_predicted=stage_from == "predicted"),
         sample_words(result),
         show=show,
     )
@@ -199,6 +208,14 @@ def decibels(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(np.where(np.isfinite(level), level, np.nan), dtype=np.float64)
 
 
+def _hatch_bands(ax: Axes, bands: Bands, marks: npt.NDArray[np.bool_], top: float) -> None:
+    """Hatch a strip at the top of the bands whose sums are within their error, which are in the order of rows."""
+    for name, marked in zip(bands_in_rows(bands), marks, strict=True):
+        if marked and name in bands and bands[name][0] < top:
+            low, high = bands[name][0], min(bands[name][1], top)
+            ax.axvspan(low, high, ymin=0.9, facecolor="white", edgecolor="0.5", hatch=WITHIN, linewidth=0, zorder=4)
+
+
 def _draw_row(
     ax: Axes,
     edges: npt.NDArray[np.float64],
@@ -209,7 +226,7 @@ def _draw_row(
     *,
     named: bool,
 ) -> None:
-    cases = attribution.of(stage)
+    cases, weights = attribution.of(stage), attribution.weights_of(stage)
     shade_bands(ax, bands, edges[-1], names=named)
     right = ax.twinx()
     right.tick_params(colors=GREY)
@@ -218,9 +235,9 @@ def _draw_row(
     right.set_ylabel("Power density\n(dB re 1 µV²/Hz)", color=GREY, fontsize=points(8))
     if not len(cases):
         return
-    draw_signed(ax, edges, cases.mean(axis=0))
+    draw_signed(ax, edges, attribution.mean(stage))
     if len(cases) > 1:
-        low, high = np.quantile(cases, [0.25, 0.75], axis=0)
+        low, high = (quantile(cases, weights, share) for share in (0.25, 0.75))
         ax.vlines((edges[:-1] + edges[1:]) / 2, low, high, color="black", linewidth=0.7)
-    level = decibels(power.of(stage).mean(axis=0))
+    level = decibels(power.mean(stage))
     right.plot((edges[:-1] + edges[1:]) / 2, level, color=GREY, linewidth=1.1)

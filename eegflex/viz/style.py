@@ -14,6 +14,7 @@ from eegflex.errors import check_choice
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
+    from matplotlib.container import BarContainer
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -22,8 +23,11 @@ __all__ = [
     "NEGATIVE",
     "POSITIVE",
     "STAGE_COLOURS",
+    "WITHIN",
     "add_note",
     "colour_limits",
+    "hatch_bars",
+    "hatch_cells",
     "plain",
     "points",
     "shade_bands",
@@ -35,6 +39,8 @@ __all__ = [
 DIVERGING = "RdBu_r"
 POSITIVE, NEGATIVE = "#b2182b", "#2166ac"
 GREY = "0.45"
+#: What is within its error.
+WITHIN = "////"
 #: Okabe-Ito.
 STAGE_COLOURS = {"W": "#E69F00", "REM": "#D55E00", "N1": "#56B4E9", "N2": "#0072B2", "N3": "#1B2A4E"}
 _OTHER_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
@@ -80,6 +86,22 @@ def symmetric(values: npt.ArrayLike) -> Normalize:
     found = found[np.isfinite(found)]
     limit = float(found.max()) if found.size and found.max() > 0 else 1.0
     return Normalize(-limit, limit)
+
+
+def hatch_cells(ax: Axes, marks: npt.NDArray[np.bool_]) -> None:
+    """Hatch cells of an image, (row, column), that are within their error."""
+    from matplotlib.patches import Rectangle
+
+    for row, column in np.argwhere(marks):
+        cell = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="none", edgecolor="0.6", hatch=WITHIN, linewidth=0)
+        ax.add_patch(cell)
+
+
+def hatch_bars(bars: BarContainer, marks: npt.NDArray[np.bool_]) -> None:
+    """Hatch bars, and take away their fill, that are within their error."""
+    for bar, marked in zip(bars, marks, strict=True):
+        if marked:
+            bar.set(facecolor="white", edgecolor=bar.get_facecolor(), hatch=WITHIN, linewidth=0.8)
 
 
 def plain(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,10 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.marks import cell_errors, mean_error, unexplained_words, within
 from eegflex.results.select import as_bands, as_list, bands_in_rows, check_stages, pick_all, sample_words, stage_order
 from eegflex.results.spectral_share import share_words
+from eegflex.results.weights import case_weights, weight_words
 from eegflex.results.wording import attribution_label, positive_means, span_words
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["plot_topomap", "site_values"]
+__all__ = ["plot_topomap", "site_marks", "site_values"]
 
 
 def plot_topomap(
@@ -45,9 +47,9 @@ def plot_topomap(
 ) -> Figure:
     """Draw the attribution to bands over the head, one row a band and one column a stage.
 
-    Attributions are summed in each band first and averaged over the epochs of a stage, and these numbers are
-    interpolated between the electrodes. With fewer than four sites they are drawn as discs instead. A result of all stages
-    speaks for the predicted one.
+    Attributions are summed in each band first and averaged over the epochs of a stage, and these numbers are interpolated
+    between the electrodes. An electrode whose number is within its error is crossed out. With fewer than four sites they are
+    drawn as discs instead. A result of all stages speaks for the predicted one.
 
     Parameters
     ----------
@@ -99,14 +101,15 @@ def plot_topomap(
     dataset = result.data
     sites = find_sites(dataset, pick_all(dataset, picks))
     columns, rows = check_stages(stage, stage_order(dataset, stage_from)), _check_bands(band, bands)
-    values = site_values(dataset, bands, sites, stage_from)
+    values, marks = site_values(dataset, bands, sites, stage_from), site_marks(dataset, bands, sites, stage_from)
     counts = _counts(dataset, stage_from)
     shown = np.array([[values[name][column] for column in columns] for name in rows])
     limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
     panels = [[f"{name} in {column}" for column in columns] for name in rows]
     canvas = make_canvas(axes, panels, annotate, figsize=_figsize(len(rows), len(columns)))
     for (row, column), ax in np.ndenumerate(canvas.axes):
-        draw_head(ax, shown[row, column], sites, limits[column], names=shown.shape[:2] == (1, 1))
+        marked = marks[rows[row]][columns[column]]
+        draw_head(ax, shown[row, column], sites, limits[column], names=shown.shape[:2] == (1, 1), marked=marked)
         name, n = plain(columns[column]), f"n = {counts[columns[column]]}"
         if not canvas.own:
             ax.set_title(f"{plain(rows[row])} in {name}\n{n}", fontsize=points(9))
@@ -119,6 +122,9 @@ def plot_topomap(
         f"{result.model}: attribution over the head by {stage_from} stage",
         *_notes(result, sites, own_scales=scale_by == "stage" and len(columns) > 1),
         share_words(dataset, columns, stage_from),
+        "Crossed out: within its error." if any(marks[row][column].any() for row in rows for column in columns) else "",
+        unexplained_words(dataset),
+        weight_words(dataset, by_predicted=stage_from == "predicted"),
         show=show,
     )
 
@@ -165,14 +171,42 @@ def site_values(
 
     Those of `FlexResult.band_table` by stage and channel, averaged where channels share a site.
     """
-    sums, labels = tables.band_sums(dataset, bands), tables.agreed_labels(dataset, stage_from)
-    found: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
-    for index, name in enumerate(bands.names):
-        found[name] = {}
-        for stage in stage_order(dataset, stage_from):
-            of_stage = labels == stage
-            means = sums[of_stage, :, index].mean(axis=0) if of_stage.any() else np.full(sums.shape[1], np.nan)
-            found[name][stage] = sites.means(means)
+    return _at_sites(dataset, tables.band_sums(dataset, bands), bands, sites, stage_from, _mean)
+
+
+def site_marks(
+    dataset: xr.Dataset, bands: Bands, sites: Sites, stage_from: str
+) -> dict[str, dict[str, npt.NDArray[np.bool_]]]:
+    """Return which of `site_values` are within their error, by band and stage."""
+    values = site_values(dataset, bands, sites, stage_from)
+    errors = _at_sites(dataset, cell_errors(dataset, bands), bands, sites, stage_from, mean_error)
+    return {
+        name: {stage: within(found, errors[name][stage]) for stage, found in own.items()}
+        for name, own in values.items()
+    }
+
+
+def _mean(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.average(values, axis=0, weights=weights))
+
+
+def _at_sites(
+    dataset: xr.Dataset,
+    values: npt.NDArray[np.float64],
+    bands: Bands,
+    sites: Sites,
+    stage_from: str,
+    reduce: Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+) -> dict[str, dict[str, npt.NDArray[np.float64]]]:
+    """Reduce values of epochs, (n_epochs, n_channels, n_bands), by stage, and bring them to the sites."""
+    labels = tables.agreed_labels(dataset, stage_from)
+    found: dict[str, dict[str, npt.NDArray[np.float64]]] = {name: {} for name in bands.names}
+    for stage in stage_order(dataset, stage_from):
+        places = np.flatnonzero(labels == stage)
+        weights = case_weights(dataset, places, labels[places] if stage_from == "predicted" else None)
+        means = reduce(values[places], weights) if len(places) else np.full(values.shape[1:], np.nan)
+        for index, name in enumerate(bands.names):
+            found[name][stage] = sites.means(means[:, index])
     return found
 
 

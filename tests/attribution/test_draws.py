@@ -221,13 +221,27 @@ def test_what_was_finished_goes_on_as_if_nothing_had_happened(monkeypatch, tmp_p
         np.testing.assert_array_equal(view(resumed, name), view(whole, name))
 
 
-def test_what_decides_is_told_of_the_first_draw():
-    epochs = noise_epochs(n_epochs=5)
-    result = explain(epochs, Smooth(), baseline="surrogate", dtype="float64")
-    begin = torch.from_numpy(drawn(prepare(epochs, ModelSpec()), range(5), [0] * 5))
-    with torch.no_grad():
-        expected = Smooth().double()(begin).numpy()
-    np.testing.assert_allclose(view(result, "replaced_scores")[:, 0, 1], expected, atol=1e-6)
+@pytest.mark.parametrize("stager", ["alone", "window"])
+def test_what_decides_is_told_of_the_mean_over_the_draws(stager):
+    """The very change that is explained: with the epoch replaced, the score is that of the baseline."""
+    network, spec = {"alone": (Smooth(), None), "window": (Window(), OF_THREE)}[stager]
+    result = explain(noise_epochs(n_epochs=5), network, spec=spec, baseline="surrogate", target="N2", dtype="float64")
+    n2 = result.stages.index("N2")
+    replaced = view(result, "replaced_scores")[:, 0, :, n2]
+    np.testing.assert_allclose(replaced[:, 1], view(result, "baseline_score")[:, 0], rtol=1e-6, atol=1e-6)
+    if stager == "alone":
+        begins = drawn(
+            prepare(noise_epochs(n_epochs=5), ModelSpec()), np.arange(5).repeat(N_DRAWS), [*range(N_DRAWS)] * 5
+        )
+        with torch.no_grad():
+            scores = Smooth().double()(torch.from_numpy(begins)).numpy()[:, n2]
+        np.testing.assert_allclose(replaced[:, 1], scores.reshape(5, N_DRAWS).mean(axis=1), atol=1e-6)
+        assert np.isnan(replaced[:, 2:]).all()
+        return
+    whole = explain(noise_epochs(n_epochs=5), network, spec=spec, baseline="surrogate", target="N2", dtype="float64",
+                    context="scaled")  # fmt: skip
+    both = view(whole, "baseline_score")[:, 0]
+    np.testing.assert_allclose(replaced[1:-1, 3], both[1:-1], rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["shapley", "shapley_sampling", "feature_ablation"])

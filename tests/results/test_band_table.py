@@ -109,7 +109,7 @@ def test_epochs_are_counted_never_pairs_of_an_epoch_and_a_channel(pair):
 
 def test_a_channel_set_that_says_the_same_makes_nothing_surer(pair_result):
     data = pair_result.to_xarray()
-    for variable in ("frequency_view", "scores", "predicted"):
+    for variable in ("frequency_view", "scores", "predicted", "band_error", "error", "size", "gap"):
         half = data[variable].shape[1] // 2
         data[variable].values[:, half:] = data[variable].values[:, :half]
     both = type(pair_result)(data)

@@ -49,7 +49,7 @@ def test_numbers_in_the_cells_are_the_values(result):
     (ax, *_) = viz.plot_bands(result, scale_by="figure", show=False).axes
     values = np.asarray(ax.images[0].get_array())
     np.testing.assert_allclose(values, means(result, "eeg"))
-    written = {text.get_position(): text.get_text() for text in ax.texts}
+    written = {text.get_position(): text.get_text().strip("()") for text in ax.texts}
     for (row, column), value in np.ndenumerate(values):
         assert written[(column, row)] == number_text(value, np.abs(values).max())
 

@@ -20,6 +20,7 @@ from eegflex.results.select import Pooled, channel_types, pool, stage_order
 from eegflex.results.spectral_share import READERS, kept_words, limits
 from eegflex.results.window_rhythms import has_windows, neighbours
 from eegflex.results.wording import (
+    baseline_words,
     count_epochs,
     explained_words,
     number_text,
@@ -27,6 +28,7 @@ from eegflex.results.wording import (
     reading,
     span_words,
     sums_to_change,
+    told_stages,
     type_label,
     unit,
 )
@@ -142,6 +144,7 @@ def _of_stage(
         yield unknown(few, f"Explain at least {MIN_EPOCHS}", stage=stage, n_epochs=n_epochs).named(stage)
         return
     yield from _context(result.data, stage)
+    yield from _baseline(result, stage)
     if around is not None:
         yield from _of_neighbours(result, stage, *around)
     yield from _waveforms(result.data, stage)
@@ -286,3 +289,22 @@ def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
     elif n_within > n_epochs / 2:
         remedy = "What it did is not told from nothing; explain it compared with another baseline"
         yield warning(within, remedy, **values).named(f"{stage} change")
+
+
+def _baseline(result: FlexResult, stage: str) -> Iterator[Finding]:
+    """That the model calls the baseline this stage already, where it mostly does and the stage is not set against another."""
+    of_stage = result.parameters["target"] in ("predicted", "scored", "all", stage) and sums_to_change(result)
+    if not (of_stage and "replaced_scores" in result.data):
+        return
+    share = float(told_stages(result.baseline_stages())[stage])
+    if share > DECIDES:
+        told = (
+            f"{baseline_words(result)} is called {stage}, too ({percent(share)}): what follows tells how these epochs differ "
+            f"from it, and little of what makes them {stage}"
+        )
+        remedy = f"Ask for the margin over another stage, or compare with one of another stage, as {_other(result, stage)} does"
+        yield warning(told, remedy, stage=stage, share=share).named(f"{stage} baseline")
+
+
+def _other(result: FlexResult, stage: str) -> str:
+    return repr(f"stage:{next(one for one in result.stages if one != stage)}")

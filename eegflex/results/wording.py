@@ -31,6 +31,7 @@ __all__ = [
     "span_words",
     "sum_words",
     "sums_to_change",
+    "told_stages",
     "type_label",
     "unit",
     "words_of",
@@ -156,17 +157,22 @@ def words_of(baseline: str) -> str:
     return BASELINES[kind].short.format(stage=stage)
 
 
+def told_stages(shares: pd.DataFrame) -> pd.Series[float]:
+    """What a model makes of a baseline by stage: of a night of baselines, or of one epoch if it sees no other."""
+    return shares["both"] if shares["both"].notna().all() else shares["epoch"]
+
+
 def called_words(shares: pd.DataFrame, model: str) -> str:
     """Say what a model calls a baseline: ``", which gssc calls N3 (94 %)"``, or nothing where nobody knows.
 
     Parameters
     ----------
     shares : pandas.DataFrame
-        Of `FlexResult.baseline_stages`. Said is what it makes of a night of baselines, or of one epoch if it sees no other.
+        Of `FlexResult.baseline_stages`.
     model : str
         The model's name.
     """
-    own = shares["both"] if shares["both"].notna().all() else shares["epoch"]
+    own = told_stages(shares)
     said = [
         f"{stage} ({percent(share)})" for stage, share in own.sort_values(ascending=False).items() if share >= _SAID
     ]

@@ -31,6 +31,11 @@ def changed(result, **variables):
     return type(result)(data)
 
 
+def of_bands(result):
+    """The findings without those of the baseline: silence is called W."""
+    return [one for one in result.main_findings() if not one.check.endswith("baseline")]
+
+
 def test_they_are_means_over_epochs_of_sums_over_the_channels_of_a_type(night):
     findings = night.main_findings()
     assert isinstance(findings, Findings)
@@ -60,7 +65,7 @@ def test_channels_are_called_what_a_scorer_looks_at_there(night):
     quiet = changed(night, frequency_view=lambda data: np.where(data["ch_type"].values[:, None] == "eeg", 0, 1e-3))
     quiet = changed(quiet, band_error=lambda data: np.zeros(data["band_error"].shape))
     view = quiet.to_xarray()["frequency_view"].values
-    assert {one.values["what"] for one in quiet.main_findings()} <= {
+    assert {one.values["what"] for one in of_bands(quiet)} <= {
         "muscle tone at Chin1-Chin2",
         "eye movements at E1-M2",
     }
@@ -81,8 +86,8 @@ def test_epochs_of_one_block_are_not_told_from_nothing():
     result = explained(n_epochs=30)
     data = result.to_xarray()
     close = type(result)(data.assign_coords(onset=("epoch", 10.0 * np.arange(30))))
-    assert len(close.main_findings()) == len(BY_STAGE)
-    assert all("over 6 epochs, nothing" in one.measured for one in close.main_findings())
+    assert len(of_bands(close)) == len(BY_STAGE)
+    assert all("over 6 epochs, nothing" in one.measured for one in of_bands(close))
 
 
 def test_none_is_within_its_error(night):
@@ -91,7 +96,7 @@ def test_none_is_within_its_error(night):
         band_error=lambda data: np.full(data["band_error"].shape, 1e3),
         error=lambda data: np.full(data["error"].shape, 1e3),
     )
-    for one in large.main_findings():
+    for one in of_bands(large):
         assert one.check.endswith("change") or "told from nothing" in one.measured
         assert "raised the score most" not in one.measured
 
@@ -104,7 +109,7 @@ def test_none_has_an_interval_that_holds_zero(night):
             data["frequency_view"].values * np.where(data["number"].values // 20 % 2, 1.0, -1.0)[:, None, None]
         ),
     )
-    for one in turned.main_findings():
+    for one in of_bands(turned):
         assert one.status == "unknown", str(one)
 
 
@@ -141,7 +146,7 @@ def test_the_context_comes_first_where_it_decides():
 
 
 def test_that_epochs_do_nothing_beyond_their_error_comes_first(night):
-    assert not any(one.status == "warning" for one in night.main_findings())
+    assert not any(one.check.endswith(("change", "context")) for one in night.main_findings())
     still = changed(night, baseline_score=lambda data: data["score"].values)
     assert still.within_error.all()
     first = next(one for one in still.main_findings() if one.values["stage"] == "N2")
@@ -163,3 +168,21 @@ def test_channel_sets_are_pooled_before_epochs_are_counted():
 def test_a_result_of_all_stages_speaks_for_the_predicted(night):
     of_all = explained(target="all")
     assert [one.check for one in of_all.main_findings()] == [one.check for one in night.main_findings()]
+
+
+def test_a_baseline_that_is_the_stage_already_is_told_before_any_band(night):
+    """As if silence were N2: said of N2, of no other stage, and not where N2 is set against another."""
+
+    def as_n2(data):
+        own = data["replaced_scores"].values.copy()
+        own[:, :, 1] = np.where(data["stage_name"].values == "N2", 5.0, -5.0)
+        return own
+
+    findings = list(changed(night, replaced_scores=as_n2).main_findings())
+    assert [one.check for one in findings if one.check.endswith("baseline")] == ["N2 baseline"]
+    first = next(one for one in findings if one.values["stage"] == "N2")
+    assert first.check == "N2 baseline"
+    assert "silence is called N2, too (100 %)" in first.measured
+    assert "'stage:W'" in first.remedy
+    margin = changed(explained(target=("N2", "N1")), replaced_scores=as_n2)
+    assert not any(one.check.endswith("baseline") for one in margin.main_findings())

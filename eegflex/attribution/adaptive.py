@@ -28,6 +28,7 @@ SHARE_OF_GAP, SHARE_OF_WHOLE_GAP = 3.0, 2.0
 #: Differences of scores are rounded: below so many units of their precision they cannot be told from nothing.
 ROUNDINGS = 8
 _TRAPEZOID, _SIMPSON = (1 / 4, 1 / 2, 1 / 4), (1 / 6, 4 / 6, 1 / 6)
+_HUGE = 1e100  # whose square is a number
 _TINY = np.finfo(float).tiny
 
 
@@ -170,6 +171,7 @@ class AdaptiveNodes:
 
     def _worst(self, errors: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
         """Panels to halve: the worst, until the others' errors are within half of what is allowed."""
+        errors = np.minimum(errors, _HUGE)  # relative to an integral that is 0
         order = errors.argsort()[::-1]
         left = np.sqrt(np.maximum((errors**2).sum() - np.cumsum(errors[order] ** 2), 0.0))
         return order[: int((left > self.tol / 2).sum()) + 1]

@@ -221,3 +221,13 @@ def test_batches_and_neighbours_in_a_chunk_do_not_matter():
 def test_what_makes_no_sense_is_refused(arguments):
     with pytest.raises(ParameterError):
         explain(noise_epochs(), Smooth(), **arguments)
+
+
+def test_a_score_that_its_parts_do_not_tell_is_an_error_and_no_overflow():
+    """A score that changes while nothing is attributed: relative to nothing, the error is beyond all bounds."""
+    nodes, integral = integrate(
+        lambda a: np.zeros((len(a), 1, 3)), lambda a: np.stack([a**2], axis=1), tol=0.02, max_evals=40
+    )
+    assert not integral.any()
+    assert nodes.error > 1e100
+    assert len(nodes.nodes) >= 39

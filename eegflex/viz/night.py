@@ -12,6 +12,7 @@ import numpy.typing as npt
 from eegflex.agreement import cohens_kappa
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.collapse import facts
 from eegflex.results.decided import explained_epochs
 from eegflex.results.recordings import one_recording, provenances, shown_label
 from eegflex.results.result import FlexResult
@@ -194,7 +195,7 @@ def _of_result(result: FlexResult, recording: str | None) -> _Night:
         n_channel_sets=dataset.sizes["channel_set"],
         confusion=tables.night_confusion(dataset),
         explained=dataset["number"].values.astype(int),
-        unexplained=~explained_epochs(dataset),
+        unexplained=~explained_epochs(facts(dataset)),
         which=_which(dataset.sizes["epoch"], found, is_sample=result.is_sample),
     )
 

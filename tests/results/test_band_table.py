@@ -122,7 +122,8 @@ def test_the_long_form_holds_every_statistic(pair):
     together = pair.band_table(by=("stage", "channel"), statistic="all")
     assert tuple(together.index.names) == ("stage", "channel", "band")
     assert list(together.columns) == [
-        "mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high", "n_epochs", "n_left_out",
+        "mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high", "error", "within_error",
+        "n_epochs", "n_left_out",
     ]  # fmt: skip
     for statistic in together.columns[:-2]:
         wide = pair.band_table(by=("stage", "channel"), statistic=statistic)

@@ -128,7 +128,8 @@ def test_a_margin_of_a_result_of_all_stages_is_that_of_the_margin(of_all):
     asked_for = viz.plot_bands(example_results.make_result(target=("N2", "N1")), scale_by="figure", show=False)
     drawn = [fig.axes[0].images[0].get_array() for fig in (by_difference, asked_for)]
     np.testing.assert_allclose(*drawn, atol=0.02 * np.abs(drawn[1]).max())
-    assert note(by_difference) == note(asked_for)
+    # errors of two stages are added, and may leave less explained than the margin's own
+    assert note(by_difference).split("n = ")[0].strip() == note(asked_for).split("n = ")[0].strip()
 
 
 @pytest.mark.parametrize("plot", OF_BANDS)

@@ -124,7 +124,11 @@ def _context_decides(request: Request, kept: Kept, replaced: npt.NDArray[np.floa
         of_stages, of_targets = _weights(request, channel_set)
         shares.append(context_shares(np.einsum("nrs,ns->nr", replaced[:, channel_set], of_stages)))
         change = np.stack([one.score - one.baseline_score for one in own])
-        error = np.array([one.error for one in own]) * _sizes(request, kept, channel_set, of_targets)
+        drawn = [one.change_error for one in own if one.change_error is not None]
+        if drawn:  # of a baseline that is drawn at random; a target is one score
+            error = np.einsum("nkk,nk->n", np.stack(drawn), of_targets)
+        else:
+            error = np.array([one.error for one in own]) * _sizes(request, kept, channel_set, of_targets)
         within.append(np.abs((change * of_targets).sum(axis=1)) <= np.where(np.isfinite(error), error, -1.0))
     share = np.nan_to_num(np.stack(shares), nan=0.0).mean(axis=0)
     return (share > DECIDES) | (np.mean(within, axis=0) >= 0.5)

@@ -317,8 +317,8 @@ def test_a_scale_free_model_is_explained_from_another_baseline(night):
     spoilt = SABOTAGE["standardised inside"]
     arguments = {"spec": spoilt.spec, "sample_per_stage": 1, "quadrature": "graded", "n_steps": 12, "verbose": "error"}
     with pytest.raises(ModelError, match="zero baseline says nothing"):
-        eegflex.attribute_epochs(night, spoilt.model(), **arguments)
-    result = eegflex.attribute_epochs(night, spoilt.model(), baseline="recording", **arguments)
+        eegflex.attribute_epochs(night, spoilt.model(), baseline="zero", **arguments)
+    result = eegflex.attribute_epochs(night, spoilt.model(), **arguments)
     found = {finding["check"]: finding["status"] for finding in result.provenance["checks"]}
     assert found["scale"] == "warning"
 

@@ -61,13 +61,13 @@ class Front:
     spec: SpectrogramSpec
     sfreq: float
     folder: Path | None
-    window: Array
-    bins: slice
-    frequencies: Array
-    gain: Array
-    bank: Array | None = None
-    mean: Array | None = None
-    sd: Array | None = None
+    window: Array = field(repr=False)
+    bins: slice = field(repr=False)
+    frequencies: Array = field(repr=False)
+    gain: Array = field(repr=False)
+    bank: Array | None = field(default=None, repr=False)
+    mean: Array | None = field(default=None, repr=False)
+    sd: Array | None = field(default=None, repr=False)
     _made: dict[Any, dict[str, torch.Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     @property

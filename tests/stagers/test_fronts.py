@@ -172,14 +172,21 @@ def test_a_filter_bank_weighs_powers_before_the_logarithm(tmp_path, bank_of_each
     bank = np.random.default_rng(3).random((2, 129, 20))
     power = spectrogram(signals(3, 2, N_TIMES), log=None)
     used = bank if bank_of_each else bank[:1]
-    expected = 20 * np.log10(np.einsum("ncwf,cfm->ncwm", power, np.broadcast_to(used, bank.shape)) + np.finfo(float).eps)
+    expected = 20 * np.log10(
+        np.einsum("ncwf,cfm->ncwm", power, np.broadcast_to(used, bank.shape)) + np.finfo(float).eps
+    )
     own = bank if bank_of_each else bank[0]
     np.save(tmp_path / "bank.npy", own.swapaxes(-1, -2) if turned else own)
     found = front_of(spec_of(filterbank="bank.npy"), tmp_path)(torch.as_tensor(signals(3, 2, N_TIMES)))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-STATISTICS = {"of all channels": (129,), "of each": (2, 129), "of each window": (2, 29, 129), "of windows": (1, 29, 129)}
+STATISTICS = {
+    "of all channels": (129,),
+    "of each": (2, 129),
+    "of each window": (2, 29, 129),
+    "of windows": (1, 29, 129),
+}
 
 
 @pytest.mark.parametrize("shape", STATISTICS.values(), ids=STATISTICS)

@@ -8,7 +8,8 @@ import scipy.signal
 from sabotage import ReadsBands, spectral
 
 import eegflex
-from eegflex import check_model
+from eegflex.doctor.case import Case
+from eegflex.doctor.front_end import front_end
 from eegflex.errors import EegflexError
 from eegflex.spec import LogSpec
 
@@ -31,8 +32,7 @@ def decibels(night):
 
 
 def found(night, **changes):
-    findings = check_model(ReadsBands(), night, spec=spectral(**changes), verbose="error")
-    return findings["front end"]
+    return front_end(Case(eegflex.stage_epochs(night, ReadsBands(), spec=spectral(**changes), verbose="error")))
 
 
 def given(mean, sd):
@@ -46,7 +46,8 @@ def test_a_front_that_fits_is_well(night, decibels):
 
 
 def test_a_model_of_signals_has_none(night):
-    assert "the signal itself" in check_model("bandpower", simulated_psg(), verbose="error")["front end"].measured
+    finding = front_end(Case(eegflex.stage_epochs(simulated_psg(), "bandpower", verbose="error")))
+    assert "the signal itself" in finding.measured
 
 
 def simulated_psg():

@@ -13,10 +13,20 @@ from typing import Any, Literal
 from eegflex.errors import SpecError
 from eegflex.spec.layouts import axes_of, check_layout
 from eegflex.spec.plain import short, unfit
+from eegflex.spec.scaling import ScaleSpec, check_scale
+from eegflex.spec.spectrogram import SpectrogramSpec, check_spectrogram
 from eegflex.spec.toml import Schema
 from eegflex.stages import STAGES
 
 __all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
+
+
+@dataclass(frozen=True)
+class FilterSpec:
+    """Pass band in Hz, applied before anything is explained. ``None`` leaves that side open."""
+
+    l_freq: float | None = None
+    h_freq: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ class ChannelSpec:
         of the answers is for `ModelSpec.combine` to say); or all of them together.
     without : str
         The name of a stager that does without this input, for recordings that have none that fits.
+    filter : FilterSpec or None
+        Pass band of this input, in the place of that of all of them, such as ``{ l_freq = 10.0 }`` for EMG. ``None``: that.
     """
 
     name: str = "input"
@@ -43,33 +55,7 @@ class ChannelSpec:
     sites: tuple[str, ...] = ()
     use: Literal["first", "each", "all"] = "all"
     without: str = ""
-
-
-@dataclass(frozen=True)
-class FilterSpec:
-    """Pass band in Hz, applied before anything is explained. ``None`` leaves that side open."""
-
-    l_freq: float | None = None
-    h_freq: float | None = None
-
-
-@dataclass(frozen=True)
-class ScaleSpec:
-    """Standardisation, with statistics frozen before the path.
-
-    Attributes
-    ----------
-    kind : {"none", "zscore", "robust"}
-        Mean and standard deviation, or median and interquartile range.
-    per : {"recording", "epoch"}
-        What the statistics are taken over, for each channel.
-    clip : float or None
-        Limit after scaling, in scaled units.
-    """
-
-    kind: Literal["none", "zscore", "robust"] = "none"
-    per: Literal["recording", "epoch"] = "recording"
-    clip: float | None = None
+    filter: FilterSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -103,13 +89,16 @@ class ModelSpec:
     unit : {"V", "mV", "uV"}
         Unit of a voltage before scaling.
     filter : FilterSpec
-        Pass band.
+        Pass band; an input may have one of its own.
     scale : ScaleSpec
         Standardisation.
+    spectrogram : SpectrogramSpec or None
+        Spectrogram that it is given in the place of the signal. ``None``: it is given the signal.
     layout : str | dict of str to str
         Axes of its input as einops writes them: b batch, e epoch of the window, c channel, t time. For example
-        ``"b c t"``, ``"b 1 c t"``, ``"b t c"`` or ``"b (e t) c"``. For a model that takes a dict of tensors, a layout for
-        each of its inputs, by the names of `channels`.
+        ``"b c t"``, ``"b 1 c t"``, ``"b t c"`` or ``"b (e t) c"``. Of a spectrogram w window and f frequency in the place of
+        t, such as ``"b e c w f"``. For a model that takes a dict of tensors, a layout for each of its inputs, by the names of
+        `channels`.
     context : ContextSpec
         Neighbouring epochs it needs.
     scores : {"logits", "log_probs", "probs"}
@@ -117,15 +106,22 @@ class ModelSpec:
     stages : tuple of str
         The stage of each of its outputs.
     output : str
-        Axes of its output: b batch, s stage, e epoch of the window; k parts of an epoch, or t moments of it, whose scores are
-        averaged. For example ``"b s"``, ``"b s e"``, ``"(b e) s"`` or ``"b e k s"``; ``"b t"`` for a detector, which has one
-        stage and no axis for it.
+        Axes of its output: b batch, s stage, e epoch of the window; k parts of an epoch, or t moments of it, whose scores
+        become one as `pool` says. For example ``"b s"``, ``"b s e"``, ``"(b e) s"`` or ``"b e k s"``; ``"b t"`` for a
+        detector, which has one stage and no axis for it.
     output_key : str | int | None
         In TOML ``output``: which of several things that it returns are the scores, by name or by place. ``None``: it
         returns nothing else.
     target_index : int or None
         Which of the window's epochs is read from an output that has several. ``None``: the one that is explained, which
         comes after `context.before` others.
+    positions : {"all", "middle", "mean"}
+        Where in a window an epoch is read from an output that has several: wherever it stands, that is after
+        `context.before` others but at the ends of a run; there only (``"middle"``), so that the ends are not staged; or in
+        all windows that hold it, at every place, by the mean of these scores, as the authors of networks of sequences stage
+        a night. That takes as many times as long as a window has epochs.
+    pool : {"mean", "max"}
+        What becomes of the scores of parts (k) or moments (t) of an epoch.
     combine : {"surest", "mean", "sum"}
         What becomes of the scores that ``use = "each"`` gives for an epoch: those of the surest count, and each is
         explained by itself; or their mean or sum is the score, and is explained.
@@ -149,8 +145,8 @@ class ModelSpec:
     >>> spec = ModelSpec(name="mine", sfreq=100.0, n_times=3000, unit="uV", scale=ScaleSpec("zscore"))
     >>> spec.duration, spec.stages
     (30.0, ('W', 'N1', 'N2', 'N3', 'REM'))
-    >>> ModelSpec.from_dict({"input": {"sfreq": 100.0, "n_times": 3000, "scale": {"kind": "zscore"}}}).scale
-    ScaleSpec(kind='zscore', per='recording', clip=None)
+    >>> ModelSpec.from_dict({"input": {"sfreq": 100.0, "n_times": 3000, "scale": {"kind": "zscore"}}}).scale.per
+    'recording'
     """
 
     name: str = "stager"
@@ -160,6 +156,7 @@ class ModelSpec:
     unit: Literal["V", "mV", "uV"] = "V"
     filter: FilterSpec = field(default_factory=FilterSpec)
     scale: ScaleSpec = field(default_factory=ScaleSpec)
+    spectrogram: SpectrogramSpec | None = None
     layout: str | dict[str, str] = "b c t"
     context: ContextSpec = field(default_factory=ContextSpec)
     scores: Literal["logits", "log_probs", "probs"] = "logits"
@@ -167,6 +164,8 @@ class ModelSpec:
     output: str = "b s"
     output_key: str | int | None = None
     target_index: int | None = None
+    positions: Literal["all", "middle", "mean"] = "all"
+    pool: Literal["mean", "max"] = "mean"
     combine: Literal["surest", "mean", "sum"] = "surest"
     licence: str = ""
     citation: str = ""
@@ -188,8 +187,8 @@ class ModelSpec:
 
     @property
     def takes_sequences(self) -> bool:
-        """Whether its layout has an axis of epochs."""
-        layouts = self.layout.values() if isinstance(self.layout, dict) else [self.layout]
+        """Whether its layout, or that of its output, has an axis of epochs."""
+        layouts = [*(self.layout.values() if isinstance(self.layout, dict) else [self.layout]), self.output]
         return any("e" in axes_of(layout) for layout in layouts)
 
     def members(self, n_channels: int) -> list[tuple[int, ...]]:
@@ -257,9 +256,12 @@ _SCHEMA = Schema(
     "spec",
     SpecError,
     {
-        "input": {key: key for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "layout", "context")},
+        "input": {
+            key: key
+            for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "spectrogram", "layout", "context")
+        },
         "output": {"layout": "output", "output": "output_key"}
-        | {key: key for key in ("scores", "stages", "target_index", "combine")},
+        | {key: key for key in ("scores", "stages", "target_index", "positions", "pool", "combine")},
         "model": {"class": "class_name"}
         | {
             key: key
@@ -284,12 +286,24 @@ def _check(spec: ModelSpec) -> None:
     _check_plain(spec)
     if not spec.stages or len(set(spec.stages)) != len(spec.stages):
         raise SpecError("The spec's [output] stages must be named, each once", seen=short(spec.stages))
-    low, high = spec.filter.l_freq, spec.filter.h_freq
-    if (low is not None and not 0 <= low < math.inf) or (high is not None and not high > (low or 0)):
-        raise SpecError("The spec's [input] filter is empty", seen=(low, high), allowed="l_freq < h_freq, in Hz")
+    _check_filters(spec)
+    check_scale(spec.scale, len(spec.channels))
     _check_channels(spec)
     _check_context(spec)
+    if spec.spectrogram is not None:
+        check_spectrogram(spec.spectrogram, spec.sfreq, spec.n_times)
     _check_layouts(spec)
+    _check_positions(spec)
+
+
+def _check_filters(spec: ModelSpec) -> None:
+    own = {f"[[input.channels]] filter of {channel.name!r}": channel.filter for channel in spec.channels}
+    for key, passed in ({"[input] filter": spec.filter} | own).items():
+        if passed is None:
+            continue
+        low, high = passed.l_freq, passed.h_freq
+        if (low is not None and not 0 <= low < math.inf) or (high is not None and not (low or 0) < high <= 1e6):
+            raise SpecError(f"The spec's {key} is empty", seen=(low, high), allowed="l_freq < h_freq, in Hz")
 
 
 def _positive(spec: ModelSpec) -> dict[str, tuple[float | None, float]]:
@@ -311,6 +325,7 @@ def _check_plain(spec: ModelSpec) -> None:
         for key, name in keys.items():
             value = getattr(spec, name)
             parts = [list(vars(one).values()) for one in spec.channels] if name == "channels" else value
+            parts = dataclasses.asdict(value) if name == "spectrogram" and value else parts
             if why := unfit(parts, lines=key in _WITH_LINES):
                 raise SpecError(f"The spec's [{section}] {key} has {why}", seen=short(value))
 
@@ -370,6 +385,29 @@ def _check_context(spec: ModelSpec) -> None:
         )
 
 
+def _check_positions(spec: ModelSpec) -> None:
+    if spec.pool != "mean" and not {"k", "t"} & set(axes_of(spec.output)):
+        raise SpecError(
+            "The spec's [output] pool is of the scores of parts of an epoch, and its layout has none",
+            seen=f"pool = {spec.pool!r}, layout = {spec.output!r}",
+            allowed="k parts of an epoch, or t moments of it, in the layout",
+        )
+    if spec.positions == "all":
+        return
+    if "e" not in axes_of(spec.output) or spec.target_index is not None:
+        raise SpecError(
+            "The spec's [output] positions are those of several epochs, and one is read",
+            seen=f"positions = {spec.positions!r}, layout = {spec.output!r}, target_index = {spec.target_index}",
+            allowed="e epoch of the window in the layout, and no target_index",
+        )
+    if spec.context.alone or spec.context.whole:
+        raise SpecError(
+            "The spec's [output] positions are those of a window, and it has none of a certain length",
+            seen=f"positions = {spec.positions!r}, context = {dataclasses.asdict(spec.context)}",
+            remedy="Give context = { before = 10, after = 9 }, or what the model was trained with",
+        )
+
+
 def _check_layouts(spec: ModelSpec) -> None:
     if isinstance(spec.layout, dict):
         names = [channel.name for channel in spec.channels]
@@ -378,8 +416,9 @@ def _check_layouts(spec: ModelSpec) -> None:
                 "The spec's [input] layout must have each input once", seen=list(spec.layout), allowed=names
             )
     layouts = spec.layout if isinstance(spec.layout, dict) else {"": spec.layout}
+    needed, axes = ("bt", "bect") if spec.spectrogram is None else ("bwf", "becwf")
     for name, layout in layouts.items():
-        check_layout(layout, "[input] layout" + (f" of {name!r}" if name else ""), needed="bt", axes="bect")
+        check_layout(layout, "[input] layout" + (f" of {name!r}" if name else ""), needed=needed, axes=axes)
     is_detector = "t" in spec.output and "s" not in spec.output
     needed, axes = ("bt", "bekt") if is_detector else ("bs", "besk")
     check_layout(spec.output, "[output] layout", needed=needed, axes=axes)

@@ -1,5 +1,6 @@
 """The contract of a stager: what it is given, what it returns, and its TOML file."""
 
 from eegflex.spec.model_spec import ChannelSpec, ContextSpec, FilterSpec, ModelSpec, ScaleSpec
+from eegflex.spec.published import load_spec, spec_names, spec_text
 
-__all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
+__all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec", "load_spec", "spec_names", "spec_text"]

@@ -16,4 +16,5 @@ NETWORKS = {
     "chambon2018": f"{_OWN}.chambon2018:Chambon2018",
     "seqsleepnet": f"{_OWN}.seqsleepnet:SeqSleepNet",
     "tinysleepnet": f"{_OWN}.tinysleepnet:TinySleepNet",
+    "usleep": "braindecode.models:USleep",
 }

@@ -100,6 +100,8 @@ class _SequenceEncoder(nn.Module):
 class _FilterBank(nn.Module):
     """A learned filter bank for each channel, whose filters keep to their triangles S; sigmoid(W) is between 0 and 1."""
 
+    S: torch.Tensor
+
     def __init__(self, n_channels: int, triangles: torch.Tensor) -> None:
         super().__init__()
         self.W = nn.Parameter(torch.randn(n_channels, *triangles.shape))

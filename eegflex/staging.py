@@ -348,7 +348,7 @@ def stage_with(stager: Stager, epochs: mne.BaseEpochs, settings: StagingSettings
     device = check_device(stager.like.device if settings.device is None else settings.device, dtype)
     stager = stager.to(device, dtype)
     segments = prepare(epochs, stager.spec, settings.picks, filter_edges=settings.filter_edges)
-    stager = with_counted_stages(stager, segments)
+    stager = with_counted_stages(stager.fitted(segments), segments)
     with rnn_safe(stager.module):
         bound = tuple(stager.bind(segments, settings.edges, settings.n_window))
         with progress(len(segments) * len(bound), f"Staging with {stager.spec.name}") as done:

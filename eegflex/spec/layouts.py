@@ -15,6 +15,8 @@ AXES = {
     "e": "epoch of the window",
     "c": "channel",
     "t": "time",
+    "w": "window of the spectrogram",
+    "f": "frequency of the spectrogram",
     "s": "stage",
     "k": "part of an epoch",
 }

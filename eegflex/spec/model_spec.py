@@ -13,6 +13,7 @@ from typing import Any, Literal
 from eegflex.errors import SpecError
 from eegflex.spec.layouts import axes_of, check_layout
 from eegflex.spec.plain import short, unfit
+from eegflex.spec.spectrogram import SpectrogramSpec, check_spectrogram
 from eegflex.spec.toml import Schema
 from eegflex.stages import STAGES
 
@@ -106,10 +107,13 @@ class ModelSpec:
         Pass band.
     scale : ScaleSpec
         Standardisation.
+    spectrogram : SpectrogramSpec or None
+        Spectrogram that it is given in the place of the signal. ``None``: it is given the signal.
     layout : str | dict of str to str
         Axes of its input as einops writes them: b batch, e epoch of the window, c channel, t time. For example
-        ``"b c t"``, ``"b 1 c t"``, ``"b t c"`` or ``"b (e t) c"``. For a model that takes a dict of tensors, a layout for
-        each of its inputs, by the names of `channels`.
+        ``"b c t"``, ``"b 1 c t"``, ``"b t c"`` or ``"b (e t) c"``. Of a spectrogram w window and f frequency in the place of
+        t, such as ``"b e c w f"``. For a model that takes a dict of tensors, a layout for each of its inputs, by the names of
+        `channels`.
     context : ContextSpec
         Neighbouring epochs it needs.
     scores : {"logits", "log_probs", "probs"}
@@ -160,6 +164,7 @@ class ModelSpec:
     unit: Literal["V", "mV", "uV"] = "V"
     filter: FilterSpec = field(default_factory=FilterSpec)
     scale: ScaleSpec = field(default_factory=ScaleSpec)
+    spectrogram: SpectrogramSpec | None = None
     layout: str | dict[str, str] = "b c t"
     context: ContextSpec = field(default_factory=ContextSpec)
     scores: Literal["logits", "log_probs", "probs"] = "logits"
@@ -257,7 +262,10 @@ _SCHEMA = Schema(
     "spec",
     SpecError,
     {
-        "input": {key: key for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "layout", "context")},
+        "input": {
+            key: key
+            for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "spectrogram", "layout", "context")
+        },
         "output": {"layout": "output", "output": "output_key"}
         | {key: key for key in ("scores", "stages", "target_index", "combine")},
         "model": {"class": "class_name"}
@@ -289,6 +297,8 @@ def _check(spec: ModelSpec) -> None:
         raise SpecError("The spec's [input] filter is empty", seen=(low, high), allowed="l_freq < h_freq, in Hz")
     _check_channels(spec)
     _check_context(spec)
+    if spec.spectrogram is not None:
+        check_spectrogram(spec.spectrogram, spec.sfreq, spec.n_times)
     _check_layouts(spec)
 
 
@@ -311,6 +321,7 @@ def _check_plain(spec: ModelSpec) -> None:
         for key, name in keys.items():
             value = getattr(spec, name)
             parts = [list(vars(one).values()) for one in spec.channels] if name == "channels" else value
+            parts = dataclasses.asdict(value) if name == "spectrogram" and value else parts
             if why := unfit(parts, lines=key in _WITH_LINES):
                 raise SpecError(f"The spec's [{section}] {key} has {why}", seen=short(value))
 
@@ -378,8 +389,9 @@ def _check_layouts(spec: ModelSpec) -> None:
                 "The spec's [input] layout must have each input once", seen=list(spec.layout), allowed=names
             )
     layouts = spec.layout if isinstance(spec.layout, dict) else {"": spec.layout}
+    needed, axes = ("bt", "bect") if spec.spectrogram is None else ("bwf", "becwf")
     for name, layout in layouts.items():
-        check_layout(layout, "[input] layout" + (f" of {name!r}" if name else ""), needed="bt", axes="bect")
+        check_layout(layout, "[input] layout" + (f" of {name!r}" if name else ""), needed=needed, axes=axes)
     is_detector = "t" in spec.output and "s" not in spec.output
     needed, axes = ("bt", "bekt") if is_detector else ("bs", "besk")
     check_layout(spec.output, "[output] layout", needed=needed, axes=axes)

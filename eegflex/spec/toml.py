@@ -144,8 +144,9 @@ class Schema(Generic[T]):
 
     def _value(self, value: Any, hint: Any, path: _Path) -> Any:
         """Give a value as its field has it: a table as its dataclass, a list as a tuple."""
-        if dataclasses.is_dataclass(hint):
-            return self._of_table(value, hint, path)
+        table = _table_kind(hint)
+        if table is not None and not (value is None and table is not hint):
+            return self._of_table(value, table, path)
         if get_origin(hint) is tuple and dataclasses.is_dataclass(get_args(hint)[0]):
             if not isinstance(value, list | tuple):
                 raise self._wrong(f"[{_table(path)}]", "a list of tables", value)
@@ -179,6 +180,12 @@ class Schema(Generic[T]):
 
     def _wrong(self, where: str, words: str, value: Any) -> EegflexError:
         return self.error(f"The {self.called}'s {where} must be {words}", seen=short(value))
+
+
+def _table_kind(hint: Any) -> Any:
+    """The dataclass that a table becomes where one may or must stand."""
+    choices = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return next((choice for choice in choices if dataclasses.is_dataclass(choice)), None)
 
 
 def _names(kind: Any) -> list[str]:

@@ -48,8 +48,9 @@ def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
     if not any(note.startswith("stages:") for note in stager.spec.assumed):
         return stager
     first = torch.from_numpy(segments.signals[:1, list(segments.channel_sets[0])])
+    own = stager.on_channels(segments, segments.channel_sets[0])
     with torch.no_grad():
-        returned = meant_of(stager.run(stager.module, stager.arrange(first.to(stager.like)[:, None])), stager.spec)
+        returned = meant_of(own.run(own.module, own.arrange(first.to(own.like)[:, None])), own.spec)
     if returned.ndim != 2:
         return stager  # it will be refused in the words of its layout
     refuse_many(tuple(returned.shape), stager.spec.name)

@@ -12,6 +12,7 @@ from torch import nn
 from eegflex.errors import ParameterError, SpecError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.digest import digest_of_members
+from eegflex.stagers.fronts import Front
 from eegflex.stagers.stager import BoundStager, Stager
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
     spec = members[0].spec.replace(
         scores="logits" if members[0].spec.scores == "log_probs" and len(members) > 1 else members[0].spec.scores,
         name=f"{rule} of {', '.join(dict.fromkeys(member.spec.name for member in members))}",
+        spectrogram=None,
         layout="b e c t",
         output="b s",
         target_index=None,
@@ -139,6 +141,19 @@ class Ensemble(Stager):
         """The same members under another contract."""
         shared = {name: getattr(spec, name) for name in _SHARED}
         return Ensemble([m.with_spec(m.spec.replace(**shared)) for m in self.members], self.rule, spec)
+
+    @property
+    def fronts(self) -> tuple[Front, ...]:
+        """Those of all members."""
+        return tuple(front for member in self.members for front in member.fronts)
+
+    def fitted(self, segments: Segments) -> Stager:
+        """The same, each member with the statistics of a recording where it asks for them."""
+        return Ensemble([member.fitted(segments) for member in self.members], self.rule, self.spec)
+
+    def on_channels(self, segments: Segments, channels: Sequence[int]) -> Stager:
+        """The same, each member with the statistics of its channels."""
+        return Ensemble([member.on_channels(segments, channels) for member in self.members], self.rule, self.spec)
 
     def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
         """Combined scores of the target epoch of windows, (batch, epoch, channel, time) -> (batch, stage)."""

@@ -151,7 +151,7 @@ def _loaded(
         from eegflex.stagers.ensemble import ensemble
 
         return ensemble([load_model(member, spec=spec, trusted=trusted) for member in source])
-    return _from_object(source, spec)
+    return _from_object(source, spec, folder=folder)
 
 
 def names() -> list[str]:
@@ -237,7 +237,7 @@ def _from_file(path: Path, spec: ModelSpec | None, folder: Path | None, network:
         logger.warning(note)
     # weights of a network that the caller has are the same weights, whatever file they are in
     digest = "" if found.takes_network and isinstance(loaded, nn.Module) else digest_of_files(files)
-    stager = _from_object(loaded, spec, weights.stem, digest)
+    stager = _from_object(loaded, spec, weights.stem, digest, folder or home)
     return stager.with_spec(stager.spec.replace(assumed=(*stager.spec.assumed, *file.notes)))
 
 
@@ -257,7 +257,9 @@ def _files(weights: Path, found: Format) -> list[Path]:
     return [weights, *(resolve(found.beside)(weights) if found.beside else ())]
 
 
-def _from_object(source: Any, spec: ModelSpec | None, name: str = "", digest: str = "") -> Stager:
+def _from_object(
+    source: Any, spec: ModelSpec | None, name: str = "", digest: str = "", folder: Path | None = None
+) -> Stager:
     """A model that is in memory."""
     if isinstance(source, Stager):
         return source
@@ -272,9 +274,9 @@ def _from_object(source: Any, spec: ModelSpec | None, name: str = "", digest: st
         if any(kind.__module__.partition(".")[0] == package for kind in type(source).__mro__):
             return Stager(resolve(adapter)(source), spec or assumed(name or type(source).__name__), digest)
     if callable(getattr(source, "predict_proba", None)):
-        return Stager(BlackBox(source), spec or assumed_of_estimator(source, name), digest)
+        return Stager(BlackBox(source), spec or assumed_of_estimator(source, name), digest, folder)
     if callable(source):
-        return Stager(source, spec or assumed_of_module(source, name), digest)
+        return Stager(source, spec or assumed_of_module(source, name), digest, folder)
     raise ModelError(
         "A model must be a name, a file, a torch.nn.Module, a callable, or have predict_proba",
         seen=type(source).__name__,

@@ -18,21 +18,29 @@ from eegflex.spec.model_spec import ModelSpec
 Fed = torch.Tensor | dict[str, torch.Tensor]
 
 
+#: The axes of canonical windows, by their number: of signals, and of spectrograms.
+_CANONICAL = {4: "bect", 5: "becwf"}
+
+
 def to_layout(windows: torch.Tensor, layout: str) -> torch.Tensor:
-    """Arrange canonical windows, shape (batch, epoch, channel, time), as a module's layout says."""
+    """Arrange canonical windows as a module's layout says.
+
+    They are signals, shape (batch, epoch, channel, time), or spectrograms, (batch, epoch, channel, window, frequency).
+    """
+    canonical = _CANONICAL[windows.ndim]
     axes = set(axes_of(layout))
-    sizes = dict(zip("bect", windows.shape, strict=True))
-    missing = [axis for axis in "ect" if axis not in axes]
+    sizes = dict(zip(canonical, windows.shape, strict=True))
+    missing = [axis for axis in canonical[1:] if axis not in axes]
     too_long = {axis: sizes[axis] for axis in missing if sizes[axis] != 1}
-    if too_long or not axes <= set("bect"):
+    if too_long or not axes <= set(canonical):
         raise ModelError(
             f"The layout {layout!r} has no place for axes that are longer than one",
             seen=too_long or axes,
-            allowed=[f"{axis} ({AXES[axis]})" for axis in "bect"],
+            allowed=[f"{axis} ({AXES[axis]})" for axis in canonical],
             remedy="Name every axis in the spec's layout",
         )
-    kept = windows.reshape([sizes[axis] for axis in "bect" if axis not in missing])
-    pattern = " ".join(axis for axis in "bect" if axis not in missing)
+    kept = windows.reshape([sizes[axis] for axis in canonical if axis not in missing])
+    pattern = " ".join(axis for axis in canonical if axis not in missing)
     try:
         return rearrange(kept, f"{pattern} -> {layout}")
     except EinopsError as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,9 +19,11 @@ from eegflex.errors import EegflexError, ModelError, ParameterError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize, out_of_memory
 from eegflex.stagers.bound import BoundStager
+from eegflex.stagers.coding import Coding, codings_of, suffices
 from eegflex.stagers.copies import moved_copy, own_copy, refuse_uninitialised
-from eegflex.stagers.digest import digest_of_weights
+from eegflex.stagers.digest import digest_of_members, digest_of_weights
 from eegflex.stagers.failures import ForwardError, said
+from eegflex.stagers.fronts import Front, front_of
 from eegflex.stagers.modules import Fed, copy_of, from_layout, shape_of, to_layout
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, SILENCE, cut_windows, split_window
 
@@ -47,6 +50,8 @@ class Stager:
         Its contract.
     digest : str
         What its weights are told by, where that is known, such as the SHA-256 of the file that they are from.
+    folder : Path | None
+        Where the files lie that the spec names besides the weights. ``None``: their paths are the author's own.
 
     Attributes
     ----------
@@ -56,14 +61,21 @@ class Stager:
         Our copy, in eval mode, with parameters that gather no gradients.
     like : Tensor
         An empty tensor on the device and of the precision that the module computes in.
+    front : Front or None
+        What makes the spectrogram that the module is fed; ``None`` where it is fed the signal.
     """
+
+    front: Front | None = None
 
     _digest = ""
     #: The module in the precision in which it was given, where that is another.
     _as_given: nn.Module | None = None
 
-    def __init__(self, module: Callable[[Any], torch.Tensor], spec: ModelSpec, digest: str = "") -> None:
+    def __init__(
+        self, module: Callable[[Any], torch.Tensor], spec: ModelSpec, digest: str = "", folder: Path | None = None
+    ) -> None:
         self.spec = spec
+        self.front = front_of(spec, folder)
         refuse_uninitialised(module)
         self.module = own_copy(module)
         self._digest = digest
@@ -90,17 +102,42 @@ class Stager:
         """The same module under another contract."""
         changed = copy.copy(self)
         changed.spec = spec
+        if (spec.spectrogram, spec.sfreq) != (self.spec.spectrogram, self.spec.sfreq):
+            changed.front = front_of(spec, self.front.folder if self.front else None)
+        return changed
+
+    @property
+    def fronts(self) -> tuple[Front, ...]:
+        """The front ends that it has: one at most, or those of its members."""
+        return (self.front,) if self.front else ()
+
+    def fitted(self, segments: Segments) -> Stager:
+        """The same with the statistics of a recording, where its spectrogram asks for them; constants from here on."""
+        if self.front is None:
+            return self
+        changed = copy.copy(self)
+        changed.front = self.front.fitted(segments)
+        return changed
+
+    def on_channels(self, segments: Segments, channels: Sequence[int]) -> Stager:
+        """The same for one channel set of a recording, with the statistics of its channels."""
+        if self.front is None or not self.front.recorded:
+            return self
+        changed = self.fitted(segments) if self.front.waits else copy.copy(self)
+        changed.front = changed.front.of_channels(channels)  # type: ignore[union-attr]
         return changed
 
     @property
     def digest(self) -> str:
         """SHA-256 by which two trainings of one network are told apart; empty for a model whose weights are not known.
 
-        It is that of a state dict's names and values, or of the file of a model that brings its own network.
+        It is that of a state dict's names and values, or of the file of a model that brings its own network; with the numbers
+        of its front end, where it has any.
         """
         with contextlib.suppress(Exception):  # whatever a module has in the place of a state dict
             self._digest = self._digest or digest_of_weights(self.module)
-        return self._digest
+        tables = self.front.digest if self.front else ""
+        return digest_of_members((self._digest, tables)) if tables else self._digest
 
     @property
     def scores_every_position(self) -> bool:
@@ -138,11 +175,17 @@ class Stager:
         members = self.spec.members(windows.shape[2])
         if len(members) == 1:
             return self._score(windows, at)
-        total = sum(self._score(windows[:, :, list(member)], at) for member in members)
+        total = sum(self._score(windows[:, :, list(member)], at, member) for member in members)
         return total / len(members) if self.spec.combine == "mean" else total  # type: ignore[return-value]
 
-    def _score(self, windows: torch.Tensor, at: torch.Tensor | None) -> torch.Tensor:
-        fed = self.arrange(windows)
+    def _score(
+        self, windows: torch.Tensor, at: torch.Tensor | None, members: Sequence[int] | None = None
+    ) -> torch.Tensor:
+        return self.score_fed(windows if self.front is None else self.front(windows, members), at)
+
+    def score_fed(self, windows: torch.Tensor, at: torch.Tensor | None) -> torch.Tensor:
+        """Score windows of signals, or of spectrograms where the module takes these."""
+        fed = self._arranged(windows)
         try:
             returned = self.run(self.module, fed)
         except ForwardError as error:
@@ -167,20 +210,19 @@ class Stager:
 
     def arrange(self, windows: torch.Tensor) -> Fed:
         """What the module is fed of windows, shape (batch, epoch, channel, time): a tensor, or a dict of them."""
+        return self._arranged(windows if self.front is None else self.front(windows))
+
+    def _arranged(self, windows: torch.Tensor) -> Fed:
         layout = self.spec.layout
         if isinstance(layout, str):
             return to_layout(windows, layout)
         places = self.spec.inputs(windows.shape[2])
         return {name: to_layout(windows[:, :, places[name]], own) for name, own in layout.items()}
 
-    @property
-    def can_factor(self) -> bool:
-        """Whether the module has the two methods that `encode` and `decode` need."""
-        return all(callable(getattr(self.module, name, None)) for name in ("encode", "decode"))
-
     def encode(self, segments: torch.Tensor) -> torch.Tensor:
         """Codes of segments by themselves: (n, channel, time) -> (n, ...)."""
-        return self.run(self.module.encode, segments)  # type: ignore[attr-defined]
+        fed = segments if self.front is None else self.front(segments)
+        return self.run(self.module.encode, fed)  # type: ignore[attr-defined]
 
     def decode(self, codes: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
         """Score the target epoch of windows of codes: (batch, epoch, ...) -> (batch, stage)."""
@@ -229,15 +271,12 @@ class Stager:
         return list(self.module.parameters()) if isinstance(self.module, nn.Module) else []
 
 
-#: Scores by way of codes may differ from the module's own by this much, relative to their size.
-TOLERANCE = 1e-4
-
-
 class WindowedStager(BoundStager):
     """A stager on windows of recorded neighbours.
 
     A module with methods ``encode`` (n, channel, time) -> (n, ...) and ``decode`` (batch, epoch, ...) -> what the module
-    returns is never asked to encode a neighbour twice: with the neighbours as recorded, their codes are constants.
+    returns is never asked to encode a neighbour twice: with the neighbours as recorded, their codes are constants. One of
+    spectrograms has ``encode`` (n, channel, window, frequency) -> (n, ...); the spectrograms of neighbours are constants too.
 
     Parameters
     ----------
@@ -256,12 +295,13 @@ class WindowedStager(BoundStager):
     def __init__(
         self, stager: Stager, segments: Segments, channels: tuple[int, ...], edges: str, window_length: int | None
     ) -> None:
-        self.stager, self.edges = stager, edges
+        self.stager, self.edges = stager.on_channels(segments, channels), edges
         self.signals, self.channels, self.onset = segments.signals, list(channels), segments.onset
         self.windows = self._cut(segments.run, window_length)
         self.batch = BatchSize(FORWARD_BATCH)
         self._codes: torch.Tensor | None = None
-        self.factors = self.windows.length.max() > 1 and stager.can_factor and self._codes_suffice()
+        codings = codings_of(self.stager) if self.windows.length.max() > 1 else []
+        self._coding = next((coding for coding in codings if self._suffices(coding)), None)
 
     def _cut(self, run: npt.NDArray[np.int64], window_length: int | None) -> Windows:
         before, after = _neighbours(self.stager, window_length)
@@ -283,8 +323,8 @@ class WindowedStager(BoundStager):
         return self._naming(self._among_recorded, segments, index)
 
     def _among_recorded(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        if self.factors:
-            return self._by_length(index, self.stager.encode(segments), self._codes_of, self.stager.decode)
+        if self._coding:
+            return self._by_length(index, self._coding.encode(segments), self._codes_of, self._coding.decode)
         return self._by_length(index, segments, self.inputs, self.stager.score)
 
     def score_windows(self, windows: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
@@ -296,8 +336,8 @@ class WindowedStager(BoundStager):
         """Score every epoch that has its neighbours, (n_epochs, n_stages)."""
         explicable = self.windows.explicable
         scores = torch.full((len(explicable), len(self.stager.spec.stages)), torch.nan, dtype=self.stager.like.dtype)
-        recorded = self._codes_of if self.factors else self.inputs
-        function = self.stager.decode if self.factors else self.stager.score
+        recorded = self._codes_of if self._coding else self.inputs
+        function = self._coding.decode if self._coding else self.stager.score
 
         def score(index: torch.Tensor) -> tuple[torch.Tensor]:
             found = self._by_length(index, recorded(index), recorded, function)
@@ -312,14 +352,14 @@ class WindowedStager(BoundStager):
 
     def _codes_of(self, index: torch.Tensor) -> torch.Tensor:
         """Codes of epochs as recorded; each is computed once."""
-        if self._codes is None:
-            device = self.stager.like.device
+        if self._codes is None and self._coding:
+            encoded, device = self._coding.encode, self.stager.like.device
             numbers = torch.arange(len(self.signals) + 1, device=device)
             numbers[-1] = SILENCE  # so that the last code is that of silence
             with torch.no_grad():
-                encode = partial(self._naming, lambda part: (self.stager.encode(self.inputs(part)),))
+                encode = partial(self._naming, lambda part: (encoded(self.inputs(part)),))
                 (self._codes,) = self.batch(encode, numbers)
-        return self._codes[index]
+        return self._codes[index]  # type: ignore[index]
 
     def _naming(self, function: Callable[..., T], *of: torch.Tensor) -> T:
         """Apply a function to tensors, of which the last says the epochs; where the model fails, say on which of them."""
@@ -370,24 +410,14 @@ class WindowedStager(BoundStager):
         return torch.from_numpy(self.windows.at(index.cpu().numpy())).to(index.device)
 
     @torch.no_grad()
-    def _codes_suffice(self) -> bool:
-        """Whether decoding codes gives what the module does, on the first windows; methods so called may be anything."""
+    def _suffices(self, coding: Coding) -> bool:
+        """Whether a coding gives what the module does, on the first window."""
         index = torch.from_numpy(np.flatnonzero(self.windows.explicable)[:1]).to(self.stager.like.device)
         if len(index) == 0:
             return False
         whole = self._by_length(index, self.inputs(index), self.inputs, self.stager.score)
         members = torch.from_numpy(self.windows.members(index.cpu().numpy())[0])
-        try:
-            factored = self.stager.decode(self.stager.encode(self.inputs(members))[None], self._at(index))
-        except Exception as error:  # they may be anything
-            if out_of_memory(error):
-                raise
-            logger.info(f"{self.stager.spec.name}: its encode and decode are not used ({error})")
-            return False
-        if torch.allclose(factored, whole, rtol=0, atol=TOLERANCE * max(float(whole.abs().max()), 1e-3)):
-            return True
-        logger.info(f"{self.stager.spec.name}: its encode and decode are not used, since their scores are not its own")
-        return False
+        return suffices(coding, self.inputs(members), self._at(index), whole, self.stager.spec.name)
 
 
 def recorded_inputs(signals: npt.NDArray[np.float32], channels: list[int], index: torch.Tensor) -> torch.Tensor:

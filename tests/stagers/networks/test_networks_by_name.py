@@ -17,10 +17,12 @@ from eegflex.spec import load_spec, spec_names, spec_text
 from eegflex.stagers.loading import names
 from eegflex.stagers.networks import NETWORKS
 from eegflex.stagers.networks.chambon2018 import Chambon2018
+from eegflex.stagers.networks.seqsleepnet import SeqSleepNet
 from eegflex.stagers.networks.tinysleepnet import TinySleepNet
 
 PHYSIOEX = [name for name in spec_names() if name.startswith("physioex:")]
 FOLDER = "train/models/checkpoints"
+KINDS = {"chambon2018": Chambon2018, "seqsleepnet": SeqSleepNet, "tinysleepnet": TinySleepNet}
 
 
 def lightning(network, path, **more):
@@ -44,8 +46,27 @@ def test_a_network_takes_its_weights_from_a_file(tmp_path, suffix):
     windows = torch.randn(2, 21, 1, 3000)
     with torch.no_grad():
         torch.testing.assert_close(stager.score(windows), network.eval()(windows)[:, -1])
-    assert stager.can_factor
     assert eegflex.load_model("tinysleepnet", weights=str(path)).digest == stager.digest
+
+
+@pytest.fixture(scope="module")
+def night():
+    """Thirty epochs of all signals."""
+    return eegflex.make_epochs(eegflex.simulate_psg(hours=0.25, sfreq=100, seed=1, verbose="error").raw)
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS.items())
+def test_each_epoch_of_a_night_is_encoded_once(tmp_path, night, name, kind):
+    torch.manual_seed(0)
+    network, seen = kind(**load_spec(name).kwargs), []
+    torch.save(network.state_dict(), tmp_path / "mine.pt")
+    stager = eegflex.load_model(name, weights=tmp_path / "mine.pt")
+    encoder = next(iter(stager.module.children()))
+    encoder.register_forward_hook(lambda module, args, output: seen.append(len(args[0])))
+    staged = eegflex.stage_epochs(night, stager, picks=["C4-M1"], verbose="error")
+    assert staged.explicable.sum() >= len(night) - 20
+    n_window = 21
+    assert sum(seen) <= len(night) + 1 + 2 * n_window, "each once, silence, and the window by which codes are tried"
 
 
 def test_a_spec_names_a_network_without_trust(tmp_path):
@@ -145,3 +166,15 @@ def test_weights_of_an_installed_package_are_found(name):
     assert {f"nn.{key}" for key in own} == set(saved)
     assert all(torch.equal(own[key.removeprefix("nn.")], value) for key, value in saved.items())
     assert stager.spec.assumed == ()
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+def test_usleep_is_braindecodes(tmp_path):
+    models = pytest.importorskip("braindecode.models", exc_type=ImportError)
+    torch.manual_seed(0)
+    network = models.USleep(**load_spec("usleep").kwargs).eval()
+    lightning(network, tmp_path / "mine.ckpt")
+    stager = eegflex.load_model("usleep", weights=tmp_path / "mine.ckpt")
+    windows = torch.randn(1, 35, 2, 3840)
+    with torch.no_grad():
+        torch.testing.assert_close(stager.score(windows), network(windows)[..., 17])

@@ -94,8 +94,16 @@ def test_chambon2018_is_braindecodes(n_channels, sfreq, n_times):
         torch.testing.assert_close(ours.eval()(epochs[:, None]), theirs.eval()(epochs), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_chambon2018_of_a_window_is_the_published_one(published, n_channels, capsys):
+    pytest.importorskip("braindecode.models", exc_type=ImportError)
+    torch.manual_seed(n_channels)
+    theirs = published("chambon2018").Chambon2018Net(config(n_channels)).nn
+    agree(theirs, Chambon2018(n_channels, n_epochs=21), torch.randn(2, 21, n_channels, 3000))
+    capsys.readouterr()  # it prints
+
+
 def test_chambon2018_puts_the_epochs_of_a_window_side_by_side():
-    """PhysioEx's, which needs more of braindecode than there is today: its encoder by epochs, one linear layer on them."""
     torch.manual_seed(0)
     ours = Chambon2018(2, n_epochs=3).eval()
     windows = torch.randn(2, 3, 2, 3000)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from mne.utils import verbose
+from mne.utils import logger, verbose
 
 from eegflex.agreement import cohens_kappa, confusion
 from eegflex.errors import ParameterError, check_choice
@@ -348,12 +348,27 @@ def stage_with(stager: Stager, epochs: mne.BaseEpochs, settings: StagingSettings
     device = check_device(stager.like.device if settings.device is None else settings.device, dtype)
     stager = stager.to(device, dtype)
     segments = prepare(epochs, stager.spec, settings.picks, filter_edges=settings.filter_edges)
-    stager = with_counted_stages(stager.fitted(segments), segments)
+    stager, segments = _frozen(stager, segments)
+    stager = with_counted_stages(stager, segments)
     with rnn_safe(stager.module):
         bound = tuple(stager.bind(segments, settings.edges, settings.n_window))
         with progress(len(segments) * len(bound), f"Staging with {stager.spec.name}") as done:
             scores = [one.night_scores(done).double().cpu().numpy() for one in bound]
     return StagedNight(epochs, stager, segments, bound, np.stack(scores, axis=1), settings)
+
+
+def _frozen(stager: Stager, segments: Segments) -> tuple[Stager, Segments]:
+    """The stager with the statistics of the recording where its spectrogram asks for them; and segments that say so."""
+    asked = list(dict.fromkeys(name for front in stager.fronts for name in front.recorded))
+    if not asked:
+        return stager, segments
+    told = (
+        f"{' and '.join(asked)} of the spectrogram of {stager.spec.name} are those of this recording, over its "
+        f"{int((segments.fault == '').sum())} sound epochs, in the place of a training set's"
+    )
+    logger.warning(told)
+    notes = segments.notes | {"spectrogram": told, "warnings": [*segments.notes.get("warnings", ()), told]}
+    return stager.fitted(segments), dataclasses.replace(segments, notes=notes)
 
 
 def night_of(

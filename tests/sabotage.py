@@ -14,9 +14,39 @@ import trained
 from torch import nn
 
 from eegflex import load_model
-from eegflex.spec.model_spec import ContextSpec, ModelSpec
+from eegflex.spec import ChannelSpec, ContextSpec, LogSpec, ModelSpec, SpectrogramSpec
 
 CHAMBON, CONTEXT = trained.spec("chambon"), trained.spec("context")
+
+
+class ReadsBands(nn.Module):
+    """Scores that are linear in the mean decibels of each frequency."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.head = nn.Linear(61, 5)
+
+    def forward(self, x):
+        return self.head(x[:, 0].mean(1))
+
+
+#: What the decibels of EEG in µV are by and large, from 0 to 30 Hz.
+DECIBELS = tuple((25 - 20 * np.log10(1 + np.arange(61) / 4)).tolist())
+
+
+def spectral(**changes):
+    """The spec of a network that eats decibels of one EEG channel, up to 30 Hz."""
+    words = {"window": "hann", "length": 2.0, "hop": 1.0, "scaling": "psd", "fmax": 30.0, "log": LogSpec(10, 1e-3)}
+    return ModelSpec(
+        name="spectral",
+        sfreq=64.0,
+        n_times=1920,
+        unit=changes.pop("unit", "uV"),
+        channels=(ChannelSpec("eeg", use="first"),),
+        spectrogram=SpectrogramSpec(**words | changes),
+        layout="b c w f",
+    )
 
 
 class Around(nn.Module):
@@ -332,6 +362,11 @@ SABOTAGE: dict[str, Spoilt] = {
     "sequences without their context": Spoilt(
         lambda: trained.context().module, CONTEXT.replace(context=ContextSpec()), "window",
         "axis of epochs, but it is given each epoch by itself", "Give the context", "warning",
+        recording=lambda night: rescored(night, lambda stages: ["UNSCORED"] * len(stages)),
+    ),
+    "decibels of V for those of µV": Spoilt(
+        ReadsBands, spectral(unit="V", mean=DECIBELS, sd=(8.0,) * 61, log=LogSpec(10, 1e-18)), "front end",
+        "if the model was trained in uV", "unit = 'uV'",
         recording=lambda night: rescored(night, lambda stages: ["UNSCORED"] * len(stages)),
     ),
     "probabilities for logits": Spoilt(

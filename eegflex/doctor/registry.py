@@ -10,6 +10,7 @@ from mne.utils import logger
 
 from eegflex.doctor import behaviour, hypnogram, input_output
 from eegflex.doctor.case import Case
+from eegflex.doctor.front_end import front_end
 from eegflex.doctor.phases import phases
 from eegflex.errors import EegflexError, MemoryShortError, ModelError
 from eegflex.findings import CannotTellError, Finding, Findings, error, unknown
@@ -46,6 +47,7 @@ CHECKS: dict[str, Check] = {
     "determinism": Check(behaviour.determinism),
     "batch independence": Check(behaviour.batch_independence),
     "unit": Check(input_output.unit),
+    "front end": Check(front_end),
     "scores": Check(input_output.score_kind),
     "scale": Check(input_output.scale, gradients=True),
     "differentiability": Check(behaviour.differentiability, gradients=True),

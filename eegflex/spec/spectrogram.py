@@ -124,7 +124,8 @@ def window_of(spec: SpectrogramSpec, sfreq: float) -> npt.NDArray[np.float64]:
 
     length, _, _ = samples(spec, sfreq)
     try:
-        window = np.asarray(get_window(spec.window, length, fftbins=not spec.symmetric), dtype=np.float64)
+        with np.errstate(all="ignore"):  # it is looked at below
+            window = np.asarray(get_window(spec.window, length, fftbins=not spec.symmetric), dtype=np.float64)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise SpecError(
             f"The spec's [input.spectrogram] window is none: {str(error).splitlines()[0]}",

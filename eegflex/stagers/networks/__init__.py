@@ -15,6 +15,7 @@ _OWN = "eegflex.stagers.networks"
 NETWORKS = {
     "chambon2018": f"{_OWN}.chambon2018:Chambon2018",
     "seqsleepnet": f"{_OWN}.seqsleepnet:SeqSleepNet",
+    "sleeptransformer": f"{_OWN}.sleeptransformer:SleepTransformer",
     "tinysleepnet": f"{_OWN}.tinysleepnet:TinySleepNet",
     "usleep": "braindecode.models:USleep",
 }

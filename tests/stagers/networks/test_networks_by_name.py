@@ -18,11 +18,17 @@ from eegflex.stagers.loading import names
 from eegflex.stagers.networks import NETWORKS
 from eegflex.stagers.networks.chambon2018 import Chambon2018
 from eegflex.stagers.networks.seqsleepnet import SeqSleepNet
+from eegflex.stagers.networks.sleeptransformer import SleepTransformer
 from eegflex.stagers.networks.tinysleepnet import TinySleepNet
 
 PHYSIOEX = [name for name in spec_names() if name.startswith("physioex:")]
 FOLDER = "train/models/checkpoints"
-KINDS = {"chambon2018": Chambon2018, "seqsleepnet": SeqSleepNet, "tinysleepnet": TinySleepNet}
+KINDS = {
+    "chambon2018": Chambon2018,
+    "seqsleepnet": SeqSleepNet,
+    "sleeptransformer": SleepTransformer,
+    "tinysleepnet": TinySleepNet,
+}
 
 
 def lightning(network, path, **more):

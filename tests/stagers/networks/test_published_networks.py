@@ -12,6 +12,7 @@ from torch import nn
 
 from eegflex.stagers.networks.chambon2018 import Chambon2018
 from eegflex.stagers.networks.seqsleepnet import SeqSleepNet, triangular_filters
+from eegflex.stagers.networks.sleeptransformer import SleepTransformer
 from eegflex.stagers.networks.tinysleepnet import TinySleepNet
 
 
@@ -132,3 +133,58 @@ def test_triangles_reach_from_the_top_of_the_last_one_to_that_of_the_next():
     np.testing.assert_array_equal(triangles.max(0), 1.0)
     inside = slice(int(triangles[:, 0].argmax()), int(triangles[:, -1].argmax()) + 1)
     np.testing.assert_allclose(triangles[inside].sum(1), 1.0, atol=1e-6)
+
+
+def transformed(steps, weights, above, n_blocks, n_heads):
+    """The encoder of the published TensorFlow code, step by step in numpy: one sequence, shape (step, feature)."""
+    n_steps, n = steps.shape
+    column = np.arange(n)
+    angle = np.arange(n_steps)[:, None] / np.power(10000, (column - column % 2) / n)
+    x = steps * np.sqrt(n) + np.where(column % 2, np.cos(angle), np.sin(angle))
+
+    def normalised(x, name):
+        centred = x - x.mean(-1, keepdims=True)
+        return weights[name + ".weight"] * centred / np.sqrt(x.var(-1, keepdims=True) + 1e-8) + weights[name + ".bias"]
+
+    for block in range(n_blocks):
+        name = f"{above}.transformer_encoder.layers.{block}"
+        three = x @ weights[name + ".self_attn.in_proj_weight"].T + weights[name + ".self_attn.in_proj_bias"]
+        heads = []
+        for query, key, value in zip(
+            *(np.split(one, n_heads, axis=1) for one in np.split(three, 3, axis=1)), strict=True
+        ):
+            raw = np.exp(query @ key.T / np.sqrt(query.shape[1]))
+            heads.append(raw / raw.sum(1, keepdims=True) @ value)
+        out = np.concatenate(heads, axis=1) @ weights[name + ".self_attn.out_proj.weight"].T
+        x = normalised(x + out + weights[name + ".self_attn.out_proj.bias"], name + ".norm1")
+        inner = np.maximum(x @ weights[name + ".linear1.weight"].T + weights[name + ".linear1.bias"], 0)
+        x = normalised(
+            x + inner @ weights[name + ".linear2.weight"].T + weights[name + ".linear2.bias"], name + ".norm2"
+        )
+    return x
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_sleeptransformer_is_what_its_authors_compute(n_channels):
+    """Their code is for TensorFlow 1; it has no layer after the heads, which is that with the identity in its place."""
+    torch.manual_seed(n_channels)
+    ours = SleepTransformer(n_channels, n_freqs=16, n_blocks=2, n_heads=4, n_feedforward=24, n_attention=6, n_hidden=20)
+    ours = ours.double().eval()
+    weights = {name: value.numpy() for name, value in ours.state_dict().items()}
+    windows = torch.randn(2, 4, n_channels, 7, 16, dtype=torch.float64)
+    expected = np.empty((2, 4, 5))
+    for own, sequence in zip(expected, windows.numpy(), strict=True):
+        codes = []
+        for epoch in sequence:
+            states = transformed(np.concatenate(list(epoch), axis=1), weights, "frame_transformer", 2, 4)
+            hidden = np.tanh(states @ weights["frame_attention.W_omega"] + weights["frame_attention.b_omega"])
+            share = np.exp(hidden @ weights["frame_attention.u_omega"])
+            codes.append((states * (share / share.sum())[:, None]).sum(0))
+        x = transformed(np.stack(codes), weights, "seq_transformer", 2, 4)
+        for layer in ("fc1", "fc2"):
+            x = np.maximum(x @ weights[layer + ".weight"].T + weights[layer + ".bias"], 0)
+        own[:] = x @ weights["fc3.weight"].T + weights["fc3.bias"]
+    with torch.no_grad():
+        np.testing.assert_allclose(ours(windows).numpy(), expected, rtol=0, atol=1e-10)
+    windows.requires_grad_()
+    np.testing.assert_allclose(ours(windows).detach().numpy(), expected, rtol=0, atol=1e-10)

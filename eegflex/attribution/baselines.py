@@ -186,10 +186,13 @@ def _of_stage(segments: Segments, stage: str, _: FilterSpec) -> Magnitudes:
 
 
 def _aperiodic(segments: Segments, _: str, bandpass: FilterSpec) -> Magnitudes:
-    low = max(FITTED[0], 1.5 * (bandpass.l_freq or 0.0))
-    high = min(FITTED[1], 0.9 * segments.sfreq / 2, 0.9 * (bandpass.h_freq or np.inf))
     sound = segments.fault == ""
-    gains = [peak_gains(signal, sound, segments.sfreq, (low, high)) for signal in segments.signals.swapaxes(0, 1)]
+    gains = [
+        peak_gains(signal, sound, segments.sfreq, _fitted_range(passed, segments.sfreq))
+        for signal, passed in zip(
+            segments.signals.swapaxes(0, 1), segments.passed or [bandpass] * segments.signals.shape[1], strict=True
+        )
+    ]
 
     def without_peaks(
         signals: npt.NDArray[np.floating[Any]], numbers: npt.NDArray[np.int64], channels: tuple[int, ...]
@@ -198,6 +201,12 @@ def _aperiodic(segments: Segments, _: str, bandpass: FilterSpec) -> Magnitudes:
         return np.abs(np.fft.rfft(np.asarray(signals, dtype=np.float64))) * own
 
     return without_peaks
+
+
+def _fitted_range(passed: FilterSpec, sfreq: float) -> tuple[float, float]:
+    """Where a line can be fitted to the spectrum of what a filter has passed, in Hz."""
+    low = max(FITTED[0], 1.5 * (passed.l_freq or 0.0))
+    return low, min(FITTED[1], 0.9 * sfreq / 2, 0.9 * (passed.h_freq or np.inf))
 
 
 _KINDS: dict[str, Callable[[Segments, str, FilterSpec], Magnitudes | None]] = {

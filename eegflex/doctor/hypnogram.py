@@ -141,7 +141,7 @@ def _neighbours(case: Case, shift: int) -> npt.NDArray[np.intp]:
 
 def unit_by_hypnogram(case: Case) -> Finding:
     """Whether the stager agrees clearly better where the signals are given in another unit."""
-    if case.spec.scale.kind != "none":
+    if case.spec.scale.kind not in ("none", "given"):
         return ok("the signals are standardised before the model, so that their unit does not matter")
     readings = {f"with signals multiplied by {factor:,}": _times(factor) for factor in (10**3, 10**6)}
     readings |= {f"with signals divided by {factor:,}": _times(1 / factor) for factor in (10**3, 10**6)}

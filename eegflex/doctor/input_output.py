@@ -53,7 +53,7 @@ def rate(case: Case) -> Finding:
 @torch.no_grad()
 def unit(case: Case) -> Finding:
     """Whether the scores react to the signals in the declared unit at all, and not absurdly."""
-    if case.spec.scale.kind != "none":
+    if case.spec.scale.kind not in ("none", "given"):
         return ok("the signals are standardised before the model, so that their unit does not matter")
     silence = case.probabilities(case.score(0 * case.inputs))
     factors = (1.0, 1e-6, 1e-3, 1e3, 1e6)

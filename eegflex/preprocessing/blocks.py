@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mne
@@ -53,7 +54,7 @@ def cut_blocks(plan: FilterPlan) -> list[Block]:
 
 
 def filter_blocks(
-    epochs: mne.BaseEpochs, inputs: Inputs, plan: FilterPlan, unit: str
+    epochs: mne.BaseEpochs, inputs: Inputs, plans: Sequence[FilterPlan], unit: str
 ) -> tuple[npt.NDArray[np.float32], Faults]:
     """Bring channels to the stager's pass band, rate and unit, and look at what they were before.
 
@@ -63,8 +64,8 @@ def filter_blocks(
         The recording.
     inputs : Inputs
         The channels.
-    plan : FilterPlan
-        How they are filtered.
+    plans : sequence of FilterPlan
+        How each of them is filtered, on one grid.
     unit : {"V", "mV", "uV"}
         The stager's unit of a voltage.
 
@@ -75,15 +76,16 @@ def filter_blocks(
     faults : Faults
         What is wrong with the recorded ones.
     """
-    blocks, names = cut_blocks(plan), inputs.recorded
-    signals = np.empty((len(epochs), len(inputs.channels), plan.grid.n_times + plan.grid.shares), dtype=np.float32)
+    widest, names = max(plans, key=lambda plan: plan.reach), inputs.recorded
+    blocks, grid = cut_blocks(widest), widest.grid
+    signals = np.empty((len(epochs), len(inputs.channels), grid.n_times + grid.shares), dtype=np.float32)
     faults = np.empty(signals.shape[:2], dtype="U16")
     extremes = np.empty((len(blocks), len(inputs.channels), 5))
     for block, extreme in zip(blocks, extremes, strict=True):
         # All channels at once: MNE reads all of a recording that is not in memory for any one of them.
         data = epochs.get_data(picks=names, item=block.read, verbose="error")
         of_name = {name: data[:, place] for place, name in enumerate(names)}
-        for place, channel in enumerate(inputs.channels):
+        for place, (channel, plan) in enumerate(zip(inputs.channels, plans, strict=True)):
             with np.errstate(over="ignore", invalid="ignore"):
                 recorded = channel.signal(of_name) * channel.in_unit("uV")
             bad = impossible(recorded)

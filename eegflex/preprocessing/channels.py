@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mne
 import numpy as np
@@ -47,6 +47,8 @@ class InputChannel:
         Rate at which it was recorded, in Hz.
     position : array, shape (3,)
         Electrode position in m, head coordinates; NaN where there is none.
+    place : int
+        Which of the stager's inputs it is given to.
     """
 
     name: str
@@ -57,6 +59,7 @@ class InputChannel:
     reference: str
     native_sfreq: float
     position: npt.NDArray[np.float64]
+    place: int = 0
 
     def signal(self, recorded: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
         """Its samples, of those of the recording's channels."""
@@ -118,14 +121,14 @@ def choose_inputs(epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence
         logger.warning(words)
     channels: list[InputChannel] = []
     choices: list[list[tuple[int, ...]]] = []
-    for wanted in spec.channels:
+    for place, wanted in enumerate(spec.channels):
         fitting = _fitting(wanted, present)
         if not fitting:
             raise _nothing_fits(wanted, spec, present)
         fitting = fitting[:1] if wanted.use == "first" else fitting
         places = range(len(channels), len(channels) + len(fitting))
-        channels += fitting
-        choices.append([(place,) for place in places] if wanted.use == "each" else [tuple(places)])
+        channels += [replace(channel, place=place) for channel in fitting]
+        choices.append([(one,) for one in places] if wanted.use == "each" else [tuple(places)])
     if spec.combine != "surest":
         return Inputs(tuple(channels), (tuple(range(len(channels))),), told)  # the stager itself goes through them
     sets = tuple(tuple(itertools.chain(*choice)) for choice in itertools.product(*choices))

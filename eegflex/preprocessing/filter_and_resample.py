@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from eegflex.preprocessing.grid import Grid
 from eegflex.spec.model_spec import FilterSpec
 
-__all__ = ["FilterPlan", "plan_filter"]
+__all__ = ["FilterPlan", "notes_of", "plan_filter"]
 
 #: Seconds from an edge within which resampling is off by more than 1 % of the signal's standard deviation (measured).
 RESAMPLING_REACH = 0.5
@@ -95,6 +96,17 @@ class FilterPlan:
         padded = np.pad(signal, n_recorded, mode="reflect", reflect_type="odd")
         up, down = (n_epochs + 2) * n_times, len(padded)
         return mne.filter.resample(padded, up=up, down=down, npad=0, verbose="error")[n_times:-n_times]
+
+
+def notes_of(names: Sequence[str], plans: Sequence[FilterPlan]) -> dict[str, Any]:
+    """Say what is done to channels: to all of them, and to each, by its name, where they differ.
+
+    How far an edge reaches, and into which epochs, is that of the longest filter.
+    """
+    notes = max(plans, key=lambda plan: plan.reach).notes()
+    if len({plan.asked for plan in plans}) == 1:
+        return notes
+    return notes | {"filter": {name: plan.notes()["filter"] for name, plan in zip(names, plans, strict=True)}}
 
 
 def plan_filter(info: mne.Info, asked: FilterSpec, grid: Grid) -> FilterPlan:

@@ -1,11 +1,13 @@
-"""Scaling: standardisation with statistics of the recording or of each epoch, frozen before anything is explained."""
+"""Scaling: standardisation with statistics of the recording, of each epoch or given, frozen before anything is explained."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from eegflex.preprocessing.channels import Inputs
+from eegflex.preprocessing.grid import Grid
 from eegflex.spec.model_spec import ScaleSpec
 
 __all__ = ["scale", "standardise"]
@@ -14,7 +16,9 @@ __all__ = ["scale", "standardise"]
 _AT_ONCE = 64
 
 
-def scale(signals: npt.NDArray[np.float32], inputs: Inputs, wanted: ScaleSpec, unit: str) -> npt.NDArray[np.float64]:
+def scale(
+    signals: npt.NDArray[np.float32], inputs: Inputs, wanted: ScaleSpec, unit: str, grid: Grid
+) -> npt.NDArray[np.float64]:
     """Scale channels in place.
 
     Parameters
@@ -27,20 +31,23 @@ def scale(signals: npt.NDArray[np.float32], inputs: Inputs, wanted: ScaleSpec, u
         What the stager asks for.
     unit : {"V", "mV", "uV"}
         Their unit before, where they are voltages.
+    grid : Grid
+        Where runs begin, for a standardisation that moves.
 
     Returns
     -------
     gain : array of float64, shape (n_epochs, n_channels)
-        What they are multiplied with to be in µV, or in their own unit, again.
+        What they are multiplied with to be in µV, or in their own unit, again; where the divisor moves within an epoch, with
+        its root mean square.
     """
     gain = np.empty(signals.shape[:2])
     for place, channel in enumerate(inputs.channels):
-        divisor = standardise(signals[:, place], wanted)
+        divisor = standardise(signals[:, place], wanted, channel.place, grid)
         gain[:, place] = divisor * channel.in_unit("uV") / channel.in_unit(unit)
     return gain
 
 
-def standardise(signals: npt.NDArray[np.float32], wanted: ScaleSpec) -> npt.NDArray[np.float64]:
+def standardise(signals: npt.NDArray[np.float32], wanted: ScaleSpec, place: int, grid: Grid) -> npt.NDArray[np.float64]:
     """Standardise a channel in place.
 
     Parameters
@@ -49,6 +56,10 @@ def standardise(signals: npt.NDArray[np.float32], wanted: ScaleSpec) -> npt.NDAr
         The channel.
     wanted : ScaleSpec
         What the stager asks for.
+    place : int
+        Which of its inputs it is.
+    grid : Grid
+        Where runs begin.
 
     Returns
     -------
@@ -56,7 +67,14 @@ def standardise(signals: npt.NDArray[np.float32], wanted: ScaleSpec) -> npt.NDAr
         What each epoch was divided by; 1 where it is flat, or nothing was asked for.
     """
     divisor = np.ones(len(signals))
-    if wanted.kind != "none":
+    if wanted.kind == "given":
+        mean, sd = (numbers[place % len(numbers)] for numbers in (wanted.mean, wanted.sd))
+        divisor *= sd
+        for part in _parts(signals):
+            signals[part] = (signals[part] - mean) / sd
+    elif wanted.kind == "moving":
+        divisor = _move(signals, wanted, grid)
+    elif wanted.kind != "none":
         centre, divisor = _STATISTICS[wanted.kind](signals, wanted.per == "recording")
         divisor = np.where(divisor == 0, 1.0, divisor)  # a flat channel stays flat
         for part in _parts(signals):
@@ -64,6 +82,36 @@ def standardise(signals: npt.NDArray[np.float32], wanted: ScaleSpec) -> npt.NDAr
     if wanted.clip is not None:
         np.clip(signals, -wanted.clip, wanted.clip, out=signals)
     return divisor
+
+
+def _move(signals: npt.NDArray[np.float32], wanted: ScaleSpec, grid: Grid) -> npt.NDArray[np.float64]:
+    """Standardise a channel in place, sample by sample, by what came before in its run."""
+    divisor, n_times = np.ones(len(signals)), grid.n_times
+    for run in np.unique(grid.run):
+        own = np.flatnonzero(grid.run == run)
+        # a sample that an epoch shares with the next one comes once
+        signal = np.concatenate([signals[own, :n_times].ravel(), signals[own[-1], n_times:]]).astype(np.float64)
+        centre, spread = _moving(signal, wanted)
+        scaled, squares = (signal - centre) / spread, np.square(spread)
+        signals[own, :n_times] = scaled[: len(own) * n_times].reshape(len(own), -1)
+        if grid.shares:
+            signals[own, n_times:] = np.append(signals[own[1:], 0], scaled[-1])[:, None]
+        divisor[own] = np.sqrt(squares[: len(own) * n_times].reshape(len(own), -1).mean(axis=1))
+    return divisor
+
+
+def _moving(
+    signal: npt.NDArray[np.float64], wanted: ScaleSpec
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and standard deviation at each sample: means of what was until then, with weights that fall exponentially."""
+    keep = 1.0 - float(wanted.factor or 0.0)
+    weight = -np.expm1(np.arange(1, len(signal) + 1) * np.log(keep)) / (1.0 - keep)  # of all that was until then
+    centre = lfilter([1.0], [1.0, -keep], signal) / weight
+    spread = np.sqrt(lfilter([1.0], [1.0, -keep], np.square(signal - centre)) / weight)
+    first = signal[: wanted.first]
+    if len(first):
+        centre[: len(first)], spread[: len(first)] = first.mean(), first.std()
+    return centre, np.maximum(spread, wanted.eps)
 
 
 def _mean_and_sd(

@@ -14,12 +14,12 @@ from eegflex.epochs import without_bad
 from eegflex.errors import ParameterError, RecordingError, check_choice
 from eegflex.preprocessing.blocks import filter_blocks
 from eegflex.preprocessing.channels import choose_inputs
-from eegflex.preprocessing.filter_and_resample import plan_filter
+from eegflex.preprocessing.filter_and_resample import notes_of, plan_filter
 from eegflex.preprocessing.grid import lay_grid
 from eegflex.preprocessing.holes import n_left_out, refuse_holes
 from eegflex.preprocessing.scaling import scale
 from eegflex.settings import FILTER_EDGES
-from eegflex.spec.model_spec import ModelSpec
+from eegflex.spec.model_spec import FilterSpec, ModelSpec
 from eegflex.stages import STAGES
 
 __all__ = ["Segments", "prepare"]
@@ -57,6 +57,8 @@ class Segments:
         many epochs of the recording were left out before.
     filter_edge : array of bool, shape (n_epochs,)
         Whether filtering or resampling made up for what lies beyond the edge of the epoch's run.
+    passed : tuple of FilterSpec, length n_channels
+        The pass band of each channel; empty where nobody says.
     """
 
     signals: npt.NDArray[np.float32]
@@ -72,6 +74,7 @@ class Segments:
     fault: npt.NDArray[np.str_]
     notes: dict[str, Any] = field(default_factory=dict)
     filter_edge: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    passed: tuple[FilterSpec, ...] = ()
 
     def __len__(self) -> int:
         return len(self.signals)
@@ -135,11 +138,12 @@ def prepare(
     cuts = refuse_holes(epochs, spec)
     inputs = choose_inputs(epochs, spec, picks)
     grid = lay_grid(epochs, spec, inputs)
-    plan = plan_filter(epochs.info, spec.filter, grid)
-    signals, faults = filter_blocks(epochs, inputs, plan, spec.unit)
+    passed = tuple(spec.channels[channel.place].filter or spec.filter for channel in inputs.channels)
+    plans = [plan_filter(epochs.info, one, grid) for one in passed]
+    signals, faults = filter_blocks(epochs, inputs, plans, spec.unit)
     faults.refuse_unfit(spec)
-    gain = scale(signals, inputs, spec.scale, spec.unit)
-    fault, at_edge = faults.first, plan.at_edge
+    gain = scale(signals, inputs, spec.scale, spec.unit, grid)
+    fault, at_edge = faults.first, np.logical_or.reduce([plan.at_edge for plan in plans])
     if filter_edges == "mask":
         fault = np.where((fault == "") & at_edge, "at an edge", fault)
     return Segments(
@@ -159,11 +163,12 @@ def prepare(
             "sfreq_native": {c.name: c.native_sfreq for c in inputs.channels},
             "derived": [c.name for c in inputs.channels if c.minus],
             "warnings": [*inputs.warnings, *cuts],
-            **plan.notes(),
+            **notes_of([c.name for c in inputs.channels], plans),
             "filter_edges": filter_edges,
             "left_out": n_left_out(epochs),
         },
         filter_edge=at_edge,
+        passed=passed,
     )
 
 

@@ -89,10 +89,13 @@ def _within(bands: Bands, low: float, high: float) -> tuple[Bands, tuple[str, ..
 
 
 def _range(dataset: xr.Dataset) -> tuple[float, float]:
-    """The frequencies that the stager was given, in Hz: within its filter, up to half its sampling rate and that itself."""
-    passed = json.loads(dataset.attrs["spec"])["input"].get("filter") or {}
+    """The frequencies that the stager was given, in Hz: within its widest filter, up to half its rate and that itself."""
+    given = json.loads(dataset.attrs["spec"])["input"]
+    of_all = given.get("filter") or {}
+    passed = [channel.get("filter") or of_all for channel in given.get("channels") or [{}]]
     half = float(np.nextafter(float(dataset.attrs["sfreq"]) / 2, np.inf))
-    return float(passed.get("l_freq") or 0.0), min(float(passed.get("h_freq") or np.inf), half)
+    low = min(float(one.get("l_freq") or 0.0) for one in passed)
+    return low, min(max(float(one.get("h_freq") or np.inf) for one in passed), half)
 
 
 def as_list(value: Any) -> list[Any]:

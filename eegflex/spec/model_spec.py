@@ -13,11 +13,20 @@ from typing import Any, Literal
 from eegflex.errors import SpecError
 from eegflex.spec.layouts import axes_of, check_layout
 from eegflex.spec.plain import short, unfit
+from eegflex.spec.scaling import ScaleSpec, check_scale
 from eegflex.spec.spectrogram import SpectrogramSpec, check_spectrogram
 from eegflex.spec.toml import Schema
 from eegflex.stages import STAGES
 
 __all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
+
+
+@dataclass(frozen=True)
+class FilterSpec:
+    """Pass band in Hz, applied before anything is explained. ``None`` leaves that side open."""
+
+    l_freq: float | None = None
+    h_freq: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class ChannelSpec:
         of the answers is for `ModelSpec.combine` to say); or all of them together.
     without : str
         The name of a stager that does without this input, for recordings that have none that fits.
+    filter : FilterSpec or None
+        Pass band of this input, in the place of that of all of them, such as ``{ l_freq = 10.0 }`` for EMG. ``None``: that.
     """
 
     name: str = "input"
@@ -44,33 +55,7 @@ class ChannelSpec:
     sites: tuple[str, ...] = ()
     use: Literal["first", "each", "all"] = "all"
     without: str = ""
-
-
-@dataclass(frozen=True)
-class FilterSpec:
-    """Pass band in Hz, applied before anything is explained. ``None`` leaves that side open."""
-
-    l_freq: float | None = None
-    h_freq: float | None = None
-
-
-@dataclass(frozen=True)
-class ScaleSpec:
-    """Standardisation, with statistics frozen before the path.
-
-    Attributes
-    ----------
-    kind : {"none", "zscore", "robust"}
-        Mean and standard deviation, or median and interquartile range.
-    per : {"recording", "epoch"}
-        What the statistics are taken over, for each channel.
-    clip : float or None
-        Limit after scaling, in scaled units.
-    """
-
-    kind: Literal["none", "zscore", "robust"] = "none"
-    per: Literal["recording", "epoch"] = "recording"
-    clip: float | None = None
+    filter: FilterSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +89,7 @@ class ModelSpec:
     unit : {"V", "mV", "uV"}
         Unit of a voltage before scaling.
     filter : FilterSpec
-        Pass band.
+        Pass band; an input may have one of its own.
     scale : ScaleSpec
         Standardisation.
     spectrogram : SpectrogramSpec or None
@@ -292,14 +277,23 @@ def _check(spec: ModelSpec) -> None:
     _check_plain(spec)
     if not spec.stages or len(set(spec.stages)) != len(spec.stages):
         raise SpecError("The spec's [output] stages must be named, each once", seen=short(spec.stages))
-    low, high = spec.filter.l_freq, spec.filter.h_freq
-    if (low is not None and not 0 <= low < math.inf) or (high is not None and not high > (low or 0)):
-        raise SpecError("The spec's [input] filter is empty", seen=(low, high), allowed="l_freq < h_freq, in Hz")
+    _check_filters(spec)
+    check_scale(spec.scale, len(spec.channels))
     _check_channels(spec)
     _check_context(spec)
     if spec.spectrogram is not None:
         check_spectrogram(spec.spectrogram, spec.sfreq, spec.n_times)
     _check_layouts(spec)
+
+
+def _check_filters(spec: ModelSpec) -> None:
+    own = {f"[[input.channels]] filter of {channel.name!r}": channel.filter for channel in spec.channels}
+    for key, passed in ({"[input] filter": spec.filter} | own).items():
+        if passed is None:
+            continue
+        low, high = passed.l_freq, passed.h_freq
+        if (low is not None and not 0 <= low < math.inf) or (high is not None and not (low or 0) < high <= 1e6):
+            raise SpecError(f"The spec's {key} is empty", seen=(low, high), allowed="l_freq < h_freq, in Hz")
 
 
 def _positive(spec: ModelSpec) -> dict[str, tuple[float | None, float]]:

@@ -49,7 +49,7 @@ def test_a_network_takes_its_weights_from_a_file(tmp_path, suffix):
     else:
         save_file(network.state_dict(), path)
     stager = eegflex.load_model("tinysleepnet", weights=path)
-    windows = torch.randn(2, 21, 1, 3000)
+    windows = torch.randn(2, 20, 1, 3000)
     with torch.no_grad():
         torch.testing.assert_close(stager.score(windows), network.eval()(windows)[:, -1])
     assert eegflex.load_model("tinysleepnet", weights=str(path)).digest == stager.digest
@@ -58,7 +58,7 @@ def test_a_network_takes_its_weights_from_a_file(tmp_path, suffix):
 @pytest.fixture(scope="module")
 def night():
     """Thirty epochs of all signals."""
-    return eegflex.make_epochs(eegflex.simulate_psg(hours=0.25, sfreq=100, seed=1, verbose="error").raw)
+    return eegflex.make_epochs(eegflex.simulate_psg(hours=0.25, sfreq=128, seed=1, verbose="error").raw)
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS.items())
@@ -79,26 +79,26 @@ def test_a_spec_names_a_network_without_trust(tmp_path):
     """One that was printed, and changed: other sizes, other epochs."""
     text = (
         spec_text("chambon2018")
-        .replace("n_epochs = 21", "n_epochs = 3")
-        .replace("before = 10, after = 10", "before = 1, after = 1")
+        .replace("n_epochs = 3", "n_epochs = 5")
+        .replace("before = 1, after = 1", "before = 2, after = 2")
     )
     (tmp_path / "mine.toml").write_text(text.replace("[model]", "[model]\nfile = 'mine.ckpt'"), encoding="utf-8")
-    lightning(Chambon2018(n_epochs=3), tmp_path / "mine.ckpt")
+    lightning(Chambon2018(sfreq=128.0, n_times=3840, n_epochs=5), tmp_path / "mine.ckpt")
     stager = eegflex.load_model(tmp_path / "mine.toml")
-    assert stager.score(torch.randn(2, 3, 1, 3000)).shape == (2, 5)
+    assert stager.score(torch.randn(2, 5, 1, 3840)).shape == (2, 5)
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
-    lightning(Chambon2018(n_epochs=21), tmp_path / "mine.ckpt")
+    lightning(Chambon2018(), tmp_path / "mine.ckpt")
     with pytest.raises(ModelError, match=r"more weights than this file can hold.*kwargs"):
         eegflex.load_model("tinysleepnet", weights=tmp_path / "mine.ckpt")
-    lightning(Chambon2018(n_channels=2, n_epochs=21), tmp_path / "mine.ckpt")
+    lightning(Chambon2018(n_channels=2, n_epochs=3), tmp_path / "mine.ckpt")
     with pytest.raises(ModelError, match="not those of Chambon2018"):
         eegflex.load_model("chambon2018", weights=tmp_path / "mine.ckpt")
 
 
 def test_a_spec_cannot_ask_for_absurd_sizes(tmp_path):
-    text = spec_text("chambon2018").replace("n_epochs = 21", "n_epochs = 1_000_000_000")
+    text = spec_text("chambon2018").replace("n_epochs = 3", "n_epochs = 1_000_000_000")
     (tmp_path / "mine.toml").write_text(text.replace("[model]", "[model]\nfile = 'mine.ckpt'"), encoding="utf-8")
     lightning(Chambon2018(), tmp_path / "mine.ckpt")
     with pytest.raises(ModelError, match="more weights than this file can hold"):

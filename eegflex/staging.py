@@ -354,7 +354,27 @@ def stage_with(stager: Stager, epochs: mne.BaseEpochs, settings: StagingSettings
         bound = tuple(stager.bind(segments, settings.edges, settings.n_window))
         with progress(len(segments) * len(bound), f"Staging with {stager.spec.name}") as done:
             scores = [one.night_scores(done).double().cpu().numpy() for one in bound]
+    segments = _telling_of_short_runs(stager, segments, bound)
     return StagedNight(epochs, stager, segments, bound, np.stack(scores, axis=1), settings)
+
+
+def _telling_of_short_runs(stager: Stager, segments: Segments, bound: Sequence[BoundStager]) -> Segments:
+    """Say how many epochs are not staged since their run is shorter than the stager's window."""
+    context = stager.spec.context
+    length = 1 if context.whole else context.before + 1 + context.after
+    n_run = np.unique(segments.run, return_counts=True)[1][np.unique(segments.run, return_inverse=True)[1]]
+    explicable = np.logical_and.reduce([one.windows.explicable for one in bound])
+    n = int((~explicable & (n_run < length)).sum())
+    if n == 0:
+        return segments
+    told = (
+        f"{n} of {len(segments)} epochs are not staged: {stager.spec.name} sees {length} epochs at once, and the longest run "
+        f"of those has {int(n_run[~explicable].max())}. Give a longer recording, or put silence beyond its ends with "
+        "edges='pad' (--edges pad), which such a model may never have seen"
+    )
+    logger.warning(told)
+    notes = segments.notes | {"warnings": [*segments.notes.get("warnings", ()), told]}
+    return dataclasses.replace(segments, notes=notes)
 
 
 def _frozen(stager: Stager, segments: Segments) -> tuple[Stager, Segments]:

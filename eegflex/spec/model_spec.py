@@ -106,15 +106,22 @@ class ModelSpec:
     stages : tuple of str
         The stage of each of its outputs.
     output : str
-        Axes of its output: b batch, s stage, e epoch of the window; k parts of an epoch, or t moments of it, whose scores are
-        averaged. For example ``"b s"``, ``"b s e"``, ``"(b e) s"`` or ``"b e k s"``; ``"b t"`` for a detector, which has one
-        stage and no axis for it.
+        Axes of its output: b batch, s stage, e epoch of the window; k parts of an epoch, or t moments of it, whose scores
+        become one as `pool` says. For example ``"b s"``, ``"b s e"``, ``"(b e) s"`` or ``"b e k s"``; ``"b t"`` for a
+        detector, which has one stage and no axis for it.
     output_key : str | int | None
         In TOML ``output``: which of several things that it returns are the scores, by name or by place. ``None``: it
         returns nothing else.
     target_index : int or None
         Which of the window's epochs is read from an output that has several. ``None``: the one that is explained, which
         comes after `context.before` others.
+    positions : {"all", "middle", "mean"}
+        Where in a window an epoch is read from an output that has several: wherever it stands, that is after
+        `context.before` others but at the ends of a run; there only (``"middle"``), so that the ends are not staged; or in
+        all windows that hold it, at every place, by the mean of these scores, as the authors of networks of sequences stage
+        a night. That takes as many times as long as a window has epochs.
+    pool : {"mean", "max"}
+        What becomes of the scores of parts (k) or moments (t) of an epoch.
     combine : {"surest", "mean", "sum"}
         What becomes of the scores that ``use = "each"`` gives for an epoch: those of the surest count, and each is
         explained by itself; or their mean or sum is the score, and is explained.
@@ -123,7 +130,8 @@ class ModelSpec:
     file : str
         The weights, beside the spec.
     class_name : str
-        In TOML `class`: the class of the network where the file holds weights only, as ``"package.module:Class"``.
+        In TOML `class`: the class of the network where the file holds weights only, as ``"package.module:Class"``; or the name
+        of one that comes along, such as ``"seqsleepnet"``, which needs no trust.
     kwargs : dict
         What it is made with.
     prefix : str
@@ -157,6 +165,8 @@ class ModelSpec:
     output: str = "b s"
     output_key: str | int | None = None
     target_index: int | None = None
+    positions: Literal["all", "middle", "mean"] = "all"
+    pool: Literal["mean", "max"] = "mean"
     combine: Literal["surest", "mean", "sum"] = "surest"
     licence: str = ""
     citation: str = ""
@@ -178,8 +188,8 @@ class ModelSpec:
 
     @property
     def takes_sequences(self) -> bool:
-        """Whether its layout has an axis of epochs."""
-        layouts = self.layout.values() if isinstance(self.layout, dict) else [self.layout]
+        """Whether its layout, or that of its output, has an axis of epochs."""
+        layouts = [*(self.layout.values() if isinstance(self.layout, dict) else [self.layout]), self.output]
         return any("e" in axes_of(layout) for layout in layouts)
 
     def members(self, n_channels: int) -> list[tuple[int, ...]]:
@@ -252,7 +262,7 @@ _SCHEMA = Schema(
             for key in ("sfreq", "n_times", "channels", "unit", "filter", "scale", "spectrogram", "layout", "context")
         },
         "output": {"layout": "output", "output": "output_key"}
-        | {key: key for key in ("scores", "stages", "target_index", "combine")},
+        | {key: key for key in ("scores", "stages", "target_index", "positions", "pool", "combine")},
         "model": {"class": "class_name"}
         | {
             key: key
@@ -284,6 +294,7 @@ def _check(spec: ModelSpec) -> None:
     if spec.spectrogram is not None:
         check_spectrogram(spec.spectrogram, spec.sfreq, spec.n_times)
     _check_layouts(spec)
+    _check_positions(spec)
 
 
 def _check_filters(spec: ModelSpec) -> None:
@@ -372,6 +383,29 @@ def _check_context(spec: ModelSpec) -> None:
             "context.before others",
             seen=f"target_index = {target}, context.before = {context.before}",
             remedy="Move the window with context = { before, after }, and leave target_index out",
+        )
+
+
+def _check_positions(spec: ModelSpec) -> None:
+    if spec.pool != "mean" and not {"k", "t"} & set(axes_of(spec.output)):
+        raise SpecError(
+            "The spec's [output] pool is of the scores of parts of an epoch, and its layout has none",
+            seen=f"pool = {spec.pool!r}, layout = {spec.output!r}",
+            allowed="k parts of an epoch, or t moments of it, in the layout",
+        )
+    if spec.positions == "all":
+        return
+    if "e" not in axes_of(spec.output) or spec.target_index is not None:
+        raise SpecError(
+            "The spec's [output] positions are those of several epochs, and one is read",
+            seen=f"positions = {spec.positions!r}, layout = {spec.output!r}, target_index = {spec.target_index}",
+            allowed="e epoch of the window in the layout, and no target_index",
+        )
+    if spec.context.alone or spec.context.whole:
+        raise SpecError(
+            "The spec's [output] positions are those of a window, and it has none of a certain length",
+            seen=f"positions = {spec.positions!r}, context = {dataclasses.asdict(spec.context)}",
+            remedy="Give context = { before = 10, after = 9 }, or what the model was trained with",
         )
 
 

@@ -56,8 +56,8 @@ def from_layout(
     named = {axis: size for axis, size in sizes.items() if axis in spec.output}
     left = f"b {'e' if 'e' in named else ''} {'s' if 's' in spec.output else '1'}"
     try:
-        # what is left out on the right, parts and moments of an epoch, is averaged
-        scores = reduce(returned, f"{spec.output} -> {left}", "mean", **named)
+        # what is left out on the right, parts and moments of an epoch, is averaged, or the highest of it taken
+        scores = reduce(returned, f"{spec.output} -> {left}", spec.pool, **named)
     except EinopsError as error:
         raise ModelError(
             f"The model returned shape {tuple(returned.shape)} where its spec says {spec.output!r}",

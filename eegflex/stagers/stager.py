@@ -15,7 +15,7 @@ import torch
 from mne.utils import logger
 from torch import nn
 
-from eegflex.errors import EegflexError, ModelError, ParameterError
+from eegflex.errors import EegflexError, ModelError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize, out_of_memory
 from eegflex.stagers.bound import BoundStager
@@ -25,7 +25,8 @@ from eegflex.stagers.digest import digest_of_members, digest_of_weights
 from eegflex.stagers.failures import ForwardError, said
 from eegflex.stagers.fronts import Front, front_of
 from eegflex.stagers.modules import Fed, copy_of, from_layout, shape_of, to_layout
-from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, SILENCE, cut_windows, split_window
+from eegflex.stagers.positions import over_positions, windows_of
+from eegflex.stagers.windows import SILENCE
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
@@ -141,8 +142,8 @@ class Stager:
 
     @property
     def scores_every_position(self) -> bool:
-        """Whether the module scores all epochs of a window, so that any of them can be the target."""
-        return "e" in self.spec.output and self.spec.target_index is None
+        """Whether the module scores all epochs of a window, and any of them may be the target."""
+        return "e" in self.spec.output and self.spec.target_index is None and self.spec.positions != "middle"
 
     @property
     def takes_sequences(self) -> bool:
@@ -185,6 +186,9 @@ class Stager:
 
     def score_fed(self, windows: torch.Tensor, at: torch.Tensor | None) -> torch.Tensor:
         """Score windows of signals, or of spectrograms where the module takes these."""
+        return over_positions(self._score_one, windows, at, self.spec)
+
+    def _score_one(self, windows: torch.Tensor, at: torch.Tensor | None) -> torch.Tensor:
         fed = self._arranged(windows)
         try:
             returned = self.run(self.module, fed)
@@ -226,6 +230,9 @@ class Stager:
 
     def decode(self, codes: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
         """Score the target epoch of windows of codes: (batch, epoch, ...) -> (batch, stage)."""
+        return over_positions(self._decode_one, codes, at, self.spec)
+
+    def _decode_one(self, codes: torch.Tensor, at: torch.Tensor | None) -> torch.Tensor:
         returned = self.run(self.module.decode, codes)  # type: ignore[attr-defined]
         return from_layout(returned, self.spec, codes.shape[0], codes.shape[1], at)
 
@@ -304,9 +311,7 @@ class WindowedStager(BoundStager):
         self._coding = next((coding for coding in codings if self._suffices(coding)), None)
 
     def _cut(self, run: npt.NDArray[np.int64], window_length: int | None) -> Windows:
-        before, after = _neighbours(self.stager, window_length)
-        every, whole = self.stager.scores_every_position, self.stager.spec.context.whole
-        return cut_windows(run, before, after, self.edges, can_shift=every, can_shrink=whole)
+        return windows_of(self.stager, run, self.edges, window_length)
 
     def with_window_length(self, window_length: int) -> WindowedStager:
         """The same with windows of another length."""
@@ -426,18 +431,3 @@ def recorded_inputs(signals: npt.NDArray[np.float32], channels: list[int], index
     recorded = signals[numbers[:, None], channels]
     recorded[numbers == SILENCE] = 0.0
     return torch.from_numpy(recorded)
-
-
-def _neighbours(stager: Stager, window_length: int | None) -> tuple[int, int]:
-    """Epochs before and after the target in its window."""
-    context = stager.spec.context
-    if not context.whole:
-        if window_length is not None:
-            raise ParameterError(
-                "Only a stager whose context is the whole night has a window of any length",
-                seen=f"window_length={window_length} for {stager.spec.name}, which sees {context.before} and "
-                f"{context.after} neighbours",
-                remedy="Leave window_length out",
-            )
-        return context.before, context.after
-    return split_window(DEFAULT_WINDOW_LENGTH if window_length is None else window_length)

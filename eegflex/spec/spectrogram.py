@@ -86,6 +86,13 @@ class SpectrogramSpec:
         What is subtracted, then divided by: of each frequency, of each channel and frequency, or of each window too. A
         `.npy` or safetensors beside the spec, or a list of numbers. ``"recording"``: over the sound epochs of the recording
         that is staged, for each channel and frequency, frozen. Empty: none.
+
+    Examples
+    --------
+    >>> from eegflex.spec import LogSpec, ModelSpec, SpectrogramSpec
+    >>> words = SpectrogramSpec(window="hamming", length=2.0, hop=1.0, scaling="psd", log=LogSpec(factor=10, floor=1e-12))
+    >>> ModelSpec(sfreq=100.0, n_times=3000, unit="uV", spectrogram=words, layout="b c w f").spectrogram.length
+    2.0
     """
 
     window: str | tuple[str | float, ...]

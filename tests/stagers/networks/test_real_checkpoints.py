@@ -9,6 +9,7 @@ from scipy.signal import spectrogram
 
 import eegflex
 from eegflex.agreement import cohens_kappa
+from eegflex.evaluation.truth import average_precision, covered_by
 from eegflex.preprocessing.segments import prepare
 from eegflex.spec import load_spec
 
@@ -75,3 +76,19 @@ def test_seqsleepnet_scores_what_its_authors_code_does(checkpoint, epochs):
     with torch.no_grad():
         scores = stager.module(windows)[:, 10]
     np.testing.assert_allclose(night.probabilities[[30, 77, 150]], torch.softmax(scores, -1).numpy(), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["seqsleepnet-eeg", "chambon-eeg"])
+def test_planted_spindles_speak_for_n2(checkpoint, name):
+    """Nobody told the network of them. For SeqSleepNet the way back to the signal leads through its spectrogram."""
+    planted = eegflex.simulate_psg(hours=1.0, sfreq=128, seed=2, verbose="error")
+    stager = checkpoint(name)
+    night = eegflex.stage_epochs(eegflex.make_epochs(planted.raw), stager, picks=["C4-M1"], verbose="error")
+    asked = {"target": "N2", "select": "stage == 'N2'", "views": ("time-frequency",), "tol": 0.05, "verbose": "error"}
+    data = eegflex.attribute_epochs(night, **asked, on_check="ignore").for_target().data
+    freqs, frames = data["frame_freq"].values, data["frame"].values
+    spindles = planted.events[(planted.events["kind"] == "spindle") & (planted.events["C4-M1"].abs() > 0.3)]
+    covered = covered_by(spindles, data["onset"].values[:, None] + frames, freqs)
+    cells = np.ix_(range(len(covered)), (freqs >= 11) & (freqs <= 16), (frames >= 0) & (frames <= 30))
+    precision = average_precision(covered[cells], data["time_frequency_view"].values[:, 0][cells])
+    assert precision > 5 * covered[cells].mean()

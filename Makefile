@@ -52,6 +52,7 @@ newest: .venv-newest/made
 
 .venv/test: .venv/demo
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-deps physioex==1.0.0.dev4  # for its weights: what trains them is not wanted
 	$(BIN)/python tools/mend_torchaudio.py
 	touch $@
 

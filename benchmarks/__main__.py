@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import memory, quadrature, readers, speed, truth
+from benchmarks import memory, published, quadrature, readers, speed, truth
 from benchmarks.table import Row, markdown
 
 #: section of the table -> what measures it
@@ -19,6 +19,7 @@ _SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "Readers": readers.rows,
     "Quadrature": quadrature.rows,
     "Truth": truth.rows,
+    "Published networks": published.rows,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -29,6 +30,20 @@ def real_psg() -> Path:
     if not path.exists():
         pytest.skip("the real PSG excerpt is not on this machine")
     return path
+
+
+@pytest.fixture(scope="session")
+def physioex_weights():
+    """Where a checkpoint of PhysioEx is: None for its package, if that is installed; else a file beside the project."""
+    installed = importlib.util.find_spec("physioex") is not None
+
+    def weights(file: str) -> Path | None:
+        path = REAL_DATA / "physioex" / file
+        if not installed and not path.exists():
+            pytest.skip("the weights of PhysioEx are not on this machine")
+        return None if installed else path
+
+    return weights
 
 
 @pytest.fixture(scope="session")

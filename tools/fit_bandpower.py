@@ -14,6 +14,7 @@ import eegflex
 from eegflex.doctor.sign_test import kappa_of
 from eegflex.preprocessing.segments import prepare
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.spec.published import load_spec
 from eegflex.stagers.zoo.bandpower import FEATURES, BandPower
 
 STAGERS = Path(eegflex.__file__).parent / "stagers" / "zoo"
@@ -55,7 +56,7 @@ def fit(features: torch.Tensor, stages: torch.Tensor, n_stages: int) -> tuple[to
 
 def main() -> None:
     mne.set_log_level("warning")
-    spec = ModelSpec.from_toml(STAGERS / "bandpower.toml")
+    spec = load_spec("bandpower")
     nights = [features_and_stages(seed, spec) for seed in TRAINING_SEEDS]
     features, stages = (torch.cat(parts) for parts in zip(*nights, strict=True))
     weight, bias = fit(features, stages, len(spec.stages))

@@ -262,6 +262,23 @@ def datasets(
 
 
 @app.command()
+def specs(
+    name: Annotated[str | None, typer.Argument(help="One of them: its TOML. Default: a table of all.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write it to a file, mine.toml.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """List the contracts of published stagers, or print one: to read, or to change for a network of yours."""
+    from eegflex.spec.published import spec_text, specs_text
+
+    text = specs_text() if name is None else spec_text(name).rstrip()
+    if output is None:
+        typer.echo(text)
+        return
+    check_output(output, overwrite=overwrite).write_text(f"{text}\n", encoding="utf-8")
+    typer.echo(f"Spec: {output}" if name else f"Specs: {output}")
+
+
+@app.command()
 @takes(loading=LoadingOptions)
 def demo(
     loading: LoadingOptions,
@@ -332,7 +349,9 @@ def _keep(result: FlexResult, output: Path, overwrite: bool) -> Path:
 
 def _inputs(recording: Path, *groups: Any) -> list[Path]:
     """The files that a command reads, which it must not write."""
-    given = [getattr(group, name, None) for group in groups for name in ("hypnogram", "profile", "spec", "model")]
+    given = [
+        getattr(group, name, None) for group in groups for name in ("hypnogram", "profile", "spec", "model", "weights")
+    ]
     return [recording, *(Path(one) for one in given if one is not None)]
 
 

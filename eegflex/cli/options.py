@@ -97,6 +97,12 @@ class ModelOptions:
     spec: Annotated[
         Path | None, typer.Option(help="The model's contract, a TOML file. Default: that beside the model.")
     ] = None
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="The weights of a network that is given by name; of physioex:..., its wheel or a folder too."
+        ),
+    ] = None
     trusted: Annotated[
         bool,
         typer.Option(
@@ -108,7 +114,7 @@ class ModelOptions:
         """Load a stager."""
         from eegflex.stagers import load_model
 
-        return load_model(model, spec=self.spec, trusted=self.trusted)
+        return load_model(model, spec=self.spec, weights=self.weights, trusted=self.trusted)
 
 
 @dataclass(frozen=True)
@@ -118,8 +124,8 @@ class LoadingOptions(ModelOptions):
     model: Annotated[
         str,
         typer.Option(
-            help="The stager: gssc, gssc-eeg, gssc-eog, bandpower, yasa, known-spindle, ..., or a file or folder: "
-            "stager.pt2, stager.onnx."
+            help="The stager: gssc, gssc-eeg, gssc-eog, bandpower, yasa, known-spindle, physioex:seqsleepnet-eeg, ... (see "
+            "eegflex specs), or a file or folder: stager.pt2, stager.onnx."
         ),
     ] = "gssc"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["Cover", "average_precision", "cover_of_events", "share_in_truth"]
+__all__ = ["Cover", "average_precision", "cover_of_events", "covered_by", "share_in_truth"]
 
 #: Half the main lobe of the frames' window of 2 s: so far from its own frequency an event is seen in a frame, in Hz.
 SPREAD = 1.0
@@ -128,15 +128,11 @@ def cover_of_events(
     """
     data = one_recording(_view(result, "time-frequency"), None, "A list of events")
     freqs, frames = data["frame_freq"].values, data["frame"].values
-    times = data["onset"].values[:, None] + frames
-    covered = np.zeros((len(times), len(freqs), len(frames)), dtype=bool)
     heard = events[(events["kind"] == truth.kind) & _within(events["frequency"].to_numpy(), truth)]
-    for onset, duration, freq in heard[["onset", "duration", "frequency"]].to_numpy(dtype=float):
-        during = (onset <= times) & (times <= onset + duration)
-        covered |= during[:, None, :] & (np.abs(freqs - freq) <= SPREAD)[:, None]
+    covered = covered_by(heard, data["onset"].values[:, None] + frames, freqs)
     plane = _within(freqs, truth) if rows == "band" else np.ones(len(freqs), dtype=bool)
     inside = (frames >= 0) & (frames <= data.sizes["time"] / result.sfreq)  # the outermost frames lie beside the epoch
-    cells = np.ix_(np.arange(len(times)), plane, inside)
+    cells = np.ix_(np.arange(len(covered)), plane, inside)
     if not covered[cells].any():
         raise ParameterError(
             f"None of the events lies in the epochs that were explained, and in the band of {truth.name}",
@@ -145,6 +141,31 @@ def cover_of_events(
         )
     found = data["time_frequency_view"].values[:, truth.input]
     return Cover(average_precision(covered[cells], found[cells]), float(covered[cells].mean()))
+
+
+def covered_by(
+    events: pd.DataFrame, times: npt.NDArray[np.floating[Any]], freqs: npt.NDArray[np.floating[Any]]
+) -> npt.NDArray[np.bool_]:
+    """Which cells of a time-frequency plane events cover.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        Their ``onset`` and ``duration`` (s), and ``frequency`` (Hz).
+    times : array, shape (n_epochs, n_frames)
+        The middles of the frames, in s from where onsets count.
+    freqs : array, shape (n_freqs,)
+        The frequencies in Hz.
+
+    Returns
+    -------
+    covered : array of bool, shape (n_epochs, n_freqs, n_frames)
+    """
+    covered = np.zeros((len(times), len(freqs), times.shape[1]), dtype=bool)
+    for onset, duration, freq in events[["onset", "duration", "frequency"]].to_numpy(dtype=float):
+        during = (onset <= times) & (times <= onset + duration)
+        covered |= during[:, None, :] & (np.abs(freqs - freq) <= SPREAD)[:, None]
+    return covered
 
 
 def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:

@@ -130,7 +130,8 @@ class ModelSpec:
     file : str
         The weights, beside the spec.
     class_name : str
-        In TOML `class`: the class of the network where the file holds weights only, as ``"package.module:Class"``.
+        In TOML `class`: the class of the network where the file holds weights only, as ``"package.module:Class"``; or the name
+        of one that comes along, such as ``"seqsleepnet"``, which needs no trust.
     kwargs : dict
         What it is made with.
     prefix : str

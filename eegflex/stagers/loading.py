@@ -14,12 +14,14 @@ from torch import nn
 
 from eegflex.errors import ModelError, ParameterError, SpecError
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.spec.published import load_spec, spec_names
 from eegflex.stagers.assumed import assumed, assumed_of_estimator, assumed_of_module
 from eegflex.stagers.device import check_device
 from eegflex.stagers.digest import digest_of_files
 from eegflex.stagers.failures import in_our_words
 from eegflex.stagers.formats.blackbox import BlackBox
 from eegflex.stagers.formats.locate import locate
+from eegflex.stagers.formats.packaged import packaged
 from eegflex.stagers.formats.registry import Format, ModelFile, format_of, resolve
 from eegflex.stagers.formats.shapes import refuse_other_kinds
 from eegflex.stagers.stager import Stager
@@ -51,6 +53,7 @@ def load_model(
     *,
     spec: ModelSpec | str | Path | None = None,
     module: nn.Module | Callable[..., nn.Module] | None = None,
+    weights: str | Path | None = None,
     trusted: bool = False,
     device: str | torch.device | None = None,
 ) -> Stager:
@@ -63,6 +66,8 @@ def load_model(
           ``"yasa"`` (extra ``yasa``); ``"known-spindle"``, ``"known-slow-wave"``, ``"known-alpha"`` or ``"known-shortcut"``,
           whose truth is known (`eegflex.stagers.zoo.known_truth`); or one that another package adds by an entry point of the
           group ``eegflex.stagers``.
+        - The name of a published network, such as ``"seqsleepnet"`` or ``"tinysleepnet"``, with the file of its `weights`; or
+          of one whose weights are in a package, ``"physioex:seqsleepnet-eeg"``. `eegflex.spec.spec_names` has them all.
         - A file: torch.export (``.pt2``), TorchScript, ONNX (extra ``onnx``), Keras 3 or ``.h5`` (extra ``keras``); or a
           state dict or safetensors with their `module`. The format is told by the content. Of a checkpoint the weights are
           taken whose prefix covers the network; what is left over is named.
@@ -77,6 +82,9 @@ def load_model(
     module : torch.nn.Module | callable | None
         What the weights of a state dict or of safetensors belong to: the network, or its class, which is called with the
         spec's ``kwargs``.
+    weights : path-like | None
+        The file of weights of a network that is given by name. Of one whose weights are in a package: also the wheel of that
+        package, or a folder with the file or the wheel in it. By default they are looked for where the package is installed.
     trusted : bool
         Whether a file may run code that its author put there: pickles, Keras' lambda layers, classes that a spec names. A
         module of the spec's folder may define such a class.
@@ -119,8 +127,15 @@ def load_model(
         )
     if module is not None and path is None:
         raise ParameterError("module= is for the weights in a file", seen=f"module= with {type(source).__name__}")
+    if weights is not None and (not isinstance(source, str) or source not in _published()):
+        raise ParameterError(
+            "weights= is for a published network that is given by its name", seen=repr(source), allowed=_published()
+        )
     with in_our_words("The model cannot be loaded"):
-        stager = _loaded(source, path, spec, folder, module, trusted)
+        if isinstance(source, str) and source in _published():
+            stager = _from_published(source, weights)
+        else:
+            stager = _loaded(source, path, spec, folder, module, trusted)
     return stager if device is None else stager.to(check_device(device, stager.like.dtype), stager.like.dtype)
 
 
@@ -141,7 +156,20 @@ def _loaded(
 
 def names() -> list[str]:
     """The names that `load_model` knows, those of other packages too."""
-    return [*_OWN, *sorted({point.name for point in entry_points(group=GROUP)} - set(_OWN))]
+    own = [*_OWN, *_published()]
+    return [*own, *sorted({point.name for point in entry_points(group=GROUP)} - set(own))]
+
+
+def _published() -> list[str]:
+    """The names of networks whose weights lie in files."""
+    return [name for name in spec_names() if name not in _OWN]
+
+
+def _from_published(name: str, weights: str | Path | None) -> Stager:
+    """A network by its name. Its class is ours, or of an extra, so that no code of the file's is needed."""
+    spec = load_spec(name)
+    with packaged(name, spec.file, weights) as path:
+        return _from_file(path, spec, None, None, trusted=False)
 
 
 def _path(source: Any) -> Path | None:

@@ -10,7 +10,7 @@ import eegflex
 from eegflex.errors import SpecError
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec, ScaleSpec
 
-SPECS = sorted((Path(eegflex.__file__).parent / "stagers" / "zoo").glob("*.toml"))
+SPECS = sorted((Path(eegflex.__file__).parent / "spec" / "published").rglob("*.toml"))
 
 
 @pytest.mark.parametrize("fname", SPECS, ids=lambda path: path.stem)

@@ -89,7 +89,7 @@ def test_what_was_not_declared_is_said():
     assert load_model(Smooth(), spec=ModelSpec()).spec.assumed == ()
 
 
-@pytest.mark.parametrize("source", ["usleep", 3, None])
+@pytest.mark.parametrize("source", ["utime", 3, None])
 def test_what_is_no_model_is_refused(source):
     with pytest.raises(ModelError, match="gssc-eog, bandpower"):
         load_model(source)

@@ -19,8 +19,9 @@ from eegflex.stagers.failures import in_our_words, said
 from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.beside import beside
 from eegflex.stagers.formats.checkpoints import fill, stand_ins
-from eegflex.stagers.formats.registry import ModelFile
+from eegflex.stagers.formats.registry import ModelFile, resolve
 from eegflex.stagers.formats.safety import refuse_unless_trusted
+from eegflex.stagers.networks import NETWORKS
 
 __all__ = ["into_network", "load_safetensors", "load_torch"]
 
@@ -95,6 +96,8 @@ def into_network(saved: Any, file: ModelFile) -> nn.Module:
 def _network(file: ModelFile) -> nn.Module:
     """The network that the weights belong to."""
     source = file.network
+    if source is None and file.spec.class_name in NETWORKS:
+        source = _published(file)
     if source is None:
         source = _named_class(file)
     if not isinstance(source, nn.Module):
@@ -103,6 +106,28 @@ def _network(file: ModelFile) -> nn.Module:
     if not isinstance(source, nn.Module):
         raise ModelError("What the weights belong to must be a torch.nn.Module", seen=type(source).__name__)
     return own_copy(source)  # type: ignore[return-value]
+
+
+def _published(file: ModelFile) -> Callable[..., nn.Module]:
+    """The class of a network that is known by its name: no code of others, and no more weights than the file can hold."""
+    name = file.spec.class_name
+    address = NETWORKS[name]
+    try:
+        kind: Callable[..., nn.Module] = resolve(address)
+    except ImportError as error:
+        package = address.partition(".")[0]
+        raise MissingExtraError(f"The network {name} needs the package {package}", package) from error
+    cannot = "The network cannot be made from the spec's [model] kwargs"
+    with in_our_words(cannot, seen=file.spec.kwargs), torch.device("meta"):  # sizes, and no numbers
+        wanted = sum(weight.numel() for weight in kind(**file.spec.kwargs).state_dict().values())
+    held = file.path.stat().st_size
+    if wanted > held:  # a number takes a byte at least
+        raise ModelError(
+            f"The network {name} has more weights than this file can hold",
+            seen=f"{wanted:,} weights, {held:,} bytes",
+            remedy="Make the network with the arguments that it was trained with: kwargs in the spec's [model]",
+        )
+    return kind
 
 
 def _named_class(file: ModelFile) -> Callable[..., nn.Module]:

@@ -11,7 +11,7 @@ import torch
 from scipy.signal import firwin
 from torch import nn
 
-from eegflex.spec.model_spec import ModelSpec
+from eegflex.spec.published import load_spec
 from eegflex.stagers.stager import Stager
 
 __all__ = ["FEATURES", "BandPower", "Feature", "load_bandpower"]
@@ -90,6 +90,6 @@ def load_bandpower() -> Stager:
 
     It knows nothing of real sleep: use it to see that explanations are right, not to stage patients.
     """
-    spec = ModelSpec.from_toml(_HERE / "bandpower.toml")
+    spec = load_spec("bandpower")
     head = json.loads((_HERE / "bandpower_head.json").read_text(encoding="utf-8"))
     return Stager(BandPower(spec.sfreq or 100.0, head["weight"], head["bias"]), spec)

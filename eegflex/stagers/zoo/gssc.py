@@ -17,6 +17,7 @@ from torch import nn
 
 from eegflex.errors import MissingExtraError
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.spec.published import load_spec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.stager import BoundStager, Stager, recorded_inputs
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Windows, cut_windows, split_window
@@ -53,7 +54,7 @@ load_gssc_eeg, load_gssc_eog = partial(load_gssc, ("eeg",)), partial(load_gssc, 
 
 def _contract(signals: tuple[str, ...]) -> ModelSpec:
     """The spec of GSSC, or what is left of it where it is given fewer signals."""
-    spec = ModelSpec.from_toml(Path(__file__).with_name("gssc.toml"))
+    spec = load_spec("gssc")
     kept = [channel for channel in spec.channels if channel.name in signals]
     if len(kept) == len(spec.channels):
         return spec

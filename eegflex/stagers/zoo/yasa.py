@@ -15,7 +15,6 @@ import types
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mne
@@ -24,7 +23,7 @@ import numpy.typing as npt
 import torch
 
 from eegflex.errors import MissingExtraError, ModelError
-from eegflex.spec.model_spec import ModelSpec
+from eegflex.spec.published import load_spec
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windows import cut_windows
 
@@ -58,7 +57,7 @@ def load_yasa() -> YASA:
     for package in ("yasa", "lightgbm", "sklearn"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(f"The stager YASA needs the package {package}", "yasa")
-    return YASA(_no_network, ModelSpec.from_toml(Path(__file__).with_name("yasa.toml")))
+    return YASA(_no_network, load_spec("yasa"))
 
 
 def _no_network(_: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,113 @@
+"""The contracts of published stagers, by name: TOML files that come with the package, to use, to read and to change."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from eegflex.errors import ParameterError
+from eegflex.spec.model_spec import ModelSpec
+
+__all__ = ["load_spec", "spec_names", "spec_text", "specs_text"]
+
+_HERE = Path(__file__).parent
+
+
+def spec_names() -> list[str]:
+    """Return the names of the specs that come with the package, sorted.
+
+    ``"package:name"`` is that of a model whose weights are in a package.
+
+    Examples
+    --------
+    >>> from eegflex.spec import spec_names
+    >>> [name for name in spec_names() if ":" not in name][:3]
+    ['bandpower', 'chambon2018', 'gssc']
+    """
+    return sorted(_files())
+
+
+def load_spec(name: str) -> ModelSpec:
+    """Load a spec by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of `spec_names`.
+
+    Raises
+    ------
+    ParameterError
+        If there is none such.
+
+    Examples
+    --------
+    >>> from eegflex.spec import load_spec
+    >>> load_spec("gssc").channels[0].types
+    ('eeg',)
+    """
+    return ModelSpec.from_toml(_file(name))
+
+
+def spec_text(name: str) -> str:
+    """The TOML of a spec: what to start from for a network that differs in something.
+
+    Parameters
+    ----------
+    name : str
+        One of `spec_names`.
+
+    Raises
+    ------
+    ParameterError
+        If there is none such.
+
+    Examples
+    --------
+    >>> from eegflex.spec import spec_text
+    >>> print(spec_text("gssc").splitlines()[2])
+    [input]
+    """
+    return _file(name).read_text(encoding="utf-8")
+
+
+def specs_text() -> str:
+    """A table of the specs: name, rate, length of an epoch, inputs, context, and where the weights are from."""
+    rows: list[tuple[str, ...]] = [("name", "rate", "epoch", "inputs", "context", "weights")]
+    rows += [(name, *_described(name, load_spec(name))) for name in spec_names()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines)
+
+
+def _described(name: str, spec: ModelSpec) -> tuple[str, ...]:
+    context = spec.context
+    neighbours = "the night" if context.whole else f"{context.before} + 1 + {context.after}"
+    package = name.partition(":")[0] if ":" in name else ""
+    weights = f"of {package}" if package else "a file of yours" if spec.class_name else "its own"
+    return (
+        "any" if spec.sfreq is None else f"{spec.sfreq:.5g} Hz",
+        "any" if spec.duration is None else f"{spec.duration:g} s",
+        ", ".join(channel.name for channel in spec.channels),
+        "none" if context.alone else neighbours,
+        weights,
+    )
+
+
+def _files() -> dict[str, Path]:
+    """Name -> file; those in a folder are of the package that it is named after."""
+    files = _HERE.rglob("*.toml")
+    return {":".join(path.relative_to(_HERE).with_suffix("").parts): path for path in files}
+
+
+def _file(name: str) -> Path:
+    files = _files()
+    if name not in files:
+        near = difflib.get_close_matches(str(name), files, n=1)
+        raise ParameterError(
+            "There is no spec of this name",
+            seen=repr(name),
+            allowed=spec_names(),
+            remedy=f"Nearest: {near[0]}" if near else None,
+        )
+    return files[name]

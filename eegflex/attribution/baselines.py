@@ -187,11 +187,10 @@ def _of_stage(segments: Segments, stage: str, _: FilterSpec) -> Magnitudes:
 
 def _aperiodic(segments: Segments, _: str, bandpass: FilterSpec) -> Magnitudes:
     sound = segments.fault == ""
+    passed = segments.passed or [None] * segments.signals.shape[1]
     gains = [
-        peak_gains(signal, sound, segments.sfreq, _fitted_range(passed, segments.sfreq))
-        for signal, passed in zip(
-            segments.signals.swapaxes(0, 1), segments.passed or [bandpass] * segments.signals.shape[1], strict=True
-        )
+        peak_gains(signal, sound, segments.sfreq, _fitted_range(own or bandpass, segments.sfreq))
+        for signal, own in zip(segments.signals.swapaxes(0, 1), passed, strict=True)
     ]
 
     def without_peaks(

@@ -57,8 +57,8 @@ class Segments:
         many epochs of the recording were left out before.
     filter_edge : array of bool, shape (n_epochs,)
         Whether filtering or resampling made up for what lies beyond the edge of the epoch's run.
-    passed : tuple of FilterSpec, length n_channels
-        The pass band of each channel; empty where nobody says.
+    passed : tuple of FilterSpec or None, length n_channels
+        The pass band of each channel, where its input has one of its own; empty where nobody says.
     """
 
     signals: npt.NDArray[np.float32]
@@ -74,7 +74,7 @@ class Segments:
     fault: npt.NDArray[np.str_]
     notes: dict[str, Any] = field(default_factory=dict)
     filter_edge: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    passed: tuple[FilterSpec, ...] = ()
+    passed: tuple[FilterSpec | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.signals)
@@ -138,8 +138,8 @@ def prepare(
     cuts = refuse_holes(epochs, spec)
     inputs = choose_inputs(epochs, spec, picks)
     grid = lay_grid(epochs, spec, inputs)
-    passed = tuple(spec.channels[channel.place].filter or spec.filter for channel in inputs.channels)
-    plans = [plan_filter(epochs.info, one, grid) for one in passed]
+    passed = tuple(spec.channels[channel.place].filter for channel in inputs.channels)
+    plans = [plan_filter(epochs.info, one or spec.filter, grid) for one in passed]
     signals, faults = filter_blocks(epochs, inputs, plans, spec.unit)
     faults.refuse_unfit(spec)
     gain = scale(signals, inputs, spec.scale, spec.unit, grid)

@@ -146,8 +146,8 @@ class ModelSpec:
     >>> spec = ModelSpec(name="mine", sfreq=100.0, n_times=3000, unit="uV", scale=ScaleSpec("zscore"))
     >>> spec.duration, spec.stages
     (30.0, ('W', 'N1', 'N2', 'N3', 'REM'))
-    >>> ModelSpec.from_dict({"input": {"sfreq": 100.0, "n_times": 3000, "scale": {"kind": "zscore"}}}).scale
-    ScaleSpec(kind='zscore', per='recording', clip=None)
+    >>> ModelSpec.from_dict({"input": {"sfreq": 100.0, "n_times": 3000, "scale": {"kind": "zscore"}}}).scale.per
+    'recording'
     """
 
     name: str = "stager"

@@ -8,6 +8,7 @@ import pytest
 from noise import continuous, cut
 
 import eegflex
+from eegflex.attribution.baselines import make_baseline
 from eegflex.errors import SpecError
 from eegflex.preprocessing.segments import prepare
 from eegflex.spec import ChannelSpec, FilterSpec, ModelSpec
@@ -34,7 +35,7 @@ def test_each_channel_is_filtered_by_its_own_band(epochs):
     segments = prepare(epochs, SPEC)
     np.testing.assert_allclose(segments.signals[:, 0], by_mne(epochs, "C3-M2", 0.3, 40.0), atol=1e-3)
     np.testing.assert_allclose(segments.signals[:, 1], by_mne(epochs, "Chin", 10.0, None), atol=1e-3)
-    assert segments.passed == (EEG, EMG)
+    assert segments.passed == (None, EMG)
 
 
 def test_an_edge_reaches_as_far_as_the_longest_filter(epochs):
@@ -90,3 +91,16 @@ def test_bands_of_a_result_reach_as_far_as_any_input(epochs):
     result = eegflex.attribute_epochs(night, scores, spec=SPEC, sample_per_stage=1, verbose="error", on_check="ignore")
     table = result.band_table({"fast": (40.0, 90.0)})
     assert (table.xs("Chin1-Chin2", level="channel")["fast"].abs() > 0).all()
+
+
+def test_no_line_is_fitted_to_what_an_inputs_own_filter_took_away():
+    """The aperiodic baseline of EMG is the same beside EEG as alone."""
+    raw = eegflex.simulate_psg(hours=0.2, sfreq=128, seed=2, verbose="error").raw
+    epochs = eegflex.make_epochs(raw.pick(["C4-M1", "Chin1-Chin2"]), verbose="error")
+    alone = ModelSpec(unit="uV", channels=(ChannelSpec("emg", types=("emg",)),), filter=EMG)
+    magnitudes = []
+    for spec, place in ((alone, 0), (SPEC, 1)):
+        segments = prepare(epochs, spec)
+        baseline = make_baseline("aperiodic", segments, spec.filter)
+        magnitudes.append(baseline.magnitudes(segments.signals[:3, [place]], np.arange(3), (place,)))
+    np.testing.assert_allclose(*magnitudes, rtol=1e-3)

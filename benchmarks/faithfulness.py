@@ -1,0 +1,225 @@
+"""What baseline, and what order: the table that the default baseline was chosen by.
+
+Of epochs of every stage, from several simulated nights that trained no stager, for every stager and baseline:
+
+- where the baseline leaves the stage that is explained: its probability with the baseline in the place of the epoch, and of the whole
+  night; and which stage the baseline itself is called;
+- insertion less deletion (`eegflex.evaluation.faithfulness`), over groups of 1 Hz of a channel, of the probability of the predicted
+  stage: for FLEX, for its band sums, for band Shapley values, for captum's methods, for the power of the change, and for an order at
+  random. The neighbours stay as recorded. Stagers of whole nights are scored as they are explained: in a window of 21 epochs that
+  begins and ends with the states of the recorded night;
+- how far FLEX and the second opinion differ, where on its path the attribution arises, what it takes, and how many epochs it does not
+  explain, their change being within its error.
+
+What is known of bands only (*flex by bands*, *shapley*) is spread evenly over the bins of a band; equal groups come in the order of
+their frequency. *change x gradient* is the slope at the epoch as recorded times the change from the baseline, which is input x
+gradient where the baseline is silence. Methods that cannot begin from other phases have no order there.
+
+``python -m benchmarks.faithfulness [--keep FILE] [--weights FOLDER]`` keeps every epoch's numbers in FILE and goes on from there. The
+foreign stager needs its authors' checkpoints in FOLDER, or in that which the environment variable EEGFLEX_PHYSIOEX names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from benchmarks import foreign
+from benchmarks.nights import STAGERS, Bench, night
+from eegflex.attribution.attribute_epochs import make_request
+from eegflex.attribution.context import Moving, moving
+from eegflex.attribution.decision import replaced_scores
+from eegflex.attribution.gradients import slope_of
+from eegflex.attribution.request import Explained, Request
+from eegflex.attribution.second_opinion import with_second_opinion
+from eegflex.attribution.spectra import attribution_in_frequency
+from eegflex.evaluation.faithfulness import (
+    Interval,
+    bootstrap,
+    frequency_groups,
+    insertion_and_deletion,
+    order_by,
+    spread_over,
+    sum_by_group,
+    with_sign,
+)
+from eegflex.results.decided import REPLACED
+from eegflex.results.intervals import blocks_of
+from eegflex.scores import probabilities
+from eegflex.settings import Settings
+from eegflex.stagers import Stager
+from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
+from eegflex.stagers.modules import rnn_safe
+
+__all__ = ["text"]
+
+#: Nights that trained no stager and calibrated no error, and how many epochs of each predicted stage come from each: 8 in all.
+SEEDS = {51: 3, 52: 3, 53: 2}
+#: Length of each night.
+HOURS = 4.0
+RUNNER_UP = "stage of the runner-up"
+BASELINES = ("zero", "aperiodic", "recording", "surrogate", RUNNER_UP)
+ORDERS = ("flex", "flex by bands", "shapley", "gradient_shap", "change x gradient", "power", "random")
+
+#: What is known of one epoch with one stager and baseline.
+Record = dict[str, Any]
+
+
+def measure(bench: Bench, baseline: str, numbers: npt.NDArray[np.intp], seed: int) -> Iterator[Record]:
+    """Measure epochs of a night with a baseline, one record for each."""
+    for asked, own in _questions(bench, baseline, numbers):
+        settings = Settings(baseline=asked, second_opinion="shapley")
+        request = make_request(bench.night, settings, own)
+        with rnn_safe(request.stager.module):
+            replaced = replaced_scores(request, own)[:, 0]
+            shap = {} if request.baseline.n_draws > 1 else _explained(request, "gradient_shap")
+            explained = _explained(request)
+            for row, number in enumerate(own.tolist()):
+                facts = _facts(request, replaced[row], explained[number])
+                areas = _areas(request, explained[number], shap.get(number), np.random.default_rng([seed, number]))
+                onset = float(bench.night.segments.onset[number])
+                yield {"seed": seed, "number": number, "onset": onset, "against": asked} | facts | {"area": areas}
+
+
+def _questions(bench: Bench, baseline: str, numbers: npt.NDArray[np.intp]) -> list[tuple[str, npt.NDArray[np.intp]]]:
+    """The baselines that are meant, each with the epochs that it is meant for."""
+    if baseline != RUNNER_UP:
+        return [(baseline, numbers)]
+    scores, stages = bench.night.scores[numbers, 0], np.array(bench.night.stages)
+    second = stages[np.argsort(-scores, axis=1, kind="stable")[:, 1]]
+    return [(f"stage:{stage}", numbers[second == stage]) for stage in stages if (second == stage).any()]
+
+
+def _explained(request: Request, method: str = "flex") -> dict[int, Explained]:
+    """Explanations of all epochs; those of FLEX with a second opinion."""
+    if method != "flex":
+        asked = dataclasses.replace(request.settings, method=method, second_opinion=None)
+        request = make_request(request.night, asked, request.chosen)
+    found: dict[int, Explained] = {}
+    keep = with_second_opinion(request, lambda _, one: found.__setitem__(one.number, one))
+    for one in request.method.explain(request, 0, request.chosen):
+        keep(0, one)
+    return found
+
+
+def _facts(request: Request, replaced: npt.NDArray[np.float64], explained: Explained) -> Record:
+    """All but the areas."""
+    stages, kind = request.night.stages, request.stager.spec.scores
+    p = dict(zip(REPLACED, probabilities(replaced, kind), strict=True))
+    place = int(p["nothing"].argmax())
+    sums, second = explained.views["frequency"][0] @ request.band_masks.T, explained.views["second"][0]
+    size, change = float(np.abs(sums).sum()), float(explained.score[0] - explained.baseline_score[0])
+    share = explained.path_share
+    return {
+        "stage": stages[place],
+        "p": float(p["nothing"][place]),
+        "p alone": float(p["epoch"][place]),
+        "p night": float(p["both"][place]) if np.isfinite(p["both"]).all() else None,
+        "called alone": stages[int(p["epoch"].argmax())],
+        "called night": stages[int(p["both"].argmax())] if np.isfinite(p["both"]).all() else None,
+        "disagreement": float(np.abs(sums - second).sum() / max(size, 1e-30)),
+        "second error": float(explained.views["second_error"][0].sum() / max(size, 1e-30)),
+        "below": [None, None] if share is None else share[0, 0].tolist(),
+        "gradients": explained.n_gradients,
+        "not explained": bool(abs(change) <= explained.error * size),
+    }
+
+
+def _areas(
+    request: Request, explained: Explained, shap: Explained | None, rng: np.random.Generator
+) -> dict[str, float]:
+    """Insertion less deletion of one epoch in each order, the mean over the draws of its baseline."""
+    n_draws = request.baseline.n_draws
+    rows = np.repeat(np.array([explained.number]), n_draws)
+    what, weights = moving(request, 0, rows, np.arange(n_draws)), request.weights(rows, 0)
+    end, begin = what.end[:, 0], what.begin[:, 0]
+    freqs = np.fft.rfftfreq(end.shape[-1], 1 / request.segments.sfreq)
+    groups = frequency_groups(freqs, end.shape[1])
+    masks, flex = request.band_masks, explained.views["frequency"][0]
+    slope, _ = slope_of(what.model, end, torch.arange(n_draws), weights)
+    values = {
+        "flex": flex,
+        "flex by bands": spread_over(flex @ masks.T, masks),
+        "shapley": spread_over(explained.views["second"][0], masks),
+        "change x gradient": attribution_in_frequency(end - begin, slope[:, 0]).mean(dim=0).numpy(),
+    } | ({} if shap is None else {"gradient_shap": shap.views["frequency"][0]})
+    by_group = {name: sum_by_group(own, groups) for name, own in values.items()}
+    power = sum_by_group(torch.fft.rfft(end - begin).abs().square().mean(dim=0).numpy(), groups)
+    score = _probability_in(request, explained.number)
+    change = float((score(end[:1]) - score(begin).mean())[0])
+    by_group |= {"power": with_sign(power, change), "random": rng.standard_normal(len(power))}
+    orders = [order_by(own) for own in by_group.values()]
+    curves = [insertion_and_deletion(score, begin[draw], end[draw], groups, orders) for draw in range(n_draws)]
+    return {name: float(np.mean([own[place].area for own in curves])) for place, name in enumerate(by_group)}
+
+
+def _probability_in(request: Request, number: int) -> Callable[[torch.Tensor], npt.NDArray[np.float64]]:
+    """The probability of the stage predicted of an epoch, as a function of what stands in its place."""
+    bound = request.night.bound[0]
+    place = int(request.night.scores[number, 0].argmax())
+
+    @torch.no_grad()
+    def score(segments: torch.Tensor) -> npt.NDArray[np.float64]:
+        index = torch.full((len(segments),), number)
+        (found,) = BatchSize(FORWARD_BATCH)(lambda part, at: (bound(part, at),), segments, index)
+        return probabilities(found.double().numpy(), request.stager.spec.scores)[:, place]
+
+    return score
+
+
+# ---- all of it, and what it says
+
+
+def records(stagers: Sequence[str], baselines: Sequence[str], keep: Path | None, share: float = 1.0) -> list[Record]:
+    """Measure what is not in `keep` yet, and return all."""
+    known = [] if keep is None or not keep.exists() else [json.loads(line) for line in keep.read_text().splitlines()]
+    done = {(one["stager"], one["baseline"], one["seed"], one["number"]) for one in known}
+    for name in stagers:
+        stager = _stager(name)
+        if stager is None:
+            continue
+        for seed, per_stage in SEEDS.items():
+            bench = Bench.of(stager, night(HOURS, seed))
+            numbers = bench.balanced(max(round(share * per_stage), 1), seed)
+            for baseline in baselines:
+                left = np.array([n for n in numbers if (name, baseline, seed, int(n)) not in done], dtype=np.intp)
+                for record in measure(bench, baseline, left, seed) if len(left) else ():
+                    known.append({"stager": name, "baseline": baseline} | record)
+                    if keep is not None:
+                        with keep.open("a", encoding="utf-8") as file:
+                            file.write(json.dumps(known[-1]) + "\n")
+    return known
+
+
+def _stager(name: str) -> Stager | None:
+    return STAGERS[name]() if name in STAGERS else foreign.STAGERS[name]()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keep", type=Path, help="keeps every epoch's numbers, one line each, and goes on from them")
+    parser.add_argument("--stager", nargs="*", default=[*STAGERS, *foreign.STAGERS])
+    parser.add_argument("--baseline", nargs="*", default=BASELINES)
+    parser.add_argument("--share", type=float, default=1.0, help="of the epochs: 8 of each stage are all")
+    asked = parser.parse_args(arguments)
+    records(asked.stager, asked.baseline, asked.keep, asked.share)
+
+
+if __name__ == "__main__":
+    mne.set_log_level("error")
+    main()

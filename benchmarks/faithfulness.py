@@ -2,21 +2,22 @@
 
 Of epochs of every stage, from several simulated nights that trained no stager, for every stager and baseline:
 
-- where the baseline leaves the stage that is explained: its probability with the baseline in the place of the epoch, and of the whole
-  night; and which stage the baseline itself is called;
-- insertion less deletion (`eegflex.evaluation.faithfulness`), over groups of 1 Hz of a channel, of the probability of the predicted
-  stage: for FLEX, for its band sums, for band Shapley values, for captum's methods, for the power of the change, and for an order at
-  random. The neighbours stay as recorded. Stagers of whole nights are scored as they are explained: in a window of 21 epochs that
-  begins and ends with the states of the recorded night;
-- how far FLEX and the second opinion differ, where on its path the attribution arises, what it takes, and how many epochs it does not
-  explain, their change being within its error.
+- where the baseline leaves the stage that is explained: its probability with the baseline in the place of the epoch, and of
+  the whole night; and which stage the baseline itself is called;
+- insertion less deletion (`eegflex.evaluation.faithfulness`), over groups of 1 Hz of a channel, of the probability of the
+  predicted stage: for FLEX, for its band sums, for band Shapley values, for captum's methods, for the power of the change,
+  and for an order at random. The neighbours stay as recorded. Stagers of whole nights are scored as they are explained: in
+  a window of 21 epochs that begins and ends with the states of the recorded night;
+- how far FLEX and the second opinion differ, where on its path the attribution arises, what it takes, and how many epochs
+  it does not explain, their change being within its error.
 
-What is known of bands only (*flex by bands*, *shapley*) is spread evenly over the bins of a band; equal groups come in the order of
-their frequency. *change x gradient* is the slope at the epoch as recorded times the change from the baseline, which is input x
-gradient where the baseline is silence. Methods that cannot begin from other phases have no order there.
+What is known of bands only (*flex by bands*, *shapley*) is spread evenly over the bins of a band; equal groups come in the
+order of their frequency. *change x gradient* is the slope at the epoch as recorded times the change from the baseline,
+which is input x gradient where the baseline is silence. Methods that cannot begin from other phases have no order there.
 
-``python -m benchmarks.faithfulness [--keep FILE] [--weights FOLDER]`` keeps every epoch's numbers in FILE and goes on from there. The
-foreign stager needs its authors' checkpoints in FOLDER, or in that which the environment variable EEGFLEX_PHYSIOEX names.
+``python -m benchmarks.faithfulness --keep FILE`` keeps every epoch's numbers in FILE and goes on from there. The foreign
+stager needs its authors' checkpoints, where the environment variable EEGFLEX_PHYSIOEX says; without them its rows are left
+out.
 """
 
 from __future__ import annotations
@@ -24,11 +25,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +39,9 @@ import torch
 
 from benchmarks import foreign
 from benchmarks.nights import STAGERS, Bench, night
+from benchmarks.table import as_table
 from eegflex.attribution.attribute_epochs import make_request
-from eegflex.attribution.context import Moving, moving
+from eegflex.attribution.context import moving
 from eegflex.attribution.decision import replaced_scores
 from eegflex.attribution.gradients import slope_of
 from eegflex.attribution.request import Explained, Request
@@ -58,7 +58,6 @@ from eegflex.evaluation.faithfulness import (
     with_sign,
 )
 from eegflex.results.decided import REPLACED
-from eegflex.results.intervals import blocks_of
 from eegflex.scores import probabilities
 from eegflex.settings import Settings
 from eegflex.stagers import Stager
@@ -181,9 +180,6 @@ def _probability_in(request: Request, number: int) -> Callable[[torch.Tensor], n
     return score
 
 
-# ---- all of it, and what it says
-
-
 def records(stagers: Sequence[str], baselines: Sequence[str], keep: Path | None, share: float = 1.0) -> list[Record]:
     """Measure what is not in `keep` yet, and return all."""
     known = [] if keep is None or not keep.exists() else [json.loads(line) for line in keep.read_text().splitlines()]
@@ -209,6 +205,116 @@ def _stager(name: str) -> Stager | None:
     return STAGERS[name]() if name in STAGERS else foreign.STAGERS[name]()
 
 
+def text(keep: Path | None = None) -> str:
+    """Measure everything that is not kept yet, and write the tables."""
+    return tables(records([*STAGERS, *foreign.STAGERS], BASELINES, keep))
+
+
+def tables(found: Sequence[Record]) -> str:
+    """What the records say, in three tables."""
+    table = pd.DataFrame(found)
+    if not len(table):
+        return "Nothing was measured.\n"
+    # one order of rows, whatever order they were measured in
+    for column, order in {"stager": [*STAGERS, *foreign.STAGERS], "baseline": BASELINES, "stage": STAGES}.items():
+        table[column] = pd.Categorical(table[column], [one for one in order if one in set(table[column])])
+    groups = dict(list(table.groupby(["stager", "baseline"], observed=True)))
+    by_stage = dict(list(table.groupby(["stager", "baseline", "stage"], observed=True)))
+    heads = ("stager", "baseline", "n")
+    absent = [
+        f"{name}: not measured, its weights were not there"
+        for name in foreign.STAGERS
+        if name not in set(table["stager"])
+    ]
+    return "\n".join(
+        [
+            "Area under insertion less area under deletion of the probability of the predicted stage, over groups of 1 Hz of a "
+            "channel: mean over epochs and 95 % interval (bootstrap over epochs).\n",
+            as_table((*heads, *ORDERS), [(*key, str(len(own)), *_by_order(own)) for key, own in groups.items()]),
+            "Differences of these areas between orders on the same epochs; in bold what is told from 0.\n",
+            as_table((*heads, *_COMPARED), [(*key, str(len(own)), *_differences(own)) for key, own in groups.items()]),
+            "By stage: medians (the areas: means). *p*: of the stage that is explained, as recorded; with the baseline in the "
+            "place of the epoch, and of the whole night, with the stages that such epochs are called. *Disagreement* of band "
+            "sums and Shapley values, as a share of the absolute total; *below 1/32, 1/4*: share of the absolute band sums that "
+            "arises so near the baseline; *not explained*: epochs whose change is within its error.\n",
+            as_table(
+                ("stager", "baseline", "stage", "n", *_BY_STAGE),
+                [(*key, str(len(own)), *(cell(own) for cell in _BY_STAGE.values())) for key, own in by_stage.items()],
+            ),
+            *absent,
+        ]
+    )
+
+
+def _area(own: pd.DataFrame, order: str) -> npt.NDArray[np.float64]:
+    """Areas of epochs in an order, NaN where there is none."""
+    return np.array([one.get(order, np.nan) for one in own["area"]])
+
+
+def _by_order(own: pd.DataFrame) -> list[str]:
+    return [_said(bootstrap(_area(own, order))) for order in ORDERS]
+
+
+def _differences(own: pd.DataFrame) -> list[str]:
+    said = [bootstrap(_area(own, one) - _area(own, other)) for one, other in _COMPARED.values()]
+    return [f"**{_said(one)}**" if one.differs else _said(one) for one in said]
+
+
+def _said(interval: Interval) -> str:
+    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]" if np.isfinite(interval.mean) else "–"
+
+
+def _median(column: str, digits: int = 2) -> Callable[[pd.DataFrame], str]:
+    def cell(own: pd.DataFrame) -> str:
+        value = pd.to_numeric(own[column]).median()
+        return f"{value:.{digits}f}" if np.isfinite(value) else "–"
+
+    return cell
+
+
+def _called(column: str) -> Callable[[pd.DataFrame], str]:
+    """A median probability, and what such epochs are called, the most frequent first."""
+
+    def cell(own: pd.DataFrame) -> str:
+        called = Counter(own[f"called {column}"].dropna())
+        return f"{_median(f'p {column}')(own)} ({', '.join(f'{stage} {n}' for stage, n in called.most_common())})"
+
+    return cell
+
+
+def _mean_area(order: str) -> Callable[[pd.DataFrame], str]:
+    return lambda own: f"{np.nanmean(_area(own, order)):.2f}"
+
+
+def _below(own: pd.DataFrame) -> str:
+    shares = np.array(own["below"].tolist(), dtype=float)
+    return ", ".join(f"{100 * share:.0f} %" for share in np.nanmedian(shares, axis=0))
+
+
+STAGES = ("W", "N1", "N2", "N3", "REM")
+#: Which areas are subtracted.
+_COMPARED = {
+    "flex - power": ("flex", "power"),
+    "flex by bands - shapley": ("flex by bands", "shapley"),
+    "flex - shapley": ("flex", "shapley"),
+    "flex - gradient_shap": ("flex", "gradient_shap"),
+    "shapley - power": ("shapley", "power"),
+}
+#: column -> what it holds of the epochs of a stage
+_BY_STAGE: dict[str, Callable[[pd.DataFrame], str]] = {
+    "p": _median("p"),
+    "p alone (called)": _called("alone"),
+    "p night (called)": _called("night"),
+    "flex": _mean_area("flex"),
+    "power": _mean_area("power"),
+    "flex - power": lambda own: _differences(own)[0],
+    "disagreement": _median("disagreement"),
+    "below 1/32, 1/4": _below,
+    "evaluations": _median("gradients", 0),
+    "not explained": lambda own: f"{int(own['not explained'].sum())} of {len(own)}",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -217,7 +323,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--baseline", nargs="*", default=BASELINES)
     parser.add_argument("--share", type=float, default=1.0, help="of the epochs: 8 of each stage are all")
     asked = parser.parse_args(arguments)
-    records(asked.stager, asked.baseline, asked.keep, asked.share)
+    sys.stdout.write(tables(records(asked.stager, asked.baseline, asked.keep, asked.share)))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
 """Whether a model's answer follows an explanation: insertion and deletion of frequencies, in an order.
 
-A *group* of bins of the spectrum is the unit: 1 Hz of one channel. An epoch x and its baseline x_b differ by D = x - x_b. Groups
-*as recorded* have the D of their bins, the others have none: what stands between both is x_b + irfft(D restricted to the groups).
-Since the path of an attribution is a straight line in time, this is on the way between the same two ends, whatever the baseline:
-silence, other magnitudes, or other phases.
+A *group* of bins of the spectrum is the unit: 1 Hz of one channel. An epoch x and its baseline x_b differ by D = x - x_b.
+Groups *as recorded* have the D of their bins, the others have none: what stands between both is x_b + irfft(D restricted to
+the groups). Since the path of an attribution is a straight line in time, this is on the way between the same two ends,
+whatever the baseline: silence, other magnitudes, or other phases.
 
-*Insertion* begins with the baseline and takes groups from the recorded epoch, in an order; *deletion* begins with the recorded
-epoch and takes them away, in the same order. Where the order is right, insertion raises the probability at once and deletion lowers
-it at once: the area between the two curves is what an order is judged by.
+*Insertion* begins with the baseline and takes groups from the recorded epoch, in an order; *deletion* begins with the
+recorded epoch and takes them away, in the same order. Where the order is right, insertion raises the probability at once
+and deletion lowers it at once: the area between the two curves is what an order is judged by.
 
-An order is by *signed* values, the largest first. What raises the answer comes first and what lowers it last, and an order is so
-judged by both, whether the epoch as a whole raises the answer above its baseline or not: for a model that sums what groups add, no
-order has a larger area. What has no sign, such as power, is given that of the whole change: see `with_sign`.
+An order is by *signed* values, the largest first. What raises the answer comes first and what lowers it last, and an order
+is so judged by both, whether the epoch as a whole raises the answer above its baseline or not: for a model that sums what
+groups add, no order has a larger area. What has no sign, such as power, is given that of the whole change: see `with_sign`.
 """
 
 from __future__ import annotations

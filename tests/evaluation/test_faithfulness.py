@@ -53,7 +53,7 @@ def area(score, begin, order, end=END, n_points=1000):
 def test_groups_are_1_hz_of_a_channel_and_every_bin_is_in_one():
     assert GROUPS.shape == (N_CHANNELS, len(FREQS))
     for channel, (k, own) in itertools.product(range(N_CHANNELS), enumerate(range(9))):
-        inside = (own <= FREQS) & (FREQS < own + 1)
+        inside = (own <= FREQS) & (own + 1 > FREQS)
         assert (np.flatnonzero(GROUPS[channel] == channel * 9 + k) == np.flatnonzero(inside)).all()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import coverage, faithfulness, memory, quadrature, readers, speed, truth
+from benchmarks import coverage, faithfulness, memory, ordinary, quadrature, readers, speed, truth
 from benchmarks.table import Row, markdown
 
 
@@ -26,6 +26,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Coverage": _of(coverage.rows),
     "Truth": _of(truth.rows),
     "Faithfulness": faithfulness.text,
+    "How many epochs make an ordinary one": ordinary.text,
 }
 
 

@@ -64,7 +64,7 @@ from eegflex.stagers import Stager
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.modules import rnn_safe
 
-__all__ = ["text"]
+__all__ = ["load", "text"]
 
 #: Nights that trained no stager and calibrated no error, and how many epochs of each predicted stage come from each: 8 in all.
 SEEDS = {51: 3, 52: 3, 53: 2}
@@ -185,7 +185,7 @@ def records(stagers: Sequence[str], baselines: Sequence[str], keep: Path | None,
     known = [] if keep is None or not keep.exists() else [json.loads(line) for line in keep.read_text().splitlines()]
     done = {(one["stager"], one["baseline"], one["seed"], one["number"]) for one in known}
     for name in stagers:
-        stager = _stager(name)
+        stager = load(name)
         if stager is None:
             continue
         for seed, per_stage in SEEDS.items():
@@ -201,7 +201,8 @@ def records(stagers: Sequence[str], baselines: Sequence[str], keep: Path | None,
     return known
 
 
-def _stager(name: str) -> Stager | None:
+def load(name: str) -> Stager | None:
+    """A stager by its name in the tables; None for a foreign one whose weights are not there."""
     return STAGERS[name]() if name in STAGERS else foreign.STAGERS[name]()
 
 
@@ -235,13 +236,13 @@ def tables(found: Sequence[Record]) -> str:
             as_table((*heads, *_COMPARED), [(*key, str(len(own)), *_differences(own)) for key, own in groups.items()]),
             "By stage: medians (the areas: means). *p*: of the stage that is explained, as recorded; with the baseline in the "
             "place of the epoch, and of the whole night, with the stages that such epochs are called. *Disagreement* of band "
-            "sums and Shapley values, as a share of the absolute total; *below 1/32, 1/4*: share of the absolute band sums that "
-            "arises so near the baseline; *not explained*: epochs whose change is within its error.\n",
+            "sums and Shapley values, as a share of the absolute total; *below 1/32, 1/4*: share of the absolute band sums "
+            "that arises so near the baseline; *not explained*: epochs whose change is within its error.\n",
             as_table(
                 ("stager", "baseline", "stage", "n", *_BY_STAGE),
                 [(*key, str(len(own)), *(cell(own) for cell in _BY_STAGE.values())) for key, own in by_stage.items()],
             ),
-            *absent,
+            *(f"{name} was not measured: its weights were not there.\n" for name in absent),
         ]
     )
 

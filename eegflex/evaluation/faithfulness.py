@@ -142,8 +142,8 @@ def with_sign(sizes: npt.NDArray[np.floating[Any]], change: float) -> npt.NDArra
     sizes : array, shape (n_groups,)
         Such as the power of each group; none is negative.
     change : float
-        The answer to the epoch less that to its baseline: two forward passes tell its sign to whoever has no attribution. Where it
-        is negative, the largest are expected to lower the answer most, and come last.
+        The answer to the epoch less that to its baseline: two forward passes tell its sign to whoever has no attribution.
+        Where it is negative, the largest are expected to lower the answer most, and come last.
     """
     return np.asarray(-sizes if change < 0 else sizes, dtype=np.float64)
 
@@ -176,8 +176,8 @@ def insertion_and_deletion(
     Parameters
     ----------
     score : callable
-        Signals, shape (n, n_channels, n_times) -> answers, shape (n,), such as the probability of the predicted stage. It is given
-        all variants of an epoch at once, each only once.
+        Signals, shape (n, n_channels, n_times) -> answers, shape (n,), such as the probability of the predicted stage. It is
+        given all variants of an epoch at once, each only once.
     begin, end : Tensor, shape (n_channels, n_times)
         The baseline, and the epoch as recorded.
     groups : array of int, shape (n_channels, n_freqs)

@@ -222,11 +222,7 @@ def tables(found: Sequence[Record]) -> str:
     groups = dict(list(table.groupby(["stager", "baseline"], observed=True)))
     by_stage = dict(list(table.groupby(["stager", "baseline", "stage"], observed=True)))
     heads = ("stager", "baseline", "n")
-    absent = [
-        f"{name}: not measured, its weights were not there"
-        for name in foreign.STAGERS
-        if name not in set(table["stager"])
-    ]
+    absent = [name for name in foreign.STAGERS if name not in set(table["stager"])]
     return "\n".join(
         [
             "Area under insertion less area under deletion of the probability of the predicted stage, over groups of 1 Hz of a "

@@ -113,7 +113,7 @@ def frequency_groups(freqs: npt.ArrayLike, n_channels: int, width: float = 1.0) 
 
 def sum_by_group(values: npt.ArrayLike, groups: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
     """Sum values of bins over each group, shape (n_groups,); both arguments have shape (n_channels, n_freqs)."""
-    return np.bincount(groups.ravel(), np.asarray(values, dtype=np.float64).ravel())
+    return np.bincount(groups.ravel(), np.asarray(values, dtype=np.float64).ravel()).astype(np.float64)
 
 
 def spread_over(sums: npt.NDArray[np.floating[Any]], masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -249,14 +249,15 @@ def bootstrap(values: npt.ArrayLike, clusters: npt.ArrayLike | None = None, seed
     interval : Interval
         NaN without values; without width for a single cluster.
     """
-    values = np.asarray(values, dtype=np.float64)
-    clusters = np.arange(len(values)) if clusters is None else np.asarray(clusters)
-    finite = np.isfinite(values)
-    values, (_, of) = values[finite], np.unique(clusters[finite], return_inverse=True)
-    if not len(values):
+    every = np.asarray(values, dtype=np.float64)
+    finite = np.isfinite(every)
+    known = every[finite]
+    if not len(known):
         return Interval(np.nan, np.nan, np.nan)
-    sums, sizes = np.bincount(of.ravel(), values), np.bincount(of.ravel())
+    own = np.arange(len(every)) if clusters is None else np.asarray(clusters)
+    _, of = np.unique(own[finite], return_inverse=True)
+    sums, sizes = np.bincount(of, known), np.bincount(of)
     drawn = np.random.default_rng(seed).integers(len(sums), size=(N_DRAWS, len(sums)))
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(values.mean()), float(low), float(high))
+    return Interval(float(known.mean()), float(low), float(high))

@@ -58,6 +58,7 @@ from eegflex.evaluation.faithfulness import (
     with_sign,
 )
 from eegflex.results.decided import REPLACED
+from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.scores import probabilities
 from eegflex.settings import Settings
 from eegflex.stagers import Stager
@@ -220,7 +221,11 @@ def tables(found: Sequence[Record]) -> str:
     for column, order in {"stager": [*STAGERS, *foreign.STAGERS], "baseline": BASELINES, "stage": STAGES}.items():
         table[column] = pd.Categorical(table[column], [one for one in order if one in set(table[column])])
     groups = dict(list(table.groupby(["stager", "baseline"], observed=True)))
-    by_stage = dict(list(table.groupby(["stager", "baseline", "stage"], observed=True)))
+    by_stage = {}
+    for key, own in groups.items():
+        by_stage |= {(*key, stage): those for stage, those in own.groupby("stage", observed=True)} | {
+            (*key, "all"): own
+        }
     heads = ("stager", "baseline", "n")
     absent = [name for name in foreign.STAGERS if name not in set(table["stager"])]
     return "\n".join(
@@ -233,7 +238,8 @@ def tables(found: Sequence[Record]) -> str:
             "By stage: medians (the areas: means). *p*: of the stage that is explained, as recorded; with the baseline in the "
             "place of the epoch, and of the whole night, with the stages that such epochs are called. *Disagreement* of band "
             "sums and Shapley values, as a share of the absolute total; *below 1/32, 1/4*: share of the absolute band sums "
-            "that arises so near the baseline; *not explained*: epochs whose change is within its error.\n",
+            "that arises so near the baseline; *not explained*: epochs whose change is within its error. Of fewer than 5 epochs "
+            "no interval is told.\n",
             as_table(
                 ("stager", "baseline", "stage", "n", *_BY_STAGE),
                 [(*key, str(len(own)), *(cell(own) for cell in _BY_STAGE.values())) for key, own in by_stage.items()],
@@ -257,6 +263,13 @@ def _differences(own: pd.DataFrame) -> list[str]:
     return [f"**{_said(one)}**" if one.differs else _said(one) for one in said]
 
 
+def _sure(own: pd.DataFrame) -> str:
+    """How much better FLEX is than power; without an interval where the epochs are too few for one."""
+    if len(own) >= MIN_EPOCHS:
+        return _differences(own)[0]
+    return f"{np.mean(_area(own, 'flex') - _area(own, 'power')):.2f}"
+
+
 def _said(interval: Interval) -> str:
     return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]" if np.isfinite(interval.mean) else "–"
 
@@ -274,6 +287,8 @@ def _called(column: str) -> Callable[[pd.DataFrame], str]:
 
     def cell(own: pd.DataFrame) -> str:
         called = Counter(own[f"called {column}"].dropna())
+        if not called:
+            return "–"
         return f"{_median(f'p {column}')(own)} ({', '.join(f'{stage} {n}' for stage, n in called.most_common())})"
 
     return cell
@@ -304,7 +319,7 @@ _BY_STAGE: dict[str, Callable[[pd.DataFrame], str]] = {
     "p night (called)": _called("night"),
     "flex": _mean_area("flex"),
     "power": _mean_area("power"),
-    "flex - power": lambda own: _differences(own)[0],
+    "flex - power": _sure,
     "disagreement": _median("disagreement"),
     "below 1/32, 1/4": _below,
     "evaluations": _median("gradients", 0),

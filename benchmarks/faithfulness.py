@@ -238,8 +238,8 @@ def tables(found: Sequence[Record]) -> str:
             "By stage: medians (the areas: means). *p*: of the stage that is explained, as recorded; with the baseline in the "
             "place of the epoch, and of the whole night, with the stages that such epochs are called. *Disagreement* of band "
             "sums and Shapley values, as a share of the absolute total; *below 1/32, 1/4*: share of the absolute band sums "
-            "that arises so near the baseline; *not explained*: epochs whose change is within its error. Of fewer than 5 epochs "
-            "no interval is told.\n",
+            "that arises so near the baseline; *not explained*: epochs whose change is within its error. Of fewer "
+            "than 5 epochs no interval is told.\n",
             as_table(
                 ("stager", "baseline", "stage", "n", *_BY_STAGE),
                 [(*key, str(len(own)), *(cell(own) for cell in _BY_STAGE.values())) for key, own in by_stage.items()],

@@ -31,7 +31,7 @@ tests: .venv/test
 docs: .venv/docs
 	$(BIN)/sphinx-build -W --keep-going --quiet docs docs/_build/html
 
-# About an hour; one Markdown table, benchmarks/RESULTS.md.
+# Some hours; one Markdown table, benchmarks/RESULTS.md.
 bench: .venv/test
 	$(BIN)/python -m benchmarks
 

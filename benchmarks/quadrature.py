@@ -2,25 +2,23 @@
 
 Ours (adaptive, tol 2 %, every evaluation counted) is not told the truth. It is held against an oracle that is: the smallest
 Gauss-Legendre rule whose band sums per channel are within 2 % of the reference, for each epoch by itself. The reference has
-1,008 graded nodes. Its estimates of its error are held against the true ones: of each epoch, and of each band of each channel.
+1,008 graded nodes. Whether its estimates of its error are true is in `benchmarks.coverage`.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.nights import STAGERS, Bench, night
 from benchmarks.table import Row, markdown
-from eegflex.attribution.request import Explained
 
-__all__ = ["rows"]
+__all__ = ["REFERENCE", "error_of", "rows", "sums_by"]
 
 TOL = 0.02
-#: Tolerances at which its estimates of the error are judged.
-TOLS = (TOL, 0.005)
 REFERENCE = 1008
 ORACLES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 #: Counted for an epoch that no oracle gets right.
@@ -35,10 +33,10 @@ def rows(per_stage: int = 10) -> list[Row]:
 def _measure(name: str, per_stage: int) -> list[Row]:
     bench = Bench.of(STAGERS[name](), night())
     numbers = bench.balanced(per_stage)
-    reference = _sums(bench, numbers, "graded", REFERENCE)
+    reference = sums_by(bench, numbers, "graded", REFERENCE)
     found = bench.explain(numbers, tol=TOL)
     ours = np.array([found[number].n_gradients for number in numbers])
-    error = np.array([_error(bench.band_sums(found[number]), reference[number]) for number in numbers])
+    error = np.array([error_of(bench.band_sums(found[number]), reference[number]) for number in numbers])
     oracle = _oracle(bench, numbers, reference)
     within = float((error <= TOL).mean())
     counted = [
@@ -47,35 +45,7 @@ def _measure(name: str, per_stage: int) -> list[Row]:
     ]
     errors = f"median {100 * np.median(error):.2f} %, largest {100 * error.max():.2f} %"
     asked = Row(f"{name}: epochs within 2 %", f"{100 * within:.0f} %", errors, within, "at least 0.95", within >= 0.95)
-    covered = [row for tol in TOLS for row in _coverage(bench, name, reference, found if tol == TOL else None, tol)]
-    return [*counted, asked, *covered]
-
-
-def _coverage(
-    bench: Bench,
-    name: str,
-    reference: dict[int, npt.NDArray[np.float64]],
-    found: dict[int, Explained] | None,
-    tol: float,
-) -> list[Row]:
-    """In how many epochs, and cells of band and channel, the estimated error is at least the true one."""
-    found = bench.explain(np.array(list(reference)), tol=tol) if found is None else found
-    sums = {number: bench.band_sums(own) for number, own in found.items()}
-    epochs = [_error(sums[number], reference[number]) <= own.error for number, own in found.items()]
-    cells = [np.abs(sums[number] - reference[number]) <= own.views["band_error"][0] for number, own in found.items()]
-    n_gradients = np.median([own.n_gradients for own in found.values()])
-    shares = {"epochs": float(np.mean(epochs)), "bands of channels": float(np.mean(cells))}
-    return [
-        Row(
-            f"{name}, tolerance {100 * tol:g} %: {what} whose error is within its estimate",
-            f"{100 * share:.0f} %",
-            f"median {n_gradients:.0f} evaluations",
-            share,
-            "at least 0.95",
-            share >= 0.95,
-        )
-        for what, share in shares.items()
-    ]
+    return [*counted, asked]
 
 
 def _row(what: str, ours: npt.NDArray[np.intp], oracle: npt.NDArray[np.intp], quantile: float, share: float) -> Row:
@@ -85,15 +55,15 @@ def _row(what: str, ours: npt.NDArray[np.intp], oracle: npt.NDArray[np.intp], qu
     return Row(f"gradient evaluations, {what}", f"{mine:.0f}", against, ratio, f"at most {share:.2f}", ratio <= share)
 
 
-def _sums(
-    bench: Bench, numbers: npt.NDArray[np.intp], quadrature: str, n_steps: int
+def sums_by(
+    bench: Bench, numbers: npt.NDArray[np.intp], quadrature: str, n_steps: int, **asked: Any
 ) -> dict[int, npt.NDArray[np.float64]]:
-    """Band sums of epochs by a fixed rule."""
-    found = bench.explain(numbers, quadrature=quadrature, n_steps=n_steps)
+    """Band sums of epochs by a fixed rule; `asked` are further settings."""
+    found = bench.explain(numbers, quadrature=quadrature, n_steps=n_steps, **asked)
     return {number: bench.band_sums(explained) for number, explained in found.items()}
 
 
-def _error(sums: npt.NDArray[np.float64], reference: npt.NDArray[np.float64]) -> float:
+def error_of(sums: npt.NDArray[np.float64], reference: npt.NDArray[np.float64]) -> float:
     """Of band sums per channel, relative to the absolute total of the reference's."""
     return float(np.abs(sums - reference).sum() / np.abs(reference).sum())
 
@@ -107,8 +77,8 @@ def _oracle(
         left = np.array([number for number in numbers if needed[number] == BEYOND])
         if len(left) == 0:
             break
-        for number, sums in _sums(bench, left, "gauss-legendre", n_steps).items():
-            if _error(sums, reference[number]) <= TOL:
+        for number, sums in sums_by(bench, left, "gauss-legendre", n_steps).items():
+            if error_of(sums, reference[number]) <= TOL:
                 needed[number] = n_steps
     return np.array([needed[number] for number in numbers])
 

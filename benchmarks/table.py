@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Row", "markdown", "seconds"]
+__all__ = ["Row", "as_table", "markdown", "seconds"]
 
 HEADS = ("what", "ours", "against", "ratio", "floor", "met")
 
@@ -47,8 +47,12 @@ class Row:
 
 def markdown(rows: Iterable[Row]) -> str:
     """The rows as a Markdown table."""
-    table = [HEADS, ("---",) * len(HEADS), *(row.cells() for row in rows)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in table)
+    return as_table(HEADS, (row.cells() for row in rows))
+
+
+def as_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Cells as a Markdown table."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, ("---",) * len(heads), *rows))
 
 
 def seconds(*tasks: Callable[[], Any], repeats: int = 5) -> list[float]:

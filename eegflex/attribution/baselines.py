@@ -34,6 +34,8 @@ FITTED = (0.5, 45.0)
 N_DRAWS = 5
 #: Sound epochs from which on a recording tells what is ordinary in it.
 MIN_SOUND = 60
+#: Seconds below which a recording is a stretch of a night: ordinary epochs of two such stretches differ as two stages may.
+SHORT = 2 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -173,12 +175,12 @@ def choose_baseline(segments: Segments, only: Sequence[str] = ()) -> tuple[str, 
     if only:
         return only[0], "the method knows no other"
     n_sound = int((segments.fault == "").sum())
-    if n_sound >= MIN_SOUND:
-        return "recording", f"{n_sound} sound epochs tell what is ordinary in this recording"
-    return (
-        "aperiodic",
-        f"{n_sound} sound epochs are too few to tell what is ordinary in this recording ({MIN_SOUND} do)",
-    )
+    if n_sound < MIN_SOUND:
+        few = f"{n_sound} sound epochs are too few to tell what is ordinary in this recording ({MIN_SOUND} do)"
+        return "aperiodic", few
+    enough = f"{n_sound} sound epochs tell what is ordinary in this recording"
+    short = n_sound * segments.duration < SHORT
+    return "recording", f"{enough}; of so short a stretch, an ordinary epoch is not that of a night" if short else enough
 
 
 def check_baseline(baseline: Any) -> None:

@@ -315,6 +315,7 @@ class TestAuto:
         told = result.provenance["baseline"]
         assert result.parameters["baseline"] == told["chosen"] == chosen
         assert f"{n_epochs - n_flat} sound epochs" in told["because"]
+        assert ("so short a stretch" in told["because"]) == (chosen == "recording")  # 30 minutes
         named = eegflex.attribute_epochs(epochs, Smooth(), baseline=chosen, **asked)
         np.testing.assert_array_equal(view(result), view(named))
         assert "baseline" not in named.provenance  # somebody chose it

@@ -121,10 +121,11 @@ class AdaptiveNodes:
         whole = np.maximum(np.abs(integral.sum(axis=1) - (scores[self.nodes.argmax()] - baseline)) - noise, 0.0)
         parts = np.sqrt((errors**2).sum(axis=0))
         parts = np.hypot(parts, SHARE_OF_MEAN * parts.mean(axis=1, keepdims=True))
-        self.part_errors = _at_least(parts, SHARE_OF_WHOLE_GAP * whole)
+        missed = _at_least(parts, SHARE_OF_WHOLE_GAP * whole)
+        self.part_errors = missed + noise[:, None] / missed.shape[1]  # which no node can mend
         self.error = float((self.part_errors.sum(axis=1) / size).max())
         n_more = (self.max_evals - len(self.nodes)) // 2
-        if self.error <= self.tol or n_more < 1:
+        if float((missed.sum(axis=1) / size).max()) <= self.tol or n_more < 1:
             return False
         self._halve(self._worst((errors.sum(axis=2) / size).max(axis=1))[:n_more])
         return True

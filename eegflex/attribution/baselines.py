@@ -180,7 +180,10 @@ def choose_baseline(segments: Segments, only: Sequence[str] = ()) -> tuple[str, 
         return "aperiodic", few
     enough = f"{n_sound} sound epochs tell what is ordinary in this recording"
     short = n_sound * segments.duration < SHORT
-    return "recording", f"{enough}; of so short a stretch, an ordinary epoch is not that of a night" if short else enough
+    return (
+        "recording",
+        f"{enough}; of so short a stretch, an ordinary epoch is not that of a night" if short else enough,
+    )
 
 
 def check_baseline(baseline: Any) -> None:

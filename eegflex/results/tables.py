@@ -123,12 +123,19 @@ def beyond_moved(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     return np.zeros([dataset.sizes[dim] for dim in dims])
 
 
+#: How far scores are rounded in single precision, relative to their size, over the layers of a network.
+_ROUNDING = 1e-6
+
+
 def relative_gap(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     """|completeness gap| over the absolute total of the band sums, shape (n_epochs, n_channel_sets).
 
-    At the zero baseline large terms of both signs cancel in F(x) - F(0), so that is not what a gap is judged against.
+    At the zero baseline large terms of both signs cancel in F(x) - F(0), so that is not what a gap is judged against. Where the
+    total itself is no larger than the rounding of scores in single precision, as of an epoch that is its own baseline, a gap is
+    judged against that.
     """
-    return np.abs(dataset["gap"].values) / sizes(dataset)
+    rounding = _ROUNDING * np.maximum(np.abs(dataset["score"].values), np.abs(dataset["baseline_score"].values))
+    return np.abs(dataset["gap"].values) / np.maximum(sizes(dataset), rounding)
 
 
 def stage_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:

@@ -93,7 +93,7 @@ def epochs():
 
 def explain(epochs, stager, **kwargs):
     kwargs = {"quadrature": "gauss-legendre", "n_steps": 12, "sample_per_stage": 1} | kwargs
-    return eegflex.attribute_epochs(epochs, stager, verbose="error", **kwargs)
+    return eegflex.attribute_epochs(epochs, stager, baseline="zero", verbose="error", **kwargs)
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -174,8 +174,8 @@ def test_a_stopped_attribution_is_called_one(result):
     ("baseline", "words"),
     [
         ("aperiodic", "compared with the epoch's own 1/f part, raised"),
-        ("recording", "compared with the recording's median spectrum, raised"),
-        ("stage:W", "compared with the median spectrum of W, raised"),
+        ("recording", "compared with an ordinary epoch of this recording, raised"),
+        ("stage:W", "compared with an ordinary epoch of W, raised"),
         (np.ones((6, 961)), "compared with the spectrum that was given, raised"),
     ],
 )

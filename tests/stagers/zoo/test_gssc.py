@@ -215,7 +215,8 @@ def test_each_eeg_channel_is_explained_by_itself(gssc_result):
 def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
     short = night[20:32]
     numbers = {"sample_per_stage": 1, "window_length": 5, "quadrature": "graded", "n_steps": 36, "verbose": "error"}
-    result = eegflex.attribute_epochs(short, stager, context="scaled", target="N2", **numbers)
+    asked = {"context": "scaled", "target": "N2", "baseline": "zero"} | numbers
+    result = eegflex.attribute_epochs(short, stager, **asked)
     data = result.to_xarray()
     assert data.sizes["context"] >= 5
     assert (result.relative_gap() < 0.03).all()

@@ -39,13 +39,17 @@ def nights_of(truth, seed):
     return recorded(seed, truth is SHORTCUT)
 
 
+#: Of which silence is the absence of the feature.
+ZERO = {"baseline": "zero", "verbose": "error"}
+
+
 @functools.cache
 def explained(truth, seed):
     """Up to 12 epochs of the stager's stage, with the time-frequency view."""
     epochs = nights_of(truth, seed)
     own = np.flatnonzero(epochs.metadata["stage"] == truth.stage)
     chosen = epochs[own[:: max(len(own) // 12, 1)][:12]]
-    return eegflex.attribute_epochs(chosen, truth.name, target=truth.stage, views=("time-frequency",), verbose="error")
+    return eegflex.attribute_epochs(chosen, truth.name, target=truth.stage, views=("time-frequency",), **ZERO)
 
 
 def kappa_of(truth, epochs):
@@ -114,7 +118,7 @@ def test_flex_is_the_closed_form_of_the_path(truth):
     epochs = nights_of(truth, SEEDS[0])
     chosen = epochs[np.flatnonzero(epochs.metadata["stage"] == truth.stage)[:3]]
     exact = {"quadrature": "gauss-legendre", "n_steps": 32, "dtype": "float64", "views": ("time",)}
-    result = eegflex.attribute_epochs(chosen, truth.name, target=truth.stage, verbose="error", **exact)
+    result = eegflex.attribute_epochs(chosen, truth.name, target=truth.stage, **ZERO, **exact)
     module = eegflex.load_model(truth.name).to("cpu", torch.float64).module
     x = torch.from_numpy(view(result, "signal")[:, truth.input]).double()[:, None]
     b, k = module.taps[None, None], module.window[None, None]

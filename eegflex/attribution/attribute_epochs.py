@@ -120,7 +120,8 @@ def attribute_epochs(
         With FLEX and a fixed context: the whole windows are explained too, as with ``context="scaled"``, of so many epochs of
         each predicted stage in which the context decides: it made more than half of the change, or the epoch's own change is
         within its error. ``"auto"`` takes up to three, and so few that all their epochs are at most a quarter of those that are
-        explained, but one; 0 leaves it out. See `FlexResult.window_rhythms`.
+        explained, but one; 0 leaves it out. For a stager that keeps states between epochs these windows have at most nine
+        epochs, and the rest of the night is in ``beyond``. See `FlexResult.window_rhythms`.
     method : str
         ``"flex"``. On the frequency-domain model, by captum: ``"saliency"``, ``"input_x_gradient"``, ``"deeplift"``,
         ``"gradient_shap"``. For models without a gradient too, with the bands of each channel as features:

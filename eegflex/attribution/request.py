@@ -20,7 +20,6 @@ from eegflex.preprocessing.segments import Segments
 from eegflex.settings import Settings
 from eegflex.stagers.batches import BatchSize, fitting_batch
 from eegflex.stagers.stager import BoundStager, Stager
-from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
 from eegflex.staging import StagedNight
 from eegflex.targets import Target, resolve_target
 from eegflex.utils.progress import progress
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Explained", "Explainer", "Request", "explain_all", "order_of"]
 
+#: Epochs of a window of a sample, where what is left out of it is told by what reaches into it: all of them are encoded at
+#: every node, so that a window costs what as many epochs do.
+MOVED_LENGTH = 9
 #: Epochs that are explained with each channel set before the next ones are. What they are batched with decides how sums are
 #: rounded: a run that is resumed takes up whole chunks, and so has the same bits; that costs it at most one chunk again.
 CHUNK = 16
@@ -127,7 +129,7 @@ class Request:
         if self.settings.context == "scaled" or not all(one.any_window for one in bound):
             return bound
         longest = max(int(one.windows.length.max()) for one in bound)
-        return tuple(one.with_window_length(min(longest, DEFAULT_WINDOW_LENGTH)) for one in bound)
+        return tuple(one.with_window_length(min(longest, MOVED_LENGTH)) for one in bound)
 
     @property
     def segments(self) -> Segments:

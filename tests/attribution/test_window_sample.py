@@ -404,7 +404,7 @@ def test_a_number_of_windows_is_one(wrong):
 
 @pytest.mark.slow
 def test_windows_of_a_sample_are_short_and_what_is_left_out_is_beyond_them():
-    """Epochs are explained in windows of 27 here; those that move as wholes have 21, as if that had been asked for."""
+    """Epochs are explained in windows of 27 here; those that move as wholes have 9, as if that had been asked for."""
     epochs, asked = (
         varied_epochs(n_epochs=30, n_channels=1),
         {"target": "N2", "baseline": "recording", "dtype": "float64"},
@@ -412,8 +412,8 @@ def test_windows_of_a_sample_are_short_and_what_is_left_out_is_beyond_them():
     wide = explain(epochs, stager(reach=2.0), window_length=27, windows_per_stage=1, **asked)
     data, there = wide.to_xarray(), sampled(wide)
     assert there.any()
-    assert data.sizes["context"] <= 2 * 20 + 1
-    narrow = explain(epochs, stager(reach=2.0), window_length=21, context="scaled", max_evals=40, **asked).to_xarray()
+    assert data.sizes["context"] <= 2 * 8 + 1
+    narrow = explain(epochs, stager(reach=2.0), window_length=9, context="scaled", max_evals=40, **asked).to_xarray()
     assert data["context"].values.tolist() == narrow["context"].values.tolist()
     for name, other in (("window_map", "context_map"), ("beyond", "beyond"), ("window_gap", "gap")):
         np.testing.assert_allclose(data[name].values[there], narrow[other].values[there], atol=1e-6)
@@ -433,7 +433,7 @@ def test_an_ensemble_has_short_windows_only_if_all_members_score_any_window_alik
             return own + own.mean(dim=1, keepdim=True)
 
     epochs = varied_epochs(n_epochs=25, n_channels=1)
-    for members, length in (((stager(0), stager(1)), 21), ((stager(0), eegflex.load_model(Bare(), spec=spec)), 23)):
+    for members, length in (((stager(0), stager(1)), 9), ((stager(0), eegflex.load_model(Bare(), spec=spec)), 23)):
         night = eegflex.stage_epochs(epochs, ensemble(list(members)), window_length=23, verbose="error")
         request = make_request(night, Settings(window_length=23))
         assert {int(own.windows.length.max()) for own in request.moved} == {length}

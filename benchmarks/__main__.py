@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import memory, published, quadrature, readers, speed, truth
+from benchmarks import memory, physioex, published, quadrature, readers, speed, truth
 from benchmarks.table import Row, markdown
 
 #: section of the table -> what measures it
@@ -20,6 +20,7 @@ _SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "Quadrature": quadrature.rows,
     "Truth": truth.rows,
     "Published networks": published.rows,
+    "Beside PhysioEx 2.0.4": physioex.rows,
 }
 
 

@@ -11,12 +11,13 @@ The exact answer has 1,440 nodes for each epoch, graded towards silence, by a ru
 absolute differences from it, relative to its absolute total: of the band sums for DFT-IG, of the cells of its own
 plane for STFT-IG (there ours is the time-frequency view, against the exact one of its plane). Gaps are relative to
 the absolute total of the exact band sums. Signs are those of all frequencies from 0.5 to 30 Hz, or of all cells,
-against the exact ones. Medians over epochs, the largest in brackets; the ratio is that of the median errors. Three
+against the exact ones. Medians over epochs, the largest in brackets; the ratio is that of the median errors. The
 commands::
 
     pip install --no-deps physioex==1.0.0.dev4
     pip download --no-deps --dest DIR physioex==2.0.4
-    EEGFLEX_PHYSIOEX2=DIR/physioex-2.0.4-py3-none-any.whl python -m benchmarks.physioex
+    export EEGFLEX_PHYSIOEX2=DIR/physioex-2.0.4-py3-none-any.whl
+    OMP_NUM_THREADS=1 python -m benchmarks.physioex
 
 The wheel of 2.0.4 is imported from where it lies, and of it only ``physioex.explain.posthoc``, which needs torch
 alone, and the step that makes its spectrograms, which needs scipy.

@@ -5,7 +5,7 @@ its own, with the weights of its release 1.0.0.dev4: Chambon2018, which is given
 given a spectrogram. PhysioEx computes that in numpy, outside the graph, where no gradient passes: a row says what
 comes of it. So that there is anything to compare, its methods are given the score as a function of the signal, with
 the spectrogram of eegflex inside, neighbours as recorded and encoded once. Ours is what `attribute_epochs` does by
-default, but from silence.
+default, but from silence, and without the checks, windows and random phases that PhysioEx has no like of.
 
 The exact answer has 1,440 nodes for each epoch, graded towards silence, by a rule that is not of eegflex. Errors are
 absolute differences from it, relative to its absolute total: of the band sums for DFT-IG, of the cells of its own

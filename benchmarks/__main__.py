@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import coverage, faithfulness, memory, ordinary, published, quadrature, readers, speed, truth
+from benchmarks import coverage, faithfulness, memory, ordinary, physioex, published, quadrature, readers, speed, truth
 from benchmarks.table import Row, markdown
 
 
@@ -26,6 +26,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Coverage": _of(coverage.rows),
     "Truth": _of(truth.rows),
     "Published networks": _of(published.rows),
+    "Beside PhysioEx 2.0.4": _of(physioex.rows),
     "Faithfulness": faithfulness.text,
     "How many epochs make an ordinary one": ordinary.text,
 }

@@ -25,7 +25,7 @@ class Row:
     ours, against : str
         The two measurements, with their units and what the other one is.
     ratio : float
-        Of the two, as the floor means it.
+        Of the two, as the floor means it; NaN where words stand in their place.
     floor : str
         What must hold.
     met : bool or None
@@ -42,7 +42,8 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """The row as the table shows it."""
         met = "" if self.met is None else "yes" if self.met else "**no**"
-        return self.what, self.ours, self.against, f"{self.ratio:.2f}", self.floor, met
+        ratio = "" if np.isnan(self.ratio) else f"{self.ratio:.2f}"
+        return self.what, self.ours, self.against, ratio, self.floor, met
 
 
 def markdown(rows: Iterable[Row]) -> str:

@@ -200,7 +200,7 @@ def _path(source: Any) -> Path | None:
     """A source as a file or folder, unless it is a name."""
     if isinstance(source, Path):
         return source
-    is_name = not isinstance(source, str) or source in names()
+    is_name = not isinstance(source, str) or source in names() or source.startswith(PREFIX)
     if is_name or not (os.path.exists(source) or Path(source).suffix):  # noqa: PTH110  (it minds names of any kind)
         return None
     return Path(source)

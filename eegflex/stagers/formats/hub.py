@@ -121,8 +121,8 @@ def with_config(spec: ModelSpec, kind: Callable[..., Any], folder: Path) -> Mode
             allowed="numbers, true and false",
             remedy=f"Make the network yourself: load_model('{WEIGHTS}', module=the network, spec=...)",
         )
-    same = {"input_window_seconds"} if "n_times" in ours else set()
-    return spec.replace(kwargs=spec.kwargs | {name: value for name, value in plain.items() if name not in same})
+    told = {*ours, "input_window_seconds"} if "n_times" in ours else {*ours}
+    return spec.replace(kwargs=spec.kwargs | {name: value for name, value in plain.items() if name not in told})
 
 
 def _table(path: Path) -> dict[str, Any]:

@@ -17,8 +17,8 @@ def published_like(shapes: Shapes | None) -> str | None:
     Parameters
     ----------
     shapes : Shapes | None
-        What the file says that it takes and returns; all but the size of the batch must be known, and they must be those
-        of windows: an epoch of so many samples is what many models take.
+        What the file says that it takes and returns. All that it takes must be known but the size of the batch, and be
+        windows, since epochs of so many samples are what many models take; and of what it returns, how many stages.
 
     Returns
     -------
@@ -34,14 +34,18 @@ def published_like(shapes: Shapes | None) -> str | None:
 def _is_like(shapes: Shapes, spec: ModelSpec) -> bool:
     if spec.class_name or not isinstance(spec.layout, str) or not spec.takes_sequences:
         return False
-    return _fits(shapes.inputs[0], spec.layout, spec) and _fits(shapes.outputs[0], spec.output, spec)
+    return _fits(shapes.inputs[0], spec.layout, spec, "ect") and _fits(shapes.outputs[0], spec.output, spec, "s")
 
 
-def _fits(shape: Shape | None, layout: str, spec: ModelSpec) -> bool:
-    """Whether a shape is that of a layout, in all axes but that of the batch."""
+def _fits(shape: Shape | None, layout: str, spec: ModelSpec, needed: str) -> bool:
+    """Whether a shape is that of a layout, as far as it is known; those of some axes must be."""
     sizes = {"e": spec.context.before + 1 + spec.context.after, "c": len(spec.channels), "t": spec.n_times}
     sizes |= {"s": len(spec.stages), "1": 1}
     axes = re.findall(r"\([^)]*\)|[a-z1]", layout)
     if shape is None or len(shape) != len(axes) or spec.context.whole:
         return False
-    return all(size == sizes.get(axis) is not None for size, axis in zip(shape, axes, strict=True) if axis != "b")
+    return all(
+        size == sizes.get(axis) if size is not None else axis not in needed
+        for size, axis in zip(shape, axes, strict=True)
+        if axis != "b"
+    )

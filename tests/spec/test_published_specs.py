@@ -32,6 +32,8 @@ def test_the_table_has_every_spec_and_where_its_weights_are_from(capsys):
     assert "19 + 1 + 0" in table["tinysleepnet"]
     assert table["tinysleepnet"].endswith("a file of yours")
     assert table["physioex:chambon-eeg-eog-emg"].endswith("of physioex")
+    assert table["usleep-onnx"].endswith("a file of yours")
+    assert table["braindecode:AttnSleep"].endswith("a file of yours")
 
 
 def test_a_spec_that_is_misspelt_is_told_with_the_nearest(capsys):

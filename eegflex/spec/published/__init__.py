@@ -86,7 +86,9 @@ def _described(name: str, spec: ModelSpec) -> tuple[str, ...]:
     context = spec.context
     neighbours = "the night" if context.whole else f"{context.before} + 1 + {context.after}"
     package = name.partition(":")[0] if spec.sha256 else ""  # what was looked at is what comes with a package
-    weights = f"of {package}" if package else "a file of yours" if spec.class_name or spec.format == "ONNX" else "its own"
+    weights = (
+        f"of {package}" if package else "a file of yours" if spec.class_name or spec.format == "ONNX" else "its own"
+    )
     return (
         "any" if spec.sfreq is None else f"{spec.sfreq:.5g} Hz",
         "any" if spec.duration is None else f"{spec.duration:g} s",

@@ -175,7 +175,7 @@ class SpecError(EegflexError, ValueError):
 
 
 class DownloadError(EegflexError, OSError):
-    """A file of a public data set cannot be downloaded."""
+    """A file of a public data set, or the weights of a model, cannot be downloaded."""
 
 
 class OutputError(EegflexError, OSError):

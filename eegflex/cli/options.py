@@ -95,12 +95,16 @@ class ModelOptions:
     """How a stager is loaded."""
 
     spec: Annotated[
-        Path | None, typer.Option(help="The model's contract, a TOML file. Default: that beside the model.")
+        str | None,
+        typer.Option(
+            help="The model's contract: a TOML file, or a name that eegflex specs lists. Default: that beside the model."
+        ),
     ] = None
     weights: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="The weights of a network that is given by name; of physioex:..., its wheel or a folder too."
+            help="The weights of a network that is given by name: a file, a folder, hf://owner/name, or random; of "
+            "physioex:..., its wheel too."
         ),
     ] = None
     trusted: Annotated[

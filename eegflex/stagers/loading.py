@@ -16,14 +16,19 @@ from eegflex.errors import ModelError, ParameterError, SpecError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.spec.published import load_spec, spec_names
 from eegflex.stagers.assumed import assumed, assumed_of_estimator, assumed_of_module
+from eegflex.stagers.by_name import RANDOM, contract_of, random_stager
 from eegflex.stagers.device import check_device
 from eegflex.stagers.digest import digest_of_files
 from eegflex.stagers.failures import in_our_words
 from eegflex.stagers.formats.blackbox import BlackBox
+from eegflex.stagers.formats.braindecode import PREFIX
+from eegflex.stagers.formats.hub import HUB, downloaded, with_config
 from eegflex.stagers.formats.locate import locate
-from eegflex.stagers.formats.packaged import packaged
+from eegflex.stagers.formats.packaged import package_of, packaged
+from eegflex.stagers.formats.recognise import published_like
 from eegflex.stagers.formats.registry import Format, ModelFile, format_of, resolve
 from eegflex.stagers.formats.shapes import refuse_other_kinds
+from eegflex.stagers.networks import network_class
 from eegflex.stagers.stager import Stager
 from eegflex.utils.files import check_input
 
@@ -68,6 +73,8 @@ def load_model(
           group ``eegflex.stagers``.
         - The name of a published network, such as ``"seqsleepnet"`` or ``"tinysleepnet"``, with the file of its `weights`; or
           of one whose weights are in a package, ``"physioex:seqsleepnet-eeg"``. `eegflex.spec.spec_names` has them all.
+        - The name of a class of braindecode (extra ``braindecode``), ``"braindecode:USleep"``, with its `weights`; and with a
+          `spec`, if it is none of those. What the spec's ``kwargs`` leave out is taken from the rest of it.
         - A file: torch.export (``.pt2``), TorchScript, ONNX (extra ``onnx``), Keras 3 or ``.h5`` (extra ``keras``); or a
           state dict or safetensors with their `module`. The format is told by the content. Of a checkpoint the weights are
           taken whose prefix covers the network; what is left over is named.
@@ -76,14 +83,17 @@ def load_model(
           caller's module is copied and left as it was.
         - Any callable on tensors, or an estimator with ``predict_proba``, for the methods that need no gradient.
         - A list of these with one contract: an ensemble, whose score is the mean of its members'.
-    spec : ModelSpec | path-like | None
-        The model's contract, or its TOML file. By default that beside the file, ``<stem>.toml`` or ``spec.toml``. A module
-        without one is fed the epochs as they are, in MNE's units, and five outputs are taken to be W, N1, N2, N3 and REM.
+    spec : ModelSpec | str | path-like | None
+        The model's contract, its TOML file, or the name of a published one, such as ``"usleep-onnx"``. By default that
+        beside the file, ``<stem>.toml`` or ``spec.toml``. A module without one is fed the epochs as they are, in MNE's units,
+        and five outputs are taken to be W, N1, N2, N3 and REM. Of a network by name, in the place of the published one.
     module : torch.nn.Module | callable | None
         What the weights of a state dict or of safetensors belong to: the network, or its class, which is called with the
         spec's ``kwargs``.
-    weights : path-like | None
-        The file of weights of a network that is given by name. Of one whose weights are in a package: also the wheel of that
+    weights : path-like | str | None
+        The file of weights of a network that is given by name. Or the folder of a ``model.safetensors`` and of the
+        ``config.json`` with what the network was made with; or where they are on the Hugging Face hub, ``"hf://owner/name"``
+        (extra ``hub``). ``"random"``: as before training. Of a network whose weights are in a package: also the wheel of that
         package, or a folder with the file or the wheel in it. By default they are looked for where the package is installed.
     trusted : bool
         Whether a file may run code that its author put there: pickles, Keras' lambda layers, classes that a spec names. A
@@ -115,11 +125,10 @@ def load_model(
     >>> eegflex.load_model(network, spec=spec)
     <Stager | mine, input, 100 Hz, W/N1/N2/N3/REM>
     """
-    folder = None
-    if isinstance(spec, str | Path):
-        folder, spec = Path(spec).parent, ModelSpec.from_toml(spec)
+    folder, spec = _contract(spec)
     path = _path(source)
-    if spec is not None and path is None and isinstance(source, str | Stager):
+    by_name = isinstance(source, str) and path is None and (source in _published() or source.startswith(PREFIX))
+    if spec is not None and path is None and isinstance(source, str | Stager) and not by_name:
         raise SpecError(
             "This stager has a contract of its own, which a spec cannot replace",
             seen=f"spec={spec.name!r} for {source!r}",
@@ -127,15 +136,14 @@ def load_model(
         )
     if module is not None and path is None:
         raise ParameterError("module= is for the weights in a file", seen=f"module= with {type(source).__name__}")
-    if weights is not None and (not isinstance(source, str) or source not in _published()):
+    if weights is not None and not by_name:
         raise ParameterError(
             "weights= is for a published network that is given by its name", seen=repr(source), allowed=_published()
         )
     with in_our_words("The model cannot be loaded"):
-        if isinstance(source, str) and source in _published():
-            stager = _from_published(source, weights)
-        else:
-            stager = _loaded(source, path, spec, folder, module, trusted)
+        stager = (
+            _from_published(source, spec, weights) if by_name else _loaded(source, path, spec, folder, module, trusted)
+        )
     return stager if device is None else stager.to(check_device(device, stager.like.dtype), stager.like.dtype)
 
 
@@ -165,18 +173,34 @@ def _published() -> list[str]:
     return [name for name in spec_names() if name not in _OWN]
 
 
-def _from_published(name: str, weights: str | Path | None) -> Stager:
+def _contract(spec: ModelSpec | str | Path | None) -> tuple[Path | None, ModelSpec | None]:
+    """A contract as it was given: itself, the name of a published one, or a file; with the folder that it is in."""
+    if isinstance(spec, str) and (spec in spec_names() or not (os.path.lexists(spec) or Path(spec).suffix)):
+        return None, load_spec(spec)
+    if isinstance(spec, str | Path):
+        return Path(spec).parent, ModelSpec.from_toml(spec)
+    return None, spec
+
+
+def _from_published(name: str, spec: ModelSpec | None, weights: str | Path | None) -> Stager:
     """A network by its name. Its class is ours, or of an extra, so that no code of the file's is needed."""
-    spec = load_spec(name)
+    spec, kind = contract_of(name, spec)
+    if weights == RANDOM:
+        return random_stager(spec, kind)
+    hub = weights if isinstance(weights, str) and weights.startswith(HUB) else None
+    folder = downloaded(hub, name) if hub else Path(weights) if weights is not None and Path(weights).is_dir() else None
+    if folder is not None and not package_of(name):
+        spec, weights = with_config(spec, kind or network_class(spec.class_name), folder), folder
     with packaged(name, spec.file, weights) as path:
-        return _from_file(path, spec, None, None, trusted=False)
+        stager = _from_file(path, spec, None, kind, trusted=False)
+    return stager.with_spec(stager.spec.replace(file=hub)) if hub else stager
 
 
 def _path(source: Any) -> Path | None:
     """A source as a file or folder, unless it is a name."""
     if isinstance(source, Path):
         return source
-    is_name = not isinstance(source, str) or source in names()
+    is_name = not isinstance(source, str) or source in names() or source.startswith(PREFIX)
     if is_name or not (os.path.exists(source) or Path(source).suffix):  # noqa: PTH110  (it minds names of any kind)
         return None
     return Path(source)
@@ -232,6 +256,9 @@ def _from_file(path: Path, spec: ModelSpec | None, folder: Path | None, network:
         loaded = resolve(found.adapter)(file)
     if isinstance(loaded, Stager):
         return loaded
+    if spec is None and (like := published_like(getattr(loaded, "shapes", None))):
+        spec = known = load_spec(like)
+        file.notes.append(f"spec: {like!r}, which alone is of what {weights.name} takes and returns")
     refuse_other_kinds(loaded, known, weights)
     for note in file.notes:
         logger.warning(note)

@@ -19,7 +19,7 @@ def test_what_is_printed_is_a_spec_again(name, tmp_path, capsys):
     assert spec == load_spec(name)
     assert spec_text(name).startswith("#"), "it says what it is of"
     assert spec.class_name in {"", *NETWORKS}, "no class that trust would be needed for"
-    assert bool(spec.sha256) == (":" in name), "weights of others are those that were looked at"
+    assert bool(spec.sha256) == name.startswith("physioex:"), "weights of others are those that were looked at"
 
 
 def test_the_table_has_every_spec_and_where_its_weights_are_from(capsys):
@@ -32,6 +32,8 @@ def test_the_table_has_every_spec_and_where_its_weights_are_from(capsys):
     assert "19 + 1 + 0" in table["tinysleepnet"]
     assert table["tinysleepnet"].endswith("a file of yours")
     assert table["physioex:chambon-eeg-eog-emg"].endswith("of physioex")
+    assert table["usleep-onnx"].endswith("a file of yours")
+    assert table["braindecode:AttnSleep"].endswith("a file of yours")
 
 
 def test_a_spec_that_is_misspelt_is_told_with_the_nearest(capsys):

@@ -126,13 +126,13 @@ def test_outputs_of_onnx_have_their_names(runs, tmp_path, monkeypatch):
             dynamo=False,
         )
     if runs == "run":
-        lowered = adapter._lowered
+        lowered = adapter.lowered
 
         def fails(*args):
             lowered(*args)
             raise RuntimeError("not to be converted")
 
-        monkeypatch.setattr(adapter, "_lowered", fails)
+        monkeypatch.setattr(adapter, "lowered", fails)
     with torch.no_grad():
         found = load_model(tmp_path / "a.onnx", spec=SPEC.replace(output_key="stages")).score(FED)
     torch.testing.assert_close(found, Smooth()(FED[:, 0]).detach(), atol=1e-5, rtol=0)

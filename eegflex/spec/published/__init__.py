@@ -11,12 +11,14 @@ from eegflex.spec.model_spec import ModelSpec
 __all__ = ["load_spec", "spec_names", "spec_text", "specs_text"]
 
 _HERE = Path(__file__).parent
+#: Names by which a spec is known too.
+_ALSO = {"braindecode:USleep": "usleep"}
 
 
 def spec_names() -> list[str]:
     """Return the names of the specs that come with the package, sorted.
 
-    ``"package:name"`` is that of a model whose weights are in a package.
+    ``"package:name"`` is that of a model whose network or weights are in a package.
 
     Examples
     --------
@@ -83,8 +85,10 @@ def specs_text() -> str:
 def _described(name: str, spec: ModelSpec) -> tuple[str, ...]:
     context = spec.context
     neighbours = "the night" if context.whole else f"{context.before} + 1 + {context.after}"
-    package = name.partition(":")[0] if ":" in name else ""
-    weights = f"of {package}" if package else "a file of yours" if spec.class_name else "its own"
+    package = name.partition(":")[0] if spec.sha256 else ""  # what was looked at is what comes with a package
+    weights = (
+        f"of {package}" if package else "a file of yours" if spec.class_name or spec.format == "ONNX" else "its own"
+    )
     return (
         "any" if spec.sfreq is None else f"{spec.sfreq:.5g} Hz",
         "any" if spec.duration is None else f"{spec.duration:g} s",
@@ -96,8 +100,8 @@ def _described(name: str, spec: ModelSpec) -> tuple[str, ...]:
 
 def _files() -> dict[str, Path]:
     """Name -> file; those in a folder are of the package that it is named after."""
-    files = _HERE.rglob("*.toml")
-    return {":".join(path.relative_to(_HERE).with_suffix("").parts): path for path in files}
+    files = {":".join(path.relative_to(_HERE).with_suffix("").parts): path for path in _HERE.rglob("*.toml")}
+    return files | {name: files[own] for name, own in _ALSO.items()}
 
 
 def _file(name: str) -> Path:

@@ -141,7 +141,8 @@ def _load(network: nn.Module, state: Mapping[str, torch.Tensor], file: ModelFile
         done = network.load_state_dict(dict(state), strict=False)
     except RuntimeError as error:
         wrong = " ".join(str(error).partition("\n\t")[2].split())
-    missing = [name for name in done.missing_keys if not _COUNTER.fullmatch(name)] if done else []
+    filled = _names_of_the_same(network, state)
+    missing = [name for name in done.missing_keys if not (_COUNTER.fullmatch(name) or name in filled)] if done else []
     if missing or done is None:
         unknown = list(done.unexpected_keys) if done else []
         raise ModelError(
@@ -150,6 +151,13 @@ def _load(network: nn.Module, state: Mapping[str, torch.Tensor], file: ModelFile
             remedy="Make the network with the arguments that it was trained with",
         )
     return list(done.unexpected_keys)
+
+
+def _names_of_the_same(network: nn.Module, state: Mapping[str, torch.Tensor]) -> set[str]:
+    """Further names by which a network has the weights of a file: safetensors have weights that are shared but once."""
+    own = {name: value for name, value in network.state_dict(keep_vars=True).items() if isinstance(value, torch.Tensor)}
+    there = {id(value) for name, value in own.items() if name in state}
+    return {name for name, value in own.items() if id(value) in there}
 
 
 def _prefix(tables: Tables, wanted: Mapping[str, torch.Tensor], file: ModelFile) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from torch import nn
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.stagers.formats.batches import in_batches
 from eegflex.stagers.formats.dtypes import check_network, refuse_kinds
+from eegflex.stagers.formats.onnx_words import lowered, with_own_slices
 from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.shapes import Shape, Shapes
 from eegflex.utils.inside import inside
@@ -26,8 +26,6 @@ __all__ = ["files_beside", "load_onnx"]
 
 #: protobuf's own limit; more is in files of its own.
 LARGEST = 2**31
-#: The newest opset of which onnx2torch knows all that it knows.
-NEWEST = 17
 #: What exporters make names of.
 _NAME = re.compile(r"[\w./:;\-+@#$\[\]<>| ]*")
 #: What weights are.
@@ -99,7 +97,7 @@ def load_onnx(file: ModelFile) -> nn.Module | _Runtime:
             remedy="Copy the model and its weights into a folder of their own, without links",
         ) from error
     try:
-        graph = onnx2torch.convert(_lowered(onnx, model))
+        graph = with_own_slices(onnx2torch.convert(lowered(onnx, model)))
     except Exception as error:  # each converter has its own
         return _forward_only(model, file, error)
     check_network(graph, file.path)
@@ -142,21 +140,6 @@ def _parsed(onnx: ModuleType, path: Path) -> Any:
         return onnx.load_model(str(path), load_external_data=False)
     except Exception as error:  # protobuf's own, which has no public home
         raise ModelError(f"This ONNX file is damaged: {error}", seen=path) from error
-
-
-def _lowered(onnx: ModuleType, model: Any) -> Any:
-    """The graph in words that the converter knows: of an older opset, and with no mention of sizes of zero."""
-    if any(opset.domain == "" and opset.version > NEWEST for opset in model.opset_import):
-        with contextlib.suppress(RuntimeError):  # not everything can be said in older words
-            model = onnx.version_converter.convert_version(model, NEWEST)
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Reshape" and node.input[1] in constants and constants[node.input[1]].all():
-            # whether a 0 means "as it was" or none at all is of no matter where there is no 0
-            kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
-            del node.attribute[:]
-            node.attribute.extend(kept)
-    return model
 
 
 def _forward_only(model: Any, file: ModelFile, error: Exception) -> _Runtime:

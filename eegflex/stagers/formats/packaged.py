@@ -14,9 +14,10 @@ from pathlib import Path
 
 from eegflex.errors import ModelError
 from eegflex.stagers.formats.archive import Archive
+from eegflex.stagers.formats.hub import in_folder
 from eegflex.utils.files import check_input
 
-__all__ = ["packaged"]
+__all__ = ["package_of", "packaged"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class _Package:
 
 
 _PACKAGES = {"physioex": _Package("train/models/checkpoints", "1.0.0.dev4")}
+
+
+def package_of(name: str) -> str:
+    """The package that the weights of a network are in, by the network's name; empty if they are in none."""
+    package, _, own = name.partition(":")
+    return package if own and package in _PACKAGES else ""
 
 
 @contextmanager
@@ -61,14 +68,14 @@ def packaged(name: str, file: str, weights: str | Path | None) -> Iterator[Path]
     ModelError
         If it is not there, with where it was looked for.
     """
-    package = name.partition(":")[0] if ":" in name else ""
+    package = package_of(name)
     if weights is None:
         yield _installed(name, package, file)
         return
     path = Path(weights)
-    check_input(path, ModelError, "file of weights", folder=bool(package))
+    check_input(path, ModelError, "file of weights", folder=True)
     if not package:
-        yield path
+        yield in_folder(path) if path.is_dir() else path
         return
     found = _in_folder(path, package, file) if path.is_dir() else path
     if found.suffix != ".whl":
@@ -85,7 +92,8 @@ def _installed(name: str, package: str, file: str) -> Path:
         raise ModelError(
             f"The network {name} has no weights of its own",
             seen="no weights=",
-            remedy=f"Say where they are: load_model({name!r}, weights='mine.ckpt')",
+            remedy=f"Say where they are: load_model({name!r}, weights='mine.ckpt'); weights='random' makes it as it is before "
+            "training, to try things out with",
         )
     spec = find_spec(package)
     folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []

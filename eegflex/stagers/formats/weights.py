@@ -18,10 +18,11 @@ from eegflex.stagers.copies import own_copy
 from eegflex.stagers.failures import in_our_words, said
 from eegflex.stagers.formats.archive import Archive
 from eegflex.stagers.formats.beside import beside
+from eegflex.stagers.formats.braindecode import arguments
 from eegflex.stagers.formats.checkpoints import fill, stand_ins
-from eegflex.stagers.formats.registry import ModelFile, resolve
+from eegflex.stagers.formats.registry import ModelFile
 from eegflex.stagers.formats.safety import refuse_unless_trusted
-from eegflex.stagers.networks import NETWORKS
+from eegflex.stagers.networks import NETWORKS, network_class
 
 __all__ = ["into_network", "load_safetensors", "load_torch"]
 
@@ -102,7 +103,7 @@ def _network(file: ModelFile) -> nn.Module:
         source = _named_class(file)
     if not isinstance(source, nn.Module):
         with in_our_words("The network cannot be made from the spec's [model] kwargs", seen=file.spec.kwargs):
-            source = source(**file.spec.kwargs)
+            source = source(**arguments(source, file.spec))
     if not isinstance(source, nn.Module):
         raise ModelError("What the weights belong to must be a torch.nn.Module", seen=type(source).__name__)
     return own_copy(source)  # type: ignore[return-value]
@@ -111,15 +112,11 @@ def _network(file: ModelFile) -> nn.Module:
 def _published(file: ModelFile) -> Callable[..., nn.Module]:
     """The class of a network that is known by its name: no code of others, and no more weights than the file can hold."""
     name = file.spec.class_name
-    address = NETWORKS[name]
-    try:
-        kind: Callable[..., nn.Module] = resolve(address)
-    except ImportError as error:
-        package = address.partition(".")[0]
-        raise MissingExtraError(f"The network {name} needs the package {package}", package) from error
+    kind = network_class(name)
+    made_with = arguments(kind, file.spec)
     cannot = "The network cannot be made from the spec's [model] kwargs"
-    with in_our_words(cannot, seen=file.spec.kwargs), torch.device("meta"):  # sizes, and no numbers
-        wanted = sum(weight.numel() for weight in kind(**file.spec.kwargs).state_dict().values())
+    with in_our_words(cannot, seen=made_with), torch.device("meta"):  # sizes, and no numbers
+        wanted = sum(weight.numel() for weight in kind(**made_with).state_dict().values())
     held = file.path.stat().st_size
     if wanted > held:  # a number takes a byte at least
         raise ModelError(

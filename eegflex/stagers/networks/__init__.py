@@ -7,7 +7,16 @@ in the checkpoints that there are.
 
 from __future__ import annotations
 
-__all__ = ["NETWORKS"]
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from eegflex.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["NETWORKS", "network_class"]
 
 _OWN = "eegflex.stagers.networks"
 
@@ -18,4 +27,28 @@ NETWORKS = {
     "sleeptransformer": f"{_OWN}.sleeptransformer:SleepTransformer",
     "tinysleepnet": f"{_OWN}.tinysleepnet:TinySleepNet",
     "usleep": "braindecode.models:USleep",
+    "braindecode:AttnSleep": "braindecode.models:AttnSleep",
+    "braindecode:DeepSleepNet": "braindecode.models:DeepSleepNet",
+    "braindecode:SleepStagerBlanco2020": "braindecode.models:SleepStagerBlanco2020",
+    "braindecode:SleepStagerChambon2018": "braindecode.models:SleepStagerChambon2018",
+    "braindecode:USleep": "braindecode.models:USleep",
 }
+
+
+def network_class(name: str) -> Callable[..., nn.Module]:
+    """The class of one of `NETWORKS`.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is of a package that is not installed.
+    """
+    module, _, kind = NETWORKS[name].partition(":")
+    try:
+        found: Callable[..., nn.Module] = getattr(import_module(module), kind)
+    except (ImportError, AttributeError) as error:  # it may also be older than the network
+        package = module.partition(".")[0]
+        raise MissingExtraError(
+            f"The network {name} needs the package {package}, a newer one if it is there", package
+        ) from error
+    return found

@@ -45,6 +45,9 @@ _SMOOTHED: dict[str, dict[str, Any]] = {
 #: What the night's smoothed features are scaled by: the distance of these percentiles.
 _PERCENTILES = (5, 95)
 
+#: Samples of an epoch.
+_N_TIMES = 3000
+
 
 def load_yasa() -> YASA:
     """Load YASA's staging by one EEG, one EOG and one EMG channel.
@@ -104,6 +107,12 @@ class YASA(Stager):
 
     def bind(self, segments: Segments, edges: str = "shift", window_length: int | None = None) -> list[BoundStager]:
         """YASA on a recording, whose ends it knows."""
+        if segments.signals.shape[-1] != _N_TIMES:
+            raise ModelError(
+                "YASA's features are those of epochs of 30 s at 100 Hz",
+                seen=f"{segments.signals.shape[-1]} samples an epoch",
+                allowed=f"{_N_TIMES} samples",
+            )
         return [_BoundYASA(self, segments, channels) for channels in segments.channel_sets]
 
 

@@ -129,3 +129,13 @@ def test_it_has_no_gradient_and_says_what_to_do(epochs):
 def test_it_scores_no_windows_by_themselves(stager):
     with pytest.raises(ModelError, match="whole night"):
         stager.score(torch.zeros(1, 1, 3, 3000))
+
+
+def test_the_doctor_is_told_that_it_takes_no_other_rate(stager):
+    """YASA takes what it is given for 100 Hz, and would score other epochs than were cut."""
+    epochs = eegflex.make_epochs(eegflex.simulate_psg(hours=1, seed=4, verbose="error").raw, verbose="error")
+    found = eegflex.check_model(stager, epochs, verbose="error")["rate by hypnogram"]
+    assert found.status == "ok"
+    assert "no other rate than 100 Hz" in found.measured
+    with pytest.raises(ModelError, match="30 s at 100 Hz"):
+        stager.bind(prepare(epochs, stager.spec.replace(sfreq=128.0, n_times=3840)))

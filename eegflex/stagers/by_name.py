@@ -1,0 +1,86 @@
+"""Networks by name: their class, their contract, and weights from a file, a folder, a package or a hub; or random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from mne.utils import logger
+from torch import nn
+
+from eegflex.errors import ParameterError, SpecError
+from eegflex.spec.model_spec import ModelSpec
+from eegflex.spec.published import load_spec, spec_names
+from eegflex.stagers.failures import in_our_words
+from eegflex.stagers.formats.braindecode import arguments, class_named
+from eegflex.stagers.networks import NETWORKS, network_class
+from eegflex.stagers.stager import Stager
+
+__all__ = ["RANDOM", "contract_of", "random_stager"]
+
+#: What is given for weights where none are wanted.
+RANDOM = "random"
+#: Of random weights, so that they are the same tomorrow.
+SEED = 0
+
+Class = Callable[..., nn.Module]
+
+
+def contract_of(name: str, spec: ModelSpec | None) -> tuple[ModelSpec, Class | None]:
+    """The contract of a network that is given by name, and its class where the contract does not have that.
+
+    Parameters
+    ----------
+    name : str
+        ``"usleep"``, ``"braindecode:USleep"``, ``"physioex:seqsleepnet-eeg"``.
+    spec : ModelSpec | None
+        In the place of the published one.
+
+    Raises
+    ------
+    ParameterError
+        If there is none published, and none given.
+    SpecError
+        If the weights that come with the network are of one contract, or the spec is that of another network.
+    """
+    own = load_spec(name) if name in spec_names() else None
+    if spec is None and own is not None:
+        return own, None
+    kind = network_class(own.class_name) if own and own.class_name else class_named(name) if own is None else None
+    if spec is None:
+        raise ParameterError(
+            f"{name} is no network of sleep alone, so that no contract of it is published",
+            seen="no spec=",
+            remedy="Give its contract, spec='mine.toml'; eegflex specs prints some to start from",
+        )
+    if kind is None or (own is not None and own.sha256):
+        raise SpecError(
+            "These weights have a contract of their own, which a spec cannot replace",
+            seen=f"spec={spec.name!r} for {name!r}",
+            remedy="Leave spec= out, or load the file of weights with it: load_model('the file', spec=...)",
+        )
+    named = spec.class_name
+    if named and named != name and _address(named) != f"{kind.__module__.partition('.')[0]}:{kind.__name__}":
+        raise SpecError(
+            f"This is the spec of another network than {name}",
+            seen=f"class = {named!r}",
+            remedy="Leave class out of its [model], or load the network that it names",
+        )
+    return (spec.replace(class_name=name), None) if name in NETWORKS else (spec, kind)
+
+
+def _address(named: str) -> str:
+    """Package and class, however long the way between them is."""
+    module, _, kind = NETWORKS.get(named, named).partition(":")
+    return f"{module.partition('.')[0]}:{kind}"
+
+
+def random_stager(spec: ModelSpec, kind: Class | None) -> Stager:
+    """A network as it is before training, which is said wherever it is named."""
+    kind = kind or network_class(spec.class_name)
+    with torch.random.fork_rng(devices=[]), in_our_words("The network cannot be made", seen=spec.kwargs):
+        torch.manual_seed(SEED)
+        network = kind(**arguments(kind, spec))
+    note = f"weights: random, as was asked for (seed {SEED}); no score of it means anything"
+    logger.warning(f"{spec.name} has not learnt anything: its weights are random")
+    return Stager(network, spec.replace(name=f"{spec.name}, random weights", assumed=(*spec.assumed, note)))

@@ -25,6 +25,8 @@ SHARE_OF_DIFFERENCE = 1.8 * 3**-0.5
 SHARE_OF_MEAN = 0.75
 #: The gap is one number for all bands and channels, in which their errors partly cancel: so many times larger are they.
 SHARE_OF_GAP, SHARE_OF_WHOLE_GAP = 3.0, 2.0
+#: How much of what is taken for the stretch before the first node may be wrong, where the gap does not tell.
+SHARE_BEFORE = 0.5
 #: Differences of scores are rounded: below so many units of their precision they cannot be told from nothing.
 ROUNDINGS = 8
 _TRAPEZOID, _SIMPSON = (1 / 4, 1 / 2, 1 / 4), (1 / 6, 4 / 6, 1 / 6)
@@ -146,12 +148,17 @@ class AdaptiveNodes:
     def _error_before(
         self, rates: npt.NDArray[np.float64], scores: npt.NDArray[np.float64], baseline: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
-        """Estimated error of the stretch before the first node, shape (1, n_targets, n_parts)."""
+        """Estimated error of the stretch before the first node, shape (1, n_targets, n_parts).
+
+        What is taken for it has one node. A stager that takes logarithms of powers changes its scores as much from 1e-6 to 1e-5
+        of an epoch as from 0.1 to all of it, and bands may do so in turns: the score is then where it was, and there is no gap.
+        """
         first = self._first
         noise = ROUNDINGS * self.precision * np.maximum(np.abs(scores[first]), np.abs(baseline))
         gap = np.abs(self.nodes[first] * rates[first].sum(axis=1) - (scores[first] - baseline)) - noise
         parts = np.full(rates.shape[1:], SHARE_OF_GAP / rates.shape[2])
-        return (np.maximum(gap, 0.0)[:, None] * parts)[None]
+        taken = SHARE_BEFORE * self.nodes[first] * np.abs(rates[first])
+        return np.maximum(np.maximum(gap, 0.0)[:, None] * parts, taken)[None]
 
     def _gaps(
         self,

@@ -128,7 +128,8 @@ def judged(*, before=0.0, middle=0.0, end=0.0, bump=0.0):
 )
 def test_the_estimate_by_hand(steps, expected):
     alike = np.hypot(1, 0.75)  # both parts err alike, and each by 3/4 of their mean more, as variances add
-    assert judged(**steps) == pytest.approx(alike * expected, abs=1e-10)
+    taken = 0.0 if "before" in steps else FIRST_NODE / 2  # half of what is taken for the stretch before the first node
+    assert judged(**steps) == pytest.approx(alike * np.hypot(expected, taken), abs=1e-10)
 
 
 def test_a_part_that_differs_little_errs_as_the_others_do():
@@ -137,7 +138,7 @@ def test_a_part_that_differs_little_errs_as_the_others_do():
     rates = np.ones((N_FIRST, 1, 3))
     rates[nodes.nodes == 0.75, 0] += [0.2, -0.2, 0.0]
     nodes.advance(rates, 3 * nodes.nodes[:, None], np.zeros(1))
-    moved = 1.8 / 3**0.5 * 0.2 / 4 * np.array([1, 1, 0])
+    moved = np.hypot(1.8 / 3**0.5 * 0.2 / 4 * np.array([1, 1, 0]), FIRST_NODE / 2)
     np.testing.assert_allclose(nodes.part_errors[0], np.hypot(moved, 0.75 * moved.mean()), rtol=1e-9)
 
 
@@ -231,3 +232,21 @@ def test_a_score_that_its_parts_do_not_tell_is_an_error_and_no_overflow():
     assert not integral.any()
     assert nodes.error > 1e100
     assert len(nodes.nodes) >= 39
+
+
+@pytest.mark.parametrize("floors", [(1e-6, 1e-7), (1e-5, 1.0001e-5), (1e-8, 3e-5)])
+def test_bands_that_take_turns_near_nothing_are_seen(floors):
+    """Logarithms of powers: one band speaks for, another against, each above a floor of its own, and the score hardly moves."""
+    floors, signs = np.array(floors), np.array([1.0, -1.0])
+
+    def rate(a):
+        return (signs / (a[:, None] + floors))[:, None] + 0.1
+
+    def score(a):
+        return (signs * np.log1p(a[:, None] / floors)).sum(axis=1, keepdims=True) + 0.2 * a[:, None]
+
+    exact = signs * np.log1p(1 / floors) + 0.1
+    nodes, integral = integrate(rate, score, tol=0.02)
+    assert nodes.error <= 0.02
+    assert np.abs(integral[0] - exact).sum() <= nodes.error * np.abs(integral).sum()
+    assert len(nodes.nodes) < 150

@@ -288,8 +288,9 @@ def stage_epochs(
         Epochs of a recording, as `eegflex.make_epochs` cuts it, in the order of time. They are not changed.
     model : str | path-like | Stager | torch.nn.Module | callable | sequence
         The stager; see `eegflex.load_model`.
-    spec : ModelSpec | path-like | None
-        The contract of a bare network. Without one it is fed the epochs as they are, in MNE's units.
+    spec : ModelSpec | str | path-like | None
+        The contract of a bare network, its TOML file, or the name of a published one (`eegflex.spec.spec_names`). Without one
+        it is fed the epochs as they are, in MNE's units.
     picks : str | sequence of str | None
         Channels to choose from; by default all that are not bad.
     edges : {"shift", "pad", "skip"}

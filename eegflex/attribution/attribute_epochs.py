@@ -161,8 +161,9 @@ def attribute_epochs(
         where that error is larger than half of `tol`; where it stays so, the widest is taken, and a warning says the errors.
     picks : str | sequence of str | None
         Channels to choose from; by default all that are not bad.
-    spec : ModelSpec | path-like | None
-        The contract of a bare network. Without one it is fed the epochs as they are, in MNE's units.
+    spec : ModelSpec | str | path-like | None
+        The contract of a bare network, its TOML file, or the name of a published one (`eegflex.spec.spec_names`). Without one
+        it is fed the epochs as they are, in MNE's units.
     select : str | sequence of int | sequence of bool | None
         Explain only these epochs, with all their neighbours in place: their numbers, a boolean for each epoch, or a query of
         the table of `StagedNight.to_data_frame`, such as ``"predicted == 'N1' and stage == 'REM'"`` or ``"margin < 0.2"``. By

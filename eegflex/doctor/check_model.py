@@ -54,8 +54,8 @@ def check_model(
         As in `load_model`. It is left as it was. Or what `eegflex.stage_epochs` returned, without `epochs`.
     epochs : mne.BaseEpochs | None
         A recording, as `eegflex.make_epochs` cuts it; with its hypnogram more can be checked. It is not changed.
-    spec : ModelSpec | path-like | None
-        The contract of a bare network.
+    spec : ModelSpec | str | path-like | None
+        The contract of a bare network, its TOML file, or the name of a published one.
     picks : str | sequence of str | None
         Channels to choose from; by default all that are not bad.
     device : str | torch.device | None

@@ -29,6 +29,8 @@ SHARE_OF_GAP, SHARE_OF_WHOLE_GAP = 3.0, 2.0
 SHARE_BEFORE = 0.5
 #: Differences of scores are rounded: below so many units of their precision they cannot be told from nothing.
 ROUNDINGS = 8
+#: The baseline of a segment is rounded, too, and so is what deep networks make of both: what is told is so many times larger.
+MORE_ROUNDING = 4
 _TRAPEZOID, _SIMPSON = (1 / 4, 1 / 2, 1 / 4), (1 / 6, 4 / 6, 1 / 6)
 _HUGE = 1e100  # whose square is a number
 _TINY = np.finfo(float).tiny
@@ -124,7 +126,7 @@ class AdaptiveNodes:
         parts = np.sqrt((errors**2).sum(axis=0))
         parts = np.hypot(parts, SHARE_OF_MEAN * parts.mean(axis=1, keepdims=True))
         missed = _at_least(parts, SHARE_OF_WHOLE_GAP * whole)
-        self.part_errors = missed + noise[:, None] / missed.shape[1]  # which no node can mend
+        self.part_errors = missed + MORE_ROUNDING * noise[:, None] / missed.shape[1]  # which no node can mend
         self.error = float((self.part_errors.sum(axis=1) / size).max())
         n_more = (self.max_evals - len(self.nodes)) // 2
         if float((missed.sum(axis=1) / size).max()) <= self.tol or n_more < 1:

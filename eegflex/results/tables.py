@@ -124,7 +124,7 @@ def beyond_moved(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
 
 
 #: How far scores are rounded in single precision, relative to their size, over the layers of a network.
-_ROUNDING = 1e-6
+_ROUNDING = 1e-5
 
 
 def relative_gap(dataset: xr.Dataset) -> npt.NDArray[np.float64]:

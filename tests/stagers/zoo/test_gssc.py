@@ -106,7 +106,9 @@ def test_of_one_signal_alone_it_says_what_gssc_does(night, name):
     np.testing.assert_array_equal(scores.argmax(1).numpy(), gssc_own(prepared(segments), **ONE_SIGNAL[name]))
     result = eegflex.attribute_epochs(alone[90:111], stager, sample_per_stage=1, verbose="error")
     assert set(result.to_xarray()["ch_type"].values.tolist()) == {kind}
-    assert (result.relative_gap() <= 0.02).all()
+    # An epoch without a peak is its own baseline, and what it changes is rounding.
+    assert ((result.relative_gap() <= 0.02) | result.within_error).all()
+    assert not result.within_error.all()
 
 
 @pytest.mark.parametrize(("kind", "name"), [("eeg", "gssc-eeg"), ("eog", "gssc-eog")])

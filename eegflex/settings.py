@@ -281,32 +281,48 @@ class Settings(StagingSettings):
 
 def _window_length(given: Any) -> int | str:
     """Epochs of a window, as text too, or "auto", which None, as older results have it, means."""
-    if given in (None, AUTO):
+    if given is None or (isinstance(given, str) and given == AUTO):
         return AUTO
     if isinstance(given, str) and given.isdecimal():
         return int(given)
-    if isinstance(given, bool | str) or int(given) != given or given < 1:
+    count = _whole_number(given)
+    if count is None or count < 1:
         raise ParameterError(
             "window_length must be a number of epochs", seen=repr(given), allowed=f"1, 2, ... or {AUTO!r}"
         )
-    return int(given)
+    return count
 
 
 def _windows_per_stage(given: Any) -> int | str:
     """How many windows, as text too, or "auto"."""
     if isinstance(given, str) and given.isdecimal():
         return int(given)
-    if given != AUTO and (given is None or isinstance(given, bool | str) or int(given) != given or given < 0):
+    if isinstance(given, str) and given == AUTO:
+        return AUTO
+    count = _whole_number(given)
+    if count is None or count < 0:
         raise ParameterError(
             "windows_per_stage must be a number of windows", seen=repr(given), allowed=f"0, 1, 2, ... or {AUTO!r}"
         )
-    return AUTO if given == AUTO else int(given)
+    return count
 
 
 def _check_count(name: str, value: Any, least: int = 1) -> None:
-    optional = value is None and name != "seed"
-    if not optional and (value is None or isinstance(value, bool) or int(value) != value or value < least):
-        raise ParameterError(f"{name} must be a positive whole number{' or 0' * (least == 0)}", seen=value)
+    if value is None and least:  # it has a default of its own
+        return
+    count = _whole_number(value)
+    if count is None or count < least:
+        raise ParameterError(f"{name} must be a positive whole number{' or 0' * (least == 0)}", seen=repr(value))
+
+
+def _whole_number(value: Any) -> int | None:
+    """A whole number, of whatever type; None for anything else."""
+    if isinstance(value, bool | str):
+        return None
+    try:
+        return int(value) if int(value) == value else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 #: Numbers of epochs as text, such as "12, 20-25"; and the most that anybody has.

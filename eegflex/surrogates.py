@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from mne.utils import logger
 
-from eegflex.errors import ParameterError, RecordingError
+from eegflex.errors import ModelError, ParameterError, RecordingError
 from eegflex.preprocessing.segments import Segments
 from eegflex.results.phase_table import COLUMNS, KINDS, phase_table
 from eegflex.scores import consensus, probabilities, surest
@@ -187,6 +187,7 @@ class RandomPhases:
                 for place, name in enumerate(self.kinds):
                     signals = random_phases(part.signals, turned, (seed, draw), joint=name == "joint")
                     again = self._scores(dataclasses.replace(part, signals=signals), places, done)
+                    _check_scores(again, self.kind)
                     found[0, place] += _p_of(again, self.kind, own) / n_draws
                     found[1, place] += (consensus(again, self.kind) == own) / n_draws
         logger.info(f"Staged {times} times with random phases in {time.perf_counter() - began:.0f} s")
@@ -242,6 +243,17 @@ def _cut_out(segments: Segments, members: npt.NDArray[np.intp]) -> Segments:
     part = segments.at(members)
     ends = (np.diff(members) > 1) | (np.diff(part.run) != 0)
     return dataclasses.replace(part, run=np.r_[0, np.cumsum(ends)])
+
+
+def _check_scores(scores: npt.NDArray[np.float64], kind: str) -> None:
+    """Refuse scores that tell no stage: they are no sign that waveforms decide."""
+    lost = int((consensus(scores, kind) < 0).sum())
+    if lost:
+        raise ModelError(
+            "The model gives no finite scores of epochs with random phases",
+            seen=f"{lost} of {len(scores)} epochs",
+            remedy="Look for divisions by zero and logarithms of zero in the model, or leave this out (spectral_share=0)",
+        )
 
 
 def _p_of(scores: npt.NDArray[np.float64], kind: str, stage: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:

@@ -350,7 +350,8 @@ def _explain(
         n_finished = len(kept.numbers)
         if n_finished == 0:
             raise
-        finished = assemble(request, kept, replaced, notes, share, partial=n_finished < n_wanted)
+        # of epochs, or of windows
+        finished = assemble(request, kept, replaced, notes, share, partial=True)
         if isinstance(ended, KeyboardInterrupt):
             raise AttributionStopped(finished, n_finished, n_wanted) from ended
         raise AttributionFailed(finished, n_finished, n_wanted, ended) from ended

@@ -29,7 +29,9 @@ __all__ = [
 
 #: Shares of the way to another epoch on which gradients are compared with differences: the next where the scores hardly
 #: change on it. And the nodes on it: first, and where these miss too much.
-STEPS, N_NODES = (0.01, 0.1, 1.0), (6, 48)
+STEPS, N_NODES = (0.01, 0.1, 1.0), (6, 48, 384)
+#: What is cut off stays missing: more nodes miss at least this share of it, too.
+SAME_MISS = 0.9
 #: Change of a score, relative to its size, a tenth of which may be rounding.
 ROUNDING = 1e-4
 #: Share of a difference that gradients may miss: kinks between the nodes.
@@ -222,7 +224,7 @@ def _accounted_within(
         scores = [one_by_one(model, start + share * way, index) for share in (0.0, step, 1.0)]
         here, near, far = ((one * _weights(one)).sum(-1) for one in scores)
     change = near - here
-    missed = 0.0
+    missed = np.inf
     for n_nodes in N_NODES:  # kinks are missed less by more nodes, what is cut off is not
         gradients = _mean_gradient(model, start, step * way, index, n_nodes)
         if not torch.isfinite(gradients).all():
@@ -233,8 +235,8 @@ def _accounted_within(
         size = float(torch.maximum(change.abs(), told.abs()).sum())
         if size <= _rounding(scores[0]) * max(float(here.abs().max()), 1e-3):
             raise CannotTellError("the scores hardly change from one epoch to another")
-        missed = float((change - told).abs().sum()) / size
-        if missed <= MISSED:
+        before, missed = missed, float((change - told).abs().sum()) / size
+        if missed <= MISSED or missed > SAME_MISS * before:
             break
     of = "of what the scores change on the way to another epoch"
     if missed > MISSED:

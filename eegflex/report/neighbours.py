@@ -8,6 +8,7 @@ import numpy as np
 
 from eegflex.bands import Bands
 from eegflex.report import html
+from eegflex.results.select import is_whole
 from eegflex.results.window_rhythms import ALL, TOTAL
 from eegflex.results.wording import baseline_words, number_text, unit
 
@@ -36,10 +37,11 @@ def neighbours_table(result: FlexResult) -> str:
     written = written.assign(n=counts.astype(object))
     everywhere = result.parameters["context"] == "scaled"
     which = "all explained epochs" if everywhere else "some of the epochs in which the epochs around decide"
+    adding = " that these add up to in each epoch" if is_whole(result.data) else ", of all channels together"
     said = (
         f"Where the surroundings of an epoch decide on its stage, its own bands are the lesser part of the answer. In {which}, "
         f"all epochs of the window were explained together, compared with {baseline_words(result)} in the place of each. "
         f"Medians over n epochs, in units of {unit(result)}, summed over channels: the epoch itself, its neighbours together, "
-        "the rest of the night beyond them, and the change of the score that these add up to in each epoch."
+        f"the rest of the night beyond them, and the change of the score{adding}."
     )
     return html.paragraph(said) + html.frame(written, corner="stage, part")

@@ -129,7 +129,11 @@ def _check_alike(first: xr.Dataset, other: xr.Dataset) -> None:
         "are not of the same stager", pair, _differing(json.loads(first.attrs["spec"]), json.loads(other.attrs["spec"]))
     )
     asked, other_asked = (json.loads(one.attrs["parameters"]) for one in pair)
-    _refuse("were not asked in the same way", pair, _differing(asked, other_asked, leaving_out=_INDIFFERENT))
+    differing = _differing(asked, other_asked, leaving_out=_INDIFFERENT)
+    chosen = any("baseline" in own for one in pair for own in provenances(one).values())
+    if chosen and all(one.startswith("baseline:") for one in differing):
+        _refuse("were not compared with the same baseline", pair, differing, _NAME_ONE)
+    _refuse("were not asked in the same way", pair, differing)
     for name, words in _AXES.items():
         values = [one[name].values if name in one.coords else np.array([]) for one in pair]
         if not _same(*values):
@@ -148,14 +152,19 @@ def _other_weights(first: xr.Dataset, other: xr.Dataset) -> list[str]:
     return [f"model_sha256 {here}… / {there}…"] if all(known) and known[0] != known[1] else []
 
 
-def _refuse(what: str, pair: Sequence[xr.Dataset], differences: Sequence[str]) -> None:
+#: What to do about results that differ in what they were asked, and in what was chosen for them.
+_ALIKE = "Explain all recordings with the same stager, channels and arguments"
+_NAME_ONE = "baseline='auto' chose it, by the number of sound epochs: explain all recordings with one, by its name"
+
+
+def _refuse(what: str, pair: Sequence[xr.Dataset], differences: Sequence[str], remedy: str = _ALIKE) -> None:
     if not differences:
         return
     one, other = (", ".join(labels_of(dataset)) for dataset in pair)
     raise ParameterError(
         f"The results of recordings {one} and {other} {what}",
         seen=differences,
-        remedy="Explain all recordings with the same stager, channels and arguments",
+        remedy=remedy,
     )
 
 

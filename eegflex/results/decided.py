@@ -118,10 +118,23 @@ def called_stages(replaced: npt.NDArray[np.float64], stages: Sequence[str]) -> p
     return pd.DataFrame(shares, index=pd.Index(stages, name="stage"))
 
 
-def baseline_stages(dataset: xr.Dataset) -> pd.DataFrame:
-    """What stages the model makes of the baseline of a result; see `FlexResult.baseline_stages`."""
+def baseline_stages(dataset: xr.Dataset, of_stage: str | None = None) -> pd.DataFrame:
+    """What stages the model makes of the baseline of a result; see `FlexResult.baseline_stages`.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of the result.
+    of_stage : str | None
+        Of the epochs, and channel sets, that are predicted to be this stage: every epoch has a baseline of its own. By default
+        of all.
+    """
     _check_replaced(dataset)
-    return called_stages(_replaced(dataset), dataset["stage_name"].values.astype(str).tolist())
+    replaced = _replaced(dataset)
+    if of_stage is not None:
+        own = dataset["predicted"].values.astype(str) == of_stage
+        replaced = np.where(own[:, :, None, None], replaced, np.nan)
+    return called_stages(replaced, dataset["stage_name"].values.astype(str).tolist())
 
 
 def _check_replaced(dataset: xr.Dataset) -> None:

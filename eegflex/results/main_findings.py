@@ -12,11 +12,11 @@ import numpy.typing as npt
 from eegflex.bands import ABOVE, BELOW, Bands
 from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
-from eegflex.results.decided import DECIDES, context_share, within_error
+from eegflex.results.decided import DECIDES, baseline_stages, context_share, within_error
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.marks import mean_error
 from eegflex.results.phase_table import KINDS
-from eegflex.results.select import Pooled, channel_types, pool, stage_order
+from eegflex.results.select import Pooled, channel_types, is_whole, pool, stage_order
 from eegflex.results.spectral_share import READERS, kept_words, limits
 from eegflex.results.window_rhythms import has_windows, neighbours
 from eegflex.results.wording import (
@@ -232,15 +232,16 @@ def _tell(result: FlexResult, stage: str, one: _Effect, larger: list[_Effect]) -
 
 
 def _whole(result: FlexResult, stage: str) -> str:
-    """Say what all that the stager was given did, where attributions sum to that."""
-    if not sums_to_change(result):
-        return ""
+    """Say what all that the stager was given did, where attributions sum to that and all channels are there."""
     data = result.data
-    change = data["score"].values - data["baseline_score"].values
-    of_stage = data["predicted"].values.astype(str) == stage
-    here = of_stage.any(axis=1)
-    by_epoch = (change * of_stage)[here].sum(axis=1) / of_stage[here].sum(axis=1)
-    return f"; all together changed it by {number_text(float(by_epoch.mean()))}"
+    if not (sums_to_change(result) and is_whole(data)):
+        return ""
+    of = data["of_channel_set"].values
+    _, first = np.unique(of, return_index=True)
+    change = np.zeros((data.sizes["epoch"], len(of)))
+    change[:, first] = data["score"].values - data["baseline_score"].values
+    did = pool(data, change, np.ones(len(of), dtype=bool), "predicted")
+    return f"; all together changed it by {number_text(float(did.mean(stage)))}"
 
 
 def _waveforms(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
@@ -296,15 +297,24 @@ def _baseline(result: FlexResult, stage: str) -> Iterator[Finding]:
     of_stage = result.parameters["target"] in ("predicted", "scored", "all", stage) and sums_to_change(result)
     if not (of_stage and "replaced_scores" in result.data):
         return
-    share = float(told_stages(result.baseline_stages())[stage])
+    called = told_stages(baseline_stages(result.data, stage))
+    share = float(called[stage])
     if share > DECIDES:
         told = (
-            f"{baseline_words(result)} is called {stage}, too ({percent(share)}): what follows tells how these epochs differ "
-            f"from it, and little of what makes them {stage}"
+            f"the baseline, {baseline_words(result)}, is called {stage}, too ({percent(share)}): what follows tells how these "
+            f"epochs differ from it, and little of what makes them {stage}"
         )
-        remedy = f"Ask for the margin over another stage, or compare with one of another stage, as {_other(result, stage)} does"
-        yield warning(told, remedy, stage=stage, share=share).named(f"{stage} baseline")
+        yield warning(told, _another(result, stage), stage=stage, share=share).named(f"{stage} baseline")
 
 
-def _other(result: FlexResult, stage: str) -> str:
-    return repr(f"stage:{next(one for one in result.stages if one != stage)}")
+def _another(result: FlexResult, stage: str) -> str:
+    """What else to ask where the baseline is the stage already."""
+    margin = "Ask for the margin over another stage"
+    scored = set(result.data["night_stage"].values.astype(str)) if "night_stage" in result.data.coords else set()
+    used = str(result.parameters["baseline"]).removeprefix("stage:")
+    others = [one for one in result.stages if one in scored and one not in (stage, used)]
+    return (
+        f"{margin}, or compare with an ordinary epoch of one, as baseline='stage:{others[0]}' does"
+        if others
+        else margin
+    )

@@ -44,7 +44,9 @@ __all__ = [
 ]
 
 #: Said of a result that has lost channels.
-PICKED = "Of the channels that the stager takes at once, only some are in this result."
+PICKED = (
+    "Of the channels that the stager takes at once, only some are in this result: the rest of the sum is the others'."
+)
 _TYPE_ORDER = ("eeg", "eog", "emg", "ecg")
 #: Labels of epochs that are not sleep stages.
 _NO_STAGE = frozenset({"", *NOT_STAGED})

@@ -183,6 +183,25 @@ def test_an_explanation_does_not_fail_for_it(caplog):
     assert phases.told(None, night, Settings())["random_phases"] == {"n_draws": 0, "n_epochs": 0, "of": 80}
 
 
+def test_scores_that_are_no_numbers_are_no_sign_of_waveforms(caplog):
+    """A model that can make nothing of some epochs with random phases fails on them; nothing is decided by it."""
+
+    class Undefined(Power):
+        armed = False
+
+        def forward(self, x):
+            scores = super().forward(x)
+            return scores * float("nan") if type(self).armed else scores
+
+    night = eegflex.stage_epochs(alternating(SAW, 6.0), Undefined(), spec=SPEC, verbose="error")
+    Undefined.armed = True
+    with caplog.at_level("WARNING", logger="mne"):
+        assert phases.restaged(night, Settings(), N_EPOCHS) is None
+    assert "no finite scores of epochs with random phases" in caplog.text
+    with pytest.raises(eegflex.errors.ModelError, match="no finite scores"):
+        night.spectral_share(verbose="error")
+
+
 class TestWhatKeepsIt:
     def test_a_file(self, sharp, tmp_path):
         read = eegflex.read_result(sharp.save(tmp_path / "r.nc"))

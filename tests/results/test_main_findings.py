@@ -182,7 +182,24 @@ def test_a_baseline_that_is_the_stage_already_is_told_before_any_band(night):
     assert [one.check for one in findings if one.check.endswith("baseline")] == ["N2 baseline"]
     first = next(one for one in findings if one.values["stage"] == "N2")
     assert first.check == "N2 baseline"
-    assert "silence is called N2, too (100 %)" in first.measured
+    assert "the baseline, silence, is called N2, too (100 %)" in first.measured
     assert "'stage:W'" in first.remedy
     margin = changed(explained(target=("N2", "N1")), replaced_scores=as_n2)
     assert not any(one.check.endswith("baseline") for one in margin.main_findings())
+
+
+def test_every_stage_has_baselines_of_its_own(night):
+    """As if the baseline of an epoch were its own stage: said of each, though no stage holds half of all epochs."""
+
+    def own(data):
+        own = data["replaced_scores"].values.copy()
+        own[:, :, 1] = np.where(data["stage_name"].values == data["predicted"].values[..., None], 5.0, -5.0)
+        return own
+
+    findings = list(changed(night, replaced_scores=own).main_findings())
+    assert [one.check for one in findings if one.check.endswith("baseline")] == [f"{stage} baseline" for stage in BY_STAGE]
+
+
+def test_what_all_did_together_is_said_of_all_channels_only(night):
+    assert "all together" in night.main_findings()["N2 for"].measured
+    assert not any("all together" in one.measured for one in night.sel(channel="C3-M2").main_findings())

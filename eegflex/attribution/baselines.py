@@ -289,6 +289,8 @@ def _ordinary(signals: npt.NDArray[np.floating[Any]], masks: npt.NDArray[np.bool
 
 
 def _as_magnitudes(given: Any, segments: Segments) -> npt.NDArray[np.float64]:
+    if np.iscomplexobj(given):
+        raise ParameterError("This baseline is of complex numbers", remedy="Give their magnitudes, np.abs(...)")
     try:
         array = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -360,3 +360,8 @@ def test_what_a_model_calls_its_baseline_is_counted():
         table = explain(epochs, Louder(), baseline=baseline, spec=ModelSpec(scores="logits")).baseline_stages()
         assert table["epoch"].to_dict() == {one: float(one == stage) for one in ("W", "N1", "N2", "N3", "REM")}
         assert table["both"].isna().all()  # it sees no other epoch
+
+
+def test_complex_magnitudes_are_refused():
+    with pytest.raises(ParameterError, match="complex numbers"):
+        explain(noise_epochs(), Smooth(), baseline=np.ones((2, 481), dtype=complex))

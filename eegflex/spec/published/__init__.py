@@ -112,6 +112,6 @@ def _file(name: str) -> Path:
             "There is no spec of this name",
             seen=repr(name),
             allowed=spec_names(),
-            remedy=f"Nearest: {near[0]}" if near else None,
+            remedy=f"Nearest: {near[0]}" if near else "A file is read by ModelSpec.from_toml",
         )
     return files[name]

@@ -235,7 +235,9 @@ def test_every_field_has_words_for_the_shell():
         assert one.metadata["help"].endswith((".", "...")), one.name
 
 
-@pytest.mark.parametrize("name", ["windows_per_stage", "spectral_share", "n_steps", "max_evals", "seed", "window_length"])
+@pytest.mark.parametrize(
+    "name", ["windows_per_stage", "spectral_share", "n_steps", "max_evals", "seed", "window_length"]
+)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1], np.array([1, 2]), "some", 1.5, -1, True])
 def test_what_is_no_count_is_refused_in_words(name, value):
     with pytest.raises(ParameterError, match=name):

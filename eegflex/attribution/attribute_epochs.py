@@ -340,7 +340,8 @@ def _explain(
     replaced = replaced_scores(request, request.chosen)
     if request.because is not None:
         notes |= {"baseline": {"chosen": request.baseline.name, "because": request.because}}
-        called = called_words(called_stages(replaced, request.night.stages), request.stager.spec.name)
+        shares, name = called_stages(replaced, request.night.stages), request.stager.spec.name
+        called = called_words(shares, name, request.settings.context)
         logger.info(f"Compared with {words_of(request.baseline.name)}{called}, since {request.because}")
     reserve_windows(request, kept)
     try:

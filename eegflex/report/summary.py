@@ -98,7 +98,7 @@ def _what_the_baseline_is(result: FlexResult) -> list[str]:
     """Say what stage the model makes of the baseline."""
     if not (sums_to_change(result) and "replaced_scores" in result.data):
         return []
-    called = called_words(result.baseline_stages(), result.model)
+    called = called_words(result.baseline_stages(), result.model, result.parameters["context"])
     return [f"Epochs are compared with {baseline_words(result)}{called}."]
 
 

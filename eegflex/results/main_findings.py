@@ -297,12 +297,13 @@ def _baseline(result: FlexResult, stage: str) -> Iterator[Finding]:
     of_stage = result.parameters["target"] in ("predicted", "scored", "all", stage) and sums_to_change(result)
     if not (of_stage and "replaced_scores" in result.data):
         return
-    called = told_stages(baseline_stages(result.data, stage))
+    called = told_stages(baseline_stages(result.data, stage), result.parameters["context"])
     share = float(called[stage])
     if share > DECIDES:
+        place = " in their place" if result.parameters["context"] == "fixed" else ""
         told = (
-            f"the baseline, {baseline_words(result)}, is called {stage}, too ({percent(share)}): what follows tells how these "
-            f"epochs differ from it, and little of what makes them {stage}"
+            f"the baseline, {baseline_words(result)}{place}, is called {stage}, too ({percent(share)}): what follows tells how "
+            f"these epochs differ from it, and little of what makes them {stage}"
         )
         yield warning(told, _another(result, stage), stage=stage, share=share).named(f"{stage} baseline")
 

@@ -157,12 +157,12 @@ def words_of(baseline: str) -> str:
     return BASELINES[kind].short.format(stage=stage)
 
 
-def told_stages(shares: pd.DataFrame) -> pd.Series[float]:
-    """What a model makes of a baseline by stage: of a night of baselines, or of one epoch if it sees no other."""
-    return shares["both"] if shares["both"].notna().all() else shares["epoch"]
+def told_stages(shares: pd.DataFrame, context: str) -> pd.Series[float]:
+    """What a model makes, by stage, of the baseline that is compared with: in the place of the epoch, or of all that moves."""
+    return shares["both"] if context == "scaled" and shares["both"].notna().all() else shares["epoch"]
 
 
-def called_words(shares: pd.DataFrame, model: str) -> str:
+def called_words(shares: pd.DataFrame, model: str, context: str) -> str:
     """Say what a model calls a baseline: ``", which gssc calls N3 (94 %)"``, or nothing where nobody knows.
 
     Parameters
@@ -171,8 +171,10 @@ def called_words(shares: pd.DataFrame, model: str) -> str:
         Of `FlexResult.baseline_stages`.
     model : str
         The model's name.
+    context : {"fixed", "scaled"}
+        What moves along the path.
     """
-    own = told_stages(shares)
+    own = told_stages(shares, context)
     said = [
         f"{stage} ({percent(share)})" for stage, share in own.sort_values(ascending=False).items() if share >= _SAID
     ]

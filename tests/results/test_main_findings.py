@@ -182,7 +182,7 @@ def test_a_baseline_that_is_the_stage_already_is_told_before_any_band(night):
     assert [one.check for one in findings if one.check.endswith("baseline")] == ["N2 baseline"]
     first = next(one for one in findings if one.values["stage"] == "N2")
     assert first.check == "N2 baseline"
-    assert "the baseline, silence, is called N2, too (100 %)" in first.measured
+    assert "the baseline, silence in their place, is called N2, too (100 %)" in first.measured
     assert "'stage:W'" in first.remedy
     margin = changed(explained(target=("N2", "N1")), replaced_scores=as_n2)
     assert not any(one.check.endswith("baseline") for one in margin.main_findings())
@@ -197,7 +197,9 @@ def test_every_stage_has_baselines_of_its_own(night):
         return own
 
     findings = list(changed(night, replaced_scores=own).main_findings())
-    assert [one.check for one in findings if one.check.endswith("baseline")] == [f"{stage} baseline" for stage in BY_STAGE]
+    assert [one.check for one in findings if one.check.endswith("baseline")] == [
+        f"{stage} baseline" for stage in BY_STAGE
+    ]
 
 
 def test_what_all_did_together_is_said_of_all_channels_only(night):

@@ -16,7 +16,7 @@ from eegflex.results.decided import DECIDES, baseline_stages, context_share, wit
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.marks import mean_error
 from eegflex.results.phase_table import KINDS
-from eegflex.results.select import Pooled, channel_types, is_whole, pool, stage_order
+from eegflex.results.select import Pooled, channel_types, is_whole, once_each, pool, stage_order
 from eegflex.results.spectral_share import READERS, kept_words, limits
 from eegflex.results.window_rhythms import has_windows, neighbours
 from eegflex.results.wording import (
@@ -236,11 +236,8 @@ def _whole(result: FlexResult, stage: str) -> str:
     data = result.data
     if not (sums_to_change(result) and is_whole(data)):
         return ""
-    of = data["of_channel_set"].values
-    _, first = np.unique(of, return_index=True)
-    change = np.zeros((data.sizes["epoch"], len(of)))
-    change[:, first] = data["score"].values - data["baseline_score"].values
-    did = pool(data, change, np.ones(len(of), dtype=bool), "predicted")
+    change = once_each(data, data["score"].values - data["baseline_score"].values)
+    did = pool(data, change, np.ones(change.shape[1], dtype=bool), "predicted")
     return f"; all together changed it by {number_text(float(did.mean(stage)))}"
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "hypnogram_order",
     "is_whole",
     "n_epochs_by_stage",
+    "once_each",
     "pick",
     "pick_all",
     "picked_words",
@@ -141,6 +142,15 @@ class Pooled:
         if not len(cases):
             return np.full(cases.shape[1:], np.nan)
         return np.asarray(np.average(cases, axis=0, weights=self.weights_of(stage)))
+
+
+def once_each(dataset: xr.Dataset, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What is known of channel sets, at the first channel of each, (n_epochs, n_channels): `pool` sums over channels."""
+    of = dataset["of_channel_set"].values
+    _, first = np.unique(of, return_index=True)
+    placed = np.zeros((len(values), len(of)))
+    placed[:, first] = values
+    return placed
 
 
 def pool(

@@ -13,7 +13,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
-from eegflex.results.select import Pooled, pool
+from eegflex.results.select import Pooled, once_each, pool
 
 __all__ = [
     "ALL",
@@ -55,14 +55,6 @@ class _Windows:
     beyond: npt.NDArray[np.float64]
     change: npt.NDArray[np.float64]
     error: npt.NDArray[np.float64]
-
-    def at_channels(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """What is known of channel sets as something of channels, which `pool` sums: at the first of each, (n, n_channels)."""
-        of = self.dataset["of_channel_set"].values
-        _, first = np.unique(of, return_index=True)
-        placed = np.zeros((len(values), len(of)))
-        placed[:, first] = values
-        return placed
 
 
 def has_windows(dataset: xr.Dataset) -> bool:
@@ -162,7 +154,7 @@ def _rows_by_part(windows: _Windows) -> list[tuple[object, ...]]:
     rows = [*_of_bands(windows, EPOCH, own), *_of_bands(windows, NEIGHBOURS, _of_neighbours(windows))]
     every = np.ones(windows.maps.shape[1], dtype=bool)
     for part, values in ((BEYOND, windows.beyond), (CHANGE, windows.change)):
-        did = pool(windows.dataset, windows.at_channels(values)[..., None], every, "predicted")
+        did = pool(windows.dataset, once_each(windows.dataset, values)[..., None], every, "predicted")
         rows += _told(windows, did, part, ALL, [TOTAL], every)
     return rows
 

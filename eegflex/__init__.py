@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eegflex.attribution.freqig import attribute
     from eegflex.doctor.check_model import check_model
     from eegflex.epochs import make_epochs
+    from eegflex.evaluation import evaluate
     from eegflex.readers import read_hypnogram, read_psg
     from eegflex.report import make_report
     from eegflex.results import FlexResult, concatenate_results, read_result
@@ -37,6 +38,7 @@ __all__ = [
     "attribute_epochs",
     "check_model",
     "concatenate_results",
+    "evaluate",
     "load_model",
     "make_epochs",
     "make_report",
@@ -57,6 +59,7 @@ _HOMES = {
     "attribute_epochs": "eegflex.attribution.attribute_epochs",
     "check_model": "eegflex.doctor",
     "concatenate_results": "eegflex.results",
+    "evaluate": "eegflex.evaluation",
     "load_model": "eegflex.stagers",
     "make_epochs": "eegflex.epochs",
     "make_report": "eegflex.report",

@@ -14,6 +14,7 @@ __all__ = [
     "EegflexError",
     "EmptyHypnogramError",
     "EmptyRecordingError",
+    "EvaluationStopped",
     "HypnogramError",
     "MemoryShortError",
     "MissingExtraError",
@@ -212,3 +213,23 @@ class AttributionStopped(KeyboardInterrupt):
     def __reduce__(self) -> tuple[object, ...]:
         # A worker raises it, and Python's own way would call the class with the message alone.
         return type(self), (self.result, self.n_finished, self.n_wanted)
+
+
+class EvaluationStopped(KeyboardInterrupt):
+    """An evaluation was stopped, by Ctrl-C or another signal; what was measured is kept.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+        What was measured so far.
+    """
+
+    def __init__(self, evaluation: Any) -> None:
+        super().__init__(
+            "Stopped: what was measured is the `evaluation` of this exception (in a notebook: sys.last_value.evaluation); to "
+            "evaluate its `result` goes on from there."
+        )
+        self.evaluation = evaluation
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.evaluation,)

@@ -100,6 +100,8 @@ class Request:
     beyond : dict of int to list of Tensor
         By the draw of a baseline, what reaches into the windows of the chosen epochs from the night of baselines; one for each
         channel set.
+    asked_of : StagedNight | None
+        The night whose scores say what is explained of an epoch, such as its predicted stage, where that is another one.
     """
 
     night: StagedNight
@@ -110,6 +112,7 @@ class Request:
     because: str | None = None
     batches: dict[int, BatchSize] = field(default_factory=dict)
     beyond: dict[int, list[torch.Tensor]] = field(default_factory=dict)
+    asked_of: StagedNight | None = None
 
     @property
     def make_nodes(self) -> Callable[[], Nodes]:
@@ -166,7 +169,7 @@ class Request:
 
     def _resolved(self, numbers: npt.NDArray[np.intp], channel_set: int) -> Target:
         scored = self.segments.stage[numbers].tolist()
-        scores = self.night.scores[numbers, channel_set]
+        scores = (self.night if self.asked_of is None else self.asked_of).scores[numbers, channel_set]
         return resolve_target(self.settings.target, self.stager.spec.stages, scores, scored)
 
     def batch(self, model: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], segment: torch.Tensor) -> BatchSize:

@@ -85,6 +85,7 @@ VARIABLES: dict[str, Variable] = {
     "path_share": Variable((*_PER_SET, "target_stage", "other_stage", "fraction")),
     "change_error": Variable((*_PER_SET, "target_stage", "other_stage"), needed=False),
     "error": Variable(_PER_SET),
+    "measures": Variable((*_PER_SET, "measure"), needed=False),
     **{name: Variable(_PER_SET, "iu") for name in ("n_gradients", "n_forwards")},
     **{name: Variable(_PER_SET, "s") for name in ("predicted", "target")},
 }
@@ -99,7 +100,10 @@ COORDINATES: dict[str, Variable] = {
     **{axis: Variable(("channel",)) for axis in "xyz"},
     **{name: Variable((name,)) for name in ("freq", "time", "frame", "frame_freq", "fraction")},
     "context": Variable(("context",), "iu"),
-    **{name: Variable((name,), "s") for name in ("band", "channel_set", "stage_name", "replaced", "share", *_OF_ALL)},
+    **{
+        name: Variable((name,), "s")
+        for name in ("band", "channel_set", "stage_name", "replaced", "share", "measure", *_OF_ALL)
+    },
     "n_channels": Variable(("channel_set",), "iu"),
     **{f"night_{name}": Variable(("night",), "s") for name in ("recording", "stage", "fault")},
     "night_stage_share": Variable(("night",), "s", needed=False),
@@ -263,6 +267,7 @@ _TOLD_PERHAPS: dict[str, Callable[[Any], bool]] = {
         and all(map(_is_number, itertools.chain(*value.get("error_by_stage", {}).values())))
     ),
     "model_sha256": lambda value: bool(_DIGEST.fullmatch(value)),
+    "evaluation": lambda value: _is_evaluation(value),
 }
 
 
@@ -275,6 +280,13 @@ def _is_finding(told: Mapping[str, Any]) -> bool:
     finding = Finding(**told)
     words = (finding.measured, finding.remedy, finding.check)
     return finding.status in ("ok", "unknown", "warning", "error") and all(isinstance(word, str) for word in words)
+
+
+def _is_evaluation(told: Mapping[str, Any]) -> bool:
+    """Whether this says of which explanations measures are, how far the parts have come, and what tables they gave."""
+    cases = all(type(number) is int and type(place) is int for number, place in told["cases"])
+    tables = all(isinstance(row, dict) for rows in told["tables"].values() for row in rows)
+    return cases and tables and all(type(n) is int for n in told["done"].values()) and "seed" in told["settings"]
 
 
 def _is_number(value: Any) -> bool:

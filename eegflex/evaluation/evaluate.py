@@ -1,0 +1,232 @@
+"""The public verb: how far explanations can be believed, measured by asking the model again."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+import numpy.typing as npt
+from mne.utils import logger, verbose
+
+from eegflex._version import __version__
+from eegflex.errors import EvaluationStopped, ParameterError, check_choice
+from eegflex.evaluation.evaluation import Evaluation, with_measures
+from eegflex.evaluation.parts import PARTS, Part
+from eegflex.evaluation.question import Explanation, Question, ask
+from eegflex.results.result import FlexResult
+from eegflex.settings import StagingSettings
+from eegflex.spec.model_spec import ModelSpec
+from eegflex.staging import StagedNight, night_of
+from eegflex.utils.progress import progress
+from eegflex.utils.stopping import held
+
+__all__ = ["evaluate"]
+
+#: After so many seconds of a part it is told how long it will take.
+TOLD_AFTER = 5.0
+
+
+@verbose
+def evaluate(
+    result: FlexResult,
+    epochs: mne.BaseEpochs | StagedNight,
+    model: Any = None,
+    *,
+    spec: ModelSpec | str | Path | None = None,
+    parts: Sequence[str] | str | None = None,
+    compare: Sequence[str] | str = (),
+    sample_per_stage: int | None = 10,
+    baseline: Any = None,
+    device: str | None = None,
+    seed: int = 0,
+    verbose: bool | str | int | None = None,
+) -> Evaluation:
+    """Measure how far explanations can be believed, by asking the model again.
+
+    Parameters
+    ----------
+    result : FlexResult
+        Attributions of one recording. It is not changed.
+    epochs : mne.Epochs | StagedNight
+        The recording that they are of, or that recording as `eegflex.stage_epochs` staged it.
+    model : object
+        The model that they are of, as in `eegflex.attribute_epochs`; left out with a `StagedNight`.
+    spec : ModelSpec | path-like | None
+        Its contract, as there.
+    parts : str | sequence of str | None
+        What to measure; by default all. What an earlier evaluation of the same result measured, and was asked in the same
+        way, is not measured again.
+    compare : str | sequence of str
+        Other methods, such as ``"gradient_shap"``, that explain the same epochs and are held against the result's.
+    sample_per_stage : int | None
+        How many explanations of each predicted stage are evaluated, drawn at random; None: all.
+    baseline : array | None
+        What the attribution was compared with, where that was an array: a result does not keep it.
+    device : str | None
+        Where to compute; by default where the model is.
+    seed : int
+        Of what is drawn at random.
+    verbose : bool | str | int | None
+        As in MNE.
+
+    Returns
+    -------
+    evaluation : Evaluation
+        Its ``findings`` say what was measured, and its ``result`` is the result with the numbers in it.
+
+    Raises
+    ------
+    ParameterError
+        If the result is of several recordings, of another recording or model, or of only some channels; or an argument is none.
+    EvaluationStopped
+        If it was stopped: its ``evaluation`` is what was measured so far. To evaluate its ``evaluation.result`` goes on there.
+
+    Notes
+    -----
+    An explanation is that of one epoch with one channel set. All that is asked is asked of the epoch among its neighbours as
+    recorded, whatever context the explanation has.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> psg = eegflex.simulate_psg(hours=1, sfreq=128, seed=1, verbose="error")
+    >>> night = eegflex.stage_epochs(eegflex.make_epochs(psg.raw, verbose="error"), "bandpower", verbose="error")
+    >>> result = eegflex.attribute_epochs(night, sample_per_stage=4, verbose="error")
+    >>> evaluation = eegflex.evaluate(result, night, parts="faithfulness", verbose="error")
+    >>> bool(evaluation.area.loc["attribution", "above_random_low"] > 0)
+    True
+    """
+    wanted = tuple(PARTS) if parts is None else _as_tuple(parts)
+    for name in wanted:
+        check_choice("parts", name, tuple(PARTS))
+    if sample_per_stage is not None and (isinstance(sample_per_stage, bool) or sample_per_stage < 1):
+        raise ParameterError("sample_per_stage must be a positive whole number or None", seen=repr(sample_per_stage))
+    with held():
+        night = _night(result, epochs, model, spec, device)
+        question = ask(result, night, baseline=baseline, seed=seed, compare=_as_tuple(compare))
+        asked = {
+            "eegflex": __version__,
+            "seed": seed,
+            "sample_per_stage": sample_per_stage,
+            "compare": list(question.compare),
+        }
+        return _Run(result, question, asked, wanted)()
+
+
+def _as_tuple(words: Sequence[str] | str) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
+def _night(
+    result: FlexResult,
+    epochs: mne.BaseEpochs | StagedNight,
+    model: Any,
+    spec: ModelSpec | str | Path | None,
+    device: str | None,
+) -> StagedNight:
+    """The night that was explained, staged as it was then."""
+    if isinstance(epochs, StagedNight):
+        return night_of(epochs, model, spec, StagingSettings())
+    names = [one.name for one in dataclasses.fields(StagingSettings)]
+    asked = {name: value for name, value in result.parameters.items() if name in names and name != "device"}
+    return night_of(epochs, model, spec, StagingSettings(**asked, device=device))
+
+
+class _Run:
+    """One run of an evaluation, which keeps what is finished whatever ends it.
+
+    Parameters
+    ----------
+    result : FlexResult
+        What is evaluated, with what was measured of it before.
+    question : Question
+        The same, and its model.
+    asked : dict
+        What was asked, for provenance.
+    wanted : sequence of str
+        Names of the parts.
+    """
+
+    def __init__(self, result: FlexResult, question: Question, asked: dict[str, Any], wanted: Sequence[str]) -> None:
+        self.result, self.question, self.asked, self.wanted = result, question, asked, wanted
+        self.explanations = question.sample(asked["sample_per_stage"])
+        self.cases = [[one.number, one.channel_set] for one in self.explanations]
+        self.done: dict[str, int] = {}
+        self.tables: dict[str, list[dict[str, Any]]] = {}
+        self.values: dict[str, npt.NDArray[np.float64]] = {}
+        before = result.provenance.get("evaluation")
+        if before is not None and before["settings"] == asked and before["cases"] == self.cases:
+            self._take_up(before)
+
+    def _take_up(self, before: Mapping[str, Any]) -> None:
+        """Keep what an earlier run measured, if it was asked the same."""
+        self.done, self.tables = dict(before["done"]), dict(before["tables"])
+        data = self.result.data
+        self.values = {
+            str(name): data["measures"].values[..., k] for k, name in enumerate(data["measure"].values.tolist())
+        }
+
+    def __call__(self) -> Evaluation:
+        """Measure what is left."""
+        try:
+            for name in self.wanted:
+                self._measure(name, PARTS[name])
+        except KeyboardInterrupt as ended:
+            raise EvaluationStopped(self._evaluation()) from ended
+        return self._evaluation()
+
+    def _measure(self, name: str, part: Part) -> None:
+        left = self.explanations[self.done.get(name, 0) :]
+        if part.of_each is not None and left:
+            self._measure_each(name, part.of_each, left)
+        if part.of_all is not None and not self._is_done(name):
+            found = part.of_all(self.question, self.explanations)
+            self.tables |= {key: table.to_dict("records") for key, table in found.items()}
+        self.done[name] = self._whole
+
+    def _measure_each(
+        self, name: str, measure: Callable[[Explanation], Mapping[str, float]], left: Sequence[Explanation]
+    ) -> None:
+        began, told = time.perf_counter(), False
+        with progress(len(left), f"Evaluating {name}") as done:
+            for place, one in enumerate(left, 1):
+                for column, value in measure(one).items():
+                    self._keep(column, one, value)
+                self.done[name] = len(self.explanations) - len(left) + place
+                taken = time.perf_counter() - began
+                if not told and taken > TOLD_AFTER and place < len(left):
+                    told = True
+                    logger.info(f"{name} of {len(left)} explanations takes about {taken / place * len(left):.0f} s")
+                done(1)
+
+    @property
+    def _whole(self) -> int:
+        """What is told of a part that is done: one more than its explanations, so that its tables are there, too."""
+        return len(self.explanations) + 1
+
+    def _is_done(self, name: str) -> bool:
+        return self.done.get(name, 0) == self._whole
+
+    def _keep(self, column: str, one: Explanation, value: float) -> None:
+        if column not in self.values:
+            data = self.result.data
+            self.values[column] = np.full((data.sizes["epoch"], data.sizes["channel_set"]), np.nan)
+        self.values[column][one.row, one.channel_set] = value
+
+    def _evaluation(self) -> Evaluation:
+        data = self.result.data
+        shape = data.sizes["epoch"], data.sizes["channel_set"], len(self.values)
+        values = np.stack(list(self.values.values()), axis=-1) if self.values else np.empty(shape)
+        told = {
+            "settings": self.asked,
+            "cases": self.cases,
+            "done": self.done,
+            "left": [name for name in self.wanted if not self._is_done(name)],
+            "tables": self.tables,
+        }
+        return Evaluation(with_measures(self.result, told, list(self.values), values))

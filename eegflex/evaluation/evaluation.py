@@ -1,0 +1,195 @@
+"""What an evaluation found: numbers of a sample of explanations, and what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from eegflex.errors import ParameterError
+from eegflex.evaluation.faithfulness import Interval, bootstrap
+from eegflex.findings import Finding, Findings
+from eegflex.results.intervals import blocks_of
+from eegflex.results.recordings import one_recording, provenance_text, provenances
+from eegflex.results.result import FlexResult
+
+__all__ = ["Evaluation"]
+
+
+class Evaluation:
+    """How far the explanations of a recording can be believed, as measured by asking the model again.
+
+    Made by `eegflex.evaluate`. The numbers are kept with the result, so that ``Evaluation(eegflex.read_result(fname))`` is
+    what was found before.
+
+    Parameters
+    ----------
+    result : FlexResult
+        A result that was evaluated.
+
+    Raises
+    ------
+    ParameterError
+        If it was not, or is of several recordings.
+    """
+
+    def __init__(self, result: FlexResult) -> None:
+        one_recording(result.data, None, "An evaluation")
+        told = result.provenance.get("evaluation")
+        if told is None or "measures" not in result.data:
+            raise ParameterError(
+                "This result was not evaluated", remedy="Evaluate it: eegflex.evaluate(result, epochs, model)"
+            )
+        self._result, self._told = result, told
+
+    @property
+    def result(self) -> FlexResult:
+        """The result, with the numbers in it."""
+        return self._result
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was asked."""
+        return dict(self._told["settings"])
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What was measured, wholly or so far."""
+        return tuple(self._told["done"])
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it was stopped before all was measured."""
+        return bool(self._told["left"])
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        data, cases = self._result.data, self._told["cases"]
+        rows = {int(number): row for row, number in enumerate(data["number"].values.tolist())}
+        here = [(rows[number], place) for number, place in cases if number in rows]
+        row, channel_set = (np.array(own, dtype=np.intp) for own in (zip(*here, strict=True) if here else ((), ())))
+        columns = {name: data[name].values[row] for name in ("recording", "number", "onset", "stage")}
+        columns |= {"channel_set": data["channel_set"].values[channel_set]}
+        columns |= {"predicted": data["predicted"].values[row, channel_set]}
+        measures = data["measures"].values[row, channel_set]
+        columns |= {str(name): measures[:, k] for k, name in enumerate(data["measure"].values.tolist())}
+        return pd.DataFrame(columns).rename(columns={"number": "epoch"})
+
+    def to_data_frame(self) -> pd.DataFrame:
+        """One row for each explanation that was evaluated.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            With the columns recording, epoch (its number), onset (s), stage (the hypnogram's), channel_set, predicted, and one
+            column for each measure. NaN where a measure has no meaning, or was not yet taken.
+        """
+        return self._table.copy()
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What was measured of the model or of stages, and not of single explanations, by its name."""
+        return {name: pd.DataFrame(rows) for name, rows in self._told["tables"].items()}
+
+    def interval(self, measure: str | npt.ArrayLike, *, stage: str | None = None) -> Interval:
+        """The mean of a measure over explanations, with its 95 % interval from blocks of 10 minutes.
+
+        Parameters
+        ----------
+        measure : str | array-like, shape (n_explanations,)
+            A column of the table, or values in the order of its rows, such as the difference of two columns.
+        stage : str | None
+            Only of explanations of this predicted stage.
+        """
+        table = self._table
+        values = np.asarray(table[measure] if isinstance(measure, str) else measure, dtype=np.float64)
+        kept = np.ones(len(table), dtype=bool) if stage is None else (table["predicted"] == stage).to_numpy()
+        blocks = blocks_of(table["onset"].to_numpy(), table["recording"].to_numpy())
+        return bootstrap(values[kept], blocks[kept])
+
+    def count(self, measure: str, *, stage: str | None = None) -> int:
+        """Of how many explanations a measure is known."""
+        table = self._table if stage is None else self._table[self._table["predicted"] == stage]
+        return int(table[measure].notna().sum())
+
+    @property
+    def area(self) -> pd.DataFrame:
+        """Insertion less deletion, by the order in which frequencies were taken.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row for each order: ``n`` explanations, ``mean``, ``low`` and ``high`` of the area; and of its paired difference
+            from the order at random, ``above_random``, ``above_random_low`` and ``above_random_high``.
+        """
+        from eegflex.evaluation.curves import area_table
+
+        return area_table(self)
+
+    @cached_property
+    def findings(self) -> Findings:
+        """What the numbers say, each with its n and interval: what speaks against the explanations beside what speaks for."""
+        from eegflex.evaluation.parts import PARTS
+
+        found: list[Finding] = []
+        for name, part in PARTS.items():
+            if name in self._told["done"]:
+                found += part.findings(self)
+        return Findings(self._result.model, tuple(found))
+
+    def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the result with the numbers in it; see `FlexResult.save`."""
+        return self._result.save(fname, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        table, state = self._table, ", unfinished" if self.is_partial else ""
+        return (
+            f"<Evaluation | {self._result.model}, {len(table)} explanations of {table['epoch'].nunique()} epochs, "
+            f"{', '.join(self.parts)}{state}>"
+        )
+
+    def __str__(self) -> str:
+        table = self._table
+        head = f"{len(table)} explanations of {table['epoch'].nunique()} epochs by {self._result.model}"
+        left = f" (unfinished: {', '.join(self._told['left'])} to go)" if self.is_partial else ""
+        return f"{head}{left}\n{self.findings}"
+
+    def _repr_html_(self) -> str:
+        return self.findings._repr_html_()
+
+
+def with_measures(
+    result: FlexResult,
+    told: Mapping[str, Any],
+    columns: Sequence[str],
+    values: npt.NDArray[np.float64],
+) -> FlexResult:
+    """A result with numbers of an evaluation in it; those of an earlier one are left out.
+
+    Parameters
+    ----------
+    result : FlexResult
+        Of one recording.
+    told : mapping
+        What provenance says: ``settings``, ``cases``, ``done``, ``left`` and ``tables``.
+    columns : sequence of str
+        Names of the measures.
+    values : array, shape (n_epochs, n_channel_sets, n_measures)
+        NaN where they were not taken.
+    """
+    label = result.recordings[0]
+    text = provenance_text(
+        {label: provenances(result.data)[label] | {"evaluation": json.loads(json.dumps(dict(told)))}}
+    )
+    bare = result.data.drop_vars(["measures", "measure"], errors="ignore")
+    measures = xr.DataArray(
+        values, dims=("epoch", "channel_set", "measure"), coords={"measure": np.array(columns, dtype=object)}
+    )
+    return FlexResult(bare.assign(measures=measures).assign_attrs(provenance=text))

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ __all__ = [
     "ON_CHECK",
     "SECOND_OPINIONS",
     "VIEWS",
+    "EvaluationSettings",
     "Settings",
     "StagingSettings",
 ]
@@ -277,6 +279,50 @@ class Settings(StagingSettings):
 
     def __hash__(self) -> int:
         return int(self.digest[:15], 16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """The arguments of an evaluation.
+
+    Attributes
+    ----------
+    parts, compare, sample_per_stage, device, seed
+        As in `eegflex.evaluate`.
+
+    Raises
+    ------
+    ParameterError
+        If one of them cannot be.
+    """
+
+    parts: Sequence[str] | str | None = field(
+        default=None, metadata=_said("What to measure, separated by commas. Default: all.", read="list")
+    )
+    compare: Sequence[str] | str = field(
+        default=(),
+        metadata=_said(
+            "Other methods to hold against the result's, separated by commas: gradient_shap, ...", read="list"
+        ),
+    )
+    sample_per_stage: int = field(
+        default=10, metadata=_said("Explanations of each predicted stage that are evaluated; 0: all.", at_least=0)
+    )
+    device: str | None = field(default=None, metadata=_said("Where to compute: cpu, cuda or mps."))
+    seed: int = field(default=0, metadata=_said("Seed of what is drawn at random."))
+
+    def __post_init__(self) -> None:
+        for name in ("parts", "compare"):
+            given = getattr(self, name)
+            if given is not None:
+                words = (given,) if isinstance(given, str) else tuple(map(str, given))
+                object.__setattr__(self, name, tuple(dict.fromkeys(words)))
+        _check_count("sample_per_stage", self.sample_per_stage, least=0)
+        _check_count("seed", self.seed, least=0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the numbers depend on: what is measured at all, and where, does not change them."""
+        return {"compare": list(self.compare), "sample_per_stage": self.sample_per_stage, "seed": self.seed}
 
 
 def _window_length(given: Any) -> int | str:

@@ -23,7 +23,7 @@ from eegflex.cli.options import (
     takes,
 )
 from eegflex.errors import EegflexError, OutputError, ParameterError
-from eegflex.settings import AUTO, StagingSettings
+from eegflex.settings import AUTO, EvaluationSettings, StagingSettings
 from eegflex.utils.files import check_output
 from eegflex.utils.stopping import held
 
@@ -160,6 +160,46 @@ def attribute(
     with held():
         result = _explain(asking, epochs, stager, output, overwrite, resume)
         typer.echo(f"Result: {_keep(result, output, overwrite)}")
+
+
+@app.command()
+@takes(loading=LoadingOptions, reading=ReadingOptions, asking=EvaluationSettings)
+def evaluate(
+    result: Annotated[Path, typer.Argument(help="A result of eegflex attribute.", show_default=False)],
+    recording: Recording,
+    loading: LoadingOptions,
+    reading: ReadingOptions,
+    asking: EvaluationSettings,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="The result with the numbers in it, a netCDF file. Default: the result itself."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure how far the explanations of a result can be believed, by asking the model again; the numbers are kept with it."""
+    from eegflex.errors import EvaluationStopped
+    from eegflex.evaluation import evaluate as measured
+    from eegflex.evaluation.evaluate import wanted_parts
+    from eegflex.results import read_result
+    from eegflex.results.netcdf import check_result_file
+
+    output = output or result
+    overwrite = overwrite or (output.exists() and result.exists() and output.samefile(result))
+    check_result_file(check_output(output, overwrite=overwrite, inputs=_inputs(recording, loading, reading)))
+    wanted_parts(asking)
+    explained = read_result(result)
+    stager = loading.stager()
+    epochs = reading.epochs(recording)
+    asked = {name: getattr(asking, name) for name in asking.__dataclass_fields__}
+    try:
+        with held():
+            found = measured(explained, epochs, stager, **asked)
+            typer.echo(f"{found}\nResult: {_keep(found.result, output, overwrite)}")
+    except EvaluationStopped as stop:
+        typer.echo(f"So far: {_keep(stop.evaluation.result, output, overwrite)}", err=True)
+        raise
 
 
 @app.command()

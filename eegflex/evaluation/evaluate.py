@@ -14,12 +14,12 @@ import numpy.typing as npt
 from mne.utils import logger, verbose
 
 from eegflex._version import __version__
-from eegflex.errors import EvaluationStopped, ParameterError, check_choice
+from eegflex.errors import EvaluationStopped, check_choice
 from eegflex.evaluation.evaluation import Evaluation, with_measures
 from eegflex.evaluation.parts import PARTS, Part
 from eegflex.evaluation.question import Explanation, Question, ask
 from eegflex.results.result import FlexResult
-from eegflex.settings import StagingSettings
+from eegflex.settings import EvaluationSettings, StagingSettings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.staging import StagedNight, night_of
 from eegflex.utils.progress import progress
@@ -40,7 +40,7 @@ def evaluate(
     spec: ModelSpec | str | Path | None = None,
     parts: Sequence[str] | str | None = None,
     compare: Sequence[str] | str = (),
-    sample_per_stage: int | None = 10,
+    sample_per_stage: int = 10,
     baseline: Any = None,
     device: str | None = None,
     seed: int = 0,
@@ -63,8 +63,8 @@ def evaluate(
         way, is not measured again.
     compare : str | sequence of str
         Other methods, such as ``"gradient_shap"``, that explain the same epochs and are held against the result's.
-    sample_per_stage : int | None
-        How many explanations of each predicted stage are evaluated, drawn at random; None: all.
+    sample_per_stage : int
+        How many explanations of each predicted stage are evaluated, drawn at random; 0: all.
     baseline : array | None
         What the attribution was compared with, where that was an array: a result does not keep it.
     device : str | None
@@ -101,25 +101,27 @@ def evaluate(
     >>> bool(evaluation.area.loc["attribution", "above_random_low"] > 0)
     True
     """
-    wanted = tuple(PARTS) if parts is None else _as_tuple(parts)
-    for name in wanted:
-        check_choice("parts", name, tuple(PARTS))
-    if sample_per_stage is not None and (isinstance(sample_per_stage, bool) or sample_per_stage < 1):
-        raise ParameterError("sample_per_stage must be a positive whole number or None", seen=repr(sample_per_stage))
+    asked = EvaluationSettings(
+        parts=parts, compare=compare, sample_per_stage=sample_per_stage, device=device, seed=seed
+    )
+    wanted = wanted_parts(asked)
     with held():
         night = _night(result, epochs, model, spec, device)
-        question = ask(result, night, baseline=baseline, seed=seed, compare=_as_tuple(compare))
-        asked = {
-            "eegflex": __version__,
-            "seed": seed,
-            "sample_per_stage": sample_per_stage,
-            "compare": list(question.compare),
-        }
+        question = ask(result, night, baseline=baseline, seed=seed, compare=tuple(asked.compare))
         return _Run(result, question, asked, wanted)()
 
 
-def _as_tuple(words: Sequence[str] | str) -> tuple[str, ...]:
-    return (words,) if isinstance(words, str) else tuple(words)
+def wanted_parts(asked: EvaluationSettings) -> tuple[str, ...]:
+    """Names of the parts that are asked for, in their order.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such part.
+    """
+    for name in asked.parts or ():
+        check_choice("parts", name, tuple(PARTS))
+    return tuple(name for name in PARTS if asked.parts is None or name in asked.parts)
 
 
 def _night(
@@ -146,21 +148,24 @@ class _Run:
         What is evaluated, with what was measured of it before.
     question : Question
         The same, and its model.
-    asked : dict
-        What was asked, for provenance.
+    asked : EvaluationSettings
+        What was asked.
     wanted : sequence of str
         Names of the parts.
     """
 
-    def __init__(self, result: FlexResult, question: Question, asked: dict[str, Any], wanted: Sequence[str]) -> None:
-        self.result, self.question, self.asked, self.wanted = result, question, asked, wanted
-        self.explanations = question.sample(asked["sample_per_stage"])
+    def __init__(
+        self, result: FlexResult, question: Question, asked: EvaluationSettings, wanted: Sequence[str]
+    ) -> None:
+        self.result, self.question, self.wanted = result, question, wanted
+        self.asked = asked.to_dict() | {"eegflex": __version__}
+        self.explanations = question.sample(asked.sample_per_stage or None)
         self.cases = [[one.number, one.channel_set] for one in self.explanations]
         self.done: dict[str, int] = {}
         self.tables: dict[str, list[dict[str, Any]]] = {}
         self.values: dict[str, npt.NDArray[np.float64]] = {}
         before = result.provenance.get("evaluation")
-        if before is not None and before["settings"] == asked and before["cases"] == self.cases:
+        if before is not None and before["settings"] == self.asked and before["cases"] == self.cases:
             self._take_up(before)
 
     def _take_up(self, before: Mapping[str, Any]) -> None:

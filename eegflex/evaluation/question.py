@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -328,6 +329,7 @@ def ask(
         )
     asked = result.parameters
     _check_baseline(asked["baseline"], baseline)
+    _check_model(result, night)
     asked |= {"baseline": asked["baseline"] if baseline is None else baseline, "context": "fixed"}
     asked |= {name: getattr(night.settings, name) for name in vars(night.settings)}  # where and how it computes now
     asked |= {"target": "predicted"} if asked["target"] == "all" else {}
@@ -355,9 +357,21 @@ def _check_baseline(named: str, given: Any) -> None:
         raise ParameterError("The result says what it was compared with", seen=named, remedy="Leave baseline out")
 
 
+def _check_model(result: FlexResult, night: StagedNight) -> None:
+    """Refuse a model of another contract: of one recording, it is given something else."""
+    here, told = (json.loads(json.dumps(spec)) for spec in (night.stager.spec.to_dict(), result.spec))
+    if here != told:
+        raise ParameterError(
+            "This is not the model that the result is of",
+            seen=night.stager.spec.name,
+            allowed=result.model if result.model != night.stager.spec.name else "the same with the result's own spec",
+            remedy="Give that model (--model)",
+        )
+
+
 def _check_same(told: Mapping[str, Any], here: Mapping[str, Any]) -> None:
     """Refuse another recording, or another model."""
-    for name, what in (("input_sha256", "recording, as the model is given it"), ("model_sha256", "model")):
+    for name, what in (("model_sha256", "model"), ("input_sha256", "recording, as the model is given it")):
         if name in told and name in here and told[name] != here[name]:
             raise ParameterError(
                 f"This is not the {what}, that the result is of",

@@ -15,6 +15,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ChannelError
 from eegflex.findings import Finding, Findings
 from eegflex.report import html
+from eegflex.report.asked_again import NOT_EVALUATED, evaluated, evaluation_text
 from eegflex.report.neighbours import neighbours_table
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
@@ -248,6 +249,12 @@ def completeness(gathered: Gathered) -> Iterator[Part]:
     yield Text("Can the sums be trusted?", said + html.pairs(rows), "Completeness")
 
 
+def evaluation(gathered: Gathered) -> Iterator[Part]:
+    """What the model said when it was asked again, if it was."""
+    found = evaluated(gathered.result)
+    yield Text("Evaluation", html.paragraph(NOT_EVALUATED) if found is None else evaluation_text(found))
+
+
 def stager(gathered: Gathered) -> Iterator[Part]:
     """The stager's contract, and what was checked of it."""
     spec = gathered.result.spec
@@ -278,7 +285,8 @@ def _is_well(found: Finding) -> bool:
 def provenance(gathered: Gathered) -> Iterator[Part]:
     """Where the numbers come from."""
     told = {"recording": gathered.result.recordings[0]} | gathered.result.provenance
-    told.pop("checks", None)  # they stand with the stager
+    for name in ("checks", "evaluation"):  # which have sections of their own
+        told.pop(name, None)
     warnings = "".join(html.warning(str(warning)) for warning in told.pop("warnings", []))
     recording = f"<h5>Recording and software</h5>{html.pairs(_flat(told))}"
     asked = gathered.result.parameters | ({"target": "all"} if gathered.of_all else {})
@@ -319,6 +327,7 @@ SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     context,
     epochs,
     completeness,
+    evaluation,
     stager,
     provenance,
 )

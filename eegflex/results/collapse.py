@@ -11,6 +11,7 @@ import xarray as xr
 
 from eegflex.results import tables
 from eegflex.results.layout import is_large
+from eegflex.results.recordings import provenance_text, provenances
 from eegflex.results.subset import at_epochs
 from eegflex.targets import Target, is_scored, resolve_target
 
@@ -58,9 +59,18 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
     # Errors of several stages may add up, and are then relative to the size of what remains.
     error = dataset["error"].values * (np.abs(weights) * by_stage).sum(axis=-1) / size
     variables |= {"size": (per_set, size), "error": (per_set, error), "target": (per_set, _labels(resolved))}
+    if target != "predicted":
+        dataset = without_measures(dataset)
     asked = json.loads(dataset.attrs["parameters"]) | {"target": target}
     bare = dataset.drop_vars([*variables, "target_stage", "other_stage"])
     return bare.assign(variables)[list(dataset.data_vars)].assign_attrs(parameters=json.dumps(asked))
+
+
+def without_measures(dataset: xr.Dataset) -> xr.Dataset:
+    """A dataset without what an evaluation measured, which is of one target: of all stages, the predicted one."""
+    told = {label: {name: value for name, value in own.items() if name != "evaluation"}
+            for label, own in provenances(dataset).items()}  # fmt: skip
+    return dataset.drop_vars(["measures", "measure"], errors="ignore").assign_attrs(provenance=provenance_text(told))
 
 
 def _labels(resolved: list[Target]) -> npt.NDArray[np.object_]:

@@ -19,7 +19,7 @@ from eegflex import cli
 from eegflex.doctor.registry import CHECKS
 from eegflex.settings import StagingSettings
 
-COMMANDS = ("info", "stage", "check", "attribute", "report", "simulate", "datasets", "specs", "demo")
+COMMANDS = ("info", "stage", "check", "attribute", "report", "simulate", "datasets", "specs", "demo", "evaluate")
 QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--quadrature", "gauss-legendre", "--n-steps", "4")
 
 

@@ -16,7 +16,7 @@ from eegflex.evaluation import Evaluation
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluate")
     psg = eegflex.simulate_psg(hours=0.3, sfreq=128, seed=1, verbose="error")
-    recording = psg.save(folder / "night.edf")
+    recording = psg.save(folder / "night.edf").psg
     epochs = eegflex.make_epochs(eegflex.read_psg(recording, verbose="error"), verbose="error")
     result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, spectral_share=0, verbose="error")
     return recording, result.save(folder / "result.nc")

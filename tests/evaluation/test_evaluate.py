@@ -79,6 +79,15 @@ def test_the_result_keeps_the_numbers(evaluation, result, tmp_path):
     assert len(Evaluation(some).to_data_frame()) <= 3
 
 
+def test_another_target_was_not_evaluated(evaluation):
+    result = evaluation.result
+    if result.parameters["target"] != "all":
+        pytest.skip("a result of one target has no other")
+    assert str(Evaluation(result.for_target())) == str(evaluation)
+    with pytest.raises(ParameterError, match="not evaluated"):
+        Evaluation(result.for_target(("N2", "N1")))
+
+
 def test_what_was_not_evaluated_is_refused(result):
     with pytest.raises(ParameterError, match=r"not evaluated.*eegflex\.evaluate"):
         Evaluation(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import mne
 import numpy as np
@@ -13,8 +14,7 @@ import eegflex
 from eegflex.errors import ParameterError
 from eegflex.evaluation import Evaluation, agreements, curves, knockout, stability
 from eegflex.evaluation.evaluation import with_measures
-from eegflex.evaluation.faithfulness import between, insertion_and_deletion
-from eegflex.evaluation.parts import PARTS
+from eegflex.evaluation.faithfulness import insertion_and_deletion
 from eegflex.evaluation.question import ask
 from eegflex.preprocessing.segments import prepare
 from eegflex.spec.model_spec import ModelSpec
@@ -241,7 +241,7 @@ def test_neighbours_are_explained_epochs_of_one_stage_within_five_minutes(questi
     stages, onset = result.data["predicted"].values[:, 0], result.data["onset"].values
     for stage in np.unique(stages):
         own = np.flatnonzero(stages == stage)
-        pairs = [(a, b) for a, b in zip(own, own[1:], strict=False) if onset[b] - onset[a] <= 300]
+        pairs = [(a, b) for a, b in itertools.pairwise(own) if onset[b] - onset[a] <= 300]
         if not pairs:
             assert stage not in table.index
             continue
@@ -278,25 +278,28 @@ def test_all_is_told_kept_and_taken_up_again(result, night, tmp_path):
     assert again.to_data_frame().equals(read.to_data_frame())
 
 
-def _told(result, column, values, tables=None):
-    """An evaluation that found these values, and what its part says of them."""
-    n = len(values)
-    cases = [[int(number), 0] for number in result.data["number"].values[:n]]
-    part = next(
-        name
-        for name in PARTS
-        if name
-        in {"knock-out": "knock-out", "infidelity": "knock-out"}.get(column.partition(":")[0], column.partition(":")[0])
-    )
-    columns = {column: values} if part != "stability" else {column: values, "stability: other epochs": np.full(n, 0.3)}
-    full = np.full((result.data.sizes["epoch"], 1, len(columns)), np.nan)
+PART_OF = {"knock-out": "knock-out", "infidelity": "knock-out", "stability": "stability"}
+PART_OF |= {"sensitivity": "stability", "agreement": "agreement"}
+
+
+def _told(result, columns, apart=600.0):
+    """An evaluation that found these values, of epochs so many s apart, by their columns."""
+    n, dataset = len(next(iter(columns.values()))), result.to_xarray()
+    result = eegflex.FlexResult(dataset.assign_coords(onset=("epoch", apart * np.arange(dataset.sizes["epoch"]))))
+    full = np.full((dataset.sizes["epoch"], 1, len(columns)), np.nan)
     full[:n, 0] = np.stack(list(columns.values()), axis=-1)
-    told = {"settings": {}, "cases": cases, "done": {part: n + 1}, "left": [], "tables": tables or {}}
+    told = {
+        "settings": {"seed": 0},
+        "cases": [[int(number), 0] for number in result.data["number"].values[:n]],
+        "done": {PART_OF.get(next(iter(columns)).partition(":")[0], "faithfulness"): n + 1},
+        "left": [],
+        "tables": {},
+    }
     return Evaluation(with_measures(result, told, list(columns), full))
 
 
 GOOD = np.array([0.9, 0.95, 0.92, 0.97, 0.91, 0.93, 0.9])
-MIXED = np.array([-0.9, 1.0, 0.99, 1.0, 0.98, 0.97, 1.0])
+MIXED = np.array([-0.95, 1.0, -0.9, 1.0, 0.98, -0.97, 0.2])
 
 
 @pytest.mark.parametrize(
@@ -304,17 +307,65 @@ MIXED = np.array([-0.9, 1.0, 0.99, 1.0, 0.98, 0.97, 1.0])
     [
         (knockout.CORRELATION, "knock-out", GOOD, "ok"),
         (knockout.CORRELATION, "knock-out", -GOOD, "warning"),
+        (knockout.CORRELATION, "knock-out", MIXED, "unknown"),
         (knockout.CORRELATION, "knock-out", GOOD[:4], "unknown"),
         (knockout.INFIDELITY, "infidelity", 1 - GOOD, "ok"),
         (knockout.INFIDELITY, "infidelity", 1 + GOOD, "warning"),
+        (knockout.INFIDELITY, "infidelity", 1 + MIXED, "unknown"),
         (knockout.INFIDELITY, "infidelity", GOOD[:4], "unknown"),
+        (stability.NOISE, stability.NOISE, GOOD, "ok"),
+        (stability.SHIFT, stability.SHIFT, GOOD - 0.5, "warning"),
+        (stability.SHIFT, stability.SHIFT, MIXED + 0.8, "unknown"),
+        (agreements.SECOND, agreements.SECOND, GOOD, "ok"),
+        (agreements.SECOND, agreements.SECOND, GOOD - 0.3, "warning"),
+        (agreements.SECOND, agreements.SECOND, GOOD[:4], "unknown"),
     ],
 )
 def test_a_finding_is_ok_only_if_its_whole_interval_is_on_the_good_side(result, column, check, values, status):
-    finding = _told(result, column, values).findings[check]
+    finding = _told(result, {column: values, stability.OTHERS: np.full(len(values), 0.3)}).findings[check]
     assert finding.status == status
     assert finding.values["n"] == len(values)
-    if status != "unknown":
-        assert f"{values.mean():.2f} (95 % interval" in finding.measured
+    if len(values) > 4:
+        assert f"{values.mean():.2f} (" in finding.measured
+        assert f"95 % interval {finding.values['low']:.2f} to {finding.values['high']:.2f}" in finding.measured
         assert f"n = {len(values)}" in finding.measured
         assert finding.values["mean"] == pytest.approx(values.mean())
+
+
+def test_what_no_threshold_tells_good_from_bad_of_is_told_and_not_judged(result):
+    finding = _told(result, {stability.SENSITIVITY: GOOD}).findings["sensitivity"]
+    assert finding.status == "unknown"
+    assert "93 % of their absolute total" in finding.measured
+    assert finding.values["n"] == 7
+
+
+def test_orders_are_said_to_be_better_only_where_they_are_told_apart(result):
+    n = 10
+    orders = {"attribution": 0.4, "power": 0.1, "gradient_shap": 0.6, "saliency": 0.4, "random": 0.0}
+    rng = np.random.default_rng(0)
+    columns = {f"area: {name}": mean + 0.05 * rng.standard_normal(n) for name, mean in orders.items()}
+    columns |= {f"{kind}: {name}": np.full(n, 0.5) for kind in ("insertion", "deletion") for name in orders}
+    (finding,) = _told(result, columns).findings
+    assert finding.status == "ok"
+    said = {part.split()[1]: part for part in finding.measured.split("; ")[1:]}
+    assert "gradient_shap is the better order" in said["gradient_shap"]
+    assert "not told apart" in said["saliency"]
+    assert "better" not in said["power"]
+    assert "apart" not in said["power"]
+
+
+def test_what_lies_within_ten_minutes_has_no_interval_and_nothing_is_ok_for_it(result):
+    """Epochs next to each other are alike: however many there are, they tell nothing of the night."""
+    orders = {
+        f"{kind}: {name}": np.full(7, 0.5)
+        for kind in ("insertion", "deletion", "area")
+        for name in ("attribution", "random")
+    }
+    for columns in ({knockout.CORRELATION: GOOD}, {knockout.INFIDELITY: 1 - GOOD}, {agreements.SECOND: GOOD}, orders):
+        evaluation = _told(result, columns, apart=30.0)
+        for finding in evaluation.findings:
+            assert finding.status == "unknown"
+            assert "nan" not in str(finding)
+        (column, *_) = columns
+        assert np.isfinite(evaluation.interval(column).mean)
+        assert np.isnan(evaluation.interval(column).low)

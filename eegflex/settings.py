@@ -20,6 +20,7 @@ from eegflex.errors import ParameterError, check_choice
 __all__ = [
     "ADAPTIVE",
     "AUTO",
+    "BANDS",
     "CONTEXTS",
     "DRAWN_BASELINES",
     "DTYPES",
@@ -52,6 +53,8 @@ SECOND_OPINIONS = ("shapley",)
 #: The rule that adds nodes until its tolerance is met, and those of a fixed number of nodes.
 ADAPTIVE = "adaptive"
 FIXED_RULES = ("graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right")
+#: The groups of frequencies that are not a width in Hz.
+BANDS = "bands"
 #: What is chosen by what is measured.
 AUTO = "auto"
 #: What becomes of a model whose explanation would be false.
@@ -287,7 +290,7 @@ class EvaluationSettings:
 
     Attributes
     ----------
-    parts, compare, sample_per_stage, device, seed
+    parts, compare, groups, sample_per_stage, device, seed
         As in `eegflex.evaluate`.
 
     Raises
@@ -305,6 +308,13 @@ class EvaluationSettings:
             "Other methods to hold against the result's, separated by commas: gradient_shap, ...", read="list"
         ),
     )
+    groups: float | str = field(
+        default=1.0,
+        metadata=_said(
+            "What is inserted and deleted at once, of each channel: frequencies within so many Hz, or bands.",
+            read="text",
+        ),
+    )
     sample_per_stage: int = field(
         default=10, metadata=_said("Explanations of each predicted stage that are evaluated; 0: all.", at_least=0)
     )
@@ -317,12 +327,14 @@ class EvaluationSettings:
             if given is not None:
                 words = (given,) if isinstance(given, str) else tuple(map(str, given))
                 object.__setattr__(self, name, tuple(dict.fromkeys(words)))
+        object.__setattr__(self, "groups", _groups(self.groups))
         _check_count("sample_per_stage", self.sample_per_stage, least=0)
         _check_count("seed", self.seed, least=0)
 
     def to_dict(self) -> dict[str, Any]:
         """What the numbers depend on: what is measured at all, and where, does not change them."""
-        return {"compare": list(self.compare), "sample_per_stage": self.sample_per_stage, "seed": self.seed}
+        names = ("groups", "sample_per_stage", "seed")
+        return {"compare": list(self.compare)} | {name: getattr(self, name) for name in names}
 
 
 def _window_length(given: Any) -> int | str:
@@ -337,6 +349,19 @@ def _window_length(given: Any) -> int | str:
             "window_length must be a number of epochs", seen=repr(given), allowed=f"1, 2, ... or {AUTO!r}"
         )
     return count
+
+
+def _groups(given: Any) -> float | str:
+    """A width in Hz, as text too, or bands."""
+    if isinstance(given, str) and given == BANDS:
+        return BANDS
+    try:
+        width = np.nan if isinstance(given, bool) else float(given)
+    except (TypeError, ValueError):
+        width = np.nan
+    if not 0 < width < np.inf:
+        raise ParameterError("groups must be a positive width in Hz, or 'bands'", seen=repr(given))
+    return width
 
 
 def _windows_per_stage(given: Any) -> int | str:

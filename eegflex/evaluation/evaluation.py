@@ -14,9 +14,9 @@ import pandas as pd
 import xarray as xr
 
 from eegflex.errors import ParameterError
-from eegflex.evaluation.faithfulness import Interval, bootstrap
+from eegflex.evaluation.faithfulness import Interval
 from eegflex.findings import Finding, Findings
-from eegflex.results.intervals import blocks_of
+from eegflex.results.intervals import blocks_of, mean_interval
 from eegflex.results.recordings import one_recording, provenance_text, provenances
 from eegflex.results.result import FlexResult
 
@@ -99,7 +99,7 @@ class Evaluation:
         return {name: pd.DataFrame(rows) for name, rows in self._told["tables"].items()}
 
     def interval(self, measure: str | npt.ArrayLike, *, stage: str | None = None) -> Interval:
-        """The mean of a measure over explanations, with its 95 % interval from blocks of 10 minutes.
+        """The mean of a measure over explanations, with its 95 % interval from blocks of 10 minutes (`mean_interval`).
 
         Parameters
         ----------
@@ -107,17 +107,26 @@ class Evaluation:
             A column of the table, or values in the order of its rows, such as the difference of two columns.
         stage : str | None
             Only of explanations of this predicted stage.
+
+        Returns
+        -------
+        interval : Interval
+            NaN without values; without limits where all lie within one block, which tells nothing of others.
         """
         table = self._table
         values = np.asarray(table[measure] if isinstance(measure, str) else measure, dtype=np.float64)
         kept = np.ones(len(table), dtype=bool) if stage is None else (table["predicted"] == stage).to_numpy()
         blocks = blocks_of(table["onset"].to_numpy(), table["recording"].to_numpy())
-        return bootstrap(values[kept], blocks[kept])
+        kept &= np.isfinite(values)
+        if not kept.any():
+            return Interval(np.nan, np.nan, np.nan)
+        low, high = mean_interval(values[kept, None], blocks[kept])
+        return Interval(float(values[kept].mean()), float(low[0]), float(high[0]))
 
     def count(self, measure: str, *, stage: str | None = None) -> int:
         """Of how many explanations a measure is known."""
         table = self._table if stage is None else self._table[self._table["predicted"] == stage]
-        return int(table[measure].notna().sum())
+        return int(table[measure].notna().sum()) if measure in table else 0
 
     @property
     def area(self) -> pd.DataFrame:
@@ -126,8 +135,11 @@ class Evaluation:
         Returns
         -------
         table : pandas.DataFrame
-            One row for each order: ``n`` explanations, ``mean``, ``low`` and ``high`` of the area; and of its paired difference
-            from the order at random, ``above_random``, ``above_random_low`` and ``above_random_high``.
+            One row for each order: ``n`` explanations; ``mean`` of the area; ``above_random``, its paired difference from
+            orders at random, whose area is exactly 0, for each comes with its reverse; ``behind_attribution``, the
+            attribution's area less that of this order; and ``insertion`` and ``deletion``, the mean answer while frequencies
+            are inserted (the higher the better) and deleted (the lower the better). Each with its 95 % interval: ``low`` and
+            ``high``, or ``above_random_low`` and so on.
         """
         from eegflex.evaluation.curves import area_table
 

@@ -33,7 +33,7 @@ def test_every_argument_is_an_option_of_the_same_default():
     assert wanted <= set(options)
     for name in wanted:
         assert options[name].opts == [f"--{name.replace('_', '-')}"]
-        assert options[name].default in (of_python[name].default, None), name
+        assert str(options[name].default) in (str(of_python[name].default), "None"), name
     assert options["sample_per_stage"].default == of_python["sample_per_stage"].default
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CANCELLING", "MOST", "TIGHT", "USABLE"]
+__all__ = ["CANCELLING", "LEVEL_MOVES", "MOST", "SHORTCUT", "SHORTCUT_DECIDES", "TIGHT", "USABLE"]
 
 
 #: Completeness gap, as a share of the absolute total of the band sums, within which attributions are said to add up.
@@ -19,3 +19,16 @@ CANCELLING = 3.0
 
 #: Share of the epochs that a judgement must hold for.
 MOST = 0.95
+
+
+#: Share of the absolute attribution of a night or a stage that may lie where no sleep can be seen: above chance, where chance puts
+#: something there. The lower end of its interval is held against it.
+SHORTCUT = 0.05
+
+
+#: The same share, from which on a stager decides by it.
+SHORTCUT_DECIDES = 0.5
+
+
+#: Change of a probability below which the level of a channel is said to do nothing, if the stage stays.
+LEVEL_MOVES = 0.1

@@ -14,10 +14,11 @@ __all__ = ["FACTORS", "Level", "level_of"]
 
 Array = npt.NDArray[np.float64]
 
-#: What electrodes and amplifiers do to a signal that nothing else happens to.
+#: What electrodes and amplifiers do to a signal that nothing else happens to. (What levels a night has is asked beside it, of
+#: the answer: in so wide a range, a logarithm of any power would seem to be a level's.)
 FACTORS = (0.5, 2.0)
-#: How the amplitude of the shapes falls with frequency that stand in the place of a signal, at its level: as in white noise, and
-#: as in a random walk.
+#: How the amplitude of the shapes falls with frequency that stand in the place of a signal, at its level: as in white noise,
+#: and as in a random walk.
 SLOPES = (0.0, 1.0)
 #: Shapes have no frequencies below this, in Hz, where a random walk would have next to all.
 FROM = 0.5
@@ -32,9 +33,9 @@ class Level:
     channel : int
         Which of them it is.
     probability : float
-        How much the answer moves, at most, by a factor on that channel.
+        How much the answer moves, at most, by one of `FACTORS` on that channel, or by the levels that it has in this night.
     score : float
-        How much the score moves, as a share of the whole change from the baseline.
+        How much the score moves by one of `FACTORS`, as a share of the explanation's absolute total.
     flips : bool
         Whether another stage becomes the most probable one.
     share : float
@@ -53,7 +54,7 @@ def level_of(
     scores: Callable[[torch.Tensor], Array],
     answer: Callable[[Array], tuple[Array, Array]],
     recorded: torch.Tensor,
-    change: float,
+    total: float,
     usual: Array,
     channels: Sequence[int],
     passed: npt.NDArray[np.bool_],
@@ -70,8 +71,8 @@ def level_of(
         Scores -> the score explained and the probability of what is explained, each of shape (n,).
     recorded : Tensor, shape (n_channels, n_times)
         The epoch.
-    change : float
-        Of the score from the baseline to the epoch.
+    total : float
+        Absolute total of the explanation.
     usual : array, shape (n_channels, 2)
         The range of the root mean squares of each channel in this recording.
     channels : sequence of int
@@ -97,7 +98,7 @@ def level_of(
     found = scores(torch.stack([recorded, *scaled]))
     score, probability = answer(found)
     n_factors = len(FACTORS) + 2
-    moved = np.abs(score[1:] - score[0]).reshape(len(alive), n_factors)
+    moved = np.abs(score[1:] - score[0]).reshape(len(alive), n_factors)[:, : len(FACTORS)]
     which = int(moved.max(axis=1).argmax())
     place, best = alive[which], int(moved[which].argmax())
     own = slice(1 + which * n_factors, 1 + (which + 1) * n_factors)
@@ -112,7 +113,7 @@ def level_of(
     return Level(
         channel=place,
         probability=float(np.abs(probability[own] - probability[0]).max()),
-        score=most / abs(change) if change else np.nan,
+        score=most / total if total > 0 else np.nan,
         flips=bool((found[own].argmax(axis=1) != found[0].argmax()).any()),
         share=most / (most + by_shape) if most > 0 else 0.0,
     )

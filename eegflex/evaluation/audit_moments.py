@@ -23,9 +23,9 @@ Array = npt.NDArray[np.float64]
 QRS = 0.1
 #: Beats a minute that a heart has, and how irregular they may be: median deviation of intervals from their median, as a share.
 RATES, IRREGULAR = (30.0, 150.0), 0.25
-#: A second of an EEG channel is an artifact where the logarithm of its size, from peak to peak, or of what is fast in it, lies so
-#: many robust standard deviations above the night's median, these being at least so large; the first only where it is also larger
-#: than slow waves are, in µV. (In simulated nights slow waves reach 410 µV and 6.5 deviations, alpha 6.8 in what is fast.)
+#: A second of an EEG channel is an artifact where the logarithm of its size, from peak to peak, or of what is fast in it, lies
+#: so many robust standard deviations above the night's median, these being at least so large; the first only where it is also
+#: larger than slow waves are, in µV. (In simulated nights slow waves reach 410 µV and 6.5 deviations, alpha 6.8 in what is fast.)
 DEVIATIONS, FAST_DEVIATIONS, LEAST_SD, LARGE = 4.0, 8.0, 0.25, 450.0
 #: A second of any channel is, where it has so little of the night's median size, or so large a share of its samples at the
 #: extremes of the channel.

@@ -20,17 +20,19 @@ __all__ = ["Region", "regions_of"]
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
 
+#: Types of channels that scorers of sleep look at.
+SLEEP = ("eeg", "eog", "emg")
 #: Where nobody says what the mains are, in Hz; harmonics that are looked for; how far the mains and their harmonics wander, and
 #: from how far the neighbours are that tell what is ordinary there.
 MAINS, HARMONICS, WIDTH, NEAR = (50.0, 60.0), 4, 0.5, 2.0
 #: An alias is believed where so large a share of the epochs has a line there: so large a share of the power about it in the few
 #: bins that a line has when it is tapered. Rhythms come in bursts, and are broader.
 PEAK_EPOCHS, PEAK, TAPERED = 0.05, 0.7, 4
-#: A filter took away that of which less than this share of the amplitude passes.
-PASSES = 0.5
-#: Of filters of which only the corner is known, in the recording's header, that is taken to be so far beyond it. A first-order
-#: high-pass passes 45 % at half its corner.
-BELOW_CORNER, ABOVE_CORNER = 0.5, 1.25
+#: A filter took away that of which less than a tenth of the power passes: more does on its slopes, and is read there rightly.
+PASSES = 10**-0.5
+#: Of filters of which only the corner is known, in the recording's header, that is taken to be so far beyond it: a tenth of the
+#: power passes a high-pass of first order, and a low-pass of fourth order.
+BELOW_CORNER, ABOVE_CORNER = 1 / 3, 1.32
 #: Rates in Hz at which polysomnograms are recorded, and that may have been raised.
 RATES = (16.0, 20.0, 25.0, 32.0, 40.0, 50.0, 64.0, 75.0, 80.0, 100.0, 125.0, 128.0, 160.0, 200.0, 250.0, 256.0)
 #: Mean coherence with the mirrored spectrum from which on it is an image; power that is so much less than 2 Hz below is none.
@@ -93,7 +95,7 @@ def regions_of(segments: Segments, spec: ModelSpec, info: mne.Info) -> dict[str,
     info : mne.Info
         The recording's: its mains, and the filters that it has been through.
     """
-    freqs = np.fft.rfftfreq(segments.signals.shape[-1], 1 / segments.sfreq)
+    freqs = np.asarray(np.fft.rfftfreq(segments.signals.shape[-1], 1 / segments.sfreq), dtype=np.float64)
     spectra = _spectra(segments)
     low, high = _passed(segments, spec, freqs)
     open_ = ~(low | high)
@@ -102,6 +104,7 @@ def regions_of(segments: Segments, spec: ModelSpec, info: mne.Info) -> dict[str,
         "below": _beyond(low, _asked(segments, spec, "l_freq"), float(info["highpass"]), freqs, below=True),
         "above": _beyond(high, _asked(segments, spec, "h_freq"), _lowpass(info), freqs, below=False),
         "images": _images(segments, freqs, spectra, open_),
+        "channel": _channels(segments, spec, len(freqs)),
     }
 
 
@@ -112,6 +115,24 @@ def _spectra(segments: Segments) -> npt.NDArray[np.complex128]:
     signals = segments.signals[chosen].astype(np.float64)
     taper = hann(signals.shape[-1], sym=False)
     return np.asarray(np.fft.rfft((signals - signals.mean(axis=-1, keepdims=True)) * taper))
+
+
+# -- channels
+
+
+def _channels(segments: Segments, spec: ModelSpec, n_freqs: int) -> Region:
+    """Channels that show no sleep, and that the stager does not ask for."""
+    wanted = {*SLEEP, *(kind for channel in spec.channels for kind in channel.types)}
+    odd = np.array([kind not in wanted for kind in segments.ch_types])
+    mask = np.repeat(odd[:, None], n_freqs, axis=1)
+    named = [
+        f"{name} ({kind})"
+        for name, kind in zip(segments.ch_names, segments.ch_types, strict=True)
+        if kind not in wanted
+    ]
+    if odd.all():
+        return Region(mask, why="no channel is typed as EEG, EOG or EMG")
+    return Region(mask, where=", ".join(named) or "nowhere: its channels are EEG, EOG, EMG, or what the model asks for")
 
 
 # -- filters
@@ -157,7 +178,9 @@ def _beyond(filtered: Mask, asked: Sequence[float | None], recorded: float, freq
     corner = recorded * (BELOW_CORNER if below else ABOVE_CORNER)
     lost = freqs < corner if below else freqs > corner
     mask = filtered | lost
-    edges = [f"the {name} of {edge:g} Hz that the model asks for" for edge in sorted({e for e in asked if e is not None})]
+    edges = [
+        f"the {name} of {edge:g} Hz that the model asks for" for edge in sorted({e for e in asked if e is not None})
+    ]
     edges += [f"the {name} of {recorded:g} Hz that the recording tells of"] if 0 < recorded < np.inf else []
     if not edges:
         return Region(mask, why=f"neither the model's contract nor the recording tells of a {name}")
@@ -165,7 +188,9 @@ def _beyond(filtered: Mask, asked: Sequence[float | None], recorded: float, freq
         return Region(mask, where=f"beyond {' and '.join(edges)}, where no frequency of the model is")
     edge = freqs[mask.any(axis=0)].max() if below else freqs[mask.any(axis=0)].min()
     side = "up to" if below else "from"
-    return Region(mask, where=f"{side} {edge:.3g} Hz, of which {' and '.join(edges)} leaves less than half")
+    return Region(
+        mask, where=f"{side} {edge:.3g} Hz, where {' and '.join(edges)} passes less than a tenth of the power"
+    )
 
 
 # -- the mains
@@ -195,8 +220,12 @@ def _line(segments: Segments, info: mne.Info, freqs: Array, power: Array) -> Reg
     mask = np.stack([_around(freqs, own, WIDTH) for own in places])
     near = np.stack([_around(freqs, own, NEAR) for own in places]) & ~mask
     if not every:
-        return Region(mask, near, where=f"the mains ({' or '.join(f'{one:g}' for one in mains)} Hz), which the model cannot see")
-    return Region(mask, near, where=f"{', '.join(f'{one:g}' for one in every)} Hz, the mains, their harmonics and aliases")
+        return Region(
+            mask, near, where=f"the mains ({' or '.join(f'{one:g}' for one in mains)} Hz), which the model cannot see"
+        )
+    return Region(
+        mask, near, where=f"{', '.join(f'{one:g}' for one in every)} Hz, the mains, their harmonics and aliases"
+    )
 
 
 def _around(freqs: Array, centres: set[float], width: float) -> Mask:

@@ -14,10 +14,10 @@ import pandas as pd
 from scipy import stats
 
 from eegflex.epochs import without_bad
-from eegflex.evaluation.audit_level import FACTORS, Level, level_of
+from eegflex.evaluation.audit_level import Level, level_of
 from eegflex.evaluation.audit_moments import Heart, artifacts_of, ecg_channel, share_of_moments
 from eegflex.evaluation.audit_regions import Region, regions_of
-from eegflex.evaluation.thresholds import LEVEL_MOVES, SHORTCUT, SHORTCUT_DECIDES
+from eegflex.evaluation.thresholds import LEVEL_MOVES, SHORTCUT, SHORTCUT_DECIDES, SHORTCUT_LEVEL
 from eegflex.findings import Finding, error, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.scores import probabilities
@@ -44,19 +44,22 @@ class Kind:
         What to do.
     above_chance : bool
         Whether a share must be above chance to be one. Where a filter has left nothing, chance is no excuse.
+    allowed : float
+        How much of it may be.
     """
 
     said: str
     remedy: str
     above_chance: bool = True
+    allowed: float = SHORTCUT
 
 
-#: kind -> what it is; those of frequencies first, then those of moments, then the level
+#: kind -> what it is
 KINDS = {
     "line": Kind(
         "at line frequency",
-        "See by stage and channel whether the mains tell the stages apart (plot_spectrum), and stage the recording without them: "
-        "raw.notch_filter",
+        "See by stage and channel whether the mains tell the stages apart (plot_spectrum), and stage the recording without "
+        "them: raw.notch_filter",
     ),
     "below": Kind(
         "below the high-pass",
@@ -73,14 +76,22 @@ KINDS = {
         "The recording was raised to its rate: give the one with the lower rate, or a stager that was trained at it",
         above_chance=False,
     ),
-    "ecg": Kind("at heartbeats", "Take the heart out of the EEG, for example with mne.preprocessing.ICA, and stage it again"),
+    "ecg": Kind(
+        "at heartbeats", "Take the heart out of the EEG, for example with mne.preprocessing.ICA, and stage it again"
+    ),
     "artifact": Kind("in artifacts", "Annotate them as bad, and do not read the explanations of these epochs"),
     "level": Kind(
         "in the level of a channel",
         "Give the stager's contract a standardisation ([input.scale]), or see whether electrodes differ between the recordings",
+        allowed=SHORTCUT_LEVEL,
+    ),
+    "channel": Kind(
+        "on channels that show no sleep",
+        "Choose the channels: picks=[...], or types in the [[input.channels]] of the stager's contract",
+        above_chance=False,
     ),
 }
-FREQUENCIES, MOMENTS = ("line", "below", "above", "images"), ("ecg", "artifact")
+FREQUENCIES, MOMENTS = ("line", "below", "above", "images", "channel"), ("ecg", "artifact")
 
 
 # -- what is known of the recording
@@ -112,8 +123,8 @@ def _learn(question: Question) -> _Known:
     regions = regions_of(segments, spec, epochs.info)
     why = {name: region.why for name, region in regions.items()}
     views = question.request.method.views
-    if "frequency" not in views:
-        why |= dict.fromkeys(FREQUENCIES, "the method attributes to whole bands only")
+    if "frequency" not in views:  # its shares of channels are known all the same
+        why |= dict.fromkeys(FREQUENCIES[:-1], "the method attributes to whole bands only")
     if "time" not in views and "time_view" not in question.data:
         why |= dict.fromkeys(MOMENTS, "the method does not attribute to time")
     channel = ecg_channel(epochs)
@@ -123,7 +134,9 @@ def _learn(question: Question) -> _Known:
     sound = segments.fault == "" if len(segments.fault) else np.ones(len(segments), dtype=bool)
     usual = np.quantile(sizes[sound if sound.any() else ~sound], [0.05, 0.95], axis=0).T
     heart = None if channel is None else Heart(epochs, channel)
-    return _Known(regions, {name: words for name, words in why.items() if words}, heart, artifacts_of(segments, epochs), usual)
+    return _Known(
+        regions, {name: words for name, words in why.items() if words}, heart, artifacts_of(segments, epochs), usual
+    )
 
 
 # -- one explanation
@@ -133,7 +146,7 @@ def measure(one: Explanation) -> dict[str, float]:
     """Shares of the absolute attribution of an explanation where there is nothing to read, and what chance puts there."""
     found = dict.fromkeys(KINDS, (np.nan, np.nan)) | _of_frequencies(one) | _of_moments(one)
     level = _level(one)
-    columns = {name: np.nan for name in ("probability", "score", "flips", "channel")}
+    columns = dict.fromkeys(("probability", "score", "flips", "channel"), np.nan)
     if level is not None:
         counts = level.probability >= LEVEL_MOVES or level.flips
         found["level"] = (level.share if counts else 0.0, 0.5 if counts else 0.0)
@@ -167,7 +180,7 @@ def _of_moments(one: Explanation) -> dict[str, tuple[float, float]]:
     if "ecg" not in known.why and known.heart is not None:
         masks["ecg"] = known.heart.mask(one.number, n_times, segments.sfreq)
     there = {name: mask for name, mask in masks.items() if mask is not None}
-    found = {name: (0.0, 0.0) for name in there}
+    found = dict.fromkeys(there, (0.0, 0.0))
     if any(mask.any() for mask in there.values()):
         values = _in_time(one)
         found |= {name: share_of_moments(values, mask) for name, mask in there.items() if mask.any()}
@@ -196,7 +209,7 @@ def _level(one: Explanation) -> Level | None:
         one.scores,
         lambda scores: (scores @ weights, probabilities(scores, kind) @ weights),
         one.ends[0],
-        float(one.score(one.ends[:1])[0] - one.score(one.begins).mean()),
+        float(np.abs(one.band_sums).sum()),
         known.usual[sets],
         [place for place, channel in enumerate(sets) if segments.ch_types[channel] != "emg"],
         ~lost,
@@ -253,7 +266,7 @@ def shortcut_table(evaluation: Evaluation) -> pd.DataFrame:
                     "excess": found.mean,
                     "low": low,
                     "high": found.high,
-                    "shortcut": n >= MIN_EPOCHS and low > SHORTCUT,
+                    "shortcut": n >= MIN_EPOCHS and low > kind.allowed,
                 }
             )
     return pd.DataFrame(rows)
@@ -272,9 +285,7 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     """What was found of each kind of shortcut."""
     told = evaluation.tables["shortcuts"].set_index("kind")
     table = shortcut_table(evaluation)
-    return [
-        _finding(name, told.loc[name], table[table["kind"] == name]).named(f"shortcut: {name}") for name in KINDS
-    ]
+    return [_finding(name, told.loc[name], table[table["kind"] == name]).named(f"shortcut: {name}") for name in KINDS]
 
 
 def _finding(name: str, told: pd.Series, rows: pd.DataFrame) -> Finding:
@@ -296,7 +307,11 @@ def _finding(name: str, told: pd.Series, rows: pd.DataFrame) -> Finding:
 
 def _said(name: str, kind: Kind, where: str, row: pd.Series) -> tuple[str, dict[str, float | int | str]]:
     among = "" if row["stage"] == "all" else f" of {row['stage']}"
-    what = "of what moves the score most in a channel, so much is its level" if name == "level" else "of the absolute attribution"
+    what = (
+        "of what moves the score most in a channel, so much is its level"
+        if name == "level"
+        else "of the absolute attribution"
+    )
     against = "chance" if kind.above_chance else "spread evenly"
     said = (
         f"{row['share']:.1%} {what}{among} {'' if name == 'level' else f'lies {kind.said} '}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CANCELLING", "LEVEL_MOVES", "MOST", "SHORTCUT", "SHORTCUT_DECIDES", "TIGHT", "USABLE"]
+__all__ = ["CANCELLING", "LEVEL_MOVES", "MOST", "SHORTCUT", "SHORTCUT_DECIDES", "SHORTCUT_LEVEL", "TIGHT", "USABLE"]
 
 
 #: Completeness gap, as a share of the absolute total of the band sums, within which attributions are said to add up.
@@ -21,8 +21,8 @@ CANCELLING = 3.0
 MOST = 0.95
 
 
-#: Share of the absolute attribution of a night or a stage that may lie where no sleep can be seen: above chance, where chance puts
-#: something there. The lower end of its interval is held against it.
+#: Share of the absolute attribution of a night or a stage that may lie where no sleep can be seen: above chance, where chance
+#: puts something there. The lower end of its interval is held against it.
 SHORTCUT = 0.05
 
 
@@ -32,3 +32,8 @@ SHORTCUT_DECIDES = 0.5
 
 #: Change of a probability below which the level of a channel is said to do nothing, if the stage stays.
 LEVEL_MOVES = 0.1
+
+
+#: The same share for the level of a channel, above the half that it has where it moves the score as much as the shape of the
+#: spectrum does: it moves it three times as much.
+SHORTCUT_LEVEL = 0.25

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
     from eegflex.evaluation.question import Explanation, Question
 
-__all__ = ["KINDS", "findings", "look", "measure", "shortcut_table"]
+__all__ = ["KINDS", "excess_of", "findings", "look", "measure", "shortcut_table"]
 
 #: Columns of shares, of what chance puts there, and of what the level of a channel does.
 SHARE, CHANCE, LEVEL = "shortcut: ", "shortcut chance: ", "shortcut level: "
@@ -251,7 +251,7 @@ def shortcut_table(evaluation: Evaluation) -> pd.DataFrame:
     table, rows = evaluation.to_data_frame(), []
     stages = [None, *(stage for stage in evaluation.result.stages if (table["predicted"] == stage).any())]
     for name, kind in KINDS.items():
-        excess = table[SHARE + name] - (table[CHANCE + name] if kind.above_chance else 0.0)
+        excess = excess_of(table, name)
         for stage in stages:
             n = evaluation.count(SHARE + name, stage=stage)
             found = evaluation.interval(excess, stage=stage)
@@ -270,6 +270,20 @@ def shortcut_table(evaluation: Evaluation) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def excess_of(table: pd.DataFrame, name: str) -> pd.Series:
+    """How much of a shortcut each explanation has: its share, above chance where chance is an excuse.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        An evaluation's table.
+    name : str
+        One of `KINDS`.
+    """
+    share = table[SHARE + name]
+    return share - table[CHANCE + name] if KINDS[name].above_chance else share
 
 
 def _lowest(values: pd.Series, low: float) -> float:

@@ -27,7 +27,7 @@ from eegflex.evaluation.faithfulness import frequency_groups, spread_over
 from eegflex.results.recordings import one_recording, provenances
 from eegflex.results.select import is_whole
 from eegflex.scores import probabilities
-from eegflex.settings import VIEWS, Settings
+from eegflex.settings import BANDS, VIEWS, Settings
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.modules import rnn_safe

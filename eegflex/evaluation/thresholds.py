@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CANCELLING", "MOST", "TIGHT", "USABLE"]
+__all__ = ["ALIKE", "CANCELLING", "MOST", "TIGHT", "USABLE"]
 
 
 #: Completeness gap, as a share of the absolute total of the band sums, within which attributions are said to add up.
@@ -19,3 +19,7 @@ CANCELLING = 3.0
 
 #: Share of the epochs that a judgement must hold for.
 MOST = 0.95
+
+
+#: Signed similarity of explanations that ought to differ, below which the whole of its interval must lie.
+ALIKE = 0.5

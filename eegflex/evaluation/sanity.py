@@ -1,0 +1,276 @@
+"""Sanity: whether explanations change with what they explain, be it the model's weights, the stage asked about, or the signal.
+
+After Adebayo et al. 2018 (doi:10.48550/arXiv.1810.03292). An explanation is compared with that of the same epoch when something
+else is asked: of the model with some of its weights in random order, of another stage, of the epoch with random phases. What is
+compared is the attribution to each band of each channel, by the cosine of the angle between both: of the values themselves,
+*signed*, and of their sizes, *unsigned*. Only the signed one is judged. Attributions are a product with the signal, which has
+most of its power in the same bands whatever a network does with it: sizes are alike by that alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata
+
+from eegflex.evaluation.thresholds import ALIKE
+from eegflex.findings import CannotTellError, Finding, ok, unknown, warning
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
+from eegflex.stagers.randomised import Level, levels_of, randomised
+from eegflex.surrogates import random_phases
+from eegflex.utils.progress import progress
+
+if TYPE_CHECKING:
+    from eegflex.attribution.request import Explained
+    from eegflex.evaluation.evaluation import Evaluation
+    from eegflex.evaluation.question import Explanation, Question
+
+__all__ = ["FIRST", "MEASURES", "findings", "measure", "similarity"]
+
+#: So many explanations are asked for again; they are in random order.
+FIRST = 10
+#: Networks that are wholly random, for each of them: what is judged by must be known better than the rest.
+N_NETWORKS = 3
+#: How alike two explanations are, in three ways.
+MEASURES = ("signed", "unsigned", "rank")
+#: Changes: of weights from the output downwards, and of one level alone; of nothing; of the stage; and of the phases.
+CASCADE, ALONE, NOTHING, STAGE, PHASES = "cascade", "level alone", "nothing", "another stage", "random phases"
+ALL = "all weights"
+KEPT, LOST = "stage kept", "stage lost"
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What was asked once, and how alike the answers are."""
+
+    change: str
+    level: str
+    like: npt.NDArray[np.float64]
+    cluster: int
+
+
+def similarity(one: npt.ArrayLike, other: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """How alike two explanations are, shape (3,): the cosine of values and of their sizes, and the rank correlation of values.
+
+    Parameters
+    ----------
+    one, other : array-like, of one shape
+        Their band sums.
+
+    Returns
+    -------
+    found : array, shape (3,)
+        In the order of `MEASURES`. NaN where there is nothing to compare: nothing is attributed, or to all the same.
+
+    Examples
+    --------
+    >>> similarity([[2.0, -1.0]], [[-2.0, 1.0]])
+    array([-1.,  1., -1.])
+    """
+    a, b = (np.ravel(values).astype(np.float64) for values in (one, other))
+    ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (a, b)]
+    return np.array([_cosine(a, b), _cosine(np.abs(a), np.abs(b)), _cosine(*ranks)])
+
+
+def _cosine(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.clip(a @ b / size, -1, 1)) if size > 0 else np.nan
+
+
+def measure(question: Question, explanations: Sequence[Explanation]) -> dict[str, pd.DataFrame]:
+    """Ask for the first explanations again, with other weights, another stage and other phases."""
+    first = list(explanations[:FIRST])
+    if not first:
+        return {"sanity": _table([], "")}
+    levels, why = _levels(first[0])
+    onset = question.data["onset"].values[[one.row for one in first]]
+    blocks = blocks_of(onset, np.zeros(len(first)))
+    asks = [_with_levels(levels), _with_stage, _with_phases]
+    cases: list[_Case] = []
+    with progress(len(first) * len(asks), "Evaluating sanity") as done:
+        for place, one in enumerate(first):
+            for ask in asks:
+                # networks are drawn for each explanation, so that these are independent; what is recorded is not
+                cluster = place if ask is asks[0] else int(blocks[place])
+                cases += [_Case(*found, cluster) for found in ask(one)]
+                done(1)
+    return {"sanity": _table(cases, why)}
+
+
+def _levels(one: Explanation) -> tuple[list[Level], str]:
+    """The levels of the model, or why it has none."""
+    try:
+        return levels_of(one.question.night.stager, lambda: one.scores(one.ends[:1])), ""
+    except CannotTellError as error:
+        return [], str(error)
+
+
+#: What was changed, of which level, and how alike the explanations then are.
+Found = tuple[str, str, npt.NDArray[np.float64]]
+
+
+def _again(question: Question, one: Explanation) -> npt.NDArray[np.float64]:
+    """How alike an explanation is to that of the same epoch where something else is asked."""
+    (found,) = question.explain([one])
+    return similarity(one.band_sums, _band_sums(question, found))
+
+
+def _band_sums(question: Question, found: Explained) -> npt.NDArray[np.float64]:
+    if "band" in found.views:
+        return np.asarray(found.views["band"][0], dtype=np.float64)
+    return np.asarray(found.views["frequency"][0] @ question.request.band_masks.T, dtype=np.float64)
+
+
+def _with_levels(levels: Sequence[Level]) -> Callable[[Explanation], Iterator[Found]]:
+    """Asks of networks with random weights, and of the same network as a control."""
+    cascade = [(CASCADE, _cascade_name(levels, place), levels[place:]) for place in range(len(levels) - 1, 0, -1)]
+    alone = [(ALONE, own.name, [own]) for own in levels[:-1]]  # the last is the first of the cascade
+    wholly = [(CASCADE, ALL, levels)] * (N_NETWORKS if levels else 0)
+    asked = [*cascade, *wholly, *(alone if len(levels) > 1 else [])]
+
+    def ask(one: Explanation) -> Iterator[Found]:
+        question, stager = one.question, one.question.night.stager
+        yield NOTHING, "", _again(question.with_stager(stager, [one]), one)
+        for place, (change, level, chosen) in enumerate(asked):
+            random = randomised(stager, chosen, one.rng(f"weights {place}"))
+            yield change, level, _again(question.with_stager(random, [one]), one)
+
+    return ask
+
+
+def _cascade_name(levels: Sequence[Level], place: int) -> str:
+    return levels[place].name if place == len(levels) - 1 else f"{levels[place].name} and what follows"
+
+
+def _with_stage(one: Explanation) -> Iterator[Found]:
+    """Asks about a stage that takes no part in what is explained."""
+    others = [stage for stage, weight in zip(one.question.night.stages, one.weights, strict=True) if weight == 0]
+    if others:
+        stage = others[int(one.rng("stage").integers(len(others)))]
+        yield STAGE, "", _again(one.question.with_target(stage), one)
+
+
+def _with_phases(one: Explanation) -> Iterator[Found]:
+    """Asks about the epoch with random phases, which is noise of the same spectrum."""
+    question, numbers = one.question, np.array([one.number])
+    recorded = question.night.segments.signals[numbers]
+    seed = int(one.rng("phases").integers(2**31))
+    asked = question.with_signals({one.number: random_phases(recorded, numbers, (seed,), joint=False)[0]})
+    kept = int(asked.night.scores[one.number, one.channel_set].argmax()) == one.stage
+    yield PHASES, KEPT if kept else LOST, _again(asked, one)
+
+
+def _table(cases: Sequence[_Case], why: str) -> pd.DataFrame:
+    """One row for each change and level, in the order in which they were first asked."""
+    rows: list[dict[str, Any]] = []
+    for change, level in dict.fromkeys((case.change, case.level) for case in sorted(cases, key=_order)):
+        own = [case for case in cases if (case.change, case.level) == (change, level)]
+        rows.append({"change": change, "level": level, **_row(own), "why": ""})
+    if why:
+        rows.append({"change": CASCADE, "level": ALL, **_row([]), "why": why})
+    return pd.DataFrame(rows)
+
+
+def _order(case: _Case) -> int:
+    return (NOTHING, CASCADE, ALONE, STAGE, PHASES).index(case.change)
+
+
+def _row(cases: Sequence[_Case]) -> dict[str, float | int | None]:
+    """Means with their intervals; None for what is not known."""
+    like = np.array([case.like for case in cases]).reshape(-1, len(MEASURES))
+    clusters = np.array([case.cluster for case in cases], dtype=np.intp)
+    row: dict[str, float | int | None] = {"n": int(np.isfinite(like[:, 0]).sum())}
+    for name, values in zip(MEASURES, like.T, strict=True):
+        known = np.isfinite(values)
+        told = (np.nan,) * 3
+        if known.any():
+            low, high = mean_interval(values[known, None], clusters[known])
+            told = float(values[known].mean()), *(float(np.clip(end[0], -1, 1)) for end in (low, high))
+        row |= {
+            key: value if np.isfinite(value) else None
+            for key, value in zip((name, f"{name}_low", f"{name}_high"), told, strict=True)
+        }
+    return row
+
+
+def findings(evaluation: Evaluation) -> list[Finding]:
+    """Whether explanations go with the weights, with the stage, and with the signal."""
+    table = evaluation.tables["sanity"]
+    rows = {(row["change"], row["level"]): row for row in table.to_dict("records")}
+    return [
+        _of_weights(rows.get((CASCADE, ALL))).named("random weights"),
+        _of_stage(rows.get((STAGE, ""))).named("another stage"),
+        _of_phases(rows.get((PHASES, KEPT)), rows.get((PHASES, LOST))).named("random phases"),
+    ]
+
+
+Row = dict[str, Any] | None
+
+
+def _n(row: Row) -> int:
+    return 0 if row is None else int(row["n"])
+
+
+def _is_known(row: Row) -> bool:
+    return row is not None and row["n"] >= MIN_EPOCHS and pd.notna(row["signed_high"])
+
+
+def _said(row: dict[str, Any]) -> str:
+    return (
+        f"{row['signed']:.2f} (95 % interval {row['signed_low']:.2f} to {row['signed_high']:.2f}, n = {row['n']}; "
+        f"of sizes alone {row['unsigned']:.2f})"
+    )
+
+
+def _values(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    names = [f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")]
+    return {f"{prefix}{name}": row[name] for name in ("n", *names)}
+
+
+def _of_weights(row: Row) -> Finding:
+    if row is not None and row["why"]:
+        return unknown(f"{row['why']}; whether explanations go with the weights cannot be told", n=0)
+    if row is None or not _is_known(row):
+        return unknown(f"only {_n(row)} explanations of random networks could be compared", n=_n(row))
+    said = f"with all weights in random order, explanations are alike by {_said(row)}"
+    if row["signed_high"] < ALIKE:
+        return ok(said, **_values(row))
+    remedy = (
+        "Take these explanations for what is in the signal, not for what the model makes of it"
+        if row["signed_low"] >= ALIKE
+        else "Evaluate more explanations: sample_per_stage="
+    )
+    return warning(f"{said}, and {ALIKE:g} cannot be excluded", remedy, **_values(row))
+
+
+def _of_stage(row: Row) -> Finding:
+    if row is None or not _is_known(row):
+        return unknown(f"only {_n(row)} explanations of another stage could be compared", n=_n(row))
+    said = f"explanations of another stage are alike by {_said(row)}"
+    if row["signed_high"] < ALIKE:
+        return ok(said, **_values(row))
+    remedy = "Explain a margin, such as target='margin': what stages have in common does not tell them apart"
+    return warning(f"{said}, and {ALIKE:g} cannot be excluded", remedy, **_values(row))
+
+
+def _of_phases(kept: Row, lost: Row) -> Finding:
+    """Where random phases take the stage away, what decided was not the spectrum."""
+    share = f"random phases leave {_n(kept)} of {_n(kept) + _n(lost)} epochs their stage"
+    values = {"n": _n(kept) + _n(lost), "n_kept": _n(kept), "n_lost": _n(lost)}
+    if lost is not None and _is_known(lost):
+        said, values = f"{share}; where they take it, explanations are alike by {_said(lost)}", values | _values(lost)
+        if lost["signed_low"] < ALIKE:
+            return ok(said, **values)
+        return warning(
+            f"{said}: they are of the spectrum, which did not decide",
+            "See when, in the time-frequency view, or compare with baseline='surrogate', which has the waveforms inside the sum",
+            **values,
+        )
+    if kept is not None and _is_known(kept):
+        return ok(f"{share}; where they do, explanations are alike by {_said(kept)}", **values, **_values(kept, "kept "))
+    return unknown(f"{share}: too few of either to compare", **values)

@@ -11,34 +11,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from eegflex.evaluation.faithfulness import bootstrap
 from eegflex.evaluation.thresholds import ALIKE
 from eegflex.findings import CannotTellError, Finding, ok, unknown, warning
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of
 from eegflex.stagers.randomised import Level, levels_of, randomised
 from eegflex.surrogates import random_phases
 from eegflex.utils.progress import progress
 
 if TYPE_CHECKING:
-    from eegflex.attribution.request import Explained
     from eegflex.evaluation.evaluation import Evaluation
     from eegflex.evaluation.question import Explanation, Question
 
 __all__ = ["FIRST", "MEASURES", "findings", "measure", "similarity"]
 
-#: So many explanations are asked for again; they are in random order.
+#: So many explanations are asked for again, or a fifth of more than five times as many; they are in random order.
 FIRST = 10
+#: What to do where an interval is too wide.
+MORE = "Evaluate more explanations, of which a fifth is asked for again: sample_per_stage="
 #: Networks that are wholly random, for each of them: what is judged by must be known better than the rest.
 N_NETWORKS = 3
+#: Band sums that are so much smaller than the largest of an explanation are rounding errors of single precision.
+ROUNDING = 1e-5
 #: How alike two explanations are, in three ways.
 MEASURES = ("signed", "unsigned", "rank")
-#: Changes: of weights from the output downwards, and of one level alone; of nothing; of the stage; and of the phases.
+#: What is changed: weights from the output downwards, and of one level alone; nothing; the stage; and the phases.
 CASCADE, ALONE, NOTHING, STAGE, PHASES = "cascade", "level alone", "nothing", "another stage", "random phases"
 ALL = "all weights"
 KEPT, LOST = "stage kept", "stage lost"
@@ -51,6 +55,7 @@ class _Case:
     change: str
     level: str
     like: npt.NDArray[np.float64]
+    explanation: int
     cluster: int
 
 
@@ -72,9 +77,14 @@ def similarity(one: npt.ArrayLike, other: npt.ArrayLike) -> npt.NDArray[np.float
     >>> similarity([[2.0, -1.0]], [[-2.0, 1.0]])
     array([-1.,  1., -1.])
     """
-    a, b = (np.ravel(values).astype(np.float64) for values in (one, other))
+    a, b = (_rounded(np.ravel(values).astype(np.float64)) for values in (one, other))
     ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (a, b)]
     return np.array([_cosine(a, b), _cosine(np.abs(a), np.abs(b)), _cosine(*ranks)])
+
+
+def _rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Values of which what is next to nothing beside the largest is nothing, for its rank is that of a rounding error."""
+    return np.where(np.abs(values) > ROUNDING * np.abs(values).max(initial=0.0), values, 0.0)
 
 
 def _cosine(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
@@ -84,7 +94,7 @@ def _cosine(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
 
 def measure(question: Question, explanations: Sequence[Explanation]) -> dict[str, pd.DataFrame]:
     """Ask for the first explanations again, with other weights, another stage and other phases."""
-    first = list(explanations[:FIRST])
+    first = list(explanations[: max(FIRST, len(explanations) // 5)])
     if not first:
         return {"sanity": _table([], "")}
     levels, why = _levels(first[0])
@@ -97,7 +107,7 @@ def measure(question: Question, explanations: Sequence[Explanation]) -> dict[str
             for ask in asks:
                 # networks are drawn for each explanation, so that these are independent; what is recorded is not
                 cluster = place if ask is asks[0] else int(blocks[place])
-                cases += [_Case(*found, cluster) for found in ask(one)]
+                cases += [_Case(*found, place, cluster) for found in ask(one)]
                 done(1)
     return {"sanity": _table(cases, why)}
 
@@ -116,14 +126,15 @@ Found = tuple[str, str, npt.NDArray[np.float64]]
 
 def _again(question: Question, one: Explanation) -> npt.NDArray[np.float64]:
     """How alike an explanation is to that of the same epoch where something else is asked."""
+    return similarity(one.band_sums, _asked(question, one)[0])
+
+
+def _asked(question: Question, one: Explanation) -> npt.NDArray[np.float64]:
+    """The answer, for each target: band sums, shape (n_targets, n_channels, n_bands)."""
     (found,) = question.explain([one])
-    return similarity(one.band_sums, _band_sums(question, found))
-
-
-def _band_sums(question: Question, found: Explained) -> npt.NDArray[np.float64]:
     if "band" in found.views:
-        return np.asarray(found.views["band"][0], dtype=np.float64)
-    return np.asarray(found.views["frequency"][0] @ question.request.band_masks.T, dtype=np.float64)
+        return np.asarray(found.views["band"], dtype=np.float64)
+    return np.asarray(found.views["frequency"] @ question.request.band_masks.T, dtype=np.float64)
 
 
 def _with_levels(levels: Sequence[Level]) -> Callable[[Explanation], Iterator[Found]]:
@@ -148,11 +159,11 @@ def _cascade_name(levels: Sequence[Level], place: int) -> str:
 
 
 def _with_stage(one: Explanation) -> Iterator[Found]:
-    """Asks about a stage that takes no part in what is explained."""
-    others = [stage for stage, weight in zip(one.question.night.stages, one.weights, strict=True) if weight == 0]
-    if others:
-        stage = others[int(one.rng("stage").integers(len(others)))]
-        yield STAGE, "", _again(one.question.with_target(stage), one)
+    """Asks about all stages that take no part in what is explained: the mean over them."""
+    others = np.flatnonzero(one.weights == 0)
+    if len(others):
+        every = _asked(one.question.with_target("all"), one)
+        yield STAGE, "", np.mean([similarity(one.band_sums, every[stage]) for stage in others], axis=0)
 
 
 def _with_phases(one: Explanation) -> Iterator[Found]:
@@ -173,7 +184,7 @@ def _table(cases: Sequence[_Case], why: str) -> pd.DataFrame:
         rows.append({"change": change, "level": level, **_row(own), "why": ""})
     if why:
         rows.append({"change": CASCADE, "level": ALL, **_row([]), "why": why})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, dtype=object)  # in which None stays what it is
 
 
 def _order(case: _Case) -> int:
@@ -184,17 +195,14 @@ def _row(cases: Sequence[_Case]) -> dict[str, float | int | None]:
     """Means with their intervals; None for what is not known."""
     like = np.array([case.like for case in cases]).reshape(-1, len(MEASURES))
     clusters = np.array([case.cluster for case in cases], dtype=np.intp)
-    row: dict[str, float | int | None] = {"n": int(np.isfinite(like[:, 0]).sum())}
+    known = [case for case in cases if np.isfinite(case.like[0])]
+    row: dict[str, float | int | None] = {"n": len(known), "explanations": len({case.explanation for case in known})}
     for name, values in zip(MEASURES, like.T, strict=True):
-        known = np.isfinite(values)
-        told = (np.nan,) * 3
-        if known.any():
-            low, high = mean_interval(values[known, None], clusters[known])
-            told = float(values[known].mean()), *(float(np.clip(end[0], -1, 1)) for end in (low, high))
-        row |= {
-            key: value if np.isfinite(value) else None
-            for key, value in zip((name, f"{name}_low", f"{name}_high"), told, strict=True)
-        }
+        found = bootstrap(values, clusters)
+        has_width = len(set(clusters[np.isfinite(values)].tolist())) > 1
+        told = found.mean, found.low if has_width else np.nan, found.high if has_width else np.nan
+        names = (name, f"{name}_low", f"{name}_high")
+        row |= {key: value if np.isfinite(value) else None for key, value in zip(names, told, strict=True)}
     return row
 
 
@@ -216,61 +224,64 @@ def _n(row: Row) -> int:
     return 0 if row is None else int(row["n"])
 
 
-def _is_known(row: Row) -> bool:
-    return row is not None and row["n"] >= MIN_EPOCHS and pd.notna(row["signed_high"])
+def _is_known(row: Row) -> TypeGuard[dict[str, Any]]:
+    return row is not None and row["explanations"] >= MIN_EPOCHS and pd.notna(row["signed_high"])
 
 
 def _said(row: dict[str, Any]) -> str:
     return (
-        f"{row['signed']:.2f} (95 % interval {row['signed_low']:.2f} to {row['signed_high']:.2f}, n = {row['n']}; "
-        f"of sizes alone {row['unsigned']:.2f})"
+        f"a signed similarity of {row['signed']:.2f} (95 % interval {row['signed_low']:.2f} to {row['signed_high']:.2f}, "
+        f"n = {row['n']}; of sizes alone {row['unsigned']:.2f})"
     )
 
 
 def _values(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     names = [f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")]
-    return {f"{prefix}{name}": row[name] for name in ("n", *names)}
+    return {f"{prefix}{name}": row[name] for name in ("n", "explanations", *names)}
 
 
 def _of_weights(row: Row) -> Finding:
     if row is not None and row["why"]:
-        return unknown(f"{row['why']}; whether explanations go with the weights cannot be told", n=0)
-    if row is None or not _is_known(row):
+        return unknown(f"{row['why']}, so that nobody can tell whether explanations go with the weights", n=0)
+    if not _is_known(row):
         return unknown(f"only {_n(row)} explanations of random networks could be compared", n=_n(row))
-    said = f"with all weights in random order, explanations are alike by {_said(row)}"
+    said = f"with all weights in random order, the explanation of an epoch and that of the model have {_said(row)}"
     if row["signed_high"] < ALIKE:
         return ok(said, **_values(row))
     remedy = (
         "Take these explanations for what is in the signal, not for what the model makes of it"
         if row["signed_low"] >= ALIKE
-        else "Evaluate more explanations: sample_per_stage="
+        else MORE
     )
-    return warning(f"{said}, and {ALIKE:g} cannot be excluded", remedy, **_values(row))
+    return warning(f"{said}: {ALIKE:g} cannot be excluded", remedy, **_values(row))
 
 
 def _of_stage(row: Row) -> Finding:
-    if row is None or not _is_known(row):
+    if not _is_known(row):
         return unknown(f"only {_n(row)} explanations of another stage could be compared", n=_n(row))
-    said = f"explanations of another stage are alike by {_said(row)}"
+    said = f"explanations of an epoch for other stages and for its own have {_said(row)}"
     if row["signed_high"] < ALIKE:
         return ok(said, **_values(row))
     remedy = "Explain a margin, such as target='margin': what stages have in common does not tell them apart"
-    return warning(f"{said}, and {ALIKE:g} cannot be excluded", remedy, **_values(row))
+    return warning(f"{said}: {ALIKE:g} cannot be excluded", remedy, **_values(row))
 
 
 def _of_phases(kept: Row, lost: Row) -> Finding:
-    """Where random phases take the stage away, what decided was not the spectrum."""
-    share = f"random phases leave {_n(kept)} of {_n(kept) + _n(lost)} epochs their stage"
-    values = {"n": _n(kept) + _n(lost), "n_kept": _n(kept), "n_lost": _n(lost)}
-    if lost is not None and _is_known(lost):
-        said, values = f"{share}; where they take it, explanations are alike by {_said(lost)}", values | _values(lost)
-        if lost["signed_low"] < ALIKE:
-            return ok(said, **values)
-        return warning(
-            f"{said}: they are of the spectrum, which did not decide",
-            "See when, in the time-frequency view, or compare with baseline='surrogate', which has the waveforms inside the sum",
-            **values,
-        )
-    if kept is not None and _is_known(kept):
-        return ok(f"{share}; where they do, explanations are alike by {_said(kept)}", **values, **_values(kept, "kept "))
-    return unknown(f"{share}: too few of either to compare", **values)
+    """Where random phases take the stage away, what decided was not the spectrum; where they do not, it was."""
+    said = f"random phases leave {_n(kept)} of {_n(kept) + _n(lost)} epochs their stage"
+    values: dict[str, Any] = {"n": _n(kept) + _n(lost), "n kept": _n(kept), "n lost": _n(lost)}
+    if _is_known(lost):
+        said = f"{said}; where they take it, the explanations before and after have {_said(lost)}"
+        values |= _values(lost, "lost ")
+        if lost["signed_low"] >= ALIKE:
+            return warning(
+                f"{said}: they are of the spectrum, which did not decide",
+                "See the time-frequency view, or compare with baseline='surrogate', which has the waveforms inside the sum",
+                **values,
+            )
+        return ok(said, **values) if lost["signed_high"] < ALIKE else unknown(said, MORE, **values)
+    if _is_known(kept):
+        said = f"{said}; where they do, the explanations before and after have {_said(kept)}"
+        values |= _values(kept, "kept ")
+        return ok(said, **values) if kept["signed_low"] >= ALIKE else unknown(said, MORE, **values)
+    return unknown(f"{said}: too few of either to compare", **values)

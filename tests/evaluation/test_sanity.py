@@ -39,7 +39,7 @@ def asked(epochs, model, per_stage=3, **kwargs):
 
 @pytest.fixture(scope="module")
 def bandpower(epochs):
-    return asked(epochs, "bandpower")
+    return asked(epochs, "bandpower", per_stage=2)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,7 @@ def test_methods_that_know_only_bands_are_compared_too(epochs, monkeypatch):
 
 @pytest.mark.slow
 def test_a_network_is_made_random_from_its_output_downwards(epochs, monkeypatch):
-    monkeypatch.setattr(sanity, "FIRST", 5)
+    monkeypatch.setattr(sanity, "FIRST", 2)
     question, explanations = asked(epochs, trained.chambon(), per_stage=1)
     rows = rows_of(sanity.measure(question, explanations)["sanity"])
     cascade = [level for change, level in rows if change == "cascade"]

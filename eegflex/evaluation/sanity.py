@@ -211,7 +211,7 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     table = evaluation.tables["sanity"]
     rows = {(row["change"], row["level"]): row for row in table.to_dict("records")}
     return [
-        _of_weights(rows.get((CASCADE, ALL))).named("random weights"),
+        _of_weights(rows.get((CASCADE, ALL)), rows.get((NOTHING, ""))).named("random weights"),
         _of_stage(rows.get((STAGE, ""))).named("another stage"),
         _of_phases(rows.get((PHASES, KEPT)), rows.get((PHASES, LOST))).named("random phases"),
     ]
@@ -240,20 +240,34 @@ def _values(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return {f"{prefix}{name}": row[name] for name in ("n", "explanations", *names)}
 
 
-def _of_weights(row: Row) -> Finding:
+def _of_weights(row: Row, same: Row) -> Finding:
     if row is not None and row["why"]:
         return unknown(f"{row['why']}, so that nobody can tell whether explanations go with the weights", n=0)
     if not _is_known(row):
         return unknown(f"only {_n(row)} explanations of random networks could be compared", n=_n(row))
     said = f"with all weights in random order, the explanation of an epoch and that of the model have {_said(row)}"
     if row["signed_high"] < ALIKE:
-        return ok(said, **_values(row))
+        return _of_control(said, row, same)
     remedy = (
         "Take these explanations for what is in the signal, not for what the model makes of it"
         if row["signed_low"] >= ALIKE
         else MORE
     )
     return warning(f"{said}: {ALIKE:g} cannot be excluded", remedy, **_values(row))
+
+
+def _of_control(said: str, row: dict[str, Any], same: Row) -> Finding:
+    """That random weights change an explanation says something only if it comes again where they are as they were."""
+    if not _is_known(same):
+        return unknown(f"{said}; whether it comes again with the weights as they are was not measured", **_values(row))
+    again, values = f"{same['signed']:.2f}", _values(row) | _values(same, "as it is ")
+    if same["signed_low"] >= ALIKE:
+        return ok(f"{said}; with the weights as they are, {again}", **values)
+    return warning(
+        f"{said}, but with the weights as they are only {again}",
+        "Explain with context='fixed', with more draws of a random baseline, or with a smaller tol=",
+        **values,
+    )
 
 
 def _of_stage(row: Row) -> Finding:

@@ -189,6 +189,15 @@ def test_methods_that_know_only_bands_are_compared_too(epochs, monkeypatch):
     assert rows[ALL]["signed"] < 0.9
 
 
+def test_every_member_of_an_ensemble_is_made_random(epochs, monkeypatch):
+    monkeypatch.setattr(sanity, "FIRST", 3)
+    both = eegflex.stagers.ensemble([eegflex.load_model("bandpower") for _ in range(2)])
+    question, explanations = asked(epochs, both, per_stage=1)
+    rows = rows_of(sanity.measure(question, explanations)["sanity"])
+    assert rows["nothing", ""]["signed"] == pytest.approx(1, abs=1e-3)
+    assert rows[ALL]["signed"] < 0.9
+
+
 @pytest.mark.slow
 def test_a_network_is_made_random_from_its_output_downwards(epochs, monkeypatch):
     monkeypatch.setattr(sanity, "FIRST", 2)
@@ -232,8 +241,12 @@ ROW = {
 }
 
 
-def said_of(change, level, **changed):
-    return findings_of(pd.DataFrame([{"change": change, "level": level, **ROW, **changed}], dtype=object))
+SAME = {"change": "nothing", "level": "", **ROW, "signed": 1.0, "signed_low": 0.9, "signed_high": 1.0}
+
+
+def said_of(change, level, same=SAME, **changed):
+    rows = [{**SAME, **same}, {"change": change, "level": level, **ROW, **changed}]
+    return findings_of(pd.DataFrame(rows, dtype=object))
 
 
 @pytest.mark.parametrize(
@@ -268,6 +281,19 @@ def test_statuses_of_weights_and_stages(where, check, changed, status):
 )
 def test_statuses_of_phases(level, changed, status):
     assert said_of("random phases", level, **changed)["random phases"].status == status
+
+
+@pytest.mark.parametrize(
+    ("same", "status"),
+    [
+        ({}, "ok"),
+        ({"signed_low": 0.5}, "ok"),
+        ({"signed": 0.6, "signed_low": 0.49}, "warning"),  # noise differs from everything, itself among it
+        ({"explanations": 4}, "unknown"),
+    ],
+)
+def test_random_weights_are_held_against_the_same_weights(same, status):
+    assert said_of(*ALL, same=same)["random weights"].status == status
 
 
 def test_a_warning_says_its_numbers_and_what_to_do():

@@ -9,7 +9,19 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import coverage, faithfulness, memory, ordinary, physioex, published, quadrature, readers, speed, truth
+from benchmarks import (
+    coverage,
+    faithfulness,
+    memory,
+    ordinary,
+    physioex,
+    published,
+    quadrature,
+    readers,
+    sanity,
+    speed,
+    truth,
+)
 from benchmarks.table import Row, markdown
 
 
@@ -27,6 +39,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Truth": _of(truth.rows),
     "Published networks": _of(published.rows),
     "Beside PhysioEx 2.0.4": _of(physioex.rows),
+    "Random weights beside Quantus 0.6": _of(sanity.rows),
     "Faithfulness": faithfulness.text,
     "How many epochs make an ordinary one": ordinary.text,
 }

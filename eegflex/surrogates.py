@@ -25,7 +25,7 @@ from eegflex.stagers.stager import Stager
 from eegflex.stagers.windows import SILENCE, Windows
 from eegflex.utils.progress import progress
 
-__all__ = ["RandomPhases", "Restaged", "balanced_sample", "phase_turns", "random_phases"]
+__all__ = ["RandomPhases", "Restaged", "balanced_sample", "cut_out", "phase_turns", "random_phases"]
 
 #: Tells the draw of a sample from any others of the same seed.
 _STREAM = 0x5A3E
@@ -175,7 +175,7 @@ class RandomPhases:
 
     def _restaged(self, n_draws: int, seed: int, numbers: npt.NDArray[np.intp]) -> Restaged:
         members = self._members(numbers)
-        part = _cut_out(self.segments, members)
+        part = cut_out(self.segments, members)
         turned = np.where(part.fault == "", members, -1)
         places, own = np.searchsorted(members, numbers), self.own[numbers]
         found = np.zeros((2, len(self.kinds), len(numbers)))  # p and whether the stage is kept, of each kind and epoch
@@ -236,7 +236,7 @@ def _scores_at(bound: BoundStager, places: npt.NDArray[np.intp], done: Callable[
     return scores
 
 
-def _cut_out(segments: Segments, members: npt.NDArray[np.intp]) -> Segments:
+def cut_out(segments: Segments, members: npt.NDArray[np.intp]) -> Segments:
     """Some epochs of a night. A run ends where the next epoch is not among them."""
     if len(members) == len(segments):
         return segments

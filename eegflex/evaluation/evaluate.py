@@ -179,6 +179,8 @@ class _Run:
         """Keep what an earlier run measured, if it was asked the same."""
         self.done, self.tables = dict(before["done"]), dict(before["tables"])
         data = self.result.data
+        if "measures" not in data:
+            return
         self.values = {
             str(name): data["measures"].values[..., k] for k, name in enumerate(data["measure"].values.tolist())
         }

@@ -43,7 +43,7 @@ class Evaluation:
     def __init__(self, result: FlexResult) -> None:
         one_recording(result.data, None, "An evaluation")
         told = result.provenance.get("evaluation")
-        if told is None or "measures" not in result.data:
+        if told is None:
             raise ParameterError(
                 "This result was not evaluated", remedy="Evaluate it: eegflex.evaluate(result, epochs, model)"
             )
@@ -78,8 +78,9 @@ class Evaluation:
         columns = {name: data[name].values[row] for name in ("recording", "number", "onset", "stage")}
         columns |= {"channel_set": data["channel_set"].values[channel_set]}
         columns |= {"predicted": data["predicted"].values[row, channel_set]}
-        measures = data["measures"].values[row, channel_set]
-        columns |= {str(name): measures[:, k] for k, name in enumerate(data["measure"].values.tolist())}
+        if "measures" in data:  # or only tables were made
+            measures = data["measures"].values[row, channel_set]
+            columns |= {str(name): measures[:, k] for k, name in enumerate(data["measure"].values.tolist())}
         return pd.DataFrame(columns).rename(columns={"number": "epoch"})
 
     def to_data_frame(self) -> pd.DataFrame:
@@ -201,6 +202,8 @@ def with_measures(
         {label: provenances(result.data)[label] | {"evaluation": json.loads(json.dumps(dict(told)))}}
     )
     bare = result.data.drop_vars(["measures", "measure"], errors="ignore")
+    if not columns:  # a file has no place for the names of none
+        return FlexResult(bare.assign_attrs(provenance=text))
     measures = xr.DataArray(
         values, dims=("epoch", "channel_set", "measure"), coords={"measure": np.array(columns, dtype=object)}
     )

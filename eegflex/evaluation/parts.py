@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eegflex.evaluation import agreements, curves, knockout, shortcuts, stability
+from eegflex.evaluation import agreements, curves, knockout, sanity, shortcuts, stability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,4 +45,5 @@ PARTS: dict[str, Part] = {
     "stability": Part(stability.findings, of_each=stability.measure),
     "agreement": Part(agreements.findings, of_each=agreements.measure, of_all=agreements.tables),
     "shortcuts": Part(shortcuts.findings, of_each=shortcuts.measure, of_all=shortcuts.look),
+    "sanity": Part(sanity.findings, of_all=sanity.measure),
 }

@@ -24,6 +24,7 @@ from eegflex.attribution.window_error import choose_window
 from eegflex.errors import ParameterError
 from eegflex.evaluation.asked import check_asked
 from eegflex.evaluation.faithfulness import frequency_groups, spread_over
+from eegflex.evaluation.part_of_night import bound_to_part
 from eegflex.results.recordings import one_recording, provenances
 from eegflex.results.select import is_whole
 from eegflex.scores import probabilities
@@ -289,16 +290,24 @@ class Question:
                     scores[number, place] = own(own.inputs(index), index)[0].double().cpu().numpy()
         return self._of(dataclasses.replace(night, bound=bound, scores=scores))
 
-    def with_stager(self, stager: Stager) -> Question:
+    def with_stager(self, stager: Stager, of: Sequence[Explanation] = ()) -> Question:
         """The same question about another model of the same contract, such as one with other weights.
 
         What is explained of an epoch stays: the stage that the first one predicted of it.
+
+        Parameters
+        ----------
+        stager : Stager
+            The other model.
+        of : sequence of Explanation
+            It is asked about these only, by default about any. Then it is only these that are staged, each among the
+            neighbours in its window; the night of a stager of whole nights ends ten epochs away.
         """
+        if of:
+            return self._asked_about(stager, of)
         night = self.night
-        windows = [own.windows for own in night.bound]
-        length = max(int(one.length.max()) for one in windows) if stager.spec.context.whole else None
         with rnn_safe(stager.module):
-            bound = tuple(stager.bind(night.segments, night.settings.edges, length))
+            bound = tuple(stager.bind(night.segments, night.settings.edges, self._window_length))
             scores = [one.night_scores(lambda _: None).double().cpu().numpy() for one in bound]
         return self._of(dataclasses.replace(night, stager=stager, bound=bound, scores=np.stack(scores, axis=1)))
 
@@ -319,6 +328,26 @@ class Question:
         baseline = make_baseline(name, asked.segments, asked.stager.spec.filter, asked.settings.seed)
         settings = dataclasses.replace(asked.settings, baseline=name)
         return dataclasses.replace(self, request=dataclasses.replace(asked, baseline=baseline, settings=settings))
+
+    @property
+    def _window_length(self) -> int | None:
+        windows = [own.windows for own in self.night.bound]
+        return max(int(one.length.max()) for one in windows) if self.night.stager.spec.context.whole else None
+
+    def _asked_about(self, stager: Stager, of: Sequence[Explanation]) -> Question:
+        night = self.night
+        bound = bound_to_part(night, stager, [one.number for one in of], self._window_length)
+        scores = np.full_like(night.scores, np.nan)
+        with torch.no_grad(), rnn_safe(stager.module):
+            for one in of:
+                own, index = bound[one.channel_set], torch.tensor([one.number], device=stager.like.device)
+                scores[one.number, one.channel_set] = own(own.inputs(index), index)[0].double().cpu().numpy()
+        return self._of(dataclasses.replace(night, stager=stager, bound=bound, scores=scores))
+
+    def with_target(self, target: str | tuple[str, str]) -> Question:
+        """The same question about another score of the same epochs, such as that of another stage."""
+        settings = dataclasses.replace(self.request.settings, target=target)
+        return dataclasses.replace(self, request=dataclasses.replace(self.request, settings=settings))
 
     def _of(self, night: StagedNight) -> Question:
         asked_of = self.night if self.request.asked_of is None else self.request.asked_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eegflex.evaluation import curves
+from eegflex.evaluation import curves, sets, sets_told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,4 +41,5 @@ class Part:
 #: name -> the part, in the order in which they are measured and told
 PARTS: dict[str, Part] = {
     "faithfulness": Part(curves.findings, of_each=curves.measure),
+    "sets": Part(sets_told.findings, of_each=sets.measure, of_all=sets_told.tables),
 }

@@ -67,7 +67,7 @@ def test_an_order_that_is_wrong_needs_more_cells(spindle):
     for one in own:
         cells, sums = sets.Cells(one), one.band_sums
         true = sets.sets_of(one).sufficient_in_order
-        for wrong in (sums[:, ::-1], np.roll(sums, 1, axis=0), -sums):
+        for wrong in (np.roll(sums, 1, axis=1), np.roll(sums, 1, axis=0), -sums):
             order = np.argsort(-wrong.ravel(), kind="stable")
             found = sets.smallest_set(lambda some, cells=cells: cells.lead(cells.with_some(some)), order)
             assert found.in_order > true

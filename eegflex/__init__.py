@@ -79,6 +79,7 @@ _MODULES = (
     "readers",
     "report",
     "results",
+    "review",
     "simulation",
     "spec",
     "stagers",

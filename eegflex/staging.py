@@ -251,6 +251,15 @@ class StagedNight:
         """
         return self.random_phases(n_draws, seed).table(self.segments.onset, self.stages)
 
+    def review_queue(self, *, hypnogram: bool = True, trust: pd.DataFrame | None = None) -> pd.DataFrame:
+        """The epochs in the order in which a scorer should look at them; see `eegflex.review.review_queue`.
+
+        Members of an ensemble are asked one by one, which stages the night again.
+        """
+        from eegflex.review import answers_of, queue_of
+
+        return queue_of(answers_of(self), hypnogram=hypnogram, trust=trust)
+
     @cached_property
     def random_phases(self) -> RandomPhases:
         """The night with random phases, for whatever asks what is left of it."""

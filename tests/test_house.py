@@ -178,7 +178,7 @@ FLOORS = (
     "preprocessing",
     "stagers",
     "surrogates",
-    "staging",
+    "staging review",
     "results",
     "doctor",
     "attribution",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eegflex.evaluation import agreements, curves, knockout, sanity, shortcuts, stability
+from eegflex.evaluation import agreements, curves, knockout, sanity, sets, sets_told, shortcuts, stability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,4 +46,5 @@ PARTS: dict[str, Part] = {
     "agreement": Part(agreements.findings, of_each=agreements.measure, of_all=agreements.tables),
     "shortcuts": Part(shortcuts.findings, of_each=shortcuts.measure, of_all=shortcuts.look),
     "sanity": Part(sanity.findings, of_all=sanity.measure),
+    "sets": Part(sets_told.findings, of_each=sets.measure, of_all=sets_told.tables),
 }

@@ -20,6 +20,7 @@ from eegflex.results.second_opinion import second_opinion
 from eegflex.results.select import as_bands, as_list
 from eegflex.results.spectral_share import spectral_share
 from eegflex.results.window_rhythms import window_rhythms
+from eegflex.review import queue_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +57,13 @@ class ResultTables:
         Both are of all channels of a channel set, whichever were chosen with `sel`.
         """
         return tables.relative_gap(facts(self.data))
+
+    def review_queue(self, *, hypnogram: bool = True, trust: pd.DataFrame | None = None) -> pd.DataFrame:
+        """All epochs of its nights in the order in which a scorer should look at them; see `eegflex.review.review_queue`.
+
+        A result knows no members of an ensemble: `StagedNight.review_queue` asks them.
+        """
+        return queue_of(tables.night_answers(self.data), hypnogram=hypnogram, trust=trust)
 
     def _bands(self, bands: Bands | Mapping[str, tuple[float, float]] | None) -> Bands:
         return as_bands(Bands() if bands is None else bands, self.data)

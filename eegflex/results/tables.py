@@ -14,6 +14,7 @@ import xarray as xr
 from eegflex.agreement import cohens_kappa, confusion
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
+from eegflex.review import Answers
 from eegflex.scores import consensus, probabilities, surest
 
 __all__ = [
@@ -233,6 +234,24 @@ def night_stages(dataset: xr.Dataset) -> tuple[npt.NDArray[np.float64], npt.NDAr
     chosen = probabilities(scores, kind)[np.arange(len(scores)), surest(scores, kind)]
     names = dataset["stage_name"].values.astype(str)[consensus(scores, kind)]
     return np.where(sound[:, None], chosen, np.nan), np.where(sound, names, "")
+
+
+def night_answers(dataset: xr.Dataset) -> Answers:
+    """What the stager says of every epoch of the nights, with each channel set."""
+    recording, (_, predicted) = dataset["night_recording"].values.astype(str), night_stages(dataset)
+    fault = dataset["night_fault"].values.astype(str)
+    first = np.array([recording.tolist().index(label) for label in recording.tolist()], dtype=np.intp)
+    return Answers(
+        tuple(dataset["stage_name"].values.astype(str).tolist()),
+        probabilities(dataset["night_scores"].values, score_kind(dataset))[None],
+        np.where(predicted == "", "UNSCORED", predicted),
+        dataset["night_stage"].values.astype(str),
+        recording.astype(object),
+        np.arange(len(recording)) - first,
+        dataset["night_onset"].values,
+        dataset["night_run"].values,
+        np.where((predicted == "") & (fault == ""), "no context", fault),
+    )
 
 
 def night_confusion(dataset: xr.Dataset) -> npt.NDArray[np.int64]:

@@ -18,7 +18,7 @@ from eegflex.stagers.stager import BoundStager, Stager
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
 
-__all__ = ["Ensemble", "ensemble"]
+__all__ = ["Ensemble", "ensemble", "members_of"]
 
 #: In what members must agree; how their tensors are arranged is a matter of their own.
 _SHARED = ("sfreq", "n_times", "channels", "unit", "filter", "scale", "context", "scores", "stages", "combine")
@@ -90,6 +90,11 @@ def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
         sha256="",
     )
     return Ensemble(members, rule, spec)
+
+
+def members_of(bound: BoundStager) -> list[BoundStager]:
+    """The members of an ensemble on the recording and channel set that it is bound to; of another stager, itself."""
+    return bound.members if isinstance(bound, _BoundEnsemble) else [bound]
 
 
 def _combined(scores: Sequence[torch.Tensor], rule: Rule) -> torch.Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eegflex.evaluation import curves
+from eegflex.evaluation import curves, one_by_one
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,4 +41,5 @@ class Part:
 #: name -> the part, in the order in which they are measured and told
 PARTS: dict[str, Part] = {
     "faithfulness": Part(curves.findings, of_each=curves.measure),
+    "one by one": Part(one_by_one.findings, of_each=one_by_one.measure),
 }

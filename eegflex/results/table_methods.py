@@ -19,6 +19,7 @@ from eegflex.results.marks import cell_columns
 from eegflex.results.second_opinion import second_opinion
 from eegflex.results.select import as_bands, as_list
 from eegflex.results.spectral_share import spectral_share
+from eegflex.results.trust import trust_table
 from eegflex.results.window_rhythms import window_rhythms
 
 if TYPE_CHECKING:
@@ -313,6 +314,11 @@ class ResultTables:
         True
         """
         return second_opinion(self._single)
+
+    def trust(self, *, limits: Mapping[str, float] | None = None) -> pd.DataFrame:
+        """Which explanations can be believed, and why others cannot. DOC
+        """
+        return trust_table(self._single, limits)
 
     def window_rhythms(self, *, by_offset: bool = False) -> pd.DataFrame:
         """The rhythms of the window: what an epoch, its neighbours and the rest of the night did to its score.

@@ -10,18 +10,19 @@ import numpy.typing as npt
 from eegflex.evaluation.faithfulness import between
 from eegflex.findings import Finding, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
+from eegflex.results.wording import percent
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
     from eegflex.evaluation.question import Explanation
 
-__all__ = ["COLUMN", "effects", "findings", "measure"]
+__all__ = ["COLUMN", "effects", "findings", "measure", "overlap"]
 
 #: The column of the measure.
 COLUMN = "bands: one by one"
 #: Of a baseline that is drawn at random, so many draws are asked.
 N_DRAWS = 4
-#: A mean cosine below this is a warning.
+#: Where the mean is not above this, it is a warning.
 ALIKE = 0.5
 
 
@@ -44,10 +45,33 @@ def effects(one: Explanation) -> npt.NDArray[np.float64]:
 
 
 def measure(one: Explanation) -> dict[str, float]:
-    """The cosine of the band sums and what the bands do one by one; NaN where one of both is nothing."""
-    told, found = one.band_sums.ravel(), effects(one).ravel()
-    size = float(np.linalg.norm(told) * np.linalg.norm(found))
-    return {COLUMN: float(told @ found) / size if size > 0 else np.nan}
+    """How far band sums and what the bands do one by one lie in the same place; see `overlap`.
+
+    It takes two scores for each band of each channel, and for each of at most four draws of the baseline.
+    """
+    return {COLUMN: overlap(one.band_sums, effects(one))}
+
+
+def overlap(told: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> float:
+    """Which share of two attributions is the same: 1 - |a - b| / (|a| + |b|), with absolute totals over all cells.
+
+    0 where they lie in other cells, or have other signs; NaN where both are nothing. Where a share of an attribution is put
+    into wrong cells, just that share is missing, whether it lies in one of them or is spread over all: a cosine would hardly
+    see the latter.
+
+    Parameters
+    ----------
+    told, found : array
+        Of the same shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(overlap(np.array([0.7, 0.1, 0.2]), np.array([1.0, 0.0, 0.0])), 3)
+    0.7
+    """
+    size = float(np.abs(told).sum() + np.abs(found).sum())
+    return 1 - float(np.abs(told - found).sum()) / size if size > 0 else np.nan
 
 
 def findings(evaluation: Evaluation) -> list[Finding]:
@@ -56,12 +80,9 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     if n < MIN_EPOCHS:
         return [unknown(f"bands were asked one by one of only {n} explanations", n=n).named("one by one")]
     found = evaluation.interval(COLUMN)
-    said = (
-        f"each band by itself, put in or left out, does what was attributed to it: a cosine of {found.mean:.2f} (95 % interval "
-        f"{found.low:.2f} to {found.high:.2f}, n = {n})"
-    )
+    share = f"{percent(found.mean)} (95 % interval {percent(found.low)} to {percent(found.high)}, n = {n})"
+    said = f"of what was attributed to bands, {share} is what each of them does by itself, put in or left out"
     values = {"n": n, "mean": found.mean, "low": found.low, "high": found.high}
     if found.low > ALIKE:
         return [ok(said, **values).named("one by one")]
-    said = said.replace("does what", "does not always do what")
     return [warning(said, "Read bands together, and not one by one", **values).named("one by one")]

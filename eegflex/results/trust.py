@@ -14,8 +14,10 @@ import pandas as pd
 import xarray as xr
 
 from eegflex.errors import ParameterError, check_choice
+from eegflex.findings import Finding, Value, ok, unknown, warning
 from eegflex.results import tables
 from eegflex.results.criteria import CRITERIA, EVIDENCE, Criterion
+from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.wording import count_epochs
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "chosen",
     "has_evidence",
     "judge",
+    "trust_of_stages",
     "trust_table",
     "trust_words",
 ]
@@ -201,3 +204,26 @@ def trust_words(dataset: xr.Dataset, trust: str = "all", stage_from: str = "pred
     told += [f"of the others, {found.main_reasons(tested & ~kept)}"] if (tested & ~kept).any() else []
     told += [f"{left} {'was' if left == 1 else 'were'} not tested"] if left else []
     return "; ".join(told) + "."
+
+
+def trust_of_stages(dataset: xr.Dataset) -> dict[str, Finding]:
+    """How many epochs of each predicted stage are trusted, of those that were tested, and why others are not.
+
+    A warning where fewer than `MIN_EPOCHS`, or not even half, are.
+    """
+    found, stages = judge(dataset), tables.epoch_stages(dataset, "predicted")
+    return {stage: _of_stage(found, stages == stage, stage) for stage in dict.fromkeys(stages.tolist())}
+
+
+def _of_stage(found: Trust, own: npt.NDArray[np.bool_], stage: str) -> Finding:
+    tested, kept = own & found.tested, own & found.epochs
+    n, of, left = int(kept.sum()), int(tested.sum()), int((own & ~found.tested).sum())
+    values: dict[str, Value] = {"stage": stage, "n_trusted": n, "n_tested": of, "n_epochs": int(own.sum())}
+    if not of:
+        return unknown("none of its explanations was tested", "Evaluate them", **values).named(f"{stage} trust")
+    told = f"{n} of {count_epochs(of)} whose explanations were tested {'is' if n == 1 else 'are'} trusted"
+    told += f"; others: {found.main_reasons(tested & ~kept)}" if n < of else ""
+    told += f"; {left} {'was' if left == 1 else 'were'} not tested" if left else ""
+    if n >= min(of, MIN_EPOCHS) and n >= of / 2:
+        return ok(told, **values).named(f"{stage} trust")
+    return warning(told, "Believe no single one of those; see result.trust()", **values).named(f"{stage} trust")

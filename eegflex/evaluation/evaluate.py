@@ -15,6 +15,7 @@ from mne.utils import logger, verbose
 
 from eegflex._version import __version__
 from eegflex.errors import EvaluationStopped, ParameterError, check_choice
+from eegflex.evaluation.asked import check_asked, try_methods
 from eegflex.evaluation.evaluation import Evaluation, with_measures
 from eegflex.evaluation.parts import PARTS, Part
 from eegflex.evaluation.question import Explanation, Question, ask
@@ -40,6 +41,7 @@ def evaluate(
     spec: ModelSpec | str | Path | None = None,
     parts: Sequence[str] | str | None = None,
     compare: Sequence[str] | str = (),
+    groups: float | str = 1.0,
     sample_per_stage: int | None = 10,
     baseline: Any = None,
     device: str | None = None,
@@ -62,7 +64,10 @@ def evaluate(
         What to measure; by default all. What an earlier evaluation of the same result measured, and was asked in the same
         way, is not measured again.
     compare : str | sequence of str
-        Other methods, such as ``"gradient_shap"``, that explain the same epochs and are held against the result's.
+        Other methods, such as ``"gradient_shap"``, that explain the same epochs and are held against the result's, in the order
+        that they insert and delete frequencies in.
+    groups : float | "bands"
+        What is inserted and deleted at once, of each channel: frequencies within so many Hz, or a band.
     sample_per_stage : int | None
         How many explanations of each predicted stage are evaluated, drawn at random; None: all.
     baseline : array | None
@@ -82,7 +87,8 @@ def evaluate(
     Raises
     ------
     ParameterError
-        If the result is of several recordings, of another recording or model, or of only some channels; or an argument is none.
+        If the result is of several recordings, of another recording or model, or of only some channels; or an argument is none,
+        such as a method to compare that does not know the result's baseline.
     EvaluationStopped
         If it was stopped: its ``evaluation`` is what was measured so far. To evaluate its ``evaluation.result`` goes on there.
 
@@ -106,14 +112,16 @@ def evaluate(
         check_choice("parts", name, tuple(PARTS))
     if sample_per_stage is not None and (isinstance(sample_per_stage, bool) or sample_per_stage < 1):
         raise ParameterError("sample_per_stage must be a positive whole number or None", seen=repr(sample_per_stage))
+    check_asked(result, _as_tuple(compare), groups)
     with held():
         night = _night(result, epochs, model, spec, device)
-        question = ask(result, night, baseline=baseline, seed=seed, compare=_as_tuple(compare))
+        question = ask(result, night, baseline=baseline, seed=seed, compare=_as_tuple(compare), groups=groups)
         asked = {
             "eegflex": __version__,
             "seed": seed,
             "sample_per_stage": sample_per_stage,
             "compare": list(question.compare),
+            "groups": question.groups,
         }
         return _Run(result, question, asked, wanted)()
 
@@ -173,6 +181,8 @@ class _Run:
 
     def __call__(self) -> Evaluation:
         """Measure what is left."""
+        for one in self.explanations[:1]:
+            try_methods(one)
         try:
             for name in self.wanted:
                 self._measure(name, PARTS[name])

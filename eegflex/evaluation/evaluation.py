@@ -126,8 +126,11 @@ class Evaluation:
         Returns
         -------
         table : pandas.DataFrame
-            One row for each order: ``n`` explanations, ``mean``, ``low`` and ``high`` of the area; and of its paired difference
-            from the order at random, ``above_random``, ``above_random_low`` and ``above_random_high``.
+            One row for each order: ``n`` explanations; ``mean`` of the area; ``above_random``, its paired difference from
+            orders at random, whose area is exactly 0, for each comes with its reverse; ``behind_attribution``, the
+            attribution's area less that of this order; and ``insertion`` and ``deletion``, the mean answer while frequencies
+            are inserted (the higher the better) and deleted (the lower the better). Each with its 95 % interval: ``low`` and
+            ``high``, or ``above_random_low`` and so on.
         """
         from eegflex.evaluation.curves import area_table
 

@@ -66,7 +66,17 @@ class Curves:
     @property
     def area(self) -> float:
         """Area under insertion less that under deletion: from -1 to 1 for a probability, 0 on average for orders at random."""
-        return float(np.trapezoid(self.insertion - self.deletion, self.shares))
+        return self.inserted - self.deleted
+
+    @property
+    def inserted(self) -> float:
+        """Area under insertion: the mean answer while groups are inserted."""
+        return float(np.trapezoid(self.insertion, self.shares))
+
+    @property
+    def deleted(self) -> float:
+        """Area under deletion: the mean answer while groups are deleted."""
+        return float(np.trapezoid(self.deletion, self.shares))
 
 
 @dataclass(frozen=True)

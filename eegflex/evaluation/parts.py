@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eegflex.evaluation import curves, one_by_one
+from eegflex.evaluation import agreements, curves, knockout, one_by_one, stability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,5 +41,8 @@ class Part:
 #: name -> the part, in the order in which they are measured and told
 PARTS: dict[str, Part] = {
     "faithfulness": Part(curves.findings, of_each=curves.measure),
+    "knock-out": Part(knockout.findings, of_each=knockout.measure),
+    "stability": Part(stability.findings, of_each=stability.measure),
+    "agreement": Part(agreements.findings, of_each=agreements.measure, of_all=agreements.tables),
     "one by one": Part(one_by_one.findings, of_each=one_by_one.measure),
 }

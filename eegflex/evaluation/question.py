@@ -15,15 +15,18 @@ import torch
 
 from eegflex.attribution.assemble import recording_facts
 from eegflex.attribution.attribute_epochs import make_request
+from eegflex.attribution.baselines import make_baseline
 from eegflex.attribution.context import moving
+from eegflex.attribution.methods.registry import METHODS
 from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.window_error import choose_window
 from eegflex.errors import ParameterError
-from eegflex.evaluation.faithfulness import spread_over
+from eegflex.evaluation.asked import BANDS, check_asked
+from eegflex.evaluation.faithfulness import frequency_groups, spread_over
 from eegflex.results.recordings import one_recording, provenances
 from eegflex.results.select import is_whole
 from eegflex.scores import probabilities
-from eegflex.settings import Settings
+from eegflex.settings import VIEWS, Settings
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.modules import rnn_safe
@@ -52,12 +55,15 @@ class Explanation:
         Its place in the recording.
     channel_set : int
         With which channels.
+    place : int
+        Its place in the sample, which is in random order: what is dear is measured of the first ones only.
     """
 
     question: Question
     row: int
     number: int
     channel_set: int
+    place: int = 0
 
     @cached_property
     def channels(self) -> npt.NDArray[np.intp]:
@@ -74,6 +80,37 @@ class Explanation:
         if "frequency_view" in data:
             return np.asarray(data["frequency_view"].values[self.row, self.channels], dtype=np.float64)
         return spread_over(data["band_view"].values[self.row, self.channels].astype(np.float64), self.masks)
+
+    def by(self, method: str) -> npt.NDArray[np.float64]:
+        """Attribution of the same epoch by another method, as `values` is; explained once."""
+        if method not in self._known:
+            self._known[method] = self.anew(self.question.with_method(method))
+        return self._known[method]
+
+    @cached_property
+    def _known(self) -> dict[str, npt.NDArray[np.float64]]:
+        return {}
+
+    def anew(self, question: Question) -> npt.NDArray[np.float64]:
+        """Attribution of the same epoch as another question has it, as `values` is."""
+        (explained,) = question.explain([self])
+        views = explained.views
+        if "frequency" in views:
+            return np.asarray(views["frequency"][0], dtype=np.float64)
+        return spread_over(np.asarray(views["band"][0], dtype=np.float64), self.masks)
+
+    @cached_property
+    def groups(self) -> npt.NDArray[np.intp]:
+        """Which group each frequency of each channel is inserted and deleted with, shape (n_channels, n_freqs)."""
+        if self.question.groups == BANDS:
+            return self.cells
+        return frequency_groups(self.freqs, len(self.channels), float(self.question.groups))
+
+    @cached_property
+    def cells(self) -> npt.NDArray[np.intp]:
+        """Which band of which channel each frequency is in, shape (n_channels, n_freqs), numbered without a hole."""
+        masks = self.masks[self.masks.any(axis=1)]
+        return np.asarray(masks.argmax(axis=0) + len(masks) * np.arange(len(self.channels))[:, None], dtype=np.intp)
 
     @property
     def masks(self) -> npt.NDArray[np.bool_]:
@@ -167,12 +204,15 @@ class Question:
         Of what is drawn at random.
     compare : tuple of str
         Other methods that are held against this one.
+    groups : float | "bands"
+        What is inserted and deleted at once, of each channel: frequencies within so many Hz, or a band.
     """
 
     result: FlexResult
     request: Request
     seed: int = 0
     compare: tuple[str, ...] = ()
+    groups: float | str = 1.0
 
     @property
     def data(self) -> xr.Dataset:
@@ -183,6 +223,11 @@ class Question:
     def night(self) -> StagedNight:
         """The stager on the recording."""
         return self.request.night
+
+    @cached_property
+    def others(self) -> dict[str, Question]:
+        """Questions like this one that were asked before, by their baseline."""
+        return {}
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.str_]:
@@ -209,7 +254,8 @@ class Question:
             if left.get(stage, 0) > 0:
                 left[stage] -= 1
                 chosen.append(self.explanation(row, channel_set))
-        return [chosen[place] for place in rng.permutation(len(chosen))]
+        order = rng.permutation(len(chosen)).tolist()
+        return [dataclasses.replace(chosen[own], place=place) for place, own in enumerate(order)]
 
     def explain(self, explanations: Sequence[Explanation]) -> list[Explained]:
         """Explain epochs anew, as they were explained, in the order given."""
@@ -255,6 +301,24 @@ class Question:
             scores = [one.night_scores(lambda _: None).double().cpu().numpy() for one in bound]
         return self._of(dataclasses.replace(night, stager=stager, bound=bound, scores=np.stack(scores, axis=1)))
 
+    def with_method(self, name: str) -> Question:
+        """The same question asked of another method, one that `check_compare` lets pass."""
+        settings = dataclasses.replace(self.request.settings, method=name, second_opinion=None, views=VIEWS[:1])
+        request = dataclasses.replace(self.request, method=METHODS[name], settings=settings)
+        return dataclasses.replace(self, request=request)
+
+    def against(self, name: str) -> Question:
+        """The same question compared with another baseline, which is made once."""
+        if name not in self.others:
+            self.others[name] = self._against(name)
+        return self.others[name]
+
+    def _against(self, name: str) -> Question:
+        asked = self.request
+        baseline = make_baseline(name, asked.segments, asked.stager.spec.filter, asked.settings.seed)
+        settings = dataclasses.replace(asked.settings, baseline=name)
+        return dataclasses.replace(self, request=dataclasses.replace(asked, baseline=baseline, settings=settings))
+
     def _of(self, night: StagedNight) -> Question:
         asked_of = self.night if self.request.asked_of is None else self.request.asked_of
         return dataclasses.replace(self, request=dataclasses.replace(self.request, night=night, asked_of=asked_of))
@@ -295,7 +359,13 @@ class _Changed(BoundStager):
 
 
 def ask(
-    result: FlexResult, night: StagedNight, *, baseline: Any = None, seed: int = 0, compare: Sequence[str] = ()
+    result: FlexResult,
+    night: StagedNight,
+    *,
+    baseline: Any = None,
+    seed: int = 0,
+    compare: Sequence[str] = (),
+    groups: float | str = 1.0,
 ) -> Question:
     """Ask what a result explains again.
 
@@ -311,6 +381,8 @@ def ask(
         Of what will be drawn at random.
     compare : sequence of str
         Other methods that will be held against this one.
+    groups : float | "bands"
+        What will be inserted and deleted at once, of each channel: frequencies within so many Hz, or a band.
 
     Raises
     ------
@@ -319,6 +391,7 @@ def ask(
         baseline is not given.
     """
     one_recording(result.data, None, "What is evaluated")
+    check_asked(result, compare, groups)
     single = result.for_target()
     if not is_whole(single.data):
         raise ParameterError(
@@ -343,7 +416,7 @@ def ask(
             seen=f"largest difference {np.nanmax(np.abs(request.night.scores[numbers] - single.data['scores'].values)):.2g}",
             remedy="Give the model, and the settings of staging, that the result was made with",
         )
-    return Question(single, request, seed, tuple(compare))
+    return Question(single, request, seed, tuple(dict.fromkeys(compare)), groups if groups == BANDS else float(groups))
 
 
 def _check_baseline(named: str, given: Any) -> None:

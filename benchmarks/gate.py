@@ -49,12 +49,16 @@ from eegflex.stagers.zoo.known_truth import ALPHA, SFREQ, SHORTCUT, SLOW_WAVE, S
 
 __all__ = ["text"]
 
-SEEDS, TUNED_ON = (81, 82, 83, 84, 85, 86), (71, 72, 73)
+SEEDS, TUNED_ON = (81, 82, 83, 84, 85), (71, 72)
 HOURS, PER_STAGE = 1.0, 5
 #: What is trusted must lie in the true place by so much; less is wrong.
 RIGHT, WRONG = 0.9, 0.5
 #: The most that may be trusted of what is wrong.
 FALSELY = 0.05
+
+#: What is evaluated; stability, which explains four times anew, only of some.
+PARTS = ("faithfulness", "one by one", "shortcuts")
+STABILITY = (*PARTS, "stability")
 
 Shares = npt.NDArray[np.float64]
 
@@ -145,6 +149,8 @@ class Case:
         Whether the right one is asked for.
     noisy : str
         A stage that gets line noise.
+    parts : tuple of str
+        What is evaluated.
     """
 
     stager: Callable[[], Stager]
@@ -153,6 +159,7 @@ class Case:
     spoil: Callable[[eegflex.FlexResult], eegflex.FlexResult] | None = None
     exact: bool = False
     noisy: str = ""
+    parts: tuple[str, ...] = PARTS
 
 
 def _in_truth(truth: KnownTruth) -> Callable[..., Shares]:
@@ -239,23 +246,21 @@ _TRAINED: dict[str, Callable[[], Stager]] = {
 
 
 def _cases() -> Iterator[tuple[str, Case]]:
-    for truth in (SPINDLE, SLOW_WAVE, ALPHA):
+    for truth, spoilt in ((SPINDLE, list(_WRONG)), (SLOW_WAVE, list(_WRONG)[:2]), (ALPHA, list(_WRONG)[:2])):
         one = functools.partial(Case, functools.partial(_known, truth), _in_truth(truth))
-        yield truth.name, one()
-        yield from ((f"{truth.name}: {name}", one(spoil=spoil)) for name, spoil in _WRONG.items())
+        yield truth.name, one(parts=STABILITY)
+        yield from ((f"{truth.name}: {name}", one(spoil=_WRONG[name])) for name in spoilt)
     for name, make in _TRAINED.items():
         one = functools.partial(Case, make, _alike, exact=True)
-        yield name, one()
+        yield name, one(parts=STABILITY)
         yield from ((f"{name}: {what}", one(spoil=spoil)) for what, spoil in _WRONG.items())
-        yield f"{name}: 3 nodes from silence", one(asked=_FEW)
-        yield f"{name}: from silence", one(asked=_SILENCE)
+    yield "chambon: from silence", Case(_TRAINED["chambon"], _alike, _SILENCE, exact=True)
+    yield "chambon: 3 nodes from silence", Case(_TRAINED["chambon"], _alike, _FEW, exact=True)
+    two = functools.partial(_known, ALPHA, functools.partial(TwoBands, SPINDLE.stager().module))
+    yield "known-alpha: two bands, 2 nodes from silence", Case(two, _alike, _FEW | {"n_steps": 2}, exact=True)
     in_spindles = _in_truth(SPINDLE)
     yield "known-spindle: saturating", Case(lambda: _known(SPINDLE, Saturating), in_spindles)
     yield "known-spindle: scale-free, from silence", Case(lambda: _known(SPINDLE, ScaleFree), in_spindles, _SILENCE)
-    two = functools.partial(_known, ALPHA, functools.partial(TwoBands, SPINDLE.stager().module))
-    yield "known-alpha: two bands", Case(two, _alike, exact=True)
-    yield "known-alpha: two bands, 3 nodes from silence", Case(two, _alike, _FEW, exact=True)
-    yield "known-alpha: two bands, from silence", Case(two, _alike, _SILENCE, exact=True)
     context = {"layout": "b e c t", "context": ContextSpec(1, 1)}
     yield "known-spindle: of its neighbours", Case(lambda: _known(SPINDLE, OfNeighbours, **context), _own_part)
     yield "known-spindle: of phases alone", Case(lambda: _known(SPINDLE, OfPhases), _none)
@@ -288,7 +293,7 @@ def measure(name: str, seed: int) -> pd.DataFrame:
         _explained.update(key=key, value=(night, result, right))
     night, result, right = _explained["value"]
     shown = result if case.spoil is None else case.spoil(result)
-    asked = {"sample_per_stage": None, "verbose": "error"}
+    asked = {"sample_per_stage": None, "parts": case.parts, "verbose": "error"}
     evaluated = eegflex.evaluate(shown, night, **asked).result
     found = evaluated.trust()
     change = result.data["score"].values - result.data["baseline_score"].values

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eegflex.evaluation import agreements, curves, knockout, one_by_one, stability
+from eegflex.evaluation import agreements, curves, knockout, one_by_one, shortcuts, stability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,4 +45,5 @@ PARTS: dict[str, Part] = {
     "stability": Part(stability.findings, of_each=stability.measure),
     "agreement": Part(agreements.findings, of_each=agreements.measure, of_all=agreements.tables),
     "one by one": Part(one_by_one.findings, of_each=one_by_one.measure),
+    "shortcuts": Part(shortcuts.findings, of_each=shortcuts.measure, of_all=shortcuts.look),
 }

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["CANCELLING", "FOLLOWS", "KNOWS_NOTHING", "MOST", "STABLE", "TIGHT", "USABLE"]
+__all__ = [
+    "CANCELLING",
+    "FOLLOWS",
+    "KNOWS_NOTHING",
+    "LEVEL_MOVES",
+    "MOST",
+    "SHORTCUT",
+    "SHORTCUT_DECIDES",
+    "SHORTCUT_LEVEL",
+    "STABLE",
+    "TIGHT",
+    "USABLE",
+]
 
 
 #: Completeness gap, as a share of the absolute total of the band sums, within which attributions are said to add up.
@@ -31,3 +43,21 @@ KNOWS_NOTHING = 1.0
 
 #: Similarity of explanations (signed cosine of band sums) above which they are said to be the same.
 STABLE = 0.8
+
+
+#: Share of the absolute attribution of a night or a stage that may lie where no sleep can be seen: above chance, where chance
+#: puts something there. The lower end of its interval is held against it.
+SHORTCUT = 0.05
+
+
+#: The same share, from which on a stager decides by it.
+SHORTCUT_DECIDES = 0.5
+
+
+#: Change of a probability below which the level of a channel is said to do nothing, if the stage stays.
+LEVEL_MOVES = 0.1
+
+
+#: The same share for the level of a channel, above the half that it has where it moves the score as much as the shape of the
+#: spectrum does: it moves it three times as much.
+SHORTCUT_LEVEL = 0.25

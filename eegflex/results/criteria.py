@@ -167,9 +167,13 @@ def _channels(dataset: xr.Dataset) -> _Values:
     return np.where(agreed, alike, -1.0)
 
 
+def _names(dataset: xr.Dataset) -> list[str]:
+    return list(map(str, dataset["measure"].values.tolist())) if "measures" in dataset else []
+
+
 def _measured(dataset: xr.Dataset, name: str) -> _Values:
     """A measure of an evaluation, by the name of its column."""
-    if "measures" not in dataset or name not in dataset["measure"].values.tolist():
+    if name not in _names(dataset):
         return _unknown(dataset)
     return np.asarray(dataset["measures"].sel(measure=name).values, dtype=np.float64)
 
@@ -179,18 +183,18 @@ def _smallest(*columns: str) -> Callable[[xr.Dataset], _Values]:
     return lambda dataset: np.fmin.reduce([_measured(dataset, name) for name in columns])
 
 
-def _above_random(dataset: xr.Dataset) -> _Values:
-    """By how much the order of the attributions moves the answer more than one at random, where that is least."""
-    kinds = ("area", "deletion")
-    every = [_measured(dataset, f"{kind}: attribution") - _measured(dataset, f"{kind}: random") for kind in kinds]
-    return np.fmin.reduce(every)
+#: Excess over chance of what no sleep can be seen in, that an explanation may have; of the level of a channel, more.
+_MAY_BE, _MAY_BE_LEVEL = 0.1, 0.25
 
 
 def _shortcut(dataset: xr.Dataset) -> _Values:
-    """The largest share of an attribution that lies where sleep does not, of those that were measured."""
-    names = [str(name) for name in dataset["measure"].values.tolist()] if "measures" in dataset else []
-    shares = [_measured(dataset, name) for name in names if name.startswith("shortcut: ")]
-    return np.fmax.reduce([_unknown(dataset), *shares])
+    """The largest excess over chance of what lies where no sleep can be seen, as a multiple of what may be there."""
+    kinds = [name.removeprefix("shortcut: ") for name in _names(dataset) if name.startswith("shortcut: ")]
+    excess = {
+        kind: _measured(dataset, f"shortcut: {kind}") - _measured(dataset, f"shortcut chance: {kind}") for kind in kinds
+    }
+    found = [values / (_MAY_BE_LEVEL if kind == "level" else _MAY_BE) for kind, values in excess.items()]
+    return np.asarray(np.fmax.reduce([_unknown(dataset), *found]))
 
 
 #: name -> the criterion, in the order in which reasons are told
@@ -205,11 +209,13 @@ CRITERIA: dict[str, Criterion] = {
     "channels": Criterion(_channels, 0.5, "other channels say otherwise", at_least=True),
     "second opinion": Criterion(_second, 0.5, "the second opinion differs"),
     "one by one": Criterion(_smallest("bands: one by one"), 0.8, "bands one by one do otherwise", at_least=True),
-    "deletion": Criterion(_above_random, 0.0, "its order is no better than one at random", at_least=True),
-    "stable": Criterion(
-        _smallest("stability: noise", "stability: shift"), 0.5, "noise or a shift changes it", at_least=True
+    "deletion": Criterion(
+        _smallest("deletion: random beaten"), 0.9, "its order is no better than one at random", at_least=True
     ),
-    "no shortcut": Criterion(_shortcut, 0.5, "it lies where sleep does not"),
+    "stable": Criterion(
+        _smallest("stability: noise", "stability: shift"), 0.7, "noise or a shift changes it", at_least=True
+    ),
+    "no shortcut": Criterion(_shortcut, 1.0, "it lies where no sleep can be seen"),
 }
 #: Without one of each of these an explanation is not trusted, but for an error of what is not meant to sum to anything.
 EVIDENCE = {

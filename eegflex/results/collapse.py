@@ -59,8 +59,12 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
     error = dataset["error"].values * (np.abs(weights) * by_stage).sum(axis=-1) / size
     variables |= {"size": (per_set, size), "error": (per_set, error), "target": (per_set, _labels(resolved))}
     asked = json.loads(dataset.attrs["parameters"]) | {"target": target}
-    bare = dataset.drop_vars([*variables, "target_stage", "other_stage"])
-    return bare.assign(variables)[list(dataset.data_vars)].assign_attrs(parameters=json.dumps(asked))
+    # what an evaluation measured is of the explanation of the predicted stage
+    others = ["measures", "measure"] if target != "predicted" else []
+    bare = dataset.drop_vars([*variables, "target_stage", "other_stage"]).drop_vars(others, errors="ignore")
+    return bare.assign(variables)[[name for name in dataset.data_vars if name not in others]].assign_attrs(
+        parameters=json.dumps(asked)
+    )
 
 
 def _labels(resolved: list[Target]) -> npt.NDArray[np.object_]:

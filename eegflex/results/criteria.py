@@ -208,7 +208,7 @@ CRITERIA: dict[str, Criterion] = {
     "spectrum": Criterion(_spectrum, 0.5, "waveforms or relations decide its stage", at_least=True),
     "channels": Criterion(_channels, 0.5, "other channels say otherwise", at_least=True),
     "second opinion": Criterion(_second, 0.5, "the second opinion differs"),
-    "one by one": Criterion(_smallest("bands: one by one"), 0.8, "bands one by one do otherwise", at_least=True),
+    "one by one": Criterion(_smallest("bands: one by one"), 0.85, "bands one by one do otherwise", at_least=True),
     "deletion": Criterion(
         _smallest("deletion: random beaten"), 0.9, "its order is no better than one at random", at_least=True
     ),

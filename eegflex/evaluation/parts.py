@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eegflex.evaluation import agreements, curves, knockout, sanity, sets, sets_told, shortcuts, stability
+from eegflex.evaluation import agreements, curves, knockout, one_by_one, sanity, sets, sets_told, shortcuts, stability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +42,10 @@ class Part:
 PARTS: dict[str, Part] = {
     "faithfulness": Part(curves.findings, of_each=curves.measure),
     "knock-out": Part(knockout.findings, of_each=knockout.measure),
+    "one by one": Part(one_by_one.findings, of_each=one_by_one.measure),
+    "sets": Part(sets_told.findings, of_each=sets.measure, of_all=sets_told.tables),
+    "shortcuts": Part(shortcuts.findings, of_each=shortcuts.measure, of_all=shortcuts.look),
     "stability": Part(stability.findings, of_each=stability.measure),
     "agreement": Part(agreements.findings, of_each=agreements.measure, of_all=agreements.tables),
-    "shortcuts": Part(shortcuts.findings, of_each=shortcuts.measure, of_all=shortcuts.look),
     "sanity": Part(sanity.findings, of_all=sanity.measure),
-    "sets": Part(sets_told.findings, of_each=sets.measure, of_all=sets_told.tables),
 }

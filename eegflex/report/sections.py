@@ -23,6 +23,7 @@ from eegflex.results.marks import LEGEND
 from eegflex.results.phase_table import KINDS
 from eegflex.results.select import stage_order
 from eegflex.results.spectral_share import has_share, kept_range, told_of
+from eegflex.results.trust import has_evidence, judge
 from eegflex.results.window_rhythms import has_windows
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
 from eegflex.viz.context import has_context
@@ -109,6 +110,35 @@ def summary(gathered: Gathered) -> Iterator[Part]:
     yield Text("Summary", "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust)]))
 
 
+def trust(gathered: Gathered) -> Iterator[Part]:
+    """How many epochs are trusted, by stage, and why others are not; where nothing was tested, that."""
+    data = gathered.result.data
+    if not has_evidence(data):
+        words = "No explanation was tested on the model, and so none is trusted: eegflex.evaluate tests them."
+        yield Text("Which epochs can be believed", html.paragraph(words), "Trust")
+        return
+    table, stages = gathered.result.trust(), tables.epoch_stages(data, "predicted")
+    found = judge(data)
+    rows = {
+        stage: {
+            "explained": int((stages == stage).sum()),
+            "tested": int((found.tested & (stages == stage)).sum()),
+            "trusted": int((found.epochs & (stages == stage)).sum()),
+            "why not": found.main_reasons(found.tested & (stages == stage), n=3),
+        }
+        for stage in stage_order(data, "predicted")
+        if (stages == stage).any()
+    }
+    unmeasured = table.attrs["not_measured"]
+    words = (
+        f"Epochs are trusted by {table.attrs['n_criteria'] - len(unmeasured)} of {table.attrs['n_criteria']} criteria"
+        f"{f' (not measured: {chr(44).join(unmeasured)})'.replace(',', ', ') if unmeasured else ''}. Figures and tables are of "
+        "all epochs: those that are trusted are no random sample of their stage."
+    )
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    yield Text("Which epochs can be believed", html.paragraph(words) + html.frame(frame, corner="stage"), "Trust")
+
+
 def night(gathered: Gathered) -> Iterator[Part]:
     """The hypnograms, and how far they agree."""
     caption = "Hypnograms, and the probabilities that the stager gave to the stages (hypnodensity). REM is drawn thick."
@@ -142,6 +172,8 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     written = means.map(lambda value: number_text(value, largest)).assign(n=table["n_epochs"])
     if "decided_by" in table:
         written["decided by"] = table["decided_by"]
+    if "n_trusted" in table:
+        written["trusted"] = table["n_trusted"]
     within = result.band_table(statistic="within_error")[means.columns]
     grey = within.reindex(columns=written.columns, fill_value=False).to_numpy(dtype=bool)
     legend = html.paragraph(LEGEND) if grey.any() else ""
@@ -318,6 +350,7 @@ def _as_text(value: Any) -> str:
 #: In the order of the page.
 SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     summary,
+    trust,
     night,
     bands,
     neighbours,

@@ -17,6 +17,7 @@ from eegflex.results.intervals import blocks_of, mean_interval
 from eegflex.results.marks import cell_errors, error_of_all, mean_error, total_errors, within
 from eegflex.results.recordings import labels_of
 from eegflex.results.spectral_share import decided_rows
+from eegflex.results.trust import has_evidence, judge
 from eegflex.results.weights import case_weights, quantile, tell_of_weights
 
 __all__ = ["GROUPINGS", "STATISTICS", "band_table"]
@@ -40,6 +41,8 @@ def band_table(
     told = pd.DataFrame({"n_epochs": counts["sum"]})
     if _compares(dataset, by, stage_from):
         told["n_left_out"] = counts["size"] - counts["sum"]
+    if has_evidence(dataset):
+        told["n_trusted"] = (rows["trusted"] & rows["agreed"]).groupby([rows[name] for name in by], observed=True).sum()
     deciders = decided_rows(dataset, counts.index.to_frame(index=False), stage_from)
     if deciders is not None:
         told["decided_by"] = deciders
@@ -104,6 +107,7 @@ def _rows(dataset: xr.Dataset, bands: Bands, by: Sequence[str], stage_from: str)
         epoch=dataset["number"].values[place],
         block=blocks_of(dataset["onset"].values, dataset["recording"].values)[place],
         weight=case_weights(dataset, place, rows["stage"].to_numpy(dtype=str) if by_predicted else None),
+        trusted=judge(dataset).epochs[place] if has_evidence(dataset) else False,
         agreed=(tables.agreed_labels(dataset, stage_from) != "")[place] if _compares(dataset, by, stage_from) else True,
     )
     return rows.sort_values(["recording", "epoch"], kind="stable", ignore_index=True)

@@ -62,8 +62,12 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
     if target != "predicted":
         dataset = without_measures(dataset)
     asked = json.loads(dataset.attrs["parameters"]) | {"target": target}
-    bare = dataset.drop_vars([*variables, "target_stage", "other_stage"])
-    return bare.assign(variables)[list(dataset.data_vars)].assign_attrs(parameters=json.dumps(asked))
+    # what an evaluation measured is of the explanation of the predicted stage
+    others = ["measures", "measure"] if target != "predicted" else []
+    bare = dataset.drop_vars([*variables, "target_stage", "other_stage"]).drop_vars(others, errors="ignore")
+    return bare.assign(variables)[[name for name in dataset.data_vars if name not in others]].assign_attrs(
+        parameters=json.dumps(asked)
+    )
 
 
 def without_measures(dataset: xr.Dataset) -> xr.Dataset:

@@ -18,6 +18,7 @@ from eegflex.results.marks import mean_error
 from eegflex.results.phase_table import KINDS
 from eegflex.results.select import Pooled, channel_types, is_whole, once_each, pool, stage_order
 from eegflex.results.spectral_share import READERS, kept_words, limits
+from eegflex.results.trust import has_evidence, trust_of_stages
 from eegflex.results.window_rhythms import has_windows, neighbours
 from eegflex.results.wording import (
     baseline_words,
@@ -73,13 +74,18 @@ class _Sign:
     error: npt.NDArray[np.float64]
 
 
-def main_findings(result: FlexResult) -> Findings:
+def main_findings(result: FlexResult, trust: str = "all") -> Findings:
     """Tell what spoke most for and against each stage; see `FlexResult.main_findings`."""
-    result = result.for_target()
+    every = result.for_target()
+    result = every.sel(trust=trust)
     data, together = result.data, _error_together(result.data)
     signs = list(_signs(data, tables.band_sums(data, Bands()), together, _band_errors(data, together)))
     around = _around(data)
-    found = [one for stage in stage_order(data, "predicted") for one in _of_stage(result, stage, signs, around)]
+    believed = trust_of_stages(every.data) if has_evidence(every.data) else {}
+    found: list[Finding] = []
+    for stage in stage_order(every.data, "predicted"):
+        found += [believed[stage]] if stage in believed else []
+        found += _of_stage(result, stage, signs, around)
     return Findings(result.model, tuple(found))
 
 

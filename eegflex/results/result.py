@@ -20,8 +20,9 @@ from eegflex.results.layout import check_layout
 from eegflex.results.main_findings import main_findings
 from eegflex.results.netcdf import write_dataset
 from eegflex.results.recordings import labels_of, provenances
-from eegflex.results.subset import by_index, subset
+from eegflex.results.subset import at_epochs, by_index, subset
 from eegflex.results.table_methods import ResultTables
+from eegflex.results.trust import chosen
 
 __all__ = ["FlexResult"]
 
@@ -224,6 +225,7 @@ class FlexResult(ResultTables, ResultFigures):
         channel: str | Sequence[str] | None = None,
         epoch: int | Sequence[int] | None = None,
         stage_from: str = "predicted",
+        trust: str = "all",
     ) -> FlexResult:
         """Choose epochs and channels by what they are of.
 
@@ -242,6 +244,8 @@ class FlexResult(ResultTables, ResultFigures):
             Numbers of epochs, their places in the recording.
         stage_from : {"predicted", "scored", "target"}
             Whether a stage is the stager's, the hypnogram's, or the score that was explained.
+        trust : {"all", "trusted"}
+            Whether to take only epochs that `trust` trusts with most of their channel sets.
 
         Returns
         -------
@@ -269,20 +273,25 @@ class FlexResult(ResultTables, ResultFigures):
         >>> len(result), len(result[2:5])
         (10, 3)
         """
-        chosen = subset(
-            self._dataset, recording=recording, stage=stage, channel=channel, epoch=epoch, stage_from=stage_from
-        )
-        return FlexResult(chosen)
+        trusted = self._dataset if trust == "all" else at_epochs(self._dataset, chosen(self._single, trust))
+        found = subset(trusted, recording=recording, stage=stage, channel=channel, epoch=epoch, stage_from=stage_from)
+        return FlexResult(found)
 
-    def main_findings(self) -> Findings:
+    def main_findings(self, *, trust: str = "all") -> Findings:
         """What spoke most for and against each stage, in the words of a scorer.
+
+        Parameters
+        ----------
+        trust : {"all", "trusted"}
+            Whether to speak of all epochs, or of those that `trust` trusts.
 
         Returns
         -------
         findings : Findings
             For each predicted stage, what raised and what lowered the score explained most: the muscle tone, the eye
             movements, or a rhythm of the EEG, with the mean over epochs, its 95 % interval and the number of epochs
-            (``"N2 for"`` and ``"N2 against"``). First, where the context decided, or the epochs themselves changed the score
+            (``"N2 for"`` and ``"N2 against"``). First, where explanations were tested, how many of them are trusted (``"N2
+            trust"``); where the context decided, or the epochs themselves changed the score
             by no more than the error, that (``"N2 context"``); and where waveforms or relations between channels decided, or it
             is unclear whether they did, that (``"N2 phases"``; see `spectral_share`). A stage of which fewer than 5 epochs
             were explained, or of which nothing is told from nothing, has one finding that says so (``"N2"``).
@@ -302,7 +311,7 @@ class FlexResult(ResultTables, ResultFigures):
         >>> result.main_findings()["N3 for"].values["what"]
         'slow waves (delta), 0.5–4 Hz, in the EEG'
         """
-        return main_findings(self)
+        return main_findings(self, trust)
 
     def copy(self) -> FlexResult:
         """A copy that shares nothing with this result, and is wholly in memory."""

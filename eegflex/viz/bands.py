@@ -24,6 +24,7 @@ from eegflex.results.select import (
     stage_order,
 )
 from eegflex.results.spectral_share import share_words
+from eegflex.results.trust import trust_words
 from eegflex.results.weights import weight_words
 from eegflex.results.wording import attribution_label, number_text, positive_means, span_words, unit
 from eegflex.viz.canvas import make_canvas
@@ -46,6 +47,7 @@ def plot_bands(
     picks: str | Sequence[str] | None = None,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
     stage_from: str = "predicted",
+    trust: str = "all",
     scale_by: str = "stage",
     axes: Axes | Sequence[Axes] | None = None,
     annotate: bool = True,
@@ -70,6 +72,8 @@ def plot_bands(
         Frequency bands; by default those of `Bands`.
     stage_from : {"predicted", "scored", "target"}
         Whether the columns are the stager's stages, the hypnogram's, or the scores that were explained.
+    trust : {"all", "trusted"}
+        Which epochs to draw: all, or those that `FlexResult.trust` trusts.
     scale_by : {"stage", "figure"}
         Whether each stage has its own colour scale, so that bands are compared within a stage, or all share one.
     axes : matplotlib Axes | sequence of matplotlib Axes | None
@@ -101,7 +105,8 @@ def plot_bands(
     >>> [label.get_text() for label in fig.axes[0].get_yticklabels()][:2]
     ['above ≥ 30 Hz', 'beta 16–30 Hz']
     """
-    result, bands = result.for_target(), as_bands(bands, result.data)
+    every, bands = result.for_target(), as_bands(bands, result.data)
+    result = every.sel(trust=trust)
     dataset, members = result.data, pick_all(result.data, picks)
     rows, columns = bands_in_rows(bands), check_stages(stage, stage_order(dataset, stage_from))
     kinds = channel_types(dataset, members)
@@ -136,6 +141,7 @@ def plot_bands(
         share_words(dataset, columns, stage_from),
         "Hatched, in parentheses: within its error." if marked.any() else "",
         unexplained_words(dataset),
+        trust_words(every.data, trust, stage_from),
         weight_words(dataset, by_predicted=stage_from == "predicted"),
         sample_words(result),
         show=show,

@@ -25,6 +25,7 @@ from eegflex.results.select import (
     stage_order,
 )
 from eegflex.results.spectral_share import share_words
+from eegflex.results.trust import trust_words
 from eegflex.results.weights import quantile, weight_words
 from eegflex.results.wording import positive_means, unit
 from eegflex.viz.bands import marked_bands
@@ -54,6 +55,7 @@ def plot_spectrum(
     picks: str | Sequence[str] | None = None,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
     stage_from: str = "predicted",
+    trust: str = "all",
     fmax: float = 30.0,
     axes: Axes | Sequence[Axes] | None = None,
     annotate: bool = True,
@@ -77,6 +79,8 @@ def plot_spectrum(
         Frequency bands; by default those of `Bands`.
     stage_from : {"predicted", "scored", "target"}
         Whether the rows are the stager's stages, the hypnogram's, or the scores that were explained.
+    trust : {"all", "trusted"}
+        Which epochs to draw: all, or those that `FlexResult.trust` trusts.
     fmax : float
         Highest frequency that is drawn, in Hz.
     axes : matplotlib Axes | sequence of matplotlib Axes | None
@@ -109,7 +113,8 @@ def plot_spectrum(
     >>> fig.axes[0].get_title(loc="left")
     'W  (n = 2)'
     """
-    result, bands = result.for_target(), as_bands(bands, result.data)
+    every, bands = result.for_target(), as_bands(bands, result.data)
+    result = every.sel(trust=trust)
     dataset, freqs = result.data, result.freqs
     _check(result, fmax)
     order, members = check_stages(stage, stage_order(dataset, stage_from)), pick(dataset, picks)
@@ -139,6 +144,7 @@ def plot_spectrum(
         share_words(dataset, order, stage_from),
         "Hatched on top: the sum over the band is within its error." if marked.any() else "",
         unexplained_words(dataset),
+        trust_words(every.data, trust, stage_from),
         weight_words(dataset, by_predicted=stage_from == "predicted"),
         sample_words(result),
         show=show,

@@ -15,6 +15,7 @@ from eegflex.results import tables
 from eegflex.results.marks import cell_errors, mean_error, unexplained_words, within
 from eegflex.results.select import as_bands, as_list, bands_in_rows, check_stages, pick_all, sample_words, stage_order
 from eegflex.results.spectral_share import share_words
+from eegflex.results.trust import trust_words
 from eegflex.results.weights import case_weights, weight_words
 from eegflex.results.wording import attribution_label, positive_means, span_words
 from eegflex.viz.canvas import make_canvas
@@ -40,6 +41,7 @@ def plot_topomap(
     picks: str | Sequence[str] | None = None,
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
     stage_from: str = "predicted",
+    trust: str = "all",
     scale_by: str = "stage",
     axes: Axes | Sequence[Axes] | None = None,
     annotate: bool = True,
@@ -65,6 +67,8 @@ def plot_topomap(
         Frequency bands; by default those of `Bands`.
     stage_from : {"predicted", "scored", "target"}
         Whether the columns are the stager's stages, the hypnogram's, or the scores that were explained.
+    trust : {"all", "trusted"}
+        Which epochs to draw: all, or those that `FlexResult.trust` trusts.
     scale_by : {"stage", "figure"}
         Whether each stage has its own colour scale, so that bands are compared within a stage, or all share one.
     axes : matplotlib Axes | sequence of matplotlib Axes | None
@@ -97,7 +101,8 @@ def plot_topomap(
     >>> fig.axes[0].get_title().splitlines()
     ['W', 'n = 2']
     """
-    result, bands = result.for_target(), as_bands(bands, result.data)
+    every, bands = result.for_target(), as_bands(bands, result.data)
+    result = every.sel(trust=trust)
     dataset = result.data
     sites = find_sites(dataset, pick_all(dataset, picks))
     columns, rows = check_stages(stage, stage_order(dataset, stage_from)), _check_bands(band, bands)
@@ -124,6 +129,7 @@ def plot_topomap(
         share_words(dataset, columns, stage_from),
         "Crossed out: within its error." if any(marks[row][column].any() for row in rows for column in columns) else "",
         unexplained_words(dataset),
+        trust_words(every.data, trust, stage_from),
         weight_words(dataset, by_predicted=stage_from == "predicted"),
         show=show,
     )

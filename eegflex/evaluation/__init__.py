@@ -1,16 +1,28 @@
 """How far explanations can be believed."""
 
+from eegflex.evaluation.carried import carried_by
+from eegflex.evaluation.criteria import CRITERIA, Criterion, criteria
+from eegflex.evaluation.events import find_events
+from eegflex.evaluation.grounding import area_under_roc, grounding, grounding_findings
 from eegflex.evaluation.trust import assess
 from eegflex.evaluation.truth import Cover, average_precision, cover_of_events, share_in_truth
 from eegflex.stagers.zoo.known_truth import TRUTHS, KnownTruth, plant_line_noise
 
 __all__ = [
+    "CRITERIA",
     "TRUTHS",
     "Cover",
+    "Criterion",
     "KnownTruth",
+    "area_under_roc",
     "assess",
     "average_precision",
+    "carried_by",
     "cover_of_events",
+    "criteria",
+    "find_events",
+    "grounding",
+    "grounding_findings",
     "plant_line_noise",
     "share_in_truth",
 ]

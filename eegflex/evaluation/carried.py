@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,70 +108,97 @@ def carried_by(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
     moments = Moments.of(result)
     data, whole = moments.data, moments.whole(SIGNS["for"])
     length = data.sizes["time"] / float(data.attrs["sfreq"])
-    sets = data["of_channel_set"].values
+    sets, targets = data["of_channel_set"].values, data["target"].values.astype(str)
+    names, numbers = data["channel_set"].values.astype(str).tolist(), data["number"].values.tolist()
+    first, last = table["onset"], table["onset"] + table["duration"]
     rows: list[dict[str, Any]] = []
     for epoch, onset in enumerate(data["onset"].values.tolist()):
-        own = table[(table["onset"] < onset + length) & (table["onset"] + table["duration"] > onset)]
-        one = _of_epoch(moments, epoch)
-        positive = np.maximum(one.values[0], 0).astype(np.float64)
-        for place, name in enumerate(data["channel_set"].values.tolist()):
-            kinds = _kinds(one, own, positive, sets == place, float(whole[epoch, place]))
-            head = {
-                "number": int(data["number"].values[epoch]),
-                "channel_set": str(name),
-                "stage": str(data["target"].values[epoch, place]),
-            }
-            rows += _rows(head, kinds, one, positive, float(whole[epoch, place]), onset)
+        own = table[(first < onset + length) & (last > onset)]
+        here = _Epoch(moments, slice(epoch, epoch + 1), np.maximum(moments.values[epoch], 0).astype(np.float64), onset)
+        masks = {str(kind): here.covered(seen, str(kind)) for kind, seen in own.groupby("kind", sort=False)}
+        for place, name in enumerate(names):
+            there = _Share(here, sets == place, float(whole[epoch, place]))
+            head = {"number": numbers[epoch], "channel_set": name, "stage": targets[epoch, place]}
+            rows += _rows(head, _kinds(there, own, masks), there)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _of_epoch(moments: Moments, epoch: int) -> Moments:
-    here = slice(epoch, epoch + 1)
-    return Moments(moments.data.isel(epoch=here), moments.view, moments.values[here], moments.freqs, moments.times)
+@dataclass(frozen=True)
+class _Epoch:
+    """One epoch: where it is among the `moments`, what speaks for its stage (n_channels, n_freqs, n_moments), and its onset."""
+
+    moments: Moments
+    place: slice
+    positive: Array
+    onset: float
+
+    def covered(self, events: pd.DataFrame, kind: str) -> Mask:
+        """Which moments of which channels events cover, shape (n_channels, n_moments)."""
+        return self.moments.covered(events, kind, self.place)[0]
 
 
-def _kinds(one: Moments, events: pd.DataFrame, positive: Array, members: Mask, whole: float) -> list[_Kind]:
+@dataclass(frozen=True)
+class _Share:
+    """A channel set in an epoch: which channels are its own, and all that speaks for the stage in them."""
+
+    epoch: _Epoch
+    members: Mask
+    whole: float
+
+    def of(self, cells: Mask) -> tuple[float, float]:
+        """The share of all that spoke inside cells; and the mean over all shifts of them."""
+        positive = self.epoch.positive
+        by_chance = positive.mean(axis=2, keepdims=True) * cells
+        return float((positive * cells).sum() / self.whole), float(by_chance.sum() / self.whole)
+
+
+def _kinds(there: _Share, events: pd.DataFrame, masks: Mapping[str, Mask]) -> list[_Kind]:
     """The kinds of events in an epoch, so far as a channel set sees them."""
     found = []
-    for name, own in events.groupby("kind", sort=False):
-        mask = one.covered(own, str(name))[0] & members[:, None]
-        rows = one.rows_of(float(own["low"].iloc[0]), float(own["high"].iloc[0]))
-        if not mask.any() or whole <= 0 or mask[mask.any(axis=1)].mean() > MOST_COVERED:
+    for name, covered in masks.items():
+        own, mask = events[events["kind"] == name], covered & there.members[:, None]
+        rows = there.epoch.moments.rows_of(float(own["low"].iloc[0]), float(own["high"].iloc[0]))
+        if not mask.any() or there.whole <= 0 or mask[mask.any(axis=1)].mean() > MOST_COVERED:
             continue
-        inside = shifted(positive[:, rows].sum(axis=1), mask).sum(axis=0) / whole
-        found.append(_Kind(str(name), own, inside, mask[:, None, :] & rows[None, :, None]))
+        inside = shifted(there.epoch.positive[:, rows].sum(axis=1), mask).sum(axis=0) / there.whole
+        found.append(_Kind(name, own, inside, mask[:, None, :] & rows[None, :, None]))
     return found
 
 
-def _rows(
-    head: dict[str, Any], kinds: Sequence[_Kind], one: Moments, positive: Array, whole: float, onset: float
-) -> list[dict[str, Any]]:
+def _rows(head: dict[str, Any], kinds: Sequence[_Kind], there: _Share) -> list[dict[str, Any]]:
     """The rows of an epoch and a channel set."""
     stage = head["stage"].replace(" - ", " rather than ")
-    if whole <= 0:
+    if there.whole <= 0:
         return [head | {"sentence": f"{stage}: nothing in the epoch spoke for it"}]
     if not kinds:
-        return [head | {"total": 0.0, "sentence": f"{stage}: no event was found in the epoch"}]
+        return [
+            head
+            | {"total": 0.0, "sentence": f"{stage}: none of the events that scorers look for was found in the epoch"}
+        ]
     p_values = _p_values(kinds)
     listed = [kind for kind in kinds if p_values[kind.name] <= ALPHA and kind.inside[0] >= LEAST_OF_ALL]
-    cells = np.any([kind.cells for kind in listed or kinds], axis=0)
-    total, chance = _inside(cells, positive, whole)
+    total, chance = there.of(np.any([kind.cells for kind in listed or kinds], axis=0))
     told = head | {"total": total, "chance": chance}
+    shares = f"{_percent(total)} of what spoke for it (by chance {_percent(chance)})"
     if not listed:
-        found = ", ".join(_counted(kind) for kind in kinds)
-        words = f"{stage}: no event stands out; {found} have {total:.0%} of what spoke for it, by chance {chance:.0%}"
-        return [told | {"p": min(p_values.values()), "sentence": words.replace("%", " %")}]
+        counts = [kind.events["occurrence"].nunique() for kind in kinds]
+        found = _joined([_counted(kind.name, n) for kind, n in zip(kinds, counts, strict=True)])
+        words = f"{stage}: no event stands out; {found} {'has' if sum(counts) == 1 else 'have'} {shares}"
+        return [told | {"p": min(p_values.values()), "sentence": words}]
     listed.sort(key=lambda kind: -kind.inside[0])
     members: list[dict[str, Any]] = []
     phrases = []
     for kind in listed:
-        own = [_event(kind, seen, one, positive, whole, onset) for _, seen in kind.events.groupby("occurrence")]
+        own = [_event(kind, seen, there) for _, seen in kind.events.groupby("occurrence")]
         own.sort(key=lambda row: row["time"])
         phrases.append(_phrase(kind.name, own))
         members += [row | {"p": p_values[kind.name]} for row in own]
-    verb = "carries" if len(members) == 1 else "carry"
-    words = f"{stage}: {_joined(phrases)} {verb} {total:.0%} of what spoke for it, by chance {chance:.0%}".replace("%", " %")
+    words = f"{stage}: {_joined(phrases)} {'carries' if len(members) == 1 else 'carry'} {shares}"
     return [told | row | {"sentence": words} for row in members]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _p_values(kinds: Sequence[_Kind]) -> dict[str, float]:
@@ -180,24 +207,16 @@ def _p_values(kinds: Sequence[_Kind]) -> dict[str, float]:
     return {kind.name: float((most >= kind.excess[0] - 1e-9).mean()) for kind in kinds}
 
 
-def _inside(cells: Mask, positive: Array, whole: float) -> tuple[float, float]:
-    """The share of all that spoke inside cells; and the mean over all shifts of them."""
-    rows = positive.mean(axis=2, keepdims=True) * cells
-    return float((positive * cells).sum() / whole), float(rows.sum() / whole)
-
-
-def _event(
-    kind: _Kind, seen: pd.DataFrame, one: Moments, positive: Array, whole: float, onset: float
-) -> dict[str, Any]:
+def _event(kind: _Kind, seen: pd.DataFrame, there: _Share) -> dict[str, Any]:
     """One event that several channels may have seen; its channel is that with the largest share."""
-    mask = one.covered(seen, kind.name)[0][:, None, :] & kind.cells
-    by_channel = (positive * mask).sum(axis=(1, 2)) / whole
+    mask = there.epoch.covered(seen, kind.name)[:, None, :] & kind.cells
+    by_channel = (there.epoch.positive * mask).sum(axis=(1, 2)) / there.whole
+    largest = int(np.argmax(by_channel if by_channel.any() else mask.any(axis=(1, 2))))
     first = float(seen["onset"].min())
-    largest = int(np.argmax(by_channel)) if by_channel.any() else int(np.argmax(mask.any(axis=(1, 2))))
     return {
         "kind": kind.name,
-        "channel": one.ch_names[largest],
-        "time": first - onset,
+        "channel": there.epoch.moments.ch_names[largest],
+        "time": first - there.epoch.onset,
         "duration": float((seen["onset"] + seen["duration"]).max()) - first,
         "share": float(by_channel.sum()),
     }
@@ -205,20 +224,20 @@ def _event(
 
 def _phrase(kind: str, events: Sequence[dict[str, Any]]) -> str:
     """How the events of a kind are named: with where and when, if they are few."""
-    single = KINDS[kind].one if kind in KINDS else f"{kind.replace('_', ' ')}"
-    at = [(row["channel"].split("-")[0], max(row["time"], 0.0)) for row in events]
-    if len(events) == 1:
-        return f"{single} at {at[0][0]}, {at[0][1]:.1f} s"
+    at = [f"{row['channel'].split('-')[0]}, {max(row['time'], 0.0):.1f} s" for row in events]
+    named = _counted(kind, len(events))
     if len(events) <= NAMED:
-        return f"{len(events)} {many(kind)} (" + ", ".join(f"{site}, {time:.1f} s" for site, time in at) + ")"
-    most = max(range(len(events)), key=lambda i: events[i]["share"])
-    return f"{len(events)} {many(kind)} (most that at {at[most][0]}, {at[most][1]:.1f} s)"
+        return f"{named} at {' and '.join(at)}"
+    largest = max(range(len(events)), key=lambda i: events[i]["share"])
+    return f"{named} (the largest share: {at[largest]})"
 
 
-def _counted(kind: _Kind) -> str:
-    n = kind.events["occurrence"].nunique()
-    return f"{n} {many(kind.name)}" if n > 1 else (KINDS[kind.name].one if kind.name in KINDS else kind.name.replace("_", " "))
+def _counted(kind: str, n: int) -> str:
+    single = KINDS[kind].one if kind in KINDS else f"1 {kind.replace('_', ' ')}"
+    return f"{n} {many(kind)}" if n > 1 else single
 
 
 def _joined(phrases: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(phrases[:-1]), phrases[-1]]))
+    """As a sentence lists them; with a comma before the last where they have commas themselves."""
+    before = ", and " if any("," in phrase for phrase in phrases) else " and "
+    return before.join(filter(None, [", ".join(phrases[:-1]), phrases[-1]]))

@@ -1,8 +1,8 @@
 """Detectors of what scorers look for: one entry of a table for each kind of event.
 
-YASA's detectors (Vallat & Walker 2021, eLife 10:e70092) find spindles, slow waves and rapid eye movements; what it has none for is
-found here by the definitions of the AASM manual for the scoring of sleep and associated events, with thresholds that are said
-where they stand. Names of kinds are those of a simulated night's events.
+YASA's detectors (Vallat & Walker 2021, eLife 10:e70092) find spindles, slow waves and rapid eye movements; what it has
+none for is found here by the definitions of the AASM manual for the scoring of sleep and associated events, with thresholds that
+are said where they stand. Names of kinds are those of a simulated night's events.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Found:
-    """One event in a `Signal`: `start` and `stop` in s from its first sample, `frequency` in Hz (NaN: none), `amplitude` in µV."""
+    """One event in a `Signal`: `start`, `stop` in s from its first sample; `amplitude` in µV; `frequency` in Hz, NaN for none."""
 
     start: float
     stop: float
@@ -130,7 +130,9 @@ def _yasa(function: str, *signals: Array, signal: Signal, **asked: Any) -> Any:
     try:
         import yasa
     except ImportError as error:
-        raise MissingExtraError("Spindles, slow waves and rapid eye movements are found by the package yasa", "yasa") from error
+        raise MissingExtraError(
+            "Spindles, slow waves and rapid eye movements are found by the package yasa", "yasa"
+        ) from error
     if not signal.inside.any():
         return None
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -160,8 +162,8 @@ def _slow_waves(signal: Signal) -> list[Found]:
 
 
 #: A K-complex stands out from what else is slow within so many seconds: it is so many times its median size, and has so many µV
-#: from peak to peak; its negative wave has at most so many seconds at half its height, which tells it from slow waves, and the positive one comes within
-#: so many (chosen).
+#: from peak to peak; its negative wave has at most so many seconds at half its height, which tells it from slow waves,
+#: and the positive one comes within so many (chosen).
 OUTSTANDING, SURROUNDINGS, LEAST_COMPLEX, SHARP, NEXT = 4.0, 15.0, 75.0, 0.35, 0.6
 
 
@@ -177,7 +179,11 @@ def _k_complexes(signal: Signal) -> list[Found]:
         peak = trough + int(np.argmax(after))
         around = np.abs(slow[max(trough - round(SURROUNDINGS * sfreq), 0) : trough + round(SURROUNDINGS * sfreq)])
         size = float(slow[peak] - slow[trough])
-        if size > LEAST_COMPLEX and size > OUTSTANDING * 2 * max(float(np.median(around)), 0.5 * float(usual)) and _peaks(slow, peak):
+        if (
+            size > LEAST_COMPLEX
+            and size > OUTSTANDING * 2 * max(float(np.median(around)), 0.5 * float(usual))
+            and _peaks(slow, peak)
+        ):
             start, stop = _crossing(slow, trough, -1), _crossing(slow, peak, 1)
             if stop - start >= 0.5 * sfreq:
                 found.append(Found(start / sfreq, stop / sfreq, size, 1.0 / ((stop - start) / sfreq)))
@@ -217,7 +223,7 @@ ROLL, SMOOTH = 40.0, 3.0
 
 
 def _slow_eye_movements(signal: Signal) -> list[Found]:
-    """Reasonably regular and sinusoidal, with a first deflection of more than 0.5 s (AASM manual): below 1 Hz, and hardly above."""
+    """Reasonably regular and sinusoidal, with a first deflection of more than 0.5 s (AASM manual): below 1 Hz and not above."""
     slow = signal.smooth(signal.envelope(0.15, 0.7), 1.0)
     fast = signal.smooth(signal.envelope(1.2, 8.0), 1.0)
     rolling = (slow > ROLL) & (slow > SMOOTH * fast) & signal.inside
@@ -237,7 +243,7 @@ def _alpha(signal: Signal) -> list[Found]:
     return _as_found(signal, stretches(runs, signal.sfreq, shortest=1.0, gap=0.3), amplitude)
 
 
-#: Sawtooth waves rise above the usual power of REM at their frequency so many times, and above what is a little faster (chosen).
+#: Sawtooth waves have so many times the usual power of REM at their frequency, and of what is a little faster (chosen).
 TALL, NOT_THETA = 4.0, 2.0
 
 
@@ -250,8 +256,8 @@ def _sawtooth(signal: Signal) -> list[Found]:
     return _as_found(signal, stretches(trains, signal.sfreq, shortest=1.5, gap=0.5), np.sqrt(2 * size))
 
 
-#: Between which percentiles the tone of a night ranges. Its lowest third (of the logarithm) is low, its highest third high, where the
-#: range is at least this factor: a night of one level has neither (chosen).
+#: Between which percentiles the tone of a night ranges. Its lowest third (of the logarithm) is low, its highest third
+#: high, where the range is at least this factor: a night of one level has neither (chosen).
 TONE_RANGE, LEAST_RANGE = (5.0, 95.0), 3.0
 
 
@@ -295,7 +301,7 @@ KINDS: dict[str, EventKind] = {
         EventKind("k_complex", "a K-complex", "K-complexes", "eeg", (0.5, 4.0), ("N2",), _k_complexes),
         EventKind("slow_wave", "a slow wave", "slow waves", "eeg", (0.5, 4.0), ("N2", "N3"), _slow_waves),
         EventKind("alpha", "a run of alpha", "runs of alpha", "eeg", (8.0, 13.0), ("W", "N1"), _alpha),
-        EventKind("sawtooth", "sawtooth waves", "trains of sawtooth waves", "eeg", (2.0, 6.0), ("REM",), _sawtooth),
+        EventKind("sawtooth", "a train of sawtooth waves", "trains of sawtooth waves", "eeg", (2.0, 6.0), ("REM",), _sawtooth),
         EventKind(
             "eye_movement_rapid", "a rapid eye movement", "rapid eye movements", "eog", (), ("W", "REM"),
             _rapid_eye_movements,

@@ -47,7 +47,9 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
     events : pandas.DataFrame
         A copy that has all of these columns, the channel empty where none is told.
     """
-    missing = [] if not isinstance(events, pd.DataFrame) else [c for c in ("onset", "duration", "kind") if c not in events]
+    missing = (
+        [] if not isinstance(events, pd.DataFrame) else [c for c in ("onset", "duration", "kind") if c not in events]
+    )
     if missing or not isinstance(events, pd.DataFrame):
         raise ParameterError(
             "This is no table of events",
@@ -58,7 +60,9 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
     table = events.reset_index(drop=True)
     times = table[["onset", "duration"]].to_numpy(dtype=float)
     if not np.isfinite(times).all() or (times[:, 1] < 0).any():
-        raise ParameterError("An event has no onset, or no duration of 0 s or more", seen=table[["onset", "duration"]].min().to_dict())
+        raise ParameterError(
+            "An event has no onset, or no duration of 0 s or more", seen=table[["onset", "duration"]].min().to_dict()
+        )
     channel = table["channel"].fillna("").astype(str) if "channel" in table else ""
     bands = {name: KINDS[name].band or (np.nan, np.nan) for name in KINDS}
     usual = np.array([bands.get(kind, (np.nan, np.nan)) for kind in table["kind"]], dtype=float).reshape(-1, 2)
@@ -113,7 +117,13 @@ class Moments:
             samples = data["time_view"].values
             starts = np.unique(np.ceil(np.arange(0.0, length - 1e-9, BIN) * result.sfreq - 1e-9).astype(np.intp))
             values = np.add.reduceat(samples, starts, axis=-1)[:, :, None]
-            return cls(data, "time", values, np.array([np.nan]), BIN * (np.arange(len(starts)) + 0.5))
+            return cls(
+                data,
+                "time",
+                values,
+                np.array([np.nan]),
+                np.asarray(BIN * (np.arange(len(starts)) + 0.5), dtype=np.float64),
+            )
         raise ParameterError(
             "This result does not say when: it has neither a time-frequency view nor a time view",
             seen=[str(name) for name in data if str(name).endswith("_view")],
@@ -124,6 +134,11 @@ class Moments:
     def n_sets(self) -> int:
         """How many channel sets there are."""
         return int(self.data.sizes["channel_set"])
+
+    @cached_property
+    def onset(self) -> Array:
+        """Onsets of the epochs, in s from the start of the recording."""
+        return np.asarray(self.data["onset"].values, dtype=np.float64)
 
     @cached_property
     def ch_names(self) -> list[str]:
@@ -156,22 +171,24 @@ class Moments:
 
     def sums(self, sign: float, low: float = np.nan, high: float = np.nan) -> Array:
         """What speaks so in a band, at each moment, shape (n_epochs, n_channels, n_moments)."""
-        return np.asarray(np.maximum(sign * self.values[:, :, self.rows_of(low, high)], 0).sum(axis=2, dtype=np.float64))
+        return np.asarray(
+            np.maximum(sign * self.values[:, :, self.rows_of(low, high)], 0).sum(axis=2, dtype=np.float64)
+        )
 
     def whole(self, sign: float) -> Array:
         """All that speaks so, shape (n_epochs, n_channel_sets)."""
         return self.by_set(self.sums(sign)).sum(axis=2)
 
-    def covered(self, events: pd.DataFrame, kind: str) -> Mask:
+    def covered(self, events: pd.DataFrame, kind: str, epochs: slice = slice(None)) -> Mask:
         """Which moments of which channels events of one kind cover, shape (n_epochs, n_channels, n_moments).
 
         Events of channels that the result has cover these. Where it has none of their channels (or they tell none), they
         cover all channels that their kind is seen in.
         """
         seen, names = self.channels_of(kind), np.array(self.ch_names)
-        mask = np.zeros((len(self.values), len(names), len(self.times)), dtype=bool)
         half = float(np.diff(self.times[:2])[0]) / 2
-        onsets = self.data["onset"].values
+        onsets = self.onset[epochs]
+        mask = np.zeros((len(onsets), len(names), len(self.times)), dtype=bool)
         length = self.times[-1] + half
         by_name = bool(np.isin(events["channel"], names[seen]).any())
         for onset, duration, channel in events[["onset", "duration", "channel"]].itertuples(index=False, name=None):
@@ -186,7 +203,13 @@ class Moments:
 def occurrences(events: pd.DataFrame) -> pd.DataFrame:
     """Number events that overlap in time, of one kind, as one: what several channels saw of it. A column ``occurrence``."""
     table = events.sort_values(["kind", "onset"], kind="stable", ignore_index=True)
-    ends = (table["onset"] + table["duration"]).groupby(table["kind"]).cummax().groupby(table["kind"]).shift(fill_value=-np.inf)
+    ends = (
+        (table["onset"] + table["duration"])
+        .groupby(table["kind"])
+        .cummax()
+        .groupby(table["kind"])
+        .shift(fill_value=-np.inf)
+    )
     return table.assign(occurrence=(table["onset"].to_numpy() >= ends.to_numpy()).cumsum())
 
 

@@ -23,7 +23,7 @@ from eegflex.results.tables import STAGES_FROM
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["COLUMNS", "area_under_roc", "grounding", "grounding_findings", "is_inside", "many"]
+__all__ = ["COLUMNS", "area_under_roc", "ground", "grounding", "grounding_findings", "interval_of", "is_inside", "many"]
 
 Array = npt.NDArray[np.float64]
 
@@ -32,7 +32,7 @@ N_SHIFTS = 4999
 #: Columns of the table.
 COLUMNS = (
     "stage", "kind", "speaks", "low", "high", "n_epochs", "n_events", "covered", "share", "chance", "enrichment",
-    "enrichment_low", "enrichment_high", "p", "p_corrected", "auroc", "of_all", "view",
+    "enrichment_low", "enrichment_high", "p", "p_corrected", "auroc", "of_all", "amount", "view",
 )  # fmt: skip
 #: So little of all that spoke is none of it, however well it is placed: leaks of filters, and rounding.
 LEAST_OF_ALL = 0.01
@@ -77,6 +77,8 @@ def grounding(
             Area under the ROC curve: how well the attribution to a moment tells whether it is inside an event.
         ``of_all``
             The share of all that spoke so, in all bands and channels, that lies inside the events.
+        ``amount``
+            The mean attribution of an epoch inside the events, so far as it speaks so, in the unit of the score.
         ``view``
             The view that it is taken from.
 
@@ -93,8 +95,8 @@ def grounding(
     ask, too, whether epochs with events are epochs of the stage, which the hypnogram answers. The mean over all shifts is
     known exactly; p is from 4999 draws. Epochs that events cover all but wholly have nothing to compare with and are left out.
 
-    The interval is that of the mean excess of share over chance, by the jackknife of `eegflex.results.intervals`, divided by the
-    mean chance: over blocks of 10 minutes where there are 4, else over epochs, whose levels the comparison within epochs has
+    The interval is that of the mean excess of share over chance, by the jackknife of `eegflex.results.intervals`, divided
+    by the mean chance: over blocks of 10 minutes where there are 4, else over epochs, whose levels the comparison within epochs has
     taken out.
 
     Examples
@@ -108,29 +110,51 @@ def grounding(
     True
     """
     check_choice("stage_from", stage_from, STAGES_FROM)
+    moments = Moments.of(result)
+    return ground(moments, _labels(moments, stage_from), events, seed)
+
+
+def ground(moments: Moments, labels: npt.NDArray[np.str_], events: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The table of `grounding`.
+
+    Parameters
+    ----------
+    moments : Moments
+        What an attribution says of each moment.
+    labels : array of str, shape (n_epochs, n_channel_sets)
+        The stage that each epoch and channel set counts for; empty for none.
+    events : pandas.DataFrame
+        The events.
+    seed : int
+        Of the random shifts.
+    """
     table = occurrences(check_events(events))
-    every = Moments.of(result)
-    labels = _labels(every, stage_from)
     stages = [stage for stage in hypnogram_order(sorted(set(labels.ravel().tolist()))) if stage]
-    wholes = {speaks: every.whole(sign) for speaks, sign in SIGNS.items()}
+    wholes = {speaks: moments.whole(sign) for speaks, sign in SIGNS.items()}
     rows: list[dict[str, Any]] = []
     for kind in _order(table["kind"]):
         own = table[table["kind"] == kind]
         low, high = float(own["low"].iloc[0]), float(own["high"].iloc[0])
-        mask = every.covered(own, kind)
+        mask = moments.covered(own, kind)
         for speaks, sign in SIGNS.items():
-            sums = every.sums(sign, low, high) * every.channels_of(kind)[:, None]
-            shares = _Shares.of(every, sums, mask, kind, wholes[speaks])
+            sums = moments.sums(sign, low, high) * moments.channels_of(kind)[:, None]
+            shares = _Shares.of(moments, sums, mask, kind, wholes[speaks])
             for stage in stages:
                 told = shares.row(labels == stage, own, np.random.default_rng(seed))
                 rows.append({"stage": stage, "kind": kind, "speaks": speaks, "low": low, "high": high} | told)
-    found = pd.DataFrame(rows, columns=list(COLUMNS)).assign(view=every.view)
+    found = pd.DataFrame(rows, columns=list(COLUMNS)).assign(view=moments.view)
     place = {stage: i for i, stage in enumerate(stages)}
     found = found.sort_values("stage", key=lambda column: column.map(place), kind="stable", ignore_index=True)
-    tested = found["p"].notna().to_numpy()
-    if tested.any():
-        found.loc[tested, "p_corrected"] = fdr_correction(found.loc[tested, "p"].to_numpy())[1]
+    found["p_corrected"] = _corrected(found["p"].to_numpy(dtype=float))
     return found
+
+
+def _corrected(p: Array) -> Array:
+    """Corrected for all that were tested, by their false discovery rate."""
+    corrected, tested = np.full(len(p), np.nan), np.isfinite(p)
+    if tested.any():
+        corrected[tested] = fdr_correction(p[tested])[1]
+    return corrected
 
 
 def _order(kinds: pd.Series) -> list[str]:
@@ -156,8 +180,8 @@ class _Shares:
         What they are of.
     share : array, shape (n_epochs, n_channel_sets, n_moments)
         Inside the events, by how far they are shifted; NaN where there is nothing to compare.
-    of_all : array, shape (n_epochs, n_channel_sets)
-        Inside the events, of all that speaks so.
+    of_all, amount : array, shape (n_epochs, n_channel_sets)
+        Inside the events, of all that speaks so, and in the unit of the score.
     sums : array, shape (n_epochs, n_channel_sets, n_moments)
         What speaks so in the band at each moment.
     mask : array of bool, shape (n_epochs, n_channel_sets, n_moments)
@@ -169,6 +193,7 @@ class _Shares:
     moments: Moments
     share: Array
     of_all: Array
+    amount: Array
     sums: Array
     mask: npt.NDArray[np.bool_]
     covered: Array
@@ -184,7 +209,15 @@ class _Shares:
         told = (total > 0) & (covered <= MOST_COVERED) & (inside.mean(axis=2) > 1e-12 * total)
         share = np.divide(inside, total[:, :, None], out=np.full_like(inside, np.nan), where=told[:, :, None])
         of_all = np.divide(inside[:, :, 0], whole, out=np.full_like(whole, np.nan), where=told & (whole > 0))
-        return cls(moments, share, of_all, moments.by_set(sums), moments.by_set(mask.astype(float)) > 0, covered)
+        return cls(
+            moments,
+            share,
+            of_all,
+            inside[:, :, 0],
+            moments.by_set(sums),
+            moments.by_set(mask.astype(float)) > 0,
+            covered,
+        )
 
     def row(self, members: npt.NDArray[np.bool_], events: pd.DataFrame, rng: np.random.Generator) -> dict[str, Any]:
         """What is told of the channel sets of a stage, shape (n_epochs, n_channel_sets)."""
@@ -212,6 +245,7 @@ class _Shares:
             "enrichment_high": high,
             "p": _p_value(shares, rng),
             "auroc": area_under_roc(self.mask[epochs][some], self.sums[epochs][some]),
+            "amount": float(mean(self.amount).mean()),
             "of_all": float(mean(np.nan_to_num(self.of_all)).mean()),
         }
 
@@ -234,12 +268,17 @@ LEAST_BLOCKS = 4
 
 def _interval(share: Array, chance: Array, moments: Moments, epochs: npt.NDArray[np.intp]) -> tuple[float, float]:
     """Interval of the enrichment: that of the mean excess over chance, which is bounded, as a ratio to the mean chance."""
-    data = moments.data
-    blocks = blocks_of(data["onset"].values[epochs], data["recording"].values[epochs].astype(str))
-    blocks = blocks if len(np.unique(blocks)) >= LEAST_BLOCKS else np.arange(len(epochs))
-    edges = np.concatenate(mean_interval((share - chance)[:, None], blocks))
+    edges = np.array(interval_of(share - chance, moments.data["onset"].values[epochs]))
     low, high = np.clip(1 + edges / chance.mean(), 0, 1 / chance.mean()).tolist()  # a share is from 0 to 1
     return low, high
+
+
+def interval_of(values: Array, onset: Array) -> tuple[float, float]:
+    """The 95 % interval of the mean over epochs of one recording, by blocks where there are enough."""
+    blocks = blocks_of(onset, np.zeros(len(onset)))
+    blocks = blocks if len(np.unique(blocks)) >= LEAST_BLOCKS else np.arange(len(onset))
+    low, high = mean_interval(values[:, None], blocks)
+    return float(low[0]), float(high[0])
 
 
 def _p_value(shares: Array, rng: np.random.Generator) -> float:

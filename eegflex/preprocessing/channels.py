@@ -138,7 +138,7 @@ def choose_inputs(epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence
 def present_channels(
     epochs: mne.BaseEpochs, picks: str | Sequence[str] | None = None
 ) -> tuple[list[InputChannel], tuple[str, ...]]:
-    """The channels of a recording with their types and roles, all that are not bad or those picked, and what to tell of them."""
+    """The channels of a recording with their types and roles, all that are not bad or those picked, and what to tell."""
     info = epochs.info
     names, kinds = epochs.ch_names, epochs.get_channel_types()
     chosen = [i for i, kind in enumerate(kinds) if kind != "stim" and names[i] not in info["bads"]]

@@ -3,9 +3,9 @@
 from eegflex.evaluation.carried import carried_by
 from eegflex.evaluation.criteria import CRITERIA, Criterion, criteria
 from eegflex.evaluation.events import find_events
-from eegflex.evaluation.grounding import area_under_roc, grounding, grounding_findings
+from eegflex.evaluation.grounding import grounding, grounding_findings
 from eegflex.evaluation.trust import assess
-from eegflex.evaluation.truth import Cover, average_precision, cover_of_events, share_in_truth
+from eegflex.evaluation.truth import Cover, area_under_roc, average_precision, cover_of_events, share_in_truth
 from eegflex.stagers.zoo.known_truth import TRUTHS, KnownTruth, plant_line_noise
 
 __all__ = [

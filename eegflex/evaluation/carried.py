@@ -28,6 +28,8 @@ COLUMNS = (
 )  # fmt: skip
 #: So many events of a kind are named one by one; of more, their number is.
 NAMED = 2
+#: Events that have less of all that spoke between them carried nothing, however well they are placed (chosen).
+LEAST_CARRIED = 0.1
 #: Of events that are shifted round their epoch, so few may have as much inside.
 ALPHA = 0.05
 
@@ -90,7 +92,8 @@ def carried_by(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
     event is what lies in its time, its band and its channels. A kind of event is said to carry the decision only where
     its events have more inside than when all events are shifted round the epoch, all kinds by the same amount: the kind that
     stands out most is compared with the one that stands out most after each shift (61 of them), so that of epochs whose
-    events lie anywhere not more than 5 % name one, however many kinds there are. Shares of events that overlap do not add up
+    events lie anywhere about 5 % name one, however many kinds there are; and only where they have a
+    tenth of it. Shares of events that overlap do not add up
     to the total, in which each cell counts once.
 
     Examples
@@ -178,6 +181,9 @@ def _rows(head: dict[str, Any], kinds: Sequence[_Kind], there: _Share) -> list[d
     p_values = _p_values(kinds)
     listed = [kind for kind in kinds if p_values[kind.name] <= ALPHA and kind.inside[0] >= LEAST_OF_ALL]
     total, chance = there.of(np.any([kind.cells for kind in listed or kinds], axis=0))
+    if listed and total < LEAST_CARRIED:
+        listed = []
+        total, chance = there.of(np.any([kind.cells for kind in kinds], axis=0))
     told = head | {"total": total, "chance": chance}
     shares = f"{_percent(total)} of what spoke for it (by chance {_percent(chance)})"
     if not listed:

@@ -95,9 +95,9 @@ def criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) -> pd.D
     table : pandas.DataFrame
         One row for each criterion: its ``stage``, the ``criterion``, the ``kind`` of event that shows it, a ``verdict``, and
         ``because``, the reason. ``"used"``: inside the events lies more of what spoke for the stage than by chance (interval
-        and corrected p value of `grounding`), and at least 1 % of all that spoke for it more than by chance. ``"used against"``: of
-        what spoke against it. ``"not used"``: neither, and the interval leaves room for little; or the stager is not given
-        such a channel. ``"cannot tell"`` otherwise: too few epochs or events, or too wide an interval.
+        and corrected p value of `grounding`), and at least 1 % of all that spoke for it more than by chance.
+        ``"used against"``: of what spoke against it. ``"not used"``: neither, and the interval leaves room for little; or the
+        stager is not given such a channel. ``"cannot tell"`` otherwise: too few epochs or events, or too wide an interval.
         ``enrichment``, its interval, ``p_corrected`` and ``of_all`` are those of `grounding` for the side that the verdict is
         of. Of a level of the chin's tone, which fills epochs, there is no enrichment: where the mean attribution to the chin in
         such epochs is above 0, it is used, and below 0, used against.

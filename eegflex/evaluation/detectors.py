@@ -1,8 +1,8 @@
 """Detectors of what scorers look for: one entry of a table for each kind of event.
 
 YASA's detectors (Vallat & Walker 2021, eLife 10:e70092) find spindles, slow waves and rapid eye movements; what it has
-none for is found here by the definitions of the AASM manual for the scoring of sleep and associated events, with thresholds that
-are said where they stand. Names of kinds are those of a simulated night's events.
+none for is found here by the definitions of the AASM manual for the scoring of sleep and associated events, with thresholds
+that are said where they stand. Names of kinds are those of a simulated night's events.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Found:
-    """One event in a `Signal`: `start`, `stop` in s from its first sample; `amplitude` in µV; `frequency` in Hz, NaN for none."""
+    """One event in a `Signal`: `start`, `stop` in s from its first sample; `amplitude` in µV; `frequency` in Hz or NaN."""
 
     start: float
     stop: float

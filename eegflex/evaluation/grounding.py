@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from mne.stats import fdr_correction
-from scipy.stats import rankdata
 
 from eegflex.errors import check_choice
 from eegflex.evaluation.detectors import KINDS
 from eegflex.evaluation.event_shares import MOST_COVERED, SIGNS, Moments, check_events, occurrences, shifted
+from eegflex.evaluation.truth import area_under_roc
 from eegflex.findings import Finding, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.select import hypnogram_order
@@ -23,7 +23,7 @@ from eegflex.results.tables import STAGES_FROM
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["COLUMNS", "area_under_roc", "ground", "grounding", "grounding_findings", "interval_of", "is_inside", "many"]
+__all__ = ["COLUMNS", "ground", "grounding", "grounding_findings", "interval_of", "is_inside", "many"]
 
 Array = npt.NDArray[np.float64]
 
@@ -96,8 +96,8 @@ def grounding(
     known exactly; p is from 4999 draws. Epochs that events cover all but wholly have nothing to compare with and are left out.
 
     The interval is that of the mean excess of share over chance, by the jackknife of `eegflex.results.intervals`, divided
-    by the mean chance: over blocks of 10 minutes where there are 4, else over epochs, whose levels the comparison within epochs has
-    taken out.
+    by the mean chance: over blocks of 10 minutes where there are 4, else over epochs, whose levels the comparison within epochs
+    has taken out.
 
     Examples
     --------
@@ -294,34 +294,6 @@ def _p_value(shares: Array, rng: np.random.Generator) -> float:
 
 def _portions(n: int, most: int) -> Sequence[int]:
     return [min(most, n - done) for done in range(0, n, most)]
-
-
-def area_under_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
-    """How often what is to be found scores higher than what is not; equal scores are half.
-
-    Parameters
-    ----------
-    truth : array-like of bool
-        What is to be found.
-    score : array-like, of the same shape
-        How much each is taken for it.
-
-    Returns
-    -------
-    area : float
-        NaN where there is nothing to be found, or nothing else.
-
-    Examples
-    --------
-    >>> area_under_roc([True, False, True, False], [4, 3, 2, 1])
-    0.75
-    """
-    true = np.ravel(truth).astype(bool)
-    n_true, n_false = int(true.sum()), int((~true).sum())
-    if not n_true or not n_false:
-        return float("nan")
-    ranks = rankdata(np.ravel(score))
-    return float((ranks[true].sum() - n_true * (n_true + 1) / 2) / (n_true * n_false))
 
 
 def grounding_findings(table: pd.DataFrame) -> list[Finding]:

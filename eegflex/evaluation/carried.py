@@ -179,7 +179,7 @@ def _rows(head: dict[str, Any], kinds: Sequence[_Kind], there: _Share) -> list[d
             | {"total": 0.0, "sentence": f"{stage}: none of the events that scorers look for was found in the epoch"}
         ]
     p_values = _p_values(kinds)
-    listed = [kind for kind in kinds if p_values[kind.name] <= ALPHA and kind.inside[0] >= LEAST_OF_ALL]
+    listed = [kind for kind in kinds if p_values[kind.name] <= ALPHA + 1e-9 and kind.inside[0] >= LEAST_OF_ALL]
     total, chance = there.of(np.any([kind.cells for kind in listed or kinds], axis=0))
     if listed and total < LEAST_CARRIED:
         listed = []

@@ -131,6 +131,10 @@ def ground(moments: Moments, labels: npt.NDArray[np.str_], events: pd.DataFrame,
     table = occurrences(check_events(events))
     stages = [stage for stage in hypnogram_order(sorted(set(labels.ravel().tolist()))) if stage]
     wholes = {speaks: moments.whole(sign) for speaks, sign in SIGNS.items()}
+    least = LEAST_OF_ALL * sum(
+        wholes.values()
+    )  # of less than that, nothing spoke so: it is rounding, and leaks of filters
+    wholes = {speaks: np.where(whole >= least, whole, 0.0) for speaks, whole in wholes.items()}
     rows: list[dict[str, Any]] = []
     for kind in _order(table["kind"]):
         own = table[table["kind"] == kind]
@@ -206,7 +210,7 @@ class _Shares:
         total = moments.by_set(sums).sum(axis=2)
         n_seen = moments.by_set(np.broadcast_to(seen[None, :], sums.shape[:2]).astype(float))
         covered = np.divide(moments.by_set(mask.mean(axis=2)), n_seen, out=np.zeros_like(total), where=n_seen > 0)
-        told = (total > 0) & (covered <= MOST_COVERED) & (inside.mean(axis=2) > 1e-12 * total)
+        told = (whole > 0) & (total > 0) & (covered <= MOST_COVERED) & (inside.mean(axis=2) > 1e-12 * total)
         share = np.divide(inside, total[:, :, None], out=np.full_like(inside, np.nan), where=told[:, :, None])
         of_all = np.divide(inside[:, :, 0], whole, out=np.full_like(whole, np.nan), where=told & (whole > 0))
         return cls(

@@ -141,10 +141,6 @@ def test_no_event_reaches_from_one_run_into_another():
     whole = find_events(epochs, kinds="alpha", verbose="error")
     ends = whole["onset"] + whole["duration"]
     over = [edge for edge in range(30, 240, 30) if ((whole["onset"] < edge) & (ends > edge)).any()]
-        edge
-        for edge in range(30, 240, 30)
-        if ((whole["onset"] < edge) & (whole["onset"] + whole["duration"] > edge)).any()
-    ]
     assert over == list(range(30, 240, 30))
     without = find_events(epochs[[0, 1, 2, 5, 6, 7]], kinds="alpha", verbose="error")
     assert not ((without["onset"] < 90) & (without["onset"] + without["duration"] > 90)).any()

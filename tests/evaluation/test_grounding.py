@@ -100,7 +100,7 @@ def test_bursts_in_silence_have_all_inside(in_silence):
     assert row["enrichment_low"] > 5
     assert row["p_corrected"] < 0.01
     assert row["auroc"] > 0.95
-    assert table.loc["against", "p"] > 0.05 or np.isnan(table.loc["against", "p"])
+    assert table.loc["against", "n_epochs"] == 0  # rounding, and leaks of filters, are nothing that spoke against it
 
 
 def test_events_beside_the_bursts_have_nothing_inside(in_silence):
@@ -319,7 +319,7 @@ def test_channel_sets_are_told_apart(pair_result):
     times, sets = data["time"].values, data["of_channel_set"].values
     view = np.zeros((data.sizes["epoch"], data.sizes["channel"], len(times)))
     eeg = int(np.flatnonzero((sets == 0) & (data["ch_type"].values == "eeg"))[0])
-    view[:, eeg, (times > 10) & (times < 11)] = 1.0
+    view[:, eeg, (times > 10) & (times < 11.5)] = 1.0
     view[:, sets == 1] = 1.0  # the other set is spoken to at all times alike
     result = eegflex.FlexResult(
         data.drop_vars("time_frequency_view", errors="ignore").assign(time_view=(("epoch", "channel", "time"), view))

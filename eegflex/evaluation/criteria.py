@@ -15,6 +15,7 @@ from eegflex.evaluation.event_shares import SIGNS, Moments, check_events, occurr
 from eegflex.evaluation.grounding import LEAST_OF_ALL, ground, interval_of, is_inside
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.select import is_whole
+from eegflex.results.wording import count_epochs
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -166,7 +167,7 @@ def _beforehand(criterion: Criterion, moments: Moments, labels: npt.NDArray[np.s
     n_epochs = int((labels == criterion.stage).any(axis=1).sum())
     if n_epochs < MIN_EPOCHS:
         return _told(
-            "cannot tell", f"{n_epochs} epochs of {criterion.stage} were explained, and {MIN_EPOCHS} are needed"
+            "cannot tell", f"{count_epochs(n_epochs)} of {criterion.stage} explained, and {MIN_EPOCHS} are needed"
         )
     return None
 
@@ -192,7 +193,9 @@ def _events(
         )
     if not expected["n_epochs"] >= MIN_EPOCHS:
         return _told(
-            "cannot tell", f"{int(expected['n_epochs'])} epochs have such events, and {MIN_EPOCHS} are needed", expected
+            "cannot tell",
+            f"{count_epochs(int(expected['n_epochs']))} with such events, and {MIN_EPOCHS} are needed",
+            expected,
         )
     most = 1 + NEGLIGIBLE * min(1.0, 1 / expected["chance"] - 1)
     if expected["of_all"] < LEAST_OF_ALL:
@@ -214,7 +217,7 @@ def _level(
     counted = (labels == criterion.stage) & there[:, None]
     epochs = np.flatnonzero(counted.any(axis=1))
     if len(epochs) < MIN_EPOCHS:
-        return _told("cannot tell", f"{len(epochs)} epochs have it, and {MIN_EPOCHS} are needed") | {
+        return _told("cannot tell", f"{count_epochs(len(epochs))} with it, and {MIN_EPOCHS} are needed") | {
             "n_epochs": len(epochs)
         }
     net = moments.by_set(moments.values.sum(axis=(2, 3), dtype=np.float64) * seen)

@@ -84,7 +84,7 @@ def find_events(
     high in the lowest and the highest third of its range in this recording.
 
     On simulated nights, of which all events are known, precision and recall are (5 nights of 1.5 h; an event is found where a
-    fifth of the union overlaps): spindles 0.98 and 0.95, K-complexes 0.93 and 0.93, slow waves 0.96 and 0.84, alpha 0.95 and
+    fifth of the union overlaps): spindles 0.98 and 0.95, K-complexes 0.93 and 0.93, slow waves with these 0.96 and 0.84, alpha 0.95 and
     0.99, sawtooth waves 0.93 and 0.94, rapid eye movements in REM 0.94 and 0.86, slow ones 0.98 and 1.00, twitches 0.91 and
     0.66. Real recordings are harder.
 

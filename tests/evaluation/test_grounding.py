@@ -292,7 +292,7 @@ def test_too_few_epochs_cannot_tell(in_silence):
     assert table.loc[("N2", "spindle"), "verdict"] == "cannot tell"
     assert "3 epochs of N2" in table.loc[("N2", "spindle"), "because"]
     six = criteria(in_silence, table_of(ONSETS[:2])).set_index(["stage", "kind"])
-    assert "2 epochs have such events" in six.loc[("N2", "spindle"), "because"]
+    assert "2 epochs with such events" in six.loc[("N2", "spindle"), "because"]
 
 
 def test_a_margin_speaks_for_its_first_stage():

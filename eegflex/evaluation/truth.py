@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from eegflex.errors import ParameterError
 from eegflex.results.recordings import one_recording
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["Cover", "average_precision", "cover_of_events", "covered_by", "share_in_truth"]
+__all__ = ["Cover", "area_under_roc", "average_precision", "cover_of_events", "covered_by", "share_in_truth"]
 
 #: Half the main lobe of the frames' window of 2 s: so far from its own frequency an event is seen in a frame, in Hz.
 SPREAD = 1.0
@@ -35,10 +36,13 @@ class Cover:
         Area under the precision-recall curve over cells of the plane.
     chance : float
         What a view at random has: the share of the cells that events cover.
+    auroc : float
+        Area under the ROC curve: how often a cell that an event covers has more than one that none does.
     """
 
     average_precision: float
     chance: float
+    auroc: float = float("nan")
 
     @property
     def ratio(self) -> float:
@@ -140,7 +144,8 @@ def cover_of_events(
             allowed=f"{truth.kind!r} of {truth.band[0]:g} to {truth.band[1]:g} Hz",
         )
     found = data["time_frequency_view"].values[:, truth.input]
-    return Cover(average_precision(covered[cells], found[cells]), float(covered[cells].mean()))
+    true, score = covered[cells], found[cells]
+    return Cover(average_precision(true, score), float(true.mean()), area_under_roc(true, score))
 
 
 def covered_by(
@@ -198,6 +203,34 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
         return float("nan")
     recall = hits / hits[-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * hits / (last + 1)))
+
+
+def area_under_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
+    """How often what is to be found scores higher than what is not; equal scores are half.
+
+    Parameters
+    ----------
+    truth : array-like of bool
+        What is to be found.
+    score : array-like, of the same shape
+        How much each is taken for it.
+
+    Returns
+    -------
+    area : float
+        NaN where there is nothing to be found, or nothing else.
+
+    Examples
+    --------
+    >>> area_under_roc([True, False, True, False], [4, 3, 2, 1])
+    0.75
+    """
+    true = np.ravel(truth).astype(bool)
+    n_true, n_false = int(true.sum()), int((~true).sum())
+    if not n_true or not n_false:
+        return float("nan")
+    ranks = rankdata(np.ravel(score))
+    return float((ranks[true].sum() - n_true * (n_true + 1) / 2) / (n_true * n_false))
 
 
 def _view(result: FlexResult, view: str) -> xr.Dataset:

@@ -19,7 +19,7 @@ from eegflex.readers.channels.units import parse_unit
 from eegflex.readers.notes import get_notes
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec
 
-__all__ = ["InputChannel", "Inputs", "choose_inputs"]
+__all__ = ["InputChannel", "Inputs", "choose_inputs", "present_channels"]
 
 _PER_VOLT = {"V": 1.0, "mV": 1e3, "uV": 1e6}
 _VOLTAGES = frozenset({"eeg", "eog", "emg", "ecg", "seeg", "ecog", "dbs", "bio"})
@@ -116,7 +116,7 @@ def choose_inputs(epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence
     ChannelError
         If no channel fits an input; what there is is listed.
     """
-    present, told = _present(epochs, picks)
+    present, told = present_channels(epochs, picks)
     for words in told:
         logger.warning(words)
     channels: list[InputChannel] = []
@@ -135,7 +135,10 @@ def choose_inputs(epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence
     return Inputs(tuple(channels), sets, told)
 
 
-def _present(epochs: mne.BaseEpochs, picks: str | Sequence[str] | None) -> tuple[list[InputChannel], tuple[str, ...]]:
+def present_channels(
+    epochs: mne.BaseEpochs, picks: str | Sequence[str] | None = None
+) -> tuple[list[InputChannel], tuple[str, ...]]:
+    """The channels of a recording with their types and roles, all that are not bad or those picked, and what to tell."""
     info = epochs.info
     names, kinds = epochs.ch_names, epochs.get_channel_types()
     chosen = [i for i, kind in enumerate(kinds) if kind != "stim" and names[i] not in info["bads"]]

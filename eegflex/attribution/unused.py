@@ -7,7 +7,7 @@ from typing import Any
 
 from mne.utils import logger
 
-from eegflex.attribution.methods.registry import Method
+from eegflex.attribution.methods.method import Method
 from eegflex.settings import Settings
 from eegflex.staging import StagedNight
 
@@ -43,7 +43,7 @@ def _reasons(settings: Settings, method: Method, night: StagedNight) -> dict[str
     """Settings that are of no use, and why."""
     if not method.on_path:
         return dict.fromkeys(OF_PATHS, f"method={settings.method!r} takes no path")
-    found = {}
+    found: dict[str, str] = {}
     if not settings.is_adaptive:
         found |= dict.fromkeys(_OF_ADAPTIVE, f"quadrature={settings.quadrature!r} has its number of nodes from n_steps")
     if settings.context != "fixed":

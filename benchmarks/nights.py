@@ -26,14 +26,17 @@ from eegflex.staging import StagedNight
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the trained stagers are those of the tests
 
 import trained
+from trained.nights import spindle_night
 
-__all__ = ["STAGERS", "Bench", "night"]
+__all__ = ["SEQUENCES", "STAGERS", "Bench", "night", "spindle_night"]
 
 STAGERS: dict[str, Callable[[], Stager]] = {
     "GSSC": partial(eegflex.load_model, "gssc"),
     "chambon": trained.chambon,
     "context": trained.context,
 }
+#: One network of spectrograms, trained on ordinary simulated nights, and on such as `spindle_night` makes.
+SEQUENCES: dict[str, Callable[[], Stager]] = {"sequence": trained.sequence, "planted": trained.planted}
 
 
 @functools.cache

@@ -190,7 +190,7 @@ class RandomPhases:
                     _check_scores(again, self.kind)
                     found[0, place] += _p_of(again, self.kind, own) / n_draws
                     found[1, place] += (consensus(again, self.kind) == own) / n_draws
-        logger.info(f"Staged {times} times with random phases in {time.perf_counter() - began:.0f} s")
+        logger.info(f"Staged {times} time{'s' * (times > 1)} with random phases in {time.perf_counter() - began:.0f} s")
         values = np.full((len(self.own), len(COLUMNS)), np.nan)
         values[numbers, 0] = _p_of(self.scores[numbers], self.kind, own)
         values[numbers, 1:] = np.repeat(found, len(KINDS) // len(self.kinds), axis=1).reshape(-1, len(numbers)).T

@@ -19,6 +19,7 @@ from eegflex._version import __version__
 from eegflex.attribution.phases import labelled
 from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.spectra import frames
+from eegflex.attribution.unused import OF_PATHS
 from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
 from eegflex.readers.notes import get_notes
@@ -237,7 +238,7 @@ def labels_of_channels(segments: Segments) -> list[str]:
 
 def parameters_of(request: Request) -> dict[str, Any]:
     """What was asked, but for what the method makes no use of; a selection by what it selects, unless it is a query."""
-    unused = () if request.method.on_path else ("quadrature", "n_steps", "tol", "max_evals", "windows_per_stage")
+    unused = () if request.method.on_path else OF_PATHS
     return {name: value for name, value in request.settings.to_dict().items() if name not in unused}
 
 

@@ -26,6 +26,7 @@ from eegflex.attribution.resume import open_partial, take_up
 from eegflex.attribution.sampling import choose_epochs
 from eegflex.attribution.second_opinion import with_second_opinion
 from eegflex.attribution.selection import selected
+from eegflex.attribution.unused import settled
 from eegflex.attribution.window_error import choose_window
 from eegflex.attribution.window_sample import explain_windows, reserve_windows
 from eegflex.doctor.case import Case
@@ -120,8 +121,9 @@ def attribute_epochs(
         With FLEX and a fixed context: the whole windows are explained too, as with ``context="scaled"``, of so many epochs of
         each predicted stage in which the context decides: it made more than half of the change, or the epoch's own change is
         within its error. ``"auto"`` takes up to three, and so few that all their epochs are at most a quarter of those that are
-        explained, but one; 0 leaves it out. For a stager that keeps states between epochs these windows have at most nine
-        epochs, and the rest of the night is in ``beyond``. See `FlexResult.window_rhythms`.
+        explained, but one; 0 leaves it out, and is what a result says where there can be none. For a stager that keeps states
+        between epochs these windows have at most nine epochs, and the rest of the night is in ``beyond``. See
+        `FlexResult.window_rhythms`.
     method : str
         ``"flex"``. On the frequency-domain model, by captum: ``"saliency"``, ``"input_x_gradient"``, ``"deeplift"``,
         ``"gradient_shap"``. For models without a gradient too, with the bands of each channel as features:
@@ -307,8 +309,9 @@ def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.
         found["n_steps"] = len(make_rule(settings.quadrature, settings.n_steps))
     if isinstance(settings.select, tuple):  # a mask and its numbers are one question
         found["select"] = tuple(selected(night, settings.select).tolist())
-    settings = dataclasses.replace(settings, **(dataclasses.asdict(night.settings) | found))
     method, because = method_of(settings), None
+    found |= settled(settings, method, night)
+    settings = dataclasses.replace(settings, **(dataclasses.asdict(night.settings) | found))
     if isinstance(settings.baseline, str) and settings.baseline == AUTO:
         name, because = choose_baseline(night.segments, method.baselines)
         settings = dataclasses.replace(settings, baseline=name)

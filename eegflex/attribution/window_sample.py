@@ -33,16 +33,9 @@ _STREAM = 0x3144
 _AT_ONCE = 64
 
 
-def _wanted(request: Request) -> bool:
-    """Whether windows are asked for: with FLEX and the context as recorded, of a stager that sees some."""
-    settings = request.settings
-    asked = request.method.on_path and settings.context == "fixed" and settings.windows_per_stage != 0
-    return asked and any(one.windows.length.max() > 1 for one in request.night.bound)
-
-
 def reserve_windows(request: Request, kept: Kept) -> None:
     """Make room for windows, if they are asked for: what a result holds depends on the question, not on the night."""
-    if not _wanted(request):
+    if not request.settings.windows_per_stage:  # 0 where there can be none
         return
     n_targets = len(request.night.stages) if request.settings.target == "all" else 1
     dtype = np.dtype(str(request.dtype).removeprefix("torch."))
@@ -66,7 +59,7 @@ def explain_windows(request: Request, kept: Kept, replaced: npt.NDArray[np.float
     replaced : array, shape (n_chosen, n_channel_sets, 4, n_stages)
         What `replaced_scores` gave.
     """
-    if not _wanted(request):
+    if not request.settings.windows_per_stage:  # 0 where there can be none
         return
     begun, by_stage = time.monotonic(), _sample(request, kept, replaced)
     there = np.isfinite(kept.view_of("window_baseline_score")[:, 0]).all(axis=1)  # of a run that is resumed

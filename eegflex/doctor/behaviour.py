@@ -30,8 +30,8 @@ __all__ = [
 #: Shares of the way to another epoch on which gradients are compared with differences: the next where the scores hardly
 #: change on it. And the nodes on it: first, and where these miss too much.
 STEPS, N_NODES = (0.01, 0.1, 1.0), (6, 48, 384)
-#: What is cut off stays missing: more nodes miss at least this share of it, too.
-SAME_MISS = 0.9
+#: What is cut off stays missing: more nodes tell the same, to this share of it.
+SAME_TOLD = 0.1
 #: Change of a score, relative to its size, a tenth of which may be rounding.
 ROUNDING = 1e-4
 #: Share of a difference that gradients may miss: kinks between the nodes.
@@ -141,6 +141,12 @@ def finite_scores(case: Case) -> Finding:
 
 def differentiability(case: Case) -> Finding:
     """Whether gradients account for what the scores do on the way from one epoch to another."""
+    if not case.stager.has_gradient:
+        found = error if case.asked else warning
+        return found(
+            "it has no gradient, so that FLEX, which needs one, cannot explain it",
+            "Use a method that needs none: method='shapley_sampling', 'feature_ablation', or 'shapley' for one or two channels",
+        )
     case.finite  # noqa: B018  (raises)
     at = slice(0, N_GRADIENTS)
     start = case.inputs[at]
@@ -174,6 +180,8 @@ def context_differentiability(case: Case) -> Finding:
     bound = case.bound.with_window_length(WINDOW_LENGTH) if case.spec.context.whole else case.bound
     if bound.windows.length.max() == 1:
         return ok("it sees no neighbours")
+    if not case.stager.has_gradient:
+        raise CannotTellError("it has no gradient")
     case.finite  # noqa: B018  (raises)
     # A score that is sure of itself hardly minds its neighbours: the epoch that minds them most is looked at.
     there, index, recorded, way = max(
@@ -224,21 +232,26 @@ def _accounted_within(
         scores = [one_by_one(model, start + share * way, index) for share in (0.0, step, 1.0)]
         here, near, far = ((one * _weights(one)).sum(-1) for one in scores)
     change = near - here
-    missed = np.inf
+    told = torch.full_like(change, torch.inf)
     for n_nodes in N_NODES:  # kinks are missed less by more nodes, what is cut off is not
         gradients = _mean_gradient(model, start, step * way, index, n_nodes)
         if not torch.isfinite(gradients).all():
             return error("gradients are not finite", "Look for divisions by zero and roots of zero in the model")
         if float(gradients.abs().max()) == 0 and float((far - here).abs().max()) > 0:
             return error("gradients are zero everywhere, although the scores differ", _DETACHED)
-        told = step * (gradients * way).flatten(1).sum(1)
+        before, told = told, step * (gradients * way).flatten(1).sum(1)
         size = float(torch.maximum(change.abs(), told.abs()).sum())
         if size <= _rounding(scores[0]) * max(float(here.abs().max()), 1e-3):
             raise CannotTellError("the scores hardly change from one epoch to another")
-        before, missed = missed, float((change - told).abs().sum()) / size
-        if missed <= MISSED or missed > SAME_MISS * before:
+        missed = float((change - told).abs().sum()) / size
+        settled = float((told - before).abs().sum()) <= SAME_TOLD * missed * size
+        if missed <= MISSED or settled:
             break
     of = "of what the scores change on the way to another epoch"
+    if missed > MISSED and not settled:
+        raise CannotTellError(
+            f"gradients change too fast on the way to another epoch for {n_nodes} of them to be summed"
+        )
     if missed > MISSED:
         return error(f"part of the model is cut off from its gradients: these miss {missed:.1%} {of}", _DETACHED)
     return ok(f"gradients account for all but {missed:.2%} {of}")

@@ -48,11 +48,14 @@ class Case:
         Whether gradients are wanted.
     from_silence : bool
         Whether epochs are explained on a path from silence.
+    asked : bool
+        Whether an explanation is asked for; if not, the model is only looked at, and may be explained in any way.
     """
 
     night: StagedNight
     differentiates: bool = True
     from_silence: bool = True
+    asked: bool = True
 
     @property
     def stager(self) -> Stager:

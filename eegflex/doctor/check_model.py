@@ -80,7 +80,8 @@ def check_model(
     Whether another reading of the scores is *clearly* better is decided by a sign test over bouts of sleep, since epochs
     in a row are no independent witnesses, together with the growth of Cohen's kappa. A stretch of at most two hours is
     staged anew for another unit, polarity and rate. That waveforms decide a stage, and not the spectrum, is no fault of a
-    model, but a warning: it limits what its explanation can say (see `StagedNight.spectral_share`).
+    model, but a warning: it limits what its explanation can say (see `StagedNight.spectral_share`). So is it where a model
+    can have no gradient, as trees cannot: FLEX refuses it, and methods that need none explain it.
 
     Examples
     --------
@@ -110,7 +111,7 @@ def _open(night: StagedNight) -> Case:
     """What the checks look at."""
     if not night.sound.any():
         raise RecordingError("No epoch is sound and has the context that the model needs")
-    return Case(night)
+    return Case(night, asked=False)
 
 
 def _before(problem: EegflexError) -> Finding:

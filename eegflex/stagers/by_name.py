@@ -16,7 +16,7 @@ from eegflex.stagers.formats.braindecode import arguments, class_named
 from eegflex.stagers.networks import NETWORKS, network_class
 from eegflex.stagers.stager import Stager
 
-__all__ = ["RANDOM", "contract_of", "random_stager"]
+__all__ = ["RANDOM", "contract_of", "of_other_weights", "own_weights", "random_stager"]
 
 #: What is given for weights where none are wanted.
 RANDOM = "random"
@@ -57,7 +57,9 @@ def contract_of(name: str, spec: ModelSpec | None) -> tuple[ModelSpec, Class | N
         raise SpecError(
             "These weights have a contract of their own, which a spec cannot replace",
             seen=f"spec={spec.name!r} for {name!r}",
-            remedy="Leave spec= out, or load the file of weights with it: load_model('the file', spec=...)",
+            remedy="Leave spec= out, or load the file of weights with it: load_model('the file', spec=...)"
+            if own is None or not own.class_name
+            else f"Leave spec= out; for weights of your own, load_model({own.class_name!r}, spec=..., weights='mine.ckpt')",
         )
     named = spec.class_name
     if named and named != name and _address(named) != f"{kind.__module__.partition('.')[0]}:{kind.__name__}":
@@ -67,6 +69,27 @@ def contract_of(name: str, spec: ModelSpec | None) -> tuple[ModelSpec, Class | N
             remedy="Leave class out of its [model], or load the network that it names",
         )
     return (spec.replace(class_name=name), None) if name in NETWORKS else (spec, kind)
+
+
+def of_other_weights(spec: ModelSpec) -> ModelSpec:
+    """A published contract for weights that the caller has: those that it was published with are not meant."""
+    if not spec.sha256:
+        return spec
+    note = f"weights: those that were given, which need not be those of {spec.name}"
+    paper = spec.citation.partition("; weights:")[0]
+    return spec.replace(
+        name=f"{spec.name}, other weights",
+        file="",
+        sha256="",
+        licence="",
+        citation=paper,
+        assumed=(*spec.assumed, note),
+    )
+
+
+def own_weights(name: str, spec: ModelSpec) -> str:
+    """How weights of one's own are loaded into the network that a package has weights of, after "if it is meant, "."""
+    return f"load it by the name of its network: load_model({spec.class_name!r}, spec={name!r}, weights='mine.ckpt')"
 
 
 def _address(named: str) -> str:

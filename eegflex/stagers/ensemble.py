@@ -126,6 +126,11 @@ class Ensemble(Stager):
         return all(member.scores_every_position for member in self.members)
 
     @property
+    def has_gradient(self) -> bool:
+        """Whether any member has one; of the others it is then found that they are cut off."""
+        return any(member.has_gradient for member in self.members)
+
+    @property
     def takes_sequences(self) -> bool:
         """Whether any member is made for several epochs at a time."""
         return any(member.takes_sequences for member in self.members)

@@ -16,7 +16,7 @@ from eegflex.errors import ModelError, ParameterError, SpecError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.spec.published import load_spec, spec_names
 from eegflex.stagers.assumed import assumed, assumed_of_estimator, assumed_of_module
-from eegflex.stagers.by_name import RANDOM, contract_of, random_stager
+from eegflex.stagers.by_name import RANDOM, contract_of, of_other_weights, own_weights, random_stager
 from eegflex.stagers.device import check_device
 from eegflex.stagers.digest import digest_of_files
 from eegflex.stagers.failures import in_our_words
@@ -176,7 +176,7 @@ def _published() -> list[str]:
 def _contract(spec: ModelSpec | str | Path | None) -> tuple[Path | None, ModelSpec | None]:
     """A contract as it was given: itself, the name of a published one, or a file; with the folder that it is in."""
     if isinstance(spec, str) and (spec in spec_names() or not (os.path.lexists(spec) or Path(spec).suffix)):
-        return None, load_spec(spec)
+        return None, of_other_weights(load_spec(spec))
     if isinstance(spec, str | Path):
         return Path(spec).parent, ModelSpec.from_toml(spec)
     return None, spec
@@ -192,6 +192,8 @@ def _from_published(name: str, spec: ModelSpec | None, weights: str | Path | Non
     if folder is not None and not package_of(name):
         spec, weights = with_config(spec, kind or network_class(spec.class_name), folder), folder
     with packaged(name, spec.file, weights) as path:
+        if package_of(name):
+            _check_sum([path], spec, own_weights(name, spec))
         stager = _from_file(path, spec, None, kind, trusted=False)
     return stager.with_spec(stager.spec.replace(file=hub)) if hub else stager
 
@@ -268,14 +270,14 @@ def _from_file(path: Path, spec: ModelSpec | None, folder: Path | None, network:
     return stager.with_spec(stager.spec.replace(assumed=(*stager.spec.assumed, *file.notes)))
 
 
-def _check_sum(files: list[Path], spec: ModelSpec) -> None:
-    """Refuse a model that is not the one whose checksum the spec has."""
+def _check_sum(files: list[Path], spec: ModelSpec, otherwise: str = "correct sha256 in the spec's [model]") -> None:
+    """Refuse a model that is not the one whose checksum the spec has; say what to do if it is the one that is meant."""
     if spec.sha256 and (found := digest_of_files(files)) != spec.sha256.lower():
         raise ModelError(
             f"{' with '.join(file.name for file in files)} is not the model that its spec was written for, by its sha256",
             seen=found,
             allowed=spec.sha256.lower(),
-            remedy="Get the file again; or, if it is the one that is meant, correct sha256 in the spec's [model]",
+            remedy=f"Get the file again; or, if it is the one that is meant, {otherwise}",
         )
 
 

@@ -108,6 +108,11 @@ class Stager:
         return changed
 
     @property
+    def has_gradient(self) -> bool:
+        """Whether its scores can have a gradient: those of trees, or of what runs without torch, have none."""
+        return bool(getattr(self.module, "has_gradient", True))
+
+    @property
     def fronts(self) -> tuple[Front, ...]:
         """The front ends that it has: one at most, or those of its members."""
         return (self.front,) if self.front else ()

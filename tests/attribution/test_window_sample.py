@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import mne
 import numpy as np
 import pytest
@@ -247,6 +249,47 @@ def test_windows_are_of_flex_with_a_fixed_context_that_there_is(model, more):
     if more != {"context": "scaled"}:
         with pytest.raises(ParameterError, match="no windows"):
             result.window_rhythms()
+
+
+NO_WINDOWS = {
+    "no neighbours": (Smooth(), {"spec": None}, "sees no neighbours", 0),
+    "no path": (Weighed(0.0), {"method": "saliency"}, "takes no path", None),
+    "all of them are": (Weighed(0.0), {"context": "scaled"}, "with its whole window", 0),
+}
+
+
+@pytest.mark.parametrize("why", NO_WINDOWS)
+def test_windows_that_are_asked_for_where_there_can_be_none_are_told_and_the_result_says_what_was_done(why, caplog):
+    """So that it goes with results of those who left the argument out: put together, and resumed."""
+    model, more, words, recorded = NO_WINDOWS[why]
+    epochs, asked = noise_epochs(), ASKED | more | {"on_check": "ignore", "sample_per_stage": 1}
+    result = eegflex.attribute_epochs(epochs, model, windows_per_stage=4, **asked, verbose="warning")
+    assert "windows_per_stage=4" in caplog.text
+    assert words in caplog.text
+    assert result.parameters.get("windows_per_stage") == recorded
+    caplog.clear()
+    plain = eegflex.attribute_epochs(epochs, model, resume=result, **asked, verbose="warning")
+    assert plain.parameters == result.parameters
+    other = explain(noise_epochs(seed=1), model, **asked)
+    assert "Nothing comes of" not in caplog.text, "nothing was asked for"
+    together = eegflex.concatenate_results([other, result], recordings=["one", "other"])
+    assert together.parameters.get("windows_per_stage") == recorded
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"method": "saliency", "tol": 0.1, "max_evals": 50},
+            r"tol=0\.1, max_evals=50: method='saliency' takes no path",
+        ),
+        ({"quadrature": "graded", "n_steps": 12, "tol": 0.1}, r"tol=0\.1: quadrature='graded' has its number of nodes"),
+    ],
+)
+def test_other_settings_that_nothing_comes_of_are_told_too(given, words, caplog):
+    asked = {"target": "N2", "spectral_share": 0, "on_check": "ignore", "sample_per_stage": 1}
+    eegflex.attribute_epochs(noise_epochs(), Smooth(), **asked, **given, verbose="warning")
+    assert re.search(f"Nothing comes of {words}", caplog.text)
 
 
 def test_where_the_epoch_decides_there_are_none_and_an_empty_table():

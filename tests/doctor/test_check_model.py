@@ -22,6 +22,7 @@ from eegflex.doctor.sign_test import LEVEL, judge, kappa_of
 from eegflex.errors import ModelError, ParameterError
 from eegflex.evaluation import assess
 from eegflex.spec.model_spec import ContextSpec
+from eegflex.spec.scaling import ScaleSpec
 from eegflex.stagers.zoo.known_truth import plant_line_noise
 from eegflex.surrogates import RandomPhases
 
@@ -311,6 +312,29 @@ def test_a_model_without_gradients_is_explained_by_a_method_that_needs_none(nigh
     epochs = night[:12].pick(["C4-M1", "E1-M2"])
     result = eegflex.attribute_epochs(epochs, Detached(), method="shapley", sample_per_stage=1, verbose="error")
     assert "differentiability" not in {finding["check"] for finding in result.provenance["checks"]}
+
+
+class Powers:
+    """An estimator, as scikit-learn's are: it stages by the size of an epoch and has no gradient."""
+
+    def predict_proba(self, signals):
+        size = np.log(signals.std(axis=(1, 2)) + 1e-9)[:, None]
+        raised = np.exp(-((size - np.log([5.0, 10.0, 15.0, 20.0, 30.0])) ** 2))
+        return raised / raised.sum(axis=1, keepdims=True)
+
+
+def test_what_has_no_gradient_is_no_error_until_one_is_asked_for(night):
+    epochs, spec = night[:70].pick(["C4-M1", "E1-M2"]), CHAMBON.replace(scores="probs", scale=ScaleSpec())
+    findings = check_model(Powers(), epochs, spec=spec, verbose="error")
+    assert not findings.errors
+    found = findings["differentiability"]
+    assert found.status == "warning"
+    assert "shapley" in found.remedy
+    assert "detach" not in found.remedy, "there is nothing to mend"
+    asked = {"spec": spec, "sample_per_stage": 1, "spectral_share": 0, "verbose": "error"}
+    with pytest.raises(ModelError, match=r"no gradient.*method='shapley"):
+        eegflex.attribute_epochs(epochs, Powers(), **asked)
+    assert eegflex.attribute_epochs(epochs, Powers(), method="shapley", **asked).relative_gap().max() < 1e-5
 
 
 def test_a_scale_free_model_is_explained_from_another_baseline(night):

@@ -1,4 +1,4 @@
-"""The two trained stagers of the tests: what they are, and that they are fit to be explained."""
+"""The trained stagers of the tests: what they are, and that they are fit to be explained."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 import trained
 from safetensors import safe_open
+from trained.nights import spindle_night
 
 import eegflex
 from eegflex.preprocessing.segments import prepare
@@ -14,13 +15,20 @@ from eegflex.results.tables import agreement
 pytestmark = pytest.mark.slow
 
 NAMES = sorted(trained.NETWORKS)
-LOADERS = {"chambon": trained.chambon, "context": trained.context}
+LOADERS = {name: getattr(trained, name) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
 def epochs():
-    """A simulated night of 2 h whose seed trained neither of the two."""
+    """A simulated night of 2 h whose seed trained none of them."""
     return eegflex.make_epochs(eegflex.simulate_psg(hours=2, seed=5, verbose="error").raw, verbose="error")
+
+
+@pytest.fixture(scope="module")
+def like_those_that_trained_it(epochs):
+    """The night for each of them: for one, such a night as it was trained on."""
+    own = eegflex.make_epochs(spindle_night(hours=2, seed=5).raw, verbose="error")
+    return lambda name: own if name == "planted" else epochs
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +57,13 @@ def test_small_and_marked_as_what_it_is(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_stages_an_unseen_simulated_night_and_can_be_explained(name, epochs):
-    result = eegflex.attribute_epochs(epochs, LOADERS[name](), sample_per_stage=1, verbose="error")
+def test_it_stages_an_unseen_simulated_night_and_can_be_explained(name, like_those_that_trained_it):
+    epochs, stager = like_those_that_trained_it(name), LOADERS[name]()
+    result = eegflex.attribute_epochs(epochs, stager, sample_per_stage=1, verbose="error")
     kappa, confusion = agreement(result.to_xarray())
     assert kappa > 0.8
-    assert confusion.to_numpy().sum() == 240 - trained.spec(name).context.before - trained.spec(name).context.after
+    at_the_ends = 0 if stager.scores_every_position else stager.spec.context.before + stager.spec.context.after
+    assert confusion.to_numpy().sum() == 240 - at_the_ends
     assert result.relative_gap().max() < 0.02
 
 
@@ -88,6 +98,14 @@ def test_the_context_stager_listens_to_its_neighbours(windows):
     recorded = trained.context().score(fed)
     fed[:, [4, 6]] = 0
     assert ((trained.context().score(fed) - recorded).abs().amax(1) > 0.1).any()
+
+
+@pytest.mark.parametrize("name", ["sequence", "planted"])
+def test_a_network_of_spectrograms_is_loaded_from_its_files_alone(name, windows):
+    """Weights, spec, and the statistics that the spec names: as any user has them, without a word of Python."""
+    stager = eegflex.load_model(trained.FOLDER / f"{name}.safetensors")
+    assert not stager.front.waits, "its statistics are those of the nights that trained it"
+    torch.testing.assert_close(stager.score(windows[name]), LOADERS[name]().score(windows[name]))
 
 
 def test_chambon_has_the_parameters_of_the_published_class():

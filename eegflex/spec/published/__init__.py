@@ -13,6 +13,8 @@ __all__ = ["load_spec", "spec_names", "spec_text", "specs_text"]
 _HERE = Path(__file__).parent
 #: Names by which a spec is known too.
 _ALSO = {"braindecode:USleep": "usleep"}
+#: Packages that a stager comes from as a whole, weights and all, as its spec's format says.
+_PACKAGES = ("gssc", "yasa")
 
 
 def spec_names() -> list[str]:
@@ -85,10 +87,10 @@ def specs_text() -> str:
 def _described(name: str, spec: ModelSpec) -> tuple[str, ...]:
     context = spec.context
     neighbours = "the night" if context.whole else f"{context.before} + 1 + {context.after}"
-    package = name.partition(":")[0] if spec.sha256 else ""  # what was looked at is what comes with a package
-    weights = (
-        f"of {package}" if package else "a file of yours" if spec.class_name or spec.format == "ONNX" else "its own"
-    )
+    # what was looked at is what comes with a package
+    package = name.partition(":")[0] if spec.sha256 else spec.format if spec.format in _PACKAGES else ""
+    of_user = bool(spec.class_name) or spec.format == "ONNX"
+    weights = f"of the package {package}" if package else "a file of yours" if of_user else "come along"
     return (
         "any" if spec.sfreq is None else f"{spec.sfreq:.5g} Hz",
         "any" if spec.duration is None else f"{spec.duration:g} s",

@@ -18,6 +18,8 @@ class BlackBox:
         With a method ``predict_proba``: array -> array, shape (n, n_stages).
     """
 
+    has_gradient = False
+
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -163,31 +163,45 @@ def _names_of_the_same(network: nn.Module, state: Mapping[str, torch.Tensor]) ->
 def _prefix(tables: Tables, wanted: Mapping[str, torch.Tensor], file: ModelFile) -> str:
     """What stands before the names of the network's weights in a checkpoint."""
     named = {above + name: value for above, own in tables.items() for name, value in own.items()}
-    covered = Counter(
+    covered: Mapping[str, int] = Counter(
         name[:cut]
         for name in named
         for cut in (0, *(place + 1 for place, letter in enumerate(name) if letter == "."))
         if name[cut:] in wanted
     )
     said = f"{file.spec.prefix.rstrip('.')}." if file.spec.prefix else ""
-    if said and not any(name.startswith(said) for name in named):
-        raise ModelError(
-            "No weights have the prefix that the spec's [model] says",
-            seen=repr(file.spec.prefix),
-            allowed=[own.rstrip(".") for own in covered if own] or list(tables),
-        )
-    if said or not covered:
+    if said:
+        meant = _meant(said, covered)
+        if not meant and not any(f".{said}" in f".{name}" for name in named):
+            raise ModelError(
+                "No weights have the prefix that the spec's [model] says",
+                seen=repr(file.spec.prefix),
+                allowed=[own.rstrip(".") for own in covered if own] or list(tables),
+            )
+        covered = {own: covered[own] for own in meant}
+    if not covered:
         return said
     best = max(covered.values())
     found = [own for own, number in covered.items() if number == best]
     fitting = [own for own in found if all(_fits(named.get(own + name), value) for name, value in wanted.items())]
-    if len(fitting) > 1 and "" not in fitting:
+    if len(fitting) > 1 and "" not in fitting and said not in fitting:
         raise ModelError(
             "This file does not hold one state dict, but several that fit",
             seen=[own.rstrip(".") for own in fitting],
             remedy=f"Say which in the spec's [model]: prefix = {fitting[0].rstrip('.')!r}",
         )
-    return "" if "" in found else (fitting or found)[0]
+    return next((own for own in ("", said) if own in found), (fitting or found)[0])
+
+
+def _meant(said: str, covered: Iterable[str]) -> list[str]:
+    """Prefixes that a word of the spec may mean: itself; what ends with it, as in tables of a checkpoint; what it is within.
+
+    People say ``nn`` of ``state_dict.nn.``, and of ``nn._orig_mod.`` and ``state_dict.nn.module.`` of what was compiled or
+    trained in parallel, too.
+    """
+    within = [own for own in covered if f".{said}" in f".{own}"]
+    ending = [own for own in within if f".{own}".endswith(f".{said}")]
+    return [own for own in within if own == said] or ending or within
 
 
 def _plain(name: str) -> str:

@@ -56,6 +56,8 @@ class _Graph(nn.Module):
 class _Runtime:
     """A graph that onnxruntime runs, forward only."""
 
+    has_gradient = False
+
     def __init__(self, session: Any, shapes: Shapes) -> None:
         self.session, self.shapes, self.batch = session, shapes, shapes.batch
         self.inputs = [value.name for value in session.get_inputs()]

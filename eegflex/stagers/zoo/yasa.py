@@ -98,6 +98,8 @@ class _Night:
 class YASA(Stager):
     """YASA's staging: scores without a gradient, one channel set."""
 
+    has_gradient = False
+
     def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
         """YASA has no score of a window without its night."""
         raise ModelError(

@@ -123,6 +123,42 @@ def test_several_sets_of_weights_are_refused_until_one_is_said(saved, names, tmp
         load(tmp_path, saved, spec=SPEC.replace(prefix="other"))
 
 
+#: Where a network called nn lies in a checkpoint; each of them is what people call "under nn".
+UNDER_NN = {
+    "by itself": lambda own: under("nn.", own),
+    "Lightning": lambda own: {"state_dict": under("nn.", own), "epoch": 3},
+    "Lightning, compiled": lambda own: {"state_dict": under("nn._orig_mod.", own)},
+    "in parallel": lambda own: under("module.nn.", own),
+    "in parallel, within": lambda own: {"state_dict": under("nn.module.", own)},
+    "in a model": lambda own: {"model": under("model.nn.", own)},
+    "a table of it": lambda own: {"checkpoint": {"nn": {"model": own}}},
+}
+
+
+@pytest.mark.parametrize("how", UNDER_NN)
+@pytest.mark.parametrize("said", ["nn", "nn."])
+def test_a_prefix_is_told_as_people_do_whatever_is_around_it(how, said, tmp_path):
+    beside = {f"aux.{name}": value + 1 for name, value in state().items()}
+    saved = {**UNDER_NN[how](state()), "ema": beside}
+    with pytest.raises(ModelError, match="several that fit"):
+        load(tmp_path, saved)
+    stager = load(tmp_path, saved, spec=SPEC.replace(prefix=said))
+    for name, value in state().items():
+        assert torch.equal(stager.module.state_dict()[name], value)
+
+
+def test_a_prefix_is_of_whole_names_and_is_itself_before_it_is_part_of_another(tmp_path):
+    other = {name: value + 1 for name, value in state().items()}
+    stager = load(tmp_path, {**under("nn."), **under("old.nn.", other)}, spec=SPEC.replace(prefix="nn"))
+    assert torch.equal(stager.module.head.bias, state()["head.bias"])
+    with pytest.raises(ModelError, match=r"prefix.*Got 'nn'\. Allowed: cnn\."):
+        load(tmp_path, under("cnn."), spec=SPEC.replace(prefix="nn"))
+    with pytest.raises(ModelError, match=r"several that fit\. Got a\.nn, b\.nn\."):
+        load(tmp_path, {"a": under("nn."), "b": under("nn.", other)}, spec=SPEC.replace(prefix="nn"))
+    with pytest.raises(ModelError, match=r"not those of Smooth\. Got 4 missing"):
+        load(tmp_path, {"state_dict": under("nn.", {"x": torch.ones(1)})}, spec=SPEC.replace(prefix="nn"))
+
+
 def test_a_layer_of_several_alike_is_not_guessed(tmp_path):
     with pytest.raises(ModelError, match=r"one state dict, but several.*Got 0, 1"):
         load(tmp_path, nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 5)).state_dict(), network=nn.Linear(5, 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -184,3 +185,33 @@ def test_usleep_is_braindecodes(tmp_path):
     windows = torch.randn(1, 35, 2, 3840)
     with torch.no_grad():
         torch.testing.assert_close(stager.score(windows), network(windows)[..., 17])
+
+
+OWN = {
+    "physioex:seqsleepnet-eeg-eog-emg": "seqsleepnet",
+    "physioex:chambon-eeg": "chambon2018",
+    "physioex:tinysleepnet-eeg": "tinysleepnet",
+}
+
+
+@pytest.mark.parametrize(("published", "own"), OWN.items())
+def test_weights_of_ones_own_under_a_published_name_are_refused_with_what_to_do_instead(tmp_path, published, own):
+    """What the remedy says is done, word for word, with a network that was trained on."""
+    torch.manual_seed(0)
+    network, path = KINDS[own](**load_spec(published).kwargs), tmp_path / "mine.ckpt"
+    lightning(network, path)
+    with pytest.raises(ModelError, match="sha256") as raised:
+        eegflex.load_model(published, weights=path)
+    command = re.search(r"load_model\((.*), weights='mine.ckpt'\)", raised.value.remedy).group(1)
+    name, spec = re.fullmatch(r"'(.*)', spec='(.*)'", command).groups()
+    assert (name, spec) == (own, published)
+    stager = eegflex.load_model(name, spec=spec, weights=path)
+    for key, value in network.state_dict().items():
+        assert torch.equal(stager.module.state_dict()[key], value)
+    words, theirs = stager.spec, load_spec(published)
+    assert (words.channels, words.spectrogram, words.context) == (theirs.channels, theirs.spectrogram, theirs.context)
+    assert words.name.endswith("other weights")
+    assert not words.licence, "that of weights that are not theirs is not known"
+    assert "weights:" not in words.citation
+    assert any("need not be those" in note for note in words.assumed)
+    assert eegflex.load_model(path, spec=published).digest == stager.digest

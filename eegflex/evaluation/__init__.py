@@ -1,7 +1,7 @@
 """How far explanations can be believed."""
 
+from eegflex.evaluation.aasm import AASM_CRITERIA, AasmCriterion, aasm_criteria
 from eegflex.evaluation.carried import carried_by
-from eegflex.evaluation.criteria import CRITERIA, Criterion, criteria
 from eegflex.evaluation.evaluate import evaluate
 from eegflex.evaluation.evaluation import Evaluation
 from eegflex.evaluation.events import find_events
@@ -11,18 +11,18 @@ from eegflex.evaluation.truth import Cover, area_under_roc, average_precision, c
 from eegflex.stagers.zoo.known_truth import TRUTHS, KnownTruth, plant_line_noise
 
 __all__ = [
-    "CRITERIA",
+    "AASM_CRITERIA",
     "TRUTHS",
+    "AasmCriterion",
     "Cover",
-    "Criterion",
     "Evaluation",
     "KnownTruth",
+    "aasm_criteria",
     "area_under_roc",
     "assess",
     "average_precision",
     "carried_by",
     "cover_of_events",
-    "criteria",
     "evaluate",
     "find_events",
     "grounding",

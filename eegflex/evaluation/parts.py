@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eegflex.evaluation import agreements, curves, knockout, one_by_one, sanity, sets, sets_told, shortcuts, stability
+from eegflex.evaluation import (
+    agreements,
+    curves,
+    in_events,
+    knockout,
+    one_by_one,
+    sanity,
+    sets,
+    sets_told,
+    shortcuts,
+    stability,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +56,7 @@ PARTS: dict[str, Part] = {
     "one by one": Part(one_by_one.findings, of_each=one_by_one.measure),
     "sets": Part(sets_told.findings, of_each=sets.measure, of_all=sets_told.tables),
     "shortcuts": Part(shortcuts.findings, of_each=shortcuts.measure, of_all=shortcuts.look),
+    "events": Part(in_events.findings, of_all=in_events.measure),
     "stability": Part(stability.findings, of_each=stability.measure),
     "agreement": Part(agreements.findings, of_each=agreements.measure, of_all=agreements.tables),
     "sanity": Part(sanity.findings, of_all=sanity.measure),

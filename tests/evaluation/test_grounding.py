@@ -14,14 +14,14 @@ import eegflex
 from eegflex.errors import ParameterError
 from eegflex.evaluation import (
     TRUTHS,
+    aasm_criteria,
     area_under_roc,
     carried_by,
     cover_of_events,
-    criteria,
     grounding,
     grounding_findings,
 )
-from eegflex.evaluation.criteria import CRITERIA
+from eegflex.evaluation.aasm import AASM_CRITERIA
 from eegflex.evaluation.detectors import KINDS
 from eegflex.evaluation.event_shares import shifted
 from eegflex.simulation.event_kinds import KINDS as SIMULATED
@@ -141,7 +141,7 @@ def test_a_time_view_serves_without_bands():
 
 def test_a_result_that_does_not_say_when_is_refused_with_the_remedy(in_silence):
     bare = eegflex.FlexResult(in_silence.to_xarray().drop_vars("time_frequency_view"))
-    for ask in (grounding, carried_by, criteria):
+    for ask in (grounding, carried_by, aasm_criteria):
         with pytest.raises(ParameterError, match=r"views=\('time-frequency',\)"):
             ask(bare, table_of(ONSETS))
 
@@ -259,8 +259,8 @@ def test_what_several_channels_saw_is_one_event():
 def test_criteria_say_what_known_stagers_use(night, explained):
     used = {"known-spindle": ("N2", "spindle"), "known-slow-wave": ("N3", "slow_wave"), "known-alpha": ("W", "alpha")}
     for name, own in used.items():
-        table = criteria(explained[name], night.events)
-        assert len(table) == len(CRITERIA)
+        table = aasm_criteria(explained[name], night.events)
+        assert len(table) == len(AASM_CRITERIA)
         verdicts = {(row.stage, row.kind): row.verdict for row in table.itertuples()}
         assert verdicts[own] == "used"
         assert not {one for one, verdict in verdicts.items() if verdict == "used"} - {own, ("N1", "alpha")}
@@ -272,7 +272,7 @@ def test_criteria_say_what_known_stagers_use(night, explained):
 def test_what_speaks_against_is_used_against(night, explained):
     data = explained["known-spindle"].to_xarray()
     turned = eegflex.FlexResult(data.assign(time_frequency_view=-data["time_frequency_view"]))
-    verdicts = criteria(turned, night.events).set_index(["stage", "kind"])["verdict"]
+    verdicts = aasm_criteria(turned, night.events).set_index(["stage", "kind"])["verdict"]
     assert verdicts["N2", "spindle"] == "used against"
 
 
@@ -281,7 +281,7 @@ def test_levels_of_the_chin_are_told_from_nothing(night, explained):
     from eegflex.evaluation import find_events
 
     events = find_events(night.raw, kinds=["chin_tone_low", "chin_tone_high"], verbose="error")
-    table = criteria(explained["bandpower"], events).set_index(["stage", "kind"])
+    table = aasm_criteria(explained["bandpower"], events).set_index(["stage", "kind"])
     data = explained["bandpower"].data
     chin = data["time_frequency_view"].values[:, data["ch_type"].values == "emg"].sum(axis=(1, 2, 3))
     verdicts = [table.loc[one, "verdict"] for one in (("REM", "chin_tone_low"), ("W", "chin_tone_high"))]
@@ -292,10 +292,10 @@ def test_levels_of_the_chin_are_told_from_nothing(night, explained):
 
 
 def test_too_few_epochs_cannot_tell(in_silence):
-    table = criteria(in_silence[:3], table_of(ONSETS)).set_index(["stage", "kind"])
+    table = aasm_criteria(in_silence[:3], table_of(ONSETS)).set_index(["stage", "kind"])
     assert table.loc[("N2", "spindle"), "verdict"] == "cannot tell"
     assert "3 epochs of N2" in table.loc[("N2", "spindle"), "because"]
-    six = criteria(in_silence, table_of(ONSETS[:2])).set_index(["stage", "kind"])
+    six = aasm_criteria(in_silence, table_of(ONSETS[:2])).set_index(["stage", "kind"])
     assert "2 epochs with such events" in six.loc[("N2", "spindle"), "because"]
 
 
@@ -303,15 +303,15 @@ def test_a_margin_speaks_for_its_first_stage():
     result = bursts(ONSETS)
     data = result.to_xarray()
     data["target"][:] = "N2 - N1"
-    table = criteria(eegflex.FlexResult(data), table_of(ONSETS)).set_index(["stage", "kind"])
+    table = aasm_criteria(eegflex.FlexResult(data), table_of(ONSETS)).set_index(["stage", "kind"])
     assert table.loc[("N2", "spindle"), "verdict"] == "used"
     data["target"][:] = "N1"  # the score of a stage that was not predicted is no reason for the one that was
-    table = criteria(eegflex.FlexResult(data), table_of(ONSETS)).set_index(["stage", "kind"])
+    table = aasm_criteria(eegflex.FlexResult(data), table_of(ONSETS)).set_index(["stage", "kind"])
     assert table.loc[("N2", "spindle"), "verdict"] == "cannot tell"
 
 
 def test_words_for_kinds_are_one_vocabulary():
-    assert {criterion.kind for criterion in CRITERIA} <= {*KINDS, *SIMULATED}
+    assert {criterion.kind for criterion in AASM_CRITERIA} <= {*KINDS, *SIMULATED}
     assert {"spindle", "k_complex", "slow_wave", "alpha", "sawtooth", "eye_movement_rapid", "eye_movement_slow"} <= {
         *KINDS
     } & {*SIMULATED}

@@ -20,7 +20,7 @@ from eegflex.results.wording import count_epochs
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["COLUMNS", "CRITERIA", "Criterion", "Verdict", "criteria"]
+__all__ = ["AASM_CRITERIA", "COLUMNS", "AasmCriterion", "Verdict", "aasm_criteria"]
 
 Verdict = Literal["used", "not used", "used against", "cannot tell"]
 
@@ -34,7 +34,7 @@ NEGLIGIBLE = 0.5
 
 
 @dataclass(frozen=True)
-class Criterion:
+class AasmCriterion:
     """What a scorer looks for.
 
     Attributes
@@ -60,25 +60,25 @@ class Criterion:
 
 
 #: Of the AASM manual for the scoring of sleep and associated events: rules for adults.
-CRITERIA = (
-    Criterion("W", "alpha rhythm for more than half of the epoch", "alpha"),
-    Criterion("W", "eye blinks, or rapid eye movements with normal or high chin tone", "eye_movement_rapid"),
-    Criterion("W", "normal or high chin tone", "chin_tone_high", lasts=True),
-    Criterion("N1", "alpha attenuated, for more than half of the epoch", "alpha", speaks="against"),
-    Criterion("N1", "slow eye movements", "eye_movement_slow"),
-    Criterion("N1", "activity of 4 to 7 Hz", "theta"),
-    Criterion("N1", "vertex sharp waves", "vertex_wave"),
-    Criterion("N2", "sleep spindles", "spindle"),
-    Criterion("N2", "K-complexes", "k_complex"),
-    Criterion("N3", "slow waves in 20 % or more of the epoch", "slow_wave"),
-    Criterion("REM", "rapid eye movements", "eye_movement_rapid"),
-    Criterion("REM", "low chin tone", "chin_tone_low", lasts=True),
-    Criterion("REM", "sawtooth waves", "sawtooth"),
-    Criterion("REM", "transient muscle activity", "twitch"),
+AASM_CRITERIA = (
+    AasmCriterion("W", "alpha rhythm for more than half of the epoch", "alpha"),
+    AasmCriterion("W", "eye blinks, or rapid eye movements with normal or high chin tone", "eye_movement_rapid"),
+    AasmCriterion("W", "normal or high chin tone", "chin_tone_high", lasts=True),
+    AasmCriterion("N1", "alpha attenuated, for more than half of the epoch", "alpha", speaks="against"),
+    AasmCriterion("N1", "slow eye movements", "eye_movement_slow"),
+    AasmCriterion("N1", "activity of 4 to 7 Hz", "theta"),
+    AasmCriterion("N1", "vertex sharp waves", "vertex_wave"),
+    AasmCriterion("N2", "sleep spindles", "spindle"),
+    AasmCriterion("N2", "K-complexes", "k_complex"),
+    AasmCriterion("N3", "slow waves in 20 % or more of the epoch", "slow_wave"),
+    AasmCriterion("REM", "rapid eye movements", "eye_movement_rapid"),
+    AasmCriterion("REM", "low chin tone", "chin_tone_low", lasts=True),
+    AasmCriterion("REM", "sawtooth waves", "sawtooth"),
+    AasmCriterion("REM", "transient muscle activity", "twitch"),
 )
 
 
-def criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+def aasm_criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Lay the AASM's criteria of each stage beside what the network used.
 
     Parameters
@@ -119,7 +119,7 @@ def criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) -> pd.D
     >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
     >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
     >>> result = eegflex.attribute_epochs(epochs, "known-spindle", views=("time-frequency",), verbose="error")
-    >>> table = criteria(result, night.events).set_index(["stage", "criterion"])
+    >>> table = aasm_criteria(result, night.events).set_index(["stage", "criterion"])
     >>> table.loc[("N2", "sleep spindles"), "verdict"], table.loc[("REM", "low chin tone"), "verdict"]
     ('used', 'not used')
     """
@@ -128,7 +128,7 @@ def criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) -> pd.D
     grounded = ground(moments, labels, events, seed)
     table = occurrences(check_events(events))
     rows = []
-    for criterion in CRITERIA:
+    for criterion in AASM_CRITERIA:
         judge = _level if criterion.lasts else _events
         told = _beforehand(criterion, moments, labels) or judge(criterion, moments, labels, grounded, table)
         rows.append({"stage": criterion.stage, "criterion": criterion.words, "kind": criterion.kind} | told)
@@ -157,7 +157,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _beforehand(criterion: Criterion, moments: Moments, labels: npt.NDArray[np.str_]) -> dict[str, Any] | None:
+def _beforehand(criterion: AasmCriterion, moments: Moments, labels: npt.NDArray[np.str_]) -> dict[str, Any] | None:
     """What is known without a look at events."""
     if not moments.channels_of(criterion.kind).any():
         where = _CHANNELS[KINDS[criterion.kind].where]
@@ -173,7 +173,11 @@ def _beforehand(criterion: Criterion, moments: Moments, labels: npt.NDArray[np.s
 
 
 def _events(
-    criterion: Criterion, moments: Moments, labels: npt.NDArray[np.str_], grounded: pd.DataFrame, table: pd.DataFrame
+    criterion: AasmCriterion,
+    moments: Moments,
+    labels: npt.NDArray[np.str_],
+    grounded: pd.DataFrame,
+    table: pd.DataFrame,
 ) -> dict[str, Any]:
     """The verdict on events that come and go."""
     own = grounded[(grounded["stage"] == criterion.stage) & (grounded["kind"] == criterion.kind)].set_index("speaks")
@@ -208,7 +212,11 @@ def _events(
 
 
 def _level(
-    criterion: Criterion, moments: Moments, labels: npt.NDArray[np.str_], grounded: pd.DataFrame, table: pd.DataFrame
+    criterion: AasmCriterion,
+    moments: Moments,
+    labels: npt.NDArray[np.str_],
+    grounded: pd.DataFrame,
+    table: pd.DataFrame,
 ) -> dict[str, Any]:
     """The verdict on a level: what its channels add to the score in the epochs that have it."""
     seen = moments.channels_of(criterion.kind)

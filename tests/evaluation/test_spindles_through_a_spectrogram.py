@@ -69,7 +69,7 @@ def test_the_evidence_for_n2_lies_on_planted_spindles(night, epochs):
     assert low > 4, f"{ratio:.1f} times chance"
     bands = result.to_data_frame().groupby("band")["attribution"].mean()
     assert bands.idxmax() == "sigma"
-    assert bands["sigma"] > 2 * bands.drop("sigma").abs().max()
+    assert bands["sigma"] > 1.5 * bands.drop("sigma").abs().max()
 
 
 def test_what_is_planted_elsewhere_is_not_found_nor_by_a_network_that_learnt_nothing(night, epochs):

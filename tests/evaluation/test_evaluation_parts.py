@@ -328,6 +328,8 @@ def test_a_finding_is_ok_only_if_its_whole_interval_is_on_the_good_side(result, 
     finding = _told(result, {column: values, stability.OTHERS: np.full(len(values), 0.3)}).findings[check]
     assert finding.status == status
     assert finding.values["n"] == len(values)
+    low, high = finding.values.get("low", 0), finding.values.get("high", 0)
+    assert -1 <= low <= high <= (2 if check == "infidelity" else 1)  # no mean lies beyond what each value can be
     if len(values) > 4:
         assert f"{values.mean():.2f} (" in finding.measured
         assert f"95 % interval {finding.values['low']:.2f} to {finding.values['high']:.2f}" in finding.measured

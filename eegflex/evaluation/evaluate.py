@@ -201,9 +201,9 @@ class _Run:
 
     def __call__(self) -> Evaluation:
         """Measure what is left."""
-        for one in self.explanations[:1]:
-            try_methods(one)
         try:
+            for one in self.explanations[:1]:
+                try_methods(one)
             for name in self.wanted:
                 self._measure(name, PARTS[name])
         except KeyboardInterrupt as ended:

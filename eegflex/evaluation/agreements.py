@@ -138,7 +138,8 @@ def _cosines(
 
 
 def _plain(value: npt.NDArray[np.float64]) -> float | None:
-    return float(value[0]) if np.isfinite(value[0]) else None
+    """An end of the interval of a cosine, as JSON has it."""
+    return float(np.clip(value[0], -1, 1)) if np.isfinite(value[0]) else None
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float | None:

@@ -91,11 +91,11 @@ def area_table(evaluation: Evaluation) -> pd.DataFrame:
     for name in (str(column).removeprefix(AREA) for column in table if str(column).startswith(AREA)):
         area = table[AREA + name]
         told = {
-            "": area,
+            "": AREA + name,
             "above_random": area - table[AREA + RANDOM],
             "behind_attribution": table[AREA + OWN] - area,
-            "insertion": table[INSERTION + name],
-            "deletion": table[DELETION + name],
+            "insertion": INSERTION + name,
+            "deletion": DELETION + name,
         }
         rows[name] = {"n": evaluation.count(AREA + name)}
         for word, values in told.items():

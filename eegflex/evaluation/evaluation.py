@@ -22,6 +22,18 @@ from eegflex.results.result import FlexResult
 
 __all__ = ["Evaluation"]
 
+#: What a measure can be, by the kind of its column; answers of a margin are differences of probabilities.
+RANGES = {
+    "area": (-2.0, 2.0),
+    "insertion": (-1.0, 1.0),
+    "deletion": (-1.0, 1.0),
+    "knock-out": (-1.0, 1.0),
+    "infidelity": (0.0, 2.0),
+    "stability": (-1.0, 1.0),
+    "sensitivity": (0.0, np.inf),
+    "agreement": (-1.0, 1.0),
+}
+
 
 class Evaluation:
     """How far the explanations of a recording can be believed, as measured by asking the model again.
@@ -118,11 +130,13 @@ class Evaluation:
         values = np.asarray(table[measure] if isinstance(measure, str) else measure, dtype=np.float64)
         kept = np.ones(len(table), dtype=bool) if stage is None else (table["predicted"] == stage).to_numpy()
         blocks = blocks_of(table["onset"].to_numpy(), table["recording"].to_numpy())
-        kept &= np.isfinite(values)
+        kept = kept & np.isfinite(values)
         if not kept.any():
             return Interval(np.nan, np.nan, np.nan)
-        low, high = mean_interval(values[kept, None], blocks[kept])
-        return Interval(float(values[kept].mean()), float(low[0]), float(high[0]))
+        limits = np.concatenate(mean_interval(values[kept, None], blocks[kept]))
+        if isinstance(measure, str):  # no mean can lie beyond what each value can be
+            limits = np.clip(limits, *RANGES.get(measure.partition(":")[0], (-np.inf, np.inf)))
+        return Interval(float(values[kept].mean()), *limits.tolist())
 
     def count(self, measure: str, *, stage: str | None = None) -> int:
         """Of how many explanations a measure is known."""

@@ -140,12 +140,22 @@ def test_methods_that_cannot_be_compared_are_refused_before_anything_is_computed
         eegflex.evaluate(result, epochs, "no such model", compare=compare, verbose="error")
 
 
+def test_a_method_that_cannot_explain_the_model_is_refused_before_any_part_begins():
+    """Eight channels have too many bands for exact Shapley values, which only the model and the recording tell."""
+    psg = eegflex.simulate_psg(hours=0.25, sfreq=128, seed=1, verbose="error")
+    night = eegflex.stage_epochs(eegflex.make_epochs(psg.raw, verbose="error"), "bandpower", verbose="error")
+    made = eegflex.attribute_epochs(night, baseline="zero", select=[3], on_check="ignore", verbose="error")
+    with pytest.raises(ParameterError, match="cannot explain this model: Exact Shapley"):
+        eegflex.evaluate(made, night, parts="agreement", compare=["shapley"], verbose="error")
+
+
 def test_methods_that_know_no_other_phases_are_refused_with_random_ones(night):
     drawn = eegflex.attribute_epochs(night, baseline="surrogate", select=[0], on_check="ignore", verbose="error")
     with pytest.raises(ParameterError, match="compare='deeplift' cannot explain"):
         eegflex.evaluate(drawn, night, compare="deeplift", verbose="error")
 
 
+@pytest.mark.slow
 def test_what_is_compared_is_explained_as_by_attribute_epochs(question, sample, night):
     for name in question.compare:
         whole = eegflex.attribute_epochs(night, baseline="recording", method=name, on_check="ignore", verbose="error")
@@ -213,6 +223,7 @@ def test_the_sample_is_numbered_in_its_order(sample):
     assert [one.place for one in sample] == list(range(len(sample)))
 
 
+@pytest.mark.slow
 def test_agreement_is_with_the_first_other_baseline_that_can_be(question, sample, night):
     assert agreements.other_baseline(question) == "aperiodic"  # too few sound epochs to be an ordinary one
     against = eegflex.attribute_epochs(night, baseline="aperiodic", on_check="ignore", verbose="error")
@@ -252,6 +263,7 @@ def test_neighbours_are_explained_epochs_of_one_stage_within_five_minutes(questi
         assert table.loc[stage, "minutes"] == pytest.approx(np.mean([onset[b] - onset[a] for a, b in pairs]) / 60)
 
 
+@pytest.mark.slow
 def test_all_is_told_kept_and_taken_up_again(result, night, tmp_path):
     parts = ("faithfulness", "knock-out", "stability", "agreement")
     evaluation = eegflex.evaluate(
@@ -325,6 +337,8 @@ def test_a_finding_is_ok_only_if_its_whole_interval_is_on_the_good_side(result, 
     finding = _told(result, {column: values, stability.OTHERS: np.full(len(values), 0.3)}).findings[check]
     assert finding.status == status
     assert finding.values["n"] == len(values)
+    low, high = finding.values.get("low", 0), finding.values.get("high", 0)
+    assert -1 <= low <= high <= (2 if check == "infidelity" else 1)  # no mean lies beyond what each value can be
     if len(values) > 4:
         assert f"{values.mean():.2f} (" in finding.measured
         assert f"95 % interval {finding.values['low']:.2f} to {finding.values['high']:.2f}" in finding.measured
@@ -369,3 +383,33 @@ def test_what_lies_within_ten_minutes_has_no_interval_and_nothing_is_ok_for_it(r
         (column, *_) = columns
         assert np.isfinite(evaluation.interval(column).mean)
         assert np.isnan(evaluation.interval(column).low)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"method": "feature_ablation"},
+        {"method": "saliency"},
+        {"baseline": "surrogate"},
+        {"target": ("N2", "N1")},
+        {"target": "all"},
+        {"baseline": 3 * np.ones((2, 961))},
+    ],
+    ids=["bands only", "slopes", "random phases", "margin", "all", "array"],
+)
+def test_whatever_was_asked_is_evaluated(night, asked):
+    made = eegflex.attribute_epochs(night, **{"baseline": "recording"} | asked, on_check="ignore", verbose="error")
+    given = asked.get("baseline") if isinstance(asked.get("baseline"), np.ndarray) else None
+    parts = ("faithfulness", "knock-out", "stability", "agreement")
+    found = eegflex.evaluate(made, night, parts=parts, baseline=given, groups="bands", verbose="error")
+    table = found.to_data_frame()
+    assert len(found.findings) == 9
+    if asked.get("method") == "saliency":  # slopes are no changes: their sizes say nothing of what is lost
+        assert table["agreement: baseline"].isna().all()
+    else:
+        assert table["knock-out: correlation"].min() > 0.9
+        assert table["infidelity: attribution"].max() < 0.2
+        assert table["area: attribution"].mean() > table["area: power"].mean() + 0.1
+    others = table.filter(regex="^(stability|sensitivity|area|insertion|deletion)")
+    assert others.notna().all(axis=None)

@@ -24,6 +24,8 @@ from eegflex.evaluation.question import ask
 from eegflex.evaluation.truth import share_in_truth
 from eegflex.stagers.zoo.known_truth import ALPHA, SLOW_WAVE, SPINDLE
 
+pytestmark = pytest.mark.slow
+
 N = 12
 TRUTHS = {truth.name: truth for truth in (SPINDLE, SLOW_WAVE, ALPHA)}
 WRONG = ("permuted bands", "permuted channels", "another epoch's")

@@ -49,7 +49,6 @@ def cases(per_stage: int, n_epochs: int) -> tuple[Question, list[Explanation]]:
 
 def explain_with(question: Question, explanations: Sequence[Explanation]) -> Explain:
     """What explains the same epochs of another network of the same class: band sums, shape (n, n_channels, n_bands)."""
-
     known: dict[str, npt.NDArray[np.float64]] = {}
 
     def explain(network: torch.nn.Module) -> npt.NDArray[np.float64]:

@@ -141,10 +141,11 @@ def _with_levels(levels: Sequence[Level]) -> Callable[[Explanation], Iterator[Fo
     """Asks of networks with random weights, and of the same network as a control."""
     cascade = [(CASCADE, _cascade_name(levels, place), levels[place:]) for place in range(len(levels) - 1, 0, -1)]
     alone = [(ALONE, own.name, [own]) for own in levels[:-1]]  # the last is the first of the cascade
-    wholly = [(CASCADE, ALL, levels)] * (N_NETWORKS if levels else 0)
-    asked = [*cascade, *wholly, *(alone if len(levels) > 1 else [])]
+    asked = [*cascade, *[(CASCADE, ALL, levels)] * N_NETWORKS, *alone]
 
     def ask(one: Explanation) -> Iterator[Found]:
+        if not levels:
+            return
         question, stager = one.question, one.question.night.stager
         yield NOTHING, "", _again(question.with_stager(stager, [one]), one)
         for place, (change, level, chosen) in enumerate(asked):

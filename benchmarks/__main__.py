@@ -9,7 +9,19 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import coverage, faithfulness, memory, ordinary, physioex, published, quadrature, readers, speed, truth
+from benchmarks import (
+    coverage,
+    faithfulness,
+    memory,
+    ordinary,
+    physioex,
+    published,
+    quadrature,
+    readers,
+    review,
+    speed,
+    truth,
+)
 from benchmarks.table import Row, markdown
 
 
@@ -29,6 +41,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Beside PhysioEx 2.0.4": _of(physioex.rows),
     "Faithfulness": faithfulness.text,
     "How many epochs make an ordinary one": ordinary.text,
+    "Review": review.text,
 }
 
 

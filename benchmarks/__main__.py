@@ -18,6 +18,7 @@ from benchmarks import (
     published,
     quadrature,
     readers,
+    review,
     sanity,
     speed,
     truth,
@@ -42,6 +43,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Random weights beside Quantus 0.6": _of(sanity.rows),
     "Faithfulness": faithfulness.text,
     "How many epochs make an ordinary one": ordinary.text,
+    "Review": review.text,
 }
 
 

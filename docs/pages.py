@@ -24,6 +24,7 @@ MODULES = {
     "eegflex.spec": "The contract of a stager.",
     "eegflex.doctor": "What is wrong with a model on a recording.",
     "eegflex.evaluation": "How far explanations can be believed, by themselves and against a truth that is known.",
+    "eegflex.review": "What a scorer should look at first.",
     "eegflex.results": "What a verb returns.",
     "eegflex.viz": "Figures, as functions; the methods of a result call them.",
     "eegflex.report": "Reports.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mne
@@ -13,16 +14,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from eegflex.agreement import cohens_kappa, confusion
-from eegflex.errors import ParameterError
+from eegflex.errors import ParameterError, check_choice
 from eegflex.scores import probabilities
 from eegflex.stagers.ensemble import Ensemble, members_of
 from eegflex.stagers.modules import rnn_safe
+from eegflex.utils.files import write_whole
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
     from eegflex.staging import StagedNight
 
-__all__ = ["epochs_to_review", "review_queue", "to_annotations"]
+__all__ = ["epochs_to_review", "review_queue", "save_queue", "to_annotations"]
 
 #: How much an epoch itself counts in its doubt, and its two neighbours together.
 OWN, NEIGHBOURS = 0.5, 0.5
@@ -321,6 +323,42 @@ def to_annotations(queue: pd.DataFrame, n: int | None = 50, *, duration: float =
     own = queue.iloc[:n]
     said = [f"review {rank}: {reasons}" for rank, reasons in zip(own["rank"], own["reasons"], strict=True)]
     return mne.Annotations(own["onset"].to_numpy(dtype=float), np.full(len(own), duration), said)
+
+
+def save_queue(
+    queue: pd.DataFrame, fname: str | Path, *, overwrite: bool = False, inputs: Sequence[str | Path] = ()
+) -> Path:
+    """Write a review queue to a CSV file.
+
+    Parameters
+    ----------
+    queue : pandas.DataFrame
+        As `review_queue` returns it.
+    fname : path-like
+        ``*.csv``.
+    overwrite : bool
+        Whether a file of that name may be replaced.
+    inputs : sequence of path-like
+        What is never replaced.
+
+    Returns
+    -------
+    fname : Path
+        The file.
+    """
+    table = queue.assign(onset=queue["onset"].round(6).astype(str))  # six digits are too few for a time of the night
+
+    def write(temporary: Path) -> None:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+    return write_whole(check_queue_file(fname), write, overwrite=overwrite, inputs=inputs)
+
+
+def check_queue_file(fname: str | Path) -> Path:
+    """Refuse a file of a review queue whose suffix names no format that there is."""
+    path = Path(fname)
+    check_choice("The suffix of a review queue", path.suffix.casefold(), (".csv",))
+    return path
 
 
 def epochs_to_review(queue: pd.DataFrame, kappa: float = 0.9, *, truth: Sequence[str] | None = None) -> int | None:

@@ -116,20 +116,29 @@ def stage(
             help="The stages: *.csv, a table with probabilities; *.edf, EDF+ annotations; *.tsv, events of BIDS.",
         ),
     ] = None,
+    review: Annotated[
+        Path | None, typer.Option(help="Write also which epochs to look at first, and why: a *.csv.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Stage a recording, and write the stages as a table or as a hypnogram."""
+    from eegflex.review import check_queue_file, save_queue
     from eegflex.staging import check_stages_file, stage_with
 
     inputs = _inputs(recording, loading, reading)
     output = check_output(
         check_stages_file(output or f"{recording.stem}-stages.csv"), overwrite=overwrite, inputs=inputs
     )
+    if review is not None:
+        check_output(check_queue_file(review), overwrite=overwrite, inputs=[*inputs, output])
     stager = loading.stager()
     epochs = reading.epochs(recording)
     with held():
         night = stage_with(stager, epochs, staging)
         typer.echo(f"{night!r}\nStages: {night.save(output, overwrite=overwrite)}")
+        if review is not None:
+            queue = night.review_queue()
+            typer.echo(f"Review: {save_queue(queue, review, overwrite=overwrite, inputs=[*inputs, output])}")
 
 
 @app.command()

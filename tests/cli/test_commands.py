@@ -203,6 +203,22 @@ def test_stage_writes_what_a_reader_opens(suffix, night, tmp_path, capsys):
     assert "there already" in refused(capsys, "-q", *asked)
 
 
+def test_stage_writes_what_to_look_at_first(night, tmp_path, capsys):
+    fname = tmp_path / "review.csv"
+    asked = ("stage", night.psg, "--model", "bandpower", "--hypnogram", night.hypnogram, "-o", tmp_path / "stages.csv")
+    status, out, err = run(capsys, "-q", *asked, "--review", fname)
+    assert (status, err) == (0, "")
+    assert out.endswith(f"Review: {fname}\n")
+    table = pd.read_csv(fname)
+    assert table["rank"].tolist() == list(range(1, 25))
+    wrong = (table["stage"] != table["predicted"]).to_numpy()
+    assert wrong[: wrong.sum()].all()
+    refused(
+        capsys, "-q", *asked, "--overwrite", "--review", tmp_path / "stages.csv"
+    )  # the stages are not overwritten by it
+    assert ".csv" in refused(capsys, "-q", "stage", night.psg, "--model", "bandpower", "--review", tmp_path / "r.txt")
+
+
 def test_stage_is_refused_before_anything_is_read(tmp_path, capsys):
     assert ".csv" in refused(capsys, "-q", "stage", tmp_path / "none.edf", "-o", tmp_path / "stages.xlsx")
 

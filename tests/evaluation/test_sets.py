@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 import trained
 
 import eegflex
-from eegflex.evaluation import TRUTHS, plant_line_noise, sets
+from eegflex.evaluation import TRUTHS, plant_line_noise, sets, sets_told
 from eegflex.evaluation.question import ask
 from eegflex.evaluation.sets_told import cells_in_words
 from eegflex.stagers.zoo.known_truth import SITES
@@ -178,6 +179,23 @@ def test_tables_have_a_row_an_explanation_and_shares_by_stage(evaluation):
     (row,) = by_stage.query("predicted == 'N2' and channel == 'C4-M1'").to_dict("records")
     assert (row["band"], row["sufficient"], row["ch_type"]) == ("sigma", 1.0, "eeg")
     assert row["sufficient_low"] < 1
+
+
+@pytest.mark.slow
+def test_what_was_found_before_a_stop_is_found_again(evaluation, spindle):
+    """A run that goes on has the numbers of before, but not the sets: they are searched for anew, and are the same."""
+    question = ask(*spindle)
+    again = sets_told.tables(question, [question.explanation(*place) for place in _places(evaluation, question)])
+    for name in ("sets", "sets_by_stage"):
+        rows = json.loads(json.dumps(again[name].to_dict("records")))
+        assert rows == evaluation.tables[name].astype(object).where(evaluation.tables[name].notna(), None).to_dict(
+            "records"
+        )
+
+
+def _places(evaluation, question):
+    rows = {int(number): row for row, number in enumerate(question.data["number"].values)}
+    return [(rows[number], 0) for number in evaluation.to_data_frame()["epoch"]]
 
 
 def test_what_was_told_comes_back_from_a_file(evaluation, tmp_path):

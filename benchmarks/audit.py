@@ -29,8 +29,8 @@ from eegflex.stages import STAGES
 
 __all__ = ["CASES", "Case", "audited", "flagged", "night_of", "text"]
 
-SEEDS = (51, 52, 53)
-HOURS = 1.5
+SEEDS = (61, 62, 63)
+HOURS = 1.0
 SFREQ = 128.0
 EPOCH = 30.0
 #: When the R wave of a simulated heartbeat peaks after its onset, in s.
@@ -245,7 +245,7 @@ def _like(raw: mne.io.BaseRaw, data: Signals) -> mne.io.RawArray:
 
 
 def audited(
-    case: Case, seed: int, hours: float = HOURS, sample_per_stage: int = 10, artifacts: Sequence[str] = ()
+    case: Case, seed: int, hours: float = HOURS, sample_per_stage: int = 8, artifacts: Sequence[str] = ()
 ) -> eegflex.evaluation.Evaluation:
     """The audit of a case on one night."""
     epochs = night_of(case, seed, hours, artifacts)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["CANCELLING", "LEVEL_MOVES", "MOST", "SHORTCUT", "SHORTCUT_DECIDES", "SHORTCUT_LEVEL", "TIGHT", "USABLE"]
+__all__ = [
+    "CANCELLING",
+    "LEVEL_MOVES",
+    "LEVEL_MOVES_SCORE",
+    "MOST",
+    "SHORTCUT",
+    "SHORTCUT_DECIDES",
+    "SHORTCUT_LEVEL",
+    "TIGHT",
+    "USABLE",
+]
 
 
 #: Completeness gap, as a share of the absolute total of the band sums, within which attributions are said to add up.
@@ -30,8 +40,9 @@ SHORTCUT = 0.05
 SHORTCUT_DECIDES = 0.5
 
 
-#: Change of a probability below which the level of a channel is said to do nothing, if the stage stays.
-LEVEL_MOVES = 0.1
+#: Change of a probability, and of the score as a share of the explanation's total, below which the level of a channel is said to
+#: do nothing, if the stage stays.
+LEVEL_MOVES, LEVEL_MOVES_SCORE = 0.1, 0.5
 
 
 #: The same share for the level of a channel, above the half that it has where it moves the score as much as the shape of the

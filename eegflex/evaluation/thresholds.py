@@ -40,8 +40,8 @@ SHORTCUT = 0.05
 SHORTCUT_DECIDES = 0.5
 
 
-#: Change of a probability, and of the score as a share of the explanation's total, below which the level of a channel is said to
-#: do nothing, if the stage stays.
+#: Change of a probability, and of the score as a share of the explanation's total, below which the level of a channel is said
+#: to do nothing, if the stage stays.
 LEVEL_MOVES, LEVEL_MOVES_SCORE = 0.1, 0.5
 
 

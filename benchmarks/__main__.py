@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import (
+    audit,
     coverage,
     faithfulness,
     memory,
@@ -42,6 +43,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Beside PhysioEx 2.0.4": _of(physioex.rows),
     "Random weights beside Quantus 0.6": _of(sanity.rows),
     "Faithfulness": faithfulness.text,
+    "Shortcuts": audit.text,
     "How many epochs make an ordinary one": ordinary.text,
     "Review": review.text,
 }

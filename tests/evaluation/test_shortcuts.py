@@ -8,7 +8,7 @@ import pytest
 
 import eegflex
 from benchmarks.audit import CASES, audited, flagged, night_of
-from eegflex.evaluation.shortcuts import KINDS, excess_of, shortcut_table
+from eegflex.evaluation.shortcuts import KINDS, _finding, excess_of, shortcut_table
 from eegflex.evaluation.thresholds import SHORTCUT, SHORTCUT_DECIDES
 
 #: Short nights of which enough explanations of each stage are asked.
@@ -66,6 +66,34 @@ def test_the_table_counts_by_stage_and_flags_by_its_threshold(shortcut):
         assert row["excess"] == pytest.approx((own["shortcut: line"] - own["shortcut chance: line"]).mean())
     np.testing.assert_array_equal(lines["shortcut"], lines["low"] > SHORTCUT)
     pd.testing.assert_series_equal(excess_of(each, "images"), each["shortcut: images"])
+
+
+def test_what_a_level_does_to_the_answer_is_told(shortcut):
+    finding, each = shortcut.findings["shortcut: level"], shortcut.to_data_frame()
+    assert finding.values["probability"] == pytest.approx(each["shortcut level: probability"].mean())
+    assert finding.values["flips"] == pytest.approx(each["shortcut level: flips"].mean())
+    assert f"moves the probability by {finding.values['probability']:.2f}" in finding.measured
+    assert "changes what the model is given just as much" in finding.measured  # it is not standardised
+
+
+def test_too_few_to_tell_is_no_all_clear():
+    """A mean below the threshold whose interval reaches beyond it."""
+    row = {
+        "kind": "ecg",
+        "stage": "all",
+        "n": 6,
+        "share": 0.24,
+        "chance": 0.2,
+        "excess": 0.04,
+        "low": -0.1,
+        "high": 0.2,
+    }
+    told = pd.Series({"where": "at R peaks", "why not": ""})
+    found = _finding("ecg", told, pd.DataFrame([row | {"shortcut": False}]), {})
+    assert found.status == "unknown"
+    assert "too few to tell" in found.measured
+    assert _finding("ecg", told, pd.DataFrame([row | {"high": 0.045, "shortcut": False}]), {}).status == "ok"
+    assert _finding("ecg", told, pd.DataFrame([row | {"low": 0.06, "shortcut": True}]), {}).status == "warning"
 
 
 @pytest.fixture(scope="module")

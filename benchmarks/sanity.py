@@ -26,8 +26,9 @@ import torch
 import eegflex
 from benchmarks.nights import STAGERS, night
 from benchmarks.table import Row, markdown
+from eegflex.evaluation.explanation import Explanation
 from eegflex.evaluation.faithfulness import bootstrap
-from eegflex.evaluation.question import Explanation, Question, ask
+from eegflex.evaluation.question import Question, ask
 from eegflex.evaluation.sanity import measure, similarity
 from eegflex.stagers.digest import digest_of_weights
 

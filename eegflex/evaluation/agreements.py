@@ -23,7 +23,8 @@ from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
-    from eegflex.evaluation.question import Explanation, Question
+    from eegflex.evaluation.explanation import Explanation
+    from eegflex.evaluation.question import Question
 
 __all__ = ["findings", "measure", "neighbours", "other_baseline", "tables"]
 

@@ -12,7 +12,7 @@ from eegflex.errors import EegflexError, ParameterError, check_choice
 from eegflex.settings import Settings
 
 if TYPE_CHECKING:
-    from eegflex.evaluation.question import Explanation
+    from eegflex.evaluation.explanation import Explanation
     from eegflex.results.result import FlexResult
 
 __all__ = ["check_asked", "try_methods"]

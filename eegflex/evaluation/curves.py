@@ -17,7 +17,7 @@ from eegflex.results.intervals import MIN_EPOCHS
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
-    from eegflex.evaluation.question import Explanation
+    from eegflex.evaluation.explanation import Explanation
 
 __all__ = ["area_table", "areas", "findings", "measure"]
 

@@ -17,8 +17,9 @@ from eegflex._version import __version__
 from eegflex.errors import EvaluationStopped, check_choice
 from eegflex.evaluation.asked import check_asked, try_methods
 from eegflex.evaluation.evaluation import Evaluation, with_measures
+from eegflex.evaluation.explanation import Explanation
 from eegflex.evaluation.parts import PARTS, Part
-from eegflex.evaluation.question import Explanation, Question, ask
+from eegflex.evaluation.question import Question, ask
 from eegflex.results.result import FlexResult
 from eegflex.settings import EvaluationSettings, StagingSettings
 from eegflex.spec.model_spec import ModelSpec

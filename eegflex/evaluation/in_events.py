@@ -19,7 +19,8 @@ from eegflex.stages import STAGES
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
-    from eegflex.evaluation.question import Explanation, Question
+    from eegflex.evaluation.explanation import Explanation
+    from eegflex.evaluation.question import Question
 
 __all__ = ["findings", "measure"]
 

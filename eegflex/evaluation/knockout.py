@@ -27,7 +27,7 @@ from eegflex.evaluation.thresholds import FOLLOWS, KNOWS_NOTHING
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
-    from eegflex.evaluation.question import Explanation
+    from eegflex.evaluation.explanation import Explanation
     from eegflex.findings import Finding
 
 __all__ = ["findings", "halves", "infidelity", "knock_out", "losses", "measure", "rank_correlation", "unexplained"]

@@ -14,7 +14,7 @@ from eegflex.results.wording import percent
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
-    from eegflex.evaluation.question import Explanation
+    from eegflex.evaluation.explanation import Explanation
 
 __all__ = ["COLUMN", "effects", "findings", "measure", "overlap"]
 

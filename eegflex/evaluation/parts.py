@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegflex.evaluation.evaluation import Evaluation
-    from eegflex.evaluation.question import Explanation, Question
+    from eegflex.evaluation.explanation import Explanation
+    from eegflex.evaluation.question import Question
     from eegflex.findings import Finding
 
 __all__ = ["PARTS", "Part"]

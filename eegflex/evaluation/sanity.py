@@ -28,7 +28,8 @@ from eegflex.utils.progress import progress
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
-    from eegflex.evaluation.question import Explanation, Question
+    from eegflex.evaluation.explanation import Explanation
+    from eegflex.evaluation.question import Question
 
 __all__ = ["FIRST", "MEASURES", "findings", "measure", "similarity"]
 

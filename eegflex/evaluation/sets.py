@@ -23,7 +23,8 @@ from eegflex.evaluation.smallest import Smallest, least_step, smallest_set
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from eegflex.evaluation.question import Explanation, Question
+    from eegflex.evaluation.explanation import Explanation
+    from eegflex.evaluation.question import Question
 
 __all__ = ["Cells", "Flip", "Sets", "amplitude_range", "measure", "sets_of"]
 

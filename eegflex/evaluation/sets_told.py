@@ -19,7 +19,8 @@ from eegflex.results.intervals import LEVEL, MIN_EPOCHS, blocks_of
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
-    from eegflex.evaluation.question import Explanation, Question
+    from eegflex.evaluation.explanation import Explanation
+    from eegflex.evaluation.question import Question
     from eegflex.findings import Value
 
 __all__ = ["cells_in_words", "findings", "tables"]

@@ -24,8 +24,9 @@ from eegflex.scores import probabilities
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
+    from eegflex.evaluation.explanation import Explanation
     from eegflex.evaluation.faithfulness import Interval
-    from eegflex.evaluation.question import Explanation, Question
+    from eegflex.evaluation.question import Question
 
 __all__ = ["KINDS", "excess_of", "findings", "look", "measure", "shortcut_table"]
 

@@ -26,7 +26,7 @@ from eegflex.surrogates import random_phases
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
-    from eegflex.evaluation.question import Explanation
+    from eegflex.evaluation.explanation import Explanation
     from eegflex.preprocessing.segments import Segments
 
 __all__ = ["changed", "findings", "measure", "shifted", "similarity", "stability", "with_noise"]

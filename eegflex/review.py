@@ -345,6 +345,22 @@ def save_queue(
     -------
     fname : Path
         The file.
+
+    Raises
+    ------
+    ParameterError
+        If the suffix is another one.
+    OutputError
+        If the file is there already, or cannot be written.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> queue = pd.DataFrame({"rank": [1], "onset": [30.0], "reasons": ["N1/N2 margin 0.04"]})
+    >>> print(save_queue(queue, "review.csv").read_text())
+    rank,onset,reasons
+    1,30.0,N1/N2 margin 0.04
+    <BLANKLINE>
     """
     table = queue.assign(onset=queue["onset"].round(6).astype(str))  # six digits are too few for a time of the night
 

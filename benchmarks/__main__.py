@@ -9,7 +9,19 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import coverage, faithfulness, memory, ordinary, physioex, published, quadrature, readers, speed, truth
+from benchmarks import (
+    coverage,
+    faithfulness,
+    gate,
+    memory,
+    ordinary,
+    physioex,
+    published,
+    quadrature,
+    readers,
+    speed,
+    truth,
+)
 from benchmarks.table import Row, markdown
 
 
@@ -28,6 +40,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Published networks": _of(published.rows),
     "Beside PhysioEx 2.0.4": _of(physioex.rows),
     "Faithfulness": faithfulness.text,
+    "The trust gate": gate.text,
     "How many epochs make an ordinary one": ordinary.text,
 }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks import gate
 
 import eegflex
+from benchmarks import gate
 from eegflex.evaluation import share_in_truth
 from eegflex.results.trust import DOUBTFUL, NOT_EXPLAINED, TRUSTED
 from eegflex.stagers.zoo.known_truth import SPINDLE

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from attribution_helpers import noise_epochs
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 import eegflex
-from attribution_helpers import noise_epochs
 from eegflex.evaluation.one_by_one import COLUMN, effects, overlap
 from eegflex.evaluation.question import ask
 

@@ -45,7 +45,8 @@ from eegflex.results.tables import band_sums
 from eegflex.results.trust import TRUSTED
 from eegflex.spec.model_spec import ContextSpec
 from eegflex.stagers import Stager
-from eegflex.stagers.zoo.known_truth import ALPHA, SFREQ, SHORTCUT, SLOW_WAVE, SPINDLE, KnownTruth, plant_line_noisefrom eegflex.stages import STAGES
+from eegflex.stagers.zoo.known_truth import ALPHA, SFREQ, SHORTCUT, SLOW_WAVE, SPINDLE, KnownTruth, plant_line_noise
+from eegflex.stages import STAGES
 
 __all__ = ["text"]
 

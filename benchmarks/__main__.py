@@ -13,6 +13,7 @@ from benchmarks import (
     audit,
     coverage,
     faithfulness,
+    gate,
     memory,
     ordinary,
     physioex,
@@ -44,6 +45,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Random weights beside Quantus 0.6": _of(sanity.rows),
     "Faithfulness": faithfulness.text,
     "Shortcuts": audit.text,
+    "The trust gate": gate.text,
     "How many epochs make an ordinary one": ordinary.text,
     "Review": review.text,
 }

@@ -46,6 +46,7 @@ from eegflex.results.trust import TRUSTED
 from eegflex.spec.model_spec import ContextSpec
 from eegflex.stagers import Stager
 from eegflex.stagers.zoo.known_truth import ALPHA, SFREQ, SHORTCUT, SLOW_WAVE, SPINDLE, KnownTruth, plant_line_noise
+from eegflex.stages import STAGES
 
 __all__ = ["text"]
 
@@ -250,6 +251,7 @@ _SPOILT: dict[KnownTruth, tuple[str, ...]] = {
     SLOW_WAVE: ("other bands",),
     ALPHA: ("other channels",),
 }
+_SPOILT_NAMES = tuple(truth.name for truth in _SPOILT)
 _SPOILT_TRAINED = {
     "chambon": ("other bands", "other channels", "another epoch", "a third of other bands"),
     "bandpower": ("other channels", "another epoch"),
@@ -348,7 +350,26 @@ def text(seeds: tuple[int, ...] = SEEDS, keep: Path | None = None) -> str:
         "of the wrong trusted",
         "why not",
     )
-    return said + as_table(heads, rows)
+    return said + as_table(heads, rows) + _TOLD_OF_MEANS + as_table(_OF_MEANS, _of_means(table))
+
+
+_TOLD_OF_MEANS = (
+    "\nWhat choosing those that are trusted does to means: the mean change of the score, which attributions sum to, of all and "
+    "of those; the explanations are right in all rows.\n\n"
+)
+_OF_MEANS = ("stager", "stage", "explained", "trusted", "mean of all", "mean of trusted")
+
+
+def _of_means(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """Mean changes of the score by stage, and of all stages together."""
+    for name in (*_SPOILT_NAMES, *_TRAINED):
+        every = table[table["case"] == name]
+        stages = [stage for stage in STAGES if (every["predicted"] == stage).any()]
+        for stage in (*stages, "all"):
+            own = every if stage == "all" else every[every["predicted"] == stage]
+            kept = own[own["trusted"]]
+            told = f"{kept['change'].mean():.2f}" if len(kept) else "none"
+            yield name, stage, str(len(own)), str(len(kept)), f"{own['change'].mean():.2f}", told
 
 
 def _count(hits: pd.Series) -> str:

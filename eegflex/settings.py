@@ -315,7 +315,7 @@ class EvaluationSettings:
             read="text",
         ),
     )
-    sample_per_stage: int = field(
+    sample_per_stage: int | None = field(
         default=10, metadata=_said("Explanations of each predicted stage that are evaluated; 0: all.", at_least=0)
     )
     device: str | None = field(default=None, metadata=_said("Where to compute: cpu, cuda or mps."))
@@ -328,6 +328,7 @@ class EvaluationSettings:
                 words = (given,) if isinstance(given, str) else tuple(map(str, given))
                 object.__setattr__(self, name, tuple(dict.fromkeys(words)))
         object.__setattr__(self, "groups", _groups(self.groups))
+        object.__setattr__(self, "sample_per_stage", 0 if self.sample_per_stage is None else self.sample_per_stage)
         _check_count("sample_per_stage", self.sample_per_stage, least=0)
         _check_count("seed", self.seed, least=0)
 

@@ -43,7 +43,7 @@ def evaluate(
     parts: Sequence[str] | str | None = None,
     compare: Sequence[str] | str = (),
     groups: float | str = 1.0,
-    sample_per_stage: int = 10,
+    sample_per_stage: int | None = 10,
     baseline: Any = None,
     device: str | None = None,
     seed: int = 0,
@@ -69,8 +69,8 @@ def evaluate(
         that they insert and delete frequencies in.
     groups : float | "bands"
         What is inserted and deleted at once, of each channel: frequencies within so many Hz, or a band.
-    sample_per_stage : int
-        How many explanations of each predicted stage are evaluated, drawn at random; 0: all.
+    sample_per_stage : int | None
+        How many explanations of each predicted stage are evaluated, drawn at random; None or 0: all.
     baseline : array | None
         What the attribution was compared with, where that was an array: a result does not keep it.
     device : str | None

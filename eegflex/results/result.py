@@ -23,11 +23,12 @@ from eegflex.results.recordings import labels_of, provenances
 from eegflex.results.subset import at_epochs, by_index, subset
 from eegflex.results.table_methods import ResultTables
 from eegflex.results.trust import chosen
+from eegflex.results.trust_methods import ResultTrust
 
 __all__ = ["FlexResult"]
 
 
-class FlexResult(ResultTables, ResultFigures):
+class FlexResult(ResultTables, ResultTrust, ResultFigures):
     """Attributions of a recording, or of several, labelled.
 
     Made by `eegflex.attribute_epochs`, `eegflex.read_result` and `eegflex.concatenate_results`.

@@ -37,14 +37,14 @@ class Both(nn.Module):
         return (size[:, :1] * size[:, 1:]) * torch.linspace(-1, 1, 5)
 
 
-def explained(module):
-    epochs = noise_epochs(n_epochs=5)
+def explained(module, n_epochs=5):
+    epochs = noise_epochs(n_epochs=n_epochs)
     night = eegflex.stage_epochs(epochs, module, verbose="error")
     return eegflex.attribute_epochs(night, baseline="zero", verbose="error"), night
 
 
 def test_of_a_linear_model_each_band_does_what_was_attributed_to_it():
-    result, night = explained(Linear(2, 960))
+    result, night = explained(Linear(2, 960), n_epochs=25)
     for one in ask(result, night).sample(None):
         np.testing.assert_allclose(effects(one), one.band_sums, atol=1e-5)
     evaluation = eegflex.evaluate(result, night, parts="one by one", verbose="error")

@@ -12,7 +12,7 @@ from eegflex.evaluation.shortcuts import KINDS, _finding, excess_of, shortcut_ta
 from eegflex.evaluation.thresholds import SHORTCUT, SHORTCUT_DECIDES
 
 #: Short nights of which enough explanations of each stage are asked.
-ASKED = {"seed": 51, "hours": 0.5, "sample_per_stage": 6}
+ASKED = {"seed": 51, "hours": 1.0, "sample_per_stage": 8}
 CHEAP = ("known-shortcut", "known-spindle", "reads a gain")
 
 

@@ -257,7 +257,8 @@ def shortcut_table(evaluation: Evaluation) -> pd.DataFrame:
         for stage in stages:
             n = evaluation.count(SHARE + name, stage=stage)
             found = evaluation.interval(excess, stage=stage)
-            low, high = _widest(excess if stage is None else excess[table["predicted"] == stage], found)
+            widest = _widest(excess if stage is None else excess[table["predicted"] == stage], found)
+            low, high = np.clip(widest, -1.0, 1.0).tolist()  # it is a share
             rows.append(
                 {
                     "kind": name,

@@ -27,8 +27,10 @@ import eegflex
 from benchmarks import foreign
 from benchmarks.nights import STAGERS, Bench, night
 from benchmarks.table import as_table
+from eegflex.errors import ChannelError
 from eegflex.evaluation.faithfulness import Interval, bootstrap
 from eegflex.results.intervals import blocks_of
+from eegflex.stagers import Stager
 from eegflex.staging import StagedNight
 
 __all__ = ["text"]
@@ -78,18 +80,23 @@ def records(stagers: Sequence[str], seeds: Sequence[int], keep: Path | None) -> 
         for seed in (*seeds, *([REAL] if EXCERPT in os.environ else [])):
             if stager is None or (name, seed) in done:
                 continue
-            if seed == REAL:
-                raw = eegflex.read_psg(os.environ[EXCERPT], verbose="error")
-                staged = eegflex.stage_epochs(
-                    eegflex.make_epochs(raw, verbose="error"), stager, edges="pad", verbose="error"
-                )
-            else:
-                staged = Bench.of(stager, night(HOURS, int(seed))).night
+            staged = _excerpt(stager) if seed == REAL else Bench.of(stager, night(HOURS, int(seed))).night
+            if staged is None:
+                continue
             known.append(measure(name, staged, seed))
             if keep is not None:
                 with keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(known[-1]) + "\n")
     return known
+
+
+def _excerpt(stager: Stager) -> StagedNight | None:
+    """The real recording, staged; None where it has no channels for this stager."""
+    epochs = eegflex.make_epochs(eegflex.read_psg(os.environ[EXCERPT], verbose="error"), verbose="error")
+    try:
+        return eegflex.stage_epochs(epochs, stager, edges="pad", verbose="error")
+    except ChannelError:
+        return None
 
 
 def text(keep: Path | None = None) -> str:

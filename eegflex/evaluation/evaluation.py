@@ -32,7 +32,21 @@ RANGES = {
     "stability": (-1.0, 1.0),
     "sensitivity": (0.0, np.inf),
     "agreement": (-1.0, 1.0),
+    "sufficient: p": (0.0, 1.0),
+    "necessary: p": (0.0, 1.0),
+    "flip: p": (0.0, 1.0),
+    "sufficient": (0.0, np.inf),
+    "necessary": (0.0, np.inf),
+    "flip: n": (0.0, np.inf),
+    "bands": (0.0, 1.0),
+    "shortcut": (0.0, 1.0),
+    "shortcut chance": (0.0, 1.0),
 }
+
+
+def _range(measure: str) -> tuple[float, float]:
+    """What a measure can be, by its name, or by its kind."""
+    return RANGES.get(measure, RANGES.get(measure.partition(":")[0], (-np.inf, np.inf)))
 
 
 class Evaluation:
@@ -111,7 +125,9 @@ class Evaluation:
         """What was measured of the model or of stages, and not of single explanations, by its name."""
         return {name: pd.DataFrame(rows) for name, rows in self._told["tables"].items()}
 
-    def interval(self, measure: str | npt.ArrayLike, *, stage: str | None = None) -> Interval:
+    def interval(
+        self, measure: str | npt.ArrayLike, *, stage: str | None = None, among: npt.ArrayLike | None = None
+    ) -> Interval:
         """The mean of a measure over explanations, with its 95 % interval from blocks of 10 minutes (`mean_interval`).
 
         Parameters
@@ -120,6 +136,8 @@ class Evaluation:
             A column of the table, or values in the order of its rows, such as the difference of two columns.
         stage : str | None
             Only of explanations of this predicted stage.
+        among : array-like of bool, shape (n_explanations,) | None
+            Only of these.
 
         Returns
         -------
@@ -130,12 +148,12 @@ class Evaluation:
         values = np.asarray(table[measure] if isinstance(measure, str) else measure, dtype=np.float64)
         kept = np.ones(len(table), dtype=bool) if stage is None else (table["predicted"] == stage).to_numpy()
         blocks = blocks_of(table["onset"].to_numpy(), table["recording"].to_numpy())
-        kept = kept & np.isfinite(values)
+        kept = kept & np.isfinite(values) & (True if among is None else np.asarray(among, dtype=bool))
         if not kept.any():
             return Interval(np.nan, np.nan, np.nan)
         limits = np.concatenate(mean_interval(values[kept, None], blocks[kept]))
         if isinstance(measure, str):  # no mean can lie beyond what each value can be
-            limits = np.clip(limits, *RANGES.get(measure.partition(":")[0], (-np.inf, np.inf)))
+            limits = np.clip(limits, *_range(measure))
         return Interval(float(values[kept].mean()), *limits.tolist())
 
     def count(self, measure: str, *, stage: str | None = None) -> int:

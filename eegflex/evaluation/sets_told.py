@@ -270,7 +270,7 @@ class _Stage:
         return _share_interval(holds[among].to_numpy(), blocks[among])
 
     def _mean(self, column: str, among: pd.Series) -> Interval:
-        return self.evaluation.interval(np.where(among, self.table[column], np.nan))
+        return self.evaluation.interval(column, among=among)
 
 
 #: kind of set -> what it does

@@ -15,12 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from eegflex.attribution.baselines import MIN_SOUND
-from eegflex.evaluation.faithfulness import bootstrap
-from eegflex.evaluation.judged import judged, spoken, too_few
+from eegflex.evaluation.judged import judged, limits, spoken, too_few
 from eegflex.evaluation.stability import similarity
 from eegflex.evaluation.thresholds import STABLE
 from eegflex.findings import Finding, unknown
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
@@ -112,16 +111,20 @@ def _neighbours_of(question: Question, channel_set: int) -> Iterator[dict[str, A
             continue
         first, second = pairs.T
         agreement = _cosines(sums, first, second)
-        interval = bootstrap(agreement, blocks_of(onset[first], np.zeros(len(first))))
+        known = np.isfinite(agreement)  # of silence there is no direction
+        first, second, agreement = first[known], second[known], agreement[known]
+        if not len(agreement):
+            continue
+        low, high = mean_interval(agreement[:, None], blocks_of(onset[first], np.zeros(len(first))))
         one, other = rng.choice(own, (2, N_PAIRS))
         apart = np.abs(onset[one] - onset[other]) > NEAR
         yield {
             "channel_set": str(question.data["channel_set"].values[channel_set]),
             "stage": str(stage),
-            "n": len(pairs),
-            "agreement": interval.mean,
-            "low": interval.low,
-            "high": interval.high,
+            "n": len(agreement),
+            "agreement": _mean(agreement),
+            "low": _plain(low),
+            "high": _plain(high),
             "minutes": float((onset[second] - onset[first]).mean() / 60),
             "apart": _mean(_cosines(sums, one[apart], other[apart])),
             "other_stages": _mean(_cosines(sums, one, rng.choice(others, N_PAIRS))) if len(others) else None,
@@ -132,6 +135,11 @@ def _cosines(
     sums: npt.NDArray[np.float64], one: npt.NDArray[np.intp], other: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float64]:
     return np.array([similarity(sums[a], sums[b]) for a, b in zip(one.tolist(), other.tolist(), strict=True)])
+
+
+def _plain(value: npt.NDArray[np.float64]) -> float | None:
+    """An end of the interval of a cosine, as JSON has it."""
+    return float(np.clip(value[0], -1, 1)) if np.isfinite(value[0]) else None
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float | None:
@@ -163,13 +171,14 @@ def _agreed(evaluation: Evaluation, column: str, words: str) -> Finding:
 def _of_neighbours(evaluation: Evaluation) -> list[Finding]:
     """What is told of neighbours: no threshold tells good from bad, for epochs of one stage differ in truth."""
     table = evaluation.tables.get(NEIGHBOURS, pd.DataFrame())
+    table = table.fillna({"low": np.nan, "high": np.nan})
     rows = [row for _, row in table.iterrows() if row["n"] >= MIN_EPOCHS]
     if not rows:
         return [unknown("too few epochs of one stage within 5 minutes were explained", n=0).named(NEIGHBOURS)]
     several = len(set(table["channel_set"])) > 1
     said = [
-        f"{row['stage']}{' of ' + row['channel_set'] if several else ''} {row['agreement']:.2f} ({row['low']:.2f} to "
-        f"{row['high']:.2f}, n = {row['n']})"
+        f"{row['stage']}{' of ' + row['channel_set'] if several else ''} {row['agreement']:.2f} "
+        f"({limits(row['low'], row['high'])}, n = {row['n']:.0f})"
         for row in rows
     ]
     words = f"explained epochs of one stage within 5 minutes agree by {', '.join(said)} (signed cosine of band sums)"

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from eegflex.evaluation.faithfulness import Curves, insertion_and_deletion, order_by, sum_by_group, with_sign
+from eegflex.evaluation.judged import ALIKE, MORE, limits
 from eegflex.findings import Finding, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
 
@@ -90,11 +91,11 @@ def area_table(evaluation: Evaluation) -> pd.DataFrame:
     for name in (str(column).removeprefix(AREA) for column in table if str(column).startswith(AREA)):
         area = table[AREA + name]
         told = {
-            "": area,
+            "": AREA + name,
             "above_random": area - table[AREA + RANDOM],
             "behind_attribution": table[AREA + OWN] - area,
-            "insertion": table[INSERTION + name],
-            "deletion": table[DELETION + name],
+            "insertion": INSERTION + name,
+            "deletion": DELETION + name,
         }
         rows[name] = {"n": evaluation.count(AREA + name)}
         for word, values in told.items():
@@ -125,21 +126,23 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     }
     said = (
         f"inserting frequencies in the order of their attribution, and deleting them, moves the answer by {own['mean']:.2f} "
-        f"(area, 95 % interval {own['low']:.2f} to {own['high']:.2f}, n = {n}), an order at random by 0"
+        f"(area, 95 % interval {limits(own['low'], own['high'])}, n = {n}), an order at random by 0"
     )
     said += "".join(f"; {_compared(name, row)}" for name, row in area.drop([OWN, RANDOM]).iterrows())
-    if own["low"] > 0:
-        return [ok(said, **values).named("faithfulness")]
-    remedy = (
-        "Do not read these explanations one by one" if own["high"] < 0 else "Evaluate more epochs: sample_per_stage="
-    )
-    return [warning(f"{said}: no better than at random", remedy, **values).named("faithfulness")]
+    if not np.isfinite(own["low"]):
+        found = unknown(f"{said}; {ALIKE}", MORE, **values)
+    elif own["low"] > 0:
+        found = ok(said, **values)
+    else:
+        remedy = "Do not read these explanations one by one" if own["high"] < 0 else MORE
+        found = warning(f"{said}: no better than at random", remedy, **values)
+    return [found.named("faithfulness")]
 
 
 def _compared(name: Any, row: pd.Series) -> str:
     """An order, and whether the attribution's is better."""
     said = f"by {name} {row['mean']:.2f} (attribution − {name} {row['behind_attribution']:.2f}, "
-    said += f"{row['behind_attribution_low']:.2f} to {row['behind_attribution_high']:.2f}"
+    said += limits(row["behind_attribution_low"], row["behind_attribution_high"])
     if row["behind_attribution_high"] < 0:
         return said + f": {name} is the better order)"
     return said + (")" if row["behind_attribution_low"] > 0 else ": not told apart)")

@@ -97,6 +97,26 @@ def evaluate(
     An explanation is that of one epoch with one channel set. All that is asked is asked of the epoch among its neighbours as
     recorded, whatever context the explanation has.
 
+    ``faithfulness``
+        Frequencies are inserted into the baseline, and deleted from the epoch, those of the largest attribution first: columns
+        ``"insertion: attribution"`` and ``"deletion: attribution"``, the mean answer meanwhile, and ``"area: attribution"``,
+        their difference; likewise in the order of each method that is compared, of the power of the change, and at random. The
+        answer is the probability of the stage. ``"deletion: random beaten"`` is the share of 10 orders at random that delete
+        more slowly.
+    ``knock-out``
+        ``"knock-out: correlation"``, by ranks, of attributions to bands of channels with what the score loses without each one;
+        ``"infidelity: attribution"`` (after Yeh et al. 2019), how far they are off what it loses without half of them, from 0,
+        which is exact, to 1, which knows nothing of where, and 2.
+    ``stability``
+        Of the first 20: ``"stability: noise"`` and ``"stability: shift"``, similarity with the explanation of the epoch with
+        noise of its own spectrum 20 dB below it, and of the epoch shifted by 1 s; ``"stability: other epochs"`` beside them;
+        and ``"sensitivity: largest change"`` under noise, as a share of the absolute total.
+    ``agreement``
+        ``"agreement: baseline"``, similarity with the explanation from another baseline, of the first 10, and ``"agreement:
+        second opinion"``; and a table ``"agreement: neighbours"`` of epochs of one stage that follow each other.
+
+    Similarity is the cosine of the angle between signed band sums.
+
     Examples
     --------
     >>> import eegflex
@@ -181,9 +201,9 @@ class _Run:
 
     def __call__(self) -> Evaluation:
         """Measure what is left."""
-        for one in self.explanations[:1]:
-            try_methods(one)
         try:
+            for one in self.explanations[:1]:
+                try_methods(one)
             for name in self.wanted:
                 self._measure(name, PARTS[name])
         except KeyboardInterrupt as ended:

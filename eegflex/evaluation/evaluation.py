@@ -14,13 +14,25 @@ import pandas as pd
 import xarray as xr
 
 from eegflex.errors import ParameterError
-from eegflex.evaluation.faithfulness import Interval, bootstrap
+from eegflex.evaluation.faithfulness import Interval
 from eegflex.findings import Finding, Findings
-from eegflex.results.intervals import blocks_of
+from eegflex.results.intervals import blocks_of, mean_interval
 from eegflex.results.recordings import one_recording, provenance_text, provenances
 from eegflex.results.result import FlexResult
 
 __all__ = ["Evaluation"]
+
+#: What a measure can be, by the kind of its column; answers of a margin are differences of probabilities.
+RANGES = {
+    "area": (-2.0, 2.0),
+    "insertion": (-1.0, 1.0),
+    "deletion": (-1.0, 1.0),
+    "knock-out": (-1.0, 1.0),
+    "infidelity": (0.0, 2.0),
+    "stability": (-1.0, 1.0),
+    "sensitivity": (0.0, np.inf),
+    "agreement": (-1.0, 1.0),
+}
 
 
 class Evaluation:
@@ -99,7 +111,7 @@ class Evaluation:
         return {name: pd.DataFrame(rows) for name, rows in self._told["tables"].items()}
 
     def interval(self, measure: str | npt.ArrayLike, *, stage: str | None = None) -> Interval:
-        """The mean of a measure over explanations, with its 95 % interval from blocks of 10 minutes.
+        """The mean of a measure over explanations, with its 95 % interval from blocks of 10 minutes (`mean_interval`).
 
         Parameters
         ----------
@@ -107,17 +119,28 @@ class Evaluation:
             A column of the table, or values in the order of its rows, such as the difference of two columns.
         stage : str | None
             Only of explanations of this predicted stage.
+
+        Returns
+        -------
+        interval : Interval
+            NaN without values; without limits where all lie within one block, which tells nothing of others.
         """
         table = self._table
         values = np.asarray(table[measure] if isinstance(measure, str) else measure, dtype=np.float64)
         kept = np.ones(len(table), dtype=bool) if stage is None else (table["predicted"] == stage).to_numpy()
         blocks = blocks_of(table["onset"].to_numpy(), table["recording"].to_numpy())
-        return bootstrap(values[kept], blocks[kept])
+        kept &= np.isfinite(values)
+        if not kept.any():
+            return Interval(np.nan, np.nan, np.nan)
+        limits = np.concatenate(mean_interval(values[kept, None], blocks[kept]))
+        if isinstance(measure, str):  # no mean can lie beyond what each value can be
+            limits = np.clip(limits, *RANGES.get(measure.partition(":")[0], (-np.inf, np.inf)))
+        return Interval(float(values[kept].mean()), *limits.tolist())
 
     def count(self, measure: str, *, stage: str | None = None) -> int:
         """Of how many explanations a measure is known."""
         table = self._table if stage is None else self._table[self._table["predicted"] == stage]
-        return int(table[measure].notna().sum())
+        return int(table[measure].notna().sum()) if measure in table else 0
 
     @property
     def area(self) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -13,16 +14,23 @@ if TYPE_CHECKING:
     from eegflex.evaluation.faithfulness import Interval
     from eegflex.findings import Value
 
-__all__ = ["MORE", "judged", "spoken", "too_few"]
+__all__ = ["ALIKE", "MORE", "judged", "limits", "spoken", "too_few"]
 
 #: What to do where an interval holds the threshold.
 MORE = "Evaluate more epochs: sample_per_stage="
+#: Why a mean has no interval.
+ALIKE = "they lie within 10 minutes, and tell nothing of others"
 
 
 def spoken(own: Interval, n: int, what: str = "") -> str:
     """A mean with its interval and its n, after what it is a mean of."""
     what = f"{what}, " if what else ""
-    return f"{own.mean:.2f} ({what}95 % interval {own.low:.2f} to {own.high:.2f}, n = {n})"
+    return f"{own.mean:.2f} ({what}95 % interval {limits(own.low, own.high)}, n = {n})"
+
+
+def limits(low: float, high: float) -> str:
+    """An interval in words; explanations that all lie within 10 minutes have none."""
+    return f"{low:.2f} to {high:.2f}" if math.isfinite(low) and math.isfinite(high) else "not known"
 
 
 def too_few(evaluation: Evaluation, column: str, name: str) -> Finding | None:
@@ -72,5 +80,6 @@ def judged(
     elif (own.high < threshold) if higher else (own.low > threshold):
         found = warning(said, remedy, **told)
     else:
-        found = unknown(f"{said}; {threshold:g} lies in the interval", MORE, **told)
+        why = f"{threshold:g} lies in the interval" if math.isfinite(own.low) else ALIKE
+        found = unknown(f"{said}; {why}", MORE, **told)
     return found.named(name or column)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from eegflex.evaluation.question import Explanation
     from eegflex.findings import Finding
 
-__all__ = ["findings", "halves", "infidelity", "knock_out", "losses", "measure", "rank_correlation"]
+__all__ = ["findings", "halves", "infidelity", "knock_out", "losses", "measure", "rank_correlation", "unexplained"]
 
 #: Columns.
 CORRELATION, INFIDELITY = "knock-out: correlation", "infidelity: attribution"
@@ -85,10 +85,36 @@ def infidelity(one: Explanation, values: npt.NDArray[np.floating[Any]]) -> float
     """
     sums = sum_by_group(values, one.cells)
     taken = halves(len(sums), one.rng("halves"))
-    lost, told = losses(one, taken), taken @ sums
-    apart = lost.var() + told.var() + (lost.mean() - told.mean()) ** 2  # with the losses of other halves
     size = max(1.0, float(np.abs(one.score(one.ends[:1])).max()))
-    return float(((lost - told) ** 2).mean() / apart) if np.sqrt(apart) > ROUNDING * size else np.nan
+    return unexplained(losses(one, taken), taken @ sums, ROUNDING * size)
+
+
+def unexplained(
+    lost: npt.NDArray[np.floating[Any]], told: npt.NDArray[np.floating[Any]], rounding: float = 0.0
+) -> float:
+    """Mean squared error of what was told to be lost, as a share of what it is if each is held against all losses.
+
+    Parameters
+    ----------
+    lost, told : array, shape (n,)
+        What was lost each time, and what was told.
+    rounding : float
+        Losses that differ by less do not differ.
+
+    Returns
+    -------
+    share : float
+        One less Lin's coefficient of concordance: 0 if they are the same, 1 if they have nothing to do with each other, and
+        NaN if neither differs.
+
+    Examples
+    --------
+    >>> lost = np.array([0.0, 1.0, 0.0, 1.0])
+    >>> unexplained(lost, lost), unexplained(lost, lost * 0 + 0.5), unexplained(lost, 1 - lost)
+    (0.0, 1.0, 2.0)
+    """
+    apart = lost.var() + told.var() + (lost.mean() - told.mean()) ** 2
+    return float(((lost - told) ** 2).mean() / apart) if np.sqrt(apart) > rounding else np.nan
 
 
 def halves(n_cells: int, rng: np.random.Generator, n: int = N_HALVES) -> npt.NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.evaluation.judged import judged, spoken, too_few
+from eegflex.evaluation.judged import judged, limits, spoken, too_few
 from eegflex.evaluation.thresholds import STABLE
 from eegflex.findings import Finding, unknown
 from eegflex.results.wording import percent
@@ -172,7 +172,7 @@ def _stable(evaluation: Evaluation, column: str, words: str) -> Finding:
     own = spoken(evaluation.interval(column), evaluation.count(column), "signed cosine of band sums")
     table, others = evaluation.to_data_frame(), evaluation.interval(OTHERS)
     above = evaluation.interval(table[column] - table[OTHERS])
-    theirs = f"{others.mean:.2f} ({others.low:.2f} to {others.high:.2f})"
+    theirs = f"{others.mean:.2f} ({limits(others.low, others.high)})"
     said = f"the explanation {words} agrees with the one as recorded by {own}; those of other epochs by {theirs}"
     more = {f"above other epochs {name}": float(getattr(above, name)) for name in ("mean", "low", "high")}
     remedy = "Do not read single epochs; means over many epochs of a stage may still hold"
@@ -186,9 +186,10 @@ def _sensitivity(evaluation: Evaluation) -> Finding:
     if few is not None:
         return few
     own, n = evaluation.interval(SENSITIVITY), evaluation.count(SENSITIVITY)
+    between = f"{percent(own.low)} to {percent(own.high)}" if np.isfinite(own.low) else "not known"
     return unknown(
         f"noise {SNR:.0f} dB below the epoch changes its band sums by {percent(own.mean)} of their absolute total at most, of "
-        f"{N_NOISE} draws (mean over epochs, 95 % interval {percent(own.low)} to {percent(own.high)}, n = {n})",
+        f"{N_NOISE} draws (mean over epochs, 95 % interval {between}, n = {n})",
         n=n,
         mean=own.mean,
         low=own.low,

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import (
+    audit,
     coverage,
     faithfulness,
     gate,
@@ -40,6 +41,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Published networks": _of(published.rows),
     "Beside PhysioEx 2.0.4": _of(physioex.rows),
     "Faithfulness": faithfulness.text,
+    "Shortcuts": audit.text,
     "The trust gate": gate.text,
     "How many epochs make an ordinary one": ordinary.text,
 }

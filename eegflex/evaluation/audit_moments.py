@@ -23,9 +23,12 @@ Array = npt.NDArray[np.float64]
 QRS = 0.1
 #: Beats a minute that a heart has, and how irregular they may be: median deviation of intervals from their median, as a share.
 RATES, IRREGULAR = (30.0, 150.0), 0.25
+#: R waves are so many times as large as what is between them at the median (peaks of noise: 4), the lower quartile of them is
+#: so large a share of the upper one, and their median of the largest that there is in the epoch.
+STANDS_OUT, ALIKE, LARGEST, QRS_BAND = 7.0, 0.3, 0.1, (5.0, 35.0)
 #: A second of an EEG channel is an artifact where the logarithm of its size, from peak to peak, or of what is fast in it, lies
 #: so many robust standard deviations above the night's median, these being at least so large; the first only where it is also
-#: larger than slow waves are, in µV. (In simulated nights slow waves reach 410 µV and 6.5 deviations, alpha 6.8 in what is fast.)
+#: larger than slow waves are, in µV. (In simulated nights slow waves reach 410 µV and 6.5 deviations, alpha 6.8 of the fast.)
 DEVIATIONS, FAST_DEVIATIONS, LEAST_SD, LARGE = 4.0, 8.0, 0.25, 450.0
 #: A second of any channel is, where it has so little of the night's median size, or so large a share of its samples at the
 #: extremes of the channel.
@@ -98,12 +101,9 @@ class Heart:
                 return None
             raw = mne.io.RawArray(signal, mne.create_info(1, sfreq, "ecg"))
             events, _, _ = mne.preprocessing.find_ecg_events(raw, ch_name="0")
+            size = np.abs(raw.filter(*QRS_BAND, picks="all").get_data()[0])
         times = events[:, 0] / sfreq
-        steps = np.diff(times)
-        if len(steps) < 5 or not RATES[0] <= 60 / np.median(steps) <= RATES[1]:
-            return None
-        regular = np.median(np.abs(steps - np.median(steps))) <= IRREGULAR * np.median(steps)
-        return times if regular else None
+        return times if _is_rhythm(times) and _stand_out(size, events[:, 0], round(QRS * sfreq / 2)) else None
 
     def mask(self, number: int, n_times: int, sfreq: float) -> Mask | None:
         """Which samples of an epoch, at the stager's rate, lie at a heartbeat, shape (n_times,)."""
@@ -111,6 +111,21 @@ class Heart:
         if beats is None:
             return None
         return np.asarray((np.abs(np.arange(n_times) / sfreq - beats[:, None]) <= QRS).any(axis=0))
+
+
+def _is_rhythm(times: Array) -> bool:
+    """Whether beats follow each other as those of a heart do."""
+    steps = np.diff(times)
+    if len(steps) < 5 or not RATES[0] <= 60 / np.median(steps) <= RATES[1]:
+        return False
+    return bool(np.median(np.abs(steps - np.median(steps))) <= IRREGULAR * np.median(steps))
+
+
+def _stand_out(size: Array, beats: npt.NDArray[np.intp], reach: int) -> bool:
+    """Whether beats are larger than what is between them, and about as large as each other."""
+    peaks = np.array([size[max(beat - reach, 0) : beat + reach + 1].max() for beat in beats])
+    low, middle, high = np.quantile(peaks, [0.25, 0.5, 0.75])
+    return bool(middle >= max(STANDS_OUT * np.median(size), LARGEST * size.max()) and low >= ALIKE * high)
 
 
 def bad_stretches(epochs: mne.BaseEpochs) -> list[list[tuple[float, float]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,16 +17,17 @@ from eegflex.epochs import without_bad
 from eegflex.evaluation.audit_level import Level, level_of
 from eegflex.evaluation.audit_moments import Heart, artifacts_of, ecg_channel, share_of_moments
 from eegflex.evaluation.audit_regions import Region, regions_of
-from eegflex.evaluation.thresholds import LEVEL_MOVES, SHORTCUT, SHORTCUT_DECIDES, SHORTCUT_LEVEL
+from eegflex.evaluation.thresholds import LEVEL_MOVES, LEVEL_MOVES_SCORE, SHORTCUT, SHORTCUT_DECIDES, SHORTCUT_LEVEL
 from eegflex.findings import Finding, error, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.scores import probabilities
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
+    from eegflex.evaluation.faithfulness import Interval
     from eegflex.evaluation.question import Explanation, Question
 
-__all__ = ["KINDS", "findings", "look", "measure", "shortcut_table"]
+__all__ = ["KINDS", "excess_of", "findings", "look", "measure", "shortcut_table"]
 
 #: Columns of shares, of what chance puts there, and of what the level of a channel does.
 SHARE, CHANCE, LEVEL = "shortcut: ", "shortcut chance: ", "shortcut level: "
@@ -148,7 +149,7 @@ def measure(one: Explanation) -> dict[str, float]:
     level = _level(one)
     columns = dict.fromkeys(("probability", "score", "flips", "channel"), np.nan)
     if level is not None:
-        counts = level.probability >= LEVEL_MOVES or level.flips
+        counts = level.flips or level.probability >= LEVEL_MOVES or level.score >= LEVEL_MOVES_SCORE
         found["level"] = (level.share if counts else 0.0, 0.5 if counts else 0.0)
         columns = {name: float(getattr(level, name)) for name in columns}
     return (
@@ -251,11 +252,11 @@ def shortcut_table(evaluation: Evaluation) -> pd.DataFrame:
     table, rows = evaluation.to_data_frame(), []
     stages = [None, *(stage for stage in evaluation.result.stages if (table["predicted"] == stage).any())]
     for name, kind in KINDS.items():
-        excess = table[SHARE + name] - (table[CHANCE + name] if kind.above_chance else 0.0)
+        excess = excess_of(table, name)
         for stage in stages:
             n = evaluation.count(SHARE + name, stage=stage)
             found = evaluation.interval(excess, stage=stage)
-            low = _lowest(excess if stage is None else excess[table["predicted"] == stage], found.low)
+            low, high = _widest(excess if stage is None else excess[table["predicted"] == stage], found)
             rows.append(
                 {
                     "kind": name,
@@ -265,30 +266,55 @@ def shortcut_table(evaluation: Evaluation) -> pd.DataFrame:
                     "chance": evaluation.interval(CHANCE + name, stage=stage).mean,
                     "excess": found.mean,
                     "low": low,
-                    "high": found.high,
+                    "high": high,
                     "shortcut": n >= MIN_EPOCHS and low > kind.allowed,
                 }
             )
     return pd.DataFrame(rows)
 
 
-def _lowest(values: pd.Series, low: float) -> float:
-    """The lower end of the interval, or of Student's where that is lower: few blocks drawn again are too sure of themselves."""
+def excess_of(table: pd.DataFrame, name: str) -> pd.Series:
+    """How much of a shortcut each explanation has: its share, above chance where chance is an excuse.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        An evaluation's table.
+    name : str
+        One of `KINDS`.
+    """
+    share = table[SHARE + name]
+    return share - table[CHANCE + name] if KINDS[name].above_chance else share
+
+
+def _widest(values: pd.Series, found: Interval) -> tuple[float, float]:
+    """The interval and Student's together: few blocks that are drawn again are too sure of themselves."""
     known = values.dropna().to_numpy(dtype=float)
     if len(known) < 2:
-        return low
+        return found.low, found.high
     half = float(stats.t.ppf(0.975, len(known) - 1)) * float(known.std(ddof=1)) / np.sqrt(len(known))
-    return min(low, float(known.mean()) - half)
+    return min(found.low, float(known.mean()) - half), max(found.high, float(known.mean()) + half)
 
 
 def findings(evaluation: Evaluation) -> list[Finding]:
     """What was found of each kind of shortcut."""
     told = evaluation.tables["shortcuts"].set_index("kind")
-    table = shortcut_table(evaluation)
-    return [_finding(name, told.loc[name], table[table["kind"] == name]).named(f"shortcut: {name}") for name in KINDS]
+    table, each = shortcut_table(evaluation), evaluation.to_data_frame()
+    found = []
+    for name in KINDS:
+        finding = _finding(
+            name, told.loc[name], table[table["kind"] == name], _of_level(each) if name == "level" else {}
+        )
+        found.append(finding.named(f"shortcut: {name}"))
+    return found
 
 
-def _finding(name: str, told: pd.Series, rows: pd.DataFrame) -> Finding:
+def _of_level(each: pd.DataFrame) -> dict[str, float]:
+    """What the level of a channel does to the answer, on average."""
+    return {name: float(each[LEVEL + name].mean()) for name in ("probability", "score", "flips")}
+
+
+def _finding(name: str, told: pd.Series, rows: pd.DataFrame, more: Mapping[str, float]) -> Finding:
     kind, every = KINDS[name], rows.iloc[0]
     n = int(every["n"])
     if told["why not"]:
@@ -297,26 +323,29 @@ def _finding(name: str, told: pd.Series, rows: pd.DataFrame) -> Finding:
         return unknown(f"what lies {kind.said} is known of only {n} explanations", n=n)
     found = rows[rows["shortcut"]]
     worst = every if found.empty else found.loc[found["low"].idxmax()]
-    said, values = _said(name, kind, told["where"], worst)
+    said = _said(kind, told["where"], worst, more)
+    values = {key: worst[key] for key in ("stage", "n", "share", "chance", "excess", "low", "high")} | dict(more)
+    if found.empty and every["high"] > kind.allowed:
+        return unknown(f"{said}; too few to tell", "Evaluate more explanations: sample_per_stage=", **values)
     if found.empty:
         return ok(said, **values)
-    if worst["low"] > SHORTCUT_DECIDES:
-        return error(said, kind.remedy, **values)
-    return warning(said, kind.remedy, **values)
+    judge = error if worst["low"] > SHORTCUT_DECIDES else warning
+    return judge(said, kind.remedy, **values)
 
 
-def _said(name: str, kind: Kind, where: str, row: pd.Series) -> tuple[str, dict[str, float | int | str]]:
+def _said(kind: Kind, where: str, row: pd.Series, more: Mapping[str, float]) -> str:
+    """The numbers of one row as a sentence."""
+    against, what = ("chance", "excess") if kind.above_chance else ("spread evenly", "share")
+    numbers = (
+        f"({against}: {row['chance']:.1%}; {what} {row['excess']:.1%}, 95 % interval {row['low']:.1%} to {row['high']:.1%}, "
+        f"n = {int(row['n'])})"
+    )
     among = "" if row["stage"] == "all" else f" of {row['stage']}"
-    what = (
-        "of what moves the score most in a channel, so much is its level"
-        if name == "level"
-        else "of the absolute attribution"
+    if not more:
+        return f"{row['share']:.1%} of the absolute attribution{among} lies {kind.said} {numbers}: {where}"
+    return (
+        f"{row['share']:.1%} of what moves the score{among} in the channel whose level moves it most is that level, not the "
+        f"shape of its spectrum {numbers}; a factor of 2 on a channel, or a level of this night, moves the probability by "
+        f"{more['probability']:.2f}, the score by {more['score']:.2f} of the explanation's total, and the stage in "
+        f"{more['flips']:.0%}: {where}"
     )
-    against = "chance" if kind.above_chance else "spread evenly"
-    said = (
-        f"{row['share']:.1%} {what}{among} {'' if name == 'level' else f'lies {kind.said} '}"
-        f"({against}: {row['chance']:.1%}; {'excess' if kind.above_chance else 'share'} {row['excess']:.1%}, 95 % interval "
-        f"{row['low']:.1%} to {row['high']:.1%}, n = {int(row['n'])}): {where}"
-    )
-    values = {key: row[key] for key in ("stage", "n", "share", "chance", "excess", "low", "high")}
-    return said, values

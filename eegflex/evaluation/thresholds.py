@@ -7,6 +7,7 @@ __all__ = [
     "FOLLOWS",
     "KNOWS_NOTHING",
     "LEVEL_MOVES",
+    "LEVEL_MOVES_SCORE",
     "MOST",
     "SHORTCUT",
     "SHORTCUT_DECIDES",
@@ -54,8 +55,9 @@ SHORTCUT = 0.05
 SHORTCUT_DECIDES = 0.5
 
 
-#: Change of a probability below which the level of a channel is said to do nothing, if the stage stays.
-LEVEL_MOVES = 0.1
+#: Change of a probability, and of the score as a share of the explanation's total, below which the level of a channel is said
+#: to do nothing, if the stage stays.
+LEVEL_MOVES, LEVEL_MOVES_SCORE = 0.1, 0.5
 
 
 #: The same share for the level of a channel, above the half that it has where it moves the score as much as the shape of the

@@ -32,6 +32,7 @@ RANGES = {
     "stability": (-1.0, 1.0),
     "sensitivity": (0.0, np.inf),
     "agreement": (-1.0, 1.0),
+    "bands": (0.0, 1.0),
 }
 
 
@@ -129,7 +130,7 @@ class Evaluation:
         values = np.asarray(table[measure] if isinstance(measure, str) else measure, dtype=np.float64)
         kept = np.ones(len(table), dtype=bool) if stage is None else (table["predicted"] == stage).to_numpy()
         blocks = blocks_of(table["onset"].to_numpy(), table["recording"].to_numpy())
-        kept &= np.isfinite(values)
+        kept = kept & np.isfinite(values)
         if not kept.any():
             return Interval(np.nan, np.nan, np.nan)
         limits = np.concatenate(mean_interval(values[kept, None], blocks[kept]))

@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.evaluation.faithfulness import between
-from eegflex.findings import Finding, ok, unknown, warning
-from eegflex.results.intervals import MIN_EPOCHS
-from eegflex.results.wording import percent
+from eegflex.evaluation.judged import judged, spoken, too_few
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
     from eegflex.evaluation.question import Explanation
+    from eegflex.findings import Finding
 
 __all__ = ["COLUMN", "effects", "findings", "measure", "overlap"]
 
@@ -22,7 +21,7 @@ __all__ = ["COLUMN", "effects", "findings", "measure", "overlap"]
 COLUMN = "bands: one by one"
 #: Of a baseline that is drawn at random, so many draws are asked.
 N_DRAWS = 4
-#: Where the mean is not above this, it is a warning.
+#: What the mean is judged by.
 ALIKE = 0.5
 
 
@@ -76,13 +75,9 @@ def overlap(told: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> fl
 
 def findings(evaluation: Evaluation) -> list[Finding]:
     """Whether bands do, one by one, what was attributed to them."""
-    n = evaluation.count(COLUMN)
-    if n < MIN_EPOCHS:
-        return [unknown(f"bands were asked one by one of only {n} explanations", n=n).named("one by one")]
-    found = evaluation.interval(COLUMN)
-    share = f"{percent(found.mean)} (95 % interval {percent(found.low)} to {percent(found.high)}, n = {n})"
-    said = f"of what was attributed to bands, {share} is what each of them does by itself, put in or left out"
-    values = {"n": n, "mean": found.mean, "low": found.low, "high": found.high}
-    if found.low > ALIKE:
-        return [ok(said, **values).named("one by one")]
-    return [warning(said, "Read bands together, and not one by one", **values).named("one by one")]
+    few = too_few(evaluation, COLUMN, "one by one")
+    if few is not None:
+        return [few]
+    own = spoken(evaluation.interval(COLUMN), evaluation.count(COLUMN))
+    said = f"of what was attributed to bands, the share that each of them does by itself, put in or left out, is {own}"
+    return [judged(evaluation, COLUMN, said, ALIKE, "Read bands together, and not one by one", name="one by one")]

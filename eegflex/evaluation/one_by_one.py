@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.evaluation.faithfulness import between
-from eegflex.evaluation.judged import judged, too_few
-from eegflex.results.wording import percent
+from eegflex.evaluation.judged import judged, spoken, too_few
 
 if TYPE_CHECKING:
     from eegflex.evaluation.evaluation import Evaluation
@@ -22,7 +21,7 @@ __all__ = ["COLUMN", "effects", "findings", "measure", "overlap"]
 COLUMN = "bands: one by one"
 #: Of a baseline that is drawn at random, so many draws are asked.
 N_DRAWS = 4
-#: Where the whole interval of the mean is not above this, it is a warning.
+#: What the mean is judged by.
 ALIKE = 0.5
 
 
@@ -79,10 +78,6 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     few = too_few(evaluation, COLUMN, "one by one")
     if few is not None:
         return [few]
-    found, n = evaluation.interval(COLUMN), evaluation.count(COLUMN)
-    known = f"{percent(found.low)} to {percent(found.high)}" if np.isfinite(found.low) else "not known"
-    said = (
-        f"of what was attributed to bands, {percent(found.mean)} (95 % interval {known}, n = {n}) is what each of them does by "
-        "itself, put in or left out"
-    )
+    own = spoken(evaluation.interval(COLUMN), evaluation.count(COLUMN))
+    said = f"of what was attributed to bands, the share that each of them does by itself, put in or left out, is {own}"
     return [judged(evaluation, COLUMN, said, ALIKE, "Read bands together, and not one by one", name="one by one")]

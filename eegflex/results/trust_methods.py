@@ -78,8 +78,8 @@ class ResultTrust:
         one that was evaluated on a sample, only explanations of the sample are.
 
         That an explanation can be believed says that bands did what it says that they did to the score. It does not say that
-        the model is right. On simulated nights, with stagers whose truth is known and trained ones, all that was trusted lay
-        in the true place by at least 90 %, and of what was wrong nothing was trusted (``benchmarks/RESULTS.md`` has numbers).
+        the model is right. On five simulated nights, with stagers whose truth is known and two others, all of 222
+        explanations that were trusted lay in the true place by at least 90 %, and none of 714 that were wrong was trusted.
 
         What is trusted is no random sample: a stage that the baseline is called already has no trusted epoch, and clear epochs
         pass sooner than others. Tables and figures are therefore of all epochs, with the number that is trusted beside them,

@@ -32,7 +32,18 @@ from eegflex.spec import ModelSpec
 pytestmark = pytest.mark.slow
 
 EVIL = "<script>alert(1)</script>"
-ORDER = ["Summary", "Night", "Bands", "Spectra", "Topography", "Epochs", "Completeness", "Stager", "Provenance"]
+ORDER = [
+    "Summary",
+    "Trust",
+    "Night",
+    "Bands",
+    "Spectra",
+    "Topography",
+    "Epochs",
+    "Completeness",
+    "Stager",
+    "Provenance",
+]
 
 
 @dataclasses.dataclass
@@ -118,6 +129,9 @@ class TestPage:
         assert isinstance(made.report, mne.Report)
         assert made.sections == ORDER
         assert made.report.title == "tiny explained by eegflex"
+
+    def test_it_says_that_nothing_was_tested(self, page):
+        assert "No explanation was tested on the model, and so none is trusted" in page.text
 
     def test_all_figures_are_there(self, page):
         # night, bands, spectrum, topography, five cards, completeness; and MNE's logo
@@ -313,7 +327,7 @@ class TestOtherResults:
 
 class TestCompared:
     def test_a_second_baseline_is_shown_beside_the_first(self, compared):
-        assert compared.titles[3:7] == [
+        assert compared.titles[4:8] == [
             "Bands by stage: compared with silence",
             "Table of bands: compared with silence",
             "Bands by stage: compared with an ordinary epoch of this recording",

@@ -144,7 +144,7 @@ def test_the_long_table_has_the_scores_of_the_channels_channel_set(pair):
     rows, data = pair.to_data_frame(), pair.data
     assert list(rows) == [
         "recording", "number", "onset", "stage", "predicted", "target", "channel", "band", "attribution", "error",
-        "within_error", "explained", "power", "score", "baseline_score",
+        "within_error", "explained", "trust", "power", "score", "baseline_score",
     ]  # fmt: skip
     assert len(rows) == 10 * 4 * 7
     for row in rows.iloc[::17].to_dict("records"):

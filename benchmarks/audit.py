@@ -30,7 +30,7 @@ from eegflex.stages import STAGES
 __all__ = ["CASES", "Case", "audited", "flagged", "night_of", "text"]
 
 SEEDS = (61, 62, 63)
-HOURS = 1.0
+HOURS = 2.0
 SFREQ = 128.0
 EPOCH = 30.0
 #: When the R wave of a simulated heartbeat peaks after its onset, in s.

@@ -1,12 +1,12 @@
 """How far explanations can be believed."""
 
 from eegflex.evaluation.aasm import AASM_CRITERIA, AasmCriterion, aasm_criteria
+from eegflex.evaluation.assess import assess
 from eegflex.evaluation.carried import carried_by
 from eegflex.evaluation.evaluate import evaluate
 from eegflex.evaluation.evaluation import Evaluation
 from eegflex.evaluation.events import find_events
 from eegflex.evaluation.grounding import grounding, grounding_findings
-from eegflex.evaluation.trust import assess
 from eegflex.evaluation.truth import Cover, area_under_roc, average_precision, cover_of_events, share_in_truth
 from eegflex.stagers.zoo.known_truth import TRUTHS, KnownTruth, plant_line_noise
 

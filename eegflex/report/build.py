@@ -10,7 +10,7 @@ import numpy as np
 from mne.utils import verbose
 
 from eegflex.errors import ParameterError
-from eegflex.evaluation.trust import assess
+from eegflex.evaluation.assess import assess
 from eegflex.report.sections import SECTIONS, Gathered, Picture, Text
 from eegflex.results.recordings import one_recording
 from eegflex.utils.files import write_whole

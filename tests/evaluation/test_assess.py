@@ -11,7 +11,7 @@ import pytest
 from example_results import STAGES, altered
 
 from eegflex.evaluation import assess
-from eegflex.evaluation.trust import TRUST_CHECKS
+from eegflex.evaluation.assess import TRUST_CHECKS
 from eegflex.findings import Finding
 
 #: Hz, as sleep research has them; what lies below and above are two more parts.

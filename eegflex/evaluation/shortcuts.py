@@ -339,14 +339,14 @@ def _said(kind: Kind, where: str, row: pd.Series, more: Mapping[str, float]) -> 
     """The numbers of one row as a sentence."""
     against, what = ("chance", "excess") if kind.above_chance else ("spread evenly", "share")
     numbers = (
-        f"({against}: {row['chance']:.1%}; {what} {row['excess']:.1%}, 95 % interval {row['low']:.1%} to {row['high']:.1%}, "
+        f"({against}: {row['chance']:z.1%}; {what} {row['excess']:z.1%}, 95 % interval {row['low']:z.1%} to {row['high']:z.1%}, "
         f"n = {int(row['n'])})"
     )
     among = "" if row["stage"] == "all" else f" of {row['stage']}"
     if not more:
-        return f"{row['share']:.1%} of the absolute attribution{among} lies {kind.said} {numbers}: {where}"
+        return f"{row['share']:z.1%} of the absolute attribution{among} lies {kind.said} {numbers}: {where}"
     return (
-        f"{row['share']:.1%} of what moves the score{among} in the channel whose level moves it most is that level, not the "
+        f"{row['share']:z.1%} of what moves the score{among} in the channel whose level moves it most is that level, not the "
         f"shape of its spectrum {numbers}; a factor of 2 on a channel, or a level of this night, moves the probability by "
         f"{more['probability']:.2f}, the score by {more['score']:.2f} of the explanation's total, and the stage in "
         f"{more['flips']:.0%}: {where}"

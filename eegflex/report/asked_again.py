@@ -52,12 +52,15 @@ def _how_many(found: Evaluation) -> str:
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Numbers as they are read."""
+    """Numbers as they are read; what is the same in all rows of a long table is left out."""
+    if len(table) > 1 and "channel_set" in table and len(set(table["channel_set"])) == 1:
+        table = table.drop(columns="channel_set")
+    return table.set_index(table.columns[0]).map(_text)
 
-    def text(value: object) -> str:
-        if isinstance(value, float):
-            return "–" if pd.isna(value) else f"{value:.3g}"
-        return "–" if value is None else str(value)
 
-    shown = table.set_index(table.columns[0])
-    return shown.map(text)
+def _text(value: object) -> str:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+    return str(value)

@@ -339,8 +339,8 @@ def _said(kind: Kind, where: str, row: pd.Series, more: Mapping[str, float]) -> 
     """The numbers of one row as a sentence."""
     against, what = ("chance", "excess") if kind.above_chance else ("spread evenly", "share")
     numbers = (
-        f"({against}: {row['chance']:z.1%}; {what} {row['excess']:z.1%}, 95 % interval {row['low']:z.1%} to {row['high']:z.1%}, "
-        f"n = {int(row['n'])})"
+        f"({against}: {row['chance']:z.1%}; {what} {row['excess']:z.1%}, 95 % interval {row['low']:z.1%} to "
+        f"{row['high']:z.1%}, n = {int(row['n'])})"
     )
     among = "" if row["stage"] == "all" else f" of {row['stage']}"
     if not more:

@@ -14,6 +14,7 @@ import typer
 
 from eegflex._version import __version__
 from eegflex.cli import STOPPED
+from eegflex.cli.material import Overwrite, Seed, datasets, simulate, specs
 from eegflex.cli.options import (
     AttributionOptions,
     LoadingOptions,
@@ -42,18 +43,18 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+#: What the demo measures of its explanations: the quick parts that a verdict of trust rests on.
+DEMO_PARTS = ("faithfulness", "one by one", "shortcuts")
 #: The first bytes of netCDF files that hold results.
 _HDF5 = b"\x89HDF"
 
 Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVision or EEGLAB.", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of what is drawn at random.")]
 Resume = Annotated[
     Path | None,
     typer.Option(
         "--resume", help="What an earlier run had finished when it was stopped: go on there.", show_default=False
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -248,86 +249,6 @@ def report(
 
 
 @app.command()
-def simulate(
-    output: Annotated[
-        Path | None, typer.Argument(help="The PSG to write, *.edf; its hypnogram and events go beside it.")
-    ] = None,
-    seed: Seed = 0,
-    hours: Annotated[float, typer.Option("--hours", help="Length of the night in hours.")] = 7.0,
-    sfreq: Annotated[float, typer.Option("--sfreq", help="Sampling rate in Hz.")] = 256.0,
-    electrodes: Annotated[
-        str | None, typer.Option(help="EEG electrodes, separated by commas: Fz,C3,C4,Pz. Default: those of the AASM.")
-    ] = None,
-    artifacts: Annotated[
-        str | None, typer.Option(help="Artifacts, separated by commas: line, ecg, sweat, movement, pop. Default: none.")
-    ] = None,
-    line_freq: Annotated[float, typer.Option("--line-freq", help="Frequency of the mains in Hz.")] = 50.0,
-    bids: Annotated[
-        Path | None, typer.Option("--bids", help="A BIDS data set to write the night into, besides or instead.")
-    ] = None,
-    subject: Annotated[str, typer.Option("--subject", help="Whose night it is in the BIDS data set.")] = "01",
-    overwrite: Overwrite = False,
-) -> None:
-    """Simulate a night and write it as EDF+ or BIDS, with its hypnogram and the events that are in it."""
-    from eegflex.simulation.simulate import simulate_psg
-
-    if output is None and bids is None:
-        raise ParameterError("There is nothing to write to", remedy="Name a file, night.edf, or a data set, --bids DIR")
-    if output is not None:
-        check_output(output, overwrite=overwrite)
-    given = {"electrodes": electrodes, "artifacts": artifacts}
-    lists = {name: [word.strip() for word in text.split(",")] for name, text in given.items() if text is not None}
-    night = simulate_psg(hours=hours, sfreq=sfreq, seed=seed, line_freq=line_freq, **lists)
-    files = {} if output is None else night.save(output, overwrite=overwrite)._asdict()
-    if bids is not None:
-        files["bids"] = night.save_bids(bids, subject=subject, overwrite=overwrite)
-    for name, path in files.items():
-        typer.echo(f"{name}: {path}")
-
-
-@app.command()
-def datasets(
-    name: Annotated[str | None, typer.Argument(help="One of them: its card. Default: a table of all.")] = None,
-    fetch: Annotated[
-        str | None, typer.Option(help="Subjects to fetch, separated by commas: 0,1. Sleep-EDF only.")
-    ] = None,
-    study: Annotated[str, typer.Option(help="Of Sleep-EDF: cassette or telemetry.")] = "cassette",
-    recordings: Annotated[str | None, typer.Option(help="Nights to fetch: 1 or 1,2. Default: those there are.")] = None,
-    path: Annotated[Path | None, typer.Option(help="Where to keep them. Default: MNE's folder of data.")] = None,
-) -> None:
-    """List public data sets of sleep, show the card of one, or fetch recordings of Sleep-EDF."""
-    from eegflex import datasets as known
-
-    if fetch is not None:
-        known.check_fetchable(name)
-        nights = None if recordings is None else _whole_numbers("--recordings", recordings)
-        people = _whole_numbers("--fetch", fetch)
-        for files in known.fetch_sleep_edf(people, study=study, recordings=nights, path=path):
-            typer.echo(f"psg: {files.psg}\nhypnogram: {files.hypnogram}")
-    elif name is not None:
-        typer.echo(known.describe_dataset(name))
-    else:
-        typer.echo(known.datasets_text())
-
-
-@app.command()
-def specs(
-    name: Annotated[str | None, typer.Argument(help="One of them: its TOML. Default: a table of all.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write it to a file, mine.toml.")] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """List the contracts of published stagers, or print one: to read, or to change for a network of yours."""
-    from eegflex.spec.published import spec_text, specs_text
-
-    text = specs_text() if name is None else spec_text(name).rstrip()
-    if output is None:
-        typer.echo(text)
-        return
-    check_output(output, overwrite=overwrite).write_text(f"{text}\n", encoding="utf-8")
-    typer.echo(f"Spec: {output}" if name else f"Specs: {output}")
-
-
-@app.command()
 @takes(loading=LoadingOptions)
 def demo(
     loading: LoadingOptions,
@@ -339,9 +260,11 @@ def demo(
     seed: Seed = 1,
 ) -> None:
     """Simulate a night, stage and explain it, and write the report: all in one, replacing what an earlier demo wrote."""
+    from eegflex.evaluation import evaluate as evaluate_result
     from eegflex.report.summary import main_findings
     from eegflex.simulation.simulate import simulate_psg
     from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
+    from eegflex.staging import stage_with
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -355,8 +278,9 @@ def demo(
     epochs = ReadingOptions(hypnogram=files.hypnogram).epochs(files.psg)
     # A demo is to be quick: how much the narrow window of a stager of whole nights changes is measured, and said.
     narrow = DEFAULT_WINDOW_LENGTH if stager.spec.context.whole else AUTO
-    asking = AttributionOptions(sample_per_stage=sample_per_stage, window_length=narrow)
-    result = asking.explain(epochs, stager)
+    night = stage_with(stager, epochs, StagingSettings(window_length=narrow))
+    result = AttributionOptions(sample_per_stage=sample_per_stage).explain(night, None)
+    result = evaluate_result(result, night, parts=DEMO_PARTS, sample_per_stage=2).result
     result.save(folder / "result.nc", overwrite=True)
     _write_report(result, output, overwrite=True)
     for line in main_findings(result):
@@ -404,13 +328,6 @@ def _inputs(recording: Path, *groups: Any) -> list[Path]:
     return [recording, *(Path(one) for one in given if one is not None)]
 
 
-def _whole_numbers(option: str, text: str) -> list[int]:
-    try:
-        return [int(word) for word in text.split(",")]
-    except ValueError:
-        raise ParameterError(f"{option} takes whole numbers, separated by commas", seen=text) from None
-
-
 def _write_report(result: FlexResult, output: Path, overwrite: bool) -> None:
     from eegflex.report import make_report, save_report
 
@@ -433,6 +350,10 @@ def _is_result(path: Path) -> bool:
         return False  # the reader says so in its own words
     with path.open("rb") as file:
         return file.read(len(_HDF5)) == _HDF5
+
+
+for command in (simulate, datasets, specs):
+    app.command()(command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

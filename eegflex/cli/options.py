@@ -21,6 +21,7 @@ from eegflex.settings import VIEWS, Settings
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
     from eegflex.stagers import Stager
+    from eegflex.staging import StagedNight
 
 __all__ = ["AttributionOptions", "LoadingOptions", "ModelOptions", "ReadingOptions", "RecordingOptions", "takes"]
 
@@ -158,8 +159,10 @@ class AttributionOptions(Settings):
             object.__setattr__(self, "views", tuple(view for view in ("time",) if view in METHODS[self.method].views))
         super().__post_init__()
 
-    def explain(self, epochs: mne.BaseEpochs, stager: Stager, resume: Path | None = None) -> FlexResult:
-        """Explain epochs, or what an earlier run left of them."""
+    def explain(
+        self, epochs: mne.BaseEpochs | StagedNight, stager: Stager | None, resume: Path | None = None
+    ) -> FlexResult:
+        """Explain epochs, or what an earlier run left of them; those of a night that is staged need no stager."""
         from eegflex.attribution.attribute_epochs import attribute_epochs
 
         asked = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}

@@ -54,8 +54,8 @@ def make_report(
     Returns
     -------
     report : mne.Report
-        Summary, trust, night, bands, spectra, topography, context (where it was scaled), epochs, completeness, stager and
-        provenance. Write it with its own ``save``, or with `save_report`, which leaves nothing half-written.
+        Summary, trust, night, bands, spectra, topography, context (where it was scaled), epochs, completeness, evaluation,
+        stager and provenance. Write it with its own ``save``, or with `save_report`, which leaves nothing half-written.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def make_report(
     >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> report = eegflex.make_report(result, verbose="error")
     >>> report.title, len(report.tags)
-    ('bandpower explained by eegflex', 10)
+    ('bandpower explained by eegflex', 11)
     """
     one_recording(result.data, None, "A report")
     if not isinstance(epochs_per_stage, int | np.integer) or epochs_per_stage < 0:

@@ -41,6 +41,7 @@ ORDER = [
     "Topography",
     "Epochs",
     "Completeness",
+    "Evaluation",
     "Stager",
     "Provenance",
 ]

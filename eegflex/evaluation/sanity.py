@@ -47,8 +47,8 @@ ROUNDING = 1e-5
 TOLERANCE, MAX_EVALS = 0.05, 60
 #: How alike two explanations are, in three ways.
 MEASURES = ("signed", "unsigned", "rank")
-#: What is changed: weights from the output downwards, and of one level alone; nothing; the stage; and the phases.
-CASCADE, ALONE, NOTHING, STAGE, PHASES = "cascade", "level alone", "nothing", "another stage", "random phases"
+#: What is changed: weights from the output downwards; nothing; the stage; and the phases.
+CASCADE, NOTHING, STAGE, PHASES = "cascade", "nothing", "another stage", "random phases"
 ALL = "all weights"
 KEPT, LOST = "stage kept", "stage lost"
 
@@ -150,8 +150,7 @@ def _asked(question: Question, one: Explanation) -> npt.NDArray[np.float64]:
 def _with_levels(levels: Sequence[Level]) -> Callable[[Explanation], Iterator[Found]]:
     """Asks of networks with random weights, and of the same network as a control."""
     cascade = [(CASCADE, _cascade_name(levels, place), levels[place:]) for place in range(len(levels) - 1, 0, -1)]
-    alone = [(ALONE, own.name, [own]) for own in levels[:-1]]  # the last is the first of the cascade
-    asked = [*cascade, *[(CASCADE, ALL, levels)] * N_NETWORKS, *alone]
+    asked = [*cascade, *[(CASCADE, ALL, levels)] * N_NETWORKS]
 
     def ask(one: Explanation) -> Iterator[Found]:
         if not levels:
@@ -199,7 +198,7 @@ def _table(cases: Sequence[_Case], why: str) -> pd.DataFrame:
 
 
 def _order(case: _Case) -> int:
-    return (NOTHING, CASCADE, ALONE, STAGE, PHASES).index(case.change)
+    return (NOTHING, CASCADE, STAGE, PHASES).index(case.change)
 
 
 def _row(cases: Sequence[_Case]) -> dict[str, float | int | None]:

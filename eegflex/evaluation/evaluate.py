@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mne.utils import logger, verbose
 
 from eegflex._version import __version__
-from eegflex.errors import EvaluationStopped, check_choice
+from eegflex.errors import EvaluationStopped, ParameterError, check_choice
 from eegflex.evaluation.asked import check_asked, try_methods
 from eegflex.evaluation.evaluation import Evaluation, with_measures
 from eegflex.evaluation.explanation import Explanation
@@ -131,6 +131,13 @@ def evaluate(
     asked = EvaluationSettings(
         parts=parts, compare=compare, groups=groups, sample_per_stage=sample_per_stage, device=device, seed=seed
     )
+    if not isinstance(result, FlexResult):
+        raise ParameterError(
+            "There must be a result to evaluate",
+            seen=type(result).__name__,
+            allowed="a FlexResult",
+            remedy="Make it with eegflex.attribute_epochs, or read it with eegflex.read_result",
+        )
     wanted, methods = wanted_parts(asked), tuple(asked.compare)
     check_asked(result, methods)
     with held():

@@ -170,3 +170,9 @@ def test_a_measure_that_is_there_twice_is_refused(result):
     names[1] = names[0]
     with pytest.raises(ParameterError, match="measure names something twice"):
         check_layout(data.assign_coords(measure=names))
+
+
+@pytest.mark.parametrize("asked", [{"parts": 3}, {"compare": 3}, {"result": "night.nc"}], ids=str)
+def test_what_is_no_result_or_no_name_is_refused_as_such(result, night, asked):
+    with pytest.raises(ParameterError, match="must be"):
+        eegflex.evaluate(**({"result": result, "epochs": night, "verbose": "error"} | asked))

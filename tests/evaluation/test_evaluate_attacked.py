@@ -176,3 +176,23 @@ def test_a_measure_that_is_there_twice_is_refused(result):
 def test_what_is_no_result_or_no_name_is_refused_as_such(result, night, asked):
     with pytest.raises(ParameterError, match="must be"):
         eegflex.evaluate(**({"result": result, "epochs": night, "verbose": "error"} | asked))
+
+
+@pytest.mark.parametrize("evaluated_first", [True, False])
+def test_put_together_with_what_was_not_evaluated_a_recording_keeps_its_numbers(night, evaluated_first):
+    psg = eegflex.simulate_psg(hours=0.2, sfreq=128, seed=8, verbose="error")
+    other = eegflex.make_epochs(psg.raw, verbose="error")
+    asked = {"sample_per_stage": 1, "baseline": "zero", "spectral_share": 0, "verbose": "error"}
+    result = eegflex.attribute_epochs(night, **asked)
+    bare = eegflex.attribute_epochs(other, "bandpower", **asked)
+    evaluation = eegflex.evaluate(result, night, parts="one by one", verbose="error")
+    both = {"a": evaluation.result, "b": bare}
+    labels = ["a", "b"] if evaluated_first else ["b", "a"]
+    together = eegflex.concatenate_results([both[name] for name in labels], recordings=labels)
+    again = Evaluation(together.sel(recording="a"))
+    column = "bands: one by one"
+    assert again.to_data_frame()[column].tolist() == evaluation.to_data_frame()[column].tolist()
+    alone = together.sel(recording="b")
+    assert alone.trust()["reasons"].tolist() == bare.trust()["reasons"].tolist()
+    with pytest.raises(ParameterError, match="not evaluated"):
+        Evaluation(alone)

@@ -27,6 +27,8 @@ AREA, INSERTION, DELETION = "area: ", "insertion: ", "deletion: "
 OWN, POWER, RANDOM = "attribution", "power", "random"
 #: Of the orders at random, how many delete more slowly than the attribution.
 BEATEN = "deletion: random beaten"
+#: What to do about an order that is worse than what takes no explanation.
+REMEDY = "Do not read these explanations one by one"
 #: Orders at random; each is followed by its reverse.
 N_RANDOM = 5
 
@@ -133,7 +135,9 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     elif own["low"] > 0:
         found = ok(said, **values)
     elif own["high"] < 0:
-        found = warning(f"{said}: worse than at random", "Do not read these explanations one by one", **values)
+        found = warning(f"{said}: worse than at random", REMEDY, **values)
+    elif area.loc[POWER, "behind_attribution_high"] < 0:  # which takes no explanation
+        found = warning(f"{said}: not told from an order at random", REMEDY, **values)
     else:
         found = unknown(f"{said}: not told from an order at random", MORE, **values)
     return [found.named("faithfulness")]

@@ -74,6 +74,9 @@ def test_what_is_not_told_from_random_is_not_said_to_be_no_better(result):
     (finding,) = told(result, mixed).findings
     assert finding.status == "unknown"
     assert "not told from an order at random" in finding.measured
+    better = areas(ORDERS | {"attribution": np.tile([0.1, -0.1], 5), "power": np.tile([0.8, 0.7], 5)})
+    (finding,) = told(result, better).findings
+    assert finding.status == "warning", "what takes no explanation is the better order"
     (finding,) = told(result, areas(ORDERS | {"attribution": -0.5 - 0.1 * ORDERS["attribution"]})).findings
     assert finding.status == "warning"
     assert "worse than at random" in finding.measured

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -325,6 +325,8 @@ class EvaluationSettings:
         for name in ("parts", "compare"):
             given = getattr(self, name)
             if given is not None:
+                if not isinstance(given, Iterable):
+                    raise ParameterError(f"{name} must be a name or several", seen=repr(given))
                 words = (given,) if isinstance(given, str) else tuple(map(str, given))
                 object.__setattr__(self, name, tuple(dict.fromkeys(words)))
         object.__setattr__(self, "groups", _groups(self.groups))

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from eegflex.evaluation.faithfulness import Curves, insertion_and_deletion, order_by, sum_by_group, with_sign
-from eegflex.evaluation.judged import ALIKE, MORE, limits
+from eegflex.evaluation.judged import ALIKE, MORE, count_explanations, limits, was
 from eegflex.findings import Finding, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
 
@@ -27,6 +27,8 @@ AREA, INSERTION, DELETION = "area: ", "insertion: ", "deletion: "
 OWN, POWER, RANDOM = "attribution", "power", "random"
 #: Of the orders at random, how many delete more slowly than the attribution.
 BEATEN = "deletion: random beaten"
+#: What to do about an order that is worse than what takes no explanation.
+REMEDY = "Do not read these explanations one by one"
 #: Orders at random; each is followed by its reverse.
 N_RANDOM = 5
 
@@ -89,17 +91,16 @@ def area_table(evaluation: Evaluation) -> pd.DataFrame:
     table = evaluation.to_data_frame()
     rows: dict[str, dict[str, float]] = {}
     for name in (str(column).removeprefix(AREA) for column in table if str(column).startswith(AREA)):
-        area = table[AREA + name]
+        area = AREA + name
         told = {
-            "": AREA + name,
-            "above_random": area - table[AREA + RANDOM],
-            "behind_attribution": table[AREA + OWN] - area,
-            "insertion": INSERTION + name,
-            "deletion": DELETION + name,
+            "": evaluation.interval(area),
+            "above_random": evaluation.difference(area, AREA + RANDOM),
+            "behind_attribution": evaluation.difference(AREA + OWN, area),
+            "insertion": evaluation.interval(INSERTION + name),
+            "deletion": evaluation.interval(DELETION + name),
         }
-        rows[name] = {"n": evaluation.count(AREA + name)}
-        for word, values in told.items():
-            own = evaluation.interval(values)
+        rows[name] = {"n": evaluation.count(area)}
+        for word, own in told.items():
             rows[name] |= {
                 word or "mean": own.mean,
                 f"{word}_low".lstrip("_"): own.low,
@@ -112,7 +113,7 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     """Whether the order by attribution is better than chance, and than others."""
     n = evaluation.count(AREA + OWN)
     if n < MIN_EPOCHS:
-        return [unknown(f"only {n} explanations were evaluated", n=n).named("faithfulness")]
+        return [unknown(f"only {count_explanations(n)} {was(n)} evaluated", n=n).named("faithfulness")]
     area = area_table(evaluation)
     own = area.loc[OWN]
     values = {
@@ -133,9 +134,12 @@ def findings(evaluation: Evaluation) -> list[Finding]:
         found = unknown(f"{said}; {ALIKE}", MORE, **values)
     elif own["low"] > 0:
         found = ok(said, **values)
+    elif own["high"] < 0:
+        found = warning(f"{said}: worse than at random", REMEDY, **values)
+    elif area.loc[POWER, "behind_attribution_high"] < 0:  # which takes no explanation
+        found = warning(f"{said}: not told from an order at random", REMEDY, **values)
     else:
-        remedy = "Do not read these explanations one by one" if own["high"] < 0 else MORE
-        found = warning(f"{said}: no better than at random", remedy, **values)
+        found = unknown(f"{said}: not told from an order at random", MORE, **values)
     return [found.named("faithfulness")]
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mne.utils import logger, verbose
 
 from eegflex._version import __version__
-from eegflex.errors import EvaluationStopped, check_choice
+from eegflex.errors import EvaluationStopped, ParameterError, check_choice
 from eegflex.evaluation.asked import check_asked, try_methods
 from eegflex.evaluation.evaluation import Evaluation, with_measures
 from eegflex.evaluation.explanation import Explanation
@@ -131,6 +131,13 @@ def evaluate(
     asked = EvaluationSettings(
         parts=parts, compare=compare, groups=groups, sample_per_stage=sample_per_stage, device=device, seed=seed
     )
+    if not isinstance(result, FlexResult):
+        raise ParameterError(
+            "There must be a result to evaluate",
+            seen=type(result).__name__,
+            allowed="a FlexResult",
+            remedy="Make it with eegflex.attribute_epochs, or read it with eegflex.read_result",
+        )
     wanted, methods = wanted_parts(asked), tuple(asked.compare)
     check_asked(result, methods)
     with held():
@@ -193,8 +200,22 @@ class _Run:
         self.tables: dict[str, list[dict[str, Any]]] = {}
         self.values: dict[str, npt.NDArray[np.float64]] = {}
         before = result.provenance.get("evaluation")
-        if before is not None and before["settings"] == self.asked and before["cases"] == self.cases:
+        if before is None:
+            return
+        if before["settings"] == self.asked and before["cases"] == self.cases:
             self._take_up(before)
+        else:
+            logger.warning(self._replaced(before))
+
+    def _replaced(self, before: Mapping[str, Any]) -> str:
+        """What an earlier run measured and this one leaves out, and why."""
+        names = {**before["settings"], **self.asked}
+        other = [name for name in names if before["settings"].get(name) != self.asked.get(name)]
+        why = f"with another {', '.join(other)}" if other else "of other explanations"
+        return (
+            f"What was measured before {why} is left out of this evaluation: {', '.join(before['done']) or 'nothing'}. The "
+            f"result that was given keeps it."
+        )
 
     def _take_up(self, before: Mapping[str, Any]) -> None:
         """Keep what an earlier run measured, if it was asked the same."""
@@ -263,7 +284,7 @@ class _Run:
             "settings": self.asked,
             "cases": self.cases,
             "done": self.done,
-            "left": [name for name in self.wanted if not self._is_done(name)],
+            "left": [name for name in PARTS if name in {*self.wanted, *self.done} and not self._is_done(name)],
             "tables": self.tables,
         }
         return Evaluation(with_measures(self.result, told, list(self.values), values))

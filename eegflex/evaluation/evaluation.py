@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,18 +15,21 @@ import xarray as xr
 
 from eegflex.errors import ParameterError
 from eegflex.evaluation.faithfulness import Interval
-from eegflex.findings import Finding, Findings
+from eegflex.evaluation.judged import count_explanations
+from eegflex.findings import Finding, Findings, unknown
 from eegflex.results.intervals import blocks_of, mean_interval
 from eegflex.results.recordings import one_recording, provenance_text, provenances
 from eegflex.results.result import FlexResult
+from eegflex.results.wording import count_epochs
+
+if TYPE_CHECKING:
+    from eegflex.evaluation.parts import Part
 
 __all__ = ["Evaluation"]
 
-#: What a measure can be, by the kind of its column; answers of a margin are differences of probabilities.
+#: What a measure can be, by its name or the kind of its column; what is of the answer, by what the answer is of.
 RANGES = {
-    "area": (-2.0, 2.0),
-    "insertion": (-1.0, 1.0),
-    "deletion": (-1.0, 1.0),
+    "area: random": (0.0, 0.0),
     "knock-out": (-1.0, 1.0),
     "infidelity": (0.0, 2.0),
     "stability": (-1.0, 1.0),
@@ -42,11 +45,10 @@ RANGES = {
     "shortcut": (0.0, 1.0),
     "shortcut chance": (0.0, 1.0),
 }
-
-
-def _range(measure: str) -> tuple[float, float]:
-    """What a measure can be, by its name, or by its kind."""
-    return RANGES.get(measure, RANGES.get(measure.partition(":")[0], (-np.inf, np.inf)))
+#: The probability of a stage is the answer.
+OF_PROBABILITY = {"area": (-1.0, 1.0), "insertion": (0.0, 1.0), "deletion": (0.0, 1.0)}
+#: The difference of two probabilities is.
+OF_MARGIN = {"area": (-2.0, 2.0), "insertion": (-1.0, 1.0), "deletion": (-1.0, 1.0)}
 
 
 class Evaluation:
@@ -153,8 +155,20 @@ class Evaluation:
             return Interval(np.nan, np.nan, np.nan)
         limits = np.concatenate(mean_interval(values[kept, None], blocks[kept]))
         if isinstance(measure, str):  # no mean can lie beyond what each value can be
-            limits = np.clip(limits, *_range(measure))
+            limits = np.clip(limits, *self._range(measure))
         return Interval(float(values[kept].mean()), *limits.tolist())
+
+    def difference(self, measure: str, other: str) -> Interval:
+        """The mean of a measure less another of the same explanation, with its interval, as `interval` has it."""
+        own = self.interval(self._table[measure] - self._table[other])
+        (low, high), (other_low, other_high) = self._range(measure), self._range(other)
+        limits = np.clip([own.low, own.high], low - other_high, high - other_low)
+        return Interval(own.mean, *limits.tolist())
+
+    def _range(self, measure: str) -> tuple[float, float]:
+        """What a measure can be, by its name, or by its kind."""
+        known = RANGES | (OF_PROBABILITY if isinstance(self._result.parameters["target"], str) else OF_MARGIN)
+        return known.get(measure, known.get(measure.partition(":")[0], (-np.inf, np.inf)))
 
     def count(self, measure: str, *, stage: str | None = None) -> int:
         """Of how many explanations a measure is known."""
@@ -186,23 +200,36 @@ class Evaluation:
         found: list[Finding] = []
         for name, part in PARTS.items():
             if name in self._told["done"]:
-                found += part.findings(self)
+                found += self._found(name, part)
         return Findings(self._result.model, tuple(found))
+
+    def _found(self, name: str, part: Part) -> Sequence[Finding]:
+        """What is said of a part: of one that has tables, only when they are there."""
+        if part.of_all is not None and name in self._told["left"]:
+            return [unknown("it was stopped before it was told", "Evaluate again: it goes on there").named(name)]
+        try:
+            return part.findings(self)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ParameterError(
+                f"What this result says was measured of {name!r} is not what an evaluation measures",
+                seen=f"{type(error).__name__}: {error}"[:200],
+                remedy="Evaluate it again, with another seed",
+            ) from error
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result with the numbers in it; see `FlexResult.save`."""
         return self._result.save(fname, overwrite=overwrite)
 
+    @property
+    def _how_many(self) -> str:
+        return f"{count_explanations(len(self._table))} of {count_epochs(self._table['epoch'].nunique())}"
+
     def __repr__(self) -> str:
-        table, state = self._table, ", unfinished" if self.is_partial else ""
-        return (
-            f"<Evaluation | {self._result.model}, {len(table)} explanations of {table['epoch'].nunique()} epochs, "
-            f"{', '.join(self.parts)}{state}>"
-        )
+        state = ", unfinished" if self.is_partial else ""
+        return f"<Evaluation | {self._result.model}, {self._how_many}, {', '.join(self.parts)}{state}>"
 
     def __str__(self) -> str:
-        table = self._table
-        head = f"{len(table)} explanations of {table['epoch'].nunique()} epochs by {self._result.model}"
+        head = f"{self._how_many} by {self._result.model}"
         left = f" (unfinished: {', '.join(self._told['left'])} to go)" if self.is_partial else ""
         return f"{head}{left}\n{self.findings}"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from eegflex.evaluation.faithfulness import Interval
     from eegflex.findings import Value
 
-__all__ = ["ALIKE", "MORE", "judged", "limits", "spoken", "too_few"]
+__all__ = ["ALIKE", "MORE", "count_explanations", "judged", "limits", "spoken", "too_few", "was"]
 
 #: What to do where an interval holds the threshold.
 MORE = "Evaluate more epochs: sample_per_stage="
@@ -28,6 +28,16 @@ def spoken(own: Interval, n: int, what: str = "") -> str:
     return f"{own.mean:.2f} ({what}95 % interval {limits(own.low, own.high)}, n = {n})"
 
 
+def count_explanations(n: int) -> str:
+    """So many explanations."""
+    return f"{n} explanation{'s' * (n != 1)}"
+
+
+def was(n: int) -> str:
+    """The verb of so many."""
+    return "was" if n == 1 else "were"
+
+
 def limits(low: float, high: float) -> str:
     """An interval in words; explanations that all lie within 10 minutes have none."""
     return f"{low:.2f} to {high:.2f}" if math.isfinite(low) and math.isfinite(high) else "not known"
@@ -36,7 +46,7 @@ def limits(low: float, high: float) -> str:
 def too_few(evaluation: Evaluation, column: str, name: str) -> Finding | None:
     """The finding that there are too few explanations to say anything; None where there are enough."""
     n = evaluation.count(column)
-    few = f"it is known of {n} explanation{'s' * (n != 1)} only, too few to say anything"
+    few = f"it is known of {count_explanations(n)} only, too few to say anything"
     return unknown(few, n=n).named(name) if n < MIN_EPOCHS else None
 
 

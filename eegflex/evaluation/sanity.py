@@ -20,6 +20,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from eegflex.evaluation.faithfulness import bootstrap
+from eegflex.evaluation.judged import count_explanations
 from eegflex.evaluation.thresholds import ALIKE
 from eegflex.findings import CannotTellError, Finding, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of
@@ -254,7 +255,7 @@ def _of_weights(row: Row, same: Row) -> Finding:
     if row is not None and row["why"]:
         return unknown(f"{row['why']}, so that nobody can tell whether explanations go with the weights", n=0)
     if not _is_known(row):
-        return unknown(f"only {_n(row)} explanations of random networks could be compared", n=_n(row))
+        return unknown(f"only {count_explanations(_n(row))} of random networks could be compared", n=_n(row))
     said = f"with all weights in random order, the explanation of an epoch and that of the model have {_said(row)}"
     if row["signed_high"] < ALIKE:
         return _of_control(said, row, same)
@@ -282,7 +283,7 @@ def _of_control(said: str, row: dict[str, Any], same: Row) -> Finding:
 
 def _of_stage(row: Row) -> Finding:
     if not _is_known(row):
-        return unknown(f"only {_n(row)} explanations of another stage could be compared", n=_n(row))
+        return unknown(f"only {count_explanations(_n(row))} of another stage could be compared", n=_n(row))
     said = f"explanations of an epoch for other stages and for its own have {_said(row)}"
     if row["signed_high"] < ALIKE:
         return ok(said, **_values(row))

@@ -13,6 +13,7 @@ from scipy import stats
 
 from eegflex.bands import ABOVE, BELOW, Bands
 from eegflex.evaluation.faithfulness import Interval, bootstrap
+from eegflex.evaluation.judged import count_explanations, was
 from eegflex.evaluation.sets import Flip, sets_of
 from eegflex.findings import Finding, ok, unknown, warning
 from eegflex.results.intervals import LEVEL, MIN_EPOCHS, blocks_of
@@ -213,7 +214,7 @@ class _Stage:
         known = self.own & self.table["sufficient: n"].notna()
         n = int(known.sum())
         if n < MIN_EPOCHS:
-            return unknown(f"only {n} explanations of {self.stage} were searched", n=n)
+            return unknown(f"only {count_explanations(n)} of {self.stage} {was(n)} searched", n=n)
         already = int((self.table.loc[known, "sufficient: n"] == 0).sum())
         parts: list[str] = []
         values: dict[str, Value] = {"n": n, "n_baseline_is_stage": already}
@@ -246,7 +247,7 @@ class _Stage:
         """What makes another stage of it within the range of this night."""
         among, n = self.own & self.table["flip: n"].notna(), int(self.own.sum())
         if n < MIN_EPOCHS:
-            return unknown(f"only {n} explanations of {self.stage} were searched", n=n)
+            return unknown(f"only {count_explanations(n)} of {self.stage} {was(n)} searched", n=n)
         share, n_flipped = self._share(among, self.own), int(among.sum())
         values: dict[str, Value] = {"n": n, "n_flipped": n_flipped} | _values("share", share)
         within = (

@@ -170,8 +170,7 @@ def _stable(evaluation: Evaluation, column: str, words: str) -> Finding:
     if few is not None:
         return few
     own = spoken(evaluation.interval(column), evaluation.count(column), "signed cosine of band sums")
-    table, others = evaluation.to_data_frame(), evaluation.interval(OTHERS)
-    above = evaluation.interval(table[column] - table[OTHERS])
+    others, above = evaluation.interval(OTHERS), evaluation.difference(column, OTHERS)
     theirs = f"{others.mean:.2f} ({limits(others.low, others.high)})"
     said = f"the explanation {words} agrees with the one as recorded by {own}; those of other epochs by {theirs}"
     more = {f"above other epochs {name}": float(getattr(above, name)) for name in ("mean", "low", "high")}

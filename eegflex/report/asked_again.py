@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from eegflex.evaluation.evaluation import Evaluation
+from eegflex.evaluation.judged import count_explanations, was
 from eegflex.report import html
+from eegflex.results.wording import count_epochs
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -46,8 +48,9 @@ def evaluation_text(found: Evaluation) -> str:
 def _how_many(found: Evaluation) -> str:
     table, state = found.to_data_frame(), " It was stopped before all was measured." if found.is_partial else ""
     return (
-        f"{len(table)} explanations of {table['epoch'].nunique()} epochs were evaluated, a random sample of each predicted "
-        f"stage: the model was asked again, with other signals in the place of the epoch and its neighbours as recorded.{state}"
+        f"{count_explanations(len(table))} of {count_epochs(table['epoch'].nunique())} {was(len(table))} evaluated, a random "
+        "sample of each predicted stage: the model was asked again, with other signals in the place of the epoch and its "
+        f"neighbours as recorded.{state}"
     )
 
 

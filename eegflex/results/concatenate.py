@@ -20,7 +20,7 @@ __all__ = ["concatenate_results"]
 #: Settings that say how something was computed or drawn, and not what: they may differ.
 _INDIFFERENT = ("device", "batch_size", "on_check", "seed", "spectral_share")
 #: What some results have and others do not, and is kept where all have it.
-_OF_ALL = ("spectral_share", "share", "night_stage_share", "measures", "measure")
+_OF_ALL = ("spectral_share", "share", "night_stage_share")
 #: What must be the same of all, in the words of an error.
 _AXES = {
     "channel": "channels",
@@ -219,9 +219,11 @@ def _joined(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
     """Epochs after epochs and nights after nights. The epochs of the context are those of any; elsewhere NaN."""
     lacking = [name for name in _OF_ALL if not all(name in dataset.variables for dataset in datasets)]
     datasets = [dataset.drop_vars(lacking, errors="ignore") for dataset in datasets]
-    if "measure" in datasets[0].coords:  # those that any of them has, NaN where it was not taken
-        every = list(dict.fromkeys(name for dataset in datasets for name in dataset["measure"].values.tolist()))
-        datasets = [dataset.reindex(measure=np.array(every, dtype=object)) for dataset in datasets]
+    # measures that any of them has, NaN where they were not taken
+    every = list(
+        dict.fromkeys(name for one in datasets if "measures" in one for name in one["measure"].values.tolist())
+    )
+    datasets = [_with_measures(dataset, np.array(every, dtype=object)) for dataset in datasets] if every else datasets
     first = datasets[0]
     axes = {name: first[name] for name in first.dims if name in first.coords and name != "context"}
     parts = []
@@ -232,3 +234,12 @@ def _joined(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
                       combine_attrs="override")
         )  # fmt: skip
     return xr.merge(parts, compat="override", join="exact", combine_attrs="override")[list(first.data_vars)]
+
+
+def _with_measures(dataset: xr.Dataset, names: npt.NDArray[Any]) -> xr.Dataset:
+    """A dataset with these measures: of one that was not evaluated, NaN."""
+    if "measures" in dataset:
+        return dataset.reindex(measure=names)
+    dims = ("epoch", "channel_set", "measure")
+    none = np.full((dataset.sizes["epoch"], dataset.sizes["channel_set"], len(names)), np.nan)
+    return dataset.assign(measures=xr.DataArray(none, dims=dims, coords={"measure": names}))

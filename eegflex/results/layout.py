@@ -251,7 +251,7 @@ def _is_provenance(text: str, stages: tuple[str, ...]) -> bool:
 _TOLD: dict[str, Callable[[Any], bool]] = {
     **{name: lambda value: bool(_DIGEST.fullmatch(value)) for name in ("input_sha256", "recording_sha256")},
     **{name: lambda value: type(value) is int and value >= 0 for name in ("epochs", "explained")},
-    "warnings": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+    "warnings": lambda value: _is_text(value),
     "faults": lambda value: all(type(count) is int for count in value.values()),
 }
 _WINDOW_ERRORS = ("error_median", "error_largest")
@@ -284,9 +284,15 @@ def _is_finding(told: Mapping[str, Any]) -> bool:
 
 def _is_evaluation(told: Mapping[str, Any]) -> bool:
     """Whether this says of which explanations measures are, how far the parts have come, and what tables they gave."""
-    cases = all(type(number) is int and type(place) is int for number, place in told["cases"])
-    tables = all(isinstance(row, dict) for rows in told["tables"].values() for row in rows)
-    return cases and tables and all(type(n) is int for n in told["done"].values()) and "seed" in told["settings"]
+    cases = all(type(number) is int and type(place) is int and number >= 0 <= place for number, place in told["cases"])
+    rows = list(itertools.chain(*told["tables"].values()))
+    plain = all(value is None or isinstance(value, str | int | float) for row in rows for value in row.values())
+    parts = all(type(n) is int and n >= 0 for n in told["done"].values()) and _is_text(told["left"])
+    return cases and plain and parts and isinstance(told["settings"], dict) and "seed" in told["settings"]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _is_number(value: Any) -> bool:
@@ -308,8 +314,8 @@ def _coordinates(dataset: xr.Dataset) -> Iterator[str]:
     for name in ("freq", "time", "frame", "frame_freq", "context"):
         if name in values and not _rises(values[name], from_zero=name in ("freq", "time", "frame_freq")):
             yield f"{name} does not rise"
-    for name in ("channel", "channel_set", "stage_name"):
-        if len(set(values[name].tolist())) < values[name].size:
+    for name in ("channel", "channel_set", "stage_name", "measure"):
+        if name in values and len(set(values[name].tolist())) < values[name].size:
             yield f"{name} names something twice"
     known = {"band": Bands().names, "replaced": REPLACED, "fraction": FRACTIONS, "share": COLUMNS}
     known |= dict.fromkeys(_OF_ALL, tuple(values["stage_name"].tolist()))
@@ -346,6 +352,9 @@ def _recordings(dataset: xr.Dataset) -> Iterator[str]:
     if "" in lengths or set(own) != set(lengths) or (len(lengths) > 1) != ("recordings" in told):
         yield "its provenance is of other recordings than its nights"
         return
+    places = [place for one in own.values() if "evaluation" in one for _, place in one["evaluation"]["cases"]]
+    if any(place >= dataset.sizes["channel_set"] for place in places):
+        yield "its evaluation is of channel sets that are not there"
     if any(own[label]["epochs"] != length for label, length in lengths.items()):
         yield "its nights have other numbers of epochs than its provenance says"
     if len(set(zip(of_epoch, numbers, strict=True))) < len(numbers):

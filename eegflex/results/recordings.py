@@ -12,7 +12,16 @@ import xarray as xr
 from eegflex.errors import ParameterError
 from eegflex.results.identity import content_name
 
-__all__ = ["labels_of", "of_recordings", "one_recording", "provenance_text", "provenances", "relabelled", "shown_label"]
+__all__ = [
+    "labels_of",
+    "of_recordings",
+    "one_recording",
+    "provenance_text",
+    "provenances",
+    "relabelled",
+    "shown_label",
+    "with_cases_of",
+]
 
 
 def labels_of(dataset: xr.Dataset) -> tuple[str, ...]:
@@ -48,6 +57,15 @@ def of_recordings(dataset: xr.Dataset, labels: Sequence[str]) -> xr.Dataset:
         night=np.flatnonzero(np.isin(dataset["night_recording"].values.astype(str), labels)),
     )
     return chosen.assign_attrs(provenance=provenance_text({label: every[label] for label in every if label in labels}))
+
+
+def with_cases_of(dataset: xr.Dataset, sets: Sequence[int]) -> xr.Dataset:
+    """A dataset of which these channel sets are left: what says which explanations were evaluated is of their new places."""
+    told = provenances(dataset)
+    evaluated = [own["evaluation"] for own in told.values() if "evaluation" in own]
+    for own in evaluated:
+        own["cases"] = [[number, sets.index(place)] for number, place in own["cases"] if place in sets]
+    return dataset.assign_attrs(provenance=provenance_text(told)) if evaluated else dataset
 
 
 def one_recording(dataset: xr.Dataset, recording: str | None, what: str) -> xr.Dataset:

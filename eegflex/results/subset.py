@@ -12,7 +12,7 @@ import xarray as xr
 
 from eegflex.errors import ParameterError
 from eegflex.results import tables
-from eegflex.results.recordings import labels_of, of_recordings, one_recording
+from eegflex.results.recordings import labels_of, of_recordings, one_recording, with_cases_of
 from eegflex.results.select import as_list, pick
 
 __all__ = ["at_channels", "at_epochs", "by_index", "numbers_text", "subset"]
@@ -136,4 +136,4 @@ def at_channels(dataset: xr.Dataset, members: npt.NDArray[np.bool_]) -> xr.Datas
     """
     sets, of = np.unique(dataset["of_channel_set"].values[members], return_inverse=True)
     chosen = dataset.isel(channel=np.flatnonzero(members), channel_set=sets)
-    return chosen.assign_coords(of_channel_set=("channel", of))
+    return with_cases_of(chosen.assign_coords(of_channel_set=("channel", of)), sets.tolist())

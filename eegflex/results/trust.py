@@ -176,7 +176,8 @@ def chosen(dataset: xr.Dataset, trust: str) -> npt.NDArray[np.intp]:
 
 def has_evidence(dataset: xr.Dataset) -> bool:
     """Whether explanations were tested on the model at all: without that, none is trusted."""
-    return "measures" in dataset or "second_view" in dataset
+    measured = "measures" in dataset and bool(np.isfinite(dataset["measures"].values).any())
+    return measured or "second_view" in dataset
 
 
 def trust_words(dataset: xr.Dataset, trust: str = "all", stage_from: str = "predicted") -> str:

@@ -256,4 +256,4 @@ def number_text(value: float, largest: float | None = None) -> str:
 def percent(share: float) -> str:
     """Write a share in percent with two digits: ``"0.42 %"``, ``"3.5 %"``, ``"95 %"``."""
     value = 100 * float(share)
-    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
+    return f"{value:z.0f} %" if value >= 10 else f"{value:z.2g} %"

@@ -17,6 +17,7 @@ from eegflex.epochs import without_bad
 from eegflex.evaluation.audit_level import Level, level_of
 from eegflex.evaluation.audit_moments import Heart, artifacts_of, ecg_channel, share_of_moments
 from eegflex.evaluation.audit_regions import Region, regions_of
+from eegflex.evaluation.judged import count_explanations
 from eegflex.evaluation.thresholds import LEVEL_MOVES, LEVEL_MOVES_SCORE, SHORTCUT, SHORTCUT_DECIDES, SHORTCUT_LEVEL
 from eegflex.findings import Finding, error, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
@@ -229,7 +230,7 @@ def look(question: Question, explanations: Sequence[Explanation]) -> dict[str, p
     where = {name: region.where for name, region in known.regions.items()}
     where["ecg"] = "" if known.heart is None else f"within 0.1 s of the R peaks of {known.heart.channel}"
     n_seconds = int(known.artifacts.any(axis=1).sum())
-    where["artifact"] = f"{n_seconds} s of the recording, {n_seconds / max(known.artifacts[:, 0].size, 1):.1%}"
+    where["artifact"] = f"{n_seconds} s of the recording, {n_seconds / max(known.artifacts[:, 0].size, 1):z.1%}"
     before = "changes what the model is given just as much"
     if scale.kind in ("zscore", "robust", "moving"):
         before = f"that lasts is divided out before the model sees it ({scale.kind} per {scale.per})"
@@ -322,7 +323,7 @@ def _finding(name: str, told: pd.Series, rows: pd.DataFrame, more: Mapping[str, 
     if told["why not"]:
         return unknown(f"what lies {kind.said} cannot be told: {told['why not']}", n=0)
     if n < MIN_EPOCHS:
-        return unknown(f"what lies {kind.said} is known of only {n} explanations", n=n)
+        return unknown(f"what lies {kind.said} is known of only {count_explanations(n)}", n=n)
     found = rows[rows["shortcut"]]
     worst = every if found.empty else found.loc[found["low"].idxmax()]
     said = _said(kind, told["where"], worst, more)
@@ -349,5 +350,5 @@ def _said(kind: Kind, where: str, row: pd.Series, more: Mapping[str, float]) -> 
         f"{row['share']:z.1%} of what moves the score{among} in the channel whose level moves it most is that level, not the "
         f"shape of its spectrum {numbers}; a factor of 2 on a channel, or a level of this night, moves the probability by "
         f"{more['probability']:.2f}, the score by {more['score']:.2f} of the explanation's total, and the stage in "
-        f"{more['flips']:.0%}: {where}"
+        f"{more['flips']:z.0%}: {where}"
     )

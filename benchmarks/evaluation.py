@@ -38,8 +38,8 @@ __all__ = ["text"]
 #: Nights that trained no stager, and by which no threshold was chosen.
 SEEDS = (71, 72, 73, 74, 75)
 HOURS = 2.0
-#: Epochs of each predicted stage that are explained and evaluated.
-PER_STAGE = 4
+#: Epochs of each predicted stage that are explained, and of which explanations are evaluated; events are those of all.
+EXPLAINED, PER_STAGE = 10, 4
 #: The environment variable that names a real recording.
 EXCERPT = "EEGFLEX_EXCERPT"
 REAL = "real excerpt"
@@ -52,14 +52,18 @@ def measure(name: str, staged: StagedNight, seed: int | str) -> Record:
     """Explain some epochs of a night, and ask again."""
     began = time.perf_counter()
     result = eegflex.attribute_epochs(
-        staged, sample_per_stage=PER_STAGE, views=("frequency", "time-frequency"), second_opinion="shapley",
+        staged, sample_per_stage=EXPLAINED, views=("frequency", "time-frequency"), second_opinion="shapley",
         windows_per_stage=0, verbose="error",
     )  # fmt: skip
     explained = time.perf_counter() - began
-    found = eegflex.evaluate(result, staged, compare=("gradient_shap",), verbose="error")
+    found = eegflex.evaluate(result, staged, compare=("gradient_shap",), sample_per_stage=PER_STAGE, verbose="error")
     rows = found.to_data_frame()
     rows["block"] = blocks_of(rows["onset"].to_numpy(), rows["recording"].to_numpy())
-    verdicts = found.result.trust()["verdict"].astype(str)
+    table = found.result.trust()
+    asked = table.merge(
+        rows[["epoch", "channel_set"]].rename(columns={"epoch": "number"})
+    )  # of no others is anything trusted
+    verdicts = asked["verdict"].astype(str)
     return {
         "stager": name,
         "seed": seed,
@@ -126,7 +130,7 @@ def tables(found: Sequence[Record]) -> str:
             as_table(("change", *names), [(" ".join(key), *(_level(by_stager[n], key) for n in names)) for key in levels]),
             "Findings: what each check said, in how many nights.\n",
             as_table(("check", *names), [(c, *(_statuses(by_stager[n], c) for n in names)) for c in checks]),
-            "The gate of trust: explanations by verdict, evaluated or not.\n",
+            "The gate of trust: explanations that were evaluated, by verdict.\n",
             as_table(
                 ("verdict", *names),
                 [(v, *(str(sum(one["trust"].get(v, 0) for one in by_stager[n])) for n in names)) for v in verdicts],

@@ -156,7 +156,11 @@ def findings(evaluation: Evaluation) -> list[Finding]:
         first = unknown("what the attribution is compared with cannot be changed", n=0).named(BASELINE)
     else:
         first = _agreed(evaluation, BASELINE, f"explanations from the baselines {own!r} and {other!r}")
-    second = _agreed(evaluation, SECOND, "attributions to bands and their Shapley values, which take no path,")
+    if "second_view" in evaluation.result.data:
+        second = _agreed(evaluation, SECOND, "attributions to bands and their Shapley values, which take no path,")
+    else:
+        remedy = "Attribute with second_opinion='shapley'"
+        second = unknown("nobody was asked for a second opinion", remedy, n=0).named(SECOND)
     return [first, second, *_of_neighbours(evaluation)]
 
 

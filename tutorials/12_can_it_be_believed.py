@@ -14,7 +14,6 @@ The night is **simulated**, so that the events in it are on record.
 # ------------------
 # ``"bandpower"`` is a small white box. A view in time is asked for, so that attributions can be held against events.
 
-import matplotlib.pyplot as plt
 import mne
 import pandas as pd
 
@@ -85,6 +84,7 @@ trust = evaluation.result.trust()
 pd.crosstab(trust["predicted"], trust["verdict"])
 
 # %%
+# The first of those that are not trusted, and why.
 
 trust.loc[trust["verdict"] != "trusted", ["number", "predicted", "reasons"]].head(8)
 
@@ -113,5 +113,4 @@ night.review_queue().head(8)
 # them back. The report shows them beside the explanations.
 
 result = evaluation.result
-result.plot_bands(trust="all")
-plt.show()
+fig = result.plot_bands()

@@ -44,6 +44,9 @@ EXPLAINED, PER_STAGE = 10, 4
 EXCERPT = "EEGFLEX_EXCERPT"
 REAL = "real excerpt"
 
+#: The area of the order that is held against others.
+OWN = "area: attribution"
+
 #: What one night said.
 Record = dict[str, Any]
 
@@ -147,7 +150,9 @@ def tables(found: Sequence[Record]) -> str:
 
 def _rows(found: Iterable[Record]) -> pd.DataFrame:
     """Explanations of all nights."""
-    return pd.concat([pd.DataFrame(one["rows"]).assign(seed=str(one["seed"])) for one in found], ignore_index=True)
+    rows = pd.concat([pd.DataFrame(one["rows"]).assign(seed=str(one["seed"])) for one in found], ignore_index=True)
+    others = [str(name) for name in rows if str(name).startswith("area: ") and name != OWN]
+    return rows.assign(**{f"{OWN} − {name.removeprefix('area: ')}": rows[OWN] - rows[name] for name in others})
 
 
 def _interval(rows: pd.DataFrame, column: str) -> Interval:

@@ -132,12 +132,13 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     said += "".join(f"; {_compared(name, row)}" for name, row in area.drop([OWN, RANDOM]).iterrows())
     if not np.isfinite(own["low"]):
         found = unknown(f"{said}; {ALIKE}", MORE, **values)
-    elif own["low"] > 0:
-        found = ok(said, **values)
     elif own["high"] < 0:
         found = warning(f"{said}: worse than at random", REMEDY, **values)
     elif area.loc[POWER, "behind_attribution_high"] < 0:  # which takes no explanation
-        found = warning(f"{said}: not told from an order at random", REMEDY, **values)
+        more = "" if own["low"] > 0 else ": not told from an order at random"
+        found = warning(f"{said}{more}", REMEDY, **values)
+    elif own["low"] > 0:
+        found = ok(said, **values)
     else:
         found = unknown(f"{said}: not told from an order at random", MORE, **values)
     return [found.named("faithfulness")]

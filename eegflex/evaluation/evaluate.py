@@ -152,8 +152,10 @@ def wanted_parts(asked: EvaluationSettings) -> tuple[str, ...]:
     Raises
     ------
     ParameterError
-        If there is no such part.
+        If there is no such part, or none is named.
     """
+    if asked.parts is not None and not asked.parts:
+        raise ParameterError("parts names no part", allowed=tuple(PARTS), remedy="Leave it out to measure all of them")
     for name in asked.parts or ():
         check_choice("parts", name, tuple(PARTS))
     return tuple(name for name in PARTS if asked.parts is None or name in asked.parts)

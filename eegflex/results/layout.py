@@ -317,6 +317,10 @@ def _coordinates(dataset: xr.Dataset) -> Iterator[str]:
     for name in ("channel", "channel_set", "stage_name", "measure"):
         if name in values and len(set(values[name].tolist())) < values[name].size:
             yield f"{name} names something twice"
+    if not all(
+        ": " in str(name) for name in values.get("measure", ())
+    ):  # such as the name of another column of its table
+        yield "measure names something without its kind"
     known = {"band": Bands().names, "replaced": REPLACED, "fraction": FRACTIONS, "share": COLUMNS}
     known |= dict.fromkeys(_OF_ALL, tuple(values["stage_name"].tolist()))
     for name, names in known.items():

@@ -79,6 +79,13 @@ def test_the_result_keeps_the_numbers(evaluation, result, tmp_path):
     assert len(Evaluation(some).to_data_frame()) <= 3
 
 
+def test_a_measure_does_not_take_the_place_of_another_column(evaluation):
+    data = evaluation.result.to_xarray()
+    names = ["predicted", *data["measure"].values[1:].tolist()]
+    with pytest.raises(ParameterError, match="without its kind"):
+        eegflex.FlexResult(data.assign_coords(measure=np.array(names, dtype=object)))
+
+
 def test_another_target_was_not_evaluated(evaluation):
     result = evaluation.result
     if result.parameters["target"] != "all":
@@ -129,6 +136,7 @@ def test_stopped_it_goes_on_where_it_was(result, night, evaluation, monkeypatch)
     ("asked", "said"),
     [
         ({"parts": "beauty"}, "parts must be one of 'faithfulness'"),
+        ({"parts": []}, "parts names no part"),
         ({"sample_per_stage": -1}, "sample_per_stage must be"),
         ({"baseline": np.zeros(3)}, "says what it was compared with"),
         ({"seed": "x"}, "seed must be"),

@@ -77,6 +77,9 @@ def test_what_is_not_told_from_random_is_not_said_to_be_no_better(result):
     better = areas(ORDERS | {"attribution": np.tile([0.1, -0.1], 5), "power": np.tile([0.8, 0.7], 5)})
     (finding,) = told(result, better).findings
     assert finding.status == "warning", "what takes no explanation is the better order"
+    worse = areas(ORDERS | {"attribution": np.tile([0.3, 0.2], 5), "power": np.tile([0.8, 0.7], 5)})
+    (finding,) = told(result, worse).findings
+    assert finding.status == "warning", "better than at random, but an order that takes no explanation is better still"
     (finding,) = told(result, areas(ORDERS | {"attribution": -0.5 - 0.1 * ORDERS["attribution"]})).findings
     assert finding.status == "warning"
     assert "worse than at random" in finding.measured
@@ -118,10 +121,10 @@ def test_numbers_that_another_run_leaves_out_are_told(result, night, caplog):
     with caplog.at_level("WARNING", logger="mne"):
         again = eegflex.evaluate(first.result, night, parts="one by one", sample_per_stage=1, verbose="warning")
         assert "left out" not in caplog.text
-        other = eegflex.evaluate(first.result, night, parts=(), sample_per_stage=1, seed=4, verbose="warning")
+        other = eegflex.evaluate(first.result, night, parts="knock-out", sample_per_stage=1, seed=4, verbose="warning")
     assert again.to_data_frame().equals(first.to_data_frame())
     assert "What was measured before with another seed is left out of this evaluation: one by one" in caplog.text
-    assert other.parts == ()
+    assert other.parts == ("knock-out",)
 
 
 def test_a_channel_keeps_the_evaluation_of_its_own_channel_set(pair_result):

@@ -22,7 +22,7 @@ from eegflex.stagers.batches import BatchSize, fitting_batch
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.staging import StagedNight
 from eegflex.targets import Target, resolve_target
-from eegflex.utils.progress import progress
+from eegflex.utils.progress import duration_text, progress
 
 if TYPE_CHECKING:
     from eegflex.attribution.methods.method import Method
@@ -209,9 +209,24 @@ def explain_all(
     chunks = order_of(request.chosen, request.settings.seed)
     if known is not None:
         chunks = [numbers for numbers in chunks if not np.isin(numbers, known).all()]
-    with progress(n_sets * sum(map(len, chunks)), "Explaining") as done:
+    total = n_sets * sum(map(len, chunks))
+    with progress(total, "Explaining", partial(_duration, request, total), after=CHUNK) as done:
         for numbers in chunks:
             for channel_set in range(n_sets):
                 for explained in explain(request, channel_set, numbers):
                     keep(channel_set, explained)
                     done(1)
+
+
+#: A run of more than so many s is long: it is told what a sample of so many epochs of each stage takes.
+LONG, FEW = 120.0, 20
+
+
+def _duration(request: Request, total: int, seconds: float) -> str:
+    """How long a run takes, of which one explanation takes so many seconds; and, of a long one, what is quicker."""
+    said = f"Explaining takes about {duration_text(total * seconds)} for {total} explanations"
+    stage = request.night.predicted[request.chosen]
+    fewer = sum(min(int((stage == name).sum()), FEW) for name in set(stage.tolist())) * len(request.night.bound)
+    if total * seconds <= LONG or 2 * fewer > total:
+        return said
+    return f"{said}; a sample, sample_per_stage={FEW}, takes about {duration_text(fewer * seconds)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,10 @@ from eegflex.results.result import FlexResult
 from eegflex.settings import EvaluationSettings, StagingSettings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.staging import StagedNight, night_of
-from eegflex.utils.progress import progress
+from eegflex.utils.progress import duration_text, progress
 from eegflex.utils.stopping import held
 
 __all__ = ["evaluate"]
-
-#: After so many seconds of a part it is told how long it will take.
-TOLD_AFTER = 5.0
 
 
 @verbose
@@ -252,16 +248,14 @@ class _Run:
     def _measure_each(
         self, name: str, measure: Callable[[Explanation], Mapping[str, float]], left: Sequence[Explanation]
     ) -> None:
-        began, told = time.perf_counter(), False
-        with progress(len(left), f"Evaluating {name}") as done:
+        def said(seconds: float) -> str:
+            return f"Evaluating {name} of {len(left)} explanations takes about {duration_text(len(left) * seconds)}"
+
+        with progress(len(left), f"Evaluating {name}", said) as done:
             for place, one in enumerate(left, 1):
                 for column, value in measure(one).items():
                     self._keep(column, one, value)
                 self.done[name] = len(self.explanations) - len(left) + place
-                taken = time.perf_counter() - began
-                if not told and taken > TOLD_AFTER and place < len(left):
-                    told = True
-                    logger.info(f"{name} of {len(left)} explanations takes about {taken / place * len(left):.0f} s")
                 done(1)
 
     @property

@@ -38,12 +38,12 @@ def ended(monkeypatch):
     def after(count, then):
         told = request.progress
 
-        def counting(total, message):
+        def counting(total, message, *how, **more):
             left = iter(range(count))
 
             class Bar:
                 def __enter__(self):
-                    self.bar = told(total, message)
+                    self.bar = told(total, message, *how, **more)
                     self.done = self.bar.__enter__()
                     return self
 
@@ -52,8 +52,8 @@ def ended(monkeypatch):
                         then()
                     self.done(more)
 
-                def __exit__(self, *how):
-                    return self.bar.__exit__(*how)
+                def __exit__(self, *error):
+                    return self.bar.__exit__(*error)
 
             return Bar()
 

@@ -328,7 +328,7 @@ def _finding(name: str, told: pd.Series, rows: pd.DataFrame, more: Mapping[str, 
     worst = every if found.empty else found.loc[found["low"].idxmax()]
     said = _said(kind, told["where"], worst, more)
     values = {key: worst[key] for key in ("stage", "n", "share", "chance", "excess", "low", "high")} | dict(more)
-    if found.empty and every["high"] > kind.allowed:
+    if found.empty and not every["high"] <= kind.allowed:  # nor where no interval is known
         return unknown(f"{said}; too few to tell", "Evaluate more explanations: sample_per_stage=", **values)
     if found.empty:
         return ok(said, **values)
@@ -336,12 +336,17 @@ def _finding(name: str, told: pd.Series, rows: pd.DataFrame, more: Mapping[str, 
     return judge(said, kind.remedy, **values)
 
 
+def _limits(row: pd.Series) -> str:
+    known = np.isfinite(row["low"]) and np.isfinite(row["high"])
+    return f"{row['low']:z.1%} to {row['high']:z.1%}" if known else "not known"
+
+
 def _said(kind: Kind, where: str, row: pd.Series, more: Mapping[str, float]) -> str:
     """The numbers of one row as a sentence."""
     against, what = ("chance", "excess") if kind.above_chance else ("spread evenly", "share")
     numbers = (
-        f"({against}: {row['chance']:z.1%}; {what} {row['excess']:z.1%}, 95 % interval {row['low']:z.1%} to "
-        f"{row['high']:z.1%}, n = {int(row['n'])})"
+        f"({against}: {row['chance']:z.1%}; {what} {row['excess']:z.1%}, 95 % interval {_limits(row)}, "
+        f"n = {int(row['n'])})"
     )
     among = "" if row["stage"] == "all" else f" of {row['stage']}"
     if not more:

@@ -96,6 +96,16 @@ def test_too_few_to_tell_is_no_all_clear():
     assert _finding("ecg", told, pd.DataFrame([row | {"low": 0.06, "shortcut": True}]), {}).status == "warning"
 
 
+def test_within_ten_minutes_nothing_is_cleared():
+    """Explanations that all lie within one block have no interval, which is no all-clear."""
+    whole = audited(CASES["known-spindle"], seed=51, hours=0.2, sample_per_stage=20).result
+    found = eegflex.evaluation.Evaluation(whole.sel(epoch=[n for n in whole.data["number"].values.tolist() if n < 20]))
+    assert found.count("shortcut: line") >= 5
+    finding = found.findings["shortcut: line"]
+    assert finding.status == "unknown"
+    assert "95 % interval not known" in finding.measured
+
+
 @pytest.fixture(scope="module")
 def plain():
     """A night of the spindle stager with an ECG, and a result without a view in time."""

@@ -157,12 +157,18 @@ def _rows(found: Iterable[Record]) -> pd.DataFrame:
 
 def _interval(rows: pd.DataFrame, column: str) -> Interval:
     values = pd.to_numeric(rows[column]) if column in rows else pd.Series(np.nan, index=rows.index)
-    return bootstrap(values, rows.groupby(["seed", "block"]).ngroup().to_numpy())
+    blocks = rows.groupby(["seed", "block"]).ngroup().to_numpy()
+    found = bootstrap(values, blocks)
+    return found if len(set(blocks.tolist())) > 1 else Interval(found.mean, np.nan, np.nan)
 
 
 def _said(rows: pd.DataFrame, column: str) -> str:
     found = _interval(rows, column)
-    return f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]" if np.isfinite(found.mean) else "–"
+    if not np.isfinite(found.mean):
+        return "–"
+    return (
+        f"{found.mean:z.2f} [{found.low:z.2f}, {found.high:z.2f}]" if np.isfinite(found.low) else f"{found.mean:z.2f}"
+    )
 
 
 def _level(found: Iterable[Record], key: tuple[str, str]) -> str:

@@ -68,14 +68,22 @@ class Trust:
         return np.where(by_epoch, NOT_EXPLAINED, np.where(doubtful, DOUBTFUL, TRUSTED))
 
     @property
+    def cases(self) -> npt.NDArray[np.bool_]:
+        """Which explanations have all the evidence that trust takes, shape (n_epochs, n_channel_sets)."""
+        return np.asarray(~np.any(list(self.missing.values()), axis=0))
+
+    @property
     def epochs(self) -> npt.NDArray[np.bool_]:
-        """Whether an epoch is trusted with most of its channel sets, shape (n_epochs,)."""
-        return np.asarray((self.verdict == TRUSTED).mean(axis=1) > 0.5)
+        """Whether an epoch is trusted with most of the channel sets that it was tested with, shape (n_epochs,)."""
+        return np.asarray((self.verdict == TRUSTED).sum(axis=1) > self.cases.sum(axis=1) / 2)
 
     @property
     def tested(self) -> npt.NDArray[np.bool_]:
-        """Whether an epoch has, with most of its channel sets, all the evidence that trust takes, shape (n_epochs,)."""
-        return np.asarray((~np.any(list(self.missing.values()), axis=0)).mean(axis=1) > 0.5)
+        """Whether an epoch has, with some channel set, all the evidence that trust takes, shape (n_epochs,).
+
+        An evaluation tests few explanations, and each of another epoch as long as there are any.
+        """
+        return np.asarray(self.cases.any(axis=1))
 
     def reasons(self, row: int, place: int) -> list[str]:
         """Why one explanation is not trusted, in the order of the criteria."""
@@ -83,9 +91,10 @@ class Trust:
         return failed + [words for words, those in self.missing.items() if those[row, place]]
 
     def main_reasons(self, rows: npt.NDArray[np.bool_], n: int = 2) -> str:
-        """Why most explanations of some epochs are not trusted, with how many each reason is of."""
+        """Why most explanations of some epochs, so far as they were tested, are not trusted; and how many each reason is of."""
         counts: Counter[str] = Counter()
-        for row, place in np.argwhere((self.verdict != TRUSTED) & rows[:, None]):
+        asked = self.cases | ~self.tested[:, None]
+        for row, place in np.argwhere((self.verdict != TRUSTED) & asked & rows[:, None]):
             counts.update(self.reasons(row, place))
         return "; ".join(f"{words} ({count})" for words, count in counts.most_common(n))
 

@@ -11,7 +11,7 @@ import xarray as xr
 import eegflex
 from eegflex.errors import ParameterError
 from eegflex.results.criteria import CRITERIA
-from eegflex.results.trust import DOUBTFUL, NOT_EXPLAINED, TRUSTED, trust_words
+from eegflex.results.trust import DOUBTFUL, NOT_EXPLAINED, TRUSTED, judge, trust_words
 
 #: What an evaluation finds of an explanation that is as it should be.
 WELL = {
@@ -184,6 +184,23 @@ def test_channel_sets_that_give_another_stage_or_other_bands_are_doubted(pair_re
     assert found[0].tolist() == [True, False]
     assert found[1].tolist() == [False, False]
     assert found[2:].all()
+
+
+@pytest.mark.parametrize(("tested", "of"), [([], 0), ([0], 1), ([0, 1], 1)])
+def test_an_epoch_is_judged_by_the_channel_sets_that_were_tested(pair_result, tested, of):
+    """An evaluation asks of few explanations, each of another epoch: what it did not ask of is no reason."""
+    data = with_measures(pair_result).to_xarray()
+    n_sets = data.sizes["channel_set"]
+    assert n_sets == 2
+    left = [place for place in range(n_sets) if place not in tested]
+    data["measures"].values[:, left] = np.nan
+    data["measures"].values[1:] = np.nan
+    found = judge(data)
+    assert found.tested.sum() == of
+    assert found.epochs[0] == ((found.verdict[0, tested] == TRUSTED).mean() > 0.5 if tested else False)
+    assert not found.epochs[1:].any()
+    if tested:
+        assert "not tested" not in found.main_reasons(found.tested)
 
 
 def test_other_limits_judge_otherwise_and_must_be_limits(sound):

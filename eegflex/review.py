@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from eegflex.errors import ParameterError, check_choice
 from eegflex.scores import probabilities
 from eegflex.stagers.ensemble import Ensemble, members_of
 from eegflex.stagers.modules import rnn_safe
-from eegflex.utils.files import write_whole
+from eegflex.utils.files import write_table, write_whole
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -362,11 +362,7 @@ def save_queue(
     1,30.0,N1/N2 margin 0.04
     <BLANKLINE>
     """
-    table = queue.assign(onset=queue["onset"].round(6).astype(str))  # six digits are too few for a time of the night
-
-    def write(temporary: Path) -> None:
-        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-
+    write = partial(write_table, queue)
     return write_whole(check_queue_file(fname), write, overwrite=overwrite, inputs=inputs)
 
 

@@ -29,7 +29,7 @@ from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.surrogates import RandomPhases
-from eegflex.utils.files import write_whole
+from eegflex.utils.files import write_table, write_whole
 from eegflex.utils.progress import progress
 
 if TYPE_CHECKING:
@@ -178,9 +178,7 @@ class StagedNight:
 
         def write(temporary: Path) -> None:
             if path.suffix.casefold() == ".csv":
-                table = self.to_data_frame()
-                table["onset"] = table["onset"].round(6).astype(str)  # six digits are too few for a time of the night
-                table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+                write_table(self.to_data_frame(), temporary)
             else:
                 write_hypnogram(temporary, self.predicted, self.segments.onset, length, self.epochs.info["meas_date"])
 

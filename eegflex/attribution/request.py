@@ -35,6 +35,8 @@ MOVED_LENGTH = 9
 #: Epochs that are explained with each channel set before the next ones are. What they are batched with decides how sums are
 #: rounded: a run that is resumed takes up whole chunks, and so has the same bits; that costs it at most one chunk again.
 CHUNK = 16
+#: A run of more than so many s is long: it is told what a sample of so many epochs of each stage takes.
+LONG, FEW = 120.0, 20
 
 
 @dataclass(frozen=True)
@@ -216,10 +218,6 @@ def explain_all(
                 for explained in explain(request, channel_set, numbers):
                     keep(channel_set, explained)
                     done(1)
-
-
-#: A run of more than so many s is long: it is told what a sample of so many epochs of each stage takes.
-LONG, FEW = 120.0, 20
 
 
 def _duration(request: Request, total: int, seconds: float) -> str:

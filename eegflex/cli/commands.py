@@ -202,10 +202,9 @@ def evaluate(
     explained = read_result(result)
     stager = loading.stager()
     epochs = reading.epochs(recording)
-    asked = {name: getattr(asking, name) for name in asking.__dataclass_fields__}
     try:
         with held():
-            found = measured(explained, epochs, stager, **asked)
+            found = measured(explained, epochs, stager, **vars(asking))
             typer.echo(f"{found}\nResult: {_keep(found.result, output, overwrite)}")
     except EvaluationStopped as stop:
         typer.echo(f"So far: {_keep(stop.evaluation.result, output, overwrite)}", err=True)

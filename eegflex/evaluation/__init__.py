@@ -2,10 +2,10 @@
 
 from eegflex.evaluation.aasm import AASM_CRITERIA, AasmCriterion, aasm_criteria
 from eegflex.evaluation.assess import assess
-from eegflex.evaluation.carried import carried_by
+from eegflex.evaluation.carried import decisive_events
 from eegflex.evaluation.evaluate import evaluate
 from eegflex.evaluation.evaluation import Evaluation
-from eegflex.evaluation.events import find_events
+from eegflex.evaluation.events import find_sleep_events
 from eegflex.evaluation.grounding import grounding, grounding_findings
 from eegflex.evaluation.truth import Cover, area_under_roc, average_precision, cover_of_events, share_in_truth
 from eegflex.stagers.zoo.known_truth import TRUTHS, KnownTruth, plant_line_noise
@@ -21,10 +21,10 @@ __all__ = [
     "area_under_roc",
     "assess",
     "average_precision",
-    "carried_by",
     "cover_of_events",
+    "decisive_events",
     "evaluate",
-    "find_events",
+    "find_sleep_events",
     "grounding",
     "grounding_findings",
     "plant_line_noise",

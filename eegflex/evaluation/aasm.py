@@ -87,7 +87,7 @@ def aasm_criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) ->
         Of one recording, with the view ``"time-frequency"``, or ``"time"``. Epochs count for the stage that was
         predicted, where its score was explained.
     events : pandas.DataFrame
-        As `find_events` returns them, or any table with ``onset`` and ``duration`` (s) and ``kind``.
+        As `find_sleep_events` returns them, or any table with ``onset`` and ``duration`` (s) and ``kind``.
     seed : int
         Of the random shifts of `grounding`.
 

@@ -17,7 +17,7 @@ from eegflex.evaluation.grounding import LEAST_OF_ALL, many
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["COLUMNS", "carried_by"]
+__all__ = ["COLUMNS", "decisive_events"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -62,7 +62,7 @@ class _Kind:
         return (self.inside - self.inside.mean()) / spread if spread > 1e-9 else np.zeros_like(self.inside)
 
 
-def carried_by(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
+def decisive_events(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
     """Say of each epoch which events carried what spoke for its stage.
 
     Parameters
@@ -70,7 +70,7 @@ def carried_by(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
     result : FlexResult
         Of one recording, with the view ``"time-frequency"``; a view ``"time"`` serves too, without the bands.
     events : pandas.DataFrame
-        As `find_events` returns them, or any table with ``onset`` and ``duration`` (s) and ``kind``.
+        As `find_sleep_events` returns them, or any table with ``onset`` and ``duration`` (s) and ``kind``.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def carried_by(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
     >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
     >>> asked = {"target": "N2", "views": ("time-frequency",), "verbose": "error"}
     >>> result = eegflex.attribute_epochs(epochs, "known-spindle", **asked).sel(stage="N2")
-    >>> table = eegflex.evaluation.carried_by(result, night.events)
+    >>> table = eegflex.evaluation.decisive_events(result, night.events)
     >>> set(table["kind"].dropna())
     {'spindle'}
     """

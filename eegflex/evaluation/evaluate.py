@@ -104,6 +104,19 @@ def evaluate(
         ``"knock-out: correlation"``, by ranks, of attributions to bands of channels with what the score loses without each one;
         ``"infidelity: attribution"`` (after Yeh et al. 2019), how far they are off what it loses without half of them, from 0,
         which is exact, to 1, which knows nothing of where, and 2.
+    ``one by one``
+        ``"bands: one by one"``, the share of the attribution to bands of channels that each does by itself, put in first or
+        left out first.
+    ``sets``
+        The smallest set of bands of channels that keeps the stage (``"sufficient: n"``, ``"sufficient: p"``), the smallest
+        that takes it away (``"necessary: n"``), and the smallest change of amplitudes within the range of this night that makes
+        it another (``"flip: n"``, ``"flip: log gain"``); the tables ``"sets"`` and ``"sets_by_stage"`` name them.
+    ``shortcuts``
+        ``"shortcut: line"`` and so on, the share of the absolute attribution where no sleep can be seen, with ``"shortcut
+        chance: line"`` beside it; the table ``"shortcuts"`` says where that is, or why it cannot be told.
+    ``events``
+        The tables of `eegflex.evaluation.grounding`, `eegflex.evaluation.aasm_criteria` and
+        `eegflex.evaluation.decisive_events`, for a result with a view in time. It needs the extra ``yasa``.
     ``stability``
         Of the first 20: ``"stability: noise"`` and ``"stability: shift"``, similarity with the explanation of the epoch with
         noise of its own spectrum 20 dB below it, and of the epoch shifted by 1 s; ``"stability: other epochs"`` beside them;
@@ -111,6 +124,9 @@ def evaluate(
     ``agreement``
         ``"agreement: baseline"``, similarity with the explanation from another baseline, of the first 10, and ``"agreement:
         second opinion"``; and a table ``"agreement: neighbours"`` of epochs of one stage that follow each other.
+    ``sanity``
+        A table of how similar the explanations of the model with weights in random order, of other stages, and of epochs with
+        random phases are to its own, of the first 10, or a fifth of more than 50; after Adebayo et al. (2018).
 
     Similarity is the cosine of the angle between signed band sums.
 
@@ -211,8 +227,8 @@ class _Run:
         other = [name for name in names if before["settings"].get(name) != self.asked.get(name)]
         why = f"with another {', '.join(other)}" if other else "of other explanations"
         return (
-            f"What was measured before {why} is left out of this evaluation: {', '.join(before['done']) or 'nothing'}. The "
-            f"result that was given keeps it."
+            f"What was measured before {why} is left out of this evaluation: {', '.join(before['done']) or 'nothing'}. "
+            "Save this one under another name to keep both"
         )
 
     def _take_up(self, before: Mapping[str, Any]) -> None:

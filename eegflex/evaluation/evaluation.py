@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from eegflex.errors import ParameterError
+from eegflex.errors import EegflexError, ParameterError
 from eegflex.evaluation.faithfulness import Interval
 from eegflex.evaluation.judged import count_explanations
 from eegflex.findings import Finding, Findings, unknown
@@ -209,6 +209,8 @@ class Evaluation:
             return [unknown("it was stopped before it was told", "Evaluate again: it goes on there").named(name)]
         try:
             return part.findings(self)
+        except EegflexError:
+            raise
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise ParameterError(
                 f"What this result says was measured of {name!r} is not what an evaluation measures",

@@ -55,7 +55,7 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
             "This is no table of events",
             seen=type(events).__name__ if not missing else f"no column {', '.join(missing)}",
             allowed="A DataFrame with onset and duration in s, and kind",
-            remedy="eegflex.evaluation.find_events(epochs) makes one",
+            remedy="eegflex.evaluation.find_sleep_events(epochs) makes one",
         )
     table = events.reset_index(drop=True)
     times = table[["onset", "duration"]].to_numpy(dtype=float)

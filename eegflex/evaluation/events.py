@@ -19,7 +19,7 @@ from eegflex.preprocessing.channels import InputChannel, present_channels
 from eegflex.readers.epoch_times import epoch_onsets
 from eegflex.stages import NOT_STAGED, STAGES
 
-__all__ = ["COLUMNS", "find_events"]
+__all__ = ["COLUMNS", "find_sleep_events"]
 
 #: Columns of a table of events.
 COLUMNS = ("onset", "duration", "kind", "channel", "frequency", "low", "high", "amplitude", "stage")
@@ -31,7 +31,7 @@ _PER_EOG = ("E1", "E2")
 
 
 @verbose
-def find_events(
+def find_sleep_events(
     inst: mne.io.BaseRaw | mne.BaseEpochs,
     *,
     kinds: str | Sequence[str] | None = None,
@@ -91,7 +91,7 @@ def find_events(
     --------
     >>> import eegflex
     >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
-    >>> events = eegflex.evaluation.find_events(night.raw, kinds=["alpha", "eye_movement_slow"], verbose="error")
+    >>> events = eegflex.evaluation.find_sleep_events(night.raw, kinds=["alpha", "eye_movement_slow"], verbose="error")
     >>> sorted(events["stage"].unique())
     ['N1', 'W']
     """

@@ -50,8 +50,8 @@ def grounding(
     result : FlexResult
         Of one recording, with the view ``"time-frequency"``; a view ``"time"`` serves too, without the bands.
     events : pandas.DataFrame
-        As `find_events` returns them, or any table with ``onset`` and ``duration`` (s, from the start of the recording) and
-        ``kind``, such as the truth of a simulated night. ``channel``, ``low`` and ``high`` (Hz) are those of the kind where
+        As `find_sleep_events` returns them, or any table with ``onset`` and ``duration`` (s, from the start of the recording)
+        and ``kind``, such as the truth of a simulated night. ``channel``, ``low`` and ``high`` (Hz) are those of the kind where
         they are not told.
     stage_from : {"predicted", "scored", "target"}
         Whether a stage is the stager's, the hypnogram's, or the score that was explained.

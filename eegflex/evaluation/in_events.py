@@ -11,8 +11,8 @@ import pandas as pd
 
 from eegflex.errors import EegflexError
 from eegflex.evaluation.aasm import aasm_criteria
-from eegflex.evaluation.carried import carried_by
-from eegflex.evaluation.events import find_events
+from eegflex.evaluation.carried import decisive_events
+from eegflex.evaluation.events import find_sleep_events
 from eegflex.evaluation.grounding import grounding, grounding_findings
 from eegflex.findings import Finding, unknown
 from eegflex.stages import STAGES
@@ -39,7 +39,7 @@ def measure(question: Question, explanations: Sequence[Explanation]) -> dict[str
         }
     scored = np.isin(question.night.segments.stage.astype(str), STAGES).any()
     try:
-        events = find_events(
+        events = find_sleep_events(
             question.night.epochs, stages=None if scored else question.night.predicted.tolist(), verbose="error"
         )
     except EegflexError as error:
@@ -47,7 +47,7 @@ def measure(question: Question, explanations: Sequence[Explanation]) -> dict[str
     result = question.result
     sample = result.sel(epoch=sorted({one.number for one in explanations}))
     chosen = pd.MultiIndex.from_tuples([(one.number, _name(question, one)) for one in explanations])
-    carried = carried_by(sample, events)
+    carried = decisive_events(sample, events)
     carried = carried[pd.MultiIndex.from_frame(carried[["number", "channel_set"]]).isin(chosen)]
     found = {
         "grounding": grounding(result, events, seed=question.seed),

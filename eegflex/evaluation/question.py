@@ -137,7 +137,7 @@ class Question:
                     scores[number, place] = own(own.inputs(index), index)[0].double().cpu().numpy()
         return self._of(dataclasses.replace(night, bound=bound, scores=scores))
 
-    def with_stager(self, stager: Stager, of: Sequence[Explanation] = ()) -> Question:
+    def with_stager(self, stager: Stager, of: Sequence[Explanation]) -> Question:
         """The same question about another model of the same contract, such as one with other weights.
 
         What is explained of an epoch stays: the stage that the first one predicted of it.
@@ -147,19 +147,20 @@ class Question:
         stager : Stager
             The other model.
         of : sequence of Explanation
-            It is asked about these only, by default about any. Then it is only these that are staged, each among the
-            neighbours in its window; the night of a stager of whole nights ends ten epochs away.
+            It is asked about these only, and only they are staged, each among the neighbours in its window; the night of a
+            stager of whole nights ends ten epochs away.
         """
-        if of:
-            return self._asked_about(stager, of)
         night = self.night
-        with rnn_safe(stager.module):
-            bound = tuple(stager.bind(night.segments, night.settings.edges, self._window_length))
-            scores = [one.night_scores(lambda _: None).double().cpu().numpy() for one in bound]
-        return self._of(dataclasses.replace(night, stager=stager, bound=bound, scores=np.stack(scores, axis=1)))
+        bound = bound_to_part(night, stager, [one.number for one in of], self._window_length)
+        scores = np.full_like(night.scores, np.nan)
+        with torch.no_grad(), rnn_safe(stager.module):
+            for one in of:
+                own, index = bound[one.channel_set], torch.tensor([one.number], device=stager.like.device)
+                scores[one.number, one.channel_set] = own(own.inputs(index), index)[0].double().cpu().numpy()
+        return self._of(dataclasses.replace(night, stager=stager, bound=bound, scores=scores))
 
     def with_method(self, name: str) -> Question:
-        """The same question asked of another method, one that `check_compare` lets pass."""
+        """The same question asked of another method, one that `check_asked` lets pass."""
         settings = dataclasses.replace(self.request.settings, method=name, second_opinion=None, views=VIEWS[:1])
         request = dataclasses.replace(self.request, method=METHODS[name], settings=settings)
         return dataclasses.replace(self, request=request)
@@ -180,16 +181,6 @@ class Question:
     def _window_length(self) -> int | None:
         windows = [own.windows for own in self.night.bound]
         return max(int(one.length.max()) for one in windows) if self.night.stager.spec.context.whole else None
-
-    def _asked_about(self, stager: Stager, of: Sequence[Explanation]) -> Question:
-        night = self.night
-        bound = bound_to_part(night, stager, [one.number for one in of], self._window_length)
-        scores = np.full_like(night.scores, np.nan)
-        with torch.no_grad(), rnn_safe(stager.module):
-            for one in of:
-                own, index = bound[one.channel_set], torch.tensor([one.number], device=stager.like.device)
-                scores[one.number, one.channel_set] = own(own.inputs(index), index)[0].double().cpu().numpy()
-        return self._of(dataclasses.replace(night, stager=stager, bound=bound, scores=scores))
 
     def with_target(self, target: str | tuple[str, str]) -> Question:
         """The same question about another score of the same epochs, such as that of another stage."""

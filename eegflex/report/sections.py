@@ -117,8 +117,7 @@ def trust(gathered: Gathered) -> Iterator[Part]:
         words = "No explanation was tested on the model, and so none is trusted: eegflex.evaluate tests them."
         yield Text("Which epochs can be believed", html.paragraph(words), "Trust")
         return
-    table, stages = gathered.result.trust(), tables.epoch_stages(data, "predicted")
-    found = judge(data)
+    found, stages = judge(data), tables.epoch_stages(data, "predicted")
     rows = {
         stage: {
             "explained": int((stages == stage).sum()),
@@ -129,11 +128,11 @@ def trust(gathered: Gathered) -> Iterator[Part]:
         for stage in stage_order(data, "predicted")
         if (stages == stage).any()
     }
-    unmeasured = table.attrs["not_measured"]
+    unmeasured = [name for name, values in found.holds.items() if np.isnan(values).all()]
+    missing = f" (not measured: {', '.join(unmeasured)})" if unmeasured else ""
     words = (
-        f"Epochs are trusted by {table.attrs['n_criteria'] - len(unmeasured)} of {table.attrs['n_criteria']} criteria"
-        f"{f' (not measured: {chr(44).join(unmeasured)})'.replace(',', ', ') if unmeasured else ''}. Figures and tables are of "
-        "all epochs: those that are trusted are no random sample of their stage."
+        f"Epochs are trusted by {len(found.holds) - len(unmeasured)} of {len(found.holds)} criteria{missing}. Figures and "
+        "tables are of all epochs: those that are trusted are no random sample of their stage."
     )
     frame = pd.DataFrame.from_dict(rows, orient="index")
     yield Text("Which epochs can be believed", html.paragraph(words) + html.frame(frame, corner="stage"), "Trust")

@@ -11,9 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from eegflex.errors import EegflexError, OutputError
 from eegflex.utils.stopping import held
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 fcntl: ModuleType | None
 try:
@@ -21,7 +25,7 @@ try:
 except ImportError:  # Windows has other locks; there, what a dead run leaves stays
     fcntl = None
 
-__all__ = ["check_input", "check_output", "write_together", "write_tree", "write_whole"]
+__all__ = ["check_input", "check_output", "write_table", "write_together", "write_tree", "write_whole"]
 
 #: What a path may be beside a file and a folder: opening one of these waits for ever, or reads without an end.
 _SPECIAL = (
@@ -367,3 +371,9 @@ def _is_dead(folder: Path) -> bool:
         return _lock(number)
     finally:
         os.close(number)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of epochs as CSV: numbers to six digits, but for the column ``onset``, a time of the night in s."""
+    exact = table.assign(onset=table["onset"].round(6).astype(str))
+    exact.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")

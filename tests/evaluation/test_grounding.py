@@ -16,8 +16,8 @@ from eegflex.evaluation import (
     TRUTHS,
     aasm_criteria,
     area_under_roc,
-    carried_by,
     cover_of_events,
+    decisive_events,
     grounding,
     grounding_findings,
 )
@@ -136,12 +136,12 @@ def test_a_time_view_serves_without_bands():
     assert row["view"] == "time"
     assert row["share"] > 0.9
     assert row["enrichment"] > 5
-    assert carried_by(result, table_of(ONSETS))["kind"].eq("spindle").all()
+    assert decisive_events(result, table_of(ONSETS))["kind"].eq("spindle").all()
 
 
 def test_a_result_that_does_not_say_when_is_refused_with_the_remedy(in_silence):
     bare = eegflex.FlexResult(in_silence.to_xarray().drop_vars("time_frequency_view"))
-    for ask in (grounding, carried_by, aasm_criteria):
+    for ask in (grounding, decisive_events, aasm_criteria):
         with pytest.raises(ParameterError, match=r"views=\('time-frequency',\)"):
             ask(bare, table_of(ONSETS))
 
@@ -152,7 +152,7 @@ def test_several_recordings_and_no_tables_are_refused(in_silence):
     with pytest.raises(ParameterError, match="of one recording"):
         grounding(both, table_of(ONSETS))
     for wrong in (table_of(ONSETS).drop(columns="kind"), [1, 2]):
-        with pytest.raises(ParameterError, match="find_events"):
+        with pytest.raises(ParameterError, match="find_sleep_events"):
             grounding(in_silence, wrong)
     with pytest.raises(ParameterError, match="no onset"):
         grounding(in_silence, table_of([np.nan, 1.0]))
@@ -162,7 +162,7 @@ def test_no_events_make_an_empty_table(in_silence):
     table = grounding(in_silence, table_of([]))
     assert table.empty
     assert grounding_findings(table) == []
-    assert set(carried_by(in_silence, table_of([]))["sentence"].str[:30]) == {"N2: none of the events that sc"}
+    assert set(decisive_events(in_silence, table_of([]))["sentence"].str[:30]) == {"N2: none of the events that sc"}
 
 
 @pytest.mark.slow
@@ -216,7 +216,7 @@ def test_events_of_another_night_are_no_evidence(explained):
             p_values.append(row["p"])
             above.append(row["enrichment_low"] > 1)
             if draw < 8:
-                named.append(carried_by(result, given).groupby("number")["kind"].first().notna().mean())
+                named.append(decisive_events(result, given).groupby("number")["kind"].first().notna().mean())
     assert np.mean(np.array(p_values) <= 0.05) <= 0.12
     assert 0.35 < np.mean(p_values) < 0.65
     assert np.mean(above) <= 0.08
@@ -224,7 +224,7 @@ def test_events_of_another_night_are_no_evidence(explained):
 
 
 def test_the_event_that_carried_an_epoch_is_named(in_silence):
-    table = carried_by(in_silence, table_of(ONSETS, channel="C4"))
+    table = decisive_events(in_silence, table_of(ONSETS, channel="C4"))
     assert table["kind"].tolist() == ["spindle"] * 6
     assert table["channel"].tolist() == ["C4"] * 6
     np.testing.assert_allclose(table["time"], PLACES, atol=1e-6)
@@ -239,9 +239,9 @@ def test_the_event_that_carried_an_epoch_is_named(in_silence):
 
 def test_events_that_carried_nothing_are_not_named(in_silence):
     waves = table_of(ONSETS - 5).assign(kind="slow_wave")
-    table = carried_by(in_silence, pd.concat([table_of(ONSETS), waves]))
+    table = decisive_events(in_silence, pd.concat([table_of(ONSETS), waves]))
     assert set(table["kind"]) == {"spindle"}
-    beside = carried_by(in_silence, table_of(ONSETS - 5))
+    beside = decisive_events(in_silence, table_of(ONSETS - 5))
     assert beside["kind"].isna().all()
     assert beside["sentence"].str.startswith("N2: no event stands out; a spindle has 0 % of").all()
 
@@ -249,7 +249,7 @@ def test_events_that_carried_nothing_are_not_named(in_silence):
 def test_what_several_channels_saw_is_one_event():
     result = bursts([10.0, 20.0], n_epochs=1)
     seen = pd.concat([table_of([10.0, 20.0], channel=site) for site in ("C4", "C3", "F4")])
-    table = carried_by(result, seen)
+    table = decisive_events(result, seen)
     assert table["channel"].tolist() == ["C4", "C4"]
     assert table["sentence"][0].startswith("N2: 2 spindles at C4, 10.0 s and C4, 20.0 s carry ")
     assert table["share"].sum() == pytest.approx(table["total"][0])
@@ -278,9 +278,9 @@ def test_what_speaks_against_is_used_against(night, explained):
 
 @pytest.mark.slow
 def test_levels_of_the_chin_are_told_from_nothing(night, explained):
-    from eegflex.evaluation import find_events
+    from eegflex.evaluation import find_sleep_events
 
-    events = find_events(night.raw, kinds=["chin_tone_low", "chin_tone_high"], verbose="error")
+    events = find_sleep_events(night.raw, kinds=["chin_tone_low", "chin_tone_high"], verbose="error")
     table = aasm_criteria(explained["bandpower"], events).set_index(["stage", "kind"])
     data = explained["bandpower"].data
     chin = data["time_frequency_view"].values[:, data["ch_type"].values == "emg"].sum(axis=(1, 2, 3))
@@ -330,7 +330,9 @@ def test_channel_sets_are_told_apart(pair_result):
     )
     events = table_of(data["onset"].values + 10.0)
     by_set = (
-        carried_by(result, events).groupby("channel_set", sort=False)["kind"].apply(lambda kinds: kinds.notna().all())
+        decisive_events(result, events)
+        .groupby("channel_set", sort=False)["kind"]
+        .apply(lambda kinds: kinds.notna().all())
     )
     assert by_set.tolist() == [True, False]
     table = grounding(result, events, stage_from="scored")

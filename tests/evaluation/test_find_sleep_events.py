@@ -11,7 +11,7 @@ import pytest
 
 import eegflex
 from eegflex.errors import ChannelError, MissingExtraError, ParameterError
-from eegflex.evaluation import find_events
+from eegflex.evaluation import find_sleep_events
 from eegflex.evaluation.detectors import KINDS
 from eegflex.evaluation.events import COLUMNS
 
@@ -67,7 +67,7 @@ def test_what_was_planted_is_found(nights, kind):
     stages = ["REM"] if kind == "eye_movement_rapid" else list(KINDS[kind].stages)
     n_planted = n_found = n_hits = 0
     for night in nights:
-        found = find_events(night.raw, kinds=wanted, verbose="error")
+        found = find_sleep_events(night.raw, kinds=wanted, verbose="error")
         planted = night.events[night.events["kind"].isin(wanted) & night.events["stage"].isin(stages)]
         if kind == "slow_wave":  # YASA's are of more than 75 µV from peak to peak, and so are scorers'
             eeg = [name for name in night.raw.ch_names if name[0] in "FCO"]
@@ -83,7 +83,7 @@ def test_what_was_planted_is_found(nights, kind):
 @pytest.mark.slow
 def test_the_chin_is_low_in_rem_and_high_in_the_waking(nights):
     for night in nights:
-        found = find_events(night.raw, kinds=["chin_tone_low", "chin_tone_high"], verbose="error")
+        found = find_sleep_events(night.raw, kinds=["chin_tone_low", "chin_tone_high"], verbose="error")
         epochs = pd.Series(night.hypnogram).value_counts()
         share = found.groupby(["kind", "stage"])["duration"].sum() / 30
         assert share["chin_tone_low"].get("REM", 0) / epochs["REM"] > 0.8
@@ -100,7 +100,7 @@ def short():
 
 
 def test_a_table_of_events_says_what_it_must(short):
-    events = find_events(short.raw, kinds=OWN, verbose="error")
+    events = find_sleep_events(short.raw, kinds=OWN, verbose="error")
     assert tuple(events.columns) == COLUMNS
     assert events["onset"].is_monotonic_increasing
     assert (
@@ -114,13 +114,13 @@ def test_a_table_of_events_says_what_it_must(short):
 
 
 def test_onsets_are_on_the_recording_s_clock(short):
-    whole = find_events(short.raw, kinds="alpha", verbose="error")
-    late = find_events(eegflex.make_epochs(short.raw, verbose="error")[4:], kinds="alpha", verbose="error")
+    whole = find_sleep_events(short.raw, kinds="alpha", verbose="error")
+    late = find_sleep_events(eegflex.make_epochs(short.raw, verbose="error")[4:], kinds="alpha", verbose="error")
     there = whole[whole["onset"] > 4 * 30 + 2]
     assert len(there) > 5
     for onset in there["onset"]:
         assert np.abs(late["onset"] - onset).min() < 0.1
-    cropped = find_events(short.raw.copy().crop(120.0), kinds="alpha", verbose="error")
+    cropped = find_sleep_events(short.raw.copy().crop(120.0), kinds="alpha", verbose="error")
     np.testing.assert_allclose(cropped["onset"] + 120, late["onset"], atol=0.05)
 
 
@@ -138,11 +138,11 @@ def alpha_night(n_epochs=8):
 
 def test_no_event_reaches_from_one_run_into_another():
     epochs = eegflex.make_epochs(alpha_night(), verbose="error")
-    whole = find_events(epochs, kinds="alpha", verbose="error")
+    whole = find_sleep_events(epochs, kinds="alpha", verbose="error")
     ends = whole["onset"] + whole["duration"]
     over = [edge for edge in range(30, 240, 30) if ((whole["onset"] < edge) & (ends > edge)).any()]
     assert over == list(range(30, 240, 30))
-    without = find_events(epochs[[0, 1, 2, 5, 6, 7]], kinds="alpha", verbose="error")
+    without = find_sleep_events(epochs[[0, 1, 2, 5, 6, 7]], kinds="alpha", verbose="error")
     assert not ((without["onset"] < 90) & (without["onset"] + without["duration"] > 90)).any()
     assert not ((without["onset"] < 150) & (without["onset"] + without["duration"] > 150)).any()
     assert ((without["onset"] < 60) & (without["onset"] + without["duration"] > 60)).any()
@@ -151,7 +151,7 @@ def test_no_event_reaches_from_one_run_into_another():
 def test_an_epoch_without_a_signal_has_no_events_and_spoils_no_others():
     raw = alpha_night()
     raw._data[0, 7000:8000] = np.nan
-    found = find_events(raw, kinds="alpha", verbose="error")
+    found = find_sleep_events(raw, kinds="alpha", verbose="error")
     assert np.isfinite(found[["onset", "duration", "amplitude"]].to_numpy()).all()
     assert not found["onset"].between(60, 90).any()
     assert len(found) >= 4
@@ -159,9 +159,9 @@ def test_an_epoch_without_a_signal_has_no_events_and_spoils_no_others():
 
 def test_stages_that_are_given_outrank_the_hypnogram_s(short):
     epochs = eegflex.make_epochs(short.raw, verbose="error")
-    nowhere = find_events(epochs, kinds="alpha", stages=["N3"] * len(epochs), verbose="error")
-    own = find_events(epochs, kinds="alpha", verbose="error")
-    everywhere = find_events(epochs, kinds="alpha", stages="any", verbose="error")
+    nowhere = find_sleep_events(epochs, kinds="alpha", stages=["N3"] * len(epochs), verbose="error")
+    own = find_sleep_events(epochs, kinds="alpha", verbose="error")
+    everywhere = find_sleep_events(epochs, kinds="alpha", stages="any", verbose="error")
     assert len(nowhere) == 0
     assert len(everywhere) >= len(own) > 0
 
@@ -169,12 +169,12 @@ def test_stages_that_are_given_outrank_the_hypnogram_s(short):
 def test_a_night_that_nobody_scored_is_told_of(short):
     raw = short.raw.copy().set_annotations(None)
     with mne.utils.catch_logging(verbose="warning") as log:
-        find_events(raw, kinds="alpha")
+        find_sleep_events(raw, kinds="alpha")
     assert "no epoch is scored" in log.getvalue()
 
 
 def test_one_eog_derivation_serves_as_well_as_two_eyes(short):
-    two = find_events(short.raw, kinds="eye_movement_slow", verbose="error")
+    two = find_sleep_events(short.raw, kinds="eye_movement_slow", verbose="error")
     names = [
         name for name, kind in zip(short.raw.ch_names, short.raw.get_channel_types(), strict=True) if kind == "eog"
     ]
@@ -182,7 +182,7 @@ def test_one_eog_derivation_serves_as_well_as_two_eyes(short):
     one = mne.set_bipolar_reference(
         short.raw.copy().load_data(), names[0], names[1], "E1-E2", copy=False, verbose="error"
     )
-    found = find_events(one, kinds="eye_movement_slow", verbose="error")
+    found = find_sleep_events(one, kinds="eye_movement_slow", verbose="error")
     assert set(found["channel"]) == {"E1-E2"}
     np.testing.assert_allclose(found["onset"], two[two["channel"] == names[0]]["onset"])
 
@@ -192,16 +192,16 @@ def test_legs_are_no_chin(short):
     chin = raw.ch_names[raw.get_channel_types().index("emg")]
     raw.rename_channels({chin: "LAT"})
     with pytest.raises(ChannelError, match="chin_tone_low"):
-        find_events(raw, kinds="chin_tone_low", verbose="error")
+        find_sleep_events(raw, kinds="chin_tone_low", verbose="error")
 
 
 def test_kinds_without_channels_are_told_or_refused(short):
     eeg = short.raw.copy().pick("eeg")
     with pytest.raises(ChannelError, match="no channels for eye_movement_slow"):
-        find_events(eeg, kinds=["alpha", "eye_movement_slow"], verbose="error")
+        find_sleep_events(eeg, kinds=["alpha", "eye_movement_slow"], verbose="error")
     pytest.importorskip("yasa", reason="the extra yasa is not installed")
     with mne.utils.catch_logging(verbose="warning") as log:
-        find_events(eeg)
+        find_sleep_events(eeg)
     assert (
         "not looked for, as there are no channels for them: eye_movement_rapid, eye_movement_slow, chin"
         in log.getvalue()
@@ -210,25 +210,25 @@ def test_kinds_without_channels_are_told_or_refused(short):
 
 def test_what_is_not_known_is_refused(short):
     with pytest.raises(ParameterError, match="'spindel'"):
-        find_events(short.raw, kinds="spindel")
+        find_sleep_events(short.raw, kinds="spindel")
     with pytest.raises(ParameterError, match="one stage for each epoch"):
-        find_events(short.raw, kinds="alpha", stages=["W"])
+        find_sleep_events(short.raw, kinds="alpha", stages=["W"])
     with pytest.raises(ParameterError, match="no stages"):
-        find_events(short.raw, kinds="alpha", stages=["S5"] * 48)
+        find_sleep_events(short.raw, kinds="alpha", stages=["S5"] * 48)
     with pytest.raises(ParameterError, match="'scored'"):
-        find_events(short.raw, kinds="alpha", stages="scored")
+        find_sleep_events(short.raw, kinds="alpha", stages="scored")
 
 
 def test_the_extra_is_named_where_it_is_missing(short, monkeypatch):
     monkeypatch.setitem(sys.modules, "yasa", None)
-    assert len(find_events(short.raw, kinds="alpha", verbose="error"))
+    assert len(find_sleep_events(short.raw, kinds="alpha", verbose="error"))
     with pytest.raises(MissingExtraError, match=r"eegflex\[yasa\]"):
-        find_events(short.raw, kinds="spindle", verbose="error")
+        find_sleep_events(short.raw, kinds="spindle", verbose="error")
 
 
 def test_an_event_is_of_one_kind(short):
     pytest.importorskip("yasa", reason="the extra yasa is not installed")
-    found = find_events(short.raw, kinds=["k_complex", "slow_wave"], verbose="error")
+    found = find_sleep_events(short.raw, kinds=["k_complex", "slow_wave"], verbose="error")
     complexes, waves = (found[found["kind"] == kind] for kind in ("k_complex", "slow_wave"))
     assert len(complexes)
     assert len(waves)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from eegflex.errors import ParameterError
 
-__all__ = ["Bands"]
+__all__ = ["ROUNDING", "Bands"]
 
 #: Hz, half open. The edges of the AASM manual's rhythms as sleep research uses them.
 _SLEEP_BANDS = {
@@ -22,6 +22,8 @@ _SLEEP_BANDS = {
     "beta": (16.0, 30.0),
 }
 
+#: Hz. A frequency that is so little below an edge is at it: those of a spectrum are rounded.
+ROUNDING = 1e-9
 #: What lies outside all bands: below the lowest, in the gaps that they leave, if they do, and above the highest.
 BELOW, BETWEEN, ABOVE = OUTSIDE = ("below", "between", "above")
 
@@ -114,7 +116,7 @@ class Bands(Mapping[str, tuple[float, float]]):
         masks : array of bool, shape (n_names, n_freqs)
             One row for each of `names`; each frequency is in exactly one row.
         """
-        freqs = np.asarray(freqs, dtype=float)
+        freqs = np.asarray(freqs, dtype=float) + ROUNDING
         inside = np.array([(low <= freqs) & (freqs < high) for low, high in self.values()], dtype=bool)
         inside = inside.reshape(len(self), freqs.size)
         lowest = min((low for low, _ in self.values()), default=0.0)

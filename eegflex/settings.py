@@ -29,6 +29,7 @@ __all__ = [
     "FILTER_EDGES",
     "FIXED_RULES",
     "ON_CHECK",
+    "RESOLUTIONS",
     "SECOND_OPINIONS",
     "VIEWS",
     "EvaluationSettings",
@@ -48,6 +49,8 @@ CONTEXTS = ("fixed", "scaled")
 DRAWN_BASELINES = ("surrogate",)
 #: What an attribution can be to.
 VIEWS = ("frequency", "time", "time-frequency")
+#: How finely views of all stages are kept: as sums over neighbours, or every bin of them.
+RESOLUTIONS = ("light", "full")
 #: Ways without a path that some epochs are asked about once more.
 SECOND_OPINIONS = ("shapley",)
 #: The rule that adds nodes until its tolerance is met, and those of a fixed number of nodes.
@@ -141,7 +144,7 @@ class Settings(StagingSettings):
     Attributes
     ----------
     target, baseline, context, windows_per_stage, method, second_opinion, spectral_share, quadrature, tol, max_evals, \
-    n_steps, views, select, sample_per_stage, seed, batch_size, on_check
+    n_steps, views, resolution, select, sample_per_stage, seed, batch_size, on_check
         As in `eegflex.attribute_epochs`, and those of `StagingSettings`.
     label : str | None
         What the recording is called, which is no part of the question.
@@ -202,6 +205,13 @@ class Settings(StagingSettings):
         default=("frequency",),
         metadata=_said(f"What to attribute to, separated by commas: {', '.join(VIEWS)}.", read="list"),
     )
+    resolution: str = field(
+        default="light",
+        metadata=_said(
+            "Of all stages, what views keep: sums over 0.1 Hz and over 0.25 s (light), or every bin (full), as one target "
+            "always does."
+        ),
+    )
     select: str | tuple[int, ...] | tuple[bool, ...] | None = field(
         default=None,
         metadata=_said(
@@ -241,6 +251,7 @@ class Settings(StagingSettings):
         object.__setattr__(self, "select", _selection(self.select))
         check_choice("context", self.context, CONTEXTS)
         object.__setattr__(self, "windows_per_stage", _windows_per_stage(self.windows_per_stage))
+        check_choice("resolution", self.resolution, RESOLUTIONS)
         check_choice("on_check", self.on_check, ON_CHECK)
         check_choice("second_opinion", self.second_opinion, (*SECOND_OPINIONS, None))
         check_choice("quadrature", self.quadrature, (ADAPTIVE, *FIXED_RULES))
@@ -262,6 +273,11 @@ class Settings(StagingSettings):
         _check_count("spectral_share", self.spectral_share, least=0)
 
     @property
+    def is_light(self) -> bool:
+        """Whether sums over neighbouring bins are kept in place of them."""
+        return self.target == "all" and self.resolution == "light"
+
+    @property
     def is_adaptive(self) -> bool:
         """Whether nodes are added until the tolerance is met."""
         return self.quadrature == ADAPTIVE
@@ -270,6 +286,7 @@ class Settings(StagingSettings):
         """Plain values, for provenance; an array is named by its hash, and what the answer does not depend on is left out."""
         values = {one.name: _plain(getattr(self, one.name)) for one in dataclasses.fields(self)}
         unused = ("label", "n_steps") if self.is_adaptive else ("label", "tol", "max_evals")
+        unused += () if self.target == "all" else ("resolution",)
         return {name: value for name, value in values.items() if name not in unused}
 
     @property

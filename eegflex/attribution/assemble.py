@@ -27,6 +27,7 @@ from eegflex.results.collapse import facts
 from eegflex.results.decided import FRACTIONS, REPLACED, near_baseline
 from eegflex.results.identity import name_recording, without_texts
 from eegflex.results.layout import LAYOUT
+from eegflex.results.resolution import PER_HZ, PER_SECOND, Bins, light_bins
 from eegflex.results.result import FlexResult
 from eegflex.results.tables import measure_sizes
 from eegflex.surrogates import Restaged
@@ -83,13 +84,14 @@ def assemble(
     parts = [[own[number] for number in numbers] for own in kept.facts]
     variables = _per_channel_set(request, parts, numbers, single)
     for view, values in kept.views.items():
-        dims = ("epoch", *DIMS[view]) if single else ("epoch", "target_stage", *DIMS[view])
+        own = (_LIGHT.get((view, dim), dim) if kept.bins else dim for dim in DIMS[view])
+        dims = ("epoch", *own) if single else ("epoch", "target_stage", *own)
         variables[_NAMES[view]] = (dims, values[:, 0] if single else values)
     rows = np.array([channel for channels in segments.channel_sets for channel in channels])
     signal = segments.signals[np.ix_(numbers, rows)]
     signal *= segments.gain[np.ix_(numbers, rows)][..., None]
     variables |= {
-        "power": (("epoch", "channel", "freq"), _density(signal, segments.sfreq)),
+        "power": (("epoch", "channel", "freq"), _density(signal, segments.sfreq, kept.bins.get("frequency"))),
         "signal": (("epoch", "channel", "time"), signal),
         "scores": (("epoch", "channel_set", "stage_name"), request.night.scores[numbers]),
         "night_scores": (("night", "channel_set", "stage_name"), request.night.scores),
@@ -101,7 +103,7 @@ def assemble(
     label = name_recording(request.night.epochs, notes["recording_sha256"], request.settings.label)
     shares, of_shares = labelled(share)
     variables |= shares
-    coordinates = _coordinates(request, numbers, label) | {"context": kept.offsets} | of_shares
+    coordinates = _coordinates(request, numbers, label) | _of_bins(kept.bins) | {"context": kept.offsets} | of_shares
     used = {dim for dims, _ in variables.values() for dim in dims}
     dataset = xr.Dataset(variables, coords={name: c for name, c in coordinates.items() if _dim(name, c) in used})
     dataset.attrs = {
@@ -242,16 +244,28 @@ def parameters_of(request: Request) -> dict[str, Any]:
     return {name: value for name, value in request.settings.to_dict().items() if name not in unused}
 
 
-def _density(signal: npt.NDArray[np.float32], sfreq: float) -> npt.NDArray[np.float32]:
-    """One-sided power spectral density of segments, in their unit squared per Hz, shape (..., n_freqs)."""
+def _of_bins(bins: Mapping[str, Bins]) -> dict[str, Any]:
+    """Coordinates of what is kept as sums over neighbours."""
+    found: dict[str, Any] = {}
+    for view, (axis, middle) in {"frequency": ("freq", "freq"), "time": ("time", "time_bin")}.items():
+        if view in bins:
+            own = bins[view]
+            found |= {middle: own.middle, f"{axis}_low": (middle, own.low), f"{axis}_high": (middle, own.high)}
+    return found
+
+
+def _density(signal: npt.NDArray[np.float32], sfreq: float, bins: Bins | None) -> npt.NDArray[np.float32]:
+    """One-sided power spectral density of segments, in their unit squared per Hz, shape (..., n_freqs); its mean in bins."""
     n_times = signal.shape[-1]
-    density = np.empty((*signal.shape[:-1], n_times // 2 + 1), dtype=np.float32)
+    n_freqs = n_times // 2 + 1 if bins is None else len(bins.starts)
+    density = np.empty((*signal.shape[:-1], n_freqs), dtype=np.float32)
     for start in range(0, len(signal), _AT_ONCE):
-        spectrum = np.fft.rfft(signal[start : start + _AT_ONCE])
-        density[start : start + _AT_ONCE] = np.abs(spectrum) ** 2 * (2 / (sfreq * n_times))
-    density[..., 0] /= 2
-    if n_times % 2 == 0:
-        density[..., -1] /= 2
+        rows = slice(start, start + _AT_ONCE)
+        own = (np.abs(np.fft.rfft(signal[rows])) ** 2 * (2 / (sfreq * n_times))).astype(np.float32)
+        own[..., 0] /= 2
+        if n_times % 2 == 0:
+            own[..., -1] /= 2
+        density[rows] = own if bins is None else bins.mean(own)
     return density
 
 
@@ -297,6 +311,10 @@ DIMS = {
 }
 
 
+#: Dimensions of which a light result has others.
+_LIGHT = {("time", "time"): "time_bin"}
+
+
 def _pairs_in(dataset: xr.Dataset, name: str) -> npt.NDArray[np.float64]:
     """What a dataset has of pairs of targets, shape (n_epochs, n_channel_sets, n_targets, n_targets, ...)."""
     values = np.asarray(dataset[name].values)
@@ -315,6 +333,8 @@ class Kept:
     ----------
     facts : list of dict of int to Explained
         For each channel set, the explanations by the epoch's number, without their views.
+    bins : dict of str to Bins
+        Of views of which sums over neighbours are kept; none of a result that keeps every bin.
     """
 
     def __init__(self, request: Request) -> None:
@@ -324,6 +344,12 @@ class Kept:
         self._channels = [slice(*pair) for pair in itertools.pairwise(ends.tolist())]
         self._n_channels = int(ends[-1])
         self._views: dict[str, npt.NDArray[np.floating[Any]]] = {}
+        n_times, sfreq = request.segments.signals.shape[-1], request.segments.sfreq
+        axes = {
+            "frequency": (np.fft.rfftfreq(n_times, 1 / sfreq), PER_HZ),
+            "time": (np.arange(n_times) / sfreq, PER_SECOND),
+        }
+        self.bins = {view: light_bins(*axis) for view, axis in axes.items()} if request.settings.is_light else {}
 
     def __call__(self, channel_set: int, explained: Explained) -> None:
         """Keep one more."""
@@ -333,7 +359,7 @@ class Kept:
     def add(self, channel_set: int, number: int, views: Mapping[str, npt.NDArray[np.floating[Any]]]) -> None:
         """Keep more views of an epoch."""
         row = int(np.searchsorted(self._chosen, number))
-        for view, values in views.items():
+        for view, values in self._lightened(views).items():
             if view not in self._views:
                 sizes = dict(zip(DIMS[view], values.shape[1:], strict=True))
                 self.reserve(view, len(values), values.dtype, **sizes)
@@ -343,6 +369,15 @@ class Kept:
                 place["context"] = slice(start, start + values.shape[1])
             of_row = self._views[view][row]
             of_row[(slice(None), *(place.get(dim, slice(None)) for dim in DIMS[view]))] = values
+
+    def _lightened(self, views: Mapping[str, npt.NDArray[np.floating[Any]]]) -> dict[str, npt.NDArray[Any]]:
+        """Sums over neighbours in the place of bins, and those over bands, which are of every bin, beside them."""
+        of_bands = {}
+        if "frequency" in views and self.bins:
+            of_bins = views["frequency"]
+            of_bands["band"] = Bands().sum(of_bins, self.bins["frequency"].axis).astype(of_bins.dtype)
+        own = {view: self.bins[view].sum(values) if view in self.bins else values for view, values in views.items()}
+        return own | of_bands
 
     def restore(self, dataset: xr.Dataset) -> npt.NDArray[np.int64]:
         """Keep what a result holds, and return the numbers of its epochs."""

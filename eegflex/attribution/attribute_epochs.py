@@ -65,6 +65,7 @@ def attribute_epochs(
     max_evals: int = 400,
     n_steps: int | None = None,
     views: Sequence[str] = ("frequency",),
+    resolution: str = "light",
     edges: str = "shift",
     filter_edges: str = "keep",
     window_length: int | str = AUTO,
@@ -149,6 +150,10 @@ def attribute_epochs(
         For a fixed rule: gradient evaluations for each epoch; by default 72 for ``"graded"``, else 50.
     views : sequence of {"frequency", "time", "time-frequency"}
         What to attribute to. Each view has the same sum. The frequency view is always there.
+    resolution : {"light", "full"}
+        With ``target="all"``, what is kept of views to frequencies and to time: ``"light"``, sums over 0.1 Hz and over 0.25 s,
+        and beside them those of the bands; or ``"full"``, every bin. The view to time and frequency is that of its frames
+        either way, and one target always has every bin.
     edges : {"shift", "pad", "skip"}
         Where a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
         (if not, the epoch is left unexplained); put silence there; or leave the epoch unexplained. ``edge`` of the result
@@ -263,6 +268,7 @@ def attribute_epochs(
         max_evals=max_evals,
         n_steps=n_steps,
         views=views,  # type: ignore[arg-type]
+        resolution=resolution,
         select=select,  # type: ignore[arg-type]
         sample_per_stage=sample_per_stage,
         seed=seed,

@@ -140,8 +140,8 @@ def _sizes(
     request: Request, kept: Kept, channel_set: int, of_targets: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Absolute totals of the band sums of the epochs themselves, shape (n_chosen,)."""
-    view, place = kept.view_of("frequency"), kept.channels_of(channel_set)
-    masks = request.band_masks.T.astype(np.float64)
+    view, place = kept.view_of("band" if kept.bins else "frequency"), kept.channels_of(channel_set)
+    masks = np.eye(len(request.band_masks)) if kept.bins else request.band_masks.T.astype(np.float64)
     sizes = np.empty(len(view))
     for start in range(0, len(view), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)

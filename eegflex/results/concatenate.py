@@ -32,6 +32,8 @@ _AXES = {
     "time": "times of samples",
     "frame": "times of frames",
     "frame_freq": "frequencies of frames",
+    **dict.fromkeys(("freq_low", "freq_high"), "resolutions"),
+    **dict.fromkeys(("time_bin", "time_low", "time_high"), "bins of time"),
 }
 #: Two places of an electrode that are further apart than this are not the same, in m.
 _APART = 0.01

@@ -9,7 +9,7 @@ import json
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from eegflex.errors import EegflexError, ParameterError
 from eegflex.findings import Finding
 from eegflex.results.decided import FRACTIONS, REPLACED
 from eegflex.results.phase_table import COLUMNS
+from eegflex.results.resolution import is_light
 from eegflex.results.wording import BASELINES, MethodWords
 from eegflex.settings import Settings
 from eegflex.spec.model_spec import ModelSpec
@@ -29,7 +30,7 @@ from eegflex.targets import check_target
 __all__ = ["COORDINATES", "LAYOUT", "VARIABLES", "Variable", "check_layout", "is_large"]
 
 #: What a file must hold to be a result, and the version of its layout.
-LAYOUT = "eegflex result 3"
+LAYOUT = "eegflex result 4"
 #: Dimensions that only a result of all stages has.
 _OF_ALL = ("target_stage", "other_stage")
 
@@ -46,22 +47,28 @@ class Variable:
         Kinds of its numpy dtype; ``"s"`` for text.
     needed : bool
         Whether every result has it, so far as it has its dimensions.
+    light : mapping of str to str
+        Dimensions of which a light result has others.
     """
 
     dims: tuple[str, ...]
     kinds: str = "f"
     needed: bool = True
+    light: Mapping[str, str] = field(default_factory=dict)
 
     def dims_of(self, dataset: xr.Dataset) -> tuple[str, ...]:
         """Its dimensions in a dataset."""
-        return tuple(dim for dim in self.dims if dim not in _OF_ALL or "target_stage" in dataset.sizes)
+        own = tuple(dim for dim in self.dims if dim not in _OF_ALL or "target_stage" in dataset.sizes)
+        return tuple(self.light.get(dim, dim) for dim in own) if is_light(dataset) else own
 
 
 _PER_SET = ("epoch", "channel_set")
+#: The first and the last of what a bin of a light result holds.
+_ENDS = ("low", "high")
 #: The variables of a result; views are those that were asked for.
 VARIABLES: dict[str, Variable] = {
     "frequency_view": Variable(("epoch", "target_stage", "channel", "freq"), needed=False),
-    "time_view": Variable(("epoch", "target_stage", "channel", "time"), needed=False),
+    "time_view": Variable(("epoch", "target_stage", "channel", "time"), needed=False, light={"time": "time_bin"}),
     "time_frequency_view": Variable(("epoch", "target_stage", "channel", "frame_freq", "frame"), needed=False),
     "band_view": Variable(("epoch", "target_stage", "channel", "band"), needed=False),
     "context_map": Variable(("epoch", "target_stage", "context", "channel", "band"), needed=False),
@@ -99,6 +106,9 @@ COORDINATES: dict[str, Variable] = {
     "of_channel_set": Variable(("channel",), "iu"),
     **{axis: Variable(("channel",)) for axis in "xyz"},
     **{name: Variable((name,)) for name in ("freq", "time", "frame", "frame_freq", "fraction")},
+    **{f"freq_{end}": Variable(("freq",), needed=False) for end in _ENDS},
+    "time_bin": Variable(("time_bin",)),
+    **{f"time_{end}": Variable(("time_bin",)) for end in _ENDS},
     "context": Variable(("context",), "iu"),
     **{
         name: Variable((name,), "s")
@@ -311,9 +321,10 @@ _ATTRIBUTES: dict[str, Callable[[str, tuple[str, ...]], bool]] = {
 def _coordinates(dataset: xr.Dataset) -> Iterator[str]:
     """Say which coordinates contradict what they are of."""
     values = {name: dataset.variables[name].values for name in COORDINATES if name in dataset.variables}
-    for name in ("freq", "time", "frame", "frame_freq", "context"):
-        if name in values and not _rises(values[name], from_zero=name in ("freq", "time", "frame_freq")):
+    for name in ("freq", "time", "time_bin", "frame", "frame_freq", "context"):
+        if name in values and not _rises(values[name], from_zero=name not in ("frame", "context")):
             yield f"{name} does not rise"
+    yield from _bins(dataset, values)
     for name in ("channel", "channel_set", "stage_name", "measure"):
         if name in values and len(set(values[name].tolist())) < values[name].size:
             yield f"{name} names something twice"
@@ -330,6 +341,23 @@ def _coordinates(dataset: xr.Dataset) -> Iterator[str]:
         yield "predicted holds what is none of the stages"
     if not _counts_channels(values["of_channel_set"], values["n_channels"]):
         yield "n_channels does not count the channels of the channel sets"
+
+
+def _bins(dataset: xr.Dataset, values: Mapping[str, npt.NDArray[Any]]) -> Iterator[str]:
+    """Say which bins of a light result overlap, or do not hold their middle; and what only one has."""
+    for axis, middle in (("freq", "freq"), ("time", "time_bin")):
+        low, high = (values.get(f"{axis}_{end}") for end in _ENDS)
+        if (low is None) != (high is None):
+            yield f"{axis} has bins without an end"
+        elif low is not None and high is not None:
+            ordered = (low <= values[middle]) & (values[middle] <= high) & (np.append(low[1:], np.inf) > high)
+            if not (ordered.all() and np.isfinite(low).all() and low[0] >= 0):
+                yield f"{axis} has bins that are none"
+    if is_light(dataset):
+        if "band_view" not in dataset.variables:
+            yield "its bins are sums, and band_view is missing"
+    elif "time_bin" in values or {"band_view", "frequency_view"} <= set(dataset.variables):
+        yield "it has sums over bins, and no bins of frequencies"
 
 
 def _counts_channels(of: npt.NDArray[Any], n_channels: npt.NDArray[Any]) -> bool:

@@ -15,6 +15,7 @@ from eegflex.errors import ParameterError, RecordingError
 from eegflex.results.consistency import check_values
 from eegflex.results.layout import COORDINATES, LAYOUT, VARIABLES, check_layout, is_large
 from eegflex.results.seal import check_seal, is_sealed, seal
+from eegflex.results.stored import STEP, Stored, decoded, stored
 from eegflex.utils.files import check_input, write_whole
 from eegflex.utils.inside import data_sets
 
@@ -34,6 +35,8 @@ _WRITERS = {
 _FORMATS = {"xlsx": "excel"}
 #: How many bytes of zeros zlib makes of one, at most.
 _MOST_COMPRESSED = 1100
+#: Bytes of a chunk that are worth it.
+_CHUNK = 1 << 14
 
 
 def check_result_file(fname: str | Path) -> Path:
@@ -65,29 +68,46 @@ def check_result_file(fname: str | Path) -> Path:
 def write_dataset(dataset: xr.Dataset, fname: str | Path, *, overwrite: bool) -> Path:
     """Write a dataset, whole or not at all, and seal it.
 
-    The large variables are compressed epoch by epoch, so that one epoch can be read by itself. It is put together in memory,
-    which takes as much as the file: HDF5 that meets a full disk takes the process down with it.
+    The large variables are compressed epoch by epoch, so that one epoch can be read by itself; those of a light result in steps
+    that its errors justify, a few epochs at a time. It is put together in memory, which takes as much as the file: HDF5 that
+    meets a full disk takes the process down with it.
     """
+    light = stored(dataset)
+    steps = {f"{name}{STEP}": how.step for name, how in light.items() if how.step is not None}
+    plain = dataset.drop_vars(light).assign(steps)
     encoding: dict[str, dict[str, Any]] = {
-        str(name): {"_FillValue": None} for name, variable in dataset.variables.items() if variable.dtype.kind == "f"
+        str(name): {"_FillValue": None} for name, variable in plain.variables.items() if variable.dtype.kind == "f"
     }
-    for name, variable in dataset.data_vars.items():
+    for name, variable in plain.data_vars.items():
         if is_large(variable):
-            encoding[str(name)] |= {
-                "zlib": True,
-                "complevel": 1,
-                "shuffle": True,
-                "chunksizes": (1, *variable.shape[1:]),
-            }
+            own = {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": _chunks(variable)}
+            encoding[str(name)] |= own
 
     def write(temporary: Path) -> None:
         buffer = io.BytesIO()
         with h5netcdf.File(buffer, "w") as file:
-            dataset.drop_encoding().dump_to_store(xr.backends.H5NetCDFStore(file), encoding=encoding)
+            plain.drop_encoding().dump_to_store(xr.backends.H5NetCDFStore(file), encoding=encoding)
+            for name, how in light.items():
+                _write_blocks(file, name, how)
         temporary.write_bytes(buffer.getbuffer())
         seal(temporary)
 
     return write_whole(check_result_file(fname), write, overwrite=overwrite)
+
+
+def _chunks(variable: xr.DataArray) -> tuple[int, ...]:
+    """One epoch of what is large; as many of what is small as are worth a chunk of their own."""
+    together = max(1, min(len(variable), _CHUNK // max(variable[0].nbytes, 1)))
+    return (together, *variable.shape[1:])
+
+
+def _write_blocks(file: h5netcdf.File, name: str, how: Stored) -> None:
+    """Write a variable a few epochs at a time."""
+    chunks, dims = (1, *how.variable.shape[1:]), tuple(map(str, how.variable.dims))
+    packed = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "chunks": chunks}
+    there = file.create_variable(name, dims, how.dtype, **packed)
+    for rows, values in how.blocks():
+        there[rows] = values
 
 
 def read_dataset(fname: str | Path, *, lazy: bool) -> xr.Dataset:
@@ -127,8 +147,13 @@ def _checked(dataset: xr.Dataset, path: Path, *, lazy: bool) -> xr.Dataset:
         dataset = dataset.set_coords([name for name in COORDINATES if name in dataset])
         for variable in dataset.variables.values():
             variable.attrs.clear()  # they say which of them are coordinates
-            if not (lazy and is_large(variable)):
+            if not is_large(variable):
                 variable.load()
+        closed = dataset.close
+        dataset = decoded(dataset, path, RecordingError)
+        dataset.set_close(closed)
+        if not lazy:
+            dataset.load()
         check_layout(dataset, RecordingError)
         check_values(dataset, RecordingError, views=not lazy)
         keep_open = lazy
@@ -146,7 +171,7 @@ def _check_sizes(path: Path) -> None:
         for name, found in data_sets(file, path, RecordingError).items():
             if name in ("epoch", "night"):  # they have a length, and nothing else
                 continue
-            if name not in VARIABLES and name not in COORDINATES:
+            if name.removesuffix(STEP) not in VARIABLES and name not in COORDINATES:
                 raise RecordingError(f"{path.name} holds a data set that no result has", seen=f"{name!r:.80}")
             if found.nbytes > _MOST_COMPRESSED * found.id.get_storage_size():
                 raise RecordingError(

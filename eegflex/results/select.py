@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from mne.utils import logger
 
-from eegflex.bands import Bands
+from eegflex.bands import ROUNDING, Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
 from eegflex.results.recordings import provenances
@@ -97,7 +97,7 @@ def _range(dataset: xr.Dataset) -> tuple[float, float]:
     given = json.loads(dataset.attrs["spec"])["input"]
     of_all = given.get("filter") or {}
     passed = [channel.get("filter") or of_all for channel in given.get("channels") or [{}]]
-    half = float(np.nextafter(float(dataset.attrs["sfreq"]) / 2, np.inf))
+    half = float(dataset.attrs["sfreq"]) / 2 + 2 * ROUNDING
     low = min(float(one.get("l_freq") or 0.0) for one in passed)
     return low, min(max(float(one.get("h_freq") or np.inf) for one in passed), half)
 

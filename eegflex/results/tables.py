@@ -14,6 +14,7 @@ import xarray as xr
 from eegflex.agreement import cohens_kappa, confusion
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
+from eegflex.results.resolution import bin_widths, check_edges
 from eegflex.review import Answers
 from eegflex.scores import consensus, probabilities, surest
 
@@ -55,17 +56,22 @@ def reduced(
 
 
 def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view") -> npt.NDArray[np.float64]:
-    """Sums over each band and what lies outside them, shape (n_epochs, n_channels, n_names).
+    """Sums over each band and what lies outside them, shape (n_epochs, n_channels, n_names); of power in its unit squared.
 
     Raises
     ------
     ParameterError
-        If the method attributed to other bands than these, as wholes.
+        If the method attributed to other bands than these, as wholes, or an edge falls inside a bin of a light result.
     """
-    if variable in dataset:
+    usual = dict(bands) == dict(Bands())
+    if variable in dataset and not (usual and variable == "frequency_view" and "band_view" in dataset):
+        check_edges(dataset, bands)
         freqs = dataset["freq"].values
+        if variable == "power":
+            widths = bin_widths(dataset)
+            return reduced(dataset[variable], lambda values: bands.sum(values * widths, freqs))
         return reduced(dataset[variable], lambda values: bands.sum(values, freqs))
-    if dict(bands) != dict(Bands()):
+    if not usual:
         raise ParameterError(
             "This method attributes to whole bands, which cannot be divided",
             seen=bands,
@@ -198,8 +204,7 @@ def long_table(dataset: xr.Dataset, bands: Bands, **cells: npt.NDArray[Any]) -> 
         index = tuple(slice(None) if axis in axes else None for axis in "ecb")
         return np.broadcast_to(values[index], shape).ravel()
 
-    freqs, of = dataset["freq"].values, dataset["of_channel_set"].values
-    power = band_sums(dataset, bands, "power") * (freqs[1] - freqs[0])
+    of, power = dataset["of_channel_set"].values, band_sums(dataset, bands, "power")
     return pd.DataFrame(
         {
             "recording": spread(dataset["recording"].values.astype(str), "e"),

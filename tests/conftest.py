@@ -59,6 +59,12 @@ def pair_result():
 
 
 @pytest.fixture(scope="session")
+def every_bin():
+    """Of all stages, with every bin."""
+    return example_results.make_result(target="all", resolution="full")
+
+
+@pytest.fixture(scope="session")
 def of_all():
     """Six EEG channels at once, every stage explained. Not to be changed."""
     return example_results.make_result(target="all")

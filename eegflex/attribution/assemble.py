@@ -374,8 +374,7 @@ class Kept:
         """Sums over neighbours in the place of bins, and those over bands, which are of every bin, beside them."""
         of_bands = {}
         if "frequency" in views and self.bins:
-            of_bins = views["frequency"]
-            of_bands["band"] = Bands().sum(of_bins, self.bins["frequency"].axis).astype(of_bins.dtype)
+            of_bands["band"] = Bands().sum(views["frequency"], self.bins["frequency"].axis)
         own = {view: self.bins[view].sum(values) if view in self.bins else values for view, values in views.items()}
         return own | of_bands
 

@@ -13,6 +13,7 @@ import pandas as pd
 from eegflex.errors import ParameterError
 from eegflex.evaluation.detectors import KINDS
 from eegflex.results.recordings import one_recording
+from eegflex.results.resolution import time_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -115,7 +116,7 @@ class Moments:
             return cls(data, "time-frequency", values, data["frame_freq"].values, frames[inside])
         if "time_view" in data:
             samples = data["time_view"].values
-            starts = np.unique(np.ceil(np.arange(0.0, length - 1e-9, BIN) * result.sfreq - 1e-9).astype(np.intp))
+            starts = np.unique(np.searchsorted(time_of(data), np.arange(0.0, length - 1e-9, BIN) - 1e-9))
             values = np.add.reduceat(samples, starts, axis=-1)[:, :, None]
             return cls(
                 data,

@@ -13,6 +13,7 @@ import torch
 
 from eegflex.attribution.context import moving
 from eegflex.evaluation.faithfulness import frequency_groups, spread_over
+from eegflex.results.resolution import PER_HZ, Bins, is_light, light_bins
 from eegflex.scores import probabilities
 from eegflex.settings import BANDS
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
@@ -57,12 +58,19 @@ class Explanation:
     def values(self) -> npt.NDArray[np.float64]:
         """Attribution to each frequency of each channel, shape (n_channels, n_freqs).
 
-        Of a method that knows only bands, spread evenly over the frequencies of each.
+        Of a method that knows only bands, spread evenly over the frequencies of each; of a light result, over those of its bins.
         """
         data = self.question.data
-        if "frequency_view" in data:
-            return np.asarray(data["frequency_view"].values[self.row, self.channels], dtype=np.float64)
-        return spread_over(data["band_view"].values[self.row, self.channels].astype(np.float64), self.masks)
+        name = "frequency_view" if "frequency_view" in data else "band_view"
+        found = data[name].isel(epoch=self.row).values[self.channels].astype(np.float64)
+        if name == "band_view":
+            return spread_over(found, self.masks)
+        return found if self._bins is None else self._bins.spread(found)
+
+    @cached_property
+    def _bins(self) -> Bins | None:
+        """Which frequencies a light result keeps as one."""
+        return light_bins(self.freqs, PER_HZ) if is_light(self.question.data) else None
 
     def by(self, method: str) -> npt.NDArray[np.float64]:
         """Attribution of the same epoch by another method, as `values` is; explained once."""
@@ -75,11 +83,12 @@ class Explanation:
         return {}
 
     def anew(self, question: Question) -> npt.NDArray[np.float64]:
-        """Attribution of the same epoch as another question has it, as `values` is."""
+        """Attribution of the same epoch as another question has it, as finely as `values` is."""
         (explained,) = question.explain([self])
         views = explained.views
         if "frequency" in views:
-            return np.asarray(views["frequency"][0], dtype=np.float64)
+            found = np.asarray(views["frequency"][0], dtype=np.float64)
+            return found if self._bins is None else self._bins.spread(self._bins.sum(found))
         return spread_over(np.asarray(views["band"][0], dtype=np.float64), self.masks)
 
     @cached_property

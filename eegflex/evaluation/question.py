@@ -19,11 +19,13 @@ from eegflex.attribution.baselines import make_baseline
 from eegflex.attribution.methods.registry import METHODS
 from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.window_error import choose_window
+from eegflex.bands import ROUNDING
 from eegflex.errors import ParameterError
 from eegflex.evaluation.asked import check_asked
 from eegflex.evaluation.explanation import Explanation
 from eegflex.evaluation.part_of_night import bound_to_part
 from eegflex.results.recordings import one_recording, provenances
+from eegflex.results.resolution import EVERY_BIN, PER_HZ, is_light
 from eegflex.results.select import is_whole
 from eegflex.settings import BANDS, VIEWS, Settings
 from eegflex.stagers.bound import BoundStager
@@ -255,9 +257,10 @@ def ask(
     Raises
     ------
     ParameterError
-        If the result is of several recordings or of a part of the channels, if it is not of this recording and model, or its
-        baseline is not given.
+        If the result is of several recordings or of a part of the channels, if it is not of this recording and model, its
+        baseline is not given, or groups would divide bins that it keeps.
     """
+    _check_groups(result, groups)
     one_recording(result.data, None, "What is evaluated")
     check_asked(result, compare)
     single = result.for_target()
@@ -286,6 +289,18 @@ def ask(
             remedy="Give the model, and the settings of staging, that the result was made with",
         )
     return Question(single, request, seed, tuple(dict.fromkeys(compare)), groups if groups == BANDS else float(groups))
+
+
+def _check_groups(result: FlexResult, groups: float | str) -> None:
+    """Refuse groups of frequencies that begin inside a bin of a light result."""
+    parts = 0.0 if groups == BANDS else float(groups) * PER_HZ
+    if is_light(result.data) and abs(parts - round(parts)) > PER_HZ * ROUNDING:
+        raise ParameterError(
+            "Groups would divide the bins of this result",
+            seen=f"{groups:g} Hz",
+            allowed=f"multiples of {1 / PER_HZ:g} Hz, or {BANDS!r}",
+            remedy=EVERY_BIN,
+        )
 
 
 def _check_baseline(named: str, given: Any) -> None:

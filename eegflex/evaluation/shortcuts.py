@@ -21,6 +21,7 @@ from eegflex.evaluation.judged import count_explanations
 from eegflex.evaluation.thresholds import LEVEL_MOVES, LEVEL_MOVES_SCORE, SHORTCUT, SHORTCUT_DECIDES, SHORTCUT_LEVEL
 from eegflex.findings import Finding, error, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
+from eegflex.results.resolution import is_light
 from eegflex.scores import probabilities
 
 if TYPE_CHECKING:
@@ -191,9 +192,9 @@ def _of_moments(one: Explanation) -> dict[str, tuple[float, float]]:
 
 
 def _in_time(one: Explanation) -> npt.NDArray[np.float64]:
-    """Attributions to moments, shape (n_channels, n_times): those of the result, or of the epoch explained anew."""
+    """Attributions to samples, shape (n_channels, n_times): those of the result, or of the epoch explained anew."""
     data = one.question.data
-    if "time_view" in data:
+    if "time_view" in data and not is_light(data):
         return np.asarray(data["time_view"].values[one.row, one.channels], dtype=np.float64)
     request = one.question.request
     asked = dataclasses.replace(request.settings, views=("frequency", "time"))

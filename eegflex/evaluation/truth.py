@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from eegflex.errors import ParameterError
 from eegflex.results.recordings import one_recording
+from eegflex.results.resolution import check_edges
 from eegflex.results.select import is_whole
 from eegflex.stagers.zoo.known_truth import SITES, TRUTHS, KnownTruth
 
@@ -80,7 +81,9 @@ def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.floa
     >>> bool((share > 0.99).all())
     True
     """
-    size = np.abs(_view(result, "frequency")["frequency_view"].values.astype(np.float64))
+    data = _view(result, "frequency")
+    check_edges(data, {truth.name: truth.band})
+    size = np.abs(data["frequency_view"].values.astype(np.float64))
     whole = size.sum(axis=(1, 2))
     inside = size[:, truth.input, _within(result.freqs, truth)].sum(axis=1)
     return np.divide(inside, whole, out=np.full(len(whole), np.nan), where=whole > 0)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from eegflex.results import tables
 from eegflex.results.layout import is_large
@@ -17,6 +19,8 @@ from eegflex.targets import Target, is_scored, resolve_target
 
 __all__ = ["facts", "of_target"]
 
+#: Epochs of a view on disk that are summed at once.
+_AT_ONCE = 16
 #: Variables that are errors of others.
 _ERRORS = ("band_error", "second_error", "window_error")
 
@@ -50,7 +54,7 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
             dims = tuple(dim for dim in variable.dims if dim != "target_stage")
             own = of_channel if "channel" in dims else weights
             # attributions are linear in the score; of their errors all that is known is that they add up at most
-            variables[str(name)] = dims, _weigh(variable, np.abs(own) if name in _ERRORS else own)
+            variables[str(name)] = dims, _weighed(variable, np.abs(own) if name in _ERRORS else own)
     sizes, per_set = tables.sizes(dataset), ("epoch", "channel_set")
     by_stage, size = np.diagonal(sizes, axis1=-2, axis2=-1), _of_pairs(sizes, weights)
     for name, more in (("path_share", ("fraction",)), ("change_error", ())):
@@ -79,6 +83,41 @@ def without_measures(dataset: xr.Dataset) -> xr.Dataset:
 
 def _labels(resolved: list[Target]) -> npt.NDArray[np.object_]:
     return np.stack([one.labels for one in resolved], axis=1).astype(object)
+
+
+def _weighed(variable: xr.DataArray, weights: npt.NDArray[np.float64]) -> Any:
+    """Sum over the stages with weights; of a variable that is left on disk, when it is asked for."""
+    if variable.variable._in_memory:
+        return _weigh(variable, weights)
+    return indexing.LazilyIndexedArray(_Weighed(variable.variable, weights))
+
+
+class _Weighed(BackendArray):  # type: ignore[misc]
+    """A variable that lies in a file, summed over the stages with weights where it is asked for."""
+
+    def __init__(self, found: xr.Variable, weights: npt.NDArray[np.float64]) -> None:
+        last = "channel" if "channel" in found.dims else "channel_set"
+        self.found, self.weights = found, xr.Variable(("epoch", last, "target_stage"), weights)
+        self.dims = tuple(dim for dim in found.dims if dim != "target_stage")
+        self.shape, self.dtype = tuple(found.sizes[dim] for dim in self.dims), found.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> npt.NDArray[Any]:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._at)
+
+    def _at(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
+        """A few epochs at a time: no more of all stages is in memory."""
+        rows = np.arange(self.shape[0])[key[0]]
+        if rows.ndim == 0:
+            return self._of(dict(zip(self.dims, key, strict=True)))
+        starts = range(0, max(len(rows), 1), _AT_ONCE)
+        parts = [self._of(dict(zip(self.dims, (rows[i : i + _AT_ONCE], *key[1:]), strict=True))) for i in starts]
+        return np.concatenate(parts)
+
+    def _of(self, key: dict[Any, Any]) -> npt.NDArray[Any]:
+        values = self.found[key]
+        weights = self.weights[{dim: own for dim, own in key.items() if dim in self.weights.dims}]
+        summed = xr.dot(values.load(), weights, dim="target_stage")
+        return np.asarray(summed.transpose(*(dim for dim in self.dims if dim in summed.dims)).values, dtype=self.dtype)
 
 
 def _weigh(variable: xr.DataArray, weights: npt.NDArray[np.float64]) -> npt.NDArray[Any]:

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from eegflex.bands import Bands
 from eegflex.errors import EegflexError
+from eegflex.results.resolution import is_light
 from eegflex.results.tables import beyond_moved, measure_sizes, reduced
 
 __all__ = ["check_values"]
@@ -124,9 +126,24 @@ def _of_views(dataset: xr.Dataset) -> Iterator[str]:
     for name, (other, its) in others:
         if _differ(total, other, absolute + its)[sound].any():
             yield f"{first} and {name} have different sums"
+    if is_light(dataset) and "frequency_view" in dataset.variables:
+        yield from _of_bins(dataset, sound)
     yield from _of_sums(dataset, total, absolute, sound)
     if "window_map" in dataset.variables:
         yield from _of_windows(dataset, _whole_sets(dataset))
+
+
+def _of_bins(dataset: xr.Dataset, sound: npt.NDArray[np.bool_]) -> Iterator[str]:
+    """Hold the bins of a light result against the sums over bands that stand beside them."""
+    freqs, of_bands = dataset["freq"].values, dataset["band_view"].values.astype(np.float64)
+    sums = reduced(dataset["frequency_view"], lambda values: Bands().sum(values, freqs))
+    of = dataset["of_channel_set"].values
+    axis = of_bands.ndim - 2  # of the channels
+    for place in range(dataset.sizes["channel_set"]):
+        one, other = (np.compress(of == place, values, axis=axis) for values in (sums, of_bands))
+        slack = np.abs(one).sum(axis=(axis, axis + 1)) + np.abs(other).sum(axis=(axis, axis + 1))
+        if (np.abs(one - other).max(axis=(axis, axis + 1)) > _ROUNDING * slack)[sound[:, place]].any():
+            yield "frequency_view and band_view have different sums"
 
 
 def _whole_sets(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:

@@ -149,9 +149,10 @@ def _checked(dataset: xr.Dataset, path: Path, *, lazy: bool) -> xr.Dataset:
             variable.attrs.clear()  # they say which of them are coordinates
             if not is_large(variable):
                 variable.load()
-        closed = dataset.close
-        dataset = decoded(dataset, path, RecordingError)
-        dataset.set_close(closed)
+        in_file = dataset
+        dataset = decoded(in_file, path, RecordingError)
+        if dataset is not in_file:
+            dataset.set_close(in_file.close)
         if not lazy:
             dataset.load()
         check_layout(dataset, RecordingError)

@@ -76,6 +76,10 @@ class Bins:
         sums = np.add.reduceat(values, self.starts, axis=-1, dtype=np.float64)
         return np.asarray((sums / self.counts).astype(values.dtype))
 
+    def spread(self, sums: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Spread what bins hold evenly over what they were made of, on the last axis."""
+        return np.asarray(np.repeat(sums / self.counts, self.counts, axis=-1), dtype=np.float64)
+
 
 def light_bins(axis: npt.NDArray[np.float64], per_unit: int) -> Bins:
     """The bins of a light result: between k and k + 1 parts of a Hz, or of a second.

@@ -26,9 +26,10 @@ OFFSET = 128
 #: A step is at most this share of the absolute total of the band sums, and this share of their error; but never less than the
 #: last, which nobody reads an attribution to.
 _OF_TOTAL, _OF_ERROR, _LEAST = 1e-4, 0.2, 2.0**-20
-#: Views of which the channels of a channel set have such a step together, since tables are made of them.
-_TOGETHER = ("frequency_view", "time_view")
-_VIEWS = (*_TOGETHER, "time_frequency_view")
+_VIEWS = ("frequency_view", "time_view", "time_frequency_view")
+#: Of which the channels of a channel set have such a step together, and any two stages of their difference, since tables of
+#: bands are made of it.
+_TOGETHER = ("frequency_view",)
 #: Steps from zero to the largest value of a channel's signal, and bits of a power.
 _SIGNAL_BITS, _POWER_BITS = 12, 14
 #: Epochs that are encoded at once.
@@ -89,10 +90,14 @@ def steps_of(dataset: xr.Dataset, name: str) -> xr.Variable:
     """The steps of a view, (epoch, [target_stage,] channel), which follow from the size and the error of its epochs."""
     size, error = (dataset[known].values.astype(np.float64) for known in ("size", "error"))
     of_all = "target_stage" in dataset.sizes
-    size = np.diagonal(size, axis1=-2, axis2=-1) if of_all else size[..., None]
-    n_channels = dataset["n_channels"].values if name in _TOGETHER else 1
-    share = np.minimum(_OF_TOTAL / n_channels, np.where(np.isfinite(error), _OF_ERROR * error, np.inf))
-    steps = _power_of_two(size * np.maximum(share, _LEAST)[..., None])
+    own = np.diagonal(size, axis1=-2, axis2=-1) if of_all else size[..., None]
+    n_parts = np.ones(dataset.sizes["channel_set"])
+    if name in _TOGETHER:
+        n_parts, size = dataset["n_channels"].values * (1 + of_all), size.min(axis=-1) if of_all else own
+    else:
+        size = own
+    share = np.minimum(_OF_TOTAL / n_parts, np.where(np.isfinite(error), _OF_ERROR * error, np.inf))[..., None]
+    steps = _power_of_two(np.maximum(size * share, own * _LEAST))
     steps = np.moveaxis(steps[:, dataset["of_channel_set"].values], 1, 2)
     dims = ("epoch", *(("target_stage",) if of_all else ()), "channel")
     return xr.Variable(dims, steps if of_all else steps[:, 0])
@@ -128,8 +133,9 @@ def _in_steps(variable: xr.DataArray, step: xr.Variable, count: Callable[[Array]
         return np.asarray(count(in_steps(values, rows)).reshape(values.shape) + OFFSET)
 
     most = max(float(np.abs(in_steps(values, rows)).max()) for rows, values in _blocks(variable))
+    exact = 2 ** (np.finfo(variable.dtype).nmant + 1)  # up to here, whole numbers have a place of their own in memory
     for dtype in (np.dtype(np.int16), np.dtype(np.int32)):
-        if most + OFFSET + 2 < np.iinfo(dtype).max:
+        if most + OFFSET + 2 < min(np.iinfo(dtype).max, exact):
             return Stored(variable, dtype, encode, step.astype(variable.dtype))
     return None
 
@@ -162,18 +168,18 @@ class _Steps(BackendArray):  # type: ignore[misc]
     """A variable that lies in steps in its file, read and multiplied where it is asked for."""
 
     def __init__(self, found: xr.Variable, step: xr.Variable) -> None:
-        self.found, self.step = found, step.values
+        self.found, self.step = found, step
         self.shape, self.dtype = found.shape, step.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> npt.NDArray[Any]:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._at)
 
     def _at(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
-        counts = self.found[key].values
-        # a whole number of steps is one exactly, in single precision too
-        own = xr.Variable([f"axis {i}" for i in range(self.step.ndim)], self.step)[key[: self.step.ndim]].values
-        own = own.reshape(*own.shape, *(1 for _ in range(counts.ndim - own.ndim)))
-        return np.asarray((counts.astype(np.float64) - OFFSET) * own, dtype=self.dtype)
+        values = np.asarray(self.found[key].values).astype(self.dtype)
+        own = self.step[key[: self.step.ndim]].values
+        values -= OFFSET
+        values *= own.reshape(*own.shape, *(1 for _ in range(values.ndim - own.ndim)))
+        return values
 
 
 def decoded(dataset: xr.Dataset, path: Path, error: type[EegflexError]) -> xr.Dataset:

@@ -12,6 +12,7 @@ from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.decided import within_error
 from eegflex.results.marks import cell_errors, within
+from eegflex.results.resolution import time_of
 from eegflex.viz.spectrum import bin_edges, decibels, draw_signed, into_bins
 from eegflex.viz.style import DIVERGING, GREY, NEGATIVE, POSITIVE, hatch_bars, plain, points, shade_bands, symmetric
 
@@ -90,7 +91,7 @@ def draw_signal(ax: Axes, case: EpochCard) -> QuadMesh | None:
     mesh = None
     if "time_view" in case.dataset:
         edges = np.arange(int(np.ceil(case.duration / WINDOW - 1e-9)) + 1, dtype=np.float64) * WINDOW
-        sums = into_bins(case.values("time_view"), times, edges)
+        sums = into_bins(case.values("time_view"), time_of(case.dataset), edges)
         colours = symmetric(sums)
         mesh = ax.pcolormesh(edges, [-top, top], sums[None], cmap=DIVERGING, norm=colours, alpha=0.55, rasterized=True)
     ax.plot(times, signal, color="black", linewidth=0.6)

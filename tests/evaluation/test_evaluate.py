@@ -45,8 +45,7 @@ def test_the_ends_score_as_the_result_says(result, night):
 def test_asked_the_same_it_explains_the_same(result, night):
     question = ask(result, night)
     (one, *_) = question.sample(1)
-    (again,) = question.explain([one])
-    assert np.allclose(again.views["frequency"][0], one.values, atol=1e-5 * np.abs(one.values).max())
+    assert np.allclose(one.anew(question), one.values, atol=1e-5 * np.abs(one.values).max())
 
 
 def test_of_other_signals_the_stage_explained_stays(result, night):

@@ -41,9 +41,9 @@ def explain(names=("C3-M2", "C4-M1"), *, scored=True, positions=True, seed=0, **
 #: Results of every shape that there is.
 KINDS = {
     "pair": example_results.make_pair_result,
-    "all": lambda: explain(target="all", views=("time", "time-frequency")),
+    "all": lambda: explain(target="all", views=("time", "time-frequency"), resolution="full"),
     "margin": lambda: explain(target=("N2", "N1"), baseline="recording"),
-    "of all": lambda: explain(target="all").for_target(("N2", "W")),
+    "of all": lambda: explain(target="all", resolution="full").for_target(("N2", "W")),
     "saliency": lambda: explain(method="saliency"),
     "bands": lambda: explain(method="feature_ablation"),
     "scaled": example_results.make_context_result,

@@ -16,7 +16,7 @@ from eegflex import read_result, viz
 from eegflex.errors import ParameterError, RecordingError
 from eegflex.results.seal import seal
 
-RESULTS = ("result", "pair_result", "of_all")
+RESULTS = ("result", "pair_result", "every_bin")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_lazy_result_draws_the_same(lazy, name):
 
 
 @pytest.mark.parametrize("target", ["scored", ("N2", "N1")])
-@pytest.mark.parametrize("lazy", ["of_all"], indirect=True)
+@pytest.mark.parametrize("lazy", ["every_bin"], indirect=True)
 def test_any_target_of_a_lazy_result_is_the_same(lazy, target):
     whole, read = (result.for_target(target) for result in lazy)
     xr.testing.assert_identical(read.to_xarray(), whole.to_xarray())
@@ -102,7 +102,7 @@ def test_parts_of_a_lazy_result_are_the_same(lazy, tmp_path):
         lambda r: r[2:5],
     ],
 )
-@pytest.mark.parametrize("lazy", ["of_all"], indirect=True)
+@pytest.mark.parametrize("lazy", ["every_bin"], indirect=True)
 def test_what_needs_no_view_reads_none(lazy, ask):
     whole, read = lazy
     smallest = min(whole.data[name].nbytes for name in ("frequency_view", "time_view", "power", "signal"))
@@ -159,7 +159,7 @@ def test_a_lazy_result_replaces_its_own_file(lazy, tmp_path):
 @pytest.mark.parametrize(
     ("layout", "words"),
     [
-        ("eegflex result 2", "an earlier version of eegflex.*layout 'eegflex result 2'.*Attribute the recording again"),
+        ("eegflex result 3", "an earlier version of eegflex.*layout 'eegflex result 3'.*Attribute the recording again"),
         ("eegflex result 5", "a later version of eegflex.*Update eegflex"),
         ("eegflex result x", "not a result of eegflex"),
         ("captum result 2", "not a result of eegflex"),

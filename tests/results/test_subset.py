@@ -216,10 +216,10 @@ def test_what_is_not_there_is_refused_with_what_is(result, what, error, words):
         result.sel(**what)
 
 
-def test_a_part_that_was_saved_is_read_back(of_all, tmp_path):
+def test_a_part_that_was_saved_is_read_back(every_bin, tmp_path):
     from eegflex import read_result
 
-    part = of_all.sel(stage="N2", channel=["C3-M2", "C4-M1"])
+    part = every_bin.sel(stage="N2", channel=["C3-M2", "C4-M1"])
     again = read_result(part.save(tmp_path / "part.nc"))
     xr.testing.assert_identical(again.data, part.data)
     np.testing.assert_array_equal(again.relative_gap(), part.relative_gap())

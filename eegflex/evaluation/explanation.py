@@ -58,7 +58,7 @@ class Explanation:
     def values(self) -> npt.NDArray[np.float64]:
         """Attribution to each frequency of each channel, shape (n_channels, n_freqs).
 
-        Of a method that knows only bands, spread evenly over the frequencies of each; of a light result, over those of its bins.
+        Of a method that knows only bands, or of a light result, spread evenly over the frequencies of each band or bin.
         """
         data = self.question.data
         name = "frequency_view" if "frequency_view" in data else "band_view"

@@ -13,6 +13,7 @@ from benchmarks import (
     audit,
     coverage,
     faithfulness,
+    files,
     gate,
     memory,
     ordinary,
@@ -36,6 +37,7 @@ def _of(rows: Callable[[], list[Row]]) -> Callable[[], str]:
 _SECTIONS: dict[str, Callable[[], str]] = {
     "Speed": _of(speed.rows),
     "Memory": _of(memory.rows),
+    "Files": _of(files.rows),
     "Readers": _of(readers.rows),
     "Quadrature": _of(quadrature.rows),
     "Coverage": _of(coverage.rows),

@@ -20,7 +20,7 @@ __all__ = ["rows"]
 #: Epochs of the result whose report is made: 6.7 h.
 N_EPOCHS = 800
 
-_WATCH = """
+WATCH = """
 import sys, threading, time
 from pathlib import Path
 import eegflex
@@ -99,7 +99,7 @@ def _report(folder: Path) -> Row:
 
 def _run(script: str, file: Path) -> list[float]:
     """Run a script on a file in a process of its own; the two numbers that it prints, in MiB."""
-    command = [sys.executable, "-c", _WATCH + script, str(file)]
+    command = [sys.executable, "-c", WATCH + script, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [int(value) / 2**20 for value in done.stdout.split()[-2:]]
 

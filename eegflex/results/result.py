@@ -51,12 +51,13 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures):
     The variables of `to_xarray`, with their dimensions:
 
     ``frequency_view`` (epoch, channel, freq)
-        Attribution to each frequency, in the unit of the score. A positive value raised the score explained.
+        Attribution to each frequency, in the unit of the score. A positive value raised the score explained. Of a light result,
+        to each bin of 0.1 Hz; see below.
     ``time_view`` (epoch, channel, time), ``time_frequency_view`` (epoch, channel, frame_freq, frame)
         Attribution to each sample, and to each frequency in each frame of about 2 s, if those views were asked for. All
         views of an epoch have the same sum.
     ``band_view`` (epoch, channel, band)
-        In place of the frequency view where the method attributes to whole bands.
+        In place of the frequency view where the method attributes to whole bands; beside it in a light result.
     ``context_map`` (epoch, context, channel, band)
         With ``context="scaled"``: attribution to each epoch of the window, by its offset from the target. NaN where the
         window has no such epoch. Offset 0 is the segment itself, as in the other views.
@@ -115,6 +116,13 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures):
     With ``target="all"`` the views, ``score``, ``baseline_score`` and ``gap`` have a dimension ``target_stage`` more, the
     stages, and ``size`` is that of each stage's score less another's (its own, on the diagonal); `for_target` gives the result
     of one target.
+
+    A result of all stages is *light*, unless it was made with ``resolution="full"``: its frequency view has sums over 0.1 Hz, and
+    its time view, over 0.25 s, a dimension ``time_bin`` of its own. The coordinates ``freq_low`` and ``freq_high`` are the first
+    and the last frequency of the recording's spectrum that a bin holds, and ``freq`` is their mean; ``time_low``, ``time_high``
+    and ``time_bin`` say the same of samples. ``power`` is the mean density of a bin, and ``band_view`` has the sums of the usual
+    bands, taken of every bin. Bands of your own must begin and end between bins: at multiples of 0.1 Hz. In its file a light
+    result is rounded to steps that its errors justify; see `save`.
 
     A *channel set* is one way of connecting channels to the stager. A stager that takes all channels at once has one. A
     stager of a single EEG channel is run and explained once for each EEG channel; a channel that takes part in several
@@ -205,7 +213,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures):
 
     @property
     def freqs(self) -> npt.NDArray[np.float64]:
-        """Frequencies in Hz, shape (n_freqs,)."""
+        """Frequencies in Hz, shape (n_freqs,); of a light result, the middles of its bins."""
         return self._dataset["freq"].values.copy()
 
     @property

@@ -1,6 +1,8 @@
-"""A light result is evaluated by what it keeps, which is what every bin says of groups, bands and moments; or it says why not."""
+"""A light result is evaluated by its bins, which say of groups, bands and moments what every bin does; or it says why not."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -73,7 +75,12 @@ def test_samples_that_are_not_kept_are_explained_anew(both, night):
     near(one, other)
 
 
-def test_a_true_band_that_divides_a_bin_is_refused(both):
+def test_a_true_band_that_divides_a_bin_is_refused():
+    psg = eegflex.simulate_psg(hours=0.25, sfreq=128, seed=1, verbose="error")
+    asked = {"target": "all", "sample_per_stage": 1, "spectral_share": 0, "verbose": "error"}
+    epochs = eegflex.make_epochs(psg.raw, verbose="error")
+    result = eegflex.attribute_epochs(epochs, "known-spindle", **asked).for_target("N2")
     known = truth.TRUTHS["known-spindle"]
-    with pytest.raises(ParameterError):  # of another kind of stager
-        truth.share_in_truth(both[0].for_target(), known)
+    assert (truth.share_in_truth(result, known) > 0.99).all()
+    with pytest.raises(ParameterError, match=r"Got 11\.04 Hz.*resolution='full'"):
+        truth.share_in_truth(result, dataclasses.replace(known, band=(11.04, 16.0)))

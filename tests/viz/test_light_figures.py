@@ -13,7 +13,10 @@ from eegflex import viz
 @pytest.fixture(scope="module")
 def both():
     asked = {"target": "all", "views": ("time", "time-frequency")}
-    return [example_results.make_result(**asked, resolution=resolution) for resolution in ("light", "full")]
+    return [
+        example_results.explain(example_results.make_epochs(), **asked, resolution=resolution)
+        for resolution in ("light", "full")
+    ]
 
 
 @pytest.mark.slow

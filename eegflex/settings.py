@@ -285,8 +285,8 @@ class Settings(StagingSettings):
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for provenance; an array is named by its hash, and what the answer does not depend on is left out."""
         values = {one.name: _plain(getattr(self, one.name)) for one in dataclasses.fields(self)}
-        unused = ("label", "n_steps") if self.is_adaptive else ("label", "tol", "max_evals")
-        unused += () if self.target == "all" else ("resolution",)
+        of_rule = ("n_steps",) if self.is_adaptive else ("tol", "max_evals")
+        unused = {"label", *of_rule, *(() if self.target == "all" else ("resolution",))}
         return {name: value for name, value in values.items() if name not in unused}
 
     @property

@@ -346,10 +346,12 @@ class Kept:
         self._views: dict[str, npt.NDArray[np.floating[Any]]] = {}
         n_times, sfreq = request.segments.signals.shape[-1], request.segments.sfreq
         axes = {
-            "frequency": (np.fft.rfftfreq(n_times, 1 / sfreq), PER_HZ),
-            "time": (np.arange(n_times) / sfreq, PER_SECOND),
+            "frequency": (np.asarray(np.fft.rfftfreq(n_times, 1 / sfreq), dtype=np.float64), PER_HZ),
+            "time": (np.arange(n_times, dtype=np.float64) / sfreq, PER_SECOND),
         }
-        self.bins = {view: light_bins(*axis) for view, axis in axes.items()} if request.settings.is_light else {}
+        self.bins = (
+            {view: light_bins(axis, per) for view, (axis, per) in axes.items()} if request.settings.is_light else {}
+        )
 
     def __call__(self, channel_set: int, explained: Explained) -> None:
         """Keep one more."""

@@ -92,7 +92,7 @@ def _weighed(variable: xr.DataArray, weights: npt.NDArray[np.float64]) -> Any:
     return indexing.LazilyIndexedArray(_Weighed(variable.variable, weights))
 
 
-class _Weighed(BackendArray):  # type: ignore[misc]
+class _Weighed(BackendArray):
     """A variable that lies in a file, summed over the stages with weights where it is asked for."""
 
     def __init__(self, found: xr.Variable, weights: npt.NDArray[np.float64]) -> None:

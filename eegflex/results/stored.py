@@ -164,7 +164,7 @@ def _blocks(variable: xr.DataArray) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
 # -- reading
 
 
-class _Steps(BackendArray):  # type: ignore[misc]
+class _Steps(BackendArray):
     """A variable that lies in steps in its file, read and multiplied where it is asked for."""
 
     def __init__(self, found: xr.Variable, step: xr.Variable) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from eegflex.errors import ParameterError, check_choice
+from eegflex.utils.given import plain, selection, whole_number
 
 __all__ = [
     "ADAPTIVE",
@@ -248,7 +248,7 @@ class Settings(StagingSettings):
         object.__setattr__(self, "views", tuple(dict.fromkeys(("frequency", *views))))
         if isinstance(self.target, list):  # as JSON has a pair
             object.__setattr__(self, "target", tuple(self.target))  # type: ignore[unreachable]
-        object.__setattr__(self, "select", _selection(self.select))
+        object.__setattr__(self, "select", selection(self.select))
         check_choice("context", self.context, CONTEXTS)
         object.__setattr__(self, "windows_per_stage", _windows_per_stage(self.windows_per_stage))
         check_choice("resolution", self.resolution, RESOLUTIONS)
@@ -284,7 +284,7 @@ class Settings(StagingSettings):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for provenance; an array is named by its hash, and what the answer does not depend on is left out."""
-        values = {one.name: _plain(getattr(self, one.name)) for one in dataclasses.fields(self)}
+        values = {one.name: plain(getattr(self, one.name)) for one in dataclasses.fields(self)}
         of_rule = ("n_steps",) if self.is_adaptive else ("tol", "max_evals")
         unused = {"label", *of_rule, *(() if self.target == "all" else ("resolution",))}
         return {name: value for name, value in values.items() if name not in unused}
@@ -363,7 +363,7 @@ def _window_length(given: Any) -> int | str:
         return AUTO
     if isinstance(given, str) and given.isdecimal():
         return int(given)
-    count = _whole_number(given)
+    count = whole_number(given)
     if count is None or count < 1:
         raise ParameterError(
             "window_length must be a number of epochs", seen=repr(given), allowed=f"1, 2, ... or {AUTO!r}"
@@ -390,7 +390,7 @@ def _windows_per_stage(given: Any) -> int | str:
         return int(given)
     if isinstance(given, str) and given == AUTO:
         return AUTO
-    count = _whole_number(given)
+    count = whole_number(given)
     if count is None or count < 0:
         raise ParameterError(
             "windows_per_stage must be a number of windows", seen=repr(given), allowed=f"0, 1, 2, ... or {AUTO!r}"
@@ -401,55 +401,6 @@ def _windows_per_stage(given: Any) -> int | str:
 def _check_count(name: str, value: Any, least: int = 1) -> None:
     if value is None and least:  # it has a default of its own
         return
-    count = _whole_number(value)
+    count = whole_number(value)
     if count is None or count < least:
         raise ParameterError(f"{name} must be a positive whole number{' or 0' * (least == 0)}", seen=repr(value))
-
-
-def _whole_number(value: Any) -> int | None:
-    """A whole number, of whatever type; None for anything else."""
-    if isinstance(value, bool | str):
-        return None
-    try:
-        return int(value) if int(value) == value else None
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-#: Numbers of epochs as text, such as "12, 20-25"; and the most that anybody has.
-_NUMBERS = re.compile(r"\s*\d{1,7}(?:\s*-\s*\d{1,7})?(?:\s*,\s*\d{1,7}(?:\s*-\s*\d{1,7})?)*\s*")
-_MOST_NUMBERS = 100_000
-
-
-def _selection(given: Any) -> str | tuple[int, ...] | tuple[bool, ...] | None:
-    """What selects epochs: a query; numbers, as text too; or a boolean for each epoch."""
-    if given is None or isinstance(given, str):
-        return given if given is None or not _NUMBERS.fullmatch(given) else _numbers(given)
-    try:
-        values = np.atleast_1d(np.asarray(given))
-    except ValueError:
-        values = np.empty((0, 0))
-    if values.ndim != 1 or not values.size or values.dtype.kind not in "biu":
-        raise ParameterError(
-            "select must be numbers of epochs, a boolean for each epoch, or a query", seen=f"{given!r:.200}"
-        )
-    return tuple(values.tolist())
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    ends = [[int(word) for word in part.split("-")] for part in text.split(",")]
-    if sum(own[-1] - own[0] + 1 for own in ends) > _MOST_NUMBERS or any(own[-1] < own[0] for own in ends):
-        raise ParameterError("select names ranges that are none of a night's", seen=text[:200])
-    return tuple(number for own in ends for number in range(own[0], own[-1] + 1))
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, tuple | list) and all(isinstance(part, bool | int | str) for part in value):
-        return list(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    array = np.ascontiguousarray(np.asarray(value))
-    return f"array:{hashlib.sha256(f'{array.dtype}{array.shape}'.encode() + array.tobytes()).hexdigest()[:16]}"

@@ -42,6 +42,7 @@ OTHER = {
     "max_evals": 100,
     "n_steps": 9,
     "views": ("frequency", "time"),
+    "resolution": "full",
     "select": (2, 3),
     "sample_per_stage": 3,
     "seed": 1,
@@ -51,11 +52,13 @@ OTHER = {
 }
 #: What changes no answer.
 NAMES = ("label",)
+#: What some take to matter.
+GOES_WITH = {"n_steps": {"quadrature": "graded"}, "resolution": {"target": "all"}}
 
 
 def given(name, value):
     """Settings in which one field has a value, with what it takes for that to matter."""
-    return Settings(**{name: value} | ({"quadrature": "graded"} if name == "n_steps" else {}))
+    return Settings(**{name: value} | GOES_WITH.get(name, {}))
 
 
 def defaults(call):

@@ -117,10 +117,10 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures):
     stages, and ``size`` is that of each stage's score less another's (its own, on the diagonal); `for_target` gives the result
     of one target.
 
-    A result of all stages is *light*, unless it was made with ``resolution="full"``: its frequency view has sums over 0.1 Hz, and
-    its time view, over 0.25 s, a dimension ``time_bin`` of its own. The coordinates ``freq_low`` and ``freq_high`` are the first
-    and the last frequency of the recording's spectrum that a bin holds, and ``freq`` is their mean; ``time_low``, ``time_high``
-    and ``time_bin`` say the same of samples. ``power`` is the mean density of a bin, and ``band_view`` has the sums of the usual
+    A result of all stages is *light*, unless it was made with ``resolution="full"``: its frequency view has sums over 0.1 Hz,
+    and its time view, over 0.25 s, a dimension ``time_bin`` of its own. The coordinates ``freq_low`` and ``freq_high`` are the
+    first and the last frequency of the spectrum that a bin holds, and ``freq`` is their mean; ``time_low``, ``time_high`` and
+    ``time_bin`` say the same of samples. ``power`` is the mean density of a bin, and ``band_view`` has the sums of the usual
     bands, taken of every bin. Bands of your own must begin and end between bins: at multiples of 0.1 Hz. In its file a light
     result is rounded to steps that its errors justify; see `save`.
 

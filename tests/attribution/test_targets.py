@@ -19,7 +19,7 @@ NAMES = ("frequency_view", "time_view", "time_frequency_view", "score", "baselin
 
 @pytest.fixture(scope="module")
 def every():
-    return explain(scored_epochs(), Smooth(), target="all", **RULE)
+    return explain(scored_epochs(), Smooth(), target="all", resolution="full", **RULE)
 
 
 @pytest.mark.parametrize("target", ["predicted", "scored", "margin", "W", "REM", ("N2", "N1")])
@@ -101,7 +101,9 @@ def total_of_bands(attribution, freqs):
 @pytest.mark.parametrize("target", ["predicted", "margin", "N3", ("N2", "N1")])
 def test_errors_of_stages_add_up_and_are_told_of_what_remains(target):
     """Each stage's error is at most the epoch's share of its own size; what two of them leave may be much smaller."""
-    data = explain(scored_epochs(), Smooth(n_channels=1), spec=EACH, target="all", **RULE).to_xarray()
+    data = explain(
+        scored_epochs(), Smooth(n_channels=1), spec=EACH, target="all", resolution="full", **RULE
+    ).to_xarray()
     errors = 0.01 * np.arange(1, 13).reshape(6, 2)  # what the quadrature is said to have estimated
     data["error"] = ("epoch", "channel_set"), errors
     found = FlexResult(data).for_target(target).to_xarray()["error"].values

@@ -1,0 +1,62 @@
+"""What is given as an argument, read: whole numbers, choices of epochs, and any value as JSON has it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import numpy as np
+
+from eegflex.errors import ParameterError
+
+__all__ = ["plain", "selection", "whole_number"]
+
+
+def whole_number(value: Any) -> int | None:
+    """A whole number, of whatever type; None for anything else."""
+    if isinstance(value, bool | str):
+        return None
+    try:
+        return int(value) if int(value) == value else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+#: Numbers of epochs as text, such as "12, 20-25"; and the most that anybody has.
+_NUMBERS = re.compile(r"\s*\d{1,7}(?:\s*-\s*\d{1,7})?(?:\s*,\s*\d{1,7}(?:\s*-\s*\d{1,7})?)*\s*")
+_MOST_NUMBERS = 100_000
+
+
+def selection(given: Any) -> str | tuple[int, ...] | tuple[bool, ...] | None:
+    """What selects epochs: a query; numbers, as text too; or a boolean for each epoch."""
+    if given is None or isinstance(given, str):
+        return given if given is None or not _NUMBERS.fullmatch(given) else _numbers(given)
+    try:
+        values = np.atleast_1d(np.asarray(given))
+    except ValueError:
+        values = np.empty((0, 0))
+    if values.ndim != 1 or not values.size or values.dtype.kind not in "biu":
+        raise ParameterError(
+            "select must be numbers of epochs, a boolean for each epoch, or a query", seen=f"{given!r:.200}"
+        )
+    return tuple(values.tolist())
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    ends = [[int(word) for word in part.split("-")] for part in text.split(",")]
+    if sum(own[-1] - own[0] + 1 for own in ends) > _MOST_NUMBERS or any(own[-1] < own[0] for own in ends):
+        raise ParameterError("select names ranges that are none of a night's", seen=text[:200])
+    return tuple(number for own in ends for number in range(own[0], own[-1] + 1))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, tuple | list) and all(isinstance(part, bool | int | str) for part in value):
+        return list(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    array = np.ascontiguousarray(np.asarray(value))
+    return f"array:{hashlib.sha256(f'{array.dtype}{array.shape}'.encode() + array.tobytes()).hexdigest()[:16]}"

@@ -60,6 +60,14 @@ class TinySleepNetShaped(nn.Module):
         """(batch, epoch, code) -> logits of every epoch, (batch, epoch, stage)."""
         return self.head(self.lstm(codes)[0])
 
+    def state_before(self, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What the LSTM keeps of epochs: (batch, epoch, code) -> two of (batch, 1, 128)."""
+        return tuple(own.transpose(0, 1) for own in self.lstm(codes)[1])
+
+    def decode_from(self, codes: torch.Tensor, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """Logits of epochs, (batch, epoch, stage), of which the first follows on a state."""
+        return self.head(self.lstm(codes, tuple(own.transpose(0, 1).contiguous() for own in state))[0])
+
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, channel, time) -> logits of every epoch, (batch, epoch, stage)."""
         return self.decode(self.encode(windows.flatten(0, 1)).unflatten(0, windows.shape[:2]))

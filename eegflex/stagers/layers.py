@@ -36,7 +36,9 @@ class ChannelsLast(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        kwargs = kwargs or {}
+        kwargs = dict(kwargs or {})
+        if "input" in kwargs:
+            args = kwargs.pop("input"), *args
         rule = _RULES.get(func)
         found = NotImplemented if rule is None else rule(*args, **kwargs)
         return func(*args, **kwargs) if found is NotImplemented else found

@@ -20,7 +20,10 @@ from torch.autograd.function import once_differentiable
 from eegflex.stagers.batches import out_of_memory
 from eegflex.stagers.layers import ChannelsLast
 
-__all__ = ["TORCH", "Pass", "Verdict", "by_channels_last", "by_own", "quickest", "torchs_own", "verdicts"]
+__all__ = [
+    *("CHANNELS_LAST", "OWN", "TOLERANCE", "TORCH", "Pass", "Verdict"),
+    *("by_channels_last", "by_own", "quickest", "torchs_own", "verdicts"),
+]
 
 #: what a module, or a part of it, is fed -> what it returns, and what makes of weights (of the shape of what it returned)
 #: the slopes of ``(weights * returned).sum()`` with respect to what was fed
@@ -28,8 +31,8 @@ Pass = Callable[[Any], tuple[torch.Tensor, Callable[[torch.Tensor], Any]]]
 #: tensors -> what is computed of them
 Function = Callable[..., Any]
 
-#: The way of those that have no other.
-TORCH = "torch"
+#: Names of ways: of those that have no other, of the passes that stagers bring, and of known layers.
+TORCH, OWN, CHANNELS_LAST = "torch", "its own pass", "channels last"
 #: Slopes, as a whole, may differ from torch's by this much: a rectifier at its kink goes either way with the rounding.
 TOLERANCE = 1e-3
 
@@ -119,12 +122,12 @@ def by_channels_last(function: Function, of: Sequence[torch.Tensor]) -> dict[str
         with ChannelsLast():
             return function(*of)
 
-    return {"channels last": arranged}
+    return {CHANNELS_LAST: arranged}
 
 
 def by_own(own: Pass | None, fed: Callable[..., Any]) -> dict[str, Function]:
     """The way of a pass that a stager brings; `fed` makes of tensors what it is fed."""
-    return {} if own is None else {"its own pass": lambda *of: _Own.apply(own, fed, *of)}
+    return {} if own is None else {OWN: lambda *of: _Own.apply(own, fed, *of)}
 
 
 class _Own(torch.autograd.Function):

@@ -235,6 +235,21 @@ class Stager:
         returned = self.run(self.module.decode, codes)  # type: ignore[attr-defined]
         return from_layout(returned, self.spec, codes.shape[0], codes.shape[1], at)
 
+    def state_before(self, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The state that epochs leave behind them: codes (batch, epoch, ...) -> tensors of (batch, ...)."""
+        state = self.run(self.module.state_before, codes)  # type: ignore[attr-defined]
+        return (state,) if isinstance(state, torch.Tensor) else tuple(state)
+
+    def decode_from(self, codes: torch.Tensor, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """Score the first of some epochs by their codes (batch, epoch, ...) and the state before them, (batch, stage)."""
+
+        def decode_from(own: torch.Tensor) -> torch.Tensor:
+            return self.module.decode_from(own, state)  # type: ignore[attr-defined]
+
+        first = torch.zeros(len(codes), dtype=torch.long, device=codes.device)
+        spec = self.spec.replace(target_index=None)
+        return from_layout(self.run(decode_from, codes), spec, codes.shape[0], codes.shape[1], first)
+
     def slopes(self, part: str) -> Pass | None:
         """The pass that a stager brings for a part of its module, which has the slopes of its scores without torch's help.
 

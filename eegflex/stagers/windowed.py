@@ -14,7 +14,7 @@ import torch
 from eegflex.errors import ModelError
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.bound import BoundStager
-from eegflex.stagers.coding import Coding, codings_of, suffices
+from eegflex.stagers.coding import Coding, Entry, codings_of, entries_of, leads_to, suffices
 from eegflex.stagers.failures import ForwardError
 from eegflex.stagers.positions import windows_of
 from eegflex.stagers.windows import SILENCE
@@ -35,6 +35,11 @@ class WindowedStager(BoundStager):
     A module with methods ``encode`` (n, channel, time) -> (n, ...) and ``decode`` (batch, epoch, ...) -> what the module
     returns is never asked to encode a neighbour twice: with the neighbours as recorded, their codes are constants. One of
     spectrograms has ``encode`` (n, channel, window, frequency) -> (n, ...); the spectrograms of neighbours are constants too.
+
+    A module that reads the epochs in turn may have two more, by which it is entered at the epoch explained: ``state_before``,
+    codes of the epochs before it (batch, epoch, ...) -> a tensor (batch, ...) or some of them, and ``decode_from``, codes from
+    it on and that state -> what ``decode`` returns for them. All four are tried on the first window, and used if they give
+    what the module does.
 
     Parameters
     ----------
@@ -60,6 +65,9 @@ class WindowedStager(BoundStager):
         self._codes: torch.Tensor | None = None
         codings = codings_of(self.stager) if self.windows.length.max() > 1 else []
         self._coding = next((coding for coding in codings if self._suffices(coding)), None)
+        entries = entries_of(self.stager) if self._coding else []
+        self._states: dict[int, tuple[torch.Tensor, ...]] = {}
+        self._entry = next((entry for entry in entries if self._leads_to_the_same(entry)), None)
 
     def _cut(self, run: npt.NDArray[np.int64], window_length: int | None) -> Windows:
         return windows_of(self.stager, run, self.edges, window_length)
@@ -67,7 +75,7 @@ class WindowedStager(BoundStager):
     def with_window_length(self, window_length: int) -> WindowedStager:
         """The same with windows of another length."""
         other = copy.copy(self)
-        other.windows = self._cut(self.windows.run, window_length)
+        other.windows, other._states = self._cut(self.windows.run, window_length), {}
         return other
 
     def inputs(self, index: torch.Tensor) -> torch.Tensor:
@@ -90,9 +98,34 @@ class WindowedStager(BoundStager):
         return self._decoded(self.encode(segments), index)
 
     def _decoded(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        if self._entry:
+            places = [torch.from_numpy(group).to(index.device) for group in self.windows.aligned(index.cpu().numpy())]
+            parts = [self._entered(self._entry, codes[p], index[p]) for p in places]
+            return parts[0] if len(parts) == 1 else torch.cat(parts)[torch.argsort(torch.cat(places))]
         if self._coding:
             return self._by_length(index, codes, self._codes_of, self._coding.decode)
         return self._by_length(index, codes, self.inputs, self.stager.score)
+
+    def _entered(self, entry: Entry, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score epochs, all at one place of their windows, from the states before them."""
+        at = int(self._at(index[:1]))
+        if at == 0:
+            return self._by_length(index, codes, self._codes_of, self._coding.decode)  # type: ignore[union-attr]
+        members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
+        self._enter(entry, members[:, :at], index)
+        states = zip(*(self._states[number] for number in index.tolist()), strict=True)
+        later = members[:, at + 1 :] if not entry.alone else members[:, :0]
+        window = torch.cat([codes[:, None], self._codes_of(later)], dim=1) if later.shape[1] else codes[:, None]
+        return entry.decode(window, tuple(torch.stack(own) for own in states))
+
+    @torch.no_grad()
+    def _enter(self, entry: Entry, earlier: torch.Tensor, index: torch.Tensor) -> None:
+        """Compute the states before some epochs, those that are not known; each is computed once."""
+        missing = {number: row for row, number in enumerate(index.tolist()) if number not in self._states}
+        if missing:
+            rows = earlier[list(missing.values())]
+            states = self.batch(lambda part: entry.before(self._codes_of(part)), rows)
+            self._states |= dict(zip(missing, zip(*states, strict=True), strict=True))
 
     def score_windows(
         self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
@@ -187,6 +220,18 @@ class WindowedStager(BoundStager):
         whole = self._by_length(index, self.inputs(index), self.inputs, self.stager.score)
         members = torch.from_numpy(self.windows.members(index.cpu().numpy())[0])
         return suffices(coding, self.inputs(members), self._at(index), whole, self.stager.spec.name)
+
+    @torch.no_grad()
+    def _leads_to_the_same(self, entry: Entry) -> bool:
+        """Whether an entry gives what the coding does, on the first window that has epochs before its target."""
+        numbers = np.flatnonzero(self.windows.explicable)
+        numbers = numbers[self.windows.at(numbers) > 0][:1]
+        if len(numbers) == 0 or self._coding is None:
+            return False
+        members = torch.from_numpy(self.windows.members(numbers)[0])
+        at = self._at(torch.from_numpy(numbers).to(self.stager.like.device))
+        codes = self._coding.encode(self.inputs(members))[None]
+        return leads_to(entry, codes, int(at), self._coding.decode(codes, at), self.stager.spec.name)
 
 
 def recorded_inputs(signals: npt.NDArray[np.float32], channels: list[int], index: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,9 @@ from attribution_helpers import noise_epochs
 from torch import nn
 
 import eegflex
-from eegflex import ModelSpec, check_model
+from eegflex import ModelSpec
+from eegflex.doctor.behaviour import quick_pass
+from eegflex.doctor.case import Case
 from eegflex.spec.model_spec import ChannelSpec, ContextSpec
 from eegflex.stagers import Stager
 from eegflex.stagers.layers import _RULES
@@ -42,7 +44,7 @@ class Cubic(nn.Module):
 def slopes(stager, x):
     x = x.clone().requires_grad_(True)
     scores = stager.score(x)
-    return scores.detach(), torch.autograd.grad((scores * torch.arange(1, 6).cos()).sum(), x)[0]
+    return scores.detach(), torch.autograd.grad((scores * torch.arange(1.0, 6.0).cos().to(x)).sum(), x)[0]
 
 
 def noise(n=3, n_channels=1):
@@ -117,7 +119,7 @@ def test_a_pass_of_several_inputs_gives_a_dict():
 
             return b**2 * a, back
 
-    channels = (ChannelSpec("a", "eeg"), ChannelSpec("b", "eog"))
+    channels = tuple(ChannelSpec(name, use="first") for name in "ab")
     stager = Stager(Two(), SPEC.replace(channels=channels, layout={"a": "b c t", "b": "b c t"}))
     assert_same_slopes(stager, noise(n_channels=2))
     assert ways(stager) == {"forward": ["its own pass"]}
@@ -248,9 +250,14 @@ def test_a_sequence_is_entered_at_the_epoch_explained(module, entry, edges):
 
 
 def test_the_doctor_says_which_way_is_taken():
-    sound = check_model(trained.chambon(), noise_epochs(12, 2, 100.0, scale=1e-5), verbose="error")["quick pass"]
+    def finding(module, n_channels):
+        night = eegflex.stage_epochs(noise_epochs(12, n_channels, 100.0), module, spec=SPEC, verbose="error")
+        return quick_pass(Case(night))
+
+    network = nn.Sequential(nn.Conv1d(2, 8, 50, 50), nn.GELU(), nn.Flatten(), nn.Linear(480, 5))
+    sound = finding(network, 2)
     assert sound.status == "ok"
-    assert "channels last" in sound.measured
-    spoilt = check_model(Cubic(factor=1.5), noise_epochs(12, 1, 100.0), spec=SPEC, verbose="error")["quick pass"]
+    assert "slopes by channels last differ by" in sound.measured
+    spoilt = finding(Cubic(factor=1.5), 1)
     assert spoilt.status == "warning"
     assert "its own pass is not used" in spoilt.measured

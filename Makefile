@@ -31,9 +31,9 @@ tests: .venv/test
 docs: .venv/docs
 	$(BIN)/sphinx-build -W --keep-going --quiet docs docs/_build/html
 
-# Some hours; one Markdown table, benchmarks/RESULTS.md.
+# Some hours; one Markdown table, benchmarks/RESULTS.md. SECTION=speed measures the sections alone that begin so.
 bench: .venv/test
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --section "$(SECTION)"
 
 # The lowest versions that pyproject.toml promises, and the newest that there are; each in an environment of its own. Old
 # packages warn of much that is not ours to mend; what the newest ones warn of is to come, and fails.

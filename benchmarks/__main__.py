@@ -1,9 +1,13 @@
-"""Run all benchmarks and write their table: ``python -m benchmarks [FILE]``, by default ``benchmarks/RESULTS.md``."""
+"""Run benchmarks and write their tables: ``python -m benchmarks [--section WORD] [FILE]``, by default ``RESULTS.md``.
+
+Of all sections, or of those whose heads begin with a word: then the others are left as they are.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from benchmarks import (
     gate,
     memory,
     ordinary,
+    passes,
     physioex,
     published,
     quadrature,
@@ -36,6 +41,7 @@ def _of(rows: Callable[[], list[Row]]) -> Callable[[], str]:
 #: section of the table -> what measures it, and writes it
 _SECTIONS: dict[str, Callable[[], str]] = {
     "Speed": _of(speed.rows),
+    "Speed of passes": passes.text,
     "Memory": _of(memory.rows),
     "Files": _of(files.rows),
     "Readers": _of(readers.rows),
@@ -53,14 +59,40 @@ _SECTIONS: dict[str, Callable[[], str]] = {
 }
 
 
-def main(output: Path) -> None:
-    """Measure, and write the table as it grows."""
+def main(output: Path, section: str) -> None:
+    """Measure, and write the tables as they are made."""
     machine = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    text = f"# Benchmarks\n\nWritten by `make bench`; every ratio is taken in one run on one machine ({machine}).\n"
-    text += "Why floors are not met: [LIMITS.md](LIMITS.md).\n"
-    for section, write in _SECTIONS.items():
-        text += f"\n## {section}\n\n{write()}"
-        output.write_text(text, encoding="utf-8")
+    head = f"# Benchmarks\n\nWritten by `make bench`; every ratio is taken in one run on one machine ({machine}).\n"
+    head += "Why floors are not met: [LIMITS.md](LIMITS.md).\n"
+    asked = [name for name in _SECTIONS if name.lower().startswith(section.lower())]
+    if not asked:
+        raise SystemExit(f"No section {section!r}: {', '.join(_SECTIONS)}")
+    made: dict[str, str] = {}
+    if section:
+        head, made = _written(output)
+    for name in asked:
+        made = _with(made, name, _SECTIONS[name]())
+        output.write_text(head + "".join(f"\n## {own}\n\n{text}" for own, text in made.items()), encoding="utf-8")
 
 
-main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("RESULTS.md"))
+def _with(made: dict[str, str], name: str, text: str) -> dict[str, str]:
+    """Sections with one more, behind the last of those that come before it, or with another text in its place."""
+    if name in made:
+        return made | {name: text}
+    before = set(list(_SECTIONS)[: list(_SECTIONS).index(name)])
+    place = max((number for number, own in enumerate(made, 1) if own in before), default=0)
+    items = list(made.items())
+    return dict([*items[:place], (name, text), *items[place:]])
+
+
+def _written(output: Path) -> tuple[str, dict[str, str]]:
+    """What stands above the sections of a file, and the sections."""
+    head, *parts = re.split(r"^\n## (.+)\n\n", output.read_text("utf-8"), flags=re.MULTILINE)
+    return head, dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--section", default="", help="the word or words that the heads of the sections begin with")
+parser.add_argument("file", type=Path, nargs="?", default=Path(__file__).with_name("RESULTS.md"))
+given = parser.parse_args()
+main(given.file, given.section)

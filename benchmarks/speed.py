@@ -26,7 +26,7 @@ from eegflex import ModelSpec
 from eegflex.spec.model_spec import ContextSpec
 from eegflex.stagers import Stager
 
-__all__ = ["rows"]
+__all__ = ["TinySleepNetShaped", "noise", "rows"]
 
 N_STEPS = 50
 GAUSS = {"quadrature": "gauss-legendre", "n_steps": N_STEPS}
@@ -59,6 +59,14 @@ class TinySleepNetShaped(nn.Module):
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, code) -> logits of every epoch, (batch, epoch, stage)."""
         return self.head(self.lstm(codes)[0])
+
+    def state_before(self, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What the LSTM keeps of epochs: (batch, epoch, code) -> two of (batch, 1, 128)."""
+        return tuple(own.transpose(0, 1) for own in self.lstm(codes)[1])
+
+    def decode_from(self, codes: torch.Tensor, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """Logits of epochs, (batch, epoch, stage), of which the first follows on a state."""
+        return self.head(self.lstm(codes, tuple(own.transpose(0, 1).contiguous() for own in state))[0])
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, channel, time) -> logits of every epoch, (batch, epoch, stage)."""
@@ -98,7 +106,8 @@ def explain(epochs: mne.BaseEpochs, model: Any, **kwargs: Any) -> eegflex.FlexRe
     return eegflex.attribute_epochs(epochs, model, baseline="zero", verbose="error", **kwargs)
 
 
-def _noise(n_epochs: int, n_channels: int = 1) -> mne.BaseEpochs:
+def noise(n_epochs: int, n_channels: int = 1) -> mne.BaseEpochs:
+    """Epochs of noise in the size that networks are given."""
     data = np.random.default_rng(0).standard_normal((n_epochs, n_channels, 3000)).astype(np.float32)
     info = mne.create_info(n_channels, 100.0, "eeg")
     events = np.column_stack([3000 * np.arange(n_epochs), np.zeros(n_epochs, int), np.ones(n_epochs, int)])
@@ -107,7 +116,7 @@ def _noise(n_epochs: int, n_channels: int = 1) -> mne.BaseEpochs:
 
 def _context(net: TinySleepNetShaped) -> Row:
     """Epochs in the middle of twenty, of a recording of fifty: what one of them takes."""
-    epochs, at = _noise(50), 10
+    epochs, at = noise(50), 10
     spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(at, 19 - at), target_index=at)
     asked = {"spec": spec, "target": "N2", **GAUSS}
     row = epochs[:20].get_data().astype(np.float32).reshape(1, -1)
@@ -227,7 +236,7 @@ def _quantiles(error: npt.NDArray[np.float64]) -> str:
 
 def _bare(n_epochs: int) -> Row:
     """Ours against as many passes through the network, at the batch size that is best for it; nothing is to be prepared."""
-    module, spec, epochs = trained.chambon().module, ModelSpec(), _noise(n_epochs, 2)
+    module, spec, epochs = trained.chambon().module, ModelSpec(), noise(n_epochs, 2)
     result = explain(epochs, module, spec=spec, **GAUSS).to_xarray()
     n_gradients = int(result["n_gradients"].sum())
     n_forwards = int(result["n_forwards"].sum()) + n_epochs

@@ -56,12 +56,12 @@ def as_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, ("---",) * len(heads), *rows))
 
 
-def seconds(*tasks: Callable[[], Any], repeats: int = 5) -> list[float]:
+def seconds(*tasks: Callable[[], Any], repeats: int = 5, clock: Callable[[], float] = time.perf_counter) -> list[float]:
     """Time tasks in turn, so that what else the machine does meets all alike; the median of each in s."""
     times: list[list[float]] = [[] for _ in tasks]
     for _ in range(repeats):
         for action, taken in zip(tasks, times, strict=True):
-            start = time.perf_counter()
+            start = clock()
             action()
-            taken.append(time.perf_counter() - start)
+            taken.append(clock() - start)
     return [float(np.median(taken)) for taken in times]

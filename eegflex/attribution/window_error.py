@@ -164,7 +164,8 @@ def _band_sums(
     index = torch.from_numpy(numbers).to(end.device)
 
     def model(variants: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        return torch.cat([bound(variants, index[rows]) for bound in bounds], dim=1)
+        codes = bounds[0].encode(variants)  # whatever the window
+        return torch.cat([bound.decode(codes, index[rows]) for bound in bounds], dim=1)
 
     weights = request.weights(numbers, channel_set)
     n_targets, n_stages = weights.shape[1:]

@@ -15,6 +15,8 @@ from eegflex.doctor.case import TOLERANCE, Case, one_by_one
 from eegflex.doctor.hypnogram import missing_context
 from eegflex.errors import ModelError
 from eegflex.findings import CannotTellError, Finding, error, ok, warning
+from eegflex.stagers.passes import OWN, TORCH, torchs_own, verdicts
+from eegflex.stagers.passes import TOLERANCE as SAME_SLOPES
 from eegflex.stagers.stager import BoundStager
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "differentiability",
     "eval_mode",
     "finite_scores",
+    "quick_pass",
     "window",
 ]
 
@@ -255,6 +258,32 @@ def _accounted_within(
     if missed > MISSED:
         return error(f"part of the model is cut off from its gradients: these miss {missed:.1%} {of}", _DETACHED)
     return ok(f"gradients account for all but {missed:.2%} {of}")
+
+
+def quick_pass(case: Case) -> Finding:
+    """Whether slopes are those of torch's own way, where they are computed in a quicker one."""
+
+    def slopes() -> torch.Tensor:
+        (found,) = case.batch(lambda x, index: (_slope(case.bound, x, index),), case.inputs, case.few)
+        return found
+
+    quick = slopes()
+    with torchs_own():
+        exact = slopes()
+    modules = [own for module in _modules_of(case.stager.module) for own in module.modules()]
+    told = [verdict for module in modules for own in verdicts(module).values() for verdict in own]
+    ways = dict.fromkeys(verdict.way for verdict in told if verdict.way != TORCH)
+    refused = "; ".join(dict.fromkeys(reason for verdict in told for reason in verdict.refused))
+    differ = float((quick - exact).norm() / exact.norm().clamp(min=torch.finfo(exact.dtype).tiny))
+    measured = (
+        f"slopes by {', '.join(ways)} differ by {differ:.1g} from torch's own" if ways else "slopes are torch's own"
+    )
+    measured = f"{measured}; {refused}" if refused else measured
+    if not differ <= SAME_SLOPES:
+        return error(f"they are not what they should be: {measured}", "Leave the model's own pass out")
+    if OWN in refused:
+        return warning(measured, "Mend the model's own pass, or leave it out; it is explained all the same")
+    return ok(measured)
 
 
 def _rounding(scores: torch.Tensor) -> float:

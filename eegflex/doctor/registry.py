@@ -51,6 +51,7 @@ CHECKS: dict[str, Check] = {
     "scores": Check(input_output.score_kind),
     "scale": Check(input_output.scale, gradients=True),
     "differentiability": Check(behaviour.differentiability, gradients=True),
+    "quick pass": Check(behaviour.quick_pass, cheap=False, gradients=True),
     "context gradients": Check(behaviour.context_differentiability, cheap=False, gradients=True),
     "window": Check(behaviour.window, cheap=False),
     "phases": Check(phases, cheap=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -55,6 +55,14 @@ class BoundStager(ABC):
         -------
         scores : Tensor, shape (n, n_stages)
         """
+
+    def encode(self, segments: torch.Tensor) -> Any:
+        """What is made of variants of segments by themselves, whatever their windows; by default nothing is."""
+        return segments
+
+    def decode(self, codes: Any, index: torch.Tensor) -> torch.Tensor:
+        """Score variants by what `encode` made of them: ``bound.decode(bound.encode(segments), index)`` is the call itself."""
+        return self(codes, index)
 
     def beyond(self, index: torch.Tensor) -> torch.Tensor:
         """What reaches into the windows of some epochs from the recorded night beyond them, shape (n, n_beyond)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -210,6 +210,15 @@ class _BoundEnsemble(BoundStager):
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         return self._of(lambda member: member(segments, index))
+
+    def encode(self, segments: torch.Tensor) -> list[Any]:
+        """What each member makes of segments by themselves."""
+        return [member.encode(segments) for member in self.members]
+
+    def decode(self, codes: list[Any], index: torch.Tensor) -> torch.Tensor:
+        """Combined scores of what `encode` made."""
+        own = dict(zip(self.members, codes, strict=True))
+        return self._of(lambda member: member.decode(own[member], index))
 
     def beyond(self, index: torch.Tensor) -> torch.Tensor:
         """What reaches into the windows of each member, one after the other."""

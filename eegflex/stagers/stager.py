@@ -5,36 +5,30 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from mne.utils import logger
 from torch import nn
 
-from eegflex.errors import EegflexError, ModelError
+from eegflex.errors import EegflexError
 from eegflex.spec.model_spec import ModelSpec
-from eegflex.stagers.batches import FORWARD_BATCH, BatchSize, out_of_memory
+from eegflex.stagers.batches import out_of_memory
 from eegflex.stagers.bound import BoundStager
-from eegflex.stagers.coding import Coding, codings_of, suffices
 from eegflex.stagers.copies import moved_copy, own_copy, refuse_uninitialised
 from eegflex.stagers.digest import digest_of_members, digest_of_weights
 from eegflex.stagers.failures import ForwardError, said
 from eegflex.stagers.fronts import Front, front_of
 from eegflex.stagers.modules import Fed, copy_of, from_layout, shape_of, to_layout
-from eegflex.stagers.positions import over_positions, windows_of
-from eegflex.stagers.windows import SILENCE
+from eegflex.stagers.passes import Pass, by_channels_last, by_own, quickest
+from eegflex.stagers.positions import over_positions
+from eegflex.stagers.windowed import WindowedStager
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
-    from eegflex.stagers.windows import Windows
 
-__all__ = ["BoundStager", "Stager", "WindowedStager", "recorded_inputs"]
-
-T = TypeVar("T")
+__all__ = ["BoundStager", "Stager"]
 
 
 class Stager:
@@ -241,16 +235,59 @@ class Stager:
         returned = self.run(self.module.decode, codes)  # type: ignore[attr-defined]
         return from_layout(returned, self.spec, codes.shape[0], codes.shape[1], at)
 
+    def state_before(self, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The state that epochs leave behind them: codes (batch, epoch, ...) -> tensors of (batch, ...)."""
+        state = self.run(self.module.state_before, codes)  # type: ignore[attr-defined]
+        return (state,) if isinstance(state, torch.Tensor) else tuple(state)
+
+    def decode_from(self, codes: torch.Tensor, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """Score the first of some epochs by their codes (batch, epoch, ...) and the state before them, (batch, stage)."""
+
+        def decode_from(own: torch.Tensor) -> torch.Tensor:
+            return self.module.decode_from(own, state)  # type: ignore[attr-defined]
+
+        first = torch.zeros(len(codes), dtype=torch.long, device=codes.device)
+        spec = self.spec.replace(target_index=None)
+        return from_layout(self.run(decode_from, codes), spec, codes.shape[0], codes.shape[1], first)
+
+    def slopes(self, part: str) -> Pass | None:
+        """The pass that a stager brings for a part of its module, which has the slopes of its scores without torch's help.
+
+        By default it is the module's method of that name with ``_slopes`` behind it, such as ``encode_slopes``, which takes
+        what ``encode`` does, and returns what that returns and a function ``back``: ``back(weights)`` are the slopes of
+        ``(weights * returned).sum()`` with respect to what it was fed, in its form. It is used where slopes are wanted, if on
+        the first input both the scores and the slopes were those of the part itself.
+
+        Parameters
+        ----------
+        part : {"forward", "encode", "decode"}
+            What it computes.
+        """
+        return getattr(self.module, f"{part}_slopes", None)
+
     def run(self, function: Callable[[Any], torch.Tensor], fed: Fed) -> torch.Tensor:
         """The module itself, or a part of it, on a copy of what its layout makes of windows: it may change what it is fed.
+
+        Where slopes are wanted it is computed in the quickest way that gives the same.
 
         Raises
         ------
         ModelError
             If it fails on it.
         """
+        names = None if isinstance(fed, torch.Tensor) else tuple(fed)
+        of = (fed,) if isinstance(fed, torch.Tensor) else tuple(fed.values())
+
+        def form(*of: torch.Tensor) -> Fed:
+            return copy_of(of[0] if names is None else dict(zip(names, of, strict=True)))
+
+        def plain(*of: torch.Tensor) -> Any:
+            return function(form(*of))
+
+        part = "forward" if function is self.module else getattr(function, "__name__", "")
         try:
-            return function(copy_of(fed))
+            ways = by_own(self.slopes(part), form) | by_channels_last(plain, of)
+            return quickest(self.module, part, plain, ways, of, self.spec.name)
         except EegflexError:
             raise
         except Exception as error:  # of whatever a model does
@@ -281,160 +318,3 @@ class Stager:
 
     def _parameters(self) -> list[torch.Tensor]:
         return list(self.module.parameters()) if isinstance(self.module, nn.Module) else []
-
-
-class WindowedStager(BoundStager):
-    """A stager on windows of recorded neighbours.
-
-    A module with methods ``encode`` (n, channel, time) -> (n, ...) and ``decode`` (batch, epoch, ...) -> what the module
-    returns is never asked to encode a neighbour twice: with the neighbours as recorded, their codes are constants. One of
-    spectrograms has ``encode`` (n, channel, window, frequency) -> (n, ...); the spectrograms of neighbours are constants too.
-
-    Parameters
-    ----------
-    stager : Stager
-        The model and its contract.
-    segments : Segments
-        The recording as the stager wants it.
-    channels : tuple of int
-        The channels of this channel set.
-    edges : {"shift", "pad", "skip"}
-        What happens where a run ends within a window.
-    window_length : int | None
-        Epochs of a window, where the stager's context is the whole night.
-    """
-
-    def __init__(
-        self, stager: Stager, segments: Segments, channels: tuple[int, ...], edges: str, window_length: int | None
-    ) -> None:
-        self.stager, self.edges = stager.on_channels(segments, channels), edges
-        self.signals, self.channels, self.onset = segments.signals, list(channels), segments.onset
-        self.windows = self._cut(segments.run, window_length)
-        self.batch = BatchSize(FORWARD_BATCH)
-        self._codes: torch.Tensor | None = None
-        codings = codings_of(self.stager) if self.windows.length.max() > 1 else []
-        self._coding = next((coding for coding in codings if self._suffices(coding)), None)
-
-    def _cut(self, run: npt.NDArray[np.int64], window_length: int | None) -> Windows:
-        return windows_of(self.stager, run, self.edges, window_length)
-
-    def with_window_length(self, window_length: int) -> WindowedStager:
-        """The same with windows of another length."""
-        other = copy.copy(self)
-        other.windows = self._cut(self.windows.run, window_length)
-        return other
-
-    def inputs(self, index: torch.Tensor) -> torch.Tensor:
-        """Recorded segments of some epochs, shape (n, n_channels, n_times)."""
-        return recorded_inputs(self.signals, self.channels, index).to(self.stager.like)
-
-    def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Score variants of segments between their recorded neighbours, (n, n_stages)."""
-        return self._naming(self._among_recorded, segments, index)
-
-    def _among_recorded(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        if self._coding:
-            return self._by_length(index, self._coding.encode(segments), self._codes_of, self._coding.decode)
-        return self._by_length(index, segments, self.inputs, self.stager.score)
-
-    def score_windows(
-        self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """Score epochs while their whole windows vary, (n, n_stages); nothing reaches into these from beyond."""
-        return self._naming(lambda own, at: self.stager.score(own, self._at(at)), windows, index)
-
-    @torch.no_grad()
-    def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
-        """Score every epoch that has its neighbours, (n_epochs, n_stages)."""
-        explicable = self.windows.explicable
-        scores = torch.full((len(explicable), len(self.stager.spec.stages)), torch.nan, dtype=self.stager.like.dtype)
-        recorded = self._codes_of if self._coding else self.inputs
-        function = self._coding.decode if self._coding else self.stager.score
-
-        def score(index: torch.Tensor) -> tuple[torch.Tensor]:
-            found = self._by_length(index, recorded(index), recorded, function)
-            progress(len(index))
-            return (found.to(scores),)
-
-        numbers = torch.from_numpy(np.flatnonzero(explicable))
-        if len(numbers):
-            (scores[numbers],) = self.batch(lambda at: self._naming(score, at), numbers.to(self.stager.like.device))
-        progress(int((~explicable).sum()))
-        return scores
-
-    def _codes_of(self, index: torch.Tensor) -> torch.Tensor:
-        """Codes of epochs as recorded; each is computed once."""
-        if self._codes is None and self._coding:
-            encoded, device = self._coding.encode, self.stager.like.device
-            numbers = torch.arange(len(self.signals) + 1, device=device)
-            numbers[-1] = SILENCE  # so that the last code is that of silence
-            with torch.no_grad():
-                encode = partial(self._naming, lambda part: (encoded(self.inputs(part)),))
-                (self._codes,) = self.batch(encode, numbers)
-        return self._codes[index]  # type: ignore[index]
-
-    def _naming(self, function: Callable[..., T], *of: torch.Tensor) -> T:
-        """Apply a function to tensors, of which the last says the epochs; where the model fails, say on which of them."""
-        try:
-            return function(*of)
-        except ForwardError as error:
-            with torch.no_grad():
-                for row in zip(*(tensor.split(1) for tensor in of), strict=True):
-                    try:
-                        function(*row)
-                    except ForwardError as own:
-                        raise self._told(own, row[-1]) from own.__cause__
-            raise self._told(error, of[-1]) from error.__cause__  # they fail only together
-
-    def _told(self, error: ForwardError, index: torch.Tensor) -> ModelError:
-        numbers = index.tolist()
-        where = [f"epoch {number}, at {self.onset[number]:g} s" for number in numbers if number != SILENCE]
-        more = f" and {len(where) - 1} others" if len(where) > 1 else ""
-        return ModelError(error.what, seen=f"{where[0]}{more}" if where else "silence", remedy=error.remedy)
-
-    def _by_length(
-        self,
-        index: torch.Tensor,
-        own: torch.Tensor,
-        recorded: Callable[[torch.Tensor], torch.Tensor],
-        function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    ) -> torch.Tensor:
-        """Apply a function to windows in which `own` stands among the recorded neighbours, those of one length at a time."""
-        numbers = index.cpu().numpy()
-        groups = self.windows.alike(numbers)
-        if len(groups) == 1:
-            return function(self._windows(index, own, recorded), self._at(index))
-        places = [torch.from_numpy(group).to(index.device) for group in groups]
-        parts = [function(self._windows(index[p], own[p], recorded), self._at(index[p])) for p in places]
-        return torch.cat(parts)[torch.argsort(torch.cat(places))]
-
-    def _windows(
-        self, index: torch.Tensor, own: torch.Tensor, recorded: Callable[[torch.Tensor], torch.Tensor]
-    ) -> torch.Tensor:
-        """Windows with `own` in the place of their targets, shape (n, length, ...)."""
-        members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
-        if members.shape[1] == 1:
-            return own[:, None]
-        target = (members == index[:, None]).reshape(*members.shape, *(1,) * (own.ndim - 1))
-        return torch.where(target, own[:, None], recorded(members.ravel()).unflatten(0, members.shape))
-
-    def _at(self, index: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(self.windows.at(index.cpu().numpy())).to(index.device)
-
-    @torch.no_grad()
-    def _suffices(self, coding: Coding) -> bool:
-        """Whether a coding gives what the module does, on the first window."""
-        index = torch.from_numpy(np.flatnonzero(self.windows.explicable)[:1]).to(self.stager.like.device)
-        if len(index) == 0:
-            return False
-        whole = self._by_length(index, self.inputs(index), self.inputs, self.stager.score)
-        members = torch.from_numpy(self.windows.members(index.cpu().numpy())[0])
-        return suffices(coding, self.inputs(members), self._at(index), whole, self.stager.spec.name)
-
-
-def recorded_inputs(signals: npt.NDArray[np.float32], channels: list[int], index: torch.Tensor) -> torch.Tensor:
-    """Segments of some epochs and channels, shape (n, n_channels, n_times); silence for an index of ``SILENCE``."""
-    numbers = index.cpu().numpy()
-    recorded = signals[numbers[:, None], channels]
-    recorded[numbers == SILENCE] = 0.0
-    return torch.from_numpy(recorded)

@@ -57,6 +57,12 @@ class Windows:
         lengths = self.length[index]
         return [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
 
+    def aligned(self, index: npt.NDArray[np.int64]) -> list[npt.NDArray[np.intp]]:
+        """Places in `index` whose windows are of one length and have their target at one place, one array for each."""
+        both = np.stack([self.length[index], self.at(index)], axis=1)
+        kinds, kind = np.unique(both, axis=0, return_inverse=True)
+        return [np.flatnonzero(kind.ravel() == number) for number in range(len(kinds))]
+
 
 def cut_windows(
     run: npt.NDArray[np.int64],

@@ -44,6 +44,14 @@ class TinySleepNet(nn.Module):
         """(batch, epoch, code) -> logits, (batch, epoch, stage)."""
         return self.clf(codes)
 
+    def state_before(self, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What the LSTM keeps of epochs: (batch, epoch, code) -> two of (batch, 1, n_hidden)."""
+        return tuple(own.transpose(0, 1) for own in self.clf.rnn(codes)[1])
+
+    def decode_from(self, codes: torch.Tensor, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """Logits of epochs, (batch, epoch, stage), of which the first follows on a state."""
+        return self.clf(codes, tuple(own.transpose(0, 1).contiguous() for own in state))
+
     def forward(self, sequences: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, channel, time) -> logits, (batch, epoch, stage)."""
         return self.decode(self.encode(sequences.flatten(0, 1)).unflatten(0, sequences.shape[:2]))
@@ -86,6 +94,6 @@ class _Classifier(nn.Module):
         self.dropout = nn.Dropout(0.5)
         self.clf = nn.Linear(n_hidden, n_stages)
 
-    def forward(self, codes: torch.Tensor) -> torch.Tensor:
-        states, _ = self.rnn(codes)
+    def forward(self, codes: torch.Tensor, state: tuple[torch.Tensor, ...] | None = None) -> torch.Tensor:
+        states, _ = self.rnn(codes, state)
         return self.clf(self.dropout(states))

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,10 @@ from eegflex.errors import MissingExtraError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.spec.published import load_spec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
-from eegflex.stagers.stager import BoundStager, Stager, recorded_inputs
+from eegflex.stagers.passes import by_channels_last, quickest
+from eegflex.stagers.recurrent import Layer, layers_of, one_varies
+from eegflex.stagers.stager import BoundStager, Stager
+from eegflex.stagers.windowed import recorded_inputs
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Windows, cut_windows, split_window
 
 if TYPE_CHECKING:
@@ -181,9 +185,17 @@ class GSSC(Stager):
 
     def bind(self, segments: Segments, edges: str = "shift", window_length: int | None = None) -> list[BoundStager]:
         """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
-        cache: dict[tuple[int, str], torch.Tensor] = {}
+        shared = _Shared(layers_of(self.module.layers))
         windows = _windows(segments.run, DEFAULT_WINDOW_LENGTH if window_length is None else window_length)
-        return [_BoundGSSC(self, segments, channels, windows, cache) for channels in segments.channel_sets]
+        return [_BoundGSSC(self, segments, channels, windows, shared) for channels in segments.channel_sets]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the channel sets of a recording have in common: the recurrent layers, and the codes of channels, once known."""
+
+    layers: list[Layer]
+    codes: dict[tuple[int, str], torch.Tensor] = field(default_factory=dict)
 
 
 class _BoundGSSC(BoundStager):
@@ -195,12 +207,12 @@ class _BoundGSSC(BoundStager):
         segments: Segments,
         channels: tuple[int, ...],
         windows: Windows,
-        cache: dict[tuple[int, str], torch.Tensor],
+        shared: _Shared,
     ) -> None:
-        self.stager, self.channels, self.windows, self.cache = stager, channels, windows, cache
+        self.stager, self.channels, self.windows, self.shared = stager, channels, windows, shared
         self.signals = segments.signals
         self.n_beyond = 2 * len(stager.module.layers) * stager.module.layers[0].hidden_size
-        self._night: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+        self._night: tuple[torch.Tensor, ...] | None = None
 
     def with_window_length(self, window_length: int) -> BoundStager:
         """The same with windows of another window_length."""
@@ -210,19 +222,20 @@ class _BoundGSSC(BoundStager):
 
     def _signal_codes(self, channel: int, name: str, progress: Callable[[int], None]) -> torch.Tensor:
         """Codes of a channel over the night. Batches come in the order of the recording, whatever is explained."""
-        if (channel, name) not in self.cache:
+        if (channel, name) not in self.shared.codes:
 
             def encode(signals: torch.Tensor) -> tuple[torch.Tensor]:
                 code = self.stager.module.signal_codes(signals.to(self.stager.like), name)
                 progress(len(signals))
                 return (code,)
 
-            (self.cache[channel, name],) = BatchSize(FORWARD_BATCH)(encode, torch.from_numpy(self.signals[:, channel]))
-        return self.cache[channel, name]
+            codes = self.shared.codes
+            (codes[channel, name],) = BatchSize(FORWARD_BATCH)(encode, torch.from_numpy(self.signals[:, channel]))
+        return self.shared.codes[channel, name]
 
     @torch.no_grad()
     def _recorded(self, progress: Callable[[int], None] = lambda _: None) -> tuple[torch.Tensor, ...]:
-        """Codes (epoch, code), scores (epoch, stage) and layer outputs (layer, epoch, 2 x state) of the night."""
+        """Codes (epoch, code), scores (epoch, stage), layer outputs (layer, epoch, 2 x state) of the night, and first gates."""
         if self._night is None:
             told = [progress, lambda _: None]  # an epoch counts once, however many signals it has
             own = [
@@ -234,7 +247,9 @@ class _BoundGSSC(BoundStager):
             )
             run = self.windows.run
             runs = [self.stager.module.night(codes[torch.from_numpy(run == number)]) for number in np.unique(run)]
-            self._night = codes, torch.cat([scores for scores, _ in runs]), torch.cat([out for _, out in runs], dim=1)
+            gates = torch.cat([direction.gates(codes) for direction in self.shared.layers[0]], dim=1)
+            scores, outputs = torch.cat([own for own, _ in runs]), torch.cat([out for _, out in runs], dim=1)
+            self._night = codes, scores, outputs, gates
         return self._night
 
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
@@ -245,13 +260,44 @@ class _BoundGSSC(BoundStager):
         """Recorded segments of some epochs, (n, signal, time)."""
         return recorded_inputs(self.signals, list(self.channels), index).to(self.stager.like)
 
+    def encode(self, segments: torch.Tensor) -> torch.Tensor:
+        """Codes of variants of segments, (n, code)."""
+        function = self.stager.module.encode
+        ways = by_channels_last(function, (segments,))
+        code: torch.Tensor = quickest(self.stager.module, "encode", function, ways, (segments,), self.stager.spec.name)
+        return code
+
+    def decode(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score variants of epochs by their codes."""
+        places = [torch.from_numpy(group).to(index.device) for group in self.windows.aligned(index.cpu().numpy())]
+        parts = [self._score(codes[p], index[p]) for p in places] if len(places) > 1 else [self._score(codes, index)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)[torch.argsort(torch.cat(places))]
+
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        code, numbers = self.stager.module.encode(segments), index.cpu().numpy()
-        places = [torch.from_numpy(group).to(index.device) for group in self.windows.alike(numbers)]
-        if len(places) == 1:
-            return self._decode(self._in_window(code, index), index)
-        parts = [self._decode(self._in_window(code[p], index[p]), index[p]) for p in places]
-        return torch.cat(parts)[torch.argsort(torch.cat(places))]
+        return self.decode(self.encode(segments), index)
+
+    def _score(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """Score epochs whose windows are of one length and have them at one place."""
+        ways = {"recorded steps": self._among_recorded}
+        scores: torch.Tensor = quickest(
+            self.stager.module,
+            f"decode in {self.windows.length[int(index[0])]} epochs",
+            lambda codes, index: self._decode(self._in_window(codes, index), index),
+            ways,
+            (codes, index),
+            self.stager.spec.name,
+        )
+        return scores
+
+    def _among_recorded(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """The same, of no step more than varies."""
+        _, _, outputs, gates = self._recorded()
+        numbers = index.cpu().numpy()
+        members = torch.from_numpy(self.windows.members(numbers).T.copy()).to(index.device)
+        at = int(self.windows.at(numbers[:1])[0])
+        edges = self._boundaries(index)
+        states = one_varies(self.shared.layers, codes, gates[members], outputs[0][members], edges, at)
+        return self.stager.module.head(states)
 
     def beyond(self, index: torch.Tensor) -> torch.Tensor:
         """The states of the recurrent layers at both ends of the windows of some epochs, shape (n, n_beyond)."""
@@ -262,7 +308,7 @@ class _BoundGSSC(BoundStager):
         self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Score epochs while their whole windows vary, and the states at both ends of these if they are given."""
-        codes = self.stager.module.encode(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+        codes = self.encode(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
         if beyond is None:
             return self._decode(codes, index)
         left, right = beyond.unflatten(1, (2, len(self.stager.module.layers), -1)).permute(1, 2, 0, 3)

@@ -170,12 +170,16 @@ class Crew:
     def _say(self, outcome: Outcome) -> None:
         """Say what others would have said; each thing once, however many of them would."""
         for level, words in outcome.said:
-            if words not in self._told:
+            if self._is_new(words):
                 logger.log(level, words)
         for told in outcome.warned:
-            if told[0] not in self._told:
+            if self._is_new(told[0]):
                 warnings.warn_explicit(*told)
-        self._told |= {words for _, words in outcome.said} | {told[0] for told in outcome.warned}
+
+    def _is_new(self, words: str) -> bool:
+        known = words in self._told
+        self._told.add(words)
+        return not known
 
     def _go_on_alone(self, why: str) -> None:
         logger.info(f"Explaining in one process, since {why}; n_jobs=1 does so at once")

@@ -17,6 +17,7 @@ from benchmarks import (
     memory,
     ordinary,
     physioex,
+    processes,
     published,
     quadrature,
     readers,
@@ -34,7 +35,7 @@ def _of(rows: Callable[[], list[Row]]) -> Callable[[], str]:
 
 #: section of the table -> what measures it, and writes it
 _SECTIONS: dict[str, Callable[[], str]] = {
-    "Speed": _of(speed.rows),
+    "Speed": _of(lambda: [*speed.rows(), *processes.rows()]),
     "Memory": _of(memory.rows),
     "Readers": _of(readers.rows),
     "Quadrature": _of(quadrature.rows),

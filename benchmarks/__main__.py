@@ -23,6 +23,7 @@ from benchmarks import (
     ordinary,
     passes,
     physioex,
+    processes,
     published,
     quadrature,
     readers,
@@ -40,7 +41,7 @@ def _of(rows: Callable[[], list[Row]]) -> Callable[[], str]:
 
 #: section of the table -> what measures it, and writes it
 _SECTIONS: dict[str, Callable[[], str]] = {
-    "Speed": _of(speed.rows),
+    "Speed": _of(lambda: [*speed.rows(), *processes.rows()]),
     "Speed of passes": passes.text,
     "Memory": _of(memory.rows),
     "Files": _of(files.rows),

@@ -45,7 +45,7 @@ from eegflex.attribution.context import moving
 from eegflex.attribution.decision import replaced_scores
 from eegflex.attribution.gradients import slope_of
 from eegflex.attribution.request import Explained, Request
-from eegflex.attribution.second_opinion import with_second_opinion
+from eegflex.attribution.second_opinion import explain_twice
 from eegflex.attribution.spectra import attribution_in_frequency
 from eegflex.evaluation.faithfulness import (
     Interval,
@@ -109,11 +109,7 @@ def _explained(request: Request, method: str = "flex") -> dict[int, Explained]:
     if method != "flex":
         asked = dataclasses.replace(request.settings, method=method, second_opinion=None)
         request = make_request(request.night, asked, request.chosen)
-    found: dict[int, Explained] = {}
-    keep = with_second_opinion(request, lambda _, one: found.__setitem__(one.number, one))
-    for one in request.method.explain(request, 0, request.chosen):
-        keep(0, one)
-    return found
+    return {one.number: one for one in explain_twice(request, 0, request.chosen)}
 
 
 def _facts(request: Request, replaced: npt.NDArray[np.float64], explained: Explained) -> Record:

@@ -146,8 +146,8 @@ class Settings(StagingSettings):
     target, baseline, context, windows_per_stage, method, second_opinion, spectral_share, quadrature, tol, max_evals, \
     n_steps, views, resolution, select, sample_per_stage, seed, batch_size, on_check
         As in `eegflex.attribute_epochs`, and those of `StagingSettings`.
-    label : str | None
-        What the recording is called, which is no part of the question.
+    label, n_jobs
+        Likewise, but no part of the question: what the recording is called, and in how many processes it is answered.
 
     Raises
     ------
@@ -227,6 +227,12 @@ class Settings(StagingSettings):
     batch_size: int | None = field(
         default=None, metadata=_said("Points on the paths in one pass; by default as many as fit.", at_least=1)
     )
+    n_jobs: int | None = field(
+        default=None,
+        metadata=_said(
+            "Processes that explain: 1, 2, ...; -1: one a core. Default: one a core, where it takes long enough."
+        ),
+    )
     on_check: str = field(
         default="raise",
         metadata=_said(
@@ -269,6 +275,12 @@ class Settings(StagingSettings):
             raise ParameterError("tol must be between 0 and 1", seen=self.tol, remedy="0.02 is 2 %")
         for name in ("n_steps", "max_evals", "sample_per_stage", "batch_size"):
             _check_count(name, getattr(self, name))
+        if self.n_jobs is not None and not _whole_number(self.n_jobs):
+            raise ParameterError(
+                "n_jobs must be a number of processes",
+                seen=repr(self.n_jobs),
+                allowed="1, 2, ..., -1 (one a core) or None",
+            )
         _check_count("seed", self.seed, least=0)
         _check_count("spectral_share", self.spectral_share, least=0)
 
@@ -286,7 +298,7 @@ class Settings(StagingSettings):
         """Plain values, for provenance; an array is named by its hash, and what the answer does not depend on is left out."""
         values = {one.name: plain(getattr(self, one.name)) for one in dataclasses.fields(self)}
         of_rule = ("n_steps",) if self.is_adaptive else ("tol", "max_evals")
-        unused = {"label", *of_rule, *(() if self.target == "all" else ("resolution",))}
+        unused = {"label", "n_jobs", *of_rule, *(() if self.target == "all" else ("resolution",))}
         return {name: value for name, value in values.items() if name not in unused}
 
     @property

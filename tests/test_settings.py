@@ -47,11 +47,12 @@ OTHER = {
     "sample_per_stage": 3,
     "seed": 1,
     "batch_size": 4,
+    "n_jobs": 2,
     "on_check": "warn",
     "label": "sub-01",
 }
 #: What changes no answer.
-NAMES = ("label",)
+NAMES = ("label", "n_jobs")
 #: What some take to matter.
 GOES_WITH = {"n_steps": {"quadrature": "graded"}, "resolution": {"target": "all"}}
 
@@ -213,6 +214,7 @@ def test_they_cannot_be_changed():
         ({"n_steps": 9}, "finds its own number of steps"),
         ({"tol": 0.0}, "tol must be between 0 and 1"),
         ({"tol": 1.0}, "tol must be between 0 and 1"),
+        *(({"n_jobs": value}, "n_jobs must be a number of processes") for value in (0, 1.5, True, "all", float("nan"))),
         *(({"seed": value}, "seed must be a positive whole number or 0") for value in (-1, 1.5, True, None)),
         *(({"select": value}, "select must be numbers") for value in ([], [0.5], [[1]], [[1], [2, 3]], {}, ["N2"])),
         *(({"select": value}, "ranges that are none") for value in ("5-3", "0-9999999", "3-1,0-10")),

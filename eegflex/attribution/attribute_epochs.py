@@ -17,6 +17,7 @@ from mne.utils import logger, verbose
 
 from eegflex.attribution.assemble import Kept, assemble
 from eegflex.attribution.baselines import check_baseline, choose_baseline, make_baseline
+from eegflex.attribution.crew import Crew
 from eegflex.attribution.decision import replaced_scores
 from eegflex.attribution.methods.registry import method_of
 from eegflex.attribution.phases import restaged, told
@@ -24,7 +25,7 @@ from eegflex.attribution.quadrature import make_rule
 from eegflex.attribution.request import Request, explain_all
 from eegflex.attribution.resume import open_partial, take_up
 from eegflex.attribution.sampling import choose_epochs
-from eegflex.attribution.second_opinion import with_second_opinion
+from eegflex.attribution.second_opinion import explain_twice
 from eegflex.attribution.selection import selected
 from eegflex.attribution.unused import settled
 from eegflex.attribution.window_error import choose_window
@@ -75,6 +76,7 @@ def attribute_epochs(
     sample_per_stage: int | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    n_jobs: int | None = None,
     device: str | torch.device | None = None,
     dtype: str = "float32",
     on_check: str = "raise",
@@ -182,6 +184,11 @@ def attribute_epochs(
     batch_size : int | None
         Points on the paths in one pass through the network; by default as many as fit into memory. Halved where memory
         runs out.
+    n_jobs : int | None
+        In how many processes epochs are explained, this one among them; ``-1``: in one a core. By default in one a core too,
+        but only from the moment that the rest would take a single process more than 20 s, since each needs a few seconds to
+        begin. The cores are divided among them: each has one thread where there is one a core. How many really take part makes
+        no difference to the result; other values of `n_jobs` differ by rounding at most. On a GPU there is one.
     device : str | torch.device | None
         Where to compute, such as ``"cuda"``. By default where the model is.
     dtype : {"float32", "float64"}
@@ -196,7 +203,7 @@ def attribute_epochs(
         that name all the same.
     resume : FlexResult | path-like | None
         What an earlier call had finished when it was stopped: this one goes on from there. Refused unless it was asked the same
-        of the same recording and model; only `device`, `batch_size` and `on_check` may differ.
+        of the same recording and model; only `device`, `batch_size`, `n_jobs` and `on_check` may differ.
     %(verbose)s
 
     Returns
@@ -273,6 +280,7 @@ def attribute_epochs(
         sample_per_stage=sample_per_stage,
         seed=seed,
         batch_size=batch_size,
+        n_jobs=n_jobs,
         on_check=on_check,
         label=label,
     )
@@ -354,8 +362,9 @@ def _explain(
         logger.info(f"Compared with {words_of(request.baseline.name)}{called}, since {request.because}")
     reserve_windows(request, kept)
     try:
-        explain_all(request, with_second_opinion(request, kept), known)
-        explain_windows(request, kept, replaced)
+        with Crew(request) as crew:
+            explain_all(request, explain_twice, kept, crew, known)
+            explain_windows(request, kept, replaced, crew)
     except (KeyboardInterrupt, Exception) as ended:
         n_finished = len(kept.numbers)
         if n_finished == 0:

@@ -25,9 +25,10 @@ from eegflex.targets import Target, resolve_target
 from eegflex.utils.progress import duration_text, progress
 
 if TYPE_CHECKING:
+    from eegflex.attribution.crew import Crew
     from eegflex.attribution.methods.method import Method
 
-__all__ = ["Explained", "Explainer", "Request", "explain_all", "order_of"]
+__all__ = ["Explained", "Explainer", "Part", "Request", "explain_all", "order_of"]
 
 #: Epochs of a window of a sample, where what is left out of it is told by what reaches into it: all of them are encoded at
 #: every node, so that a window costs what as many epochs do.
@@ -184,6 +185,8 @@ class Request:
 
 #: request, the number of a channel set, epochs -> each of them explained
 Explainer = Callable[["Request", int, npt.NDArray[np.intp]], Iterator[Explained]]
+#: A channel set, and epochs that are explained together.
+Part = tuple[int, npt.NDArray[np.intp]]
 
 
 def order_of(chosen: npt.NDArray[np.intp], seed: int) -> list[npt.NDArray[np.intp]]:
@@ -193,7 +196,11 @@ def order_of(chosen: npt.NDArray[np.intp], seed: int) -> list[npt.NDArray[np.int
 
 
 def explain_all(
-    request: Request, keep: Callable[[int, Explained], None], known: npt.NDArray[np.int64] | None = None
+    request: Request,
+    explain: Explainer,
+    keep: Callable[[int, Explained], None],
+    crew: Crew,
+    known: npt.NDArray[np.int64] | None = None,
 ) -> None:
     """Explain all epochs with all channel sets.
 
@@ -201,30 +208,33 @@ def explain_all(
     ----------
     request : Request
         What is to be explained.
+    explain : callable
+        What explains.
     keep : callable
         Told of each explanation as soon as it is there, with the number of its channel set: what is kept so survives
         whatever ends this.
+    crew : Crew
+        The processes that do it.
     known : array of int | None
         Epochs that are explained already. A chunk of which some are is explained again as a whole.
     """
-    explain, n_sets = request.method.explain, len(request.night.bound)
     chunks = order_of(request.chosen, request.settings.seed)
     if known is not None:
         chunks = [numbers for numbers in chunks if not np.isin(numbers, known).all()]
-    total = n_sets * sum(map(len, chunks))
-    with progress(total, "Explaining", partial(_duration, request, total), after=CHUNK) as done:
-        for numbers in chunks:
-            for channel_set in range(n_sets):
-                for explained in explain(request, channel_set, numbers):
-                    keep(channel_set, explained)
-                    done(1)
+    parts = [(channel_set, numbers) for numbers in chunks for channel_set in range(len(request.night.bound))]
+    total = sum(len(numbers) for _, numbers in parts)
+    with progress(total, "Explaining", partial(_duration, request, total, crew), after=CHUNK) as done:
+        crew.explain(explain, parts, keep, done)
 
 
-def _duration(request: Request, total: int, seconds: float) -> str:
+def _duration(request: Request, total: int, crew: Crew, seconds: float) -> str:
     """How long a run takes, of which one explanation takes so many seconds; and, of a long one, what is quicker."""
-    said = f"Explaining takes about {duration_text(total * seconds)} for {total} explanations"
+    n_processes = crew.to_come(total * seconds)
+    took, within = total * seconds / n_processes, f" in {n_processes} processes" if n_processes > 1 else ""
+    said = f"Explaining takes about {duration_text(took)} for {total} explanations{within}"
     stage = request.night.predicted[request.chosen]
     fewer = sum(min(int((stage == name).sum()), FEW) for name in set(stage.tolist())) * len(request.night.bound)
-    if total * seconds <= LONG or 2 * fewer > total:
+    if took <= LONG or 2 * fewer > total:
         return said
-    return f"{said}; a sample, sample_per_stage={FEW}, takes about {duration_text(fewer * seconds)}"
+    few = fewer * seconds / crew.to_come(fewer * seconds)
+    return f"{said}; a sample, sample_per_stage={FEW}, takes about {duration_text(few)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from eegflex.attribution.methods.shapley import permutation_shapley
 from eegflex.attribution.request import Explained, Request
 from eegflex.scores import consensus
 
-__all__ = ["N_PAIRS", "N_PER_STAGE", "with_second_opinion"]
+__all__ = ["N_PAIRS", "N_PER_STAGE", "explain_twice"]
 
 #: Epochs of each predicted stage that are asked about twice.
 N_PER_STAGE = 5
@@ -26,40 +26,35 @@ N_PAIRS = 12
 #: Tells these draws from any others of the same seed.
 _STREAM = 0x5EC0
 
-Keep = Callable[[int, Explained], None]
 
+def explain_twice(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
+    """Explain epochs with one channel set, and give a sample of them a second opinion, if one is asked for.
 
-def with_second_opinion(request: Request, keep: Keep) -> Keep:
-    """Give a sample of what is explained a second opinion before it is kept.
+    Of the epochs without one it is NaN.
 
     Parameters
     ----------
     request : Request
         What is to be explained.
-    keep : callable
-        Told of each explanation, with the number of its channel set.
-
-    Returns
-    -------
-    keep : callable
-        Likewise; the same if no second opinion is asked for. Of the epochs without one it is NaN.
+    channel_set : int
+        With which channels.
+    numbers : array of int, shape (n,)
+        Epochs.
     """
+    explained = request.method.explain(request, channel_set, numbers)
     if request.settings.second_opinion is None:
-        return keep
+        yield from explained
+        return
     sample = set(_sample(request).tolist())
-
-    def ask(channel_set: int, explained: Explained) -> None:
-        n_bands, n_channels = len(request.band_masks), len(request.segments.channel_sets[channel_set])
-        if explained.number in sample:
-            shares, errors, n_scores = _shapley(request, channel_set, explained.number)
+    n_bands, n_channels = len(request.band_masks), len(request.segments.channel_sets[channel_set])
+    for one in explained:
+        if one.number in sample:
+            shares, errors, n_scores = _shapley(request, channel_set, one.number)
         else:
             n_scores = 0
-            shares = errors = np.full((len(explained.score), n_channels, n_bands), np.nan)
+            shares = errors = np.full((len(one.score), n_channels, n_bands), np.nan)
         more = {"second": shares.astype(np.float32), "second_error": errors.astype(np.float32)}
-        n_forwards = explained.n_forwards + n_scores
-        keep(channel_set, dataclasses.replace(explained, views={**explained.views, **more}, n_forwards=n_forwards))
-
-    return ask
+        yield dataclasses.replace(one, views={**one.views, **more}, n_forwards=one.n_forwards + n_scores)
 
 
 def _sample(request: Request) -> npt.NDArray[np.intp]:

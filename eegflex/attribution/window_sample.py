@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 from mne.utils import logger
 
 from eegflex.attribution.assemble import Kept
+from eegflex.attribution.crew import Crew
 from eegflex.attribution.methods.flex import explain_flex
 from eegflex.attribution.request import Explained, Request
 from eegflex.results.decided import DECIDES, context_shares
@@ -44,7 +46,7 @@ def reserve_windows(request: Request, kept: Kept) -> None:
         kept.reserve(name, n_targets, np.float64)
 
 
-def explain_windows(request: Request, kept: Kept, replaced: npt.NDArray[np.float64]) -> None:
+def explain_windows(request: Request, kept: Kept, replaced: npt.NDArray[np.float64], crew: Crew) -> None:
     """Explain the whole windows of a sample of those epochs in which the context decides.
 
     These are epochs of which the context made more than half of the change, or whose own change is within the error of its
@@ -58,6 +60,8 @@ def explain_windows(request: Request, kept: Kept, replaced: npt.NDArray[np.float
         What was explained: all epochs. The windows are added.
     replaced : array, shape (n_chosen, n_channel_sets, 4, n_stages)
         What `replaced_scores` gave.
+    crew : Crew
+        The processes that do it.
     """
     if not request.settings.windows_per_stage:  # 0 where there can be none
         return
@@ -67,23 +71,29 @@ def explain_windows(request: Request, kept: Kept, replaced: npt.NDArray[np.float
     wanted = np.setdiff1d(wanted, request.chosen[there])
     if not wanted.size:
         return
-    most = min(request.settings.max_evals, MOST_EVALS)
-    settings = dataclasses.replace(request.settings, context="scaled", views=("frequency",), max_evals=most)
-    night = dataclasses.replace(request.night, bound=request.moved)
-    scaled = dataclasses.replace(request, night=night, settings=settings)
-    n_sets, n_gradients = len(request.night.bound), 0
-    with progress(len(wanted) * n_sets, "Explaining windows") as done:
-        for number in wanted.tolist():
-            for channel_set in range(n_sets):
-                (explained,) = explain_flex(scaled, channel_set, np.array([number]))
-                kept.add(channel_set, number, _views(explained))
-                n_gradients += explained.n_gradients
-                done(1)
+    parts = [(place, np.array([number])) for number in wanted for place in range(len(request.night.bound))]
+    n_gradients = 0
+
+    def keep(channel_set: int, explained: Explained) -> None:
+        nonlocal n_gradients
+        kept.add(channel_set, explained.number, _views(explained))
+        n_gradients += explained.n_gradients
+
+    with progress(len(parts), "Explaining windows") as done:
+        crew.explain(explain_window, parts, keep, done)
     counted = ", ".join(f"{stage} {len(own)}" for stage, own in by_stage.items())
     logger.info(
         f"The context decides in epochs of {', '.join(by_stage)}: the windows of some were explained too ({counted}; "
         f"{n_gradients} gradient evaluations, {time.monotonic() - begun:.0f} s; windows_per_stage=0 leaves them out)"
     )
+
+
+def explain_window(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
+    """Explain the whole windows of epochs, all of which move."""
+    most = min(request.settings.max_evals, MOST_EVALS)
+    settings = dataclasses.replace(request.settings, context="scaled", views=("frequency",), max_evals=most)
+    night = dataclasses.replace(request.night, bound=request.moved)
+    yield from explain_flex(dataclasses.replace(request, night=night, settings=settings), channel_set, numbers)
 
 
 def _views(explained: Explained) -> dict[str, npt.NDArray[np.floating]]:

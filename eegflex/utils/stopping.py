@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-__all__ = ["Asked", "check", "held", "listening"]
+__all__ = ["Asked", "check", "follow", "held", "listening"]
 
 #: What asks a process to end: Ctrl-C, a scheduler, a terminal that is closed. Windows has only the first two.
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -34,11 +34,14 @@ class Asked:
         How many blocks a signal has to wait for.
     tell : callable or None
         Called when a signal has to wait.
+    elsewhere : callable or None
+        Tells whether another process was asked, for which this one works.
     """
 
     signum: int = 0
     holds: int = 0
     tell: Callable[[], None] | None = None
+    elsewhere: Callable[[], bool] | None = None
     replaced: dict[int, Any] = field(default_factory=dict)
 
     def __call__(self, signum: int, _: FrameType | None) -> None:
@@ -78,8 +81,13 @@ def check() -> None:
     KeyboardInterrupt
         If it was.
     """
-    if _ASKED.signum:
+    if _ASKED.signum or (_ASKED.elsewhere is not None and _ASKED.elsewhere()):
         raise KeyboardInterrupt
+
+
+def follow(elsewhere: Callable[[], bool]) -> None:
+    """From now on stop where another process is asked to; for one that works for it."""
+    _ASKED.elsewhere = elsewhere
 
 
 def _is_main() -> bool:

@@ -24,6 +24,7 @@ from eegflex.cli.options import (
     takes,
 )
 from eegflex.errors import EegflexError, OutputError, ParameterError
+from eegflex.export_settings import ExportSettings
 from eegflex.settings import AUTO, EvaluationSettings, StagingSettings
 from eegflex.utils.files import check_output
 from eegflex.utils.stopping import held
@@ -245,6 +246,28 @@ def report(
         if result is not None:
             typer.echo(f"Result: {_keep(result, kept, overwrite)}", err=True)
         raise
+
+
+@app.command()
+@takes(asking=ExportSettings)
+def export(
+    result: Annotated[Path, typer.Argument(help="A result of eegflex attribute.", show_default=False)],
+    asking: ExportSettings,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The tracks, an EDF+ file. Default: named after the result."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write attributions as tracks that a PSG viewer shows beside the recording, with annotations of what to look at."""
+    from eegflex.results import read_result
+    from eegflex.results.export_methods import check_tracks_file
+
+    output = check_tracks_file(output or Path(f"{result.stem}-attribution.edf"))
+    check_output(output, overwrite=overwrite, inputs=[result])
+    with held():
+        written = read_result(result, lazy=True).export_edf(output, **vars(asking), overwrite=overwrite)
+    typer.echo(f"Tracks: {written}")
 
 
 @app.command()

@@ -6,10 +6,10 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
+from eegflex.settings import check_count
 
 __all__ = ["ExportSettings"]
 
@@ -65,12 +65,15 @@ class ExportSettings:
     def __post_init__(self) -> None:
         if self.picks is not None and not isinstance(self.picks, str):
             object.__setattr__(self, "picks", tuple(map(str, self.picks)))
-        if self.n_review is not None and (
-            isinstance(self.n_review, bool) or not isinstance(self.n_review, int) or self.n_review < 0
-        ):
-            raise ParameterError("n_review must be a number of epochs", seen=repr(self.n_review))
+        if self.n_review is not None:
+            check_count("n_review", self.n_review, least=0)
         object.__setattr__(self, "bands", _bands(self.bands))
         object.__setattr__(self, "meas_date", _start(self.meas_date))
+
+    @property
+    def edges(self) -> Mapping[str, tuple[float, float]] | None:
+        """The bands that are asked for."""
+        return None if isinstance(self.bands, str) else self.bands
 
     @property
     def start(self) -> dt.datetime:
@@ -84,13 +87,12 @@ def _bands(given: Mapping[str, tuple[float, float]] | str | None) -> Mapping[str
         return given
     found = [_EDGES.fullmatch(part) for part in given.split(",")]
     try:
-        return Bands({one[1]: (float(one[2]), float(one[3])) for one in found if one}) if all(found) else _refuse(given)
+        edges = {one[1]: (float(one[2]), float(one[3])) for one in found if one}
     except ValueError:  # 1.2.3
-        return _refuse(given)
-
-
-def _refuse(given: str) -> Any:
-    raise ParameterError("Bands must be names and edges in Hz", seen=repr(given), allowed="slow=0.5-1,fast=1-4")
+        edges = {}
+    if not edges or not all(found):
+        raise ParameterError("Bands must be names and edges in Hz", seen=repr(given), allowed="slow=0.5-1,fast=1-4")
+    return Bands(edges)
 
 
 def _start(given: dt.datetime | str | None) -> dt.datetime | None:

@@ -34,6 +34,7 @@ __all__ = [
     "EvaluationSettings",
     "Settings",
     "StagingSettings",
+    "check_count",
 ]
 
 #: What happens where a run ends within a window.
@@ -257,9 +258,9 @@ class Settings(StagingSettings):
         if not 0 < self.tol < 1:
             raise ParameterError("tol must be between 0 and 1", seen=self.tol, remedy="0.02 is 2 %")
         for name in ("n_steps", "max_evals", "sample_per_stage", "batch_size"):
-            _check_count(name, getattr(self, name))
-        _check_count("seed", self.seed, least=0)
-        _check_count("spectral_share", self.spectral_share, least=0)
+            check_count(name, getattr(self, name))
+        check_count("seed", self.seed, least=0)
+        check_count("spectral_share", self.spectral_share, least=0)
 
     @property
     def is_adaptive(self) -> bool:
@@ -331,8 +332,8 @@ class EvaluationSettings:
                 object.__setattr__(self, name, tuple(dict.fromkeys(words)))
         object.__setattr__(self, "groups", _groups(self.groups))
         object.__setattr__(self, "sample_per_stage", 0 if self.sample_per_stage is None else self.sample_per_stage)
-        _check_count("sample_per_stage", self.sample_per_stage, least=0)
-        _check_count("seed", self.seed, least=0)
+        check_count("sample_per_stage", self.sample_per_stage, least=0)
+        check_count("seed", self.seed, least=0)
 
     def to_dict(self) -> dict[str, Any]:
         """What the numbers depend on: what is measured at all, and where, does not change them."""
@@ -381,8 +382,9 @@ def _windows_per_stage(given: Any) -> int | str:
     return count
 
 
-def _check_count(name: str, value: Any, least: int = 1) -> None:
-    if value is None and least:  # it has a default of its own
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is no whole number, or a smaller one; None has a default of its own where 0 is none."""
+    if value is None and least:
         return
     count = _whole_number(value)
     if count is None or count < least:

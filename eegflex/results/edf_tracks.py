@@ -28,8 +28,8 @@ FORMATS = {".edf": (pyedflib.FILETYPE_EDFPLUS, 2**15 - 1), ".bdf": (pyedflib.FIL
 _MOST_SIGNALS, _MOST_TEXT = 640, 40
 #: Characters of the fields of a signal.
 _LABEL, _FIELD = 16, 80
-#: A band has so many of a label's characters in any case.
-_BAND = 5
+#: So many of a label's characters a band has in any case, and a channel, for what tells it from others.
+_BAND, _MARK = 5, 4
 #: Labels that mean something else to a reader.
 _TAKEN = frozenset({"edf annotations", "bdf annotations"})
 #: Peaks of attributions from the first to the second are written in their own unit, others in a power of ten of it.
@@ -51,7 +51,10 @@ def labels_of_tracks(tracks: Sequence[Track]) -> list[str]:
     leaves; of labels that would then be alike, the channels of the second and later ones end in ``~2``, ``~3``...
     """
     words = [(_word(one.channel) if one.channel else "", _word(one.name)) for one in tracks]
-    cut = [name[: max(_BAND, _LABEL - 1 - len(channel)) if channel else _LABEL].rstrip() for channel, name in words]
+    cut = [
+        name[: max(_BAND, _LABEL - 1 - max(len(channel), _MARK)) if channel else _LABEL].rstrip()
+        for channel, name in words
+    ]
     longest: dict[str, int] = {}
     for (channel, _), name in zip(words, cut, strict=True):
         longest[channel] = max(longest.get(channel, 0), len(name))

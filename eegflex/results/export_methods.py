@@ -85,14 +85,16 @@ class ResultExports:
             on_missing="ignore")``; what is of a channel names it in ``ch_names``, and a recording that has no channel of that
             name takes it only so.
 
-        Notes ----- Each explained epoch is told of by its most confident channel set. ``"N2: sigma at C4-M1 +0.41 of +1.20"``:
-        of what the bands of its channels did to the score, each beyond its error, sigma at C4-M1 raised it most, by 1.20, of
-        which 0.41 in the seconds annotated: the highest, and those beside it that have at least half of that. Another,
-        ``"against N2: ..."``, is that which lowered it most; one that is less than a tenth of the other is not told. A result
-        without time-frequency view does not know when; there the epoch is annotated, with one number. Errors are known of the
-        epoch's sums, not of moments. ``"N2: not explained by the epoch"`` is the verdict of `trust`, and ``"N2: no band beyond
-        its error"`` is what it says. With `carried`: ``"N2: spindle at C4-M1 carries 62 %"`` of all that spoke for it.
-        ``"review 1: ..."`` is the first of the queue.
+        Notes
+        -----
+        Each explained epoch is told of by its most confident channel set. ``"N2: sigma at C4-M1 +0.41 of +1.20"``: of what the
+        bands of its channels did to the score, each beyond its error, sigma at C4-M1 raised it most, by 1.20, of which 0.41 in
+        the seconds annotated: the highest, and those beside it that have at least half of that. Another, ``"against N2:
+        ..."``, is that which lowered it most; one that is less than a tenth of the other is not told. A result without
+        time-frequency view does not know when; there the epoch is annotated, with one number. Errors are known of the epoch's
+        sums, not of moments. ``"N2: not explained by the epoch"`` is the verdict of `trust`, and ``"N2: no band beyond its
+        error"`` is what it says. With `carried`: ``"N2: spindle at C4-M1 carries 62 %"`` of all that spoke for it. ``"review
+        1: ..."`` is the first of the queue.
 
         Examples
         --------
@@ -219,7 +221,7 @@ class ResultExports:
                 allowed="predicted, scored, margin, a stage, or two of them",
             )
         dataset = one_recording(self.for_target(asked.target).data, asked.recording, "A file of tracks")
-        bands = as_bands(asked.bands, dataset)
+        bands = as_bands(asked.edges, dataset)
         return dataset, Seconds(dataset, bands, pick_all(dataset, asked.picks))
 
     def _annotations(

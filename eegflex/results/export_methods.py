@@ -168,8 +168,8 @@ class ResultExports:
             1 where an epoch was explained. Elsewhere attributions are 0, as EDF has no word for "not known", and annotations
             ``"not explained: tracks are 0"`` say so.
         ``stage``, ``scored``, ``P N2`` ..., ``agreeing``
-            Stages as a hypnogram is drawn (of these stages W 4, REM 3, N1 2, N2 1, N3 0; -1: none), their probabilities, and
-            how many channel sets agree, in percent: of all epochs of the night.
+            Stages as a hypnogram is drawn (of these stages W 4, REM 3, N1 2, N2 1, N3 0; -1: none), their probabilities, the
+            mean over channel sets, and the share of channel sets that agree: of all epochs of the night.
 
         Labels are ASCII, at most 16 characters and no two alike: accents are dropped, what else is not ASCII becomes ``_``,
         ``"E1 (with C3-M2)"`` becomes ``E1/C3-M2``, a label that is too long loses the end of the band's name, then of the

@@ -227,13 +227,11 @@ def night_tracks(dataset: xr.Dataset, seconds: Seconds) -> Iterator[Track]:
         yield Track("", name, held(heights, -1.0), about, "as a hypnogram is drawn", "stage", len(order))
     for stage, column in zip(answers.stages, answers.mean.T, strict=True):
         about = f"probability of {stage}, mean over channel sets"
-        yield Track(
-            "", f"P {stage}", held(100 * np.nan_to_num(column), 0.0), about, "0 for all stages: not staged", "%"
-        )
+        yield Track("", f"P {stage}", held(np.nan_to_num(column), 0.0), about, "0 for all stages: not staged", "share")
     if dataset.sizes["channel_set"] > 1:
-        agreeing = 100 * (1 - answers.table(hypnogram=False).set_index("epoch")["disagreeing"].sort_index().to_numpy())
+        agreeing = 1 - answers.table(hypnogram=False).set_index("epoch")["disagreeing"].sort_index().to_numpy()
         about = "channel sets that say the stage predicted"
-        yield Track("", "agreeing", held(np.nan_to_num(agreeing), 0.0), about, "0: not staged", "%")
+        yield Track("", "agreeing", held(np.nan_to_num(agreeing), 0.0), about, "0: not staged", "share")
 
 
 def _held(onset: Array, seconds: Seconds) -> Any:

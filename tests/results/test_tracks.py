@@ -140,7 +140,7 @@ def test_stages_are_drawn_as_a_hypnogram_and_probabilities_are_means(results):
     assert tracks["scored"].values[15::30].tolist() == scored
     probabilities = np.exp(result.data["night_scores"].values[:, 0])
     for place, stage in enumerate(result.stages):
-        np.testing.assert_allclose(tracks[f"P {stage}"].values[::30], 100 * probabilities[:, place], rtol=1e-6)
+        np.testing.assert_allclose(tracks[f"P {stage}"].values[::30], probabilities[:, place], rtol=1e-6)
     assert "agreeing" not in tracks
 
 
@@ -148,8 +148,8 @@ def test_channel_sets_are_averaged_and_counted():
     result = example_results.make_pair_result()
     tracks = {track.name: track.values for track in night_tracks(result.data, seconds_of(result))}
     mean = np.exp(result.data["night_scores"].values).mean(axis=1)
-    np.testing.assert_allclose(tracks["P N2"][::30], 100 * mean[:, 2], rtol=1e-6)
-    assert set(np.unique(tracks["agreeing"])) <= {0.0, 50.0, 100.0}
+    np.testing.assert_allclose(tracks["P N2"][::30], mean[:, 2], rtol=1e-6)
+    assert set(np.unique(tracks["agreeing"])) <= {0.0, 0.5, 1.0}
 
 
 @pytest.mark.parametrize(

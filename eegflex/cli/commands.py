@@ -192,15 +192,19 @@ def evaluate(
     """Measure how far the explanations of a result can be believed, by asking the model again; the numbers are kept with it."""
     from eegflex.errors import EvaluationStopped
     from eegflex.evaluation import evaluate as measured
-    from eegflex.evaluation.evaluate import wanted_parts
+    from eegflex.evaluation.evaluate import check_goes_on, wanted_parts
     from eegflex.results import read_result
     from eegflex.results.netcdf import check_result_file
 
     output = output or result
-    overwrite = overwrite or (output.exists() and result.exists() and output.samefile(result))
+    # What is evaluated is in what comes of it, and may be replaced by that; an evaluation that was asked otherwise is not.
+    goes_on = not overwrite and output.exists() and result.exists() and output.samefile(result)
+    overwrite = overwrite or goes_on
     check_result_file(check_output(output, overwrite=overwrite, inputs=_inputs(recording, loading, reading)))
     wanted_parts(asking)
     explained = read_result(result)
+    if goes_on:
+        check_goes_on(explained, asking)
     stager = loading.stager()
     epochs = reading.epochs(recording)
     try:

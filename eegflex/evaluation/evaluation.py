@@ -44,6 +44,9 @@ RANGES = {
     "bands": (0.0, 1.0),
     "shortcut": (0.0, 1.0),
     "shortcut chance": (0.0, 1.0),
+    "shortcut level: probability": (0.0, 1.0),
+    "shortcut level: score": (0.0, np.inf),
+    "shortcut level: flips": (0.0, 1.0),
 }
 #: The probability of a stage is the answer.
 OF_PROBABILITY = {"area": (-1.0, 1.0), "insertion": (0.0, 1.0), "deletion": (0.0, 1.0)}

@@ -24,7 +24,7 @@ class ExportSettings:
 
     Attributes
     ----------
-    recording, target, picks, bands, n_review, meas_date
+    recording, target, trust, picks, bands, n_review, meas_date
         As in `eegflex.results.FlexResult.export_edf`.
 
     Raises
@@ -43,6 +43,9 @@ class ExportSettings:
             "Default: predicted.",
             "read": "pair",
         },
+    )
+    trust: str = field(
+        default="all", metadata={"help": "Of which epochs: all that were explained, or those that are trusted."}
     )
     picks: str | Sequence[str] | None = field(
         default=None, metadata={"help": "Channels or their types, separated by commas. Default: all.", "read": "list"}

@@ -16,8 +16,10 @@ from eegflex.results.annotated import annotations_of
 from eegflex.results.edf_tracks import FORMATS, write_tracks
 from eegflex.results.recordings import one_recording
 from eegflex.results.select import as_bands, pick_all
+from eegflex.results.subset import at_epochs
 from eegflex.results.tables import score_kind
 from eegflex.results.tracks import Seconds, attribution_tracks, night_tracks, unexplained_stretches
+from eegflex.results.trust import chosen
 from eegflex.results.wording import reading
 from eegflex.utils.files import check_output, write_whole
 
@@ -33,7 +35,7 @@ __all__ = ["ResultExports", "check_tracks_file"]
 #: The unit of a score in the characters that a header has for it.
 _UNITS = {"logits": "logit", "log_probs": "logP", "probs": "P"}
 #: What is said, in an EDF, of stretches whose epochs were not explained.
-NOT_HERE = "not explained: tracks are 0"
+NOT_HERE = {"all": "not explained: tracks are 0", "trusted": "not explained or trusted: tracks are 0"}
 
 
 def check_tracks_file(fname: str | Path) -> Path:
@@ -55,6 +57,7 @@ class ResultExports:
         *,
         recording: str | None = None,
         target: str | tuple[str, str] | None = None,
+        trust: str = "all",
         picks: str | Sequence[str] | None = None,
         bands: Bands | Mapping[str, tuple[float, float]] | None = None,
         n_review: int | None = 50,
@@ -68,6 +71,8 @@ class ResultExports:
             Label of the recording; may be left out where there is only one.
         target : str | tuple of (str, str) | None
             Of a result of all stages, whose attributions; see `for_target`. By default that of the stage predicted.
+        trust : {"all", "trusted"}
+            Of which explained epochs: all, or those that `trust` trusts with most of their channel sets.
         picks : str | sequence of str | None
             Channel names and types; by default all.
         bands : Bands | mapping | None
@@ -108,7 +113,9 @@ class ResultExports:
         >>> [text.split(":")[0] for text in annotated.annotations.description if "review" in text]
         ['review 1', 'review 2', 'review 3']
         """
-        asked = ExportSettings(recording=recording, target=target, picks=picks, bands=bands, n_review=n_review)
+        asked = ExportSettings(
+            recording=recording, target=target, trust=trust, picks=picks, bands=bands, n_review=n_review
+        )
         return self._annotations(*self._seconds(asked), asked, carried)
 
     def export_edf(
@@ -117,6 +124,7 @@ class ResultExports:
         *,
         recording: str | None = None,
         target: str | tuple[str, str] | None = None,
+        trust: str = "all",
         picks: str | Sequence[str] | None = None,
         bands: Bands | Mapping[str, tuple[float, float]] | None = None,
         n_review: int | None = 50,
@@ -130,7 +138,7 @@ class ResultExports:
         ----------
         fname : path-like
             The file, ``*.edf``, or ``*.bdf`` for 24 bits a value.
-        recording, target, picks, bands, n_review, carried
+        recording, target, trust, picks, bands, n_review, carried
             As in `to_annotations`, whose annotations are in the file.
         meas_date : datetime | str | None
             When the recording started, for viewers that lay files on each other by the clock: results do not hold it. A date
@@ -166,7 +174,7 @@ class ResultExports:
             The sum over all frequencies, those outside the bands too; with a time view alone it knows when.
         ``explained``
             1 where an epoch was explained. Elsewhere attributions are 0, as EDF has no word for "not known", and annotations
-            ``"not explained: tracks are 0"`` say so.
+            ``"not explained: tracks are 0"`` say so. Likewise ``trusted``, where explanations were tested.
         ``stage``, ``scored``, ``P N2`` ..., ``agreeing``
             Stages as a hypnogram is drawn (of these stages W 4, REM 3, N1 2, N2 1, N3 0; -1: none), their probabilities, the
             mean over channel sets, and the share of channel sets that agree: of all epochs of the night.
@@ -195,6 +203,7 @@ class ResultExports:
         asked = ExportSettings(
             recording=recording,
             target=target,
+            trust=trust,
             picks=picks,
             bands=bands,
             n_review=n_review,
@@ -204,7 +213,7 @@ class ResultExports:
         dataset, seconds = self._seconds(asked)
         notes = self._annotations(dataset, seconds, asked, carried)
         away = unexplained_stretches(seconds)
-        notes = notes + mne.Annotations([one[0] for one in away], [one[1] for one in away], NOT_HERE)
+        notes = notes + mne.Annotations([one[0] for one in away], [one[1] for one in away], NOT_HERE[asked.trust])
         tracks = [*attribution_tracks(seconds), *night_tracks(dataset, seconds)]
         unit = "slope" if reading(self.for_target(asked.target)).per else _UNITS[score_kind(dataset)]
 
@@ -221,6 +230,8 @@ class ResultExports:
                 allowed="predicted, scored, margin, a stage, or two of them",
             )
         dataset = one_recording(self.for_target(asked.target).data, asked.recording, "A file of tracks")
+        places = chosen(dataset, asked.trust)
+        dataset = dataset if asked.trust == "all" else at_epochs(dataset, places)
         bands = as_bands(asked.edges, dataset)
         return dataset, Seconds(dataset, bands, pick_all(dataset, asked.picks))
 

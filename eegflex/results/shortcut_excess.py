@@ -23,4 +23,4 @@ def excess(kind: str, share: Values, chance: Values) -> Values:
     share, chance : float | array | pandas.Series
         Of the absolute attribution, and what chance puts there.
     """
-    return share - chance if kind in ABOVE_CHANCE else share  # type: ignore[operator,no-any-return]
+    return share - chance if kind in ABOVE_CHANCE else share  # type: ignore[operator]

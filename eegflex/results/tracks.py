@@ -15,6 +15,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.select import hypnogram_order
+from eegflex.results.trust import has_evidence, judge
 
 __all__ = ["WHOLE", "Seconds", "Track", "attribution_tracks", "night_tracks", "unexplained_stretches"]
 
@@ -208,13 +209,12 @@ def attribution_tracks(seconds: Seconds) -> Iterator[Track]:
 
 def night_tracks(dataset: xr.Dataset, seconds: Seconds) -> Iterator[Track]:
     """What was explained, the stages as predicted and scored, their probabilities, and how many channel sets agree."""
-    explained = np.zeros(seconds.n_seconds)
-    for epoch, onset in enumerate(seconds.onset):
-        share = seconds.evenly(round(float(onset) - seconds.first(epoch), 6)) * seconds.length
-        explained[seconds.first(epoch) : seconds.first(epoch) + len(share)] += share
     yield Track(
-        "", "explained", explained, "share of each second that lies in an explained epoch", "1: all of it", "share"
+        "", "explained", _covered(seconds), "share of each second in an explained epoch", "1: all of it", "share"
     )
+    if has_evidence(dataset):
+        trusted = _covered(seconds, judge(dataset).epochs)
+        yield Track("", "trusted", trusted, "share of each second in an epoch that is trusted", "1: all of it", "share")
     answers = tables.night_answers(dataset)
     held = _held(answers.onset, seconds)
     order = hypnogram_order(answers.stages)[::-1]
@@ -232,6 +232,16 @@ def night_tracks(dataset: xr.Dataset, seconds: Seconds) -> Iterator[Track]:
         agreeing = 1 - answers.table(hypnogram=False).set_index("epoch")["disagreeing"].sort_index().to_numpy()
         about = "channel sets that say the stage predicted"
         yield Track("", "agreeing", held(np.nan_to_num(agreeing), 0.0), about, "0: not staged", "share")
+
+
+def _covered(seconds: Seconds, which: npt.NDArray[np.bool_] | None = None) -> Array:
+    """The share of each second that lies in explained epochs, or in some of them."""
+    found = np.zeros(seconds.n_seconds)
+    for epoch, onset in enumerate(seconds.onset):
+        if which is None or which[epoch]:
+            share = seconds.evenly(round(float(onset) - seconds.first(epoch), 6)) * seconds.length
+            found[seconds.first(epoch) : seconds.first(epoch) + len(share)] += share
+    return found
 
 
 def _held(onset: Array, seconds: Seconds) -> Any:

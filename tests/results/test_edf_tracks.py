@@ -161,11 +161,11 @@ def test_it_lies_on_the_recording(tmp_path):
 def test_annotations_are_those_of_the_result_and_what_is_not_explained(result, tmp_path):
     part = result[[0, 1, 5]]
     read = mne.io.read_raw_edf(part.export_edf(tmp_path / "tracks.edf", n_review=2), verbose="error").annotations
-    away = [(one["onset"], one["duration"]) for one in read if one["description"] == NOT_HERE]
+    away = [(one["onset"], one["duration"]) for one in read if one["description"] == NOT_HERE["all"]]
     assert away == [(60.0, 90.0), (180.0, 120.0)]
     wanted = part.to_annotations(n_review=2)
     assert [(one["onset"], piece) for one in wanted for piece in pieces(one["description"])] == [
-        (one["onset"], one["description"]) for one in read if one["description"] != NOT_HERE
+        (one["onset"], one["description"]) for one in read if one["description"] != NOT_HERE["all"]
     ]
 
 
@@ -328,3 +328,29 @@ def test_more_annotations_than_seconds_are_all_written(result, tmp_path):
     path = part.export_edf(tmp_path / "tracks.edf", carried=table, n_review=0)
     read = mne.io.read_raw_edf(path, verbose="error").annotations
     assert sum(one["description"] == "W: alpha at F3-M2 carries 1 %" for one in read) == 1000
+
+
+@pytest.mark.slow
+def test_only_what_is_trusted_is_told_where_that_is_asked_for(tmp_path):
+    psg = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    night = eegflex.stage_epochs(eegflex.make_epochs(psg.raw, verbose="error"), "bandpower", verbose="error")
+    explained = eegflex.attribute_epochs(night, sample_per_stage=3, verbose="error")
+    result = eegflex.evaluate(explained, night, parts="one by one", verbose="error").result
+    trusted = result.trust().query("verdict == 'trusted'")["onset"].to_numpy()
+    every = result.data["onset"].values
+    assert 0 < len(trusted) < len(every)
+    read = {}
+    for trust in ("all", "trusted"):
+        path = result.export_edf(tmp_path / f"{trust}.edf", trust=trust)
+        raw = mne.io.read_raw_edf(path, preload=True, verbose="error")
+        there = raw.get_data("explained")[0].reshape(-1, 30).all(axis=1)
+        assert (30.0 * np.flatnonzero(there)).tolist() == sorted(every if trust == "all" else trusted)
+        assert (raw.get_data("trusted")[0].sum() / 30) == len(trusted)
+        assert NOT_HERE[trust] in raw.annotations.description
+        read[trust] = raw.get_data("C3-M2 delta")[0]
+    seconds = np.isin(np.arange(len(read["all"])) // 30 * 30, trusted)
+    np.testing.assert_allclose(read["trusted"][seconds], read["all"][seconds], atol=np.abs(read["all"]).max() / 30_000)
+    assert not read["trusted"][~seconds].any()
+    assert read["all"][~seconds].any()
+    with pytest.raises(ParameterError, match="trust"):
+        result.export_edf(tmp_path / "no.edf", trust="mine")

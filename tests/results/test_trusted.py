@@ -28,7 +28,7 @@ WELL = {
 
 def with_measures(result, **changed):
     """The result as if it had been evaluated; `changed` are measures of the first epoch."""
-    data = result.to_xarray()
+    data = result.to_xarray().drop_vars(["measures", "measure"], errors="ignore")
     told = dict.fromkeys(changed, 0.0) | WELL
     values = np.tile(list(told.values()), (data.sizes["epoch"], data.sizes["channel_set"], 1))
     for name, value in changed.items():

@@ -20,6 +20,7 @@ from eegflex.evaluation.audit_moments import Heart, artifacts_of, ecg_channel, s
 from eegflex.evaluation.audit_regions import Region, regions_of
 from eegflex.evaluation.judged import count_explanations
 from eegflex.evaluation.thresholds import LEVEL_MOVES, LEVEL_MOVES_SCORE, SHORTCUT, SHORTCUT_DECIDES, SHORTCUT_LEVEL
+from eegflex.evaluation.told_tables import TEXT
 from eegflex.findings import Finding, error, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.shortcut_excess import ABOVE_CHANCE, excess
@@ -89,6 +90,8 @@ KINDS = {
         "Choose the channels: picks=[...], or types in the [[input.channels]] of the stager's contract",
     ),
 }
+#: What findings read of the table that `look` makes.
+_TOLD = dict.fromkeys(("kind", "where", "why not"), TEXT)
 FREQUENCIES, MOMENTS = ("line", "below", "above", "images", "channel"), ("ecg", "artifact")
 
 
@@ -295,7 +298,8 @@ def _widest(values: pd.Series, found: Interval) -> tuple[float, float]:
 
 def findings(evaluation: Evaluation) -> list[Finding]:
     """What was found of each kind of shortcut."""
-    told = evaluation.tables["shortcuts"].set_index("kind")
+    told = evaluation.told("shortcuts", _TOLD).drop_duplicates("kind").set_index("kind").reindex(list(KINDS))
+    told = told.fillna({"where": "", "why not": "it was not looked for"})
     table = shortcut_table(evaluation)
     found = []
     for name in KINDS:

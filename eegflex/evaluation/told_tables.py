@@ -12,7 +12,7 @@ from eegflex.errors import ParameterError
 
 __all__ = ["COUNT", "NUMBER", "TEXT", "TEXT_OR_NONE", "read_rows", "refuse"]
 
-#: What the values of a column are; a number that is not known is None.
+#: What the values of a column are; a number that is not known is None, or NaN.
 TEXT, TEXT_OR_NONE, COUNT, NUMBER = "text", "text or none", "a count", "a number"
 
 _IS: dict[str, Callable[[Any], bool]] = {
@@ -25,7 +25,7 @@ _AS = {TEXT: object, TEXT_OR_NONE: object, COUNT: np.int64, NUMBER: np.float64}
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+    return isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) >= 2**63
 
 
 def read_rows(rows: Sequence[Mapping[str, Any]], *layouts: Mapping[str, str], name: str) -> pd.DataFrame:

@@ -211,6 +211,12 @@ def test_a_part_whose_measures_are_not_there_is_told_or_refused_as_such(result, 
     assert all(one == "unknown" or "is not what an evaluation measures. Got no measure" in one for one in told_of)
 
 
+def test_numbers_that_are_not_known_are_no_odd_table(result):
+    near = {"channel_set": "a", "stage": "W", "n": 6, "agreement": 0.5, "low": float("nan"), "high": None}
+    found = told(result, areas(ORDERS), done={"agreement": 11}, tables={"agreement: neighbours": [near]})
+    assert "W 0.50" in found.findings["agreement: neighbours"].measured
+
+
 def test_an_error_of_our_own_is_not_taken_for_an_odd_table(result, monkeypatch):
     found = told(result, areas(ORDERS), done={"faithfulness": 11})
     for error in (KeyError("W"), ValueError("shapes"), TypeError("None"), IndexError("0"), AttributeError("x")):

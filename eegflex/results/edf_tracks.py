@@ -16,12 +16,14 @@ import numpy.typing as npt
 import pyedflib
 
 from eegflex._version import __version__
-from eegflex.errors import ParameterError
+from eegflex.errors import OutputError, ParameterError
 from eegflex.readers.hypnograms.write import closing
 from eegflex.results.tracks import Track
 
-__all__ = ["FORMATS", "exponent_of", "labels_of_tracks", "limit_of", "pieces", "write_tracks"]
+__all__ = ["FORMATS", "check_no_recording", "exponent_of", "labels_of_tracks", "limit_of", "pieces", "write_tracks"]
 
+#: What a header says of its recording where it holds tracks.
+_KIND = "attribution_tracks"
 #: By the suffix: the library's name of the format, and the largest sample; -that is the smallest, so that 0 is a sample.
 FORMATS = {".edf": (pyedflib.FILETYPE_EDFPLUS, 2**15 - 1), ".bdf": (pyedflib.FILETYPE_BDFPLUS, 2**23 - 1)}
 #: What the library reads and writes of signals, those of annotations too; and of the text of an annotation, in bytes.
@@ -34,6 +36,26 @@ _BAND, _MARK = 5, 4
 _TAKEN = frozenset({"edf annotations", "bdf annotations"})
 #: Peaks of attributions from the first to the second are written in their own unit, others in a power of ten of it.
 _PLAIN = (1e-4, 9e6)
+
+
+def check_no_recording(path: Path) -> None:
+    """Refuse to put tracks in the place of a recording: what is lost by that, nobody can compute again.
+
+    Raises
+    ------
+    OutputError
+        If an EDF or BDF is there that holds no tracks.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(256)
+    if head.startswith((b"0       ", b"\xffBIOSEMI")) and _KIND.encode() not in head:
+        raise OutputError(
+            "A recording of this name is there, and is not replaced by tracks",
+            seen=path,
+            remedy="Choose another name, such as night-attribution.edf",
+        )
 
 
 def plain(text: str, most: int) -> str:
@@ -165,7 +187,7 @@ def write_tracks(
         writer.setSignalHeaders([header for header, _ in signals])
         writer.set_number_of_annotation_signals(n_annotated)
         writer.setEquipment(f"eegflex_{__version__}")
-        writer.setRecordingAdditional("attribution_tracks")
+        writer.setRecordingAdditional(_KIND)
         writer.setStartdatetime(start)
         for onset, duration, text in told:
             if writer.writeAnnotation(float(onset), float(duration), text) < 0:

@@ -13,7 +13,7 @@ import mne
 from eegflex.errors import ParameterError, check_choice
 from eegflex.export_settings import ExportSettings
 from eegflex.results.annotated import annotations_of
-from eegflex.results.edf_tracks import FORMATS, write_tracks
+from eegflex.results.edf_tracks import FORMATS, check_no_recording, write_tracks
 from eegflex.results.recordings import one_recording
 from eegflex.results.select import as_bands, pick_all
 from eegflex.results.subset import at_epochs
@@ -145,7 +145,7 @@ class ResultExports:
             of a patient's night may identify the patient. By default 1985-01-01 at 0:00, which means that it is not told.
             Fractions of a second are rounded.
         overwrite : bool
-            Whether a file of that name may be replaced.
+            Whether a file of that name may be replaced. A recording never is.
 
         Returns
         -------
@@ -158,7 +158,7 @@ class ResultExports:
             If the suffix is another one, the result is of several recordings or of another target, or there are more than 639
             tracks.
         OutputError
-            If the file is there already, or cannot be written. Nothing half-written is left.
+            If the file is there already, is a recording, or cannot be written. Nothing half-written is left.
 
         Notes
         -----
@@ -210,6 +210,7 @@ class ResultExports:
             meas_date=meas_date,
         )
         path = check_output(check_tracks_file(fname), overwrite=overwrite)
+        check_no_recording(path)
         dataset, seconds = self._seconds(asked)
         notes = self._annotations(dataset, seconds, asked, carried)
         away = unexplained_stretches(seconds)

@@ -219,6 +219,19 @@ def stop(*_):
     raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_recording_is_never_replaced(result, suffix, tmp_path):
+    path = tmp_path / f"night{suffix}"
+    kind = {".edf": pyedflib.FILETYPE_EDFPLUS, ".bdf": pyedflib.FILETYPE_BDFPLUS}[suffix]
+    with pyedflib.EdfWriter(str(path), 1, file_type=kind) as writer:
+        writer.setSignalHeaders([{"label": "C3", "dimension": "uV", "sample_frequency": 10}])
+        writer.writeSamples([np.zeros(100)])
+    was = path.read_bytes()
+    with pytest.raises(OutputError, match="A recording of this name is there"):
+        result.export_edf(path, overwrite=True)
+    assert path.read_bytes() == was
+
+
 def made(names, values=None):
     return [Track(channel, name, np.zeros(2) if values is None else values, "about", "how") for channel, name in names]
 

@@ -35,6 +35,7 @@ __all__ = [
     "EvaluationSettings",
     "Settings",
     "StagingSettings",
+    "check_count",
 ]
 
 #: What happens where a run ends within a window.
@@ -274,15 +275,15 @@ class Settings(StagingSettings):
         if not 0 < self.tol < 1:
             raise ParameterError("tol must be between 0 and 1", seen=self.tol, remedy="0.02 is 2 %")
         for name in ("n_steps", "max_evals", "sample_per_stage", "batch_size"):
-            _check_count(name, getattr(self, name))
-        if self.n_jobs is not None and not _whole_number(self.n_jobs):
+            check_count(name, getattr(self, name))
+        if self.n_jobs is not None and not whole_number(self.n_jobs):
             raise ParameterError(
                 "n_jobs must be a number of processes",
                 seen=repr(self.n_jobs),
                 allowed="1, 2, ..., -1 (one a core) or None",
             )
-        _check_count("seed", self.seed, least=0)
-        _check_count("spectral_share", self.spectral_share, least=0)
+        check_count("seed", self.seed, least=0)
+        check_count("spectral_share", self.spectral_share, least=0)
 
     @property
     def is_light(self) -> bool:
@@ -360,8 +361,8 @@ class EvaluationSettings:
                 object.__setattr__(self, name, tuple(dict.fromkeys(words)))
         object.__setattr__(self, "groups", _groups(self.groups))
         object.__setattr__(self, "sample_per_stage", 0 if self.sample_per_stage is None else self.sample_per_stage)
-        _check_count("sample_per_stage", self.sample_per_stage, least=0)
-        _check_count("seed", self.seed, least=0)
+        check_count("sample_per_stage", self.sample_per_stage, least=0)
+        check_count("seed", self.seed, least=0)
 
     def to_dict(self) -> dict[str, Any]:
         """What the numbers depend on: what is measured at all, and where, does not change them."""
@@ -410,8 +411,9 @@ def _windows_per_stage(given: Any) -> int | str:
     return count
 
 
-def _check_count(name: str, value: Any, least: int = 1) -> None:
-    if value is None and least:  # it has a default of its own
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is no whole number, or a smaller one; None has a default of its own where 0 is none."""
+    if value is None and least:
         return
     count = whole_number(value)
     if count is None or count < least:

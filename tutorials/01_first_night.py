@@ -116,6 +116,7 @@ fig = result.plot_epoch(int(called_n2.iloc[0]))
 #
 #     result.save("night.nc")
 #     eegflex.make_report(result).save("night.html")
+#     result.export_edf("night-attribution.edf")  # tracks to lay on the recording, for a PSG viewer
 #
 # and the same from a shell::
 #

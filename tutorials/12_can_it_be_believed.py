@@ -109,6 +109,27 @@ print(audit.findings["shortcut: line"])
 night.review_queue().head(8)
 
 # %%
+# A viewer shows that beside the recording. Annotations say what carried the decision on each epoch that was explained, by its
+# most confident channels, and hold the first of the queue.
+
+annotations = evaluation.result.to_annotations(n_review=8)
+raw = psg.raw.copy().set_annotations(annotations, on_missing="ignore")
+for one in annotations[:6]:
+    print(f"{one['onset']:.0f} s, {one['duration']:.0f} s: {one['description']}")
+
+# %%
+# Attributions themselves become tracks, one value a second for each channel and band, in a file of their own that EDFbrowser
+# and its like lay on the recording; from a shell, ``eegflex export night.nc -o night-attribution.edf``. In MNE::
+#
+#     fname = evaluation.result.export_edf("night-attribution.edf", meas_date=psg.raw.info["meas_date"])
+#     tracks = mne.io.read_raw_edf(fname, preload=True)
+#     sfreq = psg.raw.info["sfreq"]
+#     values = np.repeat(tracks.get_data(), int(sfreq), axis=1)[:, : psg.raw.n_times]
+#     beside = mne.io.RawArray(values, mne.create_info(tracks.ch_names, sfreq, "misc"))
+#     beside.set_meas_date(psg.raw.info["meas_date"])
+#     raw.add_channels([beside], force_update_info=True)
+#     raw.plot(scalings={"misc": 0.5})
+#
 # The numbers are kept with the result: ``evaluation.save("night.nc")``, and ``eegflex.evaluation.Evaluation(result)`` reads
 # them back. The report shows them beside the explanations.
 

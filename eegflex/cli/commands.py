@@ -24,6 +24,7 @@ from eegflex.cli.options import (
     takes,
 )
 from eegflex.errors import EegflexError, OutputError, ParameterError
+from eegflex.export_settings import ExportSettings
 from eegflex.settings import AUTO, EvaluationSettings, StagingSettings
 from eegflex.utils.files import check_output
 from eegflex.utils.stopping import held
@@ -191,15 +192,19 @@ def evaluate(
     """Measure how far the explanations of a result can be believed, by asking the model again; the numbers are kept with it."""
     from eegflex.errors import EvaluationStopped
     from eegflex.evaluation import evaluate as measured
-    from eegflex.evaluation.evaluate import wanted_parts
+    from eegflex.evaluation.evaluate import check_goes_on, wanted_parts
     from eegflex.results import read_result
     from eegflex.results.netcdf import check_result_file
 
     output = output or result
-    overwrite = overwrite or (output.exists() and result.exists() and output.samefile(result))
+    # What is evaluated is in what comes of it, and may be replaced by that; an evaluation that was asked otherwise is not.
+    goes_on = not overwrite and output.exists() and result.exists() and output.samefile(result)
+    overwrite = overwrite or goes_on
     check_result_file(check_output(output, overwrite=overwrite, inputs=_inputs(recording, loading, reading)))
     wanted_parts(asking)
     explained = read_result(result)
+    if goes_on:
+        check_goes_on(explained, asking)
     stager = loading.stager()
     epochs = reading.epochs(recording)
     try:
@@ -245,6 +250,28 @@ def report(
         if result is not None:
             typer.echo(f"Result: {_keep(result, kept, overwrite)}", err=True)
         raise
+
+
+@app.command()
+@takes(asking=ExportSettings)
+def export(
+    result: Annotated[Path, typer.Argument(help="A result of eegflex attribute.", show_default=False)],
+    asking: ExportSettings,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The tracks, an EDF+ file. Default: named after the result."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write attributions as tracks that a PSG viewer shows beside the recording, with annotations of what to look at."""
+    from eegflex.results import read_result
+    from eegflex.results.export_methods import check_tracks_file
+
+    output = check_tracks_file(output or Path(f"{result.stem}-attribution.edf"))
+    check_output(output, overwrite=overwrite, inputs=[result])
+    with held():
+        written = read_result(result, lazy=True).export_edf(output, **vars(asking), overwrite=overwrite)
+    typer.echo(f"Tracks: {written}")
 
 
 @app.command()

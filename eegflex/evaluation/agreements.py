@@ -18,6 +18,7 @@ from eegflex.attribution.baselines import MIN_SOUND
 from eegflex.evaluation.judged import judged, limits, spoken, too_few
 from eegflex.evaluation.stability import similarity
 from eegflex.evaluation.thresholds import STABLE
+from eegflex.evaluation.told_tables import COUNT, NUMBER, TEXT, TEXT_OR_NONE
 from eegflex.findings import Finding, unknown
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 
@@ -148,9 +149,16 @@ def _mean(values: npt.NDArray[np.float64]) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
+#: What findings read of the tables.
+_COMPARED = {"own": TEXT, "other": TEXT_OR_NONE}
+_NEAR = (
+    dict.fromkeys(("channel_set", "stage"), TEXT) | {"n": COUNT} | dict.fromkeys(("agreement", "low", "high"), NUMBER)
+)
+
+
 def findings(evaluation: Evaluation) -> list[Finding]:
     """Whether explanations depend on what they were compared with, on the way they were made, and on the epoch of a stage."""
-    told = evaluation.tables[BASELINES] if BASELINES in evaluation.tables else pd.DataFrame()
+    told = evaluation.told(BASELINES, _COMPARED, needed=False)
     own, other = told.iloc[0][["own", "other"]] if len(told) else ("", None)
     if other is None:
         first = unknown("what the attribution is compared with cannot be changed", n=0).named(BASELINE)
@@ -175,8 +183,7 @@ def _agreed(evaluation: Evaluation, column: str, words: str) -> Finding:
 
 def _of_neighbours(evaluation: Evaluation) -> list[Finding]:
     """What is told of neighbours: no threshold tells good from bad, for epochs of one stage differ in truth."""
-    table = evaluation.tables.get(NEIGHBOURS, pd.DataFrame())
-    table = table.fillna({"low": np.nan, "high": np.nan})
+    table = evaluation.told(NEIGHBOURS, _NEAR, needed=False)
     rows = [row for _, row in table.iterrows() if row["n"] >= MIN_EPOCHS]
     if not rows:
         return [unknown("too few epochs of one stage within 5 minutes were explained", n=0).named(NEIGHBOURS)]

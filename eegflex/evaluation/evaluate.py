@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mne.utils import logger, verbose
 
 from eegflex._version import __version__
-from eegflex.errors import EvaluationStopped, ParameterError, check_choice
+from eegflex.errors import EvaluationStopped, OutputError, ParameterError, check_choice
 from eegflex.evaluation.asked import check_asked, try_methods
 from eegflex.evaluation.evaluation import Evaluation, with_measures
 from eegflex.evaluation.explanation import Explanation
@@ -26,7 +26,7 @@ from eegflex.staging import StagedNight, night_of
 from eegflex.utils.progress import duration_text, progress
 from eegflex.utils.stopping import held
 
-__all__ = ["evaluate"]
+__all__ = ["check_goes_on", "evaluate", "wanted_parts"]
 
 
 @verbose
@@ -173,6 +173,40 @@ def wanted_parts(asked: EvaluationSettings) -> tuple[str, ...]:
     return tuple(name for name in PARTS if asked.parts is None or name in asked.parts)
 
 
+def _as_kept(asked: EvaluationSettings) -> dict[str, Any]:
+    """What an evaluation keeps of what it was asked, by which a later one knows whether it goes on."""
+    return asked.to_dict() | {"eegflex": __version__}
+
+
+def _why_other(before: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Why what an earlier run measured is no part of this one."""
+    names = {**before["settings"], **asked}
+    other = [name for name in names if before["settings"].get(name) != asked.get(name)]
+    return f"with another {', '.join(other)}" if other else "of other explanations"
+
+
+def check_goes_on(result: FlexResult, asked: EvaluationSettings) -> None:
+    """Refuse to put an evaluation in the place of one that was asked otherwise; one that was asked the same goes on.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be evaluated so at all.
+    OutputError
+        If the result holds an evaluation with other settings.
+    """
+    check_asked(result, tuple(asked.compare))
+    before = result.provenance.get("evaluation") if len(result.recordings) == 1 else None
+    if before is None or before["settings"] == _as_kept(asked):
+        return
+    raise OutputError(
+        f"The result holds an evaluation {_why_other(before, _as_kept(asked))}, whose numbers would be lost",
+        seen=f"{', '.join(before['done']) or 'nothing'} of {len(before['cases'])} explanations, "
+        + ", ".join(f"{name} {value}" for name, value in before["settings"].items() if value != []),
+        remedy="Write this one to another file (-o), ask the same as before to go on there, or replace it with --overwrite",
+    )
+
+
 def _night(
     result: FlexResult,
     epochs: mne.BaseEpochs | StagedNight,
@@ -207,7 +241,7 @@ class _Run:
         self, result: FlexResult, question: Question, asked: EvaluationSettings, wanted: Sequence[str]
     ) -> None:
         self.result, self.question, self.wanted = result, question, wanted
-        self.asked = asked.to_dict() | {"eegflex": __version__}
+        self.asked = _as_kept(asked)
         self.explanations = question.sample(asked.sample_per_stage or None)
         self.cases = [[one.number, one.channel_set] for one in self.explanations]
         self.done: dict[str, int] = {}
@@ -219,17 +253,10 @@ class _Run:
         if before["settings"] == self.asked and before["cases"] == self.cases:
             self._take_up(before)
         else:
-            logger.warning(self._replaced(before))
-
-    def _replaced(self, before: Mapping[str, Any]) -> str:
-        """What an earlier run measured and this one leaves out, and why."""
-        names = {**before["settings"], **self.asked}
-        other = [name for name in names if before["settings"].get(name) != self.asked.get(name)]
-        why = f"with another {', '.join(other)}" if other else "of other explanations"
-        return (
-            f"What was measured before {why} is left out of this evaluation: {', '.join(before['done']) or 'nothing'}. "
-            "Save this one under another name to keep both"
-        )
+            logger.warning(
+                f"What was measured before {_why_other(before, self.asked)} is left out of this evaluation: "
+                f"{', '.join(before['done']) or 'nothing'}. Save this one under another name to keep both"
+            )
 
     def _take_up(self, before: Mapping[str, Any]) -> None:
         """Keep what an earlier run measured, if it was asked the same."""

@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from eegflex.errors import EegflexError, ParameterError
+from eegflex.errors import ParameterError
 from eegflex.evaluation.faithfulness import Interval
 from eegflex.evaluation.judged import count_explanations
+from eegflex.evaluation.told_tables import read_rows, refuse
 from eegflex.findings import Finding, Findings, unknown
 from eegflex.results.intervals import blocks_of, mean_interval
 from eegflex.results.recordings import one_recording, provenance_text, provenances
@@ -44,6 +45,9 @@ RANGES = {
     "bands": (0.0, 1.0),
     "shortcut": (0.0, 1.0),
     "shortcut chance": (0.0, 1.0),
+    "shortcut level: probability": (0.0, 1.0),
+    "shortcut level: score": (0.0, np.inf),
+    "shortcut level: flips": (0.0, 1.0),
 }
 #: The probability of a stage is the answer.
 OF_PROBABILITY = {"area": (-1.0, 1.0), "insertion": (0.0, 1.0), "deletion": (0.0, 1.0)}
@@ -209,14 +213,32 @@ class Evaluation:
             return [unknown("it was stopped before it was told", "Evaluate again: it goes on there").named(name)]
         try:
             return part.findings(self)
-        except EegflexError:
-            raise
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise ParameterError(
-                f"What this result says was measured of {name!r} is not what an evaluation measures",
-                seen=f"{type(error).__name__}: {error}"[:200],
-                remedy="Evaluate it again, with another seed",
-            ) from error
+        except KeyError as missing:
+            if not (missing.args and _is_measure(missing.args[0])) or missing.args[0] in self._table:
+                raise
+            raise refuse(name, f"no measure {missing.args[0]!r}") from missing
+
+    def told(self, name: str, *layouts: Mapping[str, str], needed: bool = True) -> pd.DataFrame:
+        """One of `tables`, with the columns that are to be told of it.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        *layouts : mapping of str to str
+            Column -> what its values are; the first of several that fits. See `eegflex.evaluation.told_tables`.
+        needed : bool
+            Whether it must be there; an empty table stands for one that need not.
+
+        Raises
+        ------
+        ParameterError
+            If it is not there, or not so.
+        """
+        rows = self._told["tables"].get(name)
+        if rows is None and needed:
+            raise refuse(name, "no such table")
+        return read_rows(rows or (), *layouts, name=name)
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
         """Write the result with the numbers in it; see `FlexResult.save`."""
@@ -237,6 +259,11 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         return self.findings._repr_html_()
+
+
+def _is_measure(key: object) -> bool:
+    """Whether this is the name of a column of measures, which a file may lack."""
+    return isinstance(key, str) and ": " in key
 
 
 def with_measures(

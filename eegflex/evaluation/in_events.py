@@ -14,6 +14,7 @@ from eegflex.evaluation.aasm import aasm_criteria
 from eegflex.evaluation.carried import decisive_events
 from eegflex.evaluation.events import find_sleep_events
 from eegflex.evaluation.grounding import grounding, grounding_findings
+from eegflex.evaluation.told_tables import COUNT, NUMBER, TEXT
 from eegflex.findings import Finding, unknown
 from eegflex.stages import STAGES
 
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["findings", "measure"]
 
+#: What findings read of a table of `grounding`, and of one that says why there is none.
+_WHY = {"why": TEXT, "remedy": TEXT}
+_GROUNDING = (
+    dict.fromkeys(("stage", "kind", "speaks"), TEXT)
+    | {"n_epochs": COUNT}
+    | dict.fromkeys(
+        ("share", "chance", "enrichment", "enrichment_low", "enrichment_high", "p_corrected", "of_all"), NUMBER
+    )
+)
 #: Views that say when something was attributed.
 _IN_TIME = ("time_frequency_view", "time_view")
 
@@ -75,12 +85,10 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
 
 def findings(evaluation: Evaluation) -> list[Finding]:
     """Whether what spoke for each stage lies in the events of that stage."""
-    table = evaluation.tables["grounding"]
+    table = evaluation.told("grounding", _GROUNDING, _WHY)
     if "why" in table:
         why = table.iloc[0]
         return [
             unknown(f"whether attributions lie in events is not known: {why['why']}", why["remedy"]).named("grounding")
         ]
-    words = ("stage", "kind", "speaks", "view")
-    numbers = [name for name in table if name not in words]
-    return grounding_findings(table.astype(dict.fromkeys(numbers, float)))
+    return grounding_findings(table)

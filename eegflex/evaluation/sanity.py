@@ -22,6 +22,7 @@ from scipy.stats import rankdata
 from eegflex.evaluation.faithfulness import bootstrap
 from eegflex.evaluation.judged import count_explanations
 from eegflex.evaluation.thresholds import ALIKE
+from eegflex.evaluation.told_tables import COUNT, NUMBER, TEXT
 from eegflex.findings import CannotTellError, Finding, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of
 from eegflex.stagers.randomised import Level, levels_of, randomised
@@ -217,9 +218,17 @@ def _row(cases: Sequence[_Case]) -> dict[str, float | int | None]:
     return row
 
 
+#: What findings read of the table.
+_TOLD = (
+    dict.fromkeys(("change", "level", "why"), TEXT)
+    | dict.fromkeys(("n", "explanations"), COUNT)
+    | {f"{name}{end}": NUMBER for name in MEASURES for end in ("", "_low", "_high")}
+)
+
+
 def findings(evaluation: Evaluation) -> list[Finding]:
     """Whether explanations go with the weights, with the stage, and with the signal."""
-    table = evaluation.tables["sanity"]
+    table = evaluation.told("sanity", _TOLD)
     rows = {(row["change"], row["level"]): row for row in table.to_dict("records")}
     return [
         _of_weights(rows.get((CASCADE, ALL)), rows.get((NOTHING, ""))).named("random weights"),

@@ -15,6 +15,7 @@ from eegflex.bands import ABOVE, BELOW, Bands
 from eegflex.evaluation.faithfulness import Interval, bootstrap
 from eegflex.evaluation.judged import count_explanations, was
 from eegflex.evaluation.sets import Flip, sets_of
+from eegflex.evaluation.told_tables import COUNT, TEXT, TEXT_OR_NONE, refuse
 from eegflex.findings import Finding, ok, unknown, warning
 from eegflex.results.intervals import LEVEL, MIN_EPOCHS, blocks_of
 
@@ -182,12 +183,23 @@ def _named_members(one: Explanation) -> tuple[set[tuple[str, str, str]], set[tup
     return named(found.sufficient), named(found.necessary)
 
 
+#: What findings read of the table of sets.
+_TOLD = (
+    {"epoch": COUNT}
+    | dict.fromkeys(("channel_set", "sufficient", "necessary", "flip", "flip_cells"), TEXT)
+    | {"flip_to": TEXT_OR_NONE}
+)
+
+
 def findings(evaluation: Evaluation) -> list[Finding]:
     """What is enough for each stage and what it needs, and what flips it: two findings for each stage that was evaluated."""
     if "sets" not in evaluation.tables:
         return [unknown("the search was stopped before it was told", "Evaluate again: it goes on there").named("sets")]
-    told = evaluation.tables["sets"].drop(columns=["onset", "predicted"])
-    table = evaluation.to_data_frame().merge(told, on=["epoch", "channel_set"], how="left")
+    keys = ["epoch", "channel_set"]
+    told = evaluation.told("sets", _TOLD).drop_duplicates(keys)
+    table = evaluation.to_data_frame().merge(told, on=keys, how="left")
+    if table["flip_cells"].isna().any():
+        raise refuse("sets", "a table of other explanations")
     found = []
     for stage in evaluation.result.stages:
         of = _Stage(evaluation, table, stage)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +20,11 @@ from eegflex.evaluation.audit_moments import Heart, artifacts_of, ecg_channel, s
 from eegflex.evaluation.audit_regions import Region, regions_of
 from eegflex.evaluation.judged import count_explanations
 from eegflex.evaluation.thresholds import LEVEL_MOVES, LEVEL_MOVES_SCORE, SHORTCUT, SHORTCUT_DECIDES, SHORTCUT_LEVEL
+from eegflex.evaluation.told_tables import TEXT
 from eegflex.findings import Finding, error, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.resolution import is_light
+from eegflex.results.shortcut_excess import ABOVE_CHANCE, excess
 from eegflex.scores import probabilities
 
 if TYPE_CHECKING:
@@ -46,15 +49,12 @@ class Kind:
         What lies where: "so much of the absolute attribution lies ...".
     remedy : str
         What to do.
-    above_chance : bool
-        Whether a share must be above chance to be one. Where a filter has left nothing, chance is no excuse.
     allowed : float
         How much of it may be.
     """
 
     said: str
     remedy: str
-    above_chance: bool = True
     allowed: float = SHORTCUT
 
 
@@ -68,17 +68,14 @@ KINDS = {
     "below": Kind(
         "below the high-pass",
         "What is left there is drift and sweat: see whether the stages change with a higher high-pass",
-        above_chance=False,
     ),
     "above": Kind(
         "above the low-pass",
         "What is left there is no EEG: see whether the stages change with a lower low-pass",
-        above_chance=False,
     ),
     "images": Kind(
         "at images of resampling",
         "The recording was raised to its rate: give the one with the lower rate, or a stager that was trained at it",
-        above_chance=False,
     ),
     "ecg": Kind(
         "at heartbeats", "Take the heart out of the EEG, for example with mne.preprocessing.ICA, and stage it again"
@@ -92,9 +89,10 @@ KINDS = {
     "channel": Kind(
         "on channels that show no sleep",
         "Choose the channels: picks=[...], or types in the [[input.channels]] of the stager's contract",
-        above_chance=False,
     ),
 }
+#: What findings read of the table that `look` makes.
+_TOLD = dict.fromkeys(("kind", "where", "why not"), TEXT)
 FREQUENCIES, MOMENTS = ("line", "below", "above", "images", "channel"), ("ecg", "artifact")
 
 
@@ -255,11 +253,11 @@ def shortcut_table(evaluation: Evaluation) -> pd.DataFrame:
     table, rows = evaluation.to_data_frame(), []
     stages = [None, *(stage for stage in evaluation.result.stages if (table["predicted"] == stage).any())]
     for name, kind in KINDS.items():
-        excess = excess_of(table, name)
+        too_much = excess_of(table, name)
         for stage in stages:
             n = evaluation.count(SHARE + name, stage=stage)
-            found = evaluation.interval(excess, stage=stage)
-            widest = _widest(excess if stage is None else excess[table["predicted"] == stage], found)
+            found = evaluation.interval(too_much, stage=stage)
+            widest = _widest(too_much if stage is None else too_much[table["predicted"] == stage], found)
             low, high = np.clip(widest, -1.0, 1.0).tolist()  # it is a share
             rows.append(
                 {
@@ -278,7 +276,7 @@ def shortcut_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def excess_of(table: pd.DataFrame, name: str) -> pd.Series:
-    """How much of a shortcut each explanation has: its share, above chance where chance is an excuse.
+    """How much of a shortcut each explanation has, as trust reckons it too: its share, above chance where that is an excuse.
 
     Parameters
     ----------
@@ -287,8 +285,7 @@ def excess_of(table: pd.DataFrame, name: str) -> pd.Series:
     name : str
         One of `KINDS`.
     """
-    share = table[SHARE + name]
-    return share - table[CHANCE + name] if KINDS[name].above_chance else share
+    return excess(name, table[SHARE + name], table[CHANCE + name])
 
 
 def _widest(values: pd.Series, found: Interval) -> tuple[float, float]:
@@ -302,23 +299,30 @@ def _widest(values: pd.Series, found: Interval) -> tuple[float, float]:
 
 def findings(evaluation: Evaluation) -> list[Finding]:
     """What was found of each kind of shortcut."""
-    told = evaluation.tables["shortcuts"].set_index("kind")
-    table, each = shortcut_table(evaluation), evaluation.to_data_frame()
+    told = evaluation.told("shortcuts", _TOLD).drop_duplicates("kind").set_index("kind").reindex(list(KINDS))
+    told = told.fillna({"where": "", "why not": "it was not looked for"})
+    table = shortcut_table(evaluation)
     found = []
     for name in KINDS:
-        finding = _finding(
-            name, told.loc[name], table[table["kind"] == name], _of_level(each) if name == "level" else {}
-        )
+        of_level = partial(_of_level, evaluation) if name == "level" else None
+        finding = _finding(name, told.loc[name], table[table["kind"] == name], of_level)
         found.append(finding.named(f"shortcut: {name}"))
     return found
 
 
-def _of_level(each: pd.DataFrame) -> dict[str, float]:
-    """What the level of a channel does to the answer, on average."""
-    return {name: float(each[LEVEL + name].mean()) for name in ("probability", "score", "flips")}
+def _of_level(evaluation: Evaluation, stage: str) -> dict[str, float]:
+    """What the level of a channel does to the answer, over a stage or all: means with their intervals, and their n."""
+    among = None if stage == "all" else stage
+    found = {"n_level": float(evaluation.count(f"{LEVEL}score", stage=among))}
+    for name in ("probability", "score", "flips"):
+        of = evaluation.interval(LEVEL + name, stage=among)
+        found |= {name: of.mean, f"{name}_low": of.low, f"{name}_high": of.high}
+    return found
 
 
-def _finding(name: str, told: pd.Series, rows: pd.DataFrame, more: Mapping[str, float]) -> Finding:
+def _finding(
+    name: str, told: pd.Series, rows: pd.DataFrame, of_level: Callable[[str], dict[str, float]] | None = None
+) -> Finding:
     kind, every = KINDS[name], rows.iloc[0]
     n = int(every["n"])
     if told["why not"]:
@@ -327,8 +331,9 @@ def _finding(name: str, told: pd.Series, rows: pd.DataFrame, more: Mapping[str, 
         return unknown(f"what lies {kind.said} is known of only {count_explanations(n)}", n=n)
     found = rows[rows["shortcut"]]
     worst = every if found.empty else found.loc[found["low"].idxmax()]
-    said = _said(kind, told["where"], worst, more)
-    values = {key: worst[key] for key in ("stage", "n", "share", "chance", "excess", "low", "high")} | dict(more)
+    more = {} if of_level is None else of_level(str(worst["stage"]))
+    said = _said(name, told["where"], worst, more)
+    values = {key: worst[key] for key in ("stage", "n", "share", "chance", "excess", "low", "high")} | more
     if found.empty and not every["high"] <= kind.allowed:  # nor where no interval is known
         return unknown(f"{said}; too few to tell", "Evaluate more explanations: sample_per_stage=", **values)
     if found.empty:
@@ -337,24 +342,27 @@ def _finding(name: str, told: pd.Series, rows: pd.DataFrame, more: Mapping[str, 
     return judge(said, kind.remedy, **values)
 
 
-def _limits(row: pd.Series) -> str:
-    known = np.isfinite(row["low"]) and np.isfinite(row["high"])
-    return f"{row['low']:z.1%} to {row['high']:z.1%}" if known else "not known"
+def _limits(low: float, high: float, form: str = "z.1%") -> str:
+    return f"{low:{form}} to {high:{form}}" if np.isfinite([low, high]).all() else "not known"
 
 
-def _said(kind: Kind, where: str, row: pd.Series, more: Mapping[str, float]) -> str:
+def _said(name: str, where: str, row: pd.Series, more: Mapping[str, float]) -> str:
     """The numbers of one row as a sentence."""
-    against, what = ("chance", "excess") if kind.above_chance else ("spread evenly", "share")
+    against, what = ("chance", "excess") if name in ABOVE_CHANCE else ("spread evenly", "share")
     numbers = (
-        f"({against}: {row['chance']:z.1%}; {what} {row['excess']:z.1%}, 95 % interval {_limits(row)}, "
+        f"({against}: {row['chance']:z.1%}; {what} {row['excess']:z.1%}, 95 % interval {_limits(row['low'], row['high'])}, "
         f"n = {int(row['n'])})"
     )
     among = "" if row["stage"] == "all" else f" of {row['stage']}"
     if not more:
-        return f"{row['share']:z.1%} of the absolute attribution{among} lies {kind.said} {numbers}: {where}"
+        return f"{row['share']:z.1%} of the absolute attribution{among} lies {KINDS[name].said} {numbers}: {where}"
+
+    def mean(which: str, form: str) -> str:
+        return f"{more[which]:{form}} ({_limits(more[f'{which}_low'], more[f'{which}_high'], form)})"
+
     return (
         f"{row['share']:z.1%} of what moves the score{among} in the channel whose level moves it most is that level, not the "
         f"shape of its spectrum {numbers}; a factor of 2 on a channel, or a level of this night, moves the probability by "
-        f"{more['probability']:.2f}, the score by {more['score']:.2f} of the explanation's total, and the stage in "
-        f"{more['flips']:z.0%}: {where}"
+        f"{mean('probability', '.2f')}, the score by {mean('score', '.2f')} of the explanation's total, and the stage in "
+        f"{mean('flips', 'z.0%')} (means over {more['n_level']:.0f} explanations{among}, 95 % intervals): {where}"
     )

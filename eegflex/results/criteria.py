@@ -18,6 +18,7 @@ from eegflex.results.phase_table import LOST
 from eegflex.results.recordings import labels_of, of_recordings
 from eegflex.results.second_opinion import second_opinion
 from eegflex.results.select import is_whole
+from eegflex.results.shortcut_excess import excess
 from eegflex.results.spectral_share import has_share, spectral_share
 
 __all__ = ["CRITERIA", "EVIDENCE", "Criterion"]
@@ -183,17 +184,18 @@ def _smallest(*columns: str) -> Callable[[xr.Dataset], _Values]:
     return lambda dataset: np.fmin.reduce([_measured(dataset, name) for name in columns])
 
 
-#: Excess over chance of what no sleep can be seen in, that an explanation may have; of the level of a channel, more.
+#: So much may lie where no sleep can be seen, above chance where chance puts something there; of the level of a channel, more.
 _MAY_BE, _MAY_BE_LEVEL = 0.1, 0.25
 
 
 def _shortcut(dataset: xr.Dataset) -> _Values:
-    """The largest excess over chance of what lies where no sleep can be seen, as a multiple of what may be there."""
+    """The largest share of what lies where no sleep can be seen, as the audit reckons it, over what may be there."""
     kinds = [name.removeprefix("shortcut: ") for name in _names(dataset) if name.startswith("shortcut: ")]
-    excess = {
-        kind: _measured(dataset, f"shortcut: {kind}") - _measured(dataset, f"shortcut chance: {kind}") for kind in kinds
-    }
-    found = [values / (_MAY_BE_LEVEL if kind == "level" else _MAY_BE) for kind, values in excess.items()]
+    found = [
+        excess(kind, _measured(dataset, f"shortcut: {kind}"), _measured(dataset, f"shortcut chance: {kind}"))
+        / (_MAY_BE_LEVEL if kind == "level" else _MAY_BE)
+        for kind in kinds
+    ]
     return np.asarray(np.fmax.reduce([_unknown(dataset), *found]))
 
 

@@ -27,7 +27,9 @@ _WRITERS = {
         (".csv", ".xlsx", ".parquet"), "A table: result.to_data_frame() or result.band_table(), and its to_{}"
     ),
     **dict.fromkeys((".html", ".htm"), "A report: eegflex.make_report(result).save(...)"),
-    **dict.fromkeys((".edf", ".tsv"), "A hypnogram: eegflex.stage_epochs(epochs, model).save(...)"),
+    **dict.fromkeys(
+        (".edf", ".tsv"), "A hypnogram: eegflex.stage_epochs(epochs, model).save(...); tracks: result.export_edf(...)"
+    ),
     **dict.fromkeys(
         (".png", ".pdf", ".svg"), "A figure: result.plot_topomap().savefig(...), or that of another plot_*"
     ),

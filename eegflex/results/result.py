@@ -15,6 +15,7 @@ from eegflex.errors import ParameterError
 from eegflex.findings import Findings
 from eegflex.results import summary
 from eegflex.results.collapse import of_target
+from eegflex.results.export_methods import ResultExports
 from eegflex.results.figures import ResultFigures
 from eegflex.results.layout import check_layout
 from eegflex.results.main_findings import main_findings
@@ -28,7 +29,7 @@ from eegflex.results.trust_methods import ResultTrust
 __all__ = ["FlexResult"]
 
 
-class FlexResult(ResultTables, ResultTrust, ResultFigures):
+class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultExports):
     """Attributions of a recording, or of several, labelled.
 
     Made by `eegflex.attribute_epochs`, `eegflex.read_result` and `eegflex.concatenate_results`.

@@ -70,8 +70,8 @@ class ResultTrust:
         ``one by one``, ``deletion``, ``stable``, ``no shortcut``
             What `eegflex.evaluate` measured: at least 0.85 of the attribution is what each band does by itself, put in first or
             left out first; deletion in its order is quicker than in at least 0.9 of orders at random; with noise, and shifted,
-            its cosine with itself is at least 0.7; and where no sleep can be seen lies at most 0.1 of it more than by chance,
-            or 0.25 in the level of a channel (the largest excess, as a multiple of that, is at most 1).
+            its cosine with itself is at least 0.7; and where no sleep can be seen lies at most 0.1 of it, as the shortcut
+            audit reckons it: of the mains, heartbeats and artifacts more than by chance; of a level at most 0.25 more.
 
         Nothing is trusted that was not tested: an estimate of the error (for methods whose attributions sum to a change), and
         either ``one by one`` or the ``second opinion``. So a result that was not evaluated has no trusted explanation, and of

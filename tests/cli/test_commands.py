@@ -19,7 +19,19 @@ from eegflex import cli
 from eegflex.doctor.registry import CHECKS
 from eegflex.settings import StagingSettings
 
-COMMANDS = ("info", "stage", "check", "attribute", "report", "simulate", "datasets", "specs", "demo", "evaluate")
+COMMANDS = (
+    "info",
+    "stage",
+    "check",
+    "attribute",
+    "report",
+    "simulate",
+    "datasets",
+    "specs",
+    "demo",
+    "evaluate",
+    "export",
+)
 QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--quadrature", "gauss-legendre", "--n-steps", "4")
 
 

@@ -83,3 +83,26 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(files, more, said, cap
     assert run("evaluate", result, recording, *model, *more) == 1
     assert said in capsys.readouterr().err
     assert result.read_bytes() == was
+
+
+@pytest.mark.slow
+def test_an_evaluation_that_was_asked_otherwise_is_replaced_only_on_demand(files, tmp_path, capsys):
+    recording, result = files
+    asked = ("evaluate", recording, "--model", "bandpower", "--sample-per-stage", 1)
+    own = tmp_path / "own.nc"
+    assert run(asked[0], result, *asked[1:], "--parts", "one by one", "--overwrite", "-o", own) == 0
+    was = own.read_bytes()
+    for other in (("--seed", 4), ("--sample-per-stage", 2), ("--groups", "bands")):
+        assert run(asked[0], own, *asked[1:], "--parts", "one by one", *other) == 1
+        said = capsys.readouterr().err
+        assert f"an evaluation with another {other[0][2:].replace('-', '_')}, whose numbers would be lost" in said
+        assert "Got one by one of 5 explanations" in said
+        assert "-o" in said
+        assert "--overwrite" in said
+        assert own.read_bytes() == was
+    assert run(asked[0], own, *asked[1:], "--parts", "faithfulness") == 0  # the same question goes on
+    assert Evaluation(eegflex.read_result(own)).parts == ("one by one", "faithfulness")
+    assert run(asked[0], own, *asked[1:], "--parts", "one by one", "--seed", 4, "-o", tmp_path / "other.nc") == 0
+    assert Evaluation(eegflex.read_result(own)).settings["seed"] == 0
+    assert run(asked[0], own, *asked[1:], "--parts", "one by one", "--seed", 4, "--overwrite") == 0
+    assert Evaluation(eegflex.read_result(own)).settings["seed"] == 4

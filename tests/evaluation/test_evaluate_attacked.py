@@ -7,7 +7,9 @@ import pytest
 
 import eegflex
 from eegflex.errors import EvaluationStopped, ParameterError
+from eegflex.evaluation import parts
 from eegflex.evaluation.evaluation import Evaluation, with_measures
+from eegflex.evaluation.shortcuts import KINDS
 from eegflex.results.layout import check_layout
 
 ORDERS = {"attribution": np.tile([1.0, 0.1], 5), "power": np.tile([-1.0, 0.0], 5), "random": np.zeros(10)}
@@ -95,8 +97,6 @@ def test_one_is_not_told_in_the_plural(result):
 
 @pytest.mark.parametrize("part", ["shortcuts", "sets"])
 def test_whatever_part_was_stopped_can_be_told_and_is_unfinished_until_it_is_done(result, night, part, monkeypatch):
-    from eegflex.evaluation import parts
-
     counted = []
 
     def measure(one):
@@ -163,11 +163,83 @@ def test_a_nonsensical_evaluation_is_refused(result, wrong):
         check_layout(data.assign_attrs(provenance=json.dumps(provenance)))
 
 
-def test_tables_that_lack_what_is_told_of_them_are_refused(result):
-    for name in ("sanity", "shortcuts", "sets", "events"):
-        found = told(result, areas(ORDERS), done={name: 11}, tables={name: [{"<b>x</b>": "<script>"}]})
-        with pytest.raises(ParameterError, match="is not what an evaluation measures"):
-            str(found)
+#: Rows as evaluations have them.
+SANE = {"change": "nothing", "level": "", "n": 10, "explanations": 10, "why": ""} | {
+    f"{name}{end}": 0.5 for name in ("signed", "unsigned", "rank") for end in ("", "_low", "_high")
+}
+GROUND = {"stage": "N2", "kind": "spindle", "speaks": "for", "n_epochs": 9} | dict.fromkeys(
+    ("share", "chance", "enrichment", "enrichment_low", "enrichment_high", "p_corrected", "of_all"), 0.5
+)
+SET = {"epoch": 10**6, "channel_set": "none"} | dict.fromkeys(
+    ("sufficient", "necessary", "flip", "flip_cells", "flip_to"), "x"
+)
+#: Tables that no evaluation makes: part, name of its table, rows.
+ODD = {
+    "no table": ("sanity", "other", [{"a": 1}]),
+    "no such columns": ("sanity", "sanity", [{"<b>x</b>": "<script>"}]),
+    "text for a count": ("sanity", "sanity", [SANE | {"n": "many"}]),
+    "half an explanation": ("sanity", "sanity", [SANE | {"explanations": 0.5}]),
+    "a number for text": ("sanity", "sanity", [SANE | {"why": 3}]),
+    "a truth for a number": ("sanity", "sanity", [SANE | {"signed": True}]),
+    "no reason": ("shortcuts", "shortcuts", [{"kind": "line", "where": "here", "why not": None}]),
+    "no grounding": ("events", "grounding", [{"stage": "N2"}]),
+    "text in grounding": ("events", "grounding", [GROUND | {"share": "most"}]),
+    "no remedy": ("events", "grounding", [{"why": "so", "remedy": None}]),
+    "sets of others": ("sets", "sets", [SET]),
+    "sets without words": ("sets", "sets", [SET | {"flip_cells": 1.0}]),
+    "half a baseline": ("agreement", "agreement: baselines", [{"own": "zero"}]),
+    "neighbours without n": ("agreement", "agreement: neighbours", [{"channel_set": "a", "stage": "W"}]),
+}
+
+
+@pytest.mark.parametrize("wrong", ODD.values(), ids=ODD)
+def test_tables_that_lack_what_is_told_of_them_are_refused(result, wrong):
+    part, name, rows = wrong
+    found = told(result, areas(ORDERS), done={part: 11}, tables={name: rows})
+    with pytest.raises(ParameterError, match="is not what an evaluation measures"):
+        str(found)
+
+
+@pytest.mark.parametrize("part", ["faithfulness", "knock-out", "one by one", "stability", "shortcuts"])
+def test_a_part_whose_measures_are_not_there_is_told_or_refused_as_such(result, part):
+    found = told(result, {"other: measure": np.full(10, 0.5)}, done={part: 11}, tables={"shortcuts": []})
+    try:
+        told_of = [finding.status for finding in found.findings]
+    except ParameterError as error:
+        told_of = [str(error)]
+    assert told_of
+    assert all(one == "unknown" or "is not what an evaluation measures. Got no measure" in one for one in told_of)
+
+
+def test_numbers_that_are_not_known_are_no_odd_table(result):
+    near = {"channel_set": "a", "stage": "W", "n": 6, "agreement": 0.5, "low": float("nan"), "high": None}
+    found = told(result, areas(ORDERS), done={"agreement": 11}, tables={"agreement: neighbours": [near]})
+    assert "W 0.50" in found.findings["agreement: neighbours"].measured
+
+
+def test_an_error_of_our_own_is_not_taken_for_an_odd_table(result, monkeypatch):
+    found = told(result, areas(ORDERS), done={"faithfulness": 11})
+    for error in (KeyError("W"), ValueError("shapes"), TypeError("None"), IndexError("0"), AttributeError("x")):
+        monkeypatch.setitem(parts.PARTS, "faithfulness", parts.Part(raising(error)))
+        with pytest.raises(type(error)) as caught:
+            _ = Evaluation(found.result).findings
+        assert caught.value is error
+
+
+def raising(error):
+    def findings(_):
+        raise error
+
+    return findings
+
+
+def test_a_kind_of_shortcut_that_an_older_file_does_not_tell_of_is_unknown(result):
+    rows = [{"kind": "line", "where": "50 Hz", "why not": "the model does not see it"}]
+    measures = {f"shortcut{what}: {kind}": np.zeros(10) for kind in KINDS for what in ("", " chance")}
+    measures |= {f"shortcut level: {what}": np.zeros(10) for what in ("probability", "score", "flips", "channel")}
+    found = told(result, measures, done={"shortcuts": 11}, tables={"shortcuts": rows}).findings
+    assert "the model does not see it" in found["shortcut: line"].measured
+    assert "it was not looked for" in found["shortcut: images"].measured
 
 
 def test_a_measure_that_is_there_twice_is_refused(result):

@@ -17,6 +17,7 @@ import eegflex
 from eegflex.evaluation import Evaluation, sanity
 from eegflex.evaluation.question import ask
 from eegflex.evaluation.sanity import ALIKE, MEASURES, similarity
+from eegflex.evaluation.told_tables import read_rows
 from eegflex.results.result import FlexResult
 from eegflex.stagers import Stager
 from eegflex.stagers.zoo.known_truth import SPINDLE, BurstStager
@@ -54,7 +55,8 @@ def rows_of(table):
 def findings_of(table):
     """What is said of a table as it is read from a file."""
     rows = json.loads(json.dumps(table.to_dict("records"), allow_nan=False))
-    found = sanity.findings(types.SimpleNamespace(tables={"sanity": pd.DataFrame(rows)}))
+    told = types.SimpleNamespace(told=lambda name, *layouts: read_rows(rows, *layouts, name=name))
+    found = sanity.findings(told)
     return {one.check: one for one in found}
 
 

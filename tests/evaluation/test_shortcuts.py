@@ -8,8 +8,9 @@ import pytest
 
 import eegflex
 from benchmarks.audit import CASES, audited, flagged, night_of
-from eegflex.evaluation.shortcuts import KINDS, _finding, excess_of, shortcut_table
+from eegflex.evaluation.shortcuts import KINDS, _finding, _of_level, excess_of, shortcut_table
 from eegflex.evaluation.thresholds import SHORTCUT, SHORTCUT_DECIDES
+from eegflex.results.shortcut_excess import ABOVE_CHANCE, excess
 
 #: Short nights of which enough explanations of each stage are asked.
 ASKED = {"seed": 51, "hours": 1.0, "sample_per_stage": 8}
@@ -68,12 +69,52 @@ def test_the_table_counts_by_stage_and_flags_by_its_threshold(shortcut):
     pd.testing.assert_series_equal(excess_of(each, "images"), each["shortcut: images"])
 
 
-def test_what_a_level_does_to_the_answer_is_told(shortcut):
+def test_what_a_level_does_to_the_answer_is_told_with_n_and_intervals(shortcut):
     finding, each = shortcut.findings["shortcut: level"], shortcut.to_data_frame()
-    assert finding.values["probability"] == pytest.approx(each["shortcut level: probability"].mean())
-    assert finding.values["flips"] == pytest.approx(each["shortcut level: flips"].mean())
-    assert f"moves the probability by {finding.values['probability']:.2f}" in finding.measured
+    values = finding.values
+    assert values["stage"] == "all"
+    assert values["n_level"] == each["shortcut level: score"].notna().sum()
+    for name, form in (("probability", ".2f"), ("score", ".2f"), ("flips", ".0%")):
+        assert values[name] == pytest.approx(each[f"shortcut level: {name}"].mean())
+        interval = shortcut.interval(f"shortcut level: {name}")
+        assert (values[f"{name}_low"], values[f"{name}_high"]) == (interval.low, interval.high)
+        assert 0 <= interval.low <= values[name] <= interval.high
+        assert f"{values[name]:{form}} ({interval.low:{form}} to {interval.high:{form}})" in finding.measured
+    assert f"(means over {len(each)} explanations, 95 % intervals)" in finding.measured
     assert "changes what the model is given just as much" in finding.measured  # it is not standardised
+
+
+def test_the_level_of_a_stage_is_told_of_that_stage(shortcut):
+    each = shortcut.to_data_frame()
+    of_stage = _of_level(shortcut, "N3")
+    own = each[each["predicted"] == "N3"]
+    assert of_stage["n_level"] == len(own) < len(each)
+    assert of_stage["score"] == pytest.approx(own["shortcut level: score"].mean())
+    row = {
+        "kind": "level",
+        "n": 8,
+        "share": 0.9,
+        "chance": 0.5,
+        "excess": 0.4,
+        "low": 0.3,
+        "high": 0.5,
+        "shortcut": True,
+    }
+    told = pd.Series({"where": "here", "why not": ""})
+    rows = pd.DataFrame([row | {"stage": "all", "shortcut": False}, row | {"stage": "N3"}])
+    said = _finding("level", told, rows, lambda stage: _of_level(shortcut, stage))
+    assert f"(means over {len(own)} explanations of N3, 95 % intervals)" in said.measured
+    assert said.values["score"] == of_stage["score"]
+
+
+def test_trust_and_the_audit_reckon_a_shortcut_the_same(shortcut):
+    data = shortcut.result.data
+    each = shortcut.to_data_frame()
+    for kind in KINDS:
+        share, chance = (data["measures"].sel(measure=f"shortcut{what}: {kind}").values for what in ("", " chance"))
+        both = excess(kind, share, chance)[each["epoch"].map(data["number"].values.tolist().index), 0]
+        np.testing.assert_array_equal(both, excess_of(each, kind))
+    assert set(KINDS) - ABOVE_CHANCE == {"below", "above", "images", "channel"}
 
 
 def test_too_few_to_tell_is_no_all_clear():
@@ -89,11 +130,11 @@ def test_too_few_to_tell_is_no_all_clear():
         "high": 0.2,
     }
     told = pd.Series({"where": "at R peaks", "why not": ""})
-    found = _finding("ecg", told, pd.DataFrame([row | {"shortcut": False}]), {})
+    found = _finding("ecg", told, pd.DataFrame([row | {"shortcut": False}]))
     assert found.status == "unknown"
     assert "too few to tell" in found.measured
-    assert _finding("ecg", told, pd.DataFrame([row | {"high": 0.045, "shortcut": False}]), {}).status == "ok"
-    assert _finding("ecg", told, pd.DataFrame([row | {"low": 0.06, "shortcut": True}]), {}).status == "warning"
+    assert _finding("ecg", told, pd.DataFrame([row | {"high": 0.045, "shortcut": False}])).status == "ok"
+    assert _finding("ecg", told, pd.DataFrame([row | {"low": 0.06, "shortcut": True}])).status == "warning"
 
 
 def test_within_ten_minutes_nothing_is_cleared():

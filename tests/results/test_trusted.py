@@ -27,12 +27,13 @@ WELL = {
 
 
 def with_measures(result, **changed):
-    """The result as if it had been evaluated; `changed` are measures of the first epoch, by their place in `WELL`."""
-    data = result.to_xarray()
-    values = np.tile(list(WELL.values()), (data.sizes["epoch"], data.sizes["channel_set"], 1))
+    """The result as if it had been evaluated; `changed` are measures of the first epoch."""
+    data = result.to_xarray().drop_vars(["measures", "measure"], errors="ignore")
+    told = dict.fromkeys(changed, 0.0) | WELL
+    values = np.tile(list(told.values()), (data.sizes["epoch"], data.sizes["channel_set"], 1))
     for name, value in changed.items():
-        values[0, :, list(WELL).index(name)] = value
-    names = np.array(list(WELL), dtype=object)
+        values[0, :, list(told).index(name)] = value
+    names = np.array(list(told), dtype=object)
     measures = xr.DataArray(values, dims=("epoch", "channel_set", "measure"), coords={"measure": names})
     return eegflex.FlexResult(data.assign(measures=measures))
 
@@ -129,6 +130,20 @@ def test_reasons_stand_in_the_order_of_the_criteria(sound):
     assert spoilt.trust()["reasons"][0].split("; ") == [
         CRITERIA[name].words for name in ("converged", "one by one", "stable")
     ]
+
+
+@pytest.mark.parametrize("kind", ["below", "above", "images", "channel"])
+def test_where_nothing_can_be_chance_is_no_excuse(sound, kind):
+    of = {f"shortcut chance: {kind}": 0.3}
+    assert with_measures(sound, **of, **{f"shortcut: {kind}": 0.09}).trust()["no shortcut"].all()
+    assert not with_measures(sound, **of, **{f"shortcut: {kind}": 0.2}).trust()["no shortcut"][0]
+
+
+@pytest.mark.parametrize("kind", ["line", "ecg", "artifact"])
+def test_what_chance_puts_there_is_no_shortcut(sound, kind):
+    of = {f"shortcut chance: {kind}": 0.3}
+    assert with_measures(sound, **of, **{f"shortcut: {kind}": 0.39}).trust()["no shortcut"].all()
+    assert not with_measures(sound, **of, **{f"shortcut: {kind}": 0.41}).trust()["no shortcut"][0]
 
 
 def test_the_level_of_a_channel_may_be_more_than_other_shortcuts(sound):

@@ -67,6 +67,8 @@ def writers():
     report = eegflex.make_report(result[:2], epochs_per_stage=0, verbose="error")
     return {
         "result.nc": result.save,
+        "tracks.edf": result.export_edf,
+        "tracks.bdf": result.export_edf,
         "report.html": lambda path, **how: save_report(report, path, **how),
         "stages.csv": staged.save,
         "stages.edf": staged.save,

@@ -82,7 +82,7 @@ def closing(writer: pyedflib.EdfWriter, path: Path) -> Iterator[pyedflib.EdfWrit
 
 
 def _size_by_header(path: Path) -> int:
-    """Bytes that an EDF file has, by what its header says; -1 if it has none."""
+    """Bytes that an EDF or BDF file has, by what its header says; -1 if it has none."""
     with path.open("rb") as file:
         head = file.read(256)
         if len(head) < 256:
@@ -90,13 +90,14 @@ def _size_by_header(path: Path) -> int:
         n_head, n_records, n_signals = (
             int(head[place]) for place in (slice(184, 192), slice(236, 244), slice(252, 256))
         )
-        return n_head + n_records * _record_size(file.read(n_head - 256), n_signals)
+        width = 3 if head.startswith(b"\xff") else 2  # of a sample: BDF has 24 bits
+        return n_head + n_records * width * _samples_of_record(file.read(n_head - 256), n_signals)
 
 
-def _record_size(signals: bytes, n_signals: int) -> int:
-    """Bytes of a data record, by the numbers of samples in the headers of the signals."""
+def _samples_of_record(signals: bytes, n_signals: int) -> int:
+    """Samples of a data record, by the headers of the signals."""
     start = 216 * n_signals
-    return 2 * sum(int(signals[start + 8 * n : start + 8 * n + 8] or 0) for n in range(n_signals))
+    return sum(int(signals[start + 8 * n : start + 8 * n + 8] or 0) for n in range(n_signals))
 
 
 def _write_edf(path: Path, stages: _Stages, onset: _Onsets, duration: float, start: dt.datetime | None) -> None:

@@ -1,0 +1,115 @@
+"""What an export of a result as tracks and annotations is asked, as Python and the shell have it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from eegflex.bands import Bands
+from eegflex.errors import ParameterError
+from eegflex.settings import check_count
+
+__all__ = ["ExportSettings"]
+
+#: The years that the two digits of an EDF's start can mean.
+_YEARS = (1985, 2084)
+_EDGES = re.compile(r"\s*([^=,]+?)\s*=\s*([0-9.]+)\s*-\s*([0-9.]+)\s*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings:
+    """The arguments of an export.
+
+    Attributes
+    ----------
+    recording, target, trust, picks, bands, n_review, meas_date
+        As in `eegflex.results.FlexResult.export_edf`.
+
+    Raises
+    ------
+    ParameterError
+        If one of them cannot be.
+    """
+
+    recording: str | None = field(
+        default=None, metadata={"help": "Label of the recording, where the result is of several."}
+    )
+    target: str | tuple[str, str] | None = field(
+        default=None,
+        metadata={
+            "help": "Of a result of all stages, whose attributions: predicted, scored, margin, a stage, or two as in N2,N1. "
+            "Default: predicted.",
+            "read": "pair",
+        },
+    )
+    trust: str = field(
+        default="all", metadata={"help": "Of which epochs: all that were explained, or those that are trusted."}
+    )
+    picks: str | Sequence[str] | None = field(
+        default=None, metadata={"help": "Channels or their types, separated by commas. Default: all.", "read": "list"}
+    )
+    bands: Mapping[str, tuple[float, float]] | str | None = field(
+        default=None, metadata={"help": "Bands in Hz: slow=0.5-1,fast=1-4. Default: those of sleep.", "read": "text"}
+    )
+    n_review: int | None = field(
+        default=50, metadata={"help": "Of how many epochs to review first there are annotations.", "at_least": 0}
+    )
+    meas_date: dt.datetime | str | None = field(
+        default=None,
+        metadata={
+            "help": "When the recording started, such as 2020-01-31T22:30:00, for viewers that lay files on each other by the "
+            "clock; results do not hold it. Default: 1985-01-01T00:00:00, which means that it is not told.",
+            "read": "text",
+        },
+    )
+
+    def __post_init__(self) -> None:
+        if self.picks is not None and not isinstance(self.picks, str):
+            object.__setattr__(self, "picks", tuple(map(str, self.picks)))
+        if self.n_review is not None:
+            check_count("n_review", self.n_review, least=0)
+        object.__setattr__(self, "bands", _bands(self.bands))
+        object.__setattr__(self, "meas_date", _start(self.meas_date))
+
+    @property
+    def edges(self) -> Mapping[str, tuple[float, float]] | None:
+        """The bands that are asked for."""
+        return None if isinstance(self.bands, str) else self.bands
+
+    @property
+    def start(self) -> dt.datetime:
+        """When the recording started, to the second; EDF's word for "not known" where it is not told."""
+        return self.meas_date if isinstance(self.meas_date, dt.datetime) else dt.datetime(_YEARS[0], 1, 1)
+
+
+def _bands(given: Mapping[str, tuple[float, float]] | str | None) -> Mapping[str, tuple[float, float]] | None:
+    """Bands, as text too."""
+    if not isinstance(given, str):
+        return given
+    found = [_EDGES.fullmatch(part) for part in given.split(",")]
+    try:
+        edges = {one[1]: (float(one[2]), float(one[3])) for one in found if one}
+    except ValueError:  # 1.2.3
+        edges = {}
+    if not edges or not all(found):
+        raise ParameterError("Bands must be names and edges in Hz", seen=repr(given), allowed="slow=0.5-1,fast=1-4")
+    return Bands(edges)
+
+
+def _start(given: dt.datetime | str | None) -> dt.datetime | None:
+    """The start of a recording as its clock showed it, to the nearest second."""
+    if given is None:
+        return None
+    try:
+        when = dt.datetime.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError:
+        when = None
+    if not isinstance(when, dt.datetime) or not _YEARS[0] <= when.year <= _YEARS[1]:
+        raise ParameterError(
+            "meas_date must be the date and the time at which the recording started",
+            seen=repr(given),
+            allowed=f"2020-01-31T22:30:00, or a datetime, from {_YEARS[0]} to {_YEARS[1]}",
+        )
+    return (when.replace(tzinfo=None) + dt.timedelta(microseconds=500_000)).replace(microsecond=0)

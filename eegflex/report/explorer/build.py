@@ -72,8 +72,8 @@ def make_explorer(result: FlexResult, *, signal: bool = True) -> Fragment:
 
     Notes
     -----
-    Sums of the bands of `Bands` are those of the result, to 1/32767 of the largest of an epoch. What is summed on the page, over
-    bands of the reader's, is off by at most 1/126 of the largest step of 0.5 Hz of the channel set.
+    Sums of the bands of `Bands` are those of the result, to 1/32767 of the largest of an epoch. What is summed on the page,
+    over bands of the reader's, is off by at most 1/126 of the largest step of 0.5 Hz.
 
     Examples
     --------

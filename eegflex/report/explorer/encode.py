@@ -31,10 +31,10 @@ __all__ = ["CHUNK", "Packing", "as_blob", "as_json"]
 
 #: Epochs that are opened together.
 CHUNK = 25
-#: Samples of a signal in a second, at most: enough for the eye, and for spindles.
-SIGNAL_RATE = 64
+#: Samples of a signal in a second, at most: two for each dot of a wide screen, and enough for spindles.
+SIGNAL_RATE = 50
 #: Steps of a signal up to the amplitude that 199 of 200 samples do not exceed; what exceeds twice that is cut off.
-SIGNAL_STEPS = 60
+SIGNAL_STEPS = 40
 #: Seconds that attributions to time are summed over.
 TIME_STEP = 0.5
 #: Hz that spectra are summed over up to 30 Hz, and from there on.

@@ -10,10 +10,10 @@ import pandas as pd
 
 from eegflex.bands import Bands
 from eegflex.evaluation.evaluation import Evaluation
-from eegflex.report.explorer.encode import PLANE_EDGES, PLANE_LEVELS, Packing, as_decibels
+from eegflex.report.explorer.encode import PLANE_EDGES, PLANE_LEVELS, SIGNAL_STEPS, Packing, as_decibels
 from eegflex.report.explorer.quantise import LEVELS, in_steps
 from eegflex.report.html import without_directories
-from eegflex.results.decided import context_share, explained_epochs
+from eegflex.results.decided import REPLACED, context_share, explained_epochs
 from eegflex.results.select import hypnogram_order
 from eegflex.results.tables import night_answers, night_stages, score_kind
 from eegflex.results.trust import has_evidence, judge
@@ -49,6 +49,7 @@ def meta_of(result: FlexResult, packing: Packing) -> dict[str, Any]:
         "signalOf": packing.signal_of,
         "hasSignal": packing.signal,
         "steps": _numbers(packing.steps, 6),
+        "signalSteps": SIGNAL_STEPS,
         "nTimes": packing.n_times,
         "loudest": _numbers(packing.loudest, 3),
         "baselinePower": baseline_power(result, packing),
@@ -113,14 +114,14 @@ def _rows(result: FlexResult) -> list[dict[str, Any]]:
     stages = list(result.stages)
     asked = has_evidence(single)
     trust, evaluation = judge(single), _evaluation(result)
-    measures, share = _measures(single), _context(single)
+    measures, share, replaced = _measures(single), _context(single), _without_epoch(single)
     explains, changed = _targets(result), explained_epochs(single)
     rows = []
     for k, number in enumerate(single["number"].values.astype(int).tolist()):
         sets = []
         for place, name in enumerate(single["channel_set"].values.astype(str).tolist()):
             one: dict[str, Any] = {"predicted": stages.index(str(single["predicted"].values[k, place]))}
-            one |= {"target": explains[k][place], "contextShare": share[k][place]}
+            one |= {"target": explains[k][place], "contextShare": share[k][place], "replaced": replaced[k][place]}
             if asked and trust.cases[k, place]:
                 one |= {"verdict": str(trust.verdict[k, place]), "reasons": trust.reasons(k, place)}
             if measures[k][place]:
@@ -144,6 +145,17 @@ def _context(data: xr.Dataset) -> list[list[float | None]]:
     if "replaced_scores" not in data:
         return [[None] * data.sizes["channel_set"]] * data.sizes["epoch"]
     found: list[list[float | None]] = _numbers(context_share(data), 3)
+    return found
+
+
+def _without_epoch(data: xr.Dataset) -> list[list[list[float | None] | None]]:
+    """Probability of each stage with the baseline in the place of the epoch, where that is known."""
+    if "replaced_scores" not in data:
+        return [[None] * data.sizes["channel_set"]] * data.sizes["epoch"]
+    scores = data["replaced_scores"].transpose("epoch", "channel_set", "replaced", "stage_name").values
+    found: list[list[list[float | None] | None]] = _numbers(
+        probabilities(scores[:, :, REPLACED.index("epoch")], score_kind(data)), 4
+    )
     return found
 
 

@@ -107,6 +107,15 @@ function plain(value, most = value) {
   return value.toFixed(size === 0 ? 2 : Math.min(Math.max(2, 2 - Math.floor(Math.log10(size))), 8));
 }
 
+// An error, to two digits.
+const errorText = (error) => (error === 0 ? "0" : plain(error, error * 10));
+
+// A sum; one that is more than its error is not written as nothing.
+function sumText(row, most) {
+  const text = signed(row.sum, most);
+  return text === "0.00" && !row.within && row.sum ? signed(row.sum) : text;
+}
+
 const percent = (share) => (share === null || !Number.isFinite(share) ? "–" : `${share >= 0.1 || share === 0 ? Math.round(100 * share) : Number((100 * share).toPrecision(2))} %`);
 
 // An element with text: whatever comes from a file is text, and never markup.

@@ -104,7 +104,8 @@ async function begin() {
   try {
     night = await readNight();
     if (night.rows.length) state.epoch = night.rows[0].number;
-    if (!takeFragment(location.hash) && N_SETS === 1 && N_CHANNELS > 1) state.pick = "set 0";
+    if (N_SETS === 1 && N_CHANNELS > 1) state.pick = "set 0";
+    takeFragment(location.hash);
     readColours();
     width = section.clientWidth;
     tellNight();
@@ -112,6 +113,7 @@ async function begin() {
     showEdges();
     listen();
     await show();
+    requestAnimationFrame(() => performance.mark("ex-first"));
   } catch (error) {
     tellProblem(`The data of the explorer cannot be read: ${error.message}. The page may have been cut off; save it again.`);
     throw error;

@@ -1,6 +1,6 @@
 // The night: hypnograms, what was explained, mean probabilities, and where to look.
-const LEFT = 66, RIGHT = 8; // of the picture of the night
-const STEP_HEIGHT = 11, CHANCES_HEIGHT = 64, FLAG_HEIGHT = 9, AXIS_HEIGHT = 18;
+const LEFT = 74, RIGHT = 8; // of the picture of the night
+const STEP_HEIGHT = 13, CHANCES_HEIGHT = 64, FLAG_HEIGHT = 12, AXIS_HEIGHT = 18;
 let background = null; // the picture without its cursor, which alone moves
 
 // What can be looked for: in which epochs it is so, and its row in the picture.
@@ -96,10 +96,10 @@ function drawFlag(pen, width, name, epoch, onset, y) {
   // hollow: explained, but its change of the score is within its error
   const told = name !== "explained" || night.rows[rowOf(epoch)].told;
   pen.fillStyle = colours.ink;
-  if (told) pen.fillRect(x, y + 1, wide, FLAG_HEIGHT - 3);
+  if (told) pen.fillRect(x, y + 2, wide, FLAG_HEIGHT - 5);
   else {
-    pen.fillRect(x, y + 1, wide, 1);
-    pen.fillRect(x, y + FLAG_HEIGHT - 3, wide, 1);
+    pen.fillRect(x, y + 2, wide, 1);
+    pen.fillRect(x, y + FLAG_HEIGHT - 4, wide, 1);
   }
 }
 

@@ -1,5 +1,5 @@
 // What lies in time: the signals with the attribution behind them, the plane of time and frequency, and the neighbours.
-const TIME_LEFT = 70; // where the axis of time begins
+const timeLeft = (width) => (width > 600 ? 88 : 66); // where the axis of time begins
 
 // One row for each signal: with the chosen channel set if it is in it, else with its first.
 function signalRows() {
@@ -13,7 +13,7 @@ function signalRows() {
 
 // Half the height of a row, in the unit of the signal: one for all of a type, so that they can be compared.
 function reach(channel) {
-  const alike = meta.signals.flatMap((one, which) => (meta.types[one] === meta.types[channel] ? [meta.steps[which] * 60] : []));
+  const alike = meta.signals.flatMap((one, which) => (meta.types[one] === meta.types[channel] ? [meta.steps[which] * meta.signalSteps] : []));
   const most = Math.max(...alike), size = 10 ** Math.floor(Math.log10(most));
   return [1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10].map((part) => part * size).find((one) => one >= most * 0.999) ?? 10 * size;
 }
@@ -22,7 +22,8 @@ function drawSignals() {
   if (!$("ex-signals")) return;
   const rows = signalRows(), high = rows.length > 8 ? 48 : 62, timed = has("time");
   const { pen, width, height } = canvas("ex-signals", rows.length * high + AXIS_HEIGHT);
-  const across = width - TIME_LEFT - 4, at = (seconds) => TIME_LEFT + (seconds / meta.length) * across;
+  const left = timeLeft(width);
+  const across = width - left - 4, at = (seconds) => left + (seconds / meta.length) * across;
   const values = rows.map(({ channel }) => (timed ? shown.steps("time", weights(), [channel]) : []));
   const most = Math.max(...values.map(largest)), chosen = picked().channels;
   rows.forEach(({ which, channel, name }, k) => {
@@ -40,12 +41,12 @@ function drawSignals() {
       pen.strokeStyle = colours.ink;
       pen.lineWidth = 0.9;
       curve(pen, Array.from(signal, (value, j) => [at((j / meta.nTimes) * meta.length), middle - Math.max(-half, Math.min(half, value * scale))]));
-    } else line(pen, TIME_LEFT, middle, width - 4, middle);
+    } else line(pen, left, middle, width - 4, middle);
     pen.fillStyle = chosen.includes(channel) ? colours.ink : colours.mute;
     pen.font = `${chosen.includes(channel) ? "bold " : ""}12px system-ui, sans-serif`;
-    write(pen, name, 2, middle - 7, TIME_LEFT - 6);
+    write(pen, name, 2, middle - 7, left - 6);
     pen.font = "10px system-ui, sans-serif";
-    if (meta.hasSignal) write(pen, `±${Number(reach(channel).toPrecision(3))}${meta.volts[channel] ? " µV" : ""}`, 2, middle + 8, TIME_LEFT - 6);
+    if (meta.hasSignal) write(pen, `±${Number(reach(channel).toPrecision(3))}${meta.volts[channel] ? " µV" : ""}`, 2, middle + 8, left - 6);
   });
   drawSeconds(pen, at, height, rows.length * high);
   const words = [];
@@ -69,7 +70,8 @@ function drawPlane() {
   if (!$("ex-plane")) return;
   const n = meta.planeEdges.length - 1, columns = meta.planeTimes.length - 1, high = 15;
   const { pen, width, height } = canvas("ex-plane", n * high + 8 + AXIS_HEIGHT);
-  const across = width - TIME_LEFT - 4, at = (seconds) => TIME_LEFT + (seconds / meta.length) * across;
+  const left = timeLeft(width);
+  const across = width - left - 4, at = (seconds) => left + (seconds / meta.length) * across;
   const values = shown.steps("plane", weights(), picked().channels), most = largest(values), floor = n * high + 6;
   for (let k = 0; k < n; k++) {
     for (let j = 0; j < columns; j++) {
@@ -78,10 +80,10 @@ function drawPlane() {
     }
   }
   pen.strokeStyle = colours.line;
-  pen.strokeRect(TIME_LEFT, floor - n * high, across, n * high);
+  pen.strokeRect(left, floor - n * high, across, n * high);
   pen.fillStyle = colours.mute;
   pen.font = "11px system-ui, sans-serif";
-  meta.planeEdges.forEach((edge, k) => write(pen, k === n ? `${edge} Hz` : String(edge), TIME_LEFT - 5, floor - k * high + (k ? 0 : -3), TIME_LEFT, "right"));
+  meta.planeEdges.forEach((edge, k) => write(pen, k === n ? `${edge} Hz` : String(edge), left - 5, floor - k * high + (k ? 0 : -3), left, "right"));
   drawSeconds(pen, at, height, floor);
   $("ex-plane-key").textContent = `${picked().name}. Plain cells raised ${scoreWords()}; cells with a ring lowered it; the fullest colour is ${plain(most)} ${meta.unit}. Told to ${meta.planeLevels} levels on each side of 0.`;
 }
@@ -95,26 +97,27 @@ function drawContext() {
   if (!values) return;
   const n = meta.context.length, high = 16;
   const { pen, width, height } = canvas("ex-context", N_BANDS * high + 6 + AXIS_HEIGHT);
-  const wide = (width - TIME_LEFT - 4) / n, most = largest(values.filter((_, j) => meta.context[Math.floor(j / N_BANDS)] !== 0)) || 1;
+  const left = timeLeft(width);
+  const wide = (width - left - 4) / n, most = largest(values.filter((_, j) => meta.context[Math.floor(j / N_BANDS)] !== 0)) || 1;
   bandNames().forEach((name, band) => {
     const y = 4 + band * high;
     for (let k = 0; k < n; k++) {
       const value = values[k * N_BANDS + band];
-      if (Number.isFinite(value)) cell(pen, Math.max(-1, Math.min(1, value / most)), TIME_LEFT + k * wide, y, wide - 1, high - 1);
+      if (Number.isFinite(value)) cell(pen, Math.max(-1, Math.min(1, value / most)), left + k * wide, y, wide - 1, high - 1);
     }
     pen.fillStyle = colours.ink;
-    write(pen, name, TIME_LEFT - 6, y + high / 2, TIME_LEFT - 8, "right");
+    write(pen, name, left - 6, y + high / 2, left - 8, "right");
   });
   const every = Math.ceil(34 / wide);
   pen.font = "11px system-ui, sans-serif";
   meta.context.forEach((offset, k) => {
     if (offset % every) return;
     pen.fillStyle = offset ? colours.mute : colours.ink;
-    write(pen, offset ? `${offset > 0 ? "+" : "−"}${Math.abs(offset)}` : "this", TIME_LEFT + (k + 0.5) * wide, height - 8, 40, "center");
+    write(pen, offset ? `${offset > 0 ? "+" : "−"}${Math.abs(offset)}` : "this", left + (k + 0.5) * wide, height - 8, 40, "center");
   });
   const from = meta.context.indexOf(0);
   pen.strokeStyle = colours.ink;
-  if (from >= 0) pen.strokeRect(TIME_LEFT + from * wide - 0.5, 3, wide, N_BANDS * high + 1);
+  if (from >= 0) pen.strokeRect(left + from * wide - 0.5, 3, wide, N_BANDS * high + 1);
   $("ex-context-key").textContent = `All channels of ${N_SETS > 1 ? meta.sets[picked().set] : "the stager"} together, by epochs before (−) and after (+) this one. Plain cells raised the score; cells with a ring lowered it; the fullest colour is ${plain(most)} ${meta.unit}, the most of any neighbour.`;
 }
 

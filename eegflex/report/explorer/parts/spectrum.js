@@ -57,8 +57,8 @@ function drawBars(pen, { left, across, at, kept, height, from }) {
 }
 
 function drawChancesOfEpoch() {
-  const high = N_SETS > 10 ? 20 : 26, left = N_SETS > 1 ? 92 : 4;
-  const { pen, width } = canvas("ex-chances", N_SETS * high);
+  const high = N_SETS > 10 ? 20 : 26, { pen, width } = canvas("ex-chances", N_SETS * high);
+  const left = N_SETS < 2 ? 4 : width > 420 ? 132 : 92;
   night.probability[state.epoch].forEach((chances, set) => {
     let x = left;
     const y = set * high + 2, own = set === picked().set;

@@ -1,5 +1,5 @@
 // What is said in plain words: the title, the sentence, and whether the explanation can be believed.
-const scoreWords = () => (meta.all ? `the score of ${target()}` : meta.explained);
+const scoreWords = () => `the score of ${target()}`;
 
 function stagedWords(epoch) {
   const stage = night.predicted[epoch];
@@ -13,10 +13,11 @@ function titleOf(epoch) {
   return words.join(" · ");
 }
 
+const HARDLY = 0.02; // a probability that an epoch moves by less hardly hangs on it
 const ofBand = (row) => `${row.name}, ${row.span}`;
 
 function withError(row, most) {
-  return `${signed(row.sum, most)}${Number.isFinite(row.error) ? ` ± ${plain(row.error, most)}` : ""} ${meta.unit}`;
+  return `${sumText(row, most)}${Number.isFinite(row.error) ? ` ± ${errorText(row.error)}` : ""} ${meta.unit}`;
 }
 
 // What spoke most for and against, so far as it is more than its error.
@@ -27,8 +28,9 @@ function sentence() {
   } else {
     const { set, name } = picked(), facts = shown.facts(weights(), set), change = facts.score - facts.baseline;
     if (meta.sums && Math.abs(change) <= facts.changeError) {
-      words.push(`Not explained by this epoch: its change of the score (${signed(change)} ± ${plain(facts.changeError, change)} ${meta.unit}) is within the error, so that no band below says why.`);
+      words.push(`Not explained by this epoch: its change of the score (${signed(change)} ± ${errorText(facts.changeError)} ${meta.unit}) is within the error, so that no band below says why.`);
     }
+    words.push(...withoutEpoch(set));
     const rows = bandRows().filter((row) => row.name !== "all"), most = largest(rows.map((row) => row.sum));
     const sure = rows.filter((row) => !row.within).sort((a, b) => b.sum - a.sum), first = sure[0], last = sure[sure.length - 1];
     const spoke = meta.sums ? ["spoke most for", "against"] : [`${meta.raised} most the score of`, meta.lowered];
@@ -39,6 +41,14 @@ function sentence() {
   if (disagrees(state.epoch)) words.push(disagreementWords());
   if (against(state.epoch)) words.push(`The scorer says ${night.scoredNames[night.scored[state.epoch]]}.`);
   return words.join(" ");
+}
+
+// Whether the stage hangs on this epoch: what it has with the baseline in the place of the epoch.
+function withoutEpoch(set) {
+  const one = night.rows[shown.row].sets[set], own = meta.all ? explainedStage() : one.predicted;
+  const before = one.replaced?.[own] ?? null, now = night.probability[state.epoch][set][own];
+  if (before === null || now === null || (meta.all && state.over >= 0) || Math.abs(now - before) >= HARDLY) return [];
+  return [`${meta.stages[own]} hardly hangs on this epoch: it has ${percent(now)} of probability, and ${percent(before)} with ${meta.baseline} in its place.`];
 }
 
 function disagreementWords() {
@@ -55,7 +65,7 @@ function trustWords() {
   else words.push("It was not tested on the model, so that nobody knows whether the model follows it.");
   if (meta.sums) {
     const change = facts.score - facts.baseline, most = Math.max(Math.abs(facts.score), Math.abs(facts.baseline));
-    const error = Number.isFinite(facts.changeError) ? ` ± ${plain(facts.changeError, change)}` : "";
+    const error = Number.isFinite(facts.changeError) ? ` ± ${errorText(facts.changeError)}` : "";
     words.push(`All of it together changed ${scoreWords()} by ${signed(change)}${error} ${meta.unit}: from ${signed(facts.baseline, most)} with ${meta.baseline} in its place to ${signed(facts.score, most)}.`);
   }
   if (one.contextShare !== null) words.push(`Its context made ${percent(one.contextShare)} of the change that both made.${meta.all ? " That is of the stage that was predicted." : ""}`);

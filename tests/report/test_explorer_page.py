@@ -83,7 +83,16 @@ def sample():
 
 
 def is_at(tab, epoch):
-    tab.wait_for_function(f"document.getElementById('explorer').dataset.shown.startsWith('{epoch} ')")
+    tab.wait_for_selector(f"#explorer[data-shown^='{epoch} ']")
+
+
+def has_address(tab, part):
+    """Wait until the address has this; a function to wait for is none that the page's policy allows."""
+    for _ in range(40):
+        if part in tab.url:
+            return
+        tab.wait_for_timeout(50)
+    raise AssertionError(f"{part} is not in {tab.url}")
 
 
 def number(text):
@@ -150,7 +159,7 @@ def test_tables_have_the_numbers_of_the_pictures(look, whole):
         freqs, view = single["freq"].values, single["frequency_view"].sel(channel="O1-M2").values[0]
         row = next(row for row in spectrum if row[0] == "10–10.5 Hz")
         inside = (freqs >= 10) & (freqs < 10.5)
-        assert number(row[-1]) == pytest.approx(view[inside].sum(), abs=0.01 * np.abs(view).sum())
+        assert number(row[-1]) == pytest.approx(view[inside].sum(), abs=0.01 * float(np.abs(view).sum()))
         power = single["power"].sel(channel="O1-M2").values[0][inside].mean()
         assert float(row[1]) == pytest.approx(10 * np.log10(power), abs=0.3)
         plane = table(tab, "plane")
@@ -178,7 +187,7 @@ def test_keys_move_along_the_night(look, whole):
 def test_a_click_on_the_night_goes_there(look, whole):
     with look(whole) as tab:
         box = tab.locator("#ex-slider").bounding_box()
-        for share, epoch in ((0.5, 15), (0.999, 29), (0.0, 0)):
+        for share, epoch in ((0.52, 15), (0.999, 29), (0.0, 0)):
             tab.mouse.click(box["x"] + 75 + share * (box["width"] - 84), box["y"] + 40)
             is_at(tab, epoch)
 
@@ -189,7 +198,7 @@ def test_the_address_keeps_where_one_is(look, whole):
         assert tab.locator("#ex-bands-heading").inner_text() == "C4-M1: what spoke for and against N3 over W"
         tab.click("#ex-next")
         is_at(tab, 13)
-        tab.wait_for_function("location.hash.includes('epoch=13')")
+        has_address(tab, "epoch=13")
         assert "stage=N3&over=W" in tab.url
         tab.go_back()
         is_at(tab, 12)
@@ -350,7 +359,7 @@ def test_names_from_files_are_text_and_nothing_else(look):
         assert any(HOSTILE in cell for row in table(tab, "night") for cell in row)
         tab.click("#ex-next")
         is_at(tab, 1)
-        tab.wait_for_function("location.hash.includes('epoch=1')")
+        has_address(tab, "epoch=1&")
 
 
 def test_in_print_there_is_a_sentence(look, whole):
@@ -367,7 +376,11 @@ def test_a_browser_that_cannot_unpack_is_told(look, whole):
 
 
 def test_colours_are_those_of_the_scheme_and_follow_it(look, whole):
-    paper = "() => document.getElementById('ex-signals').getContext('2d', { willReadFrequently: true }).getImageData(1, 1, 1, 1).data[0]"
+    paper = """() => {
+      const copy = document.createElement('canvas').getContext('2d');
+      copy.drawImage(document.getElementById('ex-signals'), 0, 0);
+      return copy.getImageData(1, 1, 1, 1).data[0];
+    }"""
     with look(whole) as tab:
         assert tab.evaluate(paper) == 255
         tab.emulate_media(color_scheme="dark")

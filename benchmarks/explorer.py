@@ -1,7 +1,7 @@
 """How large the explorer of a whole night is, and how soon it answers: 1,000 epochs, 6 channels, 5 stages, all views.
 
-The night is an explained one of an hour and a half, laid end to end with noise, so that no two epochs are alike. Times are those
-of headless Chromium, ``/usr/bin/chromium`` or what ``CHROMIUM`` names, under a policy that allows no request.
+The night is an explained one of an hour and a half, laid end to end with noise, so that no two epochs are alike. Times are
+those of headless Chromium, ``/usr/bin/chromium`` or what ``CHROMIUM`` names, under a policy that allows no request.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _CLICK = """epoch => new Promise(done => {
 
 def page(explorer: Fragment) -> str:
     """The least page that holds an explorer."""
-    head = f'<meta charset="utf-8"><title>Explorer</title><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    head = (
+        f'<meta charset="utf-8"><title>Explorer</title><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    )
     body = f"<main><h1>A night</h1>{explorer.html}</main>{explorer.blobs}<script>{explorer.script}</script>"
     wide = '<meta name="viewport" content="width=device-width, initial-scale=1">'
     style = f"<style>{explorer.style}</style>"

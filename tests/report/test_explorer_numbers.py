@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import itertools
 import json
 import re
 
@@ -110,7 +111,9 @@ def test_steps_of_each_view_sum_to_the_bands_to_one_percent(whole):
         assert (np.abs(steps[..., inside].sum(axis=-1) - truth).max(axis=-1) <= 0.01 * total).all()
     for name, view in (("time", "time_view"), ("plane", "time_frequency_view")):
         levels = told["levels"] if name == "time" else told["planeLevels"]
-        own = found[name].reshape(*found[name].shape[:3], -1) * (found[f"{name}_scale"][..., 0] / levels)[..., None, None]
+        own = (
+            found[name].reshape(*found[name].shape[:3], -1) * (found[f"{name}_scale"][..., 0] / levels)[..., None, None]
+        )
         every = data[view].values.reshape(*own.shape[:3], -1).sum(axis=-1, dtype=float)
         near = 0.02 if name == "time" else 0.3  # the plane has 15 levels, ends at 30 Hz, and is for the eye
         assert (np.abs(own.sum(axis=-1) - every).max(axis=-1) <= near * total).all()
@@ -136,7 +139,9 @@ def test_without_signals_none_is_there(whole):
     assert "This page holds no signals" in explorer.html
     assert "treat it as the patient's data" not in explorer.html
     # nothing else has so many values of a moment that a signal could be in it
-    per_second = {name: np.prod(one.shape[-1:]) / told["length"] for name, one in found.items() if name in ("time", "plane")}
+    per_second = {
+        name: np.prod(one.shape[-1:]) / told["length"] for name, one in found.items() if name in ("time", "plane")
+    }
     assert max(per_second.values()) <= 12  # 2 sums of time a second, or 12 rows of 1 s
     assert "treat it as the patient's data" in make_explorer(whole).html.replace("&#39;", "'")
 
@@ -144,11 +149,14 @@ def test_without_signals_none_is_there(whole):
 def test_signal_is_yes_or_no(whole):
     with pytest.raises(ParameterError, match="True or False"):
         make_explorer(whole, signal="explained")
+    with pytest.raises(ParameterError, match="time of the day"):
+        make_explorer(whole, began="half past ten")
 
 
 def test_an_explorer_is_of_one_recording(whole):
-    first, second = example_results.make_result(), example_results.explain(
-        example_results.make_epochs(seed=3), views=("time",)
+    first, second = (
+        example_results.make_result(),
+        example_results.explain(example_results.make_epochs(seed=3), views=("time",)),
     )
     both = eegflex.concatenate_results([first, second])
     with pytest.raises(ParameterError, match="one recording"):
@@ -178,7 +186,7 @@ def test_the_baselines_power_is_told_where_the_result_knows_it():
     freqs, edges = whole.freqs, np.array(told["freqEdges"])
     alpha, steps = (freqs >= 8) & (freqs < 12), (edges[:-1] >= 8) & (edges[:-1] < 12)
     level = 10 ** (np.array(told["baselinePower"][0])[steps] / 10)
-    n = np.array([((freqs >= a) & (freqs < b)).sum() for a, b in zip(edges[:-1], edges[1:], strict=True)])[steps]
+    n = np.array([((freqs >= a) & (freqs < b)).sum() for a, b in itertools.pairwise(edges)])[steps]
     np.testing.assert_allclose((level * n).sum(), np.median(power[:, alpha].sum(axis=1)), rtol=0.01)
     sample = example_results.explain(epochs, baseline="recording", sample_per_stage=2)
     assert meta(make_explorer(sample))["baselinePower"] is None

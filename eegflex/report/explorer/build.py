@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import time
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ class Fragment:
     blobs: str
 
 
-def make_explorer(result: FlexResult, *, signal: bool = True) -> Fragment:
+def make_explorer(result: FlexResult, *, signal: bool = True, began: str | None = None) -> Fragment:
     """Make an explorer of a recording's epochs, to be put into a page.
 
     Parameters
@@ -59,6 +60,8 @@ def make_explorer(result: FlexResult, *, signal: bool = True) -> Fragment:
     signal : bool
         Whether the page holds the signals of the explained epochs. Without them it holds attributions, spectra and scores: no
         phases, from which a signal could be rebuilt. The page says which.
+    began : str | None
+        The clock when the recording began, such as ``"22:30"``, if times are to be those of the day. A result does not keep it.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def make_explorer(result: FlexResult, *, signal: bool = True) -> Fragment:
     Raises
     ------
     ParameterError
-        If the result is of several recordings, or `signal` is neither True nor False.
+        If the result is of several recordings, `signal` is neither True nor False, or `began` is no time of the day.
 
     Notes
     -----
@@ -90,7 +93,7 @@ def make_explorer(result: FlexResult, *, signal: bool = True) -> Fragment:
         raise ParameterError("signal must be True or False", seen=repr(signal))
     one_recording(result.data, None, "An explorer")
     packing = Packing(result.data, signal)
-    meta = meta_of(result, packing) | {"perChunk": CHUNK}
+    meta = meta_of(result, packing, None if began is None else _seconds(began)) | {"perChunk": CHUNK}
     blobs = [f'<script type="application/json" id="ex-data-meta">{as_json(meta)}</script>\n']
     blobs.append(as_blob("ex-data-night", as_json(night_of(result)).encode()))
     blobs += [as_blob(f"ex-data-{k}", chunk) for k, chunk in enumerate(packing.chunks())]
@@ -110,6 +113,15 @@ def make_explorer(result: FlexResult, *, signal: bool = True) -> Fragment:
     return Fragment(
         html, _colours(result.stages) + _part("explorer.css"), f"(() => {{\n{script}\n}})();", "".join(blobs)
     )
+
+
+def _seconds(clock: str) -> float:
+    """A clock in s from midnight."""
+    try:
+        found = time.fromisoformat(clock)
+    except (ValueError, TypeError) as error:
+        raise ParameterError("began must be a time of the day", seen=repr(clock), allowed="'22:30'") from error
+    return found.hour * 3600.0 + found.minute * 60 + found.second
 
 
 def _part(name: str) -> str:

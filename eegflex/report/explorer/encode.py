@@ -23,6 +23,7 @@ from eegflex.report.explorer.quantise import (
     resampled,
     rounded,
 )
+from eegflex.results import tables
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -129,12 +130,12 @@ class Packing:
     def time_edges(self) -> Array:
         """Edges of the steps of time."""
         n_steps = int(np.ceil(self.length / TIME_STEP - 1e-9))
-        return np.arange(n_steps + 1) * TIME_STEP
+        return np.arange(n_steps + 1, dtype=np.float64) * TIME_STEP
 
     @property
     def plane_times(self) -> Array:
         """Edges of the columns of the plane."""
-        return np.arange(int(np.ceil(self.length / PLANE_STEP - 1e-9)) + 1) * PLANE_STEP
+        return np.arange(int(np.ceil(self.length / PLANE_STEP - 1e-9)) + 1, dtype=np.float64) * PLANE_STEP
 
     @property
     def n_times(self) -> int:
@@ -227,12 +228,8 @@ class Packing:
 
     def _bands(self, rows: slice) -> dict[str, npt.NDArray[Any]]:
         """Sums of the bands of `Bands`, with their errors, (epoch, target, channel, band)."""
-        if "frequency_view" in self.dataset:
-            own = self._read("frequency_view", rows).transpose("epoch", "target_stage", "channel", ...)
-            sums = Bands().sum(own.values, self.dataset[str(own.dims[-1])].values)
-        else:
-            sums = self._read("band_view", rows).transpose("epoch", "target_stage", "channel", "band").values
-            sums = sums.astype(np.float64)
+        sums = tables.band_sums(self.dataset.isel(epoch=rows), Bands())
+        sums = sums if "target_stage" in self.dataset.dims else sums[:, None]
         errors = np.full(sums.shape, np.nan)
         if "band_error" in self.dataset:
             told = self._read("band_error", rows).transpose("epoch", "target_stage", "channel", "band")

@@ -31,8 +31,8 @@ __all__ = ["DOUBTFUL", "meta_of", "night_of"]
 DOUBTFUL = 0.5
 
 
-def meta_of(result: FlexResult, packing: Packing) -> dict[str, Any]:
-    """What is true of the whole recording: names, steps, words."""
+def meta_of(result: FlexResult, packing: Packing, began: float | None = None) -> dict[str, Any]:
+    """What is true of the whole recording: names, steps, words; `began` is the clock at its start, in s from midnight."""
     data, how, target = result.data, reading(result), result.parameters["target"]
     kinds = data["ch_type"].values.astype(str)
     return {
@@ -54,7 +54,7 @@ def meta_of(result: FlexResult, packing: Packing) -> dict[str, Any]:
         "loudest": _numbers(packing.loudest, 3),
         "baselinePower": baseline_power(result, packing),
         "length": packing.length,
-        "begins": None,
+        "begins": began,
         "chunk": {"layout": packing.layout()},
         "all": target == "all",
         "explained": "the score of a stage" if target == "all" else explained_words(result),
@@ -217,4 +217,6 @@ def _text(value: Any) -> str:
 def _numbers(values: npt.ArrayLike, places: int) -> Any:
     """Numbers as JSON has them, in lists; what is not finite is None."""
     own = np.round(np.asarray(values, dtype=np.float64), places)
-    return np.where(np.isfinite(own), own.astype(object), None).tolist()
+    told = own.astype(object)
+    told[~np.isfinite(own)] = None
+    return told.tolist()

@@ -43,7 +43,7 @@ def in_steps(values: npt.NDArray[Any], coordinate: npt.NDArray[Any], edges: npt.
     return sums
 
 
-def rounded(values: Array, scale: Array, levels: int = LEVELS) -> npt.NDArray[np.int8]:
+def rounded(values: Array, scale: npt.NDArray[Any], levels: int = LEVELS) -> npt.NDArray[np.int8]:
     """Round values to `levels` of a scale on each side of 0, so that the sum over any stretch is off by at most one of them.
 
     What is rounded are the sums from the first value on; a value is the difference of two of these. Were each value rounded
@@ -63,7 +63,7 @@ def rounded(values: Array, scale: Array, levels: int = LEVELS) -> npt.NDArray[np
     return np.diff(sums, axis=-1, prepend=0.0).astype(np.int8)
 
 
-def as_bytes(values: Array, scale: Array, levels: int) -> npt.NDArray[np.int8]:
+def as_bytes(values: Array, scale: npt.NDArray[Any], levels: int) -> npt.NDArray[np.int8]:
     """Round each value by itself; what is not finite is -128."""
     level = np.where(scale > 0, scale, 1.0) / levels
     return np.where(np.isfinite(values), np.rint(np.nan_to_num(values) / level), -128).astype(np.int8)

@@ -69,7 +69,7 @@ function bandRow(row, most) {
   const fill = el("i", { class: row.sum >= 0 ? "ex-up" : "ex-down" });
   if (row.within) fill.classList.add("ex-within");
   fill.style.width = `${Math.min(50, most ? (50 * Math.abs(row.sum)) / most : 0)}%`;
-  const text = sumText(row, most), error = Number.isFinite(row.error) ? el("small", {}, `± ${errorText(row.error)}${row.within ? ", within its error" : ""}`) : "";
+  const text = sumText(row), error = Number.isFinite(row.error) ? el("small", {}, `± ${errorText(row.error)}${row.within ? ", within its error" : ""}`) : "";
   const made = el("tr", { "data-band": row.name }, name, el("td", {}, el("span", { class: "ex-track" }, fill)), el("td", {}, row.within ? `(${text})` : text, error));
   if (row.name === "all") made.classList.add("ex-all");
   return made;

@@ -110,10 +110,10 @@ function plain(value, most = value) {
 // An error, to two digits.
 const errorText = (error) => (error === 0 ? "0" : plain(error, error * 10));
 
-// A sum; one that is more than its error is not written as nothing.
-function sumText(row, most) {
-  const text = signed(row.sum, most);
-  return text === "0.00" && !row.within && row.sum ? signed(row.sum) : text;
+// A sum, to three digits of its own, but not finer than its error is told.
+function sumText(row) {
+  const own = Math.abs(row.sum), most = Number.isFinite(row.error) ? Math.max(own, row.error * 10) : own;
+  return signed(row.sum, most);
 }
 
 const percent = (share) => (share === null || !Number.isFinite(share) ? "–" : `${share >= 0.1 || share === 0 ? Math.round(100 * share) : Number((100 * share).toPrecision(2))} %`);

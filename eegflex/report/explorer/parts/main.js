@@ -13,9 +13,9 @@ async function show() {
   $("ex-title").textContent = title;
   for (const panel of section.querySelectorAll("[data-explained]")) panel.hidden = !shown;
   $("ex-nearest").hidden = Boolean(shown) || !night.rows.length;
-  drawNight();
-  drawChancesOfEpoch();
-  if (shown) for (const draw of [drawSignals, drawPlane, drawContext, drawBands, drawSpectrum, tellTrust]) draw();
+  // a picture without a width, as in print or in a part of the page that is closed, is drawn when it has one
+  const pictures = slider.clientWidth ? [drawNight, drawChancesOfEpoch, ...(shown ? [drawSignals, drawPlane, drawContext, drawSpectrum] : [])] : [];
+  for (const draw of [...pictures, ...(shown ? [drawBands, tellTrust] : [])]) draw();
   $("ex-sentence").textContent = sentence();
   fillTables();
   section.dataset.shown = `${state.epoch} ${state.pick} ${state.stage} ${state.over}`;
@@ -65,14 +65,14 @@ function listen() {
     show();
   });
   // a picture is as wide as its page, and has its colours
-  new ResizeObserver(redraw).observe(section);
+  new ResizeObserver(redraw).observe(slider);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 }
 
 let width = 0;
 function redraw(event) {
-  if (event.type !== "change" && section.clientWidth === width) return;
-  width = section.clientWidth;
+  if (event.type !== "change" && $("ex-slider").clientWidth === width) return;
+  width = $("ex-slider").clientWidth;
   readColours();
   show();
 }
@@ -107,7 +107,7 @@ async function begin() {
     if (N_SETS === 1 && N_CHANNELS > 1) state.pick = "set 0";
     takeFragment(location.hash);
     readColours();
-    width = section.clientWidth;
+    width = $("ex-slider").clientWidth;
     tellNight();
     showChoices();
     showEdges();

@@ -16,8 +16,8 @@ function titleOf(epoch) {
 const HARDLY = 0.02; // a probability that an epoch moves by less hardly hangs on it
 const ofBand = (row) => `${row.name}, ${row.span}`;
 
-function withError(row, most) {
-  return `${sumText(row, most)}${Number.isFinite(row.error) ? ` ± ${errorText(row.error)}` : ""} ${meta.unit}`;
+function withError(row) {
+  return `${sumText(row)}${Number.isFinite(row.error) ? ` ± ${errorText(row.error)}` : ""} ${meta.unit}`;
 }
 
 // What spoke most for and against, so far as it is more than its error.
@@ -31,12 +31,12 @@ function sentence() {
       words.push(`Not explained by this epoch: its change of the score (${signed(change)} ± ${errorText(facts.changeError)} ${meta.unit}) is within the error, so that no band below says why.`);
     }
     words.push(...withoutEpoch(set));
-    const rows = bandRows().filter((row) => row.name !== "all"), most = largest(rows.map((row) => row.sum));
+    const rows = bandRows().filter((row) => row.name !== "all");
     const sure = rows.filter((row) => !row.within).sort((a, b) => b.sum - a.sum), first = sure[0], last = sure[sure.length - 1];
     const spoke = meta.sums ? ["spoke most for", "against"] : [`${meta.raised} most the score of`, meta.lowered];
     const aim = target().replace(" over ", meta.sums ? " and not " : " over ");
-    words.push(first?.sum > 0 ? `${name}: what ${spoke[0]} ${aim} is ${ofBand(first)} (${withError(first, most)});` : `${name}: no band ${meta.sums ? "spoke for" : meta.raised} ${aim} by more than its error;`);
-    words.push(last?.sum < 0 ? `what ${meta.sums ? "spoke most against" : `${meta.lowered} most`} it is ${ofBand(last)} (${withError(last, most)}).` : `none ${meta.sums ? "spoke against" : meta.lowered} it by more than its error.`);
+    words.push(first?.sum > 0 ? `${name}: what ${spoke[0]} ${aim} is ${ofBand(first)} (${withError(first)});` : `${name}: no band ${meta.sums ? "spoke for" : meta.raised} ${aim} by more than its error;`);
+    words.push(last?.sum < 0 ? `what ${meta.sums ? "spoke most against" : `${meta.lowered} most`} it is ${ofBand(last)} (${withError(last)}).` : `none ${meta.sums ? "spoke against" : meta.lowered} it by more than its error.`);
   }
   if (disagrees(state.epoch)) words.push(disagreementWords());
   if (against(state.epoch)) words.push(`The scorer says ${night.scoredNames[night.scored[state.epoch]]}.`);

@@ -102,6 +102,7 @@ def times(html: Path) -> dict[str, float]:
         tab = browser.new_page(viewport={"width": 1400, "height": 1000})
         tab.goto(html.as_uri())
         tab.wait_for_selector("#explorer[data-shown]")
+        tab.wait_for_timeout(200)
         first = tab.evaluate("performance.getEntriesByName('ex-first')[0].startTime")
         rng = np.random.default_rng(0)
         cold = [tab.evaluate(_CLICK, int(epoch)) for epoch in rng.permutation(N_EPOCHS)[:CLICKS]]

@@ -10,8 +10,10 @@ import example_results
 import numpy as np
 import pytest
 from example_results import SFREQ
+from scipy.signal import lfilter
 
 import eegflex
+from benchmarks.explorer import long_night, page
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.report.explorer import make_explorer
@@ -191,3 +193,17 @@ def test_the_baselines_power_is_told_where_the_result_knows_it():
     sample = example_results.explain(epochs, baseline="recording", sample_per_stage=2)
     assert meta(make_explorer(sample))["baselinePower"] is None
     assert meta(make_explorer(example_results.explain(epochs)))["baselinePower"] is None
+
+
+def test_a_long_night_is_no_larger_than_it_may_be(whole):
+    """15 MB for 1,000 epochs of 6 channels and 5 stages with all views; here, a tenth of that."""
+    data = whole.to_xarray()
+    # that of an EEG falls with frequency, which the tiny stager's white noise does not
+    noise = np.random.default_rng(0).standard_normal(data["signal"].shape)
+    data["signal"] = data["signal"].copy(data=lfilter([5.0], [1, -0.95], noise).astype(np.float32))
+    night = long_night(type(whole)(data), 100)
+    for signal, most in ((True, 15e6), (False, 8e6)):
+        explorer = make_explorer(night, signal=signal)
+        fixed = len(page(explorer)) - len(explorer.blobs)
+        assert fixed <= 0.1e6
+        assert fixed + 10 * len(explorer.blobs) <= most

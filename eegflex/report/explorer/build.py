@@ -13,6 +13,7 @@ from eegflex.errors import ParameterError
 from eegflex.report.explorer.encode import CHUNK, Packing, as_blob, as_json
 from eegflex.report.explorer.facts import meta_of, night_of
 from eegflex.results.recordings import one_recording
+from eegflex.results.select import PICKED, is_whole
 from eegflex.viz.style import NEGATIVE, POSITIVE, stage_colours
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def make_explorer(result: FlexResult, *, signal: bool = True, began: str | None 
         explained=meta["explained"],
         baseline=meta["baseline"],
         sums=meta["sums"],
+        note="" if is_whole(result.data) else PICKED,
         views=packing.views(),
         context=bool(packing.context),
         n_night=result.data.sizes["night"],

@@ -63,6 +63,7 @@ def meta_of(result: FlexResult, packing: Packing, began: float | None = None) ->
         "raised": how.raised,
         "lowered": how.lowered,
         "baseline": baseline_words(result),
+        "scaled": result.parameters["context"] == "scaled",
         "bands": [[name, *edges] for name, edges in Bands().items()],
         "outside": list(Bands().outside),
         "freqEdges": _numbers(packing.freq_edges, 6),

@@ -41,7 +41,7 @@ function write(pen, text, x, y, width, align = "left") {
 
 // A signed cell: the colour says how much; a ring says that it lowered the score.
 function cell(pen, share, x, y, width, height) {
-  pen.globalAlpha = Math.min(1, Math.abs(share) ** 0.8);
+  pen.globalAlpha = Math.min(1, Math.abs(share) ** 0.7);
   pen.fillStyle = share >= 0 ? colours.raised : colours.lowered;
   pen.fillRect(x, y, width + 0.4, height + 0.4);
   pen.globalAlpha = 1;
@@ -113,7 +113,8 @@ const errorText = (error) => (error === 0 ? "0" : plain(error, error * 10));
 // A sum, to three digits of its own, but not finer than its error is told.
 function sumText(row) {
   const own = Math.abs(row.sum), most = Number.isFinite(row.error) ? Math.max(own, row.error * 10) : own;
-  return signed(row.sum, most);
+  const text = signed(row.sum, most);
+  return Number(text.replace("−", "-")) === 0 ? "0.00" : text;
 }
 
 const percent = (share) => (share === null || !Number.isFinite(share) ? "–" : `${share >= 0.1 || share === 0 ? Math.round(100 * share) : Number((100 * share).toPrecision(2))} %`);

@@ -4,7 +4,12 @@ let asked = 0;
 // Show the epoch of the state, with what was chosen; a later call overtakes an earlier one that still waits for its chunk.
 async function show() {
   const turn = (asked += 1), row = rowOf(state.epoch), began = performance.now();
-  const found = row >= 0 ? await readEpoch(row) : null;
+  let found = null;
+  try {
+    if (row >= 0) found = await readEpoch(row);
+  } catch (error) {
+    tellProblem(`Epoch ${state.epoch} cannot be read: ${error.message}. The page may have been cut off; save it again.`);
+  }
   if (turn !== asked) return;
   shown = found;
   const title = titleOf(state.epoch), slider = $("ex-slider");

@@ -31,7 +31,7 @@ function drawSignals() {
     // raised: the upper half; lowered: the lower half
     values[k].forEach((value, j) => {
       const from = at(meta.timeEdges[j]), wide = at(Math.min(meta.timeEdges[j + 1], meta.length)) - from;
-      pen.globalAlpha = most ? 0.75 * (Math.abs(value) / most) ** 0.8 : 0;
+      pen.globalAlpha = most ? 0.85 * (Math.abs(value) / most) ** 0.7 : 0;
       pen.fillStyle = value >= 0 ? colours.raised : colours.lowered;
       pen.fillRect(from, value >= 0 ? middle - half : middle, wide + 0.3, half);
     });
@@ -45,7 +45,7 @@ function drawSignals() {
     pen.fillStyle = chosen.includes(channel) ? colours.ink : colours.mute;
     pen.font = `${chosen.includes(channel) ? "bold " : ""}12px system-ui, sans-serif`;
     write(pen, name, 2, middle - 7, left - 6);
-    pen.font = "10px system-ui, sans-serif";
+    pen.font = "11px system-ui, sans-serif";
     if (meta.hasSignal) write(pen, `±${Number(reach(channel).toPrecision(3))}${meta.volts[channel] ? " µV" : ""}`, 2, middle + 8, left - 6);
   });
   drawSeconds(pen, at, height, rows.length * high);

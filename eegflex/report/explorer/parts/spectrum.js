@@ -14,7 +14,7 @@ function drawSpectrum() {
     if (low >= SPECTRUM_TOP) return;
     for (const edge of [low, up]) if (edge <= SPECTRUM_TOP) line(pen, at(edge), 12, at(edge), height - AXIS_HEIGHT);
     pen.fillStyle = colours.mute;
-    pen.font = "10px system-ui, sans-serif";
+    pen.font = "11px system-ui, sans-serif";
     write(pen, name, at((low + Math.min(up, SPECTRUM_TOP)) / 2), 6, at(Math.min(up, SPECTRUM_TOP)) - at(low) - 2, "center");
   });
   pen.strokeStyle = colours.ink;

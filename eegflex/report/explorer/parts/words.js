@@ -66,7 +66,7 @@ function trustWords() {
   if (meta.sums) {
     const change = facts.score - facts.baseline, most = Math.max(Math.abs(facts.score), Math.abs(facts.baseline));
     const error = Number.isFinite(facts.changeError) ? ` ± ${errorText(facts.changeError)}` : "";
-    words.push(`All of it together changed ${scoreWords()} by ${signed(change)}${error} ${meta.unit}: from ${signed(facts.baseline, most)} with ${meta.baseline} in its place to ${signed(facts.score, most)}.`);
+    words.push(`${meta.scaled ? "It and its context" : "All of it"} together changed ${scoreWords()} by ${signed(change)}${error} ${meta.unit}: from ${signed(facts.baseline, most)} with ${meta.baseline} in ${meta.scaled ? "the place of it and of its context" : "its place"} to ${signed(facts.score, most)}.`);
   }
   if (one.contextShare !== null) words.push(`Its context made ${percent(one.contextShare)} of the change that both made.${meta.all ? " That is of the stage that was predicted." : ""}`);
   if (one.carried) words.push(`${one.carried}.`);

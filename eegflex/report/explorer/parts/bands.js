@@ -85,7 +85,7 @@ function showEdges() {
       input.addEventListener("change", takeEdges);
       return input;
     };
-    const away = el("button", { type: "button", "aria-label": `remove band ${k + 1}` }, "remove");
+    const away = el("button", { type: "button", "aria-label": `remove band ${k + 1}` }, "×");
     away.addEventListener("click", () => { if (state.bands.length > 1) changeBands(state.bands.filter((_, j) => j !== k)); });
     return el("fieldset", { class: "ex-edge" }, field("text", "name", name), field("number", "lower edge (Hz)", low), "to", field("number", "upper edge (Hz)", high), "Hz", away);
   }));

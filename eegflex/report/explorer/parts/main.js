@@ -17,6 +17,7 @@ async function show() {
   slider.setAttribute("aria-valuetext", title);
   $("ex-title").textContent = title;
   for (const panel of section.querySelectorAll("[data-explained]")) panel.hidden = !shown;
+  $("ex-grid").classList.toggle("ex-bare", !shown);
   $("ex-nearest").hidden = Boolean(shown) || !night.rows.length;
   // a picture without a width, as in print or in a part of the page that is closed, is drawn when it has one
   const pictures = slider.clientWidth ? [drawNight, drawChancesOfEpoch, ...(shown ? [drawSignals, drawPlane, drawContext, drawSpectrum] : [])] : [];

@@ -25,6 +25,7 @@ function sentence() {
   const words = [];
   if (!shown) {
     words.push("This epoch was not explained: what is known of it are its stage and the probabilities.");
+    if (night.reasons[state.epoch]) words.push(`The stage itself: ${night.reasons[state.epoch]}.`);
   } else {
     const { set, name } = picked(), facts = shown.facts(weights(), set), change = facts.score - facts.baseline;
     if (meta.sums && Math.abs(change) <= facts.changeError) {

@@ -48,8 +48,7 @@ def arrays(explorer, n_epochs):
 @pytest.fixture(scope="module")
 def whole():
     """30 epochs, more than one chunk, of six channels and all stages, with all views."""
-    views = ("frequency", "time", "time-frequency")
-    return example_results.explain(example_results.make_epochs(n_epochs=30), target="all", views=views)
+    return example_results.make_whole_result()
 
 
 def test_sums_over_any_stretch_are_off_by_one_level_at_most():
@@ -155,12 +154,9 @@ def test_signal_is_yes_or_no(whole):
         make_explorer(whole, began="half past ten")
 
 
-def test_an_explorer_is_of_one_recording(whole):
-    first, second = (
-        example_results.make_result(),
-        example_results.explain(example_results.make_epochs(seed=3), views=("time",)),
-    )
-    both = eegflex.concatenate_results([first, second])
+def test_an_explorer_is_of_one_recording(result):
+    second = example_results.explain(example_results.make_epochs(seed=3), views=("time",))
+    both = eegflex.concatenate_results([result, second])
     with pytest.raises(ParameterError, match="one recording"):
         make_explorer(both)
     assert make_explorer(both.sel(recording=both.recordings[1])).blobs
@@ -178,8 +174,8 @@ def test_nothing_in_the_data_ends_a_script():
     assert json.loads(as_json({"</script>": "<!-- & \u2028"})) == {"</script>": "<!-- & \u2028"}
 
 
-def test_the_baselines_power_is_told_where_the_result_knows_it():
-    epochs = example_results.make_epochs(n_epochs=60)
+def test_the_baselines_power_is_told_where_the_result_knows_it(result):
+    epochs = example_results.make_epochs(n_epochs=12)
     whole = example_results.explain(epochs, baseline="recording")
     told = meta(make_explorer(whole))
     assert len(told["baselinePower"]) == 6
@@ -190,9 +186,9 @@ def test_the_baselines_power_is_told_where_the_result_knows_it():
     level = 10 ** (np.array(told["baselinePower"][0])[steps] / 10)
     n = np.array([((freqs >= a) & (freqs < b)).sum() for a, b in itertools.pairwise(edges)])[steps]
     np.testing.assert_allclose((level * n).sum(), np.median(power[:, alpha].sum(axis=1)), rtol=0.01)
-    sample = example_results.explain(epochs, baseline="recording", sample_per_stage=2)
+    sample = example_results.explain(epochs, baseline="recording", sample_per_stage=1)
     assert meta(make_explorer(sample))["baselinePower"] is None
-    assert meta(make_explorer(example_results.explain(epochs)))["baselinePower"] is None
+    assert meta(make_explorer(result))["baselinePower"] is None
 
 
 def test_a_long_night_is_no_larger_than_it_may_be(whole):

@@ -41,8 +41,10 @@ function sentence() {
   }
   if (disagrees(state.epoch)) words.push(disagreementWords());
   if (against(state.epoch)) words.push(`The scorer says ${night.scoredNames[night.scored[state.epoch]]}.`);
-  return words.join(" ");
+  return upper(words.join(" "));
 }
+
+const upper = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 // Whether the stage hangs on this epoch: what it has with the baseline in the place of the epoch.
 function withoutEpoch(set) {
@@ -62,7 +64,7 @@ function disagreementWords() {
 // Where the explanation was tested, what that said; always what is known of its errors and its context.
 function trustWords() {
   const row = night.rows[shown.row], one = row.sets[picked().set], facts = shown.facts(weights(), picked().set), words = [];
-  if (one.verdict) words.push(`${one.verdict[0].toUpperCase()}${one.verdict.slice(1)}${one.reasons.length ? `: ${one.reasons.join("; ")}` : ""}.${meta.all ? " That is of the stage that was predicted." : ""}`);
+  if (one.verdict) words.push(`${upper(one.verdict)}${one.reasons.length ? `: ${one.reasons.join("; ")}` : ""}.${meta.all ? " That is of the stage that was predicted." : ""}`);
   else words.push("It was not tested on the model, so that nobody knows whether the model follows it.");
   if (meta.sums) {
     const change = facts.score - facts.baseline, most = Math.max(Math.abs(facts.score), Math.abs(facts.baseline));

@@ -16,6 +16,7 @@ import torch
 from benchmarks import (
     audit,
     coverage,
+    explorer,
     faithfulness,
     files,
     gate,
@@ -48,6 +49,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Readers": _of(readers.rows),
     "Quadrature": _of(quadrature.rows),
     "Coverage": _of(coverage.rows),
+    "Explorer": _of(explorer.rows),
     "Truth": _of(truth.rows),
     "Published networks": _of(published.rows),
     "Beside PhysioEx 2.0.4": _of(physioex.rows),

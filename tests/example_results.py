@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import mne
@@ -111,6 +112,12 @@ def pair_spec() -> ModelSpec:
 def make_result(**kwargs):
     """Six EEG channels at once, both views."""
     return explain(make_epochs(), views=("time",), **kwargs)
+
+
+@functools.cache
+def make_whole_result():
+    """30 epochs of six EEG channels, every stage explained, with all views. Made once, and not to be changed."""
+    return explain(make_epochs(n_epochs=30), target="all", views=("frequency", "time", "time-frequency"))
 
 
 def make_context_result(*, names=EEG, types="eeg", epochs=None, **kwargs):

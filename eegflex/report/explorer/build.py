@@ -1,0 +1,146 @@
+"""The explorer as pieces of a page: its text, its style, its script and its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from eegflex.errors import ParameterError
+from eegflex.report.explorer.encode import CHUNK, Packing, as_blob, as_json
+from eegflex.report.explorer.facts import meta_of, night_of
+from eegflex.results.recordings import one_recording
+from eegflex.results.select import PICKED, is_whole
+from eegflex.viz.style import NEGATIVE, POSITIVE, stage_colours
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eegflex.results.result import FlexResult
+
+__all__ = ["Fragment", "make_explorer"]
+
+#: The parts of the script, in their order: all are within one function, so that a page's own names are none of theirs.
+SCRIPTS = ("data", "state", "drawing", "night", "signals", "spectrum", "bands", "words", "tables", "main")
+#: How far colours are moved towards white on a dark page, and how far those of stages, which need less.
+LIGHTER, STAGES_LIGHTER = 0.45, 0.25
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """What a page puts in as it is.
+
+    Attributes
+    ----------
+    html : str
+        A section, to stand where the explorer is to be.
+    style : str
+        For a ``<style>`` element.
+    script : str
+        For a ``<script>`` element, after the rest.
+    blobs : str
+        Elements that hold the data, anywhere before the script.
+    """
+
+    html: str
+    style: str
+    script: str
+    blobs: str
+
+
+def make_explorer(result: FlexResult, *, signal: bool = True, began: str | None = None) -> Fragment:
+    """Make an explorer of a recording's epochs, to be put into a page.
+
+    Parameters
+    ----------
+    result : FlexResult
+        Attributions of one recording. Of a result of all stages a reader can ask why one stage and not another.
+    signal : bool
+        Whether the page holds the signals of the explained epochs. Without them it holds attributions, spectra and scores: no
+        phases, from which a signal could be rebuilt. The page says which.
+    began : str | None
+        The clock when the recording began, such as ``"22:30"``, if times are to be those of the day. A result does not keep it.
+
+    Returns
+    -------
+    explorer : Fragment
+        It works offline, under a policy that allows no request (``default-src 'none'`` with scripts and styles of the page).
+
+    Raises
+    ------
+    ParameterError
+        If the result is of several recordings, `signal` is neither True nor False, or `began` is no time of the day.
+
+    Notes
+    -----
+    Sums of the bands of `Bands` are those of the result, to 1/32767 of the largest of an epoch. What is summed on the page,
+    over bands of the reader's, is off by at most 1/126 of the largest step of 0.5 Hz.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> from eegflex.report.explorer import make_explorer
+    >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
+    >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
+    >>> explorer = make_explorer(result, signal=False)
+    >>> "This page holds no signals" in explorer.html
+    True
+    """
+    if not isinstance(signal, bool):
+        raise ParameterError("signal must be True or False", seen=repr(signal))
+    one_recording(result.data, None, "An explorer")
+    packing = Packing(result.data, signal)
+    meta = meta_of(result, packing, None if began is None else _seconds(began)) | {"perChunk": CHUNK}
+    blobs = [f'<script type="application/json" id="ex-data-meta">{as_json(meta)}</script>\n']
+    blobs.append(as_blob("ex-data-night", as_json(night_of(result)).encode()))
+    blobs += [as_blob(f"ex-data-{k}", chunk) for k, chunk in enumerate(packing.chunks())]
+    text = jinja2.Template(_part("explorer.html"), autoescape=True)
+    html = text.render(
+        signal=signal,
+        all=meta["all"],
+        explained=meta["explained"],
+        baseline=meta["baseline"],
+        sums=meta["sums"],
+        note="" if is_whole(result.data) else PICKED,
+        views=packing.views(),
+        context=bool(packing.context),
+        n_night=result.data.sizes["night"],
+        n_explained=len(result),
+    )
+    script = "\n".join(_part(f"{name}.js") for name in SCRIPTS)
+    return Fragment(
+        html, _colours(result.stages) + _part("explorer.css"), f"(() => {{\n{script}\n}})();", "".join(blobs)
+    )
+
+
+def _seconds(clock: str) -> float:
+    """A clock in s from midnight."""
+    try:
+        found = time.fromisoformat(clock)
+    except (ValueError, TypeError) as error:
+        raise ParameterError("began must be a time of the day", seen=repr(clock), allowed="'22:30'") from error
+    return found.hour * 3600.0 + found.minute * 60 + found.second
+
+
+def _part(name: str) -> str:
+    """A file of the explorer's."""
+    return (resources.files("eegflex.report.explorer") / "parts" / name).read_text("utf-8")
+
+
+def _colours(stages: Sequence[str]) -> str:
+    """The colours of figures as variables of the page, and lighter ones for a dark page."""
+    own = {"raised": (POSITIVE, LIGHTER), "lowered": (NEGATIVE, LIGHTER)}
+    own |= {f"stage-{k}": (colour, STAGES_LIGHTER) for k, colour in enumerate(stage_colours(stages).values())}
+    light = "".join(f"--ex-{name}: {colour}; " for name, (colour, _) in own.items())
+    dark = "".join(f"--ex-{name}: {_lighter(colour, by)}; " for name, (colour, by) in own.items())
+    return f".explorer {{ {light}}}\n@media (prefers-color-scheme: dark) {{ .explorer {{ {dark}}} }}\n"
+
+
+def _lighter(colour: str, by: float) -> str:
+    """A colour, as ``"#rrggbb"``, moved towards white."""
+    parts = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (255 - part) * by):02x}" for part in parts)

@@ -28,7 +28,7 @@ from eegflex.results.trust import trust_words
 from eegflex.results.weights import weight_words
 from eegflex.results.wording import attribution_label, number_text, positive_means, span_words, unit
 from eegflex.viz.canvas import make_canvas
-from eegflex.viz.style import DIVERGING, colour_limits, hatch_cells, plain, points, symmetric
+from eegflex.viz.style import colour_limits, diverging, hatch_cells, plain, points, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -120,7 +120,7 @@ def plot_bands(
     canvas = make_canvas(axes, [names], annotate, figsize=(width, 0.45 * len(rows) + 1.9), sharey=True)
     counts, colours = n_epochs_by_stage(dataset, stage_from), symmetric(shown)
     for ax, name, values, image, marks in zip(canvas.axes[0], names, cells, shown, marked, strict=True):
-        drawn = ax.imshow(image, cmap=DIVERGING, norm=colours, aspect="auto")
+        drawn = ax.imshow(image, cmap=diverging(), norm=colours, aspect="auto")
         hatch_cells(ax, marks)
         _write_cells(ax, values, limits, marks)
         ax.set_title(plain(name), fontsize=points(10))

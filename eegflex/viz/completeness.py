@@ -12,7 +12,7 @@ from eegflex.results import tables
 from eegflex.results.collapse import facts
 from eegflex.results.wording import sum_words, sums_to_change
 from eegflex.viz.canvas import make_canvas
-from eegflex.viz.style import points
+from eegflex.viz.style import GREY, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,15 +111,15 @@ def _draw_histogram(ax: Axes, values: npt.NDArray[np.float64], limit: float) -> 
     high = np.floor(np.log10(max(values.max() / limit, 1))) + 1
     # The limit is an edge, so that no bar is on both sides of it.
     edges = limit * 10.0 ** (np.arange(4 * low, 4 * high + 1) / 4)
-    ax.hist(values, bins=edges.tolist(), color="#0072B2", edgecolor="white")
-    ax.axvline(limit, color="#D55E00", linestyle="--", linewidth=1.2)
+    ax.hist(values, bins=edges.tolist(), color=GREY, edgecolor="white")
+    ax.axvline(limit, color="black", linestyle="--", linewidth=1.2)
     ax.annotate(
         _percent(limit),
         (limit, 1),
         xycoords=("data", "axes fraction"),
         va="bottom",
         ha="center",
-        color="#D55E00",
+        color="black",
         fontsize=points(9),
     )
     ax.set_xscale("log")

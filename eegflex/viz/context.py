@@ -27,7 +27,7 @@ from eegflex.results.weights import weight_words
 from eegflex.results.window_rhythms import with_context_map
 from eegflex.results.wording import attribution_label, positive_means, unit
 from eegflex.viz.canvas import Canvas, make_canvas
-from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, hatch_bars, plain, points, symmetric
+from eegflex.viz.style import LOWERED, RAISED, diverging, hatch_bars, plain, points, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -223,7 +223,7 @@ def context_means(
 
 
 def _draw_bars(ax: Axes, offsets: npt.NDArray[np.int64], sums: npt.NDArray[np.float64]) -> BarContainer:
-    colours = [POSITIVE if value >= 0 else NEGATIVE for value in sums]
+    colours = [RAISED if value >= 0 else LOWERED for value in sums]
     bars = ax.bar(offsets, np.nan_to_num(sums), width=0.8, color=colours)
     ax.axhline(0, color="0.3", linewidth=0.6)
     for side in ("top", "right"):
@@ -244,7 +244,7 @@ def _draw_neighbours(
     """Draw the bands of the neighbours, shape (n_offsets, n_rows)."""
     image = ax.imshow(
         _drawn_bands(values),
-        cmap=DIVERGING,
+        cmap=diverging(),
         norm=colours,
         aspect="auto",
         extent=(offsets[0] - 0.5, offsets[-1] + 0.5, len(Bands().names) - 0.5, -0.5),

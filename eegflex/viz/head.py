@@ -12,7 +12,7 @@ import numpy.typing as npt
 from eegflex.errors import ChannelError
 from eegflex.readers.channels.labels import parse_channel
 from eegflex.readers.channels.units import parse_unit
-from eegflex.viz.style import DIVERGING, plain, points
+from eegflex.viz.style import diverging, plain, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -159,7 +159,7 @@ def draw_head(
             sites.xy[chosen, 0],
             sites.xy[chosen, 1],
             c=values[chosen],
-            cmap=DIVERGING,
+            cmap=diverging(),
             norm=colours,
             s=22 if interpolated else 90,
             marker=marker,
@@ -192,7 +192,7 @@ def _interpolate(ax: Axes, values: npt.NDArray[Any], xy: npt.NDArray[np.float64]
         image_interp="linear",
         border="mean",
         sphere=RADIUS,
-        cmap=DIVERGING,
+        cmap=diverging(),
         vlim=(colours.vmin, colours.vmax),
         axes=ax,
         show=False,

@@ -13,7 +13,7 @@ from eegflex.results import tables
 from eegflex.results.decided import within_error
 from eegflex.results.marks import cell_errors, within
 from eegflex.viz.spectrum import bin_edges, decibels, draw_signed, into_bins
-from eegflex.viz.style import DIVERGING, GREY, NEGATIVE, POSITIVE, hatch_bars, plain, points, shade_bands, symmetric
+from eegflex.viz.style import GREY, LOWERED, RAISED, diverging, hatch_bars, plain, points, shade_bands, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -92,7 +92,9 @@ def draw_signal(ax: Axes, case: EpochCard) -> QuadMesh | None:
         edges = np.arange(int(np.ceil(case.duration / WINDOW - 1e-9)) + 1, dtype=np.float64) * WINDOW
         sums = into_bins(case.values("time_view"), times, edges)
         colours = symmetric(sums)
-        mesh = ax.pcolormesh(edges, [-top, top], sums[None], cmap=DIVERGING, norm=colours, alpha=0.55, rasterized=True)
+        mesh = ax.pcolormesh(
+            edges, [-top, top], sums[None], cmap=diverging(), norm=colours, alpha=0.55, rasterized=True
+        )
     ax.plot(times, signal, color="black", linewidth=0.6)
     ax.set(xlim=(0, case.duration), ylim=(-top, top))
     ax.set_ylabel("Signal (µV)" if voltage else "Signal")
@@ -105,7 +107,7 @@ def draw_time_frequency(ax: Axes, case: EpochCard, fmax: float) -> QuadMesh:
     chosen = freqs <= fmax
     values = case.values("time_frequency_view")[chosen]
     mesh = ax.pcolormesh(
-        frames, freqs[chosen], values, cmap=DIVERGING, norm=symmetric(values), shading="nearest", rasterized=True
+        frames, freqs[chosen], values, cmap=diverging(), norm=symmetric(values), shading="nearest", rasterized=True
     )
     edges = [edge for band in case.bands.values() for edge in band if 0 < edge < fmax]
     ax.hlines(sorted(set(edges)), 0, case.duration, color="0.5", linewidth=0.4, linestyle=":")
@@ -153,7 +155,7 @@ def draw_band_sums(ax: Axes, case: EpochCard) -> None:
     others[case.channel] = False
     places = np.arange(len(own))
     errors = case.band_errors()[case.channel]
-    bars = ax.bar(places, own, width=0.7, color=[POSITIVE if value >= 0 else NEGATIVE for value in own])
+    bars = ax.bar(places, own, width=0.7, color=[RAISED if value >= 0 else LOWERED for value in own])
     hatch_bars(bars, within(own, errors))
     known = np.isfinite(errors)
     ax.errorbar(places[known], own[known], errors[known], fmt="none", ecolor="black", elinewidth=0.8, capsize=2)

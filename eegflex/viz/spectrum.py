@@ -30,7 +30,7 @@ from eegflex.results.weights import quantile, weight_words
 from eegflex.results.wording import positive_means, unit
 from eegflex.viz.bands import marked_bands
 from eegflex.viz.canvas import make_canvas
-from eegflex.viz.style import GREY, NEGATIVE, POSITIVE, WITHIN, plain, points, shade_bands
+from eegflex.viz.style import GREY, LOWERED, RAISED, WITHIN, plain, points, shade_bands
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -202,8 +202,8 @@ def into_bins(
 
 def draw_signed(ax: Axes, edges: npt.NDArray[np.float64], heights: npt.NDArray[np.float64]) -> None:
     """Draw steps that are red above zero and blue below."""
-    ax.stairs(np.maximum(heights, 0), edges, fill=True, color=POSITIVE, linewidth=0)
-    ax.stairs(np.minimum(heights, 0), edges, fill=True, color=NEGATIVE, linewidth=0)
+    ax.stairs(np.maximum(heights, 0), edges, fill=True, color=RAISED, linewidth=0)
+    ax.stairs(np.minimum(heights, 0), edges, fill=True, color=LOWERED, linewidth=0)
     ax.axhline(0, color="0.3", linewidth=0.6)
 
 

@@ -20,7 +20,7 @@ from eegflex.results.weights import case_weights, weight_words
 from eegflex.results.wording import attribution_label, positive_means, span_words
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
-from eegflex.viz.style import DIVERGING, colour_limits, plain, points
+from eegflex.viz.style import colour_limits, diverging, plain, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -152,12 +152,12 @@ def _add_bars(fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], labe
     from matplotlib.ticker import LinearLocator
 
     if scale_by == "figure" or axes.shape[1] == 1:
-        shared = ScalarMappable(limits[0], DIVERGING)
+        shared = ScalarMappable(limits[0], diverging())
         fig.colorbar(shared, ax=axes.ravel().tolist(), shrink=0.7, aspect=25, label=label)
         return
     for column, colours in enumerate(limits):
         bar = fig.colorbar(
-            ScalarMappable(colours, DIVERGING),
+            ScalarMappable(colours, diverging()),
             ax=axes[:, column].tolist(),
             location="bottom",
             shrink=0.8,

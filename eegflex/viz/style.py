@@ -31,6 +31,7 @@ __all__ = [
     "WITHIN",
     "Theme",
     "add_note",
+    "add_title",
     "colour_limits",
     "diverging",
     "hatch_bars",
@@ -40,6 +41,7 @@ __all__ = [
     "points",
     "shade_bands",
     "stage_colours",
+    "swarm",
     "symmetric",
 ]
 
@@ -108,6 +110,9 @@ GREY = "0.45"
 WITHIN = "////"
 #: Two greys in turn, so that neighbouring bands are told apart without a claim made by colour.
 BAND_SHADES = ("0.95", "0.89")
+
+#: Marks that fit beside each other along an axis.
+_BEES = 45
 
 #: Points an inch over the mean width of a small character in points: characters that fit into an inch of a note.
 _CHARACTERS_PER_INCH = 15.5
@@ -194,6 +199,26 @@ def points(size: float) -> float:
     return size * float(mpl.rcParams["font.size"]) / 10
 
 
+def swarm(places: npt.NDArray[np.float64], reach: float) -> npt.NDArray[np.float64]:
+    """Return how far to move marks sideways so that they are seen beside each other, like bees: the more, the wider.
+
+    Parameters
+    ----------
+    places : array, shape (n,)
+        Where they are along an axis whose length is 1.
+    reach : float
+        How far the outermost may be moved.
+    """
+    bins = np.round(np.nan_to_num(places) * _BEES).astype(np.intp)
+    order = np.argsort(bins, kind="stable")
+    first = np.searchsorted(bins[order], bins[order])
+    rank = np.empty(len(places), dtype=np.intp)
+    rank[order] = np.arange(len(places)) - first
+    sides = np.where(rank % 2, 1, -1) * ((rank + 1) // 2)
+    step = min(reach / max(np.abs(sides).max(initial=0), 1), reach / 3)
+    return np.asarray(step * sides, dtype=np.float64)
+
+
 def shade_bands(ax: Axes, bands: Any, upper: float, *, names: bool) -> None:
     """Shade bands on an axis of frequencies up to `upper` Hz, and name them at its top."""
     for i, (name, (low, high)) in enumerate(bands.items()):
@@ -215,8 +240,21 @@ def shade_bands(ax: Axes, bands: Any, upper: float, *, names: bool) -> None:
             )
 
 
+def add_title(fig: Figure, text: str) -> None:
+    """Write the title, in as many lines as the figure's width asks for, and make the figure higher by those after the first."""
+    lines = textwrap.wrap(plain(text), int(fig.get_figwidth() * _CHARACTERS_PER_INCH * 8 / 11 / points(1)))
+    fig.suptitle("\n".join(lines), fontsize=points(11))
+    fig.set_figheight(fig.get_figheight() + _line(11) * (len(lines) - 1))
+
+
 def add_note(fig: Figure, *sentences: str) -> None:
-    """Write sentences below a figure, wrapped to its width. The constrained layout keeps room for them."""
+    """Write sentences below a figure, wrapped to its width, and make it higher by their height: no panel pays for them."""
     text = plain(" ".join(sentence for sentence in sentences if sentence))
-    width = int(fig.get_figwidth() * _CHARACTERS_PER_INCH / points(1))
-    fig.supxlabel("\n".join(textwrap.wrap(text, width)), fontsize=points(8), color="0.3", x=0.01, ha="left")
+    lines = textwrap.wrap(text, int(fig.get_figwidth() * _CHARACTERS_PER_INCH / points(1)))
+    fig.supxlabel("\n".join(lines), fontsize=points(8), color=LIGHT.muted, x=0.01, ha="left")
+    fig.set_figheight(fig.get_figheight() + _line(8) * len(lines))
+
+
+def _line(size: float) -> float:
+    """Height of a line of text in inches."""
+    return 1.25 * points(size) / 72

@@ -121,9 +121,9 @@ def median_interval(
     Woodruff's (1952): the interval for the share of values below the median, which is a mean and has blocks, is taken back to
     values through their quantiles.
 
-    In 400 simulated nights of 8 h each, of normal and of log-normal values whose correlation with their neighbour was 0, 0.8 and
-    0.95, it held the true median of 8 epochs drawn at random in 96 to 99 %, of 20 in 94 to 98 %, of 100 in 95 to 96, 94 to 96
-    and 87 %, and of 400 in 94, 93 to 94 and 79 to 82 %.
+    In 400 simulated nights of 8 h each, of normal and of log-normal values whose correlation with their neighbour was 0, 0.8
+    and 0.95, it held the true median of 8 epochs drawn at random in 96 to 99 %, of 20 in 94 to 98 %, of 100 in 95 to 96, 94 to
+    96 and 87 %, and of 400 in 94, 93 to 94 and 79 to 82 %.
 
     Examples
     --------

@@ -328,4 +328,3 @@ def _notes(
 
 def _no_interval(marks: BandMarks, stage: str) -> bool:
     return any(not np.isfinite(middle.low) for middle in marks.middles(stage))
-

@@ -177,10 +177,17 @@ def plot_night(
     order = hypnogram_order(drawn.stages)
     has_scored = bool(np.isin(drawn.scored, order).any())
     rows = [row for row in (*_of_staging(drawn, has_scored=has_scored), *drawn.rows) if len(row.places)]
-    panels = ["scored hypnogram"] * has_scored + ["predicted hypnogram", "hypnodensity"] + ["marks of epochs"] * bool(rows)
+    panels = (
+        ["scored hypnogram"] * has_scored + ["predicted hypnogram", "hypnodensity"] + ["marks of epochs"] * bool(rows)
+    )
     heights = [0.16 * max(len(order), 4) + 0.2] * (1 + has_scored) + [0.85] + [0.17 * len(rows) + 0.05] * bool(rows)
     canvas = make_canvas(
-        axes, [[name] for name in panels], annotate, figsize=(7.2, sum(heights) + 0.95), sharex=True, height_ratios=heights
+        axes,
+        [[name] for name in panels],
+        annotate,
+        figsize=(7.2, sum(heights) + 0.95),
+        sharex=True,
+        height_ratios=heights,
     )
     scale, unit = (60.0, "min") if drawn.right[-1] - drawn.left[0] < _SHORT else (3600.0, "h")
     left, right = drawn.left / scale, drawn.right / scale

@@ -52,7 +52,9 @@ class Scale:
         ax.set_xlim(-reach, reach)
         tick = _round(self.limit, up=False)
         ax.xaxis.set_major_locator(FixedLocator([-tick, 0, tick]))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.6g}".replace("-", "−") if value else "0"))
+        ax.xaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{value:+.6g}".replace("-", "−") if value else "0")
+        )
 
     def place(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Where values are along the axis, from 0 to 1."""

@@ -119,9 +119,7 @@ def plot_spectrum(
     dataset, freqs = result.data, result.freqs
     _check(result, fmax)
     order, members = check_stages(stage, stage_order(dataset, stage_from)), pick(dataset, picks)
-    canvas = make_canvas(
-        axes, [[name] for name in order], annotate, figsize=(7.2, 1.2 * len(order) + 0.9), sharex=True
-    )
+    canvas = make_canvas(axes, [[name] for name in order], annotate, figsize=(7.2, 1.2 * len(order) + 0.9), sharex=True)
     marked = _marked_bands(dataset, bands, members, order, stage_from)
     edges, counts = bin_edges(freqs, fmax), n_epochs_by_stage(dataset, stage_from)
     width = edges[1] - edges[0]

@@ -128,6 +128,22 @@ class ResultFigures:
             show=show,
         )
 
+    def plot_confusion(
+        self,
+        *,
+        picks: str | Sequence[str] | None = None,
+        bands: Bands | Mapping[str, tuple[float, float]] | None = None,
+        axes: Axes | Sequence[Axes] | None = None,
+        annotate: bool = True,
+        show: bool = True,
+    ) -> Figure:
+        """How often each stage was taken for each, and why; see `eegflex.viz.plot_confusion`."""
+        from eegflex.viz import plot_confusion
+
+        return plot_confusion(
+            cast("FlexResult", self), picks=picks, bands=bands, axes=axes, annotate=annotate, show=show
+        )
+
     def plot_night(
         self,
         *,

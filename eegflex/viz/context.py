@@ -147,7 +147,7 @@ def plot_context(
     drawn = np.isfinite([found[name].means for name in columns]).any(axis=(0, 2))
     offsets = dataset["context"].values[drawn]
     panels = [[f"{what} in {name}" for name in columns] for what in ("the window", "the neighbours")]
-    size = (max(1.9 * len(columns) + 2.4, 6.4), 5.6)
+    size = (max(1.12 * len(columns) + 1.6, 4.6), 3.9)
     canvas = make_canvas(axes, panels, annotate, figsize=size, sharex=True, sharey="row", height_ratios=[1, 1.15])
     counts = n_epochs_by_stage(dataset, stage_from)
     for ax, name in zip(canvas.axes[0], columns, strict=True):
@@ -288,7 +288,7 @@ def _label_axes(canvas: Canvas, offsets: npt.NDArray[np.int64], duration: float,
     ticks = [int(offset) for offset in offsets if offset % step == 0]
     for ax in canvas.axes[1] if canvas.own else canvas.axes.flat:
         ax.set_xticks(ticks, [label(offset) for offset in ticks])
-        ax.tick_params(labelsize=points(8))
+        ax.tick_params(labelsize=points(7))
         ax.set_xlim(offsets[0] - 0.5, offsets[-1] + 0.5)
     names = bands_in_rows(Bands())
     for above, below in canvas.axes.T[:1] if canvas.own else canvas.axes.T:

@@ -277,6 +277,7 @@ def _facts(result: FlexResult, case: EpochCard) -> dict[str, str]:
     given = str(case.dataset["channel_set"].values[case.channel_set])
     target, score, baseline = (_value(case, name) for name in ("target", "score", "baseline_score"))
     return {
+        "Stager": result.model if len(result.model) <= 26 else f"{result.model[:25]}…",
         "Given to the stager": given if len(given) <= 26 else f"{int(case.members.sum())} channels",
         "Scored": "–" if scored == "UNSCORED" else scored,
         "Predicted": str(_value(case, "predicted")),

@@ -96,7 +96,7 @@ def mean_interval(
 
 
 def median_interval(
-    values: npt.NDArray[np.floating[Any]],
+    values: npt.NDArray[np.float64],
     blocks: npt.NDArray[np.integer[Any]],
     weights: npt.NDArray[np.float64] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -132,6 +132,7 @@ def median_interval(
     >>> low.round(1), high.round(1)
     (array([5.2]), array([14.8]))
     """
+    values = np.asarray(values, dtype=np.float64)
     weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
     low, high = np.full((2, values.shape[1]), np.nan)
     if len(values) < MIN_EPOCHS or len(np.unique(blocks)) < 2:

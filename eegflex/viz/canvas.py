@@ -93,9 +93,9 @@ def make_canvas(
     there = np.array([[bool(name) for name in row] for row in panels])
     if axes is None:
         fig, made = plt.subplots(*shape, squeeze=False, layout="constrained", **options)
-        for place in zip(*np.nonzero(~there), strict=True):
-            made[place].remove()
-        return Canvas(fig, np.where(there, made, None), True, annotate)
+        for ax in made[~there]:
+            ax.remove()
+        return Canvas(fig, np.asarray(np.where(there, made, None)), True, annotate)
     given = given_axes(axes, [name for row in panels for name in row if name])
     placed = np.full(shape, None, dtype=object)
     placed[there] = given

@@ -163,8 +163,8 @@ def draw_head(
         _outline(ax)
         for marker, chosen in (("o", there & ~sites.bipolar), ("s", there & sites.bipolar)):
             ax.scatter(
-                *sites.xy[chosen].T, c=values[chosen], cmap=diverging(), norm=colours, s=_DISC, marker=marker,
-                edgecolors="black", linewidths=0.6, zorder=5, gid="sites",
+                sites.xy[chosen, 0], sites.xy[chosen, 1], c=values[chosen], cmap=diverging(), norm=colours, s=_DISC,
+                marker=marker, edgecolors="black", linewidths=0.6, zorder=5, gid="sites",
             )  # fmt: skip
     size = 14 if interpolated else 26
     if doubtful.any():
@@ -173,7 +173,16 @@ def draw_head(
         chosen = there & ~doubtful & (np.sign(values) == sign)
         inks = "black" if interpolated else [ink(to_hex(diverging()(colours(value)))) for value in values[chosen]]
         if chosen.any():
-            ax.scatter(*sites.xy[chosen].T, s=size, marker=marker, c=inks, linewidths=1.1, zorder=6, gid=word)
+            ax.scatter(
+                sites.xy[chosen, 0],
+                sites.xy[chosen, 1],
+                s=size,
+                marker=marker,
+                c=inks,
+                linewidths=1.1,
+                zorder=6,
+                gid=word,
+            )
     if names:
         _write_names(ax, sites, there)
     ax.set(xlim=(-1.3 * RADIUS, 1.3 * RADIUS), ylim=(-1.3 * RADIUS, 1.3 * RADIUS), aspect="equal")

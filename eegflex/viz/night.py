@@ -271,9 +271,11 @@ def _trust(result: FlexResult, recording: str | None) -> Trust | None:
 def _of_explanations(dataset: xr.Dataset, found: Trust | None) -> Iterator[_Row]:
     """What is marked of the explained epochs of a result of one target."""
     numbers = dataset["number"].values.astype(np.intp)
-    yield _Row("explained", numbers)
+    if len(numbers) < dataset.sizes["night"]:
+        yield _Row("explained", numbers)
     if found is not None:
-        yield _Row("tested", numbers[found.tested])
+        if not found.tested.all():
+            yield _Row("tested", numbers[found.tested])
         yield _Row("trusted", numbers[found.epochs], "Trusted: with most of the channel sets that were tested.")
     told = "Not by the epoch: its change of the score is within the error of the attribution."
     yield _Row("not by the epoch", numbers[~explained_epochs(dataset)], told)

@@ -208,7 +208,7 @@ def draw_chances(ax: Axes, case: EpochCard) -> None:
     left = np.zeros(len(rows))
     for stage, widths in zip(stages, rows.T, strict=True):
         ax.barh(np.arange(len(rows)), widths, left=left, height=0.86, color=colours[stage], label=plain(stage))
-        for row in np.flatnonzero(widths > 0.06 + 0.028 * len(stage)):
+        for row in np.flatnonzero(widths > 0.06 + 0.028 * len(stage)).tolist():
             ax.text(left[row] + widths[row] / 2, row, plain(stage), ha="center", va="center", fontsize=points(7),
                     color=ink(colours[stage]))  # fmt: skip
         left += widths

@@ -214,8 +214,9 @@ def _own_card(case: EpochCard, heights: Sequence[float], n_facts: int) -> _Card:
     axes = [first, *(fig.add_subplot(above[row, 0], sharex=first) for row in range(1, len(heights)))]
     columns = halves[1].subgridspec(1, 2, width_ratios=[1.1, 1])
     on_left = columns[0].subgridspec(2, 1, height_ratios=[1.25, 1])
+    axes += [*on_left.subplots(squeeze=False)[:, 0]]
     facts, *right = columns[1].subgridspec(3, 1, height_ratios=on_right).subplots(squeeze=False)[:, 0]
-    axes += [*on_left.subplots(squeeze=False)[:, 0], *right]
+    axes += right
     if not n_facts:
         facts.remove()
     bars = tuple(above[row, 1] for row in range(len(heights)))

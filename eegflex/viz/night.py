@@ -144,7 +144,7 @@ def plot_night(
         `StagedNight` it is known if the recording says so.
     axes : matplotlib Axes | sequence of matplotlib Axes | None
         Axes to draw into: for the scored hypnogram, if there is one, the predicted one, the hypnodensity, and marks of epochs,
-        if there is something to mark. By default those of a figure of its own.
+        which a night that was only staged has if there is a hypnogram or more than one channel set. By default those of a figure of its own.
     annotate : bool
         Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
@@ -176,7 +176,7 @@ def plot_night(
     drawn = drawn if began is None else replace(drawn, began=_seconds(began))
     order = hypnogram_order(drawn.stages)
     has_scored = bool(np.isin(drawn.scored, order).any())
-    rows = [row for row in (*_of_staging(drawn, has_scored=has_scored), *drawn.rows) if len(row.places)]
+    rows = [*_of_staging(drawn, has_scored=has_scored), *drawn.rows]
     panels = (
         ["scored hypnogram"] * has_scored + ["predicted hypnogram", "hypnodensity"] + ["marks of epochs"] * bool(rows)
     )
@@ -282,7 +282,9 @@ def _of_explanations(dataset: xr.Dataset, found: Trust | None) -> Iterator[_Row]
     if "replaced_scores" in dataset:
         share = context_share(dataset)
         known = np.isfinite(share).any(axis=1)
-        middle = np.nanmedian(share[known], axis=1) if known.any() else np.zeros(0)
+        if not known.any():  # a stager without context
+            return
+        middle = np.nanmedian(share[known], axis=1)
         told = "Context decided: its share of the change is the larger one."
         yield _Row("context decided", numbers[known][middle > DECIDES], told)
 
@@ -410,7 +412,7 @@ def _notes(night: _Night, rows: Sequence[_Row], *, has_scored: bool) -> list[str
         if n_sets > 1
         else "Probabilities: as the stager gave them (hypnodensity)."
     )
-    notes += [row.note for row in rows]
+    notes += [row.note for row in rows if len(row.places)]
     missing = int((~np.isin(night.scored, night.stages)).sum())
     if has_scored and missing:
         notes.append(f"Gaps in the scored hypnogram: {count_epochs(missing)} without a stage.")

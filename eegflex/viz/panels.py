@@ -214,7 +214,7 @@ def draw_chances(ax: Axes, case: EpochCard) -> None:
         left += widths
     ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5))
     ax.set_yticks(range(len(rows)), [plain(name) for name in names])
-    ax.set_xlabel("Probability of each stage")
+    ax.set(xlabel="Probability of each stage", ylabel="Channels")
 
 
 def _short(name: str, n_channels: int) -> str:

@@ -242,7 +242,9 @@ def shade_bands(ax: Axes, bands: Any, upper: float, *, names: bool) -> None:
 
 def add_title(fig: Figure, text: str) -> None:
     """Write the title, in as many lines as the figure's width asks for, and make the figure higher by those after the first."""
-    lines = textwrap.wrap(plain(text), int(fig.get_figwidth() * _CHARACTERS_PER_INCH * 8 / 11 / points(1)))
+    lines = textwrap.wrap(
+        plain(text), int(fig.get_figwidth() * _CHARACTERS_PER_INCH * 8 / 11 / points(1)), break_on_hyphens=False
+    )
     fig.suptitle("\n".join(lines), fontsize=points(11))
     fig.set_figheight(fig.get_figheight() + _line(11) * (len(lines) - 1))
 
@@ -250,7 +252,7 @@ def add_title(fig: Figure, text: str) -> None:
 def add_note(fig: Figure, *sentences: str) -> None:
     """Write sentences below a figure, wrapped to its width, and make it higher by their height: no panel pays for them."""
     text = plain(" ".join(sentence for sentence in sentences if sentence))
-    lines = textwrap.wrap(text, int(fig.get_figwidth() * _CHARACTERS_PER_INCH / points(1)))
+    lines = textwrap.wrap(text, int(fig.get_figwidth() * _CHARACTERS_PER_INCH / points(1)), break_on_hyphens=False)
     fig.supxlabel("\n".join(lines), fontsize=points(8), color=LIGHT.muted, x=0.01, ha="left")
     fig.set_figheight(fig.get_figheight() + _line(8) * len(lines))
 

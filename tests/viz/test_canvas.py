@@ -255,7 +255,7 @@ def test_a_night_that_is_staged_draws_into_axes_too(result):
     from eegflex import stage_epochs
 
     staged = stage_epochs(example_results.make_epochs(), example_results.TinyStager(6), verbose="error")
-    fig, axes = plt.subplots(3, 1)  # nothing is called otherwise than it was scored
+    fig, axes = plt.subplots(4, 1)
     assert staged.plot_night(axes=axes, show=False) is fig
     assert staged.plot_night(annotate=False, show=False).get_suptitle() == ""
     with pytest.raises(ParameterError, match="Leave it out"):

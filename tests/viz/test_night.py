@@ -53,7 +53,7 @@ def test_kappa_is_in_the_title_only_with_a_hypnogram(result):
     fig = viz.plot_night(example_results.explain(example_results.make_epochs(scored=False)), show=False)
     assert "kappa" not in fig.get_suptitle()
     assert "no hypnogram" in note(fig)
-    assert len(fig.axes) == 2
+    assert len(fig.axes) == 3
 
 
 def test_gaps_are_counted(result):

@@ -110,7 +110,7 @@ night.review_queue().head(8)
 
 # %%
 # The numbers are kept with the result: ``evaluation.save("night.nc")``, and ``eegflex.evaluation.Evaluation(result)`` reads
-# them back. The report shows them beside the explanations.
+# them back. The report shows them beside the explanations, and figures fill the marks of epochs that are trusted.
 
 result = evaluation.result
 fig = result.plot_bands()

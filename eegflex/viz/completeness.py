@@ -73,7 +73,7 @@ def plot_completeness(
     """
     judged = _judged(result)
     panels = [name for name, _, _ in judged] or ["the sentence that there is no gap"]
-    canvas = make_canvas(axes, [panels], annotate, figsize=(7 if len(judged) < 2 else 10, 2.9), sharey=True)
+    canvas = make_canvas(axes, [panels], annotate, figsize=(4.6 if len(judged) < 2 else 7.2, 2.2), sharey=True)
     notes = []
     for ax, (name, values, limit) in zip(canvas.axes[0], judged, strict=False):
         _draw_histogram(ax, values, limit)
@@ -104,7 +104,7 @@ def _judged(result: FlexResult) -> list[tuple[str, npt.NDArray[np.float64], floa
 
 
 def _draw_histogram(ax: Axes, values: npt.NDArray[np.float64], limit: float) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     values = np.maximum(values, _SMALLEST)
     low = np.floor(np.log10(min(values.min() / limit, 0.1)))
@@ -123,6 +123,9 @@ def _draw_histogram(ax: Axes, values: npt.NDArray[np.float64], limit: float) -> 
         fontsize=points(9),
     )
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(numticks=6))
+    ax.minorticks_off()
+    ax.tick_params(labelsize=points(8))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 

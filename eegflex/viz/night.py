@@ -144,7 +144,8 @@ def plot_night(
         `StagedNight` it is known if the recording says so.
     axes : matplotlib Axes | sequence of matplotlib Axes | None
         Axes to draw into: for the scored hypnogram, if there is one, the predicted one, the hypnodensity, and marks of epochs,
-        which a night that was only staged has if there is a hypnogram or more than one channel set. By default those of a figure of its own.
+        which a night that was only staged has if there is a hypnogram or more than one channel set. By default those of a
+        figure of its own.
     annotate : bool
         Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
@@ -170,7 +171,7 @@ def plot_night(
     >>> staged = eegflex.stage_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
     >>> fig = eegflex.viz.plot_night(staged, show=False)
     >>> [ax.get_ylabel().split()[0] for ax in fig.axes]
-    ['Scored', 'Predicted', 'Probability', '']
+    ['Scored', 'Predicted', 'Probability', 'Epochs']
     """
     drawn = _of_result(night, recording) if isinstance(night, FlexResult) else _of_staged(night, recording)
     drawn = drawn if began is None else replace(drawn, began=_seconds(began))
@@ -334,6 +335,7 @@ def _draw_rows(ax: Axes, centres: npt.NDArray[np.float64], rows: Sequence[_Row])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_yticks(range(len(rows)), [f"{row.name} (n = {len(row.places)})" for row in rows])
     ax.tick_params(axis="y", length=0)
+    ax.set_ylabel("Epochs", fontsize=points(9))
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
 

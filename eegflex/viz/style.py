@@ -252,7 +252,8 @@ def add_title(fig: Figure, text: str) -> None:
 def add_note(fig: Figure, *sentences: str) -> None:
     """Write sentences below a figure, wrapped to its width, and make it higher by their height: no panel pays for them."""
     text = plain(" ".join(sentence for sentence in sentences if sentence))
-    lines = textwrap.wrap(text, int(fig.get_figwidth() * _CHARACTERS_PER_INCH / points(1)), break_on_hyphens=False)
+    width = int(fig.get_figwidth() * _CHARACTERS_PER_INCH / points(1))
+    lines = textwrap.wrap(text, width, break_on_hyphens=False)
     fig.supxlabel("\n".join(lines), fontsize=points(8), color=LIGHT.muted, x=0.01, ha="left")
     fig.set_figheight(fig.get_figheight() + _line(8) * len(lines))
 

@@ -1,7 +1,7 @@
 """The core figures as they were when somebody last looked at them.
 
 Numbers, words and layouts are held by the other tests. These see what those do not: marks that lie under others, panels that
-are empty, colours. Fonts differ between machines by the version of freetype, and the layout follows them, so that both are taken
+are empty, colours. Fonts differ between machines by the version of freetype, and layouts follow them, so that both are taken
 out. To draw them anew: ``pytest tests/viz/test_pictures.py --mpl-generate-path tests/viz/baseline``; then look at them.
 """
 

@@ -185,12 +185,17 @@ class StagedNight:
         return write_whole(path, write, overwrite=overwrite, inputs=_read_from(self.epochs))
 
     def plot_night(
-        self, *, axes: Axes | Sequence[Axes] | None = None, annotate: bool = True, show: bool = True
+        self,
+        *,
+        began: str | None = None,
+        axes: Axes | Sequence[Axes] | None = None,
+        annotate: bool = True,
+        show: bool = True,
     ) -> Figure:
         """The night as it was scored and as it was staged; see `eegflex.viz.plot_night`."""
         from eegflex.viz import plot_night
 
-        return plot_night(self, axes=axes, annotate=annotate, show=show)
+        return plot_night(self, began=began, axes=axes, annotate=annotate, show=show)
 
     @verbose
     def spectral_share(

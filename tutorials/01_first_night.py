@@ -103,8 +103,8 @@ print(f"largest completeness gap {100 * gap:.2f} %, largest estimated error {100
 # One epoch
 # ---------
 # A mean over epochs can hide much. The card of one epoch shows its signal, its spectrum, and what the network made of
-# it. Here is one that was called N2; ``plot_epoch()`` without a number takes the epoch that the network was surest
-# of.
+# it. Here is one that was called N2; ``plot_epoch(stage="N2")`` takes the one whose attributions are most like those
+# of the others, and not the one that the network was surest of, whose score is saturated.
 
 called_n2 = result.to_data_frame().query("predicted == 'N2'")["number"]
 fig = result.plot_epoch(int(called_n2.iloc[0]))
@@ -124,8 +124,9 @@ fig = result.plot_epoch(int(called_n2.iloc[0]))
 #
 # Over the head
 # -------------
-# The figure that one takes home: one row a band, one column a predicted stage. Red raised the score of that stage,
-# blue lowered it. Each stage has a colour scale of its own, so compare within a column.
+# The figure that one takes home: one row a band, one column a predicted stage. Red and a plus raised the score of that
+# stage, blue and a minus lowered it. Each stage has a colour scale of its own, so compare within a column. Every
+# electrode is drawn over the same epochs; fewer than 16 are discs, since what lies between them would be guessed.
 #
 # ``bandpower`` weighs all EEG channels alike. What differs between the electrodes is therefore how much of a rhythm
 # each of them *has*: an attribution needs both, a network that looks and a signal to be seen.

@@ -153,7 +153,8 @@ except eegflex.EegflexError as problem:
 # What did it learn?
 # ------------------
 # The bars are the attribution to each frequency, averaged over the epochs of a predicted stage: above zero, what the
-# signal has there spoke for that stage; below, against it. The grey line is the power spectrum. A network that
+# signal has there spoke for that stage; below, against it; the black lines are 95 % intervals over epochs. The grey
+# line is the power spectrum, dashed that of the baseline. A network that
 # follows power alone would have the two run together. Look for the places where they part: there it was trained to
 # care, or not to.
 

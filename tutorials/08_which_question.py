@@ -29,7 +29,8 @@ night
 # ---------------
 # ``baseline="zero"``: *what did everything that is in this epoch do?* This is FLEX as it was published. Everything includes the
 # 1/f part that every EEG has: much of the answer is the same for all epochs of a stage, and many networks do something odd on
-# the way, for near-silence is nothing that they were trained on.
+# the way, for near-silence is nothing that they were trained on. In the figure each mark is one epoch: a plus raised the
+# score, a circle lowered it, grey is within its error. The line is their median, the bar below it its 95 % interval.
 
 asked = {"target": "N2", "select": "predicted == 'N2'", "on_check": "warn"}
 silence = eegflex.attribute_epochs(night, baseline="zero", **asked)

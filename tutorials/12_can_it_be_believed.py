@@ -131,7 +131,7 @@ for one in annotations[:6]:
 #     raw.plot(scalings={"misc": 0.5})
 #
 # The numbers are kept with the result: ``evaluation.save("night.nc")``, and ``eegflex.evaluation.Evaluation(result)`` reads
-# them back. The report shows them beside the explanations.
+# them back. The report shows them beside the explanations, and figures fill the marks of epochs that are trusted.
 
 result = evaluation.result
 fig = result.plot_bands()

@@ -19,6 +19,7 @@ from eegflex.report.asked_again import NOT_EVALUATED, evaluated, evaluation_text
 from eegflex.report.neighbours import neighbours_table
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
+from eegflex.results.choice import typical_places
 from eegflex.results.marks import LEGEND
 from eegflex.results.phase_table import KINDS
 from eegflex.results.select import stage_order
@@ -27,7 +28,6 @@ from eegflex.results.trust import has_evidence, judge
 from eegflex.results.window_rhythms import has_windows
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
 from eegflex.viz.context import has_context
-from eegflex.viz.epoch import surest_numbers
 from eegflex.viz.head import find_sites
 
 if TYPE_CHECKING:
@@ -248,11 +248,13 @@ def context(gathered: Gathered) -> Iterator[Part]:
 
 
 def epochs(gathered: Gathered) -> Iterator[Part]:
-    """A card of the epochs that the stager was surest of, by stage."""
+    """A card of typical epochs, by stage."""
     data = gathered.result.data
     for stage in stage_order(data, "predicted"):
-        for number in surest_numbers(data, stage, gathered.epochs_per_stage):
-            caption = f"Of the explained epochs predicted to be {stage}, one that the stager was surest of."
+        for number in (
+            data["number"].values[typical_places(data, stage, gathered.epochs_per_stage)].astype(int).tolist()
+        ):
+            caption = f"Of the explained epochs predicted to be {stage}, one that is like most of them."
             draw = partial(viz.plot_epoch, gathered.result, number, show=False)
             yield Picture(f"{stage}, epoch {number}", draw, caption, "Epochs")
 

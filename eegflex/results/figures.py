@@ -55,7 +55,6 @@ class ResultFigures:
         bands: Bands | Mapping[str, tuple[float, float]] | None = None,
         stage_from: str = "predicted",
         trust: str = "all",
-        scale_by: str = "stage",
         axes: Axes | Sequence[Axes] | None = None,
         annotate: bool = True,
         show: bool = True,
@@ -70,7 +69,6 @@ class ResultFigures:
             bands=bands,
             stage_from=stage_from,
             trust=trust,
-            scale_by=scale_by,
             axes=axes,
             annotate=annotate,
             show=show,
@@ -130,10 +128,27 @@ class ResultFigures:
             show=show,
         )
 
+    def plot_confusion(
+        self,
+        *,
+        picks: str | Sequence[str] | None = None,
+        bands: Bands | Mapping[str, tuple[float, float]] | None = None,
+        axes: Axes | Sequence[Axes] | None = None,
+        annotate: bool = True,
+        show: bool = True,
+    ) -> Figure:
+        """How often each stage was taken for each, and why; see `eegflex.viz.plot_confusion`."""
+        from eegflex.viz import plot_confusion
+
+        return plot_confusion(
+            cast("FlexResult", self), picks=picks, bands=bands, axes=axes, annotate=annotate, show=show
+        )
+
     def plot_night(
         self,
         *,
         recording: str | None = None,
+        began: str | None = None,
         axes: Axes | Sequence[Axes] | None = None,
         annotate: bool = True,
         show: bool = True,
@@ -141,7 +156,9 @@ class ResultFigures:
         """The night; see `eegflex.viz.plot_night`."""
         from eegflex.viz import plot_night
 
-        return plot_night(cast("FlexResult", self), recording=recording, axes=axes, annotate=annotate, show=show)
+        return plot_night(
+            cast("FlexResult", self), recording=recording, began=began, axes=axes, annotate=annotate, show=show
+        )
 
     def plot_epoch(
         self,

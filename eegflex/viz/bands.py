@@ -1,34 +1,37 @@
-"""Bands by stages: the heat map of summed attributions."""
+"""Bands by stages: what each band did in each epoch, one mark an epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.results import tables
-from eegflex.results.marks import cell_errors, mean_error, pooled_errors, unexplained_words, within
+from eegflex.results.by_epoch import by_epoch, errors_by_epoch
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
+from eegflex.results.marks import cell_errors, unexplained_words, within
 from eegflex.results.select import (
+    Pooled,
     as_bands,
     bands_in_rows,
     channel_types,
     check_stages,
-    n_epochs_by_stage,
     pick_all,
     picked_words,
-    pool,
     sample_words,
     stage_order,
 )
 from eegflex.results.spectral_share import share_words
-from eegflex.results.trust import trust_words
-from eegflex.results.weights import weight_words
-from eegflex.results.wording import attribution_label, number_text, positive_means, span_words, unit
+from eegflex.results.trust import has_evidence, judge, trust_words
+from eegflex.results.weights import quantile, weight_words
+from eegflex.results.wording import positive_means, reading, span_words, unit
 from eegflex.viz.canvas import make_canvas
-from eegflex.viz.style import DIVERGING, colour_limits, hatch_cells, plain, points, symmetric
+from eegflex.viz.scales import Scale, choose_scale
+from eegflex.viz.style import LIGHT, LOWERED, RAISED, plain, points, stage_colours, swarm
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,7 +40,68 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["band_means", "marked_bands", "plot_bands"]
+__all__ = ["BandMarks", "Middle", "band_marks", "plot_bands"]
+
+#: Stages beside each other; more go on in the next row.
+_WIDEST = 6
+#: Part of a row that its marks take, on each side of its middle.
+_REACH = 0.36
+_WITHIN = "0.62"
+
+
+@dataclass(frozen=True)
+class Middle:
+    """The median of one band over the epochs of a stage.
+
+    Attributes
+    ----------
+    value, error : float
+        The median, and that of the errors of the epochs.
+    low, high : float
+        Its interval of 95 %; NaN where there are too few epochs for one, or all are of one block.
+    """
+
+    value: float
+    low: float
+    high: float
+    error: float
+
+
+@dataclass(frozen=True)
+class BandMarks:
+    """What each band did in each epoch, summed over channels of one type that the stager takes at once.
+
+    Attributes
+    ----------
+    did : Pooled
+        Attribution of each epoch, shape (n_cases, n_rows), in the order in which bands are drawn: the fastest first.
+    errors : array, shape (n_cases, n_rows)
+        Estimated errors; NaN without an estimate.
+    blocks : array of int, shape (n_cases,)
+        The block of 10 minutes of each epoch.
+    trusted : array of bool, shape (n_cases,)
+        Whether the epoch is trusted.
+    """
+
+    did: Pooled
+    errors: npt.NDArray[np.float64]
+    blocks: npt.NDArray[np.intp]
+    trusted: npt.NDArray[np.bool_]
+
+    @property
+    def within(self) -> npt.NDArray[np.bool_]:
+        """Which attributions are within their errors."""
+        return within(self.did.values, self.errors)
+
+    def middles(self, stage: str) -> list[Middle]:
+        """Return the medians of a stage, by row; none where it has no epoch."""
+        of_stage = self.did.labels == stage
+        values, weights = self.did.values[of_stage], self.did.weights[of_stage]
+        if not len(values):
+            return []
+        low, high = median_interval(values, self.blocks[of_stage], weights)
+        found = (quantile(one, weights, 0.5) for one in (values, self.errors[of_stage]))
+        return [Middle(*map(float, row)) for row in np.column_stack([next(found), low, high, next(found)])]
 
 
 def plot_bands(
@@ -48,17 +112,16 @@ def plot_bands(
     bands: Bands | Mapping[str, tuple[float, float]] | None = None,
     stage_from: str = "predicted",
     trust: str = "all",
-    scale_by: str = "stage",
     axes: Axes | Sequence[Axes] | None = None,
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw what each frequency band did to the score, stage by stage.
+    """Draw what each frequency band did to the score in each epoch, stage by stage.
 
-    A cell is the attribution summed over a band and over the picked channels of one type that the stager takes at once, and
-    averaged over the epochs of a stage; it is hatched, and its number in parentheses, where it is within its error. With fixed
-    context and a method whose attributions sum to it, the cells of a stage in all panels together are the mean of F(x) -
-    F(x_b), if all channels are picked. A result of all stages speaks for the predicted one.
+    A mark is one epoch: the attribution summed over a band and over the picked channels of one type that the stager takes at
+    once. Of a stager that takes one EEG channel at a time it is the median over those channels that give the epoch its stage.
+    Over the marks stand their median and its 95 % interval. All panels have one scale. A result of all stages speaks for the
+    predicted one.
 
     Parameters
     ----------
@@ -71,13 +134,11 @@ def plot_bands(
     bands : Bands | mapping | None
         Frequency bands; by default those of `Bands`.
     stage_from : {"predicted", "scored", "target"}
-        Whether the columns are the stager's stages, the hypnogram's, or the scores that were explained.
+        Whether the panels are the stager's stages, the hypnogram's, or the scores that were explained.
     trust : {"all", "trusted"}
         Which epochs to draw: all, or those that `FlexResult.trust` trusts.
-    scale_by : {"stage", "figure"}
-        Whether each stage has its own colour scale, so that bands are compared within a stage, or all share one.
     axes : matplotlib Axes | sequence of matplotlib Axes | None
-        Axes to draw into, one for each channel type, EEG first. By default those of a figure of its own.
+        Axes to draw into, one for each channel type, EEG first, and stage. By default those of a figure of its own.
     annotate : bool
         Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
@@ -86,7 +147,8 @@ def plot_bands(
     Returns
     -------
     fig : matplotlib.figure.Figure
-        One panel for each channel type.
+        One panel for each channel type and stage. A plus raised the score, a circle lowered it; grey is within its error. Where
+        the result was evaluated, marks of trusted epochs are filled.
 
     Raises
     ------
@@ -108,38 +170,36 @@ def plot_bands(
     every, bands = result.for_target(), as_bands(bands, result.data)
     result = every.sel(trust=trust)
     dataset, members = result.data, pick_all(result.data, picks)
-    rows, columns = bands_in_rows(bands), check_stages(stage, stage_order(dataset, stage_from))
-    kinds = channel_types(dataset, members)
-    of_kind = [members & (dataset["ch_type"].values.astype(str) == kind) for kind in kinds]
-    cells = np.stack([band_means(dataset, bands, own, columns, stage_from) for own in of_kind])
-    marked = np.stack([marked_bands(dataset, bands, own, columns, stage_from) for own in of_kind])
-    limits = np.array([limit.vmax for limit in colour_limits(cells, scale_by)])
-    shown = cells if scale_by == "figure" else cells / limits
-    width = max(0.85 * len(columns) * len(kinds) + 2.2, 5.5)
-    names = [picked_words(dataset, own) for own in of_kind]
-    canvas = make_canvas(axes, [names], annotate, figsize=(width, 0.45 * len(rows) + 1.9), sharey=True)
-    counts, colours = n_epochs_by_stage(dataset, stage_from), symmetric(shown)
-    for ax, name, values, image, marks in zip(canvas.axes[0], names, cells, shown, marked, strict=True):
-        drawn = ax.imshow(image, cmap=DIVERGING, norm=colours, aspect="auto")
-        hatch_cells(ax, marks)
-        _write_cells(ax, values, limits, marks)
-        ax.set_title(plain(name), fontsize=points(10))
-        ax.set_xticks(range(len(columns)), [f"{plain(one)}\nn = {counts[one]}" for one in columns])
-        ax.tick_params(length=0)
-        for side in ax.spines.values():
-            side.set_visible(False)
-        if ax is canvas.axes[0, 0] or not canvas.own:
-            ax.set_yticks(range(len(rows)), [_band_label(one, bands) for one in rows])
-    canvas.label_y("Band")
-    label = attribution_label(result) if scale_by == "figure" else "Attribution / largest of its stage"
-    canvas.fig.colorbar(drawn, ax=canvas.axes.ravel().tolist(), label=label, pad=0.02)
+    stages, kinds = check_stages(stage, stage_order(dataset, stage_from)), channel_types(dataset, members)
+    of_kind = {kind: members & (dataset["ch_type"].values.astype(str) == kind) for kind in kinds}
+    marks = band_marks(dataset, bands, of_kind, stage_from)
+    names = {kind: picked_words(dataset, own) for kind, own in of_kind.items()}
+    places = [[(kind, one) for one in part] for kind in kinds for part in _parts(stages)]
+    widest = max(map(len, places))
+    panels = [[f"{names[kind]} in {one}" for kind, one in row] + [""] * (widest - len(row)) for row in places]
+    height = 0.21 * len(bands.names) + 0.62
+    canvas = make_canvas(
+        axes, panels, annotate, figsize=(1.18 * widest + 1.5, height * len(panels) + 0.75), sharex=True, sharey=True
+    )
+    scale = choose_scale(
+        [one.did.values[np.isin(one.did.labels, stages)] for one in marks.values()],
+        [one.within[np.isin(one.did.labels, stages)] for one in marks.values()],
+        "attribution",
+    )
+    for row, axes_of_row in zip(places, canvas.axes, strict=True):
+        for (kind, one), ax in zip(row, axes_of_row, strict=False):
+            _draw_panel(ax, marks[kind], one, scale)
+            n, kept = _counts(marks[kind], one)
+            filled = f", {kept} trusted" if has_evidence(dataset) else ""
+            where = f"{plain(names[kind])}, " if len(kinds) > 1 or not canvas.own else ""
+            ax.set_title(f"{where}{plain(one)}\nn = {n}{filled}", fontsize=points(8.5))
+            ax.spines["top"].set(color=stage_colours(result.stages).get(one, LIGHT.muted), linewidth=3)
+            _label_bands(ax, bands, labelled=not canvas.own or ax is axes_of_row[0])
+    canvas.label_x(f"Attribution ({unit(result)})")
     return canvas.finish(
-        f"{result.model}: attribution by band and {stage_from} stage",
-        f"Numbers: attribution in the unit of the score ({unit(result)}).",
-        positive_means(result),
-        "Mean over the epochs of a stage; n counts them.",
-        share_words(dataset, columns, stage_from),
-        "Hatched, in parentheses: within its error." if marked.any() else "",
+        f"{result.model}: what each band did to the score, by {stage_from} stage",
+        *_notes(result, marks, stages, names, scale),
+        share_words(dataset, stages, stage_from),
         unexplained_words(dataset),
         trust_words(every.data, trust, stage_from),
         weight_words(dataset, by_predicted=stage_from == "predicted"),
@@ -148,55 +208,123 @@ def plot_bands(
     )
 
 
-def band_means(
-    dataset: xr.Dataset, bands: Bands, members: npt.NDArray[np.bool_], stages: Sequence[str], stage_from: str
-) -> npt.NDArray[np.float64]:
-    """Return the cells of some channels, shape (n_rows, n_stages), in the order in which bands are drawn.
+def band_marks(
+    dataset: xr.Dataset, bands: Bands, of_kind: Mapping[str, npt.NDArray[np.bool_]], stage_from: str
+) -> dict[str, BandMarks]:
+    """Return what each band did in each epoch.
 
     Parameters
     ----------
     dataset : xarray.Dataset
-        Of the result.
+        Of a result of one target.
     bands : Bands
         Frequency bands.
-    members : array of bool, shape (n_channels,)
-        The channels to sum over.
-    stages : sequence of str
-        Which stages; NaN where none of the channels was explained in one.
+    of_kind : mapping of str to array of bool, shape (n_channels,)
+        The channels to sum over, by what they are called.
     stage_from : {"predicted", "scored", "target"}
         Whose stages they are.
     """
-    pooled = pool(dataset, tables.band_sums(dataset, bands), members, stage_from)
-    cells = np.stack([pooled.mean(stage) for stage in stages], axis=1)
-    return cells[[bands.names.index(name) for name in bands_in_rows(bands)]]
-
-
-def marked_bands(
-    dataset: xr.Dataset, bands: Bands, members: npt.NDArray[np.bool_], stages: Sequence[str], stage_from: str
-) -> npt.NDArray[np.bool_]:
-    """Return which cells of `band_means` are within their error, shape (n_rows, n_stages)."""
-    errors = pooled_errors(dataset, cell_errors(dataset, bands), members, stage_from)
-    of_means = np.stack([mean_error(errors.of(stage), errors.weights_of(stage)) for stage in stages], axis=1)
     order = [bands.names.index(name) for name in bands_in_rows(bands)]
-    return within(band_means(dataset, bands, members, stages, stage_from), of_means[order])
+    sums, errors = tables.band_sums(dataset, bands)[..., order], cell_errors(dataset, bands)[..., order]
+    kept = judge(dataset).epochs if has_evidence(dataset) else np.zeros(dataset.sizes["epoch"], dtype=bool)
+    blocks = blocks_of(dataset["onset"].values, dataset["recording"].values)
+    found = {}
+    for kind, members in of_kind.items():
+        did = by_epoch(dataset, sums, members, stage_from)
+        own = errors_by_epoch(dataset, errors, members, stage_from)
+        found[kind] = BandMarks(did, own, blocks[did.epochs], kept[did.epochs])
+    return found
 
 
-def _band_label(name: str, bands: Bands) -> str:
-    return f"{plain(name)} {span_words(name, bands)}"
+def _parts(stages: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Divide stages into rows as wide as each other."""
+    n_rows = -(-len(stages) // _WIDEST)
+    width = -(-len(stages) // n_rows)
+    return (stages[start : start + width] for start in range(0, len(stages), width))
 
 
-def _write_cells(ax: Axes, values: npt.NDArray[Any], limits: npt.NDArray[Any], marks: npt.NDArray[np.bool_]) -> None:
-    for (row, column), value in np.ndenumerate(values):
-        strong = np.isfinite(value) and abs(value) > 0.6 * limits[column]
-        text, colour = number_text(float(value), float(limits.max())), "white" if strong else "black"
-        marked = bool(marks[row, column])
-        ax.text(
-            column,
-            row,
-            f"({text})" if marked else text,
-            ha="center",
-            va="center",
-            fontsize=points(9),
-            color="0.3" if marked else colour,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8} if marked else None,
-        )
+def _counts(marks: BandMarks, stage: str) -> tuple[int, int]:
+    of_stage = marks.did.labels == stage
+    return int(of_stage.sum()), int((of_stage & marks.trusted).sum())
+
+
+def _draw_panel(ax: Axes, marks: BandMarks, stage: str, scale: Scale) -> None:
+    """Draw the marks of one stage, a row a band, and over them their medians."""
+    of_stage = marks.did.labels == stage
+    values, doubtful = marks.did.values[of_stage], marks.within[of_stage]
+    scale.apply(ax)
+    rows = np.arange(values.shape[1])
+    offsets = np.stack([swarm(scale.place(values[:, row]), _REACH) for row in rows], axis=1)
+    trusted = np.broadcast_to(marks.trusted[of_stage][:, None], values.shape)
+    ax.axvline(0, color=LIGHT.muted, linewidth=0.7, zorder=1)
+    for sign, colour, (open_mark, full_mark) in ((1, RAISED, ("+", "P")), (-1, LOWERED, ("o", "o"))):
+        for is_within in (True, False):
+            for is_trusted in (False, True):
+                chosen = (np.sign(values) == sign) & (doubtful == is_within) & (trusted == is_trusted)
+                chosen |= (values == 0) & (sign > 0) & (doubtful == is_within) & (trusted == is_trusted)
+                own = _WITHIN if is_within else colour
+                filled = own if is_trusted or open_mark == "+" else "none"
+                ax.plot(
+                    values[chosen], (rows + offsets)[chosen], full_mark if is_trusted else open_mark, color=own,
+                    markerfacecolor=filled, markersize=4.2, markeredgewidth=0.8, linestyle="none",
+                    zorder=2 if is_within else 3, gid=_gid(sign, within=is_within, trusted=is_trusted),
+                )  # fmt: skip
+    for row, middle in enumerate(marks.middles(stage)):
+        _draw_middle(ax, row, middle)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+
+
+def _gid(sign: int, *, within: bool, trusted: bool) -> str:
+    """Name a group of marks, in a vector figure as in a test."""
+    words = ["raised" if sign > 0 else "lowered", "within error" if within else "", "trusted" if trusted else ""]
+    return ", ".join(word for word in words if word)
+
+
+def _draw_middle(ax: Axes, row: int, middle: Middle) -> None:
+    """Draw a median, grey where it is within its error, and its interval if there is one."""
+    colour = "0.45" if abs(middle.value) <= middle.error else "black"
+    for width, own, order in ((3.4, "white", 4), (1.5, colour, 5)):
+        ax.plot([middle.value] * 2, [row - 0.42, row + 0.42], color=own, linewidth=width, zorder=order, gid="median")
+    if np.isfinite(middle.low):
+        for width, own, order in ((2.6, "white", 4), (1.1, colour, 5)):
+            ax.plot([middle.low, middle.high], [row + 0.42] * 2, color=own, linewidth=width, zorder=order,
+                    solid_capstyle="butt", gid="interval")  # fmt: skip
+
+
+def _label_bands(ax: Axes, bands: Bands, *, labelled: bool) -> None:
+    rows = bands_in_rows(bands)
+    ax.set_yticks(range(len(rows)), [f"{plain(name)} {span_words(name, bands)}" for name in rows], fontsize=points(8))
+    ax.tick_params(axis="y", length=0, labelleft=labelled)
+    ax.tick_params(axis="x", labelsize=points(7.5), labelbottom=True)
+    for edge in np.arange(len(rows) - 1) + 0.5:
+        ax.axhline(edge, color="0.9", linewidth=0.6, zorder=0)
+    for side in ("left", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def _notes(
+    result: FlexResult, marks: Mapping[str, BandMarks], stages: Sequence[str], names: Mapping[str, str], scale: Scale
+) -> Iterator[str]:
+    data, how = result.data, reading(result)
+    summed = "each channel" if data["n_channels"].values.max() == 1 else "the channels that the stager takes at once"
+    several = data.sizes["channel_set"] > 1
+    yield f"Each mark is one epoch: the sum over a band of {summed}" + (
+        ", the median over the channel sets that give the epoch its stage." if several else "."
+    )
+    yield f"+ (red): {how.raised} the score; ○ (blue): {how.lowered} it."
+    yield positive_means(result)
+    if any(one.within.any() for one in marks.values()):
+        yield "Grey: within its error."
+    if has_evidence(data):
+        yield "Filled: trusted."
+    yield "Line: median; bar below it: its 95 % interval, from blocks of 10 min."
+    without = [one for one in stages if any(_no_interval(own, one) for own in marks.values())]
+    if without:
+        yield f"No interval where there are fewer than {MIN_EPOCHS} epochs, or of one block only ({', '.join(without)})."
+    yield scale.words
+    if len(names) == 1:
+        yield f"Channels: {next(iter(names.values()))}."
+
+
+def _no_interval(marks: BandMarks, stage: str) -> bool:
+    return any(not np.isfinite(middle.low) for middle in marks.middles(stage))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import ParameterError
-from eegflex.viz.style import add_note, plain, points
+from eegflex.viz.style import add_note, add_title, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ class Canvas:
     fig : matplotlib.figure.Figure
         The figure.
     axes : array of matplotlib Axes
-        Its panels.
+        Its panels, by row and column; None where there is none.
     own : bool
         Whether the figure was made for this, so that its title and what stands below it may be written.
     annotate : bool
@@ -48,12 +48,19 @@ class Canvas:
         for ax in self.axes.flat:
             ax.set_ylabel(text, fontsize=points(9))
 
+    def label_x(self, text: str) -> None:
+        """Label the horizontal axes: of each column the lowest, or each where the caller has put them wherever they liked."""
+        lowest = [[ax for ax in column if ax is not None][-1] for column in self.axes.T]
+        middle = lowest[(len(lowest) - 1) // 2 :][: 1 + (len(lowest) % 2 == 0)]
+        for ax in lowest if not self.own else middle[:1]:
+            ax.set_xlabel(text, fontsize=points(9), x=0.5 if len(middle) == 1 or not self.own else 1.0)
+
     def finish(self, title: str, *notes: str, show: bool) -> Figure:
         """Write the title and the notes below, where they belong to the figure and are wanted, and show it."""
         from mne.viz.utils import plt_show
 
         if self.own and self.annotate:
-            self.fig.suptitle(plain(title), fontsize=points(11))
+            add_title(self.fig, title)
             add_note(self.fig, *notes)
         plt_show(show, self.fig)
         return self.fig
@@ -69,7 +76,7 @@ def make_canvas(
     axes : matplotlib Axes | sequence of matplotlib Axes | None
         What the caller gave: as many as there are panels, row by row.
     panels : sequence of sequence of str
-        What is in each panel, by row and column.
+        What is in each panel, by row and column; nothing is where there is no name, and needs no axes.
     annotate : bool
         Whether a title and notes are wanted.
     **options
@@ -83,11 +90,16 @@ def make_canvas(
     import matplotlib.pyplot as plt
 
     shape = len(panels), len(panels[0])
+    there = np.array([[bool(name) for name in row] for row in panels])
     if axes is None:
         fig, made = plt.subplots(*shape, squeeze=False, layout="constrained", **options)
-        return Canvas(fig, made, True, annotate)
-    given = given_axes(axes, [name for row in panels for name in row])
-    return Canvas(figure_of(given[0]), given.reshape(shape), False, annotate)
+        for ax in made[~there]:
+            ax.remove()
+        return Canvas(fig, np.asarray(np.where(there, made, None)), True, annotate)
+    given = given_axes(axes, [name for row in panels for name in row if name])
+    placed = np.full(shape, None, dtype=object)
+    placed[there] = given
+    return Canvas(figure_of(given[0]), placed, False, annotate)
 
 
 def given_axes(axes: Axes | Sequence[Axes], panels: Sequence[str]) -> npt.NDArray[Any]:

@@ -12,7 +12,7 @@ from eegflex.results import tables
 from eegflex.results.collapse import facts
 from eegflex.results.wording import sum_words, sums_to_change
 from eegflex.viz.canvas import make_canvas
-from eegflex.viz.style import points
+from eegflex.viz.style import GREY, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ def plot_completeness(
     """
     judged = _judged(result)
     panels = [name for name, _, _ in judged] or ["the sentence that there is no gap"]
-    canvas = make_canvas(axes, [panels], annotate, figsize=(7 if len(judged) < 2 else 10, 2.9), sharey=True)
+    canvas = make_canvas(axes, [panels], annotate, figsize=(4.6 if len(judged) < 2 else 7.2, 2.2), sharey=True)
     notes = []
     for ax, (name, values, limit) in zip(canvas.axes[0], judged, strict=False):
         _draw_histogram(ax, values, limit)
@@ -104,25 +104,28 @@ def _judged(result: FlexResult) -> list[tuple[str, npt.NDArray[np.float64], floa
 
 
 def _draw_histogram(ax: Axes, values: npt.NDArray[np.float64], limit: float) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     values = np.maximum(values, _SMALLEST)
     low = np.floor(np.log10(min(values.min() / limit, 0.1)))
     high = np.floor(np.log10(max(values.max() / limit, 1))) + 1
     # The limit is an edge, so that no bar is on both sides of it.
     edges = limit * 10.0 ** (np.arange(4 * low, 4 * high + 1) / 4)
-    ax.hist(values, bins=edges.tolist(), color="#0072B2", edgecolor="white")
-    ax.axvline(limit, color="#D55E00", linestyle="--", linewidth=1.2)
+    ax.hist(values, bins=edges.tolist(), color=GREY, edgecolor="white")
+    ax.axvline(limit, color="black", linestyle="--", linewidth=1.2)
     ax.annotate(
         _percent(limit),
         (limit, 1),
         xycoords=("data", "axes fraction"),
         va="bottom",
         ha="center",
-        color="#D55E00",
+        color="black",
         fontsize=points(9),
     )
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(numticks=6))
+    ax.minorticks_off()
+    ax.tick_params(labelsize=points(8))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.marks import cell_errors, mean_error, pooled_errors, unexplained_words, within
 from eegflex.results.select import (
     bands_in_rows,
@@ -27,7 +28,7 @@ from eegflex.results.weights import weight_words
 from eegflex.results.window_rhythms import with_context_map
 from eegflex.results.wording import attribution_label, positive_means, unit
 from eegflex.viz.canvas import Canvas, make_canvas
-from eegflex.viz.style import DIVERGING, NEGATIVE, POSITIVE, hatch_bars, plain, points, symmetric
+from eegflex.viz.style import LOWERED, RAISED, diverging, hatch_bars, ink, plain, points, symmetric
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,6 +45,8 @@ __all__ = ["ContextMeans", "context_means", "has_context", "plot_context"]
 #: Of an epoch's neighbours, only offsets that so many of the epochs of a stage have are drawn.
 MOST = 0.5
 _NOTHING_THERE = "0.93"
+#: Offsets up to which signs have room, and part of the limit of the colours from which on they are written.
+_MOST_WITH_SIGNS, _STRONG = 15, 0.25
 #: Offsets that are labelled, in epochs.
 _STEPS = (1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 240, 480, 960, 1920, 3840)
 
@@ -59,12 +62,16 @@ class ContextMeans:
     share : float
         Of the absolute total of the band sums of the window, the part that is the neighbours', averaged over epochs; NaN
         where all of it is nothing.
+    low, high : array, shape (n_offsets,)
+        The 95 % interval of the sum over all bands; NaN where there are too few epochs for one, or all are of one block.
     marked : bool
         Whether the sum over all bands of the epoch itself is within its error.
     """
 
     means: npt.NDArray[np.float64]
     share: float
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
     marked: bool = False
 
 
@@ -106,7 +113,8 @@ def plot_context(
     Returns
     -------
     fig : matplotlib.figure.Figure
-        Red raised the score, blue lowered it. Hatched: fewer than half of the epochs have such a neighbour.
+        Red raised the score, blue lowered it; strong cells have their sign. Hatched: fewer than half of the epochs have such
+        a neighbour.
 
     Raises
     ------
@@ -147,12 +155,15 @@ def plot_context(
     drawn = np.isfinite([found[name].means for name in columns]).any(axis=(0, 2))
     offsets = dataset["context"].values[drawn]
     panels = [[f"{what} in {name}" for name in columns] for what in ("the window", "the neighbours")]
-    size = (max(1.9 * len(columns) + 2.4, 6.4), 5.6)
+    size = (max(1.12 * len(columns) + 1.6, 4.6), 3.9)
     canvas = make_canvas(axes, panels, annotate, figsize=size, sharex=True, sharey="row", height_ratios=[1, 1.15])
     counts = n_epochs_by_stage(dataset, stage_from)
     for ax, name in zip(canvas.axes[0], columns, strict=True):
         bars = _draw_bars(ax, offsets, found[name].means[drawn].sum(axis=1))
         hatch_bars(bars, (offsets == 0) & found[name].marked)
+        ax.vlines(
+            offsets, found[name].low[drawn], found[name].high[drawn], color="black", linewidth=1.0, gid="interval"
+        )
         share = f"context {100 * found[name].share:.0f} %" if np.isfinite(found[name].share) else ""
         ax.set_title(f"{plain(name)} (n = {counts[name]})\n{share}", fontsize=points(9))
     _share_y(canvas.axes[0])
@@ -160,12 +171,14 @@ def plot_context(
     colours = symmetric(neighbours)
     for ax, values in zip(canvas.axes[1], neighbours, strict=True):
         image = _draw_neighbours(ax, offsets, values, colours)
+        _write_signs(ax, offsets, values, colours)
     _label_axes(canvas, offsets, dataset.sizes["time"] / result.sfreq, unit(result))
     canvas.fig.colorbar(image, ax=canvas.axes[1].tolist(), label=attribution_label(result), pad=0.02)
     return canvas.finish(
         f"{result.model}: attribution to the context, {picked_words(dataset, members)}",
         positive_means(result, "what an epoch of the window holds"),
         f"Mean over the epochs of a {stage_from} stage; n counts them.",
+        "Black lines: 95 % interval of the mean, from blocks of 10 min; none where there are too few epochs or blocks.",
         "Above: summed over all bands, 0 is the epoch itself. Below: its neighbours alone, by band; hatched: fewer than half "
         "of the epochs have such a neighbour. Context %: the neighbours' part of all attributions, signs left aside.",
         share_words(dataset, columns, stage_from),
@@ -218,12 +231,32 @@ def context_means(
         share = float(np.average(shares, weights=weights[whole > 0])) if shares.size else np.nan
         own = means[~neighbours].sum(axis=1)
         marked = within(own, mean_error(errors.of(stage), weights))
-        found[stage] = ContextMeans(means, share, bool(marked.any()))
+        epochs = pooled.epochs[pooled.labels == stage]
+        low, high = _intervals(dataset, cases.sum(axis=2), epochs, weights, enough)
+        found[stage] = ContextMeans(means, share, low, high, bool(marked.any()))
+    return found
+
+
+def _intervals(
+    dataset: xr.Dataset,
+    sums: npt.NDArray[np.float64],
+    epochs: npt.NDArray[np.intp],
+    weights: npt.NDArray[np.float64],
+    enough: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.float64]:
+    """The intervals of means of sums over bands, (n_cases, n_offsets), over the epochs that have such a neighbour."""
+    blocks = blocks_of(dataset["onset"].values[epochs], dataset["recording"].values[epochs])
+    found = np.full((2, sums.shape[1]), np.nan)
+    for offset in np.flatnonzero(enough):
+        there = np.isfinite(sums[:, offset])
+        if there.sum() >= MIN_EPOCHS:
+            ends = mean_interval(sums[there, offset, None], blocks[there], weights[there])
+            found[:, offset] = np.concatenate(ends)
     return found
 
 
 def _draw_bars(ax: Axes, offsets: npt.NDArray[np.int64], sums: npt.NDArray[np.float64]) -> BarContainer:
-    colours = [POSITIVE if value >= 0 else NEGATIVE for value in sums]
+    colours = [RAISED if value >= 0 else LOWERED for value in sums]
     bars = ax.bar(offsets, np.nan_to_num(sums), width=0.8, color=colours)
     ax.axhline(0, color="0.3", linewidth=0.6)
     for side in ("top", "right"):
@@ -244,13 +277,35 @@ def _draw_neighbours(
     """Draw the bands of the neighbours, shape (n_offsets, n_rows)."""
     image = ax.imshow(
         _drawn_bands(values),
-        cmap=DIVERGING,
+        cmap=diverging(),
         norm=colours,
         aspect="auto",
         extent=(offsets[0] - 0.5, offsets[-1] + 0.5, len(Bands().names) - 0.5, -0.5),
     )
     _mark_what_is_not_there(ax, offsets, values)
     return image
+
+
+def _write_signs(ax: Axes, offsets: npt.NDArray[np.int64], values: npt.NDArray[np.float64], colours: Normalize) -> None:
+    """Write the sign into strong cells of a short window, for those who see no colours."""
+    from matplotlib.colors import to_hex
+
+    if len(offsets) > _MOST_WITH_SIGNS:
+        return
+    for (row, column), value in np.ndenumerate(_drawn_bands(values)):
+        if np.isfinite(value) and abs(value) > _STRONG * float(colours.vmax or 1):
+            fill = to_hex(diverging()(colours(value)))
+            text = "+" if value > 0 else "−"
+            ax.text(
+                float(offsets[column]),
+                row,
+                text,
+                ha="center",
+                va="center",
+                fontsize=points(8),
+                color=ink(fill),
+                gid="sign",
+            )
 
 
 def _mark_what_is_not_there(ax: Axes, offsets: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> None:
@@ -288,7 +343,7 @@ def _label_axes(canvas: Canvas, offsets: npt.NDArray[np.int64], duration: float,
     ticks = [int(offset) for offset in offsets if offset % step == 0]
     for ax in canvas.axes[1] if canvas.own else canvas.axes.flat:
         ax.set_xticks(ticks, [label(offset) for offset in ticks])
-        ax.tick_params(labelsize=points(8))
+        ax.tick_params(labelsize=points(7))
         ax.set_xlim(offsets[0] - 0.5, offsets[-1] + 0.5)
     names = bands_in_rows(Bands())
     for above, below in canvas.axes.T[:1] if canvas.own else canvas.axes.T:

@@ -11,25 +11,28 @@ import numpy as np
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
+from eegflex.results.choice import typical_places
 from eegflex.results.marks import within
 from eegflex.results.recordings import one_recording, shown_label
-from eegflex.results.select import PICKED, as_bands, check_stages, is_whole, pick
+from eegflex.results.select import PICKED, as_bands, is_whole, pick
 from eegflex.results.spectral_share import share_words
 from eegflex.results.subset import numbers_text
 from eegflex.results.wording import positive_means, sums_to_change, unit
-from eegflex.scores import probabilities
 from eegflex.viz.canvas import Canvas, figure_of, given_axes
 from eegflex.viz.panels import (
     FMAX,
+    MOST_SETS,
     WINDOW,
     EpochCard,
     draw_attribution,
     draw_band_sums,
+    draw_chances,
     draw_power,
     draw_signal,
     draw_time_frequency,
+    shown_sets,
 )
-from eegflex.viz.style import plain, points
+from eegflex.viz.style import LIGHT, plain, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["plot_epoch", "surest_numbers", "surest_places"]
+__all__ = ["plot_epoch"]
 
 
 #: Said of an epoch whose change of the score is within the error of its attribution.
@@ -68,8 +71,8 @@ def plot_epoch(
     result : FlexResult
         Attributions of a recording, or of several.
     number : int | None
-        Place of the epoch in the recording, from 0. By default the one that the stager was surest of, among the
-        explained epochs of a stage.
+        Place of the epoch in the recording, from 0. By default the explained epoch of a stage whose attributions are most
+        like those of the others, and not the one that the stager was surest of, whose score is saturated.
     recording : str | None
         Which recording. Must be named with `number`, where there are several.
     stage : str | None
@@ -80,7 +83,8 @@ def plot_epoch(
         Frequency bands; by default those of `Bands`.
     axes : matplotlib Axes | sequence of matplotlib Axes | None
         Axes to draw into: for the signal, the attribution to time and frequency if the result has that view, the power
-        spectrum, the attribution to frequencies, and the band sums. By default those of a figure of its own.
+        spectrum, the attribution to frequencies, the band sums, and the probabilities of the stages. By default those of a
+        figure of its own.
     annotate : bool
         Whether to write a title, notes and, in a panel of its own, scores, completeness gap and estimated error. They are
         never written into a figure of yours.
@@ -92,8 +96,8 @@ def plot_epoch(
     fig : matplotlib.figure.Figure
         Signal, with the attribution to time as its background where the result has a time view; attribution to time and
         frequency where it has that view; power spectrum; attribution to frequencies (or to bands, where the method has
-        only those) and band sums; scores, completeness gap and estimated error. A result of all stages speaks for the
-        predicted one.
+        only those) and band sums; the probability of each stage by channel set; scores, completeness gap and estimated
+        error. A result of all stages speaks for the predicted one.
 
     Raises
     ------
@@ -115,55 +119,32 @@ def plot_epoch(
     """
     result = result.for_target()
     case = _find_card(result, as_bands(bands, result.data), number, recording, stage, channel)
-    card = _make_card(axes, case, annotate)
-    *in_time, power, attribution, sums = card.axes
+    told = _facts(result, case)
+    card = _make_card(axes, case, len(told) if annotate else 0)
+    *in_time, power, attribution, sums, chances = card.axes
     notes = _draw_in_time(card, in_time, result, case)
     draw_power(power, case)
     draw_attribution(attribution, case)
     draw_band_sums(sums, case)
+    draw_chances(chances, case)
+    for ax in card.axes:
+        ax.tick_params(labelsize=points(8 if ax not in (sums, chances) else 7))
+        ax.xaxis.label.set_size(points(8.5))
+        ax.yaxis.label.set_size(points(8.5))
     if card.own:
         power.tick_params(labelbottom=False)
     else:
         power.set_xlabel("Frequency (Hz)")
     if card.facts is not None:
-        _write_facts(card.facts, _facts(result, case))
+        _write_facts(card.facts, told)
     errors = case.band_errors()[case.channel]
     notes.append("Whiskers: estimated error of a sum." if np.isfinite(errors).any() else "")
     notes.append("Hatched: within its error." if within(case.band_sums()[case.channel], errors).any() else "")
     notes.append("" if case.is_explained else _UNEXPLAINED)
+    notes.append(shown_sets(case.dataset))
     notes = [positive_means(result, "what the epoch has here"), *notes, "" if is_whole(case.dataset) else PICKED]
     stage = str(case.dataset["predicted"].values[case.epoch, case.channel_set])
     return card.finish(_title(case), *notes, share_words(case.dataset, [stage]), show=show)
-
-
-def surest_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
-    """Return the places among the explained epochs of those that the stager was surest of, the surest first.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of the result.
-    stage : str | None
-        The stage that was predicted by the most confident channel set; by default the most frequent.
-    n : int
-        How many at most.
-
-    Raises
-    ------
-    ParameterError
-        If no epoch of the stage was explained.
-    """
-    predicted = tables.epoch_stages(dataset, "predicted")
-    names = [name for name in dataset["stage_name"].values.astype(str).tolist() if name in predicted]
-    (stage,) = check_stages(stage or max(names, key=lambda name: int((predicted == name).sum())), names)
-    sure = probabilities(dataset["scores"].values, tables.score_kind(dataset)).max(axis=(1, 2))
-    places = np.flatnonzero(predicted == stage)
-    return [int(place) for place in places[np.argsort(-sure[places], kind="stable")][:n]]
-
-
-def surest_numbers(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
-    """Return the numbers, of one recording, of the epochs that `surest_places` finds."""
-    return [int(dataset["number"].values[place]) for place in surest_places(dataset, stage, n)]
 
 
 def _find_card(
@@ -177,7 +158,7 @@ def _find_card(
     numbers = dataset["number"].values.astype(int).tolist()
     if number is not None and number not in numbers:
         raise ParameterError("This epoch was not explained", seen=number, allowed=numbers_text(numbers))
-    epoch = surest_places(dataset, stage, 1)[0] if number is None else numbers.index(number)
+    epoch = typical_places(dataset, stage, 1)[0] if number is None else numbers.index(number)
     chosen = _find_channel(dataset, bands, epoch, channel)
     return EpochCard(dataset, bands, unit(result), epoch, chosen, int(dataset["of_channel_set"].values[chosen]))
 
@@ -197,7 +178,7 @@ def _find_channel(dataset: xr.Dataset, bands: Bands, epoch: int, channel: str | 
 
 @dataclass(frozen=True)
 class _Card(Canvas):
-    """The panels of a card: those of time, power, attribution, band sums.
+    """The panels of a card: those of time, power, attribution, band sums, stages.
 
     Attributes
     ----------
@@ -211,29 +192,35 @@ class _Card(Canvas):
     facts: Axes | None = None
 
 
-def _make_card(axes: Axes | Sequence[Axes] | None, case: EpochCard, annotate: bool) -> _Card:
+def _make_card(axes: Axes | Sequence[Axes] | None, case: EpochCard, n_facts: int) -> _Card:
     in_time = ["signal", "attribution to time and frequency"][: 1 + ("time_frequency_view" in case.dataset)]
     if axes is not None:
-        given = given_axes(axes, [*in_time, "power spectrum", "attribution to frequencies", "band sums"])
+        given = given_axes(axes, [*in_time, "power spectrum", "attribution to frequencies", "band sums", "stages"])
         return _Card(figure_of(given[0]), given, own=False, annotate=False)
-    return _own_card(case, [1.0, 1.35][: len(in_time)], annotate=annotate)
+    return _own_card(case, [1.3, 1.75][: len(in_time)], n_facts)
 
 
-def _own_card(case: EpochCard, heights: Sequence[float], *, annotate: bool) -> _Card:
-    """Make a figure with the panels of time above, and those of frequencies and the facts below."""
+def _own_card(case: EpochCard, heights: Sequence[float], n_facts: int) -> _Card:
+    """Make a figure with the panels of time above, and those of frequencies and the facts below; heights are in inches."""
     import matplotlib.pyplot as plt
 
-    fig = plt.figure(figsize=(10, 6 + 2 * sum(heights)), layout="constrained")
-    halves = fig.add_gridspec(2, 1, height_ratios=[sum(heights), 2.25])
+    of_sets = 0.7 + 0.13 * min(case.dataset.sizes["channel_set"], MOST_SETS)
+    on_right = [0.14 * n_facts + 0.01, 1.35, of_sets]
+    fig = plt.figure(figsize=(7.2, sum(heights) + sum(on_right) + 0.9), layout="constrained")
+    halves = fig.add_gridspec(2, 1, height_ratios=[sum(heights), sum(on_right)])
     above = halves[0].subgridspec(len(heights), 2, width_ratios=[1, 0.012], height_ratios=heights)
     width = 0 if {"time_view", "time_frequency_view"} & set(case.dataset) else slice(None)
     first = fig.add_subplot(above[0, width])
     axes = [first, *(fig.add_subplot(above[row, 0], sharex=first) for row in range(1, len(heights)))]
-    below = halves[1].subgridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[1.25, 1])
-    axes += [fig.add_subplot(below[place]) for place in ((0, 0), (1, 0), (1 if annotate else slice(None), 1))]
-    facts = fig.add_subplot(below[0, 1]) if annotate else None
+    columns = halves[1].subgridspec(1, 2, width_ratios=[1.1, 1])
+    on_left = columns[0].subgridspec(2, 1, height_ratios=[1.25, 1])
+    axes += [*on_left.subplots(squeeze=False)[:, 0]]
+    facts, *right = columns[1].subgridspec(3, 1, height_ratios=on_right).subplots(squeeze=False)[:, 0]
+    axes += right
+    if not n_facts:
+        facts.remove()
     bars = tuple(above[row, 1] for row in range(len(heights)))
-    return _Card(fig, np.array(axes, dtype=object), True, annotate, bars, facts)
+    return _Card(fig, np.array(axes, dtype=object), True, n_facts > 0, bars, facts if n_facts else None)
 
 
 def _draw_in_time(card: _Card, axes: Sequence[Axes], result: FlexResult, case: EpochCard) -> list[str]:
@@ -271,14 +258,14 @@ def _add_bar(card: _Card, mesh: QuadMesh, panel: int, label: str) -> None:
 def _write_facts(ax: Axes, facts: Mapping[str, str]) -> None:
     """Write names and values in two columns."""
     ax.axis("off")
-    for x, column, colour in ((0, facts, "0.35"), (0.47, facts.values(), "black")):
+    for x, column, colour in ((0, facts, LIGHT.muted), (0.5, facts.values(), "black")):
         text = ax.text(
             x,
             1,
             plain("\n".join(column)),
             va="top",
-            fontsize=points(9),
-            linespacing=1.25,
+            fontsize=points(7.5),
+            linespacing=1.2,
             color=colour,
             transform=ax.transAxes,
         )
@@ -291,6 +278,7 @@ def _facts(result: FlexResult, case: EpochCard) -> dict[str, str]:
     given = str(case.dataset["channel_set"].values[case.channel_set])
     target, score, baseline = (_value(case, name) for name in ("target", "score", "baseline_score"))
     return {
+        "Stager": result.model if len(result.model) <= 26 else f"{result.model[:25]}…",
         "Given to the stager": given if len(given) <= 26 else f"{int(case.members.sum())} channels",
         "Scored": "–" if scored == "UNSCORED" else scored,
         "Predicted": str(_value(case, "predicted")),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from eegflex.errors import ChannelError
 from eegflex.readers.channels.labels import parse_channel
 from eegflex.readers.channels.units import parse_unit
-from eegflex.viz.style import DIVERGING, plain, points
+from eegflex.viz.style import diverging, ink, plain, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["MIN_SITES", "Sites", "draw_head", "find_sites", "project"]
 
 #: Fewer sites than this are not interpolated.
-MIN_SITES = 4
+MIN_SITES = 16
+#: Area of a disc, in points squared.
+_DISC = 95
+#: Levels of contours over the limit of the colours; matplotlib draws those below 0 dashed.
+_CONTOURS = np.array([-0.75, -0.5, -0.25, 0.25, 0.5, 0.75])
 #: Radius of the outline, in m.
 RADIUS = 0.095
 #: m, head coordinates: where the middle of a head lies between its ears, a little in front of and above them.
@@ -131,7 +135,7 @@ def draw_head(
     names: bool = False,
     marked: npt.NDArray[np.bool_] | None = None,
 ) -> None:
-    """Draw values at sites as coloured discs, and interpolated between them from four sites on.
+    """Draw values at sites as coloured discs with their sign, and from 16 sites on what lies between them, with contours.
 
     Parameters
     ----------
@@ -148,27 +152,37 @@ def draw_head(
     marked : array of bool, shape (n_sites,) | None
         Sites whose values are within their error, which are crossed out.
     """
+    from matplotlib.colors import to_hex
+
     there = np.isfinite(values)
+    doubtful = there & (np.zeros_like(there) if marked is None else marked)
     interpolated = there.sum() >= MIN_SITES and not _on_a_line(sites.xy[there])
     if interpolated:
         _interpolate(ax, values[there], sites.xy[there], colours)
     else:
         _outline(ax)
-    for marker, chosen in (("o", there & ~sites.bipolar), ("s", there & sites.bipolar)):
-        ax.scatter(
-            sites.xy[chosen, 0],
-            sites.xy[chosen, 1],
-            c=values[chosen],
-            cmap=DIVERGING,
-            norm=colours,
-            s=22 if interpolated else 90,
-            marker=marker,
-            edgecolors="black",
-            linewidths=0.6,
-            zorder=5,
-        )
-    if marked is not None:
-        _cross_out(ax, sites.xy[there & marked], 22 if interpolated else 90)
+        for marker, chosen in (("o", there & ~sites.bipolar), ("s", there & sites.bipolar)):
+            ax.scatter(
+                sites.xy[chosen, 0], sites.xy[chosen, 1], c=values[chosen], cmap=diverging(), norm=colours, s=_DISC,
+                marker=marker, edgecolors="black", linewidths=0.6, zorder=5, gid="sites",
+            )  # fmt: skip
+    size = 14 if interpolated else 26
+    if doubtful.any():
+        _cross_out(ax, sites.xy[doubtful], size if interpolated else _DISC)
+    for word, sign, marker in (("raised", 1, "+"), ("lowered", -1, "_")):
+        chosen = there & ~doubtful & (np.sign(values) == sign)
+        inks = "black" if interpolated else [ink(to_hex(diverging()(colours(value)))) for value in values[chosen]]
+        if chosen.any():
+            ax.scatter(
+                sites.xy[chosen, 0],
+                sites.xy[chosen, 1],
+                s=size,
+                marker=marker,
+                c=inks,
+                linewidths=1.1,
+                zorder=6,
+                gid=word,
+            )
     if names:
         _write_names(ax, sites, there)
     ax.set(xlim=(-1.3 * RADIUS, 1.3 * RADIUS), ylim=(-1.3 * RADIUS, 1.3 * RADIUS), aspect="equal")
@@ -188,11 +202,11 @@ def _interpolate(ax: Axes, values: npt.NDArray[Any], xy: npt.NDArray[np.float64]
         values,
         xy,
         sensors=False,
-        contours=0,
+        contours=(colours.vmax * _CONTOURS).tolist(),
         image_interp="linear",
         border="mean",
         sphere=RADIUS,
-        cmap=DIVERGING,
+        cmap=diverging(),
         vlim=(colours.vmin, colours.vmax),
         axes=ax,
         show=False,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,15 +14,18 @@ from eegflex.agreement import cohens_kappa
 from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.collapse import facts
-from eegflex.results.decided import explained_epochs
+from eegflex.results.decided import DECIDES, context_share, explained_epochs
 from eegflex.results.recordings import one_recording, provenances, shown_label
 from eegflex.results.result import FlexResult
 from eegflex.results.select import hypnogram_order
+from eegflex.results.trust import Trust, has_evidence, judge
 from eegflex.results.wording import count_epochs
+from eegflex.scores import probabilities
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import plain, points, stage_colours
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -31,6 +35,27 @@ __all__ = ["plot_night"]
 
 #: Nights shorter than this are drawn in minutes, in s.
 _SHORT = 1800.0
+#: Steps of the clock in s, so that labels have room.
+_CLOCK_STEPS = (300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Epochs that are marked below the night.
+
+    Attributes
+    ----------
+    name : str
+        What they are.
+    places : array of int
+        Their places in the night.
+    note : str
+        What is said of them below the figure.
+    """
+
+    name: str
+    places: npt.NDArray[np.intp]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,20 +72,18 @@ class _Night:
         Beginnings and ends of the epochs in s.
     scored, predicted : array of str, shape (n_epochs,)
         The hypnogram's stages, and the stager's; anything else where there is none.
-    chances : array, shape (n_epochs, n_stages)
+    chances : array, shape (n_epochs, n_channel_sets, n_stages)
         Probabilities of the stages; NaN for an epoch that was not staged.
     faulty : int
         How many epochs have a signal that cannot be staged.
-    n_channel_sets : int
-        How many channel sets staged it.
     confusion : array of int, shape (n_stages, n_stages)
         Scored by predicted, in epochs that have both.
-    explained : array of int | None
-        Epochs whose explanations are there; None where nothing was explained.
-    which : str
-        What is said of these, where they are not all.
-    unexplained : array of bool | None
-        Which of these are not explained by the epoch.
+    rows : tuple of _Row
+        What is known of its explanations.
+    explained : str
+        Which epochs were explained; nothing where none was.
+    began : float | None
+        The clock when the recording began, in s from midnight, where it is known.
     """
 
     model: str
@@ -71,25 +94,44 @@ class _Night:
     predicted: npt.NDArray[np.str_]
     chances: npt.NDArray[np.float64]
     faulty: int
-    n_channel_sets: int
     confusion: npt.NDArray[np.int64]
-    explained: npt.NDArray[np.intp] | None = None
-    which: str = ""
-    unexplained: npt.NDArray[np.bool_] | None = None
+    rows: tuple[_Row, ...] = ()
+    explained: str = ""
+    began: float | None = None
+
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Probabilities of the stages, the mean over channel sets, shape (n_epochs, n_stages)."""
+        return np.asarray(self.chances.mean(axis=1))
+
+    @property
+    def disputed(self) -> npt.NDArray[np.intp]:
+        """Epochs of which channel sets say different stages."""
+        said = np.nan_to_num(self.chances).argmax(axis=2)
+        staged = np.isfinite(self.chances).all(axis=(1, 2))
+        return np.flatnonzero(staged & (said != said[:, :1]).any(axis=1))
+
+    @property
+    def errors(self) -> npt.NDArray[np.intp]:
+        """Epochs that the scorer and the stager call different stages."""
+        both = np.isin(self.scored, self.stages) & np.isin(self.predicted, self.stages)
+        return np.flatnonzero(both & (self.scored != self.predicted))
 
 
 def plot_night(
     night: FlexResult | StagedNight,
     *,
     recording: str | None = None,
+    began: str | None = None,
     axes: Axes | Sequence[Axes] | None = None,
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
     """Draw the night as it was scored and as it was staged.
 
-    Of a stager that is run once for each EEG channel, the stage and the probabilities of the most confident channel set
-    are drawn. Epochs without a stage, and those whose signal is not fit to be staged, are gaps.
+    Of a stager that is run once for each EEG channel, the stage is that of the most confident channel set, and the
+    probabilities are the mean over all of them. Epochs without a stage, and those whose signal is not fit to be staged, are
+    gaps.
 
     Parameters
     ----------
@@ -97,9 +139,13 @@ def plot_night(
         Attributions of a recording, or what `eegflex.stage_epochs` returned.
     recording : str | None
         Which recording, of a result of several.
+    began : str | None
+        The clock when the recording began, such as ``"22:30"``, if the axis is to show it. A result does not keep it; of a
+        `StagedNight` it is known if the recording says so.
     axes : matplotlib Axes | sequence of matplotlib Axes | None
-        Axes to draw into: for the scored hypnogram, if there is one, the predicted one, and the hypnodensity. By default those
-        of a figure of its own.
+        Axes to draw into: for the scored hypnogram, if there is one, the predicted one, the hypnodensity, and marks of epochs,
+        which a night that was only staged has if there is a hypnogram or more than one channel set. By default those of a
+        figure of its own.
     annotate : bool
         Whether to write a title and notes. They are never written into a figure of yours.
     show : bool
@@ -108,13 +154,15 @@ def plot_night(
     Returns
     -------
     fig : matplotlib.figure.Figure
-        The hypnogram that was scored, if there is one; the predicted one, with the epochs that were explained; and the
-        hypnodensity.
+        The hypnogram that was scored, if there is one; the predicted one; the mean hypnodensity; and below it a mark for each
+        epoch that is called otherwise than it was scored, on which channels disagree, that was explained, that is trusted,
+        that its explanation does not explain, and that its context decided, so far as these are known.
 
     Raises
     ------
     ParameterError
-        If there is no such recording, or one of several is not named, or `axes` are not as many as the panels.
+        If there is no such recording, or one of several is not named, `began` is no time, or `axes` are not as many as the
+        panels.
 
     Examples
     --------
@@ -123,35 +171,40 @@ def plot_night(
     >>> staged = eegflex.stage_epochs(eegflex.make_epochs(night.raw, verbose="error"), "bandpower", verbose="error")
     >>> fig = eegflex.viz.plot_night(staged, show=False)
     >>> [ax.get_ylabel().split()[0] for ax in fig.axes]
-    ['Scored', 'Predicted', 'Probability']
+    ['Scored', 'Predicted', 'Probability', 'Epochs']
     """
     drawn = _of_result(night, recording) if isinstance(night, FlexResult) else _of_staged(night, recording)
+    drawn = drawn if began is None else replace(drawn, began=_seconds(began))
     order = hypnogram_order(drawn.stages)
     has_scored = bool(np.isin(drawn.scored, order).any())
-    panels = ["scored hypnogram"] * has_scored + ["predicted hypnogram", "hypnodensity"]
+    rows = [*_of_staging(drawn, has_scored=has_scored), *drawn.rows]
+    panels = (
+        ["scored hypnogram"] * has_scored + ["predicted hypnogram", "hypnodensity"] + ["marks of epochs"] * bool(rows)
+    )
+    heights = [0.16 * max(len(order), 4) + 0.2] * (1 + has_scored) + [0.85] + [0.17 * len(rows) + 0.05] * bool(rows)
     canvas = make_canvas(
         axes,
         [[name] for name in panels],
         annotate,
-        figsize=(10, 1.75 * len(panels) + 1.2),
+        figsize=(7.2, sum(heights) + 0.95),
         sharex=True,
-        height_ratios=[1.0] * (len(panels) - 1) + [0.8],
+        height_ratios=heights,
     )
     scale, unit = (60.0, "min") if drawn.right[-1] - drawn.left[0] < _SHORT else (3600.0, "h")
     left, right = drawn.left / scale, drawn.right / scale
-    *hypnograms, density = canvas.axes[:, 0]
+    by_name = dict(zip(panels, canvas.axes[:, 0], strict=True))
     if has_scored:
-        _draw_hypnogram(hypnograms[0], left, right, drawn.scored, order, "Scored")
-    _draw_hypnogram(hypnograms[-1], left, right, drawn.predicted, order, "Predicted")
-    if drawn.explained is not None and (len(drawn.explained) < len(left) or _n_unexplained(drawn)):
-        centres = ((left + right) / 2)[drawn.explained]
-        _mark(hypnograms[-1], centres, drawn.unexplained)
-    _draw_density(density, left, right, drawn.chances, drawn.stages, order)
+        _draw_hypnogram(by_name["scored hypnogram"], left, right, drawn.scored, order, "Scored")
+    _draw_hypnogram(by_name["predicted hypnogram"], left, right, drawn.predicted, order, "Predicted")
+    _draw_density(by_name["hypnodensity"], left, right, drawn.mean, drawn.stages, order)
+    if rows:
+        _draw_rows(by_name["marks of epochs"], (left + right) / 2, rows)
     for ax in canvas.axes[:, 0]:
         ax.set_xlim(left[0], right[-1])
-        if ax is density or not canvas.own:
-            ax.set_xlabel(f"Time from the start of the recording ({unit})")
-    return canvas.finish(_title(drawn), *_notes(drawn, has_scored=has_scored), show=show)
+        ax.tick_params(labelsize=points(8))
+        if ax is canvas.axes[-1, 0] or not canvas.own:
+            _label_time(ax, drawn.began, scale, unit)
+    return canvas.finish(_title(drawn), *_notes(drawn, rows, has_scored=has_scored), show=show)
 
 
 def _of_staged(night: StagedNight, recording: str | None) -> _Night:
@@ -161,8 +214,9 @@ def _of_staged(night: StagedNight, recording: str | None) -> _Night:
             seen=f"recording={recording!r}",
             remedy="Leave it out",
         )
-    segments = night.segments
+    segments, began = night.segments, night.epochs.info["meas_date"]
     length = segments.signals.shape[-1] / segments.sfreq
+    seconds = None if began is None else began.hour * 3600.0 + began.minute * 60 + began.second
     return _Night(
         model=night.stager.spec.name,
         stages=night.stages,
@@ -170,10 +224,10 @@ def _of_staged(night: StagedNight, recording: str | None) -> _Night:
         right=segments.onset + length,
         scored=segments.stage,
         predicted=night.predicted,
-        chances=night.probabilities,
+        chances=np.where(night.sound[:, None, None], probabilities(night.scores, night.stager.spec.scores), np.nan),
         faulty=int((segments.fault != "").sum()),
-        n_channel_sets=len(night.bound),
         confusion=night.confusion,
+        began=seconds or None,  # midnight sharp is what is written where the time was taken away
     )
 
 
@@ -181,7 +235,8 @@ def _of_result(result: FlexResult, recording: str | None) -> _Night:
     dataset = one_recording(result.data, recording, "A night")
     ((label, found),) = provenances(dataset).items()
     shown = shown_label(result.data, label)
-    chances, predicted = tables.night_stages(dataset)
+    sound, predicted = tables.night_stages(dataset)
+    chances = probabilities(dataset["night_scores"].values, tables.score_kind(dataset))
     onset = dataset["night_onset"].values.astype(float)
     return _Night(
         model=f"{result.model} on {shown}" if shown else result.model,
@@ -190,32 +245,99 @@ def _of_result(result: FlexResult, recording: str | None) -> _Night:
         right=onset + dataset.sizes["time"] / float(dataset.attrs["sfreq"]),
         scored=dataset["night_stage"].values.astype(str),
         predicted=predicted,
-        chances=chances,
+        chances=np.where(np.isfinite(sound[:, :1, None]), chances, np.nan),
         faulty=int((dataset["night_fault"].values.astype(str) != "").sum()),
-        n_channel_sets=dataset.sizes["channel_set"],
         confusion=tables.night_confusion(dataset),
-        explained=dataset["number"].values.astype(int),
-        unexplained=~explained_epochs(facts(dataset)),
-        which=_which(dataset.sizes["epoch"], found, is_sample=result.is_sample),
+        rows=tuple(_of_explanations(facts(dataset), _trust(result, recording))),
+        explained=_which(dataset.sizes["epoch"], len(onset), found, is_sample=result.is_sample),
     )
 
 
-def _mark(ax: Axes, centres: npt.NDArray[np.float64], hollow: npt.NDArray[np.bool_] | None) -> None:
-    """Mark epochs on top of a hypnogram."""
-    hollow = np.zeros(len(centres), dtype=bool) if hollow is None else hollow
-    for chosen, fill in ((~hollow, "black"), (hollow, "white")):
-        if chosen.any():  # nothing, drawn outside the axes, would leave the layout no place
-            height = np.full(int(chosen.sum()), -0.62)
-            ax.plot(centres[chosen], height, "v", color="black", markerfacecolor=fill, markersize=4, clip_on=False)
+def _of_staging(night: _Night, *, has_scored: bool) -> Iterator[_Row]:
+    """What is marked of a night that was staged."""
+    if has_scored:
+        yield _Row("not as scored", night.errors)
+    if night.chances.shape[1] > 1:
+        told = "Channels disagree: some of them say another stage than the others."
+        yield _Row("channels disagree", night.disputed, told)
 
 
-def _which(n_epochs: int, provenance: Mapping[str, Any], *, is_sample: bool) -> str:
+def _trust(result: FlexResult, recording: str | None) -> Trust | None:
+    """What holds of the explanations, if they were tested: that takes their views, which are not read otherwise."""
+    if not has_evidence(facts(result.data)):
+        return None
+    return judge(one_recording(result.for_target().data, recording, "A night"))
+
+
+def _of_explanations(dataset: xr.Dataset, found: Trust | None) -> Iterator[_Row]:
+    """What is marked of the explained epochs of a result of one target."""
+    numbers = dataset["number"].values.astype(np.intp)
+    if len(numbers) < dataset.sizes["night"]:
+        yield _Row("explained", numbers)
+    if found is not None:
+        if not found.tested.all():
+            yield _Row("tested", numbers[found.tested])
+        yield _Row("trusted", numbers[found.epochs], "Trusted: with most of the channel sets that were tested.")
+    told = "Not by the epoch: its change of the score is within the error of the attribution."
+    yield _Row("not by the epoch", numbers[~explained_epochs(dataset)], told)
+    if "replaced_scores" in dataset:
+        share = context_share(dataset)
+        known = np.isfinite(share).any(axis=1)
+        if not known.any():  # a stager without context
+            return
+        middle = np.nanmedian(share[known], axis=1)
+        told = "Context decided: its share of the change is the larger one."
+        yield _Row("context decided", numbers[known][middle > DECIDES], told)
+
+
+def _which(n_epochs: int, n_night: int, provenance: Mapping[str, Any], *, is_sample: bool) -> str:
     """Say which epochs of the night are there."""
+    if n_epochs == n_night:
+        return f"All {n_night} epochs were explained."
+    return f"Explained: the {n_epochs} of {n_night} epochs that {_how(n_epochs, provenance, is_sample=is_sample)}."
+
+
+def _how(n_epochs: int, provenance: Mapping[str, Any], *, is_sample: bool) -> str:
     if n_epochs < provenance["explained"]:
         return f"are in this result; {provenance['explained']} were explained"
     if provenance.get("partial", False):
         return "were explained, before it was stopped"
     return "were explained, a sample" if is_sample else "were explained"
+
+
+def _seconds(clock: str) -> float:
+    """A clock in s from midnight."""
+    try:
+        found = time.fromisoformat(str(clock))
+    except ValueError as error:
+        raise ParameterError("began must be a time of the day", seen=repr(clock), allowed="'22:30'") from error
+    return found.hour * 3600.0 + found.minute * 60 + found.second
+
+
+def _label_time(ax: Axes, began: float | None, scale: float, unit: str) -> None:
+    """Label the axis of time, by the clock where that is known."""
+    if began is None:
+        ax.set_xlabel(f"Time from the start of the recording ({unit})", fontsize=points(9))
+        return
+    low, high = (scale * end for end in ax.get_xlim())
+    step = next((one for one in _CLOCK_STEPS if (high - low) / one <= 9), _CLOCK_STEPS[-1])
+    ticks = np.arange(np.ceil((began + low) / step), (began + high) / step + 1e-9) * step
+    names = [f"{int(tick) // 3600 % 24}:{int(tick) // 60 % 60:02d}" for tick in ticks]
+    ax.set_xticks((ticks - began) / scale, names)
+    ax.set_xlabel("Clock time", fontsize=points(9))
+
+
+def _draw_rows(ax: Axes, centres: npt.NDArray[np.float64], rows: Sequence[_Row]) -> None:
+    """Draw a row of marks for each kind of epoch, with its name and how many there are."""
+    for place, row in enumerate(rows):
+        chosen = centres[row.places]
+        ax.vlines(chosen, place - 0.36, place + 0.36, color="black", linewidth=0.9, gid=row.name)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_yticks(range(len(rows)), [f"{row.name} (n = {len(row.places)})" for row in rows])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylabel("Epochs", fontsize=points(9))
+    for side in ("top", "right", "left"):
+        ax.spines[side].set_visible(False)
 
 
 def _draw_hypnogram(
@@ -236,7 +358,7 @@ def _draw_hypnogram(
         ax.plot(*_steps(left, right, rem), color=colour, linewidth=4.5, solid_capstyle="butt", zorder=3)
     ax.set_ylim(len(order) - 0.5, -0.9)
     ax.set_yticks(range(len(order)), [plain(stage) for stage in order])
-    ax.set_ylabel(f"{title}\nstage")
+    ax.set_ylabel(f"{title}\nstage", fontsize=points(9))
     ax.grid(axis="y", color="0.9", linewidth=0.6)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
@@ -269,16 +391,12 @@ def _draw_density(
         ax.fill_between(times, low, high, color=colours[stage], linewidth=0, antialiased=False, label=plain(stage))
         bottom = top
     ax.set_ylim(0, 1)
-    ax.set_ylabel("Probability")
+    ax.set_ylabel("Probability", fontsize=points(9))
     handles, labels = ax.get_legend_handles_labels()
     ax.legend(
         handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.005, 0.5), frameon=False, fontsize=points(8),
         handlelength=1, handleheight=1,
     )  # fmt: skip
-
-
-def _n_unexplained(night: _Night) -> int:
-    return 0 if night.unexplained is None else int(night.unexplained.sum())
 
 
 def _title(night: _Night) -> str:
@@ -288,21 +406,15 @@ def _title(night: _Night) -> str:
     return f"{model} against the hypnogram: Cohen's kappa {cohens_kappa(night.confusion):.2f} ({n_scored} epochs)"
 
 
-def _notes(night: _Night, *, has_scored: bool) -> list[str]:
-    notes, n_night = [], len(night.left)
-    if night.explained is not None:
-        n_explained = len(night.explained)
-        notes.append(
-            f"All {n_night} epochs were explained."
-            if n_explained == n_night
-            else f"Triangles: the {n_explained} of {n_night} epochs that {night.which}."
-        )
-        if n_left := _n_unexplained(night):
-            notes.append(
-                f"Hollow: {n_left} of them, not explained by the epoch, whose change of the score is within its error."
-            )
-    if night.n_channel_sets > 1:
-        notes.append("Stage and probability by the most confident of the channel sets.")
+def _notes(night: _Night, rows: Sequence[_Row], *, has_scored: bool) -> list[str]:
+    n_sets = night.chances.shape[1]
+    notes = [f"{len(night.left)} epochs." if not night.explained else night.explained]
+    notes.append(
+        f"Stage: by the most confident of the {n_sets} channel sets; probabilities: their mean."
+        if n_sets > 1
+        else "Probabilities: as the stager gave them (hypnodensity)."
+    )
+    notes += [row.note for row in rows if len(row.places)]
     missing = int((~np.isin(night.scored, night.stages)).sum())
     if has_scored and missing:
         notes.append(f"Gaps in the scored hypnogram: {count_epochs(missing)} without a stage.")

@@ -13,20 +13,44 @@ from eegflex.results import tables
 from eegflex.results.decided import within_error
 from eegflex.results.marks import cell_errors, within
 from eegflex.results.resolution import time_of
+from eegflex.scores import probabilities
 from eegflex.viz.spectrum import bin_edges, decibels, draw_signed, into_bins
-from eegflex.viz.style import DIVERGING, GREY, NEGATIVE, POSITIVE, hatch_bars, plain, points, shade_bands, symmetric
+from eegflex.viz.style import (
+    GREY,
+    LOWERED,
+    RAISED,
+    diverging,
+    hatch_bars,
+    ink,
+    plain,
+    points,
+    shade_bands,
+    stage_colours,
+    symmetric,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
-__all__ = ["EpochCard", "draw_attribution", "draw_band_sums", "draw_power", "draw_signal", "draw_time_frequency"]
+__all__ = [
+    "EpochCard",
+    "draw_attribution",
+    "draw_band_sums",
+    "draw_chances",
+    "draw_power",
+    "draw_signal",
+    "draw_time_frequency",
+    "shown_sets",
+]
 
 #: Highest frequency that is drawn, in Hz.
 FMAX = 30.0
 #: Attributions to samples are summed over windows this long, in s.
 WINDOW = 0.5
+#: Channel sets whose probabilities are drawn one by one; of more, the first and their mean.
+MOST_SETS = 10
 
 
 @dataclass(frozen=True)
@@ -93,7 +117,9 @@ def draw_signal(ax: Axes, case: EpochCard) -> QuadMesh | None:
         edges = np.arange(int(np.ceil(case.duration / WINDOW - 1e-9)) + 1, dtype=np.float64) * WINDOW
         sums = into_bins(case.values("time_view"), time_of(case.dataset), edges)
         colours = symmetric(sums)
-        mesh = ax.pcolormesh(edges, [-top, top], sums[None], cmap=DIVERGING, norm=colours, alpha=0.55, rasterized=True)
+        mesh = ax.pcolormesh(
+            edges, [-top, top], sums[None], cmap=diverging(), norm=colours, alpha=0.55, rasterized=True
+        )
     ax.plot(times, signal, color="black", linewidth=0.6)
     ax.set(xlim=(0, case.duration), ylim=(-top, top))
     ax.set_ylabel("Signal (µV)" if voltage else "Signal")
@@ -106,7 +132,7 @@ def draw_time_frequency(ax: Axes, case: EpochCard, fmax: float) -> QuadMesh:
     chosen = freqs <= fmax
     values = case.values("time_frequency_view")[chosen]
     mesh = ax.pcolormesh(
-        frames, freqs[chosen], values, cmap=DIVERGING, norm=symmetric(values), shading="nearest", rasterized=True
+        frames, freqs[chosen], values, cmap=diverging(), norm=symmetric(values), shading="nearest", rasterized=True
     )
     edges = [edge for band in case.bands.values() for edge in band if 0 < edge < fmax]
     ax.hlines(sorted(set(edges)), 0, case.duration, color="0.5", linewidth=0.4, linestyle=":")
@@ -154,7 +180,7 @@ def draw_band_sums(ax: Axes, case: EpochCard) -> None:
     others[case.channel] = False
     places = np.arange(len(own))
     errors = case.band_errors()[case.channel]
-    bars = ax.bar(places, own, width=0.7, color=[POSITIVE if value >= 0 else NEGATIVE for value in own])
+    bars = ax.bar(places, own, width=0.7, color=[RAISED if value >= 0 else LOWERED for value in own])
     hatch_bars(bars, within(own, errors))
     known = np.isfinite(errors)
     ax.errorbar(places[known], own[known], errors[known], fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
@@ -165,8 +191,41 @@ def draw_band_sums(ax: Axes, case: EpochCard) -> None:
         ax.legend(fontsize=points(8), frameon=False, loc="best")
     ax.axhline(0, color="0.3", linewidth=0.6)
     ax.margins(y=0.15)
-    ax.set_xticks(places, case.bands.names, fontsize=points(8))
+    crowded = len(places) > 7 or max(map(len, case.bands.names)) > 5
+    ax.set_xticks(places, [plain(name) for name in case.bands.names], rotation=90 if crowded else 0)
     ax.set_ylabel(f"Sum in the band\n({case.unit})")
+
+
+def draw_chances(ax: Axes, case: EpochCard) -> None:
+    """Draw the probability of each stage by channel set, one bar each, the mean of all on top where there are several."""
+    data = case.dataset
+    stages, sets = data["stage_name"].values.astype(str).tolist(), data["channel_set"].values.astype(str).tolist()
+    chances = probabilities(data["scores"].values[case.epoch], tables.score_kind(data))
+    names = [_short(name, int(n)) for name, n in zip(sets, data["n_channels"].values, strict=True)][:MOST_SETS]
+    rows = chances[:MOST_SETS]
+    if len(sets) > 1:
+        rows, names = np.vstack([chances.mean(axis=0), rows]), ["mean", *names]
+    colours = stage_colours(stages)
+    left = np.zeros(len(rows))
+    for stage, widths in zip(stages, rows.T, strict=True):
+        ax.barh(np.arange(len(rows)), widths, left=left, height=0.86, color=colours[stage], label=plain(stage))
+        for row in np.flatnonzero(widths > 0.06 + 0.028 * len(stage)).tolist():
+            ax.text(left[row] + widths[row] / 2, row, plain(stage), ha="center", va="center", fontsize=points(7),
+                    color=ink(colours[stage]))  # fmt: skip
+        left += widths
+    ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5))
+    ax.set_yticks(range(len(rows)), [plain(name) for name in names])
+    ax.set(xlabel="Probability of each stage", ylabel="Channels")
+
+
+def _short(name: str, n_channels: int) -> str:
+    return name if len(name) <= 16 else (f"{name[:14]}…" if n_channels == 1 else f"{n_channels} channels")
+
+
+def shown_sets(dataset: xr.Dataset) -> str:
+    """Say of how many channel sets probabilities are drawn, where not of all."""
+    n_sets = dataset.sizes["channel_set"]
+    return f"Probabilities: of {MOST_SETS} of {n_sets} channel sets, and their mean." if n_sets > MOST_SETS else ""
 
 
 def _others(dataset: xr.Dataset, others: npt.NDArray[np.bool_]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
-from eegflex.results.marks import unexplained_words
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
+from eegflex.results.marks import cell_errors, mean_error, pooled_errors, unexplained_words, within
 from eegflex.results.select import (
     Pooled,
     as_bands,
@@ -26,11 +28,10 @@ from eegflex.results.select import (
 )
 from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import trust_words
-from eegflex.results.weights import quantile, weight_words
+from eegflex.results.weights import weight_words
 from eegflex.results.wording import positive_means, unit
-from eegflex.viz.bands import marked_bands
 from eegflex.viz.canvas import make_canvas
-from eegflex.viz.style import GREY, NEGATIVE, POSITIVE, WITHIN, plain, points, shade_bands
+from eegflex.viz.style import GREY, LIGHT, LOWERED, RAISED, WITHIN, plain, points, shade_bands, stage_colours
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,8 +65,8 @@ def plot_spectrum(
     """Draw the attribution to each frequency, and the power for comparison, one row a stage.
 
     Attributions are summed in bins of 0.5 Hz and over the picked channels that the stager takes at once; the mean over the
-    epochs of a stage and the quartiles are drawn. Bands whose sums are within their error are hatched. The sum of a band's bins
-    is the cell of `plot_bands`. A result of all stages speaks for the predicted one.
+    epochs of a stage is drawn, with its 95 % interval. Bands whose sums are within their error are hatched. The sum of a band's
+    bins is the number of `FlexResult.band_table`. A result of all stages speaks for the predicted one.
 
     Parameters
     ----------
@@ -118,20 +119,20 @@ def plot_spectrum(
     dataset, freqs = result.data, result.freqs
     _check(result, fmax)
     order, members = check_stages(stage, stage_order(dataset, stage_from)), pick(dataset, picks)
-    canvas = make_canvas(
-        axes, [[name] for name in order], annotate, figsize=(8.5, 1.35 * len(order) + 1.6), sharex=True
-    )
-    marked = marked_bands(dataset, bands, members, order, stage_from)
+    canvas = make_canvas(axes, [[name] for name in order], annotate, figsize=(7.2, 1.2 * len(order) + 0.9), sharex=True)
+    marked = _marked_bands(dataset, bands, members, order, stage_from)
     edges, counts = bin_edges(freqs, fmax), n_epochs_by_stage(dataset, stage_from)
     width = edges[1] - edges[0]
     attribution = _pooled(dataset, "frequency_view", members, stage_from, edges, mean=False)
     power = _pooled(dataset, "power", members, stage_from, edges, mean=True)
+    compared = _baseline_power(result, members, edges)
     for row, (ax, name) in enumerate(zip(canvas.axes[:, 0], order, strict=True)):
         named = row == 0 or not canvas.own
-        _draw_row(ax, edges, attribution, power, name, bands, named=named)
+        _draw_row(ax, edges, dataset, attribution, power, compared, name, bands, named=named)
         _hatch_bands(ax, bands, marked[:, row], edges[-1])
         title = f"{plain(name)}  (n = {counts[name]})"
-        ax.set_title(title, loc="left", fontsize=points(10), pad=14 if named else 4)
+        ax.set_title(title, loc="left", fontsize=points(9), pad=14 if named else 4)
+        ax.spines["left"].set(color=stage_colours(result.stages).get(name, LIGHT.muted), linewidth=3)
         if ax is canvas.axes[-1, 0] or not canvas.own:
             ax.set_xlabel("Frequency (Hz)")
         ax.set_xlim(0, edges[-1])
@@ -139,8 +140,9 @@ def plot_spectrum(
     return canvas.finish(
         f"{result.model}: attribution spectrum by {stage_from} stage, {picked_words(dataset, members)}",
         positive_means(result, "this frequency"),
-        f"Filled: mean sum in bins of {width:g} Hz; black lines: quartiles over epochs. "
-        "Grey line: mean power density. Each row has its own scale.",
+        f"Filled: mean sum in bins of {width:g} Hz, red above 0, blue below. Each row has its own scale.",
+        _interval_words(dataset, attribution, order),
+        _power_words(result, compared),
         share_words(dataset, order, stage_from),
         "Hatched on top: the sum over the band is within its error." if marked.any() else "",
         unexplained_words(dataset),
@@ -202,8 +204,8 @@ def into_bins(
 
 def draw_signed(ax: Axes, edges: npt.NDArray[np.float64], heights: npt.NDArray[np.float64]) -> None:
     """Draw steps that are red above zero and blue below."""
-    ax.stairs(np.maximum(heights, 0), edges, fill=True, color=POSITIVE, linewidth=0)
-    ax.stairs(np.minimum(heights, 0), edges, fill=True, color=NEGATIVE, linewidth=0)
+    ax.stairs(np.maximum(heights, 0), edges, fill=True, color=RAISED, linewidth=0)
+    ax.stairs(np.minimum(heights, 0), edges, fill=True, color=LOWERED, linewidth=0)
     ax.axhline(0, color="0.3", linewidth=0.6)
 
 
@@ -222,28 +224,101 @@ def _hatch_bands(ax: Axes, bands: Bands, marks: npt.NDArray[np.bool_], top: floa
             ax.axvspan(low, high, ymin=0.9, facecolor="white", edgecolor="0.5", hatch=WITHIN, linewidth=0, zorder=4)
 
 
+def _marked_bands(
+    dataset: xr.Dataset, bands: Bands, members: npt.NDArray[np.bool_], stages: Sequence[str], stage_from: str
+) -> npt.NDArray[np.bool_]:
+    """Return which means of bands are within their error, shape (n_rows, n_stages), in the order of rows."""
+    pooled = pool(dataset, tables.band_sums(dataset, bands), members, stage_from)
+    errors = pooled_errors(dataset, cell_errors(dataset, bands), members, stage_from)
+    means = np.stack([pooled.mean(stage) for stage in stages], axis=1)
+    of_means = np.stack([mean_error(errors.of(stage), errors.weights_of(stage)) for stage in stages], axis=1)
+    return within(means, of_means)[[bands.names.index(name) for name in bands_in_rows(bands)]]
+
+
+def _interval(
+    dataset: xr.Dataset, attribution: Pooled, stage: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    """The interval of the means of a stage; None where it has too few epochs for one, or all are of one block."""
+    cases, epochs = attribution.of(stage), attribution.epochs[attribution.labels == stage]
+    blocks = blocks_of(dataset["onset"].values[epochs], dataset["recording"].values[epochs])
+    if len(cases) < MIN_EPOCHS or len(np.unique(blocks)) < 2:
+        return None
+    return mean_interval(cases, blocks, attribution.weights_of(stage))
+
+
+def _interval_words(dataset: xr.Dataset, attribution: Pooled, stages: Sequence[str]) -> str:
+    without = [stage for stage in stages if _interval(dataset, attribution, stage) is None]
+    told = "Black lines: 95 % interval of the mean, from blocks of 10 min."
+    if not without:
+        return told
+    none = f"fewer than {MIN_EPOCHS} epochs, or of one block only ({', '.join(without)})"
+    return f"No intervals: {none}." if len(without) == len(stages) else f"{told} None where there are {none}."
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The power of the baseline, shape (n_bins,), of how many epochs that is told, and of which."""
+
+    power: npt.NDArray[np.float64]
+    n_epochs: int
+    what: str
+
+
+def _baseline_power(
+    result: FlexResult, members: npt.NDArray[np.bool_], edges: npt.NDArray[np.float64]
+) -> _Compared | None:
+    """The spectrum of an ordinary epoch, of the recording or of a stage, so far as the explained epochs tell it."""
+    kind, _, stage = str(result.parameters["baseline"]).partition(":")
+    if kind not in ("recording", "surrogate", "stage"):
+        return None
+    data = result.data
+    chosen = data["stage"].values.astype(str) == stage if stage else np.ones(len(result), dtype=bool)
+    if chosen.sum() < MIN_EPOCHS:
+        return None
+    power = data["power"].isel(epoch=np.flatnonzero(chosen), channel=np.flatnonzero(members))
+    binned = tables.reduced(power, lambda values: into_bins(values, data["freq"].values, edges, mean=True))
+    what = f"scored {stage}" if stage else "of the recording"
+    return _Compared(np.median(binned, axis=0).mean(axis=0), int(chosen.sum()), what)
+
+
+def _power_words(result: FlexResult, compared: _Compared | None) -> str:
+    told = "Grey line: mean power density."
+    if compared is not None:
+        told += (
+            f" Dashed: that of the baseline, estimated as the median over the {compared.n_epochs} explained epochs "
+            f"{compared.what}."
+        )
+    elif result.parameters["baseline"] == "zero":
+        told += " The baseline, silence, has none."
+    return told
+
+
 def _draw_row(
     ax: Axes,
     edges: npt.NDArray[np.float64],
+    dataset: xr.Dataset,
     attribution: Pooled,
     power: Pooled,
+    compared: _Compared | None,
     stage: str,
     bands: Bands,
     *,
     named: bool,
 ) -> None:
-    cases, weights = attribution.of(stage), attribution.weights_of(stage)
     shade_bands(ax, bands, edges[-1], names=named)
     right = ax.twinx()
-    right.tick_params(colors=GREY)
-    right.spines["top"].set_visible(False)
+    right.tick_params(colors=GREY, labelsize=points(8))
+    for side in ("top", "left"):
+        right.spines[side].set_visible(False)
     ax.spines["top"].set_visible(False)
-    right.set_ylabel("Power density\n(dB re 1 µV²/Hz)", color=GREY, fontsize=points(8))
-    if not len(cases):
+    ax.tick_params(labelsize=points(8))
+    right.set_ylabel("Power density\n(dB re 1 µV²/Hz)", color=GREY, fontsize=points(7.5))
+    if not len(attribution.of(stage)):
         return
     draw_signed(ax, edges, attribution.mean(stage))
-    if len(cases) > 1:
-        low, high = (quantile(cases, weights, share) for share in (0.25, 0.75))
-        ax.vlines((edges[:-1] + edges[1:]) / 2, low, high, color="black", linewidth=0.7)
-    level = decibels(power.mean(stage))
-    right.plot((edges[:-1] + edges[1:]) / 2, level, color=GREY, linewidth=1.1)
+    centres, found = (edges[:-1] + edges[1:]) / 2, _interval(dataset, attribution, stage)
+    if found is not None:
+        ax.vlines(centres, *found, color="black", linewidth=0.8)
+    right.plot(centres, decibels(power.mean(stage)), color=GREY, linewidth=1.1)
+    if compared is not None:
+        right.plot(centres, decibels(compared.power), color=GREY, linewidth=1.0, linestyle="--")

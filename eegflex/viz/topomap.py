@@ -20,7 +20,7 @@ from eegflex.results.weights import case_weights, weight_words
 from eegflex.results.wording import attribution_label, positive_means, span_words
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
-from eegflex.viz.style import DIVERGING, colour_limits, plain, points
+from eegflex.viz.style import colour_limits, diverging, plain, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,9 +49,10 @@ def plot_topomap(
 ) -> Figure:
     """Draw the attribution to bands over the head, one row a band and one column a stage.
 
-    Attributions are summed in each band first and averaged over the epochs of a stage, and these numbers are interpolated
-    between the electrodes. An electrode whose number is within its error is crossed out. With fewer than four sites they are
-    drawn as discs instead. A result of all stages speaks for the predicted one.
+    Attributions are summed in each band first and averaged over the epochs of a stage, the same ones at every electrode: those
+    on which the channel sets of all electrodes drawn say that stage. Fewer than 16 sites are drawn as discs; from there on what
+    lies between them is interpolated. An electrode whose number is within its error is crossed out. A result of all stages
+    speaks for the predicted one.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def plot_topomap(
     Returns
     -------
     fig : matplotlib.figure.Figure
-        White is 0, red raised the score, blue lowered it.
+        White is 0; red, a plus and solid contours raised the score; blue, a minus and dashed contours lowered it.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def plot_topomap(
     sites = find_sites(dataset, pick_all(dataset, picks))
     columns, rows = check_stages(stage, stage_order(dataset, stage_from)), _check_bands(band, bands)
     values, marks = site_values(dataset, bands, sites, stage_from), site_marks(dataset, bands, sites, stage_from)
-    counts = _counts(dataset, stage_from)
+    counts, left_out = _counts(dataset, sites, stage_from)
     shown = np.array([[values[name][column] for column in columns] for name in rows])
     limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
     panels = [[f"{name} in {column}" for column in columns] for name in rows]
@@ -124,8 +125,8 @@ def plot_topomap(
             _name_row(ax, rows[row], bands)
     _add_bars(canvas.fig, canvas.axes, limits, attribution_label(result), scale_by)
     return canvas.finish(
-        f"{result.model}: attribution over the head by {stage_from} stage",
-        *_notes(result, sites, own_scales=scale_by == "stage" and len(columns) > 1),
+        f"{result.model}: what each band did to the score at each electrode, by {stage_from} stage",
+        *_notes(result, sites, left_out, own_scales=scale_by == "stage" and len(columns) > 1),
         share_words(dataset, columns, stage_from),
         "Crossed out: within its error." if any(marks[row][column].any() for row in rows for column in columns) else "",
         unexplained_words(dataset),
@@ -135,15 +136,24 @@ def plot_topomap(
     )
 
 
-def _counts(dataset: xr.Dataset, stage_from: str) -> dict[str, int]:
-    """How many epochs the means are over, by stage: those on which all channels agree."""
-    labels = tables.agreed_labels(dataset, stage_from)
-    return {stage: int((labels == stage).sum()) for stage in stage_order(dataset, stage_from)}
+def _common_labels(dataset: xr.Dataset, sites: Sites, stage_from: str) -> npt.NDArray[np.str_]:
+    """The stage of each epoch on which the channel sets of all sites agree, shape (n_epochs,); empty where they do not."""
+    labels = tables.stage_labels(dataset, stage_from)[:, np.concatenate(sites.channels)]
+    return np.where((labels == labels[:, :1]).all(axis=1), labels[:, 0], "")
+
+
+def _counts(dataset: xr.Dataset, sites: Sites, stage_from: str) -> tuple[dict[str, int], dict[str, int]]:
+    """How many epochs of each stage are drawn, and how many are left out, since channel sets disagree on them."""
+    labels, own = _common_labels(dataset, sites, stage_from), tables.epoch_stages(dataset, stage_from)
+    order = stage_order(dataset, stage_from)
+    drawn = {stage: int((labels == stage).sum()) for stage in order}
+    left_out = {stage: int(((own == stage) & (labels == "")).sum()) for stage in order}
+    return drawn, {stage: n for stage, n in left_out.items() if n}
 
 
 def _figsize(n_rows: int, n_columns: int) -> tuple[float, float]:
-    size = 3.4 if n_rows * n_columns == 1 else 1.45
-    return max(size * n_columns + 1.3, 5.4), size * n_rows + 1.9
+    size = 2.6 if n_rows * n_columns == 1 else 1.18
+    return max(size * n_columns + 1.2, 3.5), size * n_rows + 1.3
 
 
 def _add_bars(fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], label: str, scale_by: str) -> None:
@@ -152,12 +162,12 @@ def _add_bars(fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], labe
     from matplotlib.ticker import LinearLocator
 
     if scale_by == "figure" or axes.shape[1] == 1:
-        shared = ScalarMappable(limits[0], DIVERGING)
+        shared = ScalarMappable(limits[0], diverging())
         fig.colorbar(shared, ax=axes.ravel().tolist(), shrink=0.7, aspect=25, label=label)
         return
     for column, colours in enumerate(limits):
         bar = fig.colorbar(
-            ScalarMappable(colours, DIVERGING),
+            ScalarMappable(colours, diverging()),
             ax=axes[:, column].tolist(),
             location="bottom",
             shrink=0.8,
@@ -205,7 +215,7 @@ def _at_sites(
     reduce: Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]],
 ) -> dict[str, dict[str, npt.NDArray[np.float64]]]:
     """Reduce values of epochs, (n_epochs, n_channels, n_bands), by stage, and bring them to the sites."""
-    labels = tables.agreed_labels(dataset, stage_from)
+    labels = _common_labels(dataset, sites, stage_from)
     found: dict[str, dict[str, npt.NDArray[np.float64]]] = {name: {} for name in bands.names}
     for stage in stage_order(dataset, stage_from):
         places = np.flatnonzero(labels == stage)
@@ -238,18 +248,23 @@ def _name_row(ax: Any, name: str, bands: Bands) -> None:
     )
 
 
-def _notes(result: FlexResult, sites: Sites, *, own_scales: bool) -> list[str]:
-    notes = [positive_means(result), "Each stage has its own colour scale." if own_scales else ""]
+def _notes(result: FlexResult, sites: Sites, left_out: dict[str, int], *, own_scales: bool) -> list[str]:
+    notes = [positive_means(result), "+ and red: raised; − and blue: lowered."]
+    if own_scales:
+        notes.append("Each stage has its own colour scale.")
+    notes.append("Every electrode is drawn over the same n epochs of a stage.")
+    if left_out:
+        told = ", ".join(f"{stage} {n}" for stage, n in left_out.items())
+        notes.append(f"Left out: epochs on which the channels disagree about the stage ({told}).")
     if any(channel["use"] == "each" for channel in result.spec["input"]["channels"]):
-        notes.append(
-            f"{result.model} takes one EEG channel at a time: each is explained by itself, and all are compared over the n "
-            "epochs on which they agree about the stage."
-        )
+        notes.append(f"{result.model} takes one EEG channel at a time: each is explained by itself.")
     if len(sites.names) < MIN_SITES:
-        notes.append("Too few sites to interpolate: each disc is one site.")
+        notes.append("Each disc is one site; too few to interpolate between them.")
+    else:
+        notes.append("Between sites: interpolated; contours at quarters of the scale, dashed below 0.")
     if sites.shared:
         notes.append(f"Channels at one site are drawn as their mean: {'; '.join(sites.shared)}.")
-    if sites.bipolar.any():
+    if sites.bipolar.any() and len(sites.names) < MIN_SITES:
         pairs = ", ".join(np.array(sites.names)[sites.bipolar])
         notes.append(f"Squares: bipolar, drawn at the first electrode of the pair ({pairs}).")
     if sites.without:

@@ -239,7 +239,7 @@ def test_figures_say_that_they_are_of_a_part(result, pair_result):
     assert "Sum, channels picked" in facts
     assert "only some are in this result" in note(card)
     night = viz.plot_night(result[:3], show=False)
-    assert "Triangles: the 3 of 10 epochs that are in this result; 10 were explained." in note(night)
+    assert "Explained: the 3 of 10 epochs that are in this result; 10 were explained." in note(night)
 
 
 def test_numbers_are_told_as_ranges():

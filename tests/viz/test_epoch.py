@@ -11,7 +11,6 @@ from matplotlib.patches import Rectangle, StepPatch
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.viz.epoch import surest_numbers
 from eegflex.viz.panels import WINDOW
 
 
@@ -69,13 +68,6 @@ def test_facts_are_those_of_the_result(pair_result):
     assert said["F(x), as recorded"] == f"{float(data['score'][3, 1]):+.3f}".replace("-", "−")
     assert said["Gradient evaluations"] == str(int(data["n_gradients"][3, 1]))
     assert facts(viz.plot_epoch(pair_result, 9, show=False))["Scored"] == "–"
-
-
-def test_the_default_is_the_surest_epoch_of_the_most_frequent_stage(result):
-    data = result.to_xarray().isel(epoch=[0, 2, 7, 4])
-    chances = np.exp(data["scores"].values[:, 0]).max(axis=1)
-    expected = data["number"].values[1 + int(chances[1:3].argmax())]
-    assert surest_numbers(data, None, 1) == [expected]
 
 
 def test_the_default_channel_is_the_eeg_channel_with_the_largest_attribution(result, pair_result):

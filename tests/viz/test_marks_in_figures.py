@@ -11,7 +11,6 @@ import pytest
 from eegflex import Bands
 from eegflex.report import html
 from eegflex.results.select import bands_in_rows
-from eegflex.viz.bands import band_means
 
 mpl.use("agg")
 
@@ -35,23 +34,27 @@ def hatched(artist):
     return [patch for patch in artist.findobj(plt.matplotlib.patches.Patch) if patch.get_hatch() == "////"]
 
 
-def test_cells_of_bands_within_their_error_are_hatched_and_in_parentheses(doubtful):
+def test_marks_of_bands_within_their_error_are_grey(doubtful):
     fig = doubtful.plot_bands(show=False)
-    marks = doubtful.band_table(by="stage", statistic="error")
-    means = doubtful.band_table(by="stage")
-    rows = bands_in_rows(Bands())
-    expected = {
-        (column, row)
-        for column, stage in enumerate(means.index)
-        for row, name in enumerate(rows)
-        if abs(means.loc[stage, name]) <= marks.loc[stage, name]
-    }
-    found = {tuple(np.add(patch.get_xy(), 0.5).astype(int).tolist()) for patch in hatched(fig.axes[0])}
-    assert found == expected
-    assert 0 < len(expected) < means[rows].size
-    written = [text for text in fig.axes[0].texts if text.get_text().startswith("(")]
-    assert {tuple(map(int, text.get_position())) for text in written} == expected
-    assert "Hatched, in parentheses: within its error." in texts(fig)
+    data, rows = doubtful.data, bands_in_rows(Bands())
+    sums = Bands().sum(data["frequency_view"].values.astype(float), data["freq"].values).sum(axis=1)
+    table = doubtful.band_table(by="stage", statistic="error")  # of the mean of two epochs: less than theirs
+    own = data["band_error"].transpose("epoch", "channel", "band").values.astype(float).sum(axis=1)
+    of_all = np.maximum(data["error"].values * data["size"].values, np.abs(data["gap"].values))
+    small = np.abs(sums) <= np.minimum(own, of_all)
+    for ax, stage in zip(fig.axes, table.index, strict=True):
+        of_stage = data["predicted"].values[:, 0] == stage
+        lines = [one for one in ax.get_lines() if "within error" in (one.get_gid() or "").split(", ")]
+        grey = np.concatenate([one.get_xydata() for one in lines])
+        assert {one.get_color() for one in lines} == {"0.62"}
+        found = sorted((rows[round(y)], round(x, 9)) for x, y in grey)
+        assert found == sorted(
+            (name, round(value, 9))
+            for name, values, marks in zip(Bands().names, sums[of_stage].T, small[of_stage].T, strict=True)
+            for value in values[marks]
+        )
+    assert 0 < small.sum() < small.size
+    assert "Grey: within its error." in texts(fig)
 
 
 @pytest.mark.parametrize("plot", ["plot_bands", "plot_topomap", "plot_spectrum"])
@@ -95,17 +98,12 @@ def test_the_card_says_where_the_epoch_explains_nothing(doubtful):
     assert "not explained" not in doubtful.plot_epoch(7, show=False).get_suptitle()
 
 
-def test_the_night_shows_them_hollow(doubtful):
+def test_the_night_marks_them(doubtful):
     fig = doubtful.plot_night(show=False)
-    predicted = next(ax for ax in fig.axes if ax.get_ylabel().startswith("Predicted"))
-    full, hollow = ([line for line in predicted.lines if line.get_marker() == "v" and
-                     line.get_markerfacecolor() == colour] for colour in ("black", "white"))  # fmt: skip
-    assert [len(line.get_xdata()) for line in (*full, *hollow)] == [6, 4]
-    np.testing.assert_allclose(hollow[0].get_xdata(), (np.arange(4) + 0.5) / 2)
-    assert "Hollow: 4 of them, not explained by the epoch" in texts(fig)
-    fig.draw_without_rendering()
-    heights = [ax.get_position().height for ax in fig.axes]
-    assert min(heights) > 0.1
+    (marks,) = [one for one in fig.axes[-1].collections if one.get_gid() == "not by the epoch"]
+    np.testing.assert_allclose([segment[0, 0] for segment in marks.get_segments()], (np.arange(4) + 0.5) / 2)
+    assert "not by the epoch (n = 4)" in [label.get_text() for label in fig.axes[-1].get_yticklabels()]
+    assert "Not by the epoch: its change of the score is within the error" in texts(fig)
 
 
 def test_a_night_of_which_nothing_is_explained_keeps_its_panels(doubtful):
@@ -113,7 +111,8 @@ def test_a_night_of_which_nothing_is_explained_keeps_its_panels(doubtful):
     data["error"].values[:] = 10
     fig = type(doubtful)(data).plot_night(show=False)
     fig.draw_without_rendering()
-    assert min(ax.get_position().height for ax in fig.axes) > 0.1
+    heights = [ax.get_position().height * fig.get_figheight() for ax in fig.axes]
+    assert min(heights[:3]) > 0.4
 
 
 def test_the_bar_of_the_epoch_itself_is_hatched_among_its_context(context_result):
@@ -138,13 +137,12 @@ def test_means_by_scored_stage_are_those_of_the_night():
     """A sample has as many epochs of each predicted stage; the hypnogram's stages mix them."""
     epochs = example_results.make_epochs(n_epochs=40)[[n for n in range(40) if n % 5 == 2 or n < 15]]
     whole, sample = (example_results.explain(epochs, **more) for more in ({}, {"sample_per_stage": 2}))
-    every = np.ones(6, dtype=bool)
     for one in (whole, sample):
         one.data["stage"].values[:] = "N1"
-    drawn = [band_means(one.data, Bands(), every, ["N1"], "scored") for one in (whole, sample)]
-    np.testing.assert_allclose(drawn[1], drawn[0], rtol=0.05, atol=2e-3)
-    table = sample.band_table(by="stage", stage_from="scored").loc["N1"]
-    np.testing.assert_allclose(drawn[1][:, 0], [table[name] for name in bands_in_rows(Bands())])
+    drawn = [one.band_table(by="stage", stage_from="scored").loc["N1"] for one in (whole, sample)]
+    names = bands_in_rows(Bands())
+    np.testing.assert_allclose(*(one[names].astype(float) for one in drawn[::-1]), rtol=0.05, atol=2e-3)
+    table = drawn[1]
     for plot in ("plot_bands", "plot_spectrum", "plot_topomap"):
         assert "Epochs of the sample are weighed" in texts(getattr(sample, plot)(stage_from="scored", show=False))
         assert "weighed" not in texts(getattr(sample, plot)(show=False))

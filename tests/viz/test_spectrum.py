@@ -9,7 +9,6 @@ import pytest
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
-from eegflex.viz.bands import band_means
 from eegflex.viz.spectrum import bin_edges, into_bins
 
 
@@ -21,16 +20,16 @@ def heights(ax):
     return sum(step.values for step in steps), steps[0].edges
 
 
-def test_bins_of_a_band_add_up_to_the_heat_map(result):
+def test_bins_of_a_band_add_up_to_the_band_table(result):
     fig = viz.plot_spectrum(result, show=False)
-    cells = band_means(result.data, Bands(), np.ones(6, dtype=bool), example_results.STAGES, "predicted")
+    cells = result.band_table(by="stage")
     rows = [ax for ax in fig.axes if ax.get_title(loc="left")]
     assert len(rows) == len(example_results.STAGES)
-    for column, ax in enumerate(rows):
+    for ax, stage in zip(rows, example_results.STAGES, strict=True):
         drawn, edges = heights(ax)
-        for row, (low, high) in enumerate(reversed(list(Bands().values())), start=1):
+        for name, (low, high) in Bands().items():
             inside = (edges[:-1] >= low) & (edges[:-1] < high)
-            assert drawn[inside].sum() == pytest.approx(cells[row, column], abs=1e-6)
+            assert drawn[inside].sum() == pytest.approx(cells.loc[stage, name], abs=1e-6)
 
 
 def test_each_rhythm_lies_in_its_bin(result):

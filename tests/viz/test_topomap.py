@@ -7,6 +7,7 @@ import mne
 import numpy as np
 import pytest
 
+import eegflex.viz.head
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError, ParameterError
@@ -20,7 +21,8 @@ def note(fig):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What MNE's plot_topomap was given."""
+    """What MNE's plot_topomap was given, from four sites on."""
+    monkeypatch.setattr(eegflex.viz.head, "MIN_SITES", 4)
     calls, original = [], mne.viz.plot_topomap
 
     def spy(data, pos, **kwargs):
@@ -83,18 +85,24 @@ def test_the_ten_twenty_system_lies_inside_the_head():
 def test_few_sites_are_discs(pair_result, drawn):
     fig = viz.plot_topomap(pair_result, stage="W", band="alpha", show=False)
     assert not drawn
-    (discs,) = [c for c in fig.axes[0].collections if len(c.get_offsets())]
+    (discs,) = [c for c in fig.axes[0].collections if c.get_gid() == "sites" and len(c.get_offsets())]
     table = pair_result.band_table()["alpha"].loc["W"]
     np.testing.assert_allclose(discs.get_array(), [table["C3-M2"], table["C4-M1"]], atol=1e-9)
-    assert "each disc is one site" in note(fig)
-    assert "all are compared over the n epochs on which they agree about the stage" in note(fig)
+    assert "Each disc is one site" in note(fig)
+    assert "Every electrode is drawn over the same n epochs of a stage." in note(fig)
+    signs = {c.get_gid(): len(c.get_offsets()) for c in fig.axes[0].collections if c.get_gid() in ("raised", "lowered")}
+    assert signs == {"raised": 2}
 
 
 def test_where_channels_disagree_on_the_stage_they_are_compared_over_the_others(pair_result):
     data = pair_result.to_xarray()
     data["predicted"][0, 1] = "N2"  # by C4; W by C3
     result = type(pair_result)(data)
-    titles = [ax.get_title() for ax in viz.plot_topomap(result, show=False).axes][:5]
+    fig = viz.plot_topomap(result, show=False)
+    titles = [ax.get_title() for ax in fig.axes][:5]
+    assert "Left out: epochs on which the channels disagree about the stage (" in note(fig)
+    one = viz.plot_topomap(result, picks="C3-M2", show=False)  # compared with nothing
+    assert one.axes[0].get_title() == "W\nn = 2"
     assert titles == ["W\nn = 1", "N1\nn = 2", "N2\nn = 2", "N3\nn = 2", "REM\nn = 2"]
     table = result.band_table()
     assert table["n_epochs"]["W"][["C3-M2", "C4-M1"]].tolist() == [1, 1]
@@ -161,3 +169,21 @@ def test_a_stage_that_no_two_channels_agree_about_has_no_values(pair_result):
     assert np.isfinite(values["N2"]).all()
     assert changed.band_table()["n_left_out"].loc["W", "C3-M2"] == 2
     viz.plot_topomap(changed, show=False).draw_without_rendering()
+
+
+def test_from_sixteen_sites_on_it_is_interpolated_with_contours_dashed_below_0():
+    names = ["Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "T7", "C3", "Cz", "C4", "T8", "P3", "Pz", "P4", "O1", "O2"]
+    result = example_results.explain(example_results.make_epochs(names, "eeg"))
+    data = result.to_xarray()
+    data["frequency_view"].values[:, ::2] *= -1
+    for kept, interpolated in ((17, True), (15, False)):
+        part = type(result)(data).sel(channel=names[:kept])
+        (ax, *_) = viz.plot_topomap(part, stage="W", band="alpha", show=False).axes
+        assert bool(ax.images) == interpolated
+        lines = [c for c in ax.collections if hasattr(c, "levels")]
+        assert bool(lines) == interpolated
+        if interpolated:
+            styles = dict(zip(lines[0].levels, lines[0].get_linestyle(), strict=True))
+            assert all((style[1] is not None) == (level < 0) for level, style in styles.items())
+        signs = {c.get_gid(): len(c.get_offsets()) for c in ax.collections if c.get_gid() in ("raised", "lowered")}
+        assert signs == {"raised": kept // 2, "lowered": kept - kept // 2}

@@ -1,0 +1,71 @@
+"""Which epochs stand for a stage: those whose explanation is like that of the others, or those that are in doubt."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from eegflex.bands import Bands
+from eegflex.results import tables
+from eegflex.results.by_epoch import by_epoch
+from eegflex.results.decided import explained_epochs
+from eegflex.results.select import channel_types, check_stages
+from eegflex.results.trust import has_evidence, judge
+from eegflex.scores import probabilities
+
+__all__ = ["doubtful_places", "typical_places"]
+
+
+def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
+    """Return the places among the explained epochs of those that are most like the others of a stage, the most typical first.
+
+    How far an epoch is from typical is the sum over bands and types of channels of the distance of its attribution from their
+    median. Epochs that do not explain their score come last, and trusted ones first where the result was evaluated. The epochs
+    that a stager is surest of are no choice: their scores are saturated, and their attributions small or odd.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result of one target.
+    stage : str | None
+        The stage that was predicted by the most confident channel set; by default the most frequent.
+    n : int
+        How many at most.
+
+    Raises
+    ------
+    ParameterError
+        If no epoch of the stage was explained.
+    """
+    places = _of_stage(dataset, stage)
+    part = dataset.isel(epoch=places)
+    sums, kinds = tables.band_sums(part, Bands()), part["ch_type"].values.astype(str)
+    far = np.zeros(len(places))
+    for kind in channel_types(part):
+        did = by_epoch(part, sums, kinds == kind, "predicted")
+        far[did.epochs] += np.abs(did.values - np.median(did.values, axis=0)).sum(axis=1)
+    trusted = judge(part).epochs if has_evidence(part) else np.zeros(len(places), dtype=bool)
+    return [int(place) for place in places[np.lexsort((far, ~trusted, ~explained_epochs(part)))][:n]]
+
+
+def doubtful_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
+    """Return the places among the explained epochs of those that are least of a stage by the mean over channel sets.
+
+    Parameters
+    ----------
+    dataset, stage, n
+        As in `typical_places`.
+    """
+    places = _of_stage(dataset, stage)
+    stages = dataset["stage_name"].values.astype(str).tolist()
+    own = [stages.index(name) for name in tables.epoch_stages(dataset, "predicted")[places].tolist()]
+    mean = probabilities(dataset["scores"].values[places], tables.score_kind(dataset)).mean(axis=1)
+    return [int(place) for place in places[np.argsort(mean[np.arange(len(places)), own], kind="stable")][:n]]
+
+
+def _of_stage(dataset: xr.Dataset, stage: str | None) -> npt.NDArray[np.intp]:
+    predicted = tables.epoch_stages(dataset, "predicted")
+    names = [name for name in dataset["stage_name"].values.astype(str).tolist() if name in predicted]
+    (stage,) = check_stages(stage or max(names, key=lambda name: int((predicted == name).sum())), names)
+    return np.flatnonzero(predicted == stage)

@@ -1,0 +1,113 @@
+"""Epochs that stand for a stage, medians over channel sets, and intervals for medians."""
+
+from __future__ import annotations
+
+import example_results
+import numpy as np
+import pytest
+
+from eegflex.errors import ParameterError
+from eegflex.results.by_epoch import by_epoch
+from eegflex.results.choice import doubtful_places, typical_places
+from eegflex.results.intervals import MIN_EPOCHS, median_interval
+
+
+@pytest.fixture(scope="module")
+def of_n2():
+    """Nine epochs of N2, of which the fourth is attributed what the median of the others is, and the second far more."""
+    result = example_results.explain(example_results.make_epochs(("C3-M2",), "eeg", n_epochs=45))
+    data = result.to_xarray().isel(epoch=slice(2, None, 5))
+    view = data["frequency_view"].values
+    scale = np.array([0.6, 30.0, 0.7, 1.0, 1.6, 1.7, 0.5, 1.8, 1.0001])
+    view[:] = view[3] * scale[:, None, None]
+    return data
+
+
+def test_the_typical_epoch_is_nearest_to_the_median_and_the_outlier_is_last(of_n2):
+    places = typical_places(of_n2, "N2", 9)
+    assert places[0] in (3, 8)
+    assert places[-1] == 1
+    assert len(places) == 9
+    assert typical_places(of_n2, None, 2) == places[:2]
+
+
+def test_what_does_not_explain_its_score_is_not_typical(of_n2):
+    data = of_n2.copy(deep=True)
+    change = np.abs(data["score"] - data["baseline_score"]).values
+    data["error"].values[[3, 8]] = (1.01 * change / data["size"].values)[[3, 8]]
+    assert set(typical_places(data, "N2", 9)[-2:]) == {3, 8}
+
+
+def test_the_surest_epoch_is_no_choice_and_the_least_sure_is_in_doubt(of_n2):
+    data = of_n2.copy(deep=True)
+    data["scores"].values[:] = np.log([0.05, 0.05, 0.8, 0.05, 0.05])
+    data["scores"].values[5] = np.log([0.2, 0.3, 0.4, 0.05, 0.05])
+    data["scores"].values[1] = np.log([1e-6, 1e-6, 1 - 4e-6, 1e-6, 1e-6])
+    assert doubtful_places(data, "N2", 1) == [5]
+    assert doubtful_places(data, "N2", 9)[-1] == 1
+    assert typical_places(data, "N2", 1) != [1]
+    with pytest.raises(ParameterError, match="N2"):
+        doubtful_places(data, "REM", 1)
+
+
+def test_an_epoch_is_the_median_of_the_channel_sets_that_say_its_stage():
+    names = ("C3-M2", "C4-M1", "O1-M2", "EOG-L")
+    epochs = example_results.make_epochs(names, ["eeg", "eeg", "eeg", "eog"])
+    data = example_results.explain(epochs, example_results.pair_spec()).to_xarray()
+    kinds = data["ch_type"].values.astype(str)
+    values = np.random.default_rng(0).standard_normal((10, data.sizes["channel"], 2))
+    own = values[:, kinds == "eeg"]
+    found = by_epoch(data, values, kinds == "eeg", "predicted")
+    assert found.epochs.tolist() == list(range(10))
+    np.testing.assert_allclose(found.values, np.median(own, axis=1))
+    data["predicted"].values[4, 1] = "W"  # one of three, and not the surest
+    data["scores"].values[4, :, :] = np.log([0.01, 0.01, 0.01, 0.01, 0.96])
+    data["scores"].values[4, 1] = np.log([0.3, 0.2, 0.2, 0.1, 0.2])
+    found = by_epoch(data, values, kinds == "eeg", "predicted")
+    np.testing.assert_allclose(found.values[4], own[4][[0, 2]].mean(axis=0))
+    alone = by_epoch(data, values, data["ch_name"].values == "C4-M1", "predicted")
+    assert alone.epochs.tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+
+
+def test_the_interval_of_a_median_holds_it_and_is_that_of_the_binomial_for_independent_epochs():
+    from scipy.stats import binom
+
+    values = np.random.default_rng(3).standard_normal((200, 1))
+    low, high = median_interval(values, np.arange(200))
+    ordered = np.sort(values[:, 0])
+    assert low < np.median(values) < high
+    for end, share in ((low, 0.025), (high, 0.975)):
+        assert abs(np.searchsorted(ordered, end[0]) - binom.ppf(share, 200, 0.5)) <= 2
+
+
+def test_alike_epochs_of_a_block_count_little():
+    rng = np.random.default_rng(0)
+    values = np.repeat(rng.standard_normal(12), 20)[:, None]
+    alone, together = (
+        np.ptp(median_interval(values, blocks), axis=0) for blocks in (np.arange(240), np.arange(240) // 20)
+    )
+    assert together > 2 * alone
+
+
+def test_of_too_few_epochs_or_one_block_there_is_no_interval():
+    values = np.arange(20.0)[:, None]
+    assert np.isnan(median_interval(values, np.zeros(20, dtype=int))).all()
+    assert np.isnan(median_interval(values[: MIN_EPOCHS - 1], np.arange(MIN_EPOCHS - 1))).all()
+    assert np.isfinite(median_interval(values[:MIN_EPOCHS], np.arange(MIN_EPOCHS))).all()
+
+
+def test_the_interval_of_a_median_holds_the_true_one_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(300):
+        low, high = median_interval(np.exp(rng.standard_normal((20, 1))), np.arange(20))
+        held += low[0] <= 1 <= high[0]
+    assert 0.92 <= held / 300 <= 0.995
+
+
+def test_weights_move_the_interval():
+    values = np.concatenate([np.zeros(30), np.ones(30)])[:, None] + np.linspace(0, 0.1, 60)[:, None]
+    weights = np.repeat([1.0, 9.0], 30)
+    low, _ = median_interval(values, np.arange(60), weights)
+    assert low[0] > 0.9
+    assert median_interval(values, np.arange(60))[0][0] < 0.2

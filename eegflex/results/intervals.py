@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
-__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "blocks_of", "mean_interval"]
+__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "blocks_of", "mean_interval", "median_interval"]
 
 #: How often an interval is meant to hold the true mean.
 LEVEL = 0.95
@@ -98,3 +98,76 @@ def _untransformed(quantile: float, slant: npt.NDArray[np.float64]) -> npt.NDArr
     small = np.abs(slant) < 1e-6
     safe = np.where(small, 1.0, slant)
     return np.where(small, quantile, 3 / safe * (np.cbrt(1 + safe * (quantile - safe / 6)) - 1))
+
+
+def median_interval(
+    values: npt.NDArray[np.floating[Any]],
+    blocks: npt.NDArray[np.integer[Any]],
+    weights: npt.NDArray[np.floating[Any]] | None = None,
+) -> tuple[float, float]:
+    """Interval for the median, from blocks of epochs that are alike: two of the values, or nothing.
+
+    Parameters
+    ----------
+    values : array, shape (n_epochs,)
+        Values of epochs.
+    blocks : array of int, shape (n_epochs,)
+        As in `mean_interval`.
+    weights : array, shape (n_epochs,) | None
+        For how many epochs each of them stands.
+
+    Returns
+    -------
+    low, high : float
+        The 95 % interval; NaN where there are too few to have one, as of 5 epochs.
+
+    Notes
+    -----
+    Of independent values it is the interval of the sign test, from one order statistic to another: no value, however large,
+    moves it by being larger still. Of values in blocks there are as many independent ones as how often blocks lie above or
+    below the median as wholes tells (Woodruff 1952; Korn and Graubard 1998, whose correction for few blocks is in it).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> median_interval(np.array([0.0, 0.1, 0.2, 0.3, 0.4, 30.0]), np.arange(6))
+    (0.0, 30.0)
+    >>> median_interval(np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 30.0]), np.arange(9))
+    (0.1, 0.7)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    ordered, own = values[order], weights[order] / weights.sum()
+    share = _share_outside(_independent(ordered, np.asarray(blocks)[order], own))
+    below, above = np.cumsum(own), np.cumsum(own[::-1])
+    rank_low, rank_high = (int(np.searchsorted(ends, share + 1e-9, side="right")) - 1 for ends in (below, above))
+    if min(rank_low, rank_high) < 0:
+        return np.nan, np.nan
+    return float(ordered[rank_low]), float(ordered[::-1][rank_high])
+
+
+def _independent(
+    ordered: npt.NDArray[np.float64], blocks: npt.NDArray[np.intp], own: npt.NDArray[np.float64]
+) -> float:
+    """How many independent values tell as much of the median as these; their weights sum to 1."""
+    middle = ordered[min(int(np.searchsorted(np.cumsum(own), 0.5 - 1e-9)), len(own) - 1)]
+    _, blocks = np.unique(blocks, return_inverse=True)
+    side = own * np.sign(ordered - middle)
+    alone, together = float((side**2).sum()), float((np.bincount(blocks, side) ** 2).sum())
+    n_blocks, n = int(blocks.max()) + 1, len(own)
+    if n_blocks < 2:
+        return 1.0
+    few = stats.t.ppf((1 + LEVEL) / 2, n - 1) / stats.t.ppf((1 + LEVEL) / 2, n_blocks - 1)
+    alike = max(together / alone, 1.0) if alone > 0 else float(n) / n_blocks
+    return float(few**2 / (own**2).sum() / alike)
+
+
+def _share_outside(n: float) -> float:
+    """The share of values below the lower end of the interval, that itself counted: of a sign test with n values."""
+    tail = (1 - LEVEL) / 2
+    if n < 1 or 0.5**n > tail:
+        return 0.0
+    shares = np.linspace(0, 0.5, 2001)[1:]
+    held = special.betainc(n * (1 - shares) + 1, n * shares, 0.5) <= tail
+    return float(shares[held].max()) if held.any() else 0.0

@@ -139,7 +139,7 @@ def median_interval(
     weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
     order = np.argsort(values, kind="stable")
     ordered, own = values[order], weights[order] / weights.sum()
-    share = _share_outside(_independent(ordered, np.asarray(blocks)[order], own))
+    share = _share_outside(_independent(ordered, np.asarray(blocks)[order], own.astype(np.float64)))
     below, above = np.cumsum(own), np.cumsum(own[::-1])
     rank_low, rank_high = (int(np.searchsorted(ends, share + 1e-9, side="right")) - 1 for ends in (below, above))
     if min(rank_low, rank_high) < 0:
@@ -147,9 +147,7 @@ def median_interval(
     return float(ordered[rank_low]), float(ordered[::-1][rank_high])
 
 
-def _independent(
-    ordered: npt.NDArray[np.float64], blocks: npt.NDArray[np.intp], own: npt.NDArray[np.float64]
-) -> float:
+def _independent(ordered: npt.NDArray[np.float64], blocks: npt.NDArray[np.intp], own: npt.NDArray[np.float64]) -> float:
     """How many independent values tell as much of the median as these; their weights sum to 1."""
     middle = ordered[min(int(np.searchsorted(np.cumsum(own), 0.5 - 1e-9)), len(own) - 1)]
     _, blocks = np.unique(blocks, return_inverse=True)
@@ -159,7 +157,7 @@ def _independent(
     if n_blocks < 2:
         return 1.0
     few = stats.t.ppf((1 + LEVEL) / 2, n - 1) / stats.t.ppf((1 + LEVEL) / 2, n_blocks - 1)
-    alike = max(together / alone, 1.0) if alone > 0 else float(n) / n_blocks
+    alike = max(together / alone, 1.0) if alone > 0 else 1.0  # all are the same
     return float(few**2 / (own**2).sum() / alike)
 
 

@@ -289,9 +289,10 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures):
         Returns
         -------
         findings : Findings
-            For each predicted stage, what raised and what lowered the score explained most: the muscle tone, the eye
-            movements, or a rhythm of the EEG, with the mean over epochs, its 95 % interval and the number of epochs
-            (``"N2 for"`` and ``"N2 against"``). First, where explanations were tested, how many of them are trusted (``"N2
+            For each predicted stage, what raised and what lowered the score explained most, the larger one first: the muscle
+            tone, the eye movements, or a rhythm of the EEG, with the median over epochs, its 95 % interval, in how many epochs
+            it did so and in how many not, and at which channels most (``"N2 for"`` and ``"N2 against"``; unknown, where nothing
+            did that is told from nothing). First, where explanations were tested, how many of them are trusted (``"N2
             trust"``); where the context decided, or the epochs themselves changed the score
             by no more than the error, that (``"N2 context"``); and where waveforms or relations between channels decided, or it
             is unclear whether they did, that (``"N2 phases"``; see `spectral_share`). A stage of which fewer than 5 epochs
@@ -299,9 +300,10 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures):
 
         Notes
         -----
-        Attributions of an epoch are summed over the channels of a type and averaged over channel sets, and then over epochs.
-        What is told has an interval, from blocks of 10 minutes, that does not hold 0, and is larger than the estimated error
-        of the sums. A result of all stages speaks for the predicted one.
+        Attributions of an epoch are summed over the channels of a type and averaged over channel sets. Over epochs the median is
+        told, which no single epoch carries. What is told has an interval, from blocks of 10 minutes, that does not hold 0 (of 5
+        epochs there is none), and is larger than the estimated error of the sums. Channels are compared over the epochs to which
+        all of them gave the stage. A result of all stages speaks for the predicted one.
 
         Examples
         --------

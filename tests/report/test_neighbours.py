@@ -53,7 +53,8 @@ def test_the_neighbours_have_their_findings(result):
         assert band in own.values["what"]
         assert own.values["n_epochs"] == 8
         assert own.values["mean"] == pytest.approx(table.loc[band, "mean"], rel=1e-6)
-        assert own.values["ci_low"] == pytest.approx(table.loc[band, "ci_low"], rel=1e-6)
+        assert own.values["median"] == pytest.approx(table.loc[band, "median"], rel=1e-6)
+        assert own.values["ci_low"] < own.values["median"] < own.values["ci_high"]
     assert "window_rhythms" in found["N2 context"].text
     names = [one.check for one in found]
     assert names.index("N2 context") < names.index("N2 neighbours for") < names.index("N2 for")

@@ -292,9 +292,10 @@ class TestMainFindings:
         for stage, rhythm in words.items():
             (text,) = [said for said in main_findings(of_n2) if said.startswith(f"{stage}:") and "lowered" in said]
             assert rhythm in text
-            assert "lowered the score of N2 most (−" in text
+            assert "lowered the score of N2 most (median −" in text
         assert any(
-            text.startswith("N2: sigma") and "raised the score of N2 most (+" in text for text in main_findings(of_n2)
+            text.startswith("N2: sigma") and "raised the score of N2 most (median +" in text
+            for text in main_findings(of_n2)
         )
 
     def test_a_slope_is_told_as_what_would_happen(self):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eegflex.results.intervals import mean_interval
+from eegflex.results.intervals import mean_interval, median_interval
 
 #: Epochs of 20 bouts of a night, from 1 to 20 long.
 LENGTHS = (1, 6, 3, 12, 1, 2, 8, 5, 20, 4, 1, 7, 3, 10, 2, 6, 15, 4, 9, 1)
@@ -109,3 +109,43 @@ def test_one_bout_tells_nothing_and_no_scatter_leaves_none():
     assert np.isnan(mean_interval(np.arange(4.0)[:, None], np.zeros(4, dtype=int))).all()
     assert np.isnan(mean_interval(np.ones((1, 2)), np.zeros(1, dtype=int))).all()
     np.testing.assert_allclose(mean_interval(np.full((4, 2), 3.0), alone(4)), 3.0)
+
+
+# Of a median.
+
+
+@pytest.mark.parametrize("n", [6, 9, 20])
+def test_of_independent_epochs_it_is_the_interval_of_the_sign_test(n):
+    values = np.random.default_rng(n).permutation(n).astype(float)
+    low, high = median_interval(values, alone(n))
+    outside = max(k for k in range(n // 2) if stats.binom.cdf(k, n, 0.5) <= 0.025)
+    assert (low, high) == (outside, n - 1 - outside)
+
+
+def test_of_five_epochs_there_is_none():
+    assert all(np.isnan(median_interval(np.arange(5.0), alone(5))))
+
+
+def test_no_value_moves_it_by_being_larger_still():
+    values = np.r_[np.zeros(8), 0.1 * np.arange(12)]
+    told = median_interval(values, alone(20))
+    values[-1] = 1e9
+    assert median_interval(values, alone(20)) == told
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_of_epochs_that_are_like_their_neighbours_it_holds_the_median(rho):
+    bouts = np.repeat(np.arange(len(LENGTHS)), LENGTHS)
+    nights = correlated(np.random.default_rng(2), 500, rho).T
+    found = np.array([median_interval(own, bouts) for own in nights]).T
+    assert 0.90 <= covered(*found, 0.0) <= 0.995
+    if rho:
+        naive = np.array([median_interval(own, alone(len(own))) for own in nights]).T
+        assert covered(*naive, 0.0) < 0.85
+
+
+def test_weights_count_as_if_epochs_were_there_so_often():
+    """Of the heavier half the median is told, not of all."""
+    values = np.r_[np.linspace(0, 1, 12), np.linspace(10, 11, 12)]
+    low, high = median_interval(values, alone(24), np.r_[np.full(12, 1.0), np.full(12, 9.0)])
+    assert 10 <= low < high <= 11

@@ -135,11 +135,11 @@ def median_interval(
     >>> median_interval(np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 30.0]), np.arange(9))
     (0.1, 0.7)
     """
-    values = np.asarray(values, dtype=np.float64)
-    weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
-    order = np.argsort(values, kind="stable")
-    ordered, own = values[order], weights[order] / weights.sum()
-    share = _share_outside(_independent(ordered, np.asarray(blocks)[order], own.astype(np.float64)))
+    numbers = np.asarray(values, dtype=np.float64)
+    counts = np.ones(len(numbers)) if weights is None else np.asarray(weights, dtype=np.float64)
+    order = np.argsort(numbers, kind="stable")
+    ordered, own = numbers[order], counts[order] / counts.sum()
+    share = _share_outside(_independent(ordered, np.asarray(blocks)[order], own))
     below, above = np.cumsum(own), np.cumsum(own[::-1])
     rank_low, rank_high = (int(np.searchsorted(ends, share + 1e-9, side="right")) - 1 for ends in (below, above))
     if min(rank_low, rank_high) < 0:

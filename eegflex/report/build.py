@@ -11,7 +11,8 @@ from mne.utils import verbose
 
 from eegflex.errors import ParameterError
 from eegflex.evaluation.assess import assess
-from eegflex.report.sections import SECTIONS, Gathered, Picture, Text
+from eegflex.report.parts import Gathered, Picture, Text
+from eegflex.report.sections import SECTIONS
 from eegflex.results.recordings import one_recording
 from eegflex.utils.files import write_whole
 

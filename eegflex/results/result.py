@@ -301,9 +301,9 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures):
         Notes
         -----
         Attributions of an epoch are summed over the channels of a type and averaged over channel sets. Over epochs the median
-        is told, which no single epoch carries. What is told has an interval, from blocks of 10 minutes, that does not hold 0 (of
-        5 epochs there is none), and is larger than the estimated error of the sums. Channels are compared over the epochs to
-        which all of them gave the stage. A result of all stages speaks for the predicted one.
+        is told, which no single epoch carries. What is told has an interval, from blocks of 10 minutes, that does not hold 0
+        (5 epochs have none), and is larger than the estimated error of the sums. Channels are compared over the epochs to which
+        all of them gave the stage. A result of all stages speaks for the predicted one.
 
         Examples
         --------

@@ -11,7 +11,8 @@ from attribution_helpers import explain, noise_epochs
 from torch import nn
 
 import eegflex
-from eegflex.report.sections import Gathered, neighbours
+from eegflex.report.parts import Gathered
+from eegflex.report.sections import neighbours
 from eegflex.results.window_rhythms import has_windows
 from eegflex.spec.model_spec import ContextSpec, ModelSpec
 

@@ -24,7 +24,8 @@ from eegflex.evaluation import assess
 from eegflex.readers.notes import SIMULATED
 from eegflex.report import main_findings, make_report, save_report
 from eegflex.report.html import without_directories
-from eegflex.report.sections import SECTIONS, Gathered
+from eegflex.report.parts import Gathered
+from eegflex.report.sections import SECTIONS
 from eegflex.report.summary import what_was_done
 from eegflex.results import FlexResult, tables
 from eegflex.spec import ModelSpec

@@ -160,7 +160,8 @@ def test_without_an_evaluation_it_says_how_to_get_one(result):
 def test_of_an_evaluation_it_says_what_was_asked_of_how_many_and_what_was_not(result):
     numbers = result.data["number"].values[::2].tolist()
     told = {
-        "settings": {}, "cases": [[number, 0] for number in numbers], "done": ["one by one"], "left": [], "tables": {},
+        "settings": {"seed": 0}, "cases": [[number, 0] for number in numbers], "done": {"one by one": 50}, "left": [],
+        "tables": {},
     }  # fmt: skip
     values = np.full((100, 1, 1), np.nan)
     values[::2] = np.linspace(0.9, 1.0, 50)[:, None, None]

@@ -15,6 +15,7 @@ from eegflex.errors import ChannelError
 from eegflex.findings import Finding
 from eegflex.report import html
 from eegflex.report.believed import believed
+from eegflex.report.methods_paragraph import methods
 from eegflex.report.neighbours import neighbours_table
 from eegflex.report.parts import Gathered, Part, Picture, Text
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
@@ -273,6 +274,7 @@ SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     context,
     epochs,
     completeness,
+    methods,
     stager,
     provenance,
 )

@@ -22,13 +22,14 @@ from eegflex.results.netcdf import write_dataset
 from eegflex.results.recordings import labels_of, provenances
 from eegflex.results.subset import at_epochs, by_index, subset
 from eegflex.results.table_methods import ResultTables
+from eegflex.results.text_methods import ResultText
 from eegflex.results.trust import chosen
 from eegflex.results.trust_methods import ResultTrust
 
 __all__ = ["FlexResult"]
 
 
-class FlexResult(ResultTables, ResultTrust, ResultFigures):
+class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText):
     """Attributions of a recording, or of several, labelled.
 
     Made by `eegflex.attribute_epochs`, `eegflex.read_result` and `eegflex.concatenate_results`.

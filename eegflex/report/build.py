@@ -90,6 +90,7 @@ def make_report(
         findings=assess(single),
         compare_with=None if compare_with is None else compare_with.for_target(),
         of_all=result.parameters["target"] == "all",
+        every=result if result.parameters["target"] == "all" else None,
         epochs_per_stage=int(epochs_per_stage),
         note=note,
     )

@@ -29,6 +29,8 @@ class Gathered:
         A second result to show beside it, of one target.
     of_all : bool
         Whether every stage was explained, so that `result` is only one of the targets.
+    every : FlexResult | None
+        The result of all stages, if so.
     epochs_per_stage : int
         Epoch cards for each stage.
     note : str | None
@@ -41,6 +43,7 @@ class Gathered:
     of_all: bool = False
     epochs_per_stage: int = 1
     note: str | None = None
+    every: FlexResult | None = None
 
 
 @dataclass(frozen=True)

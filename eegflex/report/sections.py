@@ -15,6 +15,7 @@ from eegflex.errors import ChannelError
 from eegflex.findings import Finding
 from eegflex.report import html
 from eegflex.report.believed import believed
+from eegflex.report.disagreements import disagreements
 from eegflex.report.methods_paragraph import methods
 from eegflex.report.neighbours import neighbours_table
 from eegflex.report.parts import Gathered, Part, Picture, Text
@@ -272,6 +273,7 @@ SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     spectra,
     topography,
     context,
+    disagreements,
     epochs,
     completeness,
     methods,

@@ -43,8 +43,8 @@ def test_the_paragraphs_of_a_whole_recording(result):
         "(log-probability) by FLEX (Gräve et al. 2025): Integrated Gradients (Sundararajan et al. 2017) over the magnitudes of "
         "the Fourier spectrum of each channel, phases held fixed. Epochs were compared with silence. The attributions of an "
         "epoch sum to its score less that of silence on every channel: explained is everything that is in it, the 1/f part "
-        "too. The integral was refined until the estimated error of the band sums was within 2 % of their absolute total, with at "
-        f"most 400 gradients for an epoch (median {median}). Estimated errors of the band sums were "
+        "too. The integral was refined until the estimated error of the band sums was within 2 % of their absolute total, with "
+        f"at most 400 gradients for an epoch (median {median}). Estimated errors of the band sums were "
     )
     assert (
         "Attributions were summed within delta 0.5–4 Hz, theta 4–8 Hz, alpha 8–12 Hz, sigma 12–16 Hz, beta 16–30 Hz (lower "

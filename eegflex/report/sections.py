@@ -15,6 +15,7 @@ from eegflex.errors import ChannelError
 from eegflex.findings import Finding
 from eegflex.report import html
 from eegflex.report.believed import believed
+from eegflex.report.cards import epochs
 from eegflex.report.disagreements import disagreements
 from eegflex.report.methods_paragraph import methods
 from eegflex.report.neighbours import neighbours_table
@@ -23,12 +24,10 @@ from eegflex.report.summary import differences, is_simulated, main_findings, wha
 from eegflex.results import tables
 from eegflex.results.marks import LEGEND
 from eegflex.results.phase_table import KINDS
-from eegflex.results.select import stage_order
 from eegflex.results.spectral_share import has_share, kept_range, told_of
 from eegflex.results.window_rhythms import has_windows
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
 from eegflex.viz.context import has_context
-from eegflex.viz.epoch import surest_numbers
 from eegflex.viz.head import find_sites
 
 if TYPE_CHECKING:
@@ -167,16 +166,6 @@ def context(gathered: Gathered) -> Iterator[Part]:
             "neighbours alone, by band. The other figures are of the epoch itself."
         )
         yield Picture("Context", partial(viz.plot_context, gathered.result, show=False), caption)
-
-
-def epochs(gathered: Gathered) -> Iterator[Part]:
-    """A card of the epochs that the stager was surest of, by stage."""
-    data = gathered.result.data
-    for stage in stage_order(data, "predicted"):
-        for number in surest_numbers(data, stage, gathered.epochs_per_stage):
-            caption = f"Of the explained epochs predicted to be {stage}, one that the stager was surest of."
-            draw = partial(viz.plot_epoch, gathered.result, number, show=False)
-            yield Picture(f"{stage}, epoch {number}", draw, caption, "Epochs")
 
 
 def completeness(gathered: Gathered) -> Iterator[Part]:

@@ -143,7 +143,9 @@ class Effect:
         """Of 95 %, for the median; NaN where there are too few."""
         if len(self.values) < MIN_EPOCHS:
             return np.nan, np.nan
-        return median_interval(self.values, self.blocks[self.sign.did.epochs[self._own]], self._weights)
+        blocks = self.blocks[self.sign.did.epochs[self._own]]
+        low, high = median_interval(self.values[:, None], blocks, self._weights)
+        return float(low[0]), float(high[0])
 
     @cached_property
     def error(self) -> float:
@@ -175,7 +177,8 @@ class Effect:
         medians = np.median(did, axis=0)
         order = np.argsort(-towards * medians, kind="stable")
         behind = towards * (did[:, order[:1]] - did)
-        alike = [k for k in order if k == order[0] or not median_interval(behind[:, k], self.blocks[common])[0] > 0]
+        low, _ = median_interval(behind, self.blocks[common])
+        alike = [k for k in order if k == order[0] or not low[k] > 0]
         return Sites(tuple(names[k] for k in alike), float(medians[order[0]]), int(common.sum()), len(names))
 
 

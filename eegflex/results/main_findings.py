@@ -247,7 +247,7 @@ def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
     middle = float(np.median(own)) if known.sum() >= MIN_EPOCHS else np.nan
     if middle > DECIDES:
         onset, recording = (dataset[name].values[of_stage][known] for name in ("onset", "recording"))
-        low, high = median_interval(own, blocks_of(onset, recording))
+        low, high = (float(end[0]) for end in median_interval(own[:, None], blocks_of(onset, recording)))
         between = f"95 % interval {percent(low)} to {percent(high)}, " if np.isfinite(low) else ""
         told = (
             f"the epochs around decided: the median of their share of the change is {percent(middle)} ({between}n = "

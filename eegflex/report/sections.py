@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from eegflex.report.disagreements import disagreements
 from eegflex.report.methods_paragraph import methods
 from eegflex.report.neighbours import neighbours_table
 from eegflex.report.parts import Gathered, Part, Picture, Text
+from eegflex.report.provenance import flat, provenance
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
 from eegflex.results.marks import LEGEND
@@ -200,7 +201,7 @@ def stager(gathered: Gathered) -> Iterator[Part]:
         declared = f"The spec does not say this; eegflex assumed it: {', '.join(map(str, assumed))}."
         parts.append(html.warning(declared))
     for section, values in spec.items():
-        rows = [(name, value) for name, value in _flat(values) if name != "assumed" and value != "–"]
+        rows = [(name, value) for name, value in flat(values) if name != "assumed" and value != "–"]
         parts += [f"<h5>{html.escape(_SPEC_HEADINGS.get(section, section))}</h5>", html.pairs(rows)]
     yield Text("Stager", "".join(parts) + _checks(gathered.result))
 
@@ -216,39 +217,6 @@ def _checks(result: FlexResult) -> str:
 
 def _is_well(found: Finding) -> bool:
     return found.status in ("ok", "unknown")
-
-
-def provenance(gathered: Gathered) -> Iterator[Part]:
-    """Where the numbers come from."""
-    told = {"recording": gathered.result.recordings[0]} | gathered.result.provenance
-    for name in ("checks", "evaluation"):  # which have sections of their own
-        told.pop(name, None)
-    warnings = "".join(html.warning(str(warning)) for warning in told.pop("warnings", []))
-    recording = f"<h5>Recording and software</h5>{html.pairs(_flat(told))}"
-    asked = gathered.result.parameters | ({"target": "all"} if gathered.of_all else {})
-    parameters = f"<h5>Parameters of the attribution</h5>{html.pairs(_flat(asked))}"
-    yield Text("Provenance", warnings + recording + parameters)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield names and values of nested mappings as text; an empty value is a dash."""
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{name}: ")
-        elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
-            for i, item in enumerate(value):
-                yield from _flat(item, f"{name} {i + 1}: ")
-        else:
-            yield name, _as_text(value)
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "–"
-    if value is None or value == "" or value == {}:
-        return "–"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 #: In the order of the page.

@@ -35,14 +35,15 @@ pytestmark = pytest.mark.slow
 EVIL = "<script>alert(1)</script>"
 ORDER = [
     "Summary",
-    "Trust",
+    "Can this be believed?",
     "Night",
     "Bands",
     "Spectra",
     "Topography",
+    "Disagreements",
     "Epochs",
     "Completeness",
-    "Evaluation",
+    "Methods",
     "Stager",
     "Provenance",
 ]

@@ -134,7 +134,7 @@ class TestPage:
         assert made.report.title == "tiny explained by eegflex"
 
     def test_it_says_that_nothing_was_tested(self, page):
-        assert "No explanation was tested on the model, and so none is trusted" in page.text
+        assert "nobody asked the model whether its answer follows them, so that none of them is trusted" in page.text
 
     def test_all_figures_are_there(self, page):
         # night, bands, spectrum, topography, five cards, completeness; and MNE's logo

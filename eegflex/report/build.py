@@ -77,7 +77,7 @@ def make_report(
     >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> report = eegflex.make_report(result, verbose="error")
     >>> report.title, len(report.tags)
-    ('bandpower explained by eegflex', 11)
+    ('bandpower explained by eegflex', 12)
     """
     one_recording(result.data, None, "A report")
     if not isinstance(epochs_per_stage, int | np.integer) or epochs_per_stage < 0:

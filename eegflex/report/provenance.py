@@ -42,7 +42,7 @@ _GROUPS: dict[str, dict[str, str]] = {
     "What was chosen and measured": {
         "baseline": "baseline",
         "window": "window",
-        "random_phases": "random phases",
+        "random_phases": "staged again, phases drawn at random",
     },
     "Software": {"eegflex": "eegflex", "mne": "MNE-Python", "torch": "PyTorch", "numpy": "NumPy", "captum": "captum"},
     "SHA-256": {

@@ -125,7 +125,9 @@ def median_interval(
     -----
     Of independent values it is the interval of the sign test, from one order statistic to another: no value, however large,
     moves it by being larger still. Of values in blocks there are as many independent ones as how often blocks lie above or
-    below the median as wholes tells (Woodruff 1952; Korn and Graubard 1998, whose correction for few blocks is in it).
+    below the median as wholes tells (Woodruff 1952; Korn and Graubard 1998, whose correction for few blocks is in it). Where
+    these are too few, the values of 6 blocks or more have it from the least to the greatest: that blocks are independent is
+    enough for that.
 
     It held the true median of 6 to 50 independent values, normal or exponential, in 95 to 100 %. Of 120 epochs in 20 bouts
     whose correlation with their neighbour was 0, 0.8 and 0.95, it held it in 98, 93 and 90 %.
@@ -154,7 +156,9 @@ def _ends(
     below, above = np.cumsum(own), np.cumsum(own[::-1])
     rank_low, rank_high = (int(np.searchsorted(ends, share + 1e-9, side="right")) - 1 for ends in (below, above))
     if min(rank_low, rank_high) < 0:
-        return np.nan, np.nan
+        # that independent blocks all lie on one side of the median is a sign test of its own
+        enough = 0.5 ** len(np.unique(blocks)) <= (1 - LEVEL) / 2
+        return (float(ordered[0]), float(ordered[-1])) if enough else (np.nan, np.nan)
     return float(ordered[rank_low]), float(ordered[::-1][rank_high])
 
 

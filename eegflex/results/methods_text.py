@@ -13,6 +13,7 @@ from eegflex.readers.notes import SIMULATED
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.recordings import one_recording, provenances
 from eegflex.results.references import REFERENCES, Reference, cited_by
+from eegflex.results.spectral_share import has_share
 from eegflex.results.subset import numbers_text
 from eegflex.results.trust import has_evidence, judge
 from eegflex.results.wording import (
@@ -186,7 +187,7 @@ def _attribution(result: FlexResult, told: Mapping[str, Any], cite: _Cited, *, o
     yield f"Attributions were summed within {bands} (lower edges included), and below and above these."
     if asked.get("second_opinion"):
         yield f"Some epochs of each stage were explained a second time by Shapley values of the bands {cite('shapley')}."
-    phases = told.get("random_phases")
+    phases = told.get("random_phases") if has_share(result.data) else None
     if phases:
         yield (
             f"{count_epochs(phases['n_epochs'])} of the night {_was(phases['n_epochs'])} staged again with recorded magnitudes "

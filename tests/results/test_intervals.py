@@ -147,3 +147,12 @@ def test_weights_count_as_if_epochs_were_there_so_often():
     values = np.r_[np.linspace(0, 1, 12), np.linspace(10, 11, 12)]
     low, high = median_interval(values[:, None], alone(24), np.r_[np.full(12, 1.0), np.full(12, 9.0)])
     assert 10 <= low < high <= 11
+
+
+def test_six_blocks_of_epochs_that_are_all_alike_have_one_and_five_have_none():
+    for n_blocks, is_known in ((6, True), (5, False)):
+        blocks = np.repeat(np.arange(n_blocks), 7)
+        low, high = median_interval((1.0 + blocks)[:, None], blocks)
+        assert np.isfinite(low[0]) == np.isfinite(high[0]) == is_known
+        if is_known:
+            assert (low[0], high[0]) == (1.0, 6.0)

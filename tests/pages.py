@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 
 from eegflex.evaluation import assess
 from eegflex.report import save_report
-from eegflex.report.sections import SECTIONS, Gathered, Text
+from eegflex.report.parts import Gathered, Text
+from eegflex.report.sections import SECTIONS
 
 
 class Page(HTMLParser):

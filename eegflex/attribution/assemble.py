@@ -285,7 +285,7 @@ def _provenance(request: Request, n_explained: int) -> dict[str, Any]:
     told = [] if notes is None else notes.warnings
     return {
         "eegflex": __version__,
-        **{package: version(package) for package in ("mne", "numpy", "torch")},
+        **{package: version(package) for package in ("mne", "numpy", "torch", "captum")},
         **recording_facts(request),
         "explained": n_explained,
         "faults": dict(zip(faults.tolist(), counts.tolist(), strict=True)),

@@ -345,7 +345,8 @@ def _finding(stage: str, rows: pd.DataFrame) -> Finding:
             f"{one.enrichment:.1f} times, {one.enrichment_low:.1f} to {one.enrichment_high:.1f})"
             for one in inside.itertuples()
         )
-        values = {name: float(first[name]) for name in ("share", "chance", "enrichment", "p_corrected", "of_all")}
+        named_values = ("share", "chance", "enrichment", "enrichment_low", "enrichment_high", "p_corrected", "of_all")
+        values = {name: float(first[name]) for name in named_values}
         return ok(f"what spoke for {stage} lies in {named}", kind=str(first["kind"]), **values, **numbers)
     if not len(judged):
         return unknown(

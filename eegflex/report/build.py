@@ -11,7 +11,8 @@ from mne.utils import verbose
 
 from eegflex.errors import ParameterError
 from eegflex.evaluation.assess import assess
-from eegflex.report.sections import SECTIONS, Gathered, Picture, Text
+from eegflex.report.parts import Gathered, Picture, Text
+from eegflex.report.sections import SECTIONS
 from eegflex.results.recordings import one_recording
 from eegflex.utils.files import write_whole
 
@@ -46,7 +47,7 @@ def make_report(
     title : str | None
         Title of the report. By default it names the stager.
     epochs_per_stage : int
-        How many epoch cards to show of each stage; the epochs that the stager was surest of.
+        How many epoch cards to show of each stage: so many typical epochs, and, where there are, as many doubtful ones.
     note : str | None
         A sentence to put on top, for example that the recording is simulated.
     %(verbose)s
@@ -76,7 +77,7 @@ def make_report(
     >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> report = eegflex.make_report(result, verbose="error")
     >>> report.title, len(report.tags)
-    ('bandpower explained by eegflex', 11)
+    ('bandpower explained by eegflex', 12)
     """
     one_recording(result.data, None, "A report")
     if not isinstance(epochs_per_stage, int | np.integer) or epochs_per_stage < 0:
@@ -89,6 +90,7 @@ def make_report(
         findings=assess(single),
         compare_with=None if compare_with is None else compare_with.for_target(),
         of_all=result.parameters["target"] == "all",
+        every=result if result.parameters["target"] == "all" else None,
         epochs_per_stage=int(epochs_per_stage),
         note=note,
     )

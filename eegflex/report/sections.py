@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,79 +12,30 @@ import pandas as pd
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError
-from eegflex.findings import Finding, Findings
+from eegflex.findings import Finding
 from eegflex.report import html
-from eegflex.report.asked_again import NOT_EVALUATED, evaluated, evaluation_text
+from eegflex.report.believed import believed
+from eegflex.report.cards import epochs
+from eegflex.report.disagreements import disagreements
+from eegflex.report.methods_paragraph import methods
 from eegflex.report.neighbours import neighbours_table
+from eegflex.report.parts import Gathered, Part, Picture, Text
+from eegflex.report.provenance import flat, provenance
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
-from eegflex.results.choice import typical_places
 from eegflex.results.marks import LEGEND
 from eegflex.results.phase_table import KINDS
-from eegflex.results.select import stage_order
 from eegflex.results.spectral_share import has_share, kept_range, told_of
-from eegflex.results.trust import has_evidence, judge
 from eegflex.results.window_rhythms import has_windows
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
 from eegflex.viz.context import has_context
 from eegflex.viz.head import find_sites
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from eegflex.results.result import FlexResult
 
-__all__ = ["SECTIONS", "Gathered", "Picture", "Text"]
+__all__ = ["SECTIONS"]
 
-
-@dataclass(frozen=True)
-class Gathered:
-    """All that a report is written from.
-
-    Attributes
-    ----------
-    result : FlexResult
-        Attributions, of one target.
-    findings : Findings
-        How far they can be believed, as `eegflex.evaluation.assess` has it.
-    compare_with : FlexResult | None
-        A second result to show beside it, of one target.
-    of_all : bool
-        Whether every stage was explained, so that `result` is only one of the targets.
-    epochs_per_stage : int
-        Epoch cards for each stage.
-    note : str | None
-        A sentence to put on top.
-    """
-
-    result: FlexResult
-    findings: Findings
-    compare_with: FlexResult | None = None
-    of_all: bool = False
-    epochs_per_stage: int = 1
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class Text:
-    """A piece of HTML under a title, in a section of its own where none is named."""
-
-    title: str
-    html: str
-    section: str | None = None
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure, drawn when it is asked for, under a title, in a section of its own where none is named."""
-
-    title: str
-    draw: Callable[[], Figure]
-    caption: str
-    section: str | None = None
-
-
-Part = Text | Picture
 
 _SIMULATED = "The recording is simulated: nobody was recorded, and nothing here is evidence about sleep."
 _OF_ALL = (
@@ -108,34 +58,6 @@ def summary(gathered: Gathered) -> Iterator[Part]:
     parts += ["<h5>What was found</h5>", html.bullets(main_findings(result))]
     trust = [one.text for one in findings if one not in on_top]
     yield Text("Summary", "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust)]))
-
-
-def trust(gathered: Gathered) -> Iterator[Part]:
-    """How many epochs are trusted, by stage, and why others are not; where nothing was tested, that."""
-    data = gathered.result.data
-    if not has_evidence(data):
-        words = "No explanation was tested on the model, and so none is trusted: eegflex.evaluate tests them."
-        yield Text("Which epochs can be believed", html.paragraph(words), "Trust")
-        return
-    found, stages = judge(data), tables.epoch_stages(data, "predicted")
-    rows = {
-        stage: {
-            "explained": int((stages == stage).sum()),
-            "tested": int((found.tested & (stages == stage)).sum()),
-            "trusted": int((found.epochs & (stages == stage)).sum()),
-            "why not": found.main_reasons(found.tested & (stages == stage), n=3),
-        }
-        for stage in stage_order(data, "predicted")
-        if (stages == stage).any()
-    }
-    unmeasured = [name for name, values in found.holds.items() if np.isnan(values).all()]
-    missing = f" (not measured: {', '.join(unmeasured)})" if unmeasured else ""
-    words = (
-        f"Epochs are trusted by {len(found.holds) - len(unmeasured)} of {len(found.holds)} criteria{missing}. Figures and "
-        "tables are of all epochs: those that are trusted are no random sample of their stage."
-    )
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    yield Text("Which epochs can be believed", html.paragraph(words) + html.frame(frame, corner="stage"), "Trust")
 
 
 def night(gathered: Gathered) -> Iterator[Part]:
@@ -247,18 +169,6 @@ def context(gathered: Gathered) -> Iterator[Part]:
         yield Picture("Context", partial(viz.plot_context, gathered.result, show=False), caption)
 
 
-def epochs(gathered: Gathered) -> Iterator[Part]:
-    """A card of typical epochs, by stage."""
-    data = gathered.result.data
-    for stage in stage_order(data, "predicted"):
-        for number in (
-            data["number"].values[typical_places(data, stage, gathered.epochs_per_stage)].astype(int).tolist()
-        ):
-            caption = f"Of the explained epochs predicted to be {stage}, one that is like most of them."
-            draw = partial(viz.plot_epoch, gathered.result, number, show=False)
-            yield Picture(f"{stage}, epoch {number}", draw, caption, "Epochs")
-
-
 def completeness(gathered: Gathered) -> Iterator[Part]:
     """How far the attributions add up, and how large their error is."""
     findings = gathered.findings
@@ -282,12 +192,6 @@ def completeness(gathered: Gathered) -> Iterator[Part]:
     yield Text("Can the sums be trusted?", said + html.pairs(rows), "Completeness")
 
 
-def evaluation(gathered: Gathered) -> Iterator[Part]:
-    """What the model said when it was asked again, if it was."""
-    found = evaluated(gathered.result)
-    yield Text("Evaluation", html.paragraph(NOT_EVALUATED) if found is None else evaluation_text(found))
-
-
 def stager(gathered: Gathered) -> Iterator[Part]:
     """The stager's contract, and what was checked of it."""
     spec = gathered.result.spec
@@ -297,7 +201,7 @@ def stager(gathered: Gathered) -> Iterator[Part]:
         declared = f"The spec does not say this; eegflex assumed it: {', '.join(map(str, assumed))}."
         parts.append(html.warning(declared))
     for section, values in spec.items():
-        rows = [(name, value) for name, value in _flat(values) if name != "assumed" and value != "–"]
+        rows = [(name, value) for name, value in flat(values) if name != "assumed" and value != "–"]
         parts += [f"<h5>{html.escape(_SPEC_HEADINGS.get(section, section))}</h5>", html.pairs(rows)]
     yield Text("Stager", "".join(parts) + _checks(gathered.result))
 
@@ -315,43 +219,10 @@ def _is_well(found: Finding) -> bool:
     return found.status in ("ok", "unknown")
 
 
-def provenance(gathered: Gathered) -> Iterator[Part]:
-    """Where the numbers come from."""
-    told = {"recording": gathered.result.recordings[0]} | gathered.result.provenance
-    for name in ("checks", "evaluation"):  # which have sections of their own
-        told.pop(name, None)
-    warnings = "".join(html.warning(str(warning)) for warning in told.pop("warnings", []))
-    recording = f"<h5>Recording and software</h5>{html.pairs(_flat(told))}"
-    asked = gathered.result.parameters | ({"target": "all"} if gathered.of_all else {})
-    parameters = f"<h5>Parameters of the attribution</h5>{html.pairs(_flat(asked))}"
-    yield Text("Provenance", warnings + recording + parameters)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield names and values of nested mappings as text; an empty value is a dash."""
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{name}: ")
-        elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
-            for i, item in enumerate(value):
-                yield from _flat(item, f"{name} {i + 1}: ")
-        else:
-            yield name, _as_text(value)
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "–"
-    if value is None or value == "" or value == {}:
-        return "–"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
 #: In the order of the page.
 SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     summary,
-    trust,
+    believed,
     night,
     bands,
     neighbours,
@@ -359,9 +230,10 @@ SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     spectra,
     topography,
     context,
+    disagreements,
     epochs,
     completeness,
-    evaluation,
+    methods,
     stager,
     provenance,
 )

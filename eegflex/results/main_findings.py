@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from eegflex.bands import ABOVE, BELOW, Bands
 from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
-from eegflex.results.decided import DECIDES, baseline_stages, context_share, within_error
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
-from eegflex.results.marks import mean_error
+from eegflex.results.decided import DECIDES, baseline_stages, change_error, context_share, within_error
+from eegflex.results.effects import Effect, Sign, effect_of, signs_of, signs_of_epochs
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
 from eegflex.results.phase_table import KINDS
-from eegflex.results.select import Pooled, channel_types, is_whole, once_each, pool, stage_order
+from eegflex.results.select import is_whole, once_each, pool, stage_order
 from eegflex.results.spectral_share import READERS, kept_words, limits
 from eegflex.results.trust import has_evidence, trust_of_stages
+from eegflex.results.weights import quantile
 from eegflex.results.window_rhythms import has_windows, neighbours
 from eegflex.results.wording import (
     baseline_words,
@@ -27,10 +25,8 @@ from eegflex.results.wording import (
     number_text,
     percent,
     reading,
-    span_words,
     sums_to_change,
     told_stages,
-    type_label,
     unit,
 )
 
@@ -41,46 +37,15 @@ if TYPE_CHECKING:
 
 __all__ = ["main_findings"]
 
-#: What a scorer looks at in a channel of a type, whatever its frequency.
-_LOOKED_AT = {"emg": "muscle tone", "eog": "eye movements", "ecg": "the heartbeat"}
-#: What a scorer calls the bands of the others.
-_RHYTHMS = {
-    "delta": "slow waves (delta)",
-    "theta": "theta waves",
-    "alpha": "the alpha rhythm",
-    "sigma": "sigma, where spindles lie",
-    "beta": "beta",
-    BELOW: "drifts",
-    ABOVE: "what is fast",
-}
-
-
-@dataclass(frozen=True)
-class _Sign:
-    """Something that a scorer looks at, and what it did in each epoch.
-
-    Attributes
-    ----------
-    words : str
-        What it is.
-    did : Pooled
-        Attribution in each case.
-    error : array, shape (n_cases,)
-        Estimated error of that.
-    """
-
-    words: str
-    did: Pooled
-    error: npt.NDArray[np.float64]
+#: What is told of a stage, and the sign of attributions that it is of.
+SIDES = {"for": 1, "against": -1}
 
 
 def main_findings(result: FlexResult, trust: str = "all") -> Findings:
     """Tell what spoke most for and against each stage; see `FlexResult.main_findings`."""
     every = result.for_target()
     result = every.sel(trust=trust)
-    data, together = result.data, _error_together(result.data)
-    signs = list(_signs(data, tables.band_sums(data, Bands()), together, _band_errors(data, together)))
-    around = _around(data)
+    signs, around = signs_of_epochs(result.data), _around(result.data)
     believed = trust_of_stages(every.data) if has_evidence(every.data) else {}
     found: list[Finding] = []
     for stage in stage_order(every.data, "predicted"):
@@ -89,59 +54,17 @@ def main_findings(result: FlexResult, trust: str = "all") -> Findings:
     return Findings(result.model, tuple(found))
 
 
-def _around(dataset: xr.Dataset) -> tuple[xr.Dataset, list[_Sign]] | None:
+def _around(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Sign]] | None:
     """What scorers look at in the neighbours of epochs, in those whose windows were explained."""
     found = neighbours(dataset)
     if found is None:
         return None
     errors = np.broadcast_to(found.error[..., None], found.sums.shape)
-    return found.dataset, list(_signs(found.dataset, found.sums, found.error, errors))
-
-
-def _signs(
-    dataset: xr.Dataset,
-    sums: npt.NDArray[np.float64],
-    together: npt.NDArray[np.float64],
-    errors: npt.NDArray[np.float64],
-) -> Iterator[_Sign]:
-    bands, kinds = Bands(), dataset["ch_type"].values.astype(str)
-
-    def sign(words: str, members: npt.NDArray[np.bool_], chosen: slice) -> _Sign:
-        own = pool(dataset, errors[..., chosen].sum(axis=-1), members, "predicted").values
-        most = pool(dataset, together, members, "predicted", mean=True).values
-        did = pool(dataset, sums[..., chosen].sum(axis=-1), members, "predicted")
-        return _Sign(words, did, np.minimum(own, most))
-
-    for kind in channel_types(dataset):
-        members = kinds == kind
-        names = list(dict.fromkeys(dataset["ch_name"].values.astype(str)[members]))
-        where = f"at {', '.join(names)}" if len(names) <= 2 else f"in the {type_label(kind)}"
-        if kind in _LOOKED_AT:
-            yield sign(f"{_LOOKED_AT[kind]} {where}", members, slice(None))
-            continue
-        for place, name in enumerate(bands.names):
-            yield sign(f"{_RHYTHMS[name]}, {span_words(name, bands)}, {where}", members, slice(place, place + 1))
-
-
-def _error_together(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
-    """Estimated error of all bands of all channels of a channel set together, shape (n_epochs, n_channels).
-
-    No sum over some of them has a larger one. 0 where a method has no estimate.
-    """
-    error = np.fmax(np.abs(dataset["gap"].values), dataset["error"].values * tables.sizes(dataset))
-    return np.asarray(np.nan_to_num(error)[:, dataset["of_channel_set"].values])
-
-
-def _band_errors(dataset: xr.Dataset, together: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Estimated error of each band of each channel, so far as it is known, shape (n_epochs, n_channels, n_names)."""
-    if "band_error" not in dataset:
-        return np.broadcast_to(together[..., None], (*together.shape, len(Bands().names)))
-    own = dataset["band_error"].transpose("epoch", "channel", "band").values.astype(np.float64)
-    return np.where(np.isfinite(own), own, together[..., None])
+    return found.dataset, list(signs_of(found.dataset, found.sums, found.error, errors))
 
 
 def _of_stage(
-    result: FlexResult, stage: str, signs: list[_Sign], around: tuple[xr.Dataset, list[_Sign]] | None
+    result: FlexResult, stage: str, signs: list[Sign], around: tuple[xr.Dataset, list[Sign]] | None
 ) -> Iterator[Finding]:
     n_epochs = int((tables.stage_labels(result.data, "predicted") == stage).any(axis=1).sum())
     if n_epochs < MIN_EPOCHS:
@@ -154,87 +77,122 @@ def _of_stage(
     if around is not None:
         yield from _of_neighbours(result, stage, *around)
     yield from _waveforms(result.data, stage)
-    effects = [_effect(result.data, stage, sign) for sign in signs]
-    for side, sign in (("for", 1), ("against", -1)):
-        own = sorted((one for one in effects if sign * one.mean > 0), key=lambda one: -abs(one.mean))
-        told = [place for place, one in enumerate(own) if one.is_told]
-        if told:
-            yield _tell(result, stage, own[told[0]], own[: told[0]]).named(f"{stage} {side}")
-    if not any(one.is_told for one in effects):
-        nothing = (
-            f"over {count_epochs(n_epochs)}, nothing that raised or lowered the score is told from nothing: no interval of "
-            "95 % leaves out 0, or no mean is larger than its error"
-        )
-        remedy = "Explain more epochs, of other parts of the night"
-        yield unknown(nothing, remedy, stage=stage, n_epochs=n_epochs).named(stage)
+    effects = [effect_of(result.data, stage, sign) for sign in signs]
+    if any(one.is_told for one in effects):
+        sides = [_side(result, effects, side) for side in SIDES]
+        yield from (found.named(f"{stage} {side}") for found, side, _ in sorted(sides, key=lambda own: -own[2]))
+        return
+    seen = [words for words in (_seen(result, effects, side) for side in SIDES) if words]
+    why = "no interval of 95 % for a median leaves out 0, or no median is larger than its error"
+    if not any(np.isfinite(one.interval).all() for one in effects):
+        why = "of so few, from so few parts of the night, a median has no interval of 95 %"
+    nothing = f"over {count_epochs(n_epochs)}, nothing that raised or lowered the score is told from nothing: {why}"
+    most = f". What did most in these epochs: {'; '.join(seen)}" if seen else ""
+    remedy = "Explain more epochs, of other parts of the night"
+    yield unknown(nothing + most, remedy, stage=stage, n_epochs=n_epochs).named(stage)
 
 
-def _of_neighbours(result: FlexResult, stage: str, dataset: xr.Dataset, signs: list[_Sign]) -> Iterator[Finding]:
+def _of_neighbours(result: FlexResult, stage: str, dataset: xr.Dataset, signs: list[Sign]) -> Iterator[Finding]:
     """What in the neighbours spoke most for and against a stage, where it is told from nothing in enough windows."""
-    how = reading(result)
-    effects = [one for one in (_effect(dataset, stage, sign) for sign in signs) if one.is_told]
-    for side, word, sign in (("for", how.raised, 1), ("against", how.lowered, -1)):
-        own = [one for one in effects if sign * one.mean > 0]
+    effects = [one for one in (effect_of(dataset, stage, sign) for sign in signs) if one.is_told]
+    for side, sign in SIDES.items():
+        own = [one for one in effects if sign * one.median > 0]
         if not own:
             continue
-        one = max(own, key=lambda effect: abs(effect.mean))
-        mean, n_epochs = one.mean, len(one.values)
+        one = max(own, key=lambda effect: abs(effect.median))
         told = (
-            f"in the neighbours of the epoch, {one.words} {word} the score most ({number_text(mean)} {unit(result)}, 95 % "
-            f"interval {number_text(one.low, mean)} to {number_text(one.high, mean)}, in the windows of "
-            f"{count_epochs(n_epochs)} where they decide)"
+            f"in the neighbours of the epoch, {one.words} {_did(result, sign)} most ({_size(result, one)}, in the windows of "
+            f"{count_epochs(len(one.values))} where they decide)"
         )
-        values: dict[str, Value] = {"what": one.words, "mean": mean, "ci_low": one.low, "ci_high": one.high}
-        found = ok(told, stage=stage, **values, error=one.error, n_epochs=n_epochs)
-        yield found.named(f"{stage} neighbours {side}")
+        yield ok(told, stage=stage, **_values(one)).named(f"{stage} neighbours {side}")
 
 
-@dataclass(frozen=True)
-class _Effect:
-    """What a sign did over the epochs of a stage."""
-
-    words: str
-    values: npt.NDArray[np.float64]
-    low: float
-    high: float
-    error: float
-    mean: float = 0.0
-
-    @property
-    def is_told(self) -> bool:
-        """Whether it is told from nothing; an interval that is not known, NaN, does not tell it."""
-        return len(self.values) >= MIN_EPOCHS and (self.low > 0 or self.high < 0) and abs(self.mean) > self.error
+def _side(result: FlexResult, effects: Sequence[Effect], side: str) -> tuple[Finding, str, float]:
+    """What spoke most for a stage, or against it, and how much; that nothing did, where nothing is told from nothing."""
+    own = sorted((one for one in effects if SIDES[side] * one.median > 0), key=lambda one: -abs(one.median))
+    told = next((one for one in own if one.is_told), None)
+    if told is not None:
+        return _tell(result, told, effects), side, abs(told.median)
+    seen = _seen(result, effects, side)
+    words = f"nothing that {_did(result, SIDES[side])} is told from nothing" + (f"; most did {seen}" if seen else "")
+    return unknown(words, stage=effects[0].stage, n_epochs=max(len(one.values) for one in effects)), side, 0.0
 
 
-def _effect(dataset: xr.Dataset, stage: str, sign: _Sign) -> _Effect:
-    of_stage = sign.did.labels == stage
-    epochs, values = sign.did.epochs[of_stage], sign.did.values[of_stage]
-    if not len(values):
-        return _Effect(sign.words, values, np.nan, np.nan, np.nan)
-    blocks = blocks_of(dataset["onset"].values[epochs], dataset["recording"].values[epochs])
-    weights = sign.did.weights_of(stage)
-    low, high = (float(end[0]) for end in mean_interval(values[:, None], blocks, weights))
-    error = float(mean_error(sign.error[of_stage], weights))
-    return _Effect(sign.words, values, low, high, error, float(sign.did.mean(stage)))
+def _seen(result: FlexResult, effects: Sequence[Effect], side: str) -> str:
+    """What spoke most for a stage, or against it, in the epochs that there are: no more is known of it."""
+    own = [one for one in effects if SIDES[side] * one.median > 0]
+    if not own:
+        return ""
+    one = max(own, key=lambda effect: abs(effect.median))
+    where = _where(result, one) if one.sites is not None and one.sites.are_told else ""
+    return f"{one.words} ({number_text(one.median)} {unit(result)} at the median, {_in_how_many(one)}){where}"
 
 
-def _tell(result: FlexResult, stage: str, one: _Effect, larger: list[_Effect]) -> Finding:
-    """The finding of an effect; larger ones that are not told from nothing are named, for they may be real."""
-    how, mean, n_epochs = reading(result), one.mean, len(one.values)
-    score = "the score" if result.parameters["target"] == "predicted" else explained_words(result)
-    agreeing = int((np.sign(one.values) == np.sign(mean)).sum())
+def _tell(result: FlexResult, one: Effect, effects: Sequence[Effect]) -> Finding:
+    """The finding of an effect; what a few epochs did more of is named, for it may be real."""
+    side = 1 if one.median > 0 else -1
+    subject = reading(result).subject.format(what=one.words)
     told = (
-        f"{how.subject.format(what=one.words)} {how.raised if mean > 0 else how.lowered} {score} most "
-        f"({number_text(mean)} {unit(result)}, 95 % interval {number_text(one.low, mean)} to {number_text(one.high, mean)}, in "
-        f"{agreeing} of {count_epochs(n_epochs)}){_whole(result, stage)}"
+        f"{subject} {_did(result, side)} most ({_size(result, one)}, {_in_how_many(one)}){_where(result, one)}"
+        f"{_whole(result, one.stage)}"
     )
-    if larger:
-        names = " and ".join(f"{other.words} ({number_text(other.mean, mean)})" for other in larger)
-        told += f"; larger on average, but too uncertain to tell: {names}"
-    return ok(
-        told, stage=stage, what=one.words, mean=mean, median=float(np.median(one.values)), ci_low=one.low, ci_high=one.high,
-        error=one.error, n_agreeing=agreeing, n_epochs=n_epochs,
-    )  # fmt: skip
+    carried = [other for other in effects if side * other.mean > abs(one.median) and not other.is_told]
+    if carried:
+        names = " and ".join(
+            f"{other.words} (mean {number_text(other.mean)}, median {number_text(other.median, other.mean)})"
+            for other in sorted(carried, key=lambda other: -abs(other.mean))
+        )
+        told += f"; larger on average, but too uncertain to tell, or carried by few epochs: {names}"
+    return ok(told, stage=one.stage, **_values(one))
+
+
+def _values(one: Effect) -> dict[str, Value]:
+    agreeing, opposed, within = one.counts
+    low, high = one.interval
+    return {
+        "what": one.words, "median": one.median, "mean": one.mean, "ci_low": low, "ci_high": high, "error": one.error,
+        "n_agreeing": agreeing, "n_opposed": opposed, "n_within_error": within, "n_epochs": len(one.values),
+    }  # fmt: skip
+
+
+def _size(result: FlexResult, one: Effect) -> str:
+    low, high = one.interval
+    largest = max(abs(one.median), abs(low), abs(high))
+    return (
+        f"median {number_text(one.median, largest)} {unit(result)}, 95 % interval {number_text(low, largest)} to "
+        f"{number_text(high, largest)}"
+    )
+
+
+def _in_how_many(one: Effect) -> str:
+    """In how many epochs it did so, and in how many it did not."""
+    agreeing, opposed, within = one.counts
+    left = [f"{opposed} the other way" * bool(opposed), f"{within} within the error" * bool(within)]
+    others = ", ".join(words for words in left if words)
+    return f"in {agreeing} of {count_epochs(len(one.values))}" + (f"; {others}" if others else "")
+
+
+def _did(result: FlexResult, side: int) -> str:
+    """What it did to which score; what lowers one score over another raises that over the one."""
+    how, target = reading(result), result.parameters["target"]
+    if isinstance(target, list | tuple):
+        ahead, behind = target if side > 0 else reversed(target)
+        return f"{how.raised} the score of {ahead} over that of {behind}"
+    score = "the score" if target == "predicted" else explained_words(result)
+    return f"{how.raised if side > 0 else how.lowered} {score}"
+
+
+def _where(result: FlexResult, one: Effect) -> str:
+    """At which channels it did most, where some are told from others."""
+    found = one.sites
+    if found is None:
+        return ""
+    if not found.are_told:
+        return "; no site is told from the others"
+    over = f"over {count_epochs(found.n_epochs)}"
+    if result.data.sizes["channel_set"] > 1:
+        over = f"over the {count_epochs(found.n_epochs)} that every channel calls {one.stage}"
+    return f"; most at {', '.join(found.names)} ({number_text(found.median)} at {found.names[0]}, {over})"
 
 
 def _whole(result: FlexResult, stage: str) -> str:
@@ -242,9 +200,15 @@ def _whole(result: FlexResult, stage: str) -> str:
     data = result.data
     if not (sums_to_change(result) and is_whole(data)):
         return ""
+    every = np.ones(data.sizes["channel"], dtype=bool)
     change = once_each(data, data["score"].values - data["baseline_score"].values)
-    did = pool(data, change, np.ones(change.shape[1], dtype=bool), "predicted")
-    return f"; all together changed it by {number_text(float(did.mean(stage)))}"
+    did = pool(data, change, every, "predicted")
+    error = pool(data, once_each(data, np.nan_to_num(change_error(data))), every, "predicted")
+    own = did.labels == stage
+    n_more, n = int((np.abs(did.values) > error.values)[own].sum()), int(own.sum())
+    median = float(quantile(did.values[own][:, None], did.weights[own], 0.5)[0])
+    beyond = "" if n_more == n else f", more than its error in {n_more} of {count_epochs(n)}"
+    return f"; all together changed it by {number_text(median)} (median{beyond})"
 
 
 def _waveforms(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
@@ -283,12 +247,16 @@ def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
     middle = float(np.median(own)) if known.sum() >= MIN_EPOCHS else np.nan
     if middle > DECIDES:
         onset, recording = (dataset[name].values[of_stage][known] for name in ("onset", "recording"))
-        low, high = (float(end[0]) for end in mean_interval(own[:, None], blocks_of(onset, recording)))
-        told = f"the epochs around decided: the median of their share of the change is {percent(middle)}, and {within}"
+        low, high = (float(end[0]) for end in median_interval(own[:, None], blocks_of(onset, recording)))
+        between = f"95 % interval {percent(low)} to {percent(high)}, " if np.isfinite(low) else ""
+        told = (
+            f"the epochs around decided: the median of their share of the change is {percent(middle)} ({between}n = "
+            f"{known.sum()}), and {within}"
+        )
         remedy = "What follows is of the epoch itself; context='scaled' attributes to those around it"
         if has_windows(dataset):
             remedy = "What is told of the epoch itself is the lesser part; window_rhythms() has the epochs around it"
-        values |= {"context_share": middle, "mean": float(own.mean()), "ci_low": low, "ci_high": high}
+        values |= {"context_share": middle, "ci_low": low, "ci_high": high}
         yield warning(told, remedy, **values).named(f"{stage} context")
     elif n_within > n_epochs / 2:
         remedy = "What it did is not told from nothing; explain it compared with another baseline"

@@ -23,13 +23,14 @@ from eegflex.results.netcdf import write_dataset
 from eegflex.results.recordings import labels_of, provenances
 from eegflex.results.subset import at_epochs, by_index, subset
 from eegflex.results.table_methods import ResultTables
+from eegflex.results.text_methods import ResultText
 from eegflex.results.trust import chosen
 from eegflex.results.trust_methods import ResultTrust
 
 __all__ = ["FlexResult"]
 
 
-class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultExports):
+class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExports):
     """Attributions of a recording, or of several, labelled.
 
     Made by `eegflex.attribute_epochs`, `eegflex.read_result` and `eegflex.concatenate_results`.
@@ -298,9 +299,10 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultExports):
         Returns
         -------
         findings : Findings
-            For each predicted stage, what raised and what lowered the score explained most: the muscle tone, the eye
-            movements, or a rhythm of the EEG, with the mean over epochs, its 95 % interval and the number of epochs
-            (``"N2 for"`` and ``"N2 against"``). First, where explanations were tested, how many of them are trusted (``"N2
+            For each predicted stage, what raised and what lowered the score explained most, the larger one first: the muscle
+            tone, the eye movements, or a rhythm of the EEG, with the median over epochs, its 95 % interval, in how many epochs
+            it did so and in how many not, and at which channels most (``"N2 for"`` and ``"N2 against"``; unknown, where nothing
+            did that is told from nothing). First, where explanations were tested, how many of them are trusted (``"N2
             trust"``); where the context decided, or the epochs themselves changed the score
             by no more than the error, that (``"N2 context"``); and where waveforms or relations between channels decided, or it
             is unclear whether they did, that (``"N2 phases"``; see `spectral_share`). A stage of which fewer than 5 epochs
@@ -308,9 +310,10 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultExports):
 
         Notes
         -----
-        Attributions of an epoch are summed over the channels of a type and averaged over channel sets, and then over epochs.
-        What is told has an interval, from blocks of 10 minutes, that does not hold 0, and is larger than the estimated error
-        of the sums. A result of all stages speaks for the predicted one.
+        Attributions of an epoch are summed over the channels of a type and averaged over channel sets. Over epochs the median
+        is told, which no single epoch carries. What is told has an interval, from blocks of 10 minutes, that does not hold 0
+        (5 epochs have none), and is larger than the estimated error of the sums. Channels are compared over the epochs to which
+        all of them gave the stage. A result of all stages speaks for the predicted one.
 
         Examples
         --------

@@ -11,7 +11,8 @@ from attribution_helpers import explain, noise_epochs
 from torch import nn
 
 import eegflex
-from eegflex.report.sections import Gathered, neighbours
+from eegflex.report.parts import Gathered
+from eegflex.report.sections import neighbours
 from eegflex.results.window_rhythms import has_windows
 from eegflex.spec.model_spec import ContextSpec, ModelSpec
 
@@ -37,8 +38,8 @@ class Around(nn.Module):
 
 @pytest.fixture(scope="module")
 def result():
-    epochs = noise_epochs(n_epochs=110, sfreq=64.0, scale=1e-6)
-    return explain(epochs, Around(), spec=THREE, target="N2", windows_per_stage=8, on_check="ignore")
+    epochs = noise_epochs(n_epochs=220, sfreq=64.0, scale=1e-6)
+    return explain(epochs, Around(), spec=THREE, target="N2", windows_per_stage=12, on_check="ignore")
 
 
 def page(result):
@@ -51,9 +52,10 @@ def test_the_neighbours_have_their_findings(result):
     for side, band in (("for", "sigma"), ("against", "beta")):
         own = found[f"N2 neighbours {side}"]
         assert band in own.values["what"]
-        assert own.values["n_epochs"] == 8
+        assert own.values["n_epochs"] == 12
         assert own.values["mean"] == pytest.approx(table.loc[band, "mean"], rel=1e-6)
-        assert own.values["ci_low"] == pytest.approx(table.loc[band, "ci_low"], rel=1e-6)
+        assert own.values["median"] == pytest.approx(table.loc[band, "median"], rel=1e-6)
+        assert own.values["ci_low"] < own.values["median"] < own.values["ci_high"]
     assert "window_rhythms" in found["N2 context"].text
     names = [one.check for one in found]
     assert names.index("N2 context") < names.index("N2 neighbours for") < names.index("N2 for")
@@ -73,7 +75,7 @@ def test_the_report_has_the_table_beside_the_bands(result):
     assert f"+{median:.2f}" in told
     rows = re.findall(r'<th scope="row">(\w+)</th><th scope="row">(\w+)</th>', told)
     assert rows == [("N2", part) for part in ("epoch", "neighbours", "beyond", "change")]
-    assert told.count(">8<") == 4
+    assert told.count(">12<") == 4
 
 
 def test_without_windows_it_is_not_there():

@@ -24,7 +24,8 @@ from eegflex.evaluation import assess
 from eegflex.readers.notes import SIMULATED
 from eegflex.report import main_findings, make_report, save_report
 from eegflex.report.html import without_directories
-from eegflex.report.sections import SECTIONS, Gathered
+from eegflex.report.parts import Gathered
+from eegflex.report.sections import SECTIONS
 from eegflex.report.summary import what_was_done
 from eegflex.results import FlexResult, tables
 from eegflex.spec import ModelSpec
@@ -34,14 +35,15 @@ pytestmark = pytest.mark.slow
 EVIL = "<script>alert(1)</script>"
 ORDER = [
     "Summary",
-    "Trust",
+    "Can this be believed?",
     "Night",
     "Bands",
     "Spectra",
     "Topography",
+    "Disagreements",
     "Epochs",
     "Completeness",
-    "Evaluation",
+    "Methods",
     "Stager",
     "Provenance",
 ]
@@ -132,7 +134,7 @@ class TestPage:
         assert made.report.title == "tiny explained by eegflex"
 
     def test_it_says_that_nothing_was_tested(self, page):
-        assert "No explanation was tested on the model, and so none is trusted" in page.text
+        assert "nobody asked the model whether its answer follows them, so that none of them is trusted" in page.text
 
     def test_all_figures_are_there(self, page):
         # night, bands, spectrum, topography, five cards, completeness; and MNE's logo
@@ -292,9 +294,10 @@ class TestMainFindings:
         for stage, rhythm in words.items():
             (text,) = [said for said in main_findings(of_n2) if said.startswith(f"{stage}:") and "lowered" in said]
             assert rhythm in text
-            assert "lowered the score of N2 most (−" in text
+            assert "lowered the score of N2 most (median −" in text
         assert any(
-            text.startswith("N2: sigma") and "raised the score of N2 most (+" in text for text in main_findings(of_n2)
+            text.startswith("N2: sigma") and "raised the score of N2 most (median +" in text
+            for text in main_findings(of_n2)
         )
 
     def test_a_slope_is_told_as_what_would_happen(self):

@@ -9,7 +9,6 @@ import pytest
 from eegflex.errors import ParameterError
 from eegflex.results.by_epoch import by_epoch
 from eegflex.results.choice import doubtful_places, typical_places
-from eegflex.results.intervals import MIN_EPOCHS, median_interval
 
 
 @pytest.fixture(scope="module")
@@ -67,47 +66,3 @@ def test_an_epoch_is_the_median_of_the_channel_sets_that_say_its_stage():
     np.testing.assert_allclose(found.values[4], own[4][[0, 2]].mean(axis=0))
     alone = by_epoch(data, values, data["ch_name"].values == "C4-M1", "predicted")
     assert alone.epochs.tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9]
-
-
-def test_the_interval_of_a_median_holds_it_and_is_that_of_the_binomial_for_independent_epochs():
-    from scipy.stats import binom
-
-    values = np.random.default_rng(3).standard_normal((200, 1))
-    low, high = median_interval(values, np.arange(200))
-    ordered = np.sort(values[:, 0])
-    assert low < np.median(values) < high
-    for end, share in ((low, 0.025), (high, 0.975)):
-        assert abs(np.searchsorted(ordered, end[0]) - binom.ppf(share, 200, 0.5)) <= 2
-
-
-def test_alike_epochs_of_a_block_count_little():
-    rng = np.random.default_rng(0)
-    values = np.repeat(rng.standard_normal(12), 20)[:, None]
-    alone, together = (
-        np.ptp(median_interval(values, blocks), axis=0) for blocks in (np.arange(240), np.arange(240) // 20)
-    )
-    assert together > 2 * alone
-
-
-def test_of_too_few_epochs_or_one_block_there_is_no_interval():
-    values = np.arange(20.0)[:, None]
-    assert np.isnan(median_interval(values, np.zeros(20, dtype=int))).all()
-    assert np.isnan(median_interval(values[: MIN_EPOCHS - 1], np.arange(MIN_EPOCHS - 1))).all()
-    assert np.isfinite(median_interval(values[:MIN_EPOCHS], np.arange(MIN_EPOCHS))).all()
-
-
-def test_the_interval_of_a_median_holds_the_true_one_as_often_as_it_says():
-    rng = np.random.default_rng(1)
-    held = 0
-    for _ in range(300):
-        low, high = median_interval(np.exp(rng.standard_normal((20, 1))), np.arange(20))
-        held += low[0] <= 1 <= high[0]
-    assert 0.92 <= held / 300 <= 0.995
-
-
-def test_weights_move_the_interval():
-    values = np.concatenate([np.zeros(30), np.ones(30)])[:, None] + np.linspace(0, 0.1, 60)[:, None]
-    weights = np.repeat([1.0, 9.0], 30)
-    low, _ = median_interval(values, np.arange(60), weights)
-    assert low[0] > 0.9
-    assert median_interval(values, np.arange(60))[0][0] < 0.2

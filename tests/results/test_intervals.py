@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eegflex.results.intervals import mean_interval
+from eegflex.results.intervals import mean_interval, median_interval
 
 #: Epochs of 20 bouts of a night, from 1 to 20 long.
 LENGTHS = (1, 6, 3, 12, 1, 2, 8, 5, 20, 4, 1, 7, 3, 10, 2, 6, 15, 4, 9, 1)
@@ -109,3 +109,94 @@ def test_one_bout_tells_nothing_and_no_scatter_leaves_none():
     assert np.isnan(mean_interval(np.arange(4.0)[:, None], np.zeros(4, dtype=int))).all()
     assert np.isnan(mean_interval(np.ones((1, 2)), np.zeros(1, dtype=int))).all()
     np.testing.assert_allclose(mean_interval(np.full((4, 2), 3.0), alone(4)), 3.0)
+
+
+# Of a median.
+
+
+@pytest.mark.parametrize("n", [6, 9, 20])
+def test_of_independent_epochs_it_is_the_interval_of_the_sign_test(n):
+    values = np.random.default_rng(n).permutation(n).astype(float)
+    low, high = median_interval(values[:, None], alone(n))
+    outside = max(k for k in range(n // 2) if stats.binom.cdf(k, n, 0.5) <= 0.025)
+    assert (low, high) == (outside, n - 1 - outside)
+
+
+def test_of_five_epochs_there_is_none():
+    assert all(np.isnan(np.concatenate(median_interval(np.arange(5.0)[:, None], alone(5)))))
+
+
+def test_no_value_moves_it_by_being_larger_still():
+    values = np.r_[np.zeros(8), 0.1 * np.arange(12)]
+    told = median_interval(values[:, None], alone(20))
+    values[-1] = 1e9
+    assert median_interval(values[:, None], alone(20)) == told
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.8])
+def test_of_epochs_that_are_like_their_neighbours_it_holds_the_median(rho):
+    bouts = np.repeat(np.arange(len(LENGTHS)), LENGTHS)
+    nights = correlated(np.random.default_rng(2), 500, rho)
+    assert 0.90 <= covered(*median_interval(nights, bouts), 0.0) <= 0.995
+    if rho:
+        assert covered(*median_interval(nights, alone(len(nights))), 0.0) < 0.85
+
+
+def test_weights_count_as_if_epochs_were_there_so_often():
+    """Of the heavier half the median is told, not of all."""
+    values = np.r_[np.linspace(0, 1, 12), np.linspace(10, 11, 12)]
+    low, high = median_interval(values[:, None], alone(24), np.r_[np.full(12, 1.0), np.full(12, 9.0)])
+    assert 10 <= low < high <= 11
+
+
+def test_six_blocks_of_epochs_that_are_all_alike_have_one_and_five_have_none():
+    for n_blocks, is_known in ((6, True), (5, False)):
+        blocks = np.repeat(np.arange(n_blocks), 7)
+        low, high = median_interval((1.0 + blocks)[:, None], blocks)
+        assert np.isfinite(low[0]) == np.isfinite(high[0]) == is_known
+        if is_known:
+            assert (low[0], high[0]) == (1.0, 6.0)
+
+
+def test_the_interval_of_a_median_holds_it_and_is_that_of_the_binomial_for_independent_epochs():
+    from scipy.stats import binom
+
+    values = np.random.default_rng(3).standard_normal((200, 1))
+    low, high = median_interval(values, np.arange(200))
+    ordered = np.sort(values[:, 0])
+    assert low < np.median(values) < high
+    for end, share in ((low, 0.025), (high, 0.975)):
+        assert abs(np.searchsorted(ordered, end[0]) - binom.ppf(share, 200, 0.5)) <= 2
+
+
+def test_alike_epochs_of_a_block_count_little():
+    rng = np.random.default_rng(0)
+    values = np.repeat(rng.standard_normal(12), 20)[:, None]
+    alone, together = (
+        np.ptp(median_interval(values, blocks), axis=0) for blocks in (np.arange(240), np.arange(240) // 20)
+    )
+    assert together > 2 * alone
+
+
+def test_of_too_few_epochs_or_one_block_there_is_no_interval():
+    values = np.arange(20.0)[:, None]
+    assert np.isnan(median_interval(values, np.zeros(20, dtype=int))).all()
+    assert np.isnan(median_interval(values[:5], np.arange(5))).all()
+    assert np.isfinite(median_interval(values[:6], np.arange(6))).all()
+
+
+def test_the_interval_of_a_median_holds_the_true_one_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(300):
+        low, high = median_interval(np.exp(rng.standard_normal((20, 1))), np.arange(20))
+        held += low[0] <= 1 <= high[0]
+    assert 0.92 <= held / 300 <= 0.995
+
+
+def test_weights_move_the_interval():
+    values = np.concatenate([np.zeros(30), np.ones(30)])[:, None] + np.linspace(0, 0.1, 60)[:, None]
+    weights = np.repeat([1.0, 9.0], 30)
+    low, _ = median_interval(values, np.arange(60), weights)
+    assert low[0] > 0.9
+    assert median_interval(values, np.arange(60))[0][0] < 0.2

@@ -1,0 +1,229 @@
+"""Why this stage and not that one: the epochs that are worth a look, chosen by doubt and not by certainty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eegflex.report import html
+from eegflex.report.parts import Text
+from eegflex.results import tables
+from eegflex.results.decided import DECIDES, context_share
+from eegflex.results.effects import signs_of_epochs
+from eegflex.results.trust import TRUSTED, judge
+from eegflex.results.wording import baseline_words, count_epochs, explained_words, number_text, percent, reading, unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from eegflex.report.parts import Gathered
+    from eegflex.results.result import FlexResult
+
+__all__ = ["clock", "disagreements", "doubtful"]
+
+#: So many epochs are told of.
+MOST = 10
+#: An epoch whose stage is ahead of the next by less is doubtful.
+SMALL_MARGIN = 0.5
+#: What is a smaller part of the largest is not named.
+LEAST = 0.01
+#: So many bands are named on each side.
+_NAMED = 2
+_ALL_OR_PAIR = "target='all' keeps what speaks for every stage over every other"
+
+
+def doubtful(result: FlexResult) -> pd.DataFrame:
+    """The epochs of the night that are doubtful, in the order of the review queue, and whether each was explained.
+
+    Doubtful is what was scored otherwise, what another channel gives another stage, and what is ahead by a small margin.
+
+    Parameters
+    ----------
+    result : FlexResult
+        Of one recording.
+    """
+    queue = result.review_queue()
+    is_so = queue["p_scored"].notna() | (queue["disagreeing"] > 0) | (queue["margin"] < SMALL_MARGIN)
+    return queue.assign(explained=queue["epoch"].isin(result.data["number"].values.tolist()))[is_so]
+
+
+def disagreements(gathered: Gathered) -> Iterator[Text]:
+    """Of the most doubtful epochs that were explained, what each voice says, and what spoke for either stage."""
+    result = gathered.result
+    queue = doubtful(result)
+    shown = queue[queue["explained"]].head(MOST)
+    parts = [html.paragraph(_how_chosen(result, queue, len(shown)))]
+    if len(shown):
+        parts.append(html.paragraph(_how_read(result, gathered.every)))
+    for row in shown.itertuples():
+        heading = f"Epoch {row.epoch}, {clock(row.onset)}: why {row.predicted} and not {_other(result, row)}?"
+        parts += [f"<h4>{html.escape(heading)}</h4>", html.bullets(_told(result, gathered.every, row))]
+    yield Text("Disagreements", "".join(parts))
+
+
+def clock(onset: float) -> str:
+    """When an epoch begins, from the start of its recording.
+
+    Examples
+    --------
+    >>> clock(3930.0)
+    '1:05:30 from the start'
+    """
+    minutes, seconds = divmod(round(float(onset)), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d} from the start"
+
+
+def _how_chosen(result: FlexResult, queue: pd.DataFrame, n_shown: int) -> str:
+    n, n_explained, n_night = len(queue), int(queue["explained"].to_numpy(dtype=bool).sum()), result.data.sizes["night"]
+    what = (
+        f"Doubtful are epochs that were scored otherwise, that a channel gives another stage, or whose stage is ahead by less "
+        f"than {SMALL_MARGIN:g}: {n} of {count_epochs(n_night)} of the night."
+    )
+    if not n_explained:
+        return f"{what} None of them was explained" + ("; select= explains those that you choose." if n else ".")
+    rest = n - n_explained
+    left = f"; the other {f'{rest} were' if rest > 1 else 'one was'} not looked at" if rest else ""
+    first = "all of these" if n_shown == n_explained else f"the {n_shown} most doubtful"
+    explained = f"{n_explained} of them {'was' if n_explained == 1 else 'were'} explained{left}"
+    follows = f"Here are {first}, the most doubtful first." if n_shown > 1 else "It follows."
+    return f"{what} {explained}. {follows}"
+
+
+def _how_read(result: FlexResult, every: FlexResult | None) -> str:
+    if every is not None:
+        return (
+            f"What spoke for one stage over the other is the exact difference of their attributions, compared with "
+            f"{baseline_words(result)}, in units of {unit(result)}."
+        )
+    if isinstance(result.parameters["target"], list | tuple):
+        return f"What spoke for it is of {explained_words(result)}, in units of {unit(result)}."
+    return (
+        f"Explained was only {explained_words(result)} (in units of {unit(result)}): what spoke for it is known, and not what "
+        f"spoke for the other stage, which may have gained by the same. {_ALL_OR_PAIR}."
+    )
+
+
+def _other(result: FlexResult, row: Any) -> str:
+    """The stage that it might have been: the scorer's where that is another one, else the runner-up."""
+    return str(row.stage if np.isfinite(row.p_scored) and row.stage in result.stages else row.second)
+
+
+def _told(result: FlexResult, every: FlexResult | None, row: Any) -> Iterator[str]:
+    place = result.data["number"].values.tolist().index(row.epoch)
+    other = _other(result, row)
+    if row.margin >= 0:
+        yield f"The stager says {row.predicted} (probability {row.p:.2f}), {row.margin:.2f} ahead of {row.second}."
+    else:
+        yield (
+            f"The stager says {row.predicted} (probability {row.p:.2f}) by its surest channel; over all channels it is "
+            f"{-row.margin:.2f} behind {row.second}."
+        )
+    yield _scorer(result, row)
+    yield from _channels(result, place)
+    yield from _bands(result, every, place, (str(row.predicted), other))
+    yield from _context(result, place)
+    yield from _trust(result, place)
+
+
+def _scorer(result: FlexResult, row: Any) -> str:
+    if row.stage not in result.stages:
+        return "It was not scored as one of the stager's stages."
+    if row.stage == row.predicted:
+        return f"The scorer says {row.stage}, too."
+    return f"The scorer says {row.stage}, to which the stager gives {row.p_scored:.2f} (with the epochs beside it)."
+
+
+def _channels(result: FlexResult, place: int) -> Iterator[str]:
+    """Which channel sets say what, where there are several."""
+    data = result.data
+    if data.sizes["channel_set"] < 2:
+        return
+    said = data["predicted"].values[place].astype(str)
+    names = _names_of_sets(result)
+    own = str(tables.epoch_stages(data, "predicted")[place])
+    order = sorted(set(said.tolist()), key=lambda stage: (stage != own, -int((said == stage).sum())))
+    if len(order) == 1:
+        yield f"All {len(said)} channels say {order[0]}."
+        return
+    yield (
+        "; ".join(f"{', '.join(names[said == stage])} {_say(int((said == stage).sum()))} {stage}" for stage in order)
+        + "."
+    )
+
+
+def _names_of_sets(result: FlexResult) -> npt.NDArray[np.str_]:
+    """Channel sets by the channels that not all of them have."""
+    data = result.data
+    of, names = data["of_channel_set"].values, data["ch_name"].values.astype(str)
+    members = [dict.fromkeys(names[of == k].tolist()) for k in range(data.sizes["channel_set"])]
+    shared = set.intersection(*map(set, members))
+    own = [" + ".join(name for name in those if name not in shared) for those in members]
+    return np.where(np.array(own) == "", data["channel_set"].values.astype(str), own)
+
+
+def _say(n: int) -> str:
+    return "says" if n == 1 else "say"
+
+
+def _bands(result: FlexResult, every: FlexResult | None, place: int, pair: tuple[str, str]) -> Iterator[str]:
+    """What spoke for the one stage and what for the other; by the channels that say so, where they disagree."""
+    target = result.parameters["target"]
+    one = result[place] if every is None else every[place].for_target(pair)
+    if every is None and isinstance(target, list | tuple):
+        pair = (str(target[0]), str(target[1]))
+    is_pair = every is not None or isinstance(target, list | tuple)
+    how = reading(one)
+    groups = sorted(
+        set(tables.stage_labels(one.data, "predicted").ravel().tolist()), key=lambda stage: stage != pair[0]
+    )
+    for stage in groups:
+        score = f"the score of {stage}" if target == "predicted" else explained_words(one)
+        sides = tuple(f"for {own}" for own in pair) if is_pair else (f"{how.raised} {score}", f"{how.lowered} it")
+        found = []
+        for sign in signs_of_epochs(one.data):
+            own = sign.did.labels == stage
+            if own.any() and abs(value := float(sign.did.values[own][0])) > float(sign.error[own][0]):
+                found.append((sign.words, value))
+        where = f"Where channels say {stage}" if len(groups) > 1 else ""
+        yield _named(found, sides, where)
+
+
+def _named(found: Sequence[tuple[str, float]], sides: tuple[str, ...], where: str) -> str:
+    if not found:
+        return f"{where}{': n' if where else 'N'}o band did more than its error."
+    said, largest = [], max(abs(value) for _, value in found)
+    for words, sign in zip(sides, (1, -1), strict=True):
+        own = [one for one in found if sign * one[1] > LEAST * largest]
+        own = sorted(own, key=lambda one: -abs(one[1]))[:_NAMED]
+        names = " and ".join(f"{what} ({number_text(value, largest)})" for what, value in own) or "hardly anything"
+        said.append(f"{words}: {names}")
+    text = "; ".join(said)
+    return f"{where}, {text}." if where else f"{text[0].upper()}{text[1:]}."
+
+
+def _context(result: FlexResult, place: int) -> Iterator[str]:
+    """How much of the change its neighbours made, with the channels' mean."""
+    if "replaced_scores" not in result.data:
+        return
+    share = context_share(result.data)[place]
+    if not np.isfinite(share).any():
+        return
+    mean = float(np.nanmean(share))
+    who = "they did more than the epoch itself" if mean > DECIDES else "the epoch itself did more"
+    yield f"Context: {percent(mean)} of the change of the score came of the epochs around it; {who}."
+
+
+def _trust(result: FlexResult, place: int) -> Iterator[str]:
+    """Whether its explanations are trusted, if they were tested."""
+    found = judge(result.data)
+    tested = np.flatnonzero(found.cases[place])
+    if not found.tested[place]:
+        yield "Whether this explanation can be trusted was not tested."
+        return
+    trusted = int((found.verdict[place, tested] == TRUSTED).sum())
+    reasons = dict.fromkeys(reason for k in tested for reason in found.reasons(place, int(k)))
+    why = f": {'; '.join(reasons)}" if reasons else ""
+    yield f"Trusted with {trusted} of {len(tested)} channel sets that were tested{why}."

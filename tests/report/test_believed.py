@@ -1,0 +1,178 @@
+"""Whether explanations can be believed, in words: right marks, right numbers, and what was not measured is called so."""
+
+from __future__ import annotations
+
+import example_results
+import numpy as np
+import pytest
+from pages import Page
+
+from eegflex.evaluation import assess
+from eegflex.evaluation.evaluation import with_measures
+from eegflex.findings import error, ok, unknown, warning
+from eegflex.report.believed import believed
+from eegflex.report.evidence_words import HOLDS, IN_PART, NOT, NOT_MEASURED, evidence_of
+from eegflex.report.parts import Gathered
+
+MEAN = {"n": 20, "mean": 0.9, "low": 0.81, "high": 0.95}
+SIMILAR = {"n": 30, "signed": -0.16, "signed_low": -0.24, "signed_high": -0.08}
+
+
+def kinds(*found):
+    return {one.kind: one for one in evidence_of(found)}
+
+
+@pytest.mark.parametrize(
+    ("one", "kind", "said"),
+    [
+        (
+            ok("", **{"n": 50, "attribution mean": 0.5, "attribution low": 0.27, "attribution high": 0.63, "power mean": 0.23})
+            .named("faithfulness"), "faithfulness",
+            "Put in and taken out in the order of the explanation, frequencies move the answer by 0.50 (95 % interval 0.27 to "
+            "0.63, n = 50); in an order at random by 0, in that of their power by 0.23.",
+        ),
+        (
+            ok("", **MEAN).named("knock-out"), "faithfulness",
+            "The more a band is said to do, the more is lost without it: rank correlation 0.90 (95 % interval 0.81 to 0.95, "
+            "n = 20).",
+        ),
+        (
+            ok("", **MEAN).named("one by one"), "faithfulness",
+            "Of what is said of bands, each does 90 % by itself (95 % interval 81 % to 95 %, n = 20); the rest they do "
+            "together.",
+        ),
+        (
+            ok("", **SIMILAR, **{"as it is signed": 0.97}).named("random weights"), "sanity",
+            "With the network's weights shuffled, the explanation is another one: similarity −0.16 (95 % interval −0.24 to "
+            "−0.08, n = 30); with the weights as they are 0.97.",
+        ),
+        (
+            ok("", **SIMILAR).named("another stage"), "sanity",
+            "For another stage, the explanation of the same epoch is another one: similarity −0.16 (95 % interval −0.24 to "
+            "−0.08, n = 30).",
+        ),
+        (
+            ok("", **MEAN, **{"other epochs": 0.15}).named("stability: noise"), "stability",
+            "With noise of a hundredth of its power, it stays what it was: similarity 0.90 (95 % interval 0.81 to 0.95, n = "
+            "20); to those of other epochs 0.15.",
+        ),
+        (
+            ok("", share=0.14, chance=0.34, excess=-0.2, low=-0.28, high=-0.13, n=50).named("shortcut: level"), "shortcuts",
+            "Of what a channel does, 14 % is how large its signal is, and not its shape (by chance 34 %; difference 95 % "
+            "interval −28 % to −13 %, n = 50).",
+        ),
+        (
+            ok("", kind="slow_wave", enrichment=1.47, enrichment_low=1.2, enrichment_high=1.8, n_epochs=5)
+            .named("N3 grounding"),
+            "events",
+            "N3: 1.5 times as much of what spoke for it lies in slow waves as by chance (95 % interval 1.2 to 1.8, 5 epochs).",
+        ),
+    ],
+)  # fmt: skip
+def test_what_speaks_for_it_is_one_sentence_with_n_and_interval(one, kind, said):
+    assert kinds(one)[kind].speaks_for == (said,)
+    assert kinds(one)[kind].verdict == HOLDS
+
+
+def test_what_speaks_against_it_stands_beside():
+    against = warning("", "Say what it was compared with", **MEAN | {"mean": 0.08, "low": -1.0, "high": 0.37})
+    open_ = unknown("nobody was asked", "Ask", n=0).named("agreement: second opinion")
+    found = kinds(against.named("agreement: baseline"), open_)["agreement"]
+    assert found.verdict == NOT
+    assert found.against == (
+        "Compared with another baseline it says something else: similarity 0.08 (95 % interval −1.00 to 0.37, n = 20). Say "
+        "what it was compared with.",
+    )
+    assert found.open == ("Nobody was asked. Ask.",)
+    assert not found.speaks_for
+
+
+def test_shortcuts_are_one_sentence_and_what_is_not_there_is_no_merit():
+    there = ok("", share=0.009, chance=0.003, excess=0.009, low=0.006, high=0.019, n=50).named("shortcut: below")
+    gone = [
+        ok("", share=0.0, chance=0.0, excess=0.0, low=0.0, high=0.0, n=50).named(f"shortcut: {name}")
+        for name in ("line", "artifact")
+    ]
+    assert kinds(there, *gone)["shortcuts"].speaks_for == (
+        "Of the attribution, hardly anything lies there: below the high-pass 0.9 % (0.6 % to 1.9 %) (95 % intervals, n = 50). "
+        "Nothing of these was there to be used: mains, artifacts.",
+    )
+
+
+def test_sets_say_how_often_the_baseline_is_the_stage_already():
+    sets = {"sufficient": "delta at C3", "sufficient n": 7, "sufficient n_same": 4, "sufficient size": 1.4}
+    sizes = {"sufficient size low": 1.0, "sufficient size high": 2.1}
+    for_it = ok("", n=10, n_baseline_is_stage=3, **sets, **sizes).named("sets N3")
+    against = warning("", "", n=10, n_baseline_is_stage=8).named("sets W")
+    found = kinds(for_it, against)["sets"]
+    assert found.verdict == IN_PART
+    assert found.speaks_for == (
+        "N3: in 7 of 10 a few bands keep it, all else at the baseline (1.4 bands of channels, 95 % interval 1.0 to 2.1), most "
+        "often delta at C3 (4 of them); in 3 of 10 the baseline alone is already N3.",
+    )
+    assert found.against == (
+        "W: in 8 of 10 the baseline alone is already W; what decides is then not in bands that the baseline has not.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        ([], NOT_MEASURED),
+        ([unknown("few", n=0)], NOT_MEASURED),
+        ([unknown("unclear", n=20)], IN_PART),
+        ([ok("well", n=20)], HOLDS),
+        ([ok("well", n=20), unknown("few", n=0)], HOLDS),
+        ([ok("well", n=20), unknown("unclear", n=20)], IN_PART),
+        ([ok("well", n=20), warning("bad", "", n=20)], IN_PART),
+        ([warning("bad", "", n=20)], NOT),
+        ([ok("well", n=20), error("false", "", n=20)], NOT),
+    ],
+)
+def test_the_mark_is_no_better_than_what_was_found(found, verdict):
+    assert kinds(*(one.named(f"stability: {k}") for k, one in enumerate(found)))["stability"].verdict == verdict
+
+
+def test_numbers_that_are_not_known_are_not_made_up():
+    """Explanations within 10 minutes have no interval: the finding's own sentence is told."""
+    one = ok("it holds, and they lie within 10 minutes", n=20, mean=0.9, low=float("nan"), high=float("nan"))
+    assert kinds(one.named("knock-out"))["faithfulness"].speaks_for == ("It holds, and they lie within 10 minutes.",)
+
+
+def section(result):
+    (text,) = believed(Gathered(result, assess(result)))
+    assert text.title == "Can this be believed?"
+    return Page(text.html).text
+
+
+@pytest.fixture(scope="module")
+def result():
+    return example_results.explain(example_results.make_epochs(n_epochs=100))
+
+
+def test_without_an_evaluation_it_says_how_to_get_one(result):
+    said = section(result)
+    assert "nobody asked the model whether its answer follows them, so that none of them is trusted" in said
+    assert "eegflex.evaluate(result, epochs, model)" in said
+    assert "eegflex evaluate result.nc recording.edf --model MODEL" in said
+
+
+def test_of_an_evaluation_it_says_what_was_asked_of_how_many_and_what_was_not(result):
+    numbers = result.data["number"].values[::2].tolist()
+    told = {
+        "settings": {"seed": 0}, "cases": [[number, 0] for number in numbers], "done": {"one by one": 50}, "left": [],
+        "tables": {},
+    }  # fmt: skip
+    values = np.full((100, 1, 1), np.nan)
+    values[::2] = np.linspace(0.9, 1.0, 50)[:, None, None]
+    said = section(with_measures(result, told, ["bands: one by one"], values))
+    assert (
+        "The model was asked again about 50 explanations of 50 epochs, a random sample of each predicted stage." in said
+    )
+    assert "1 of 1 kinds of evidence that were measured speak for the explanations without reserve." in said
+    assert "each does 95 % by itself (95 % interval" in said
+    assert "Not measured: sanity, stability, agreement, shortcuts, events, sets." in said
+    assert "Anything of 50 epochs more that were explained, and not asked about." in said
+    assert "W 20 10 0 the baseline is called its stage already (10)" in said
+    assert "N2 20 10 10 –" in said
+    assert "What sleep is: it tells what this network used." in said

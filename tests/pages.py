@@ -7,8 +7,8 @@ import re
 from html.parser import HTMLParser
 
 from eegflex.evaluation import assess
-from eegflex.report import save_report
-from eegflex.report.sections import SECTIONS, Gathered, Text
+from eegflex.report.parts import Gathered, Text
+from eegflex.report.sections import SECTIONS
 
 
 class Page(HTMLParser):
@@ -31,9 +31,9 @@ class Page(HTMLParser):
 
 
 def read(report, folder):
-    """The body of a report's file; scripts and styles of MNE's header are left out."""
-    html = save_report(report, folder / "page.html", overwrite=True).read_text(encoding="utf-8")
-    return Page(html[html.index("<body data-bs-spy") :])
+    """The body of a report's file."""
+    html = report.save(folder / "page.html", overwrite=True).read_text(encoding="utf-8")
+    return Page(html[html.index("<body>") :])
 
 
 def written(result, **kwargs):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,11 @@ import pandas as pd
 from eegflex import viz
 from eegflex.bands import Bands
 from eegflex.errors import ChannelError
-from eegflex.findings import Finding, Findings
+from eegflex.findings import Finding
 from eegflex.report import html
 from eegflex.report.asked_again import NOT_EVALUATED, evaluated, evaluation_text
 from eegflex.report.neighbours import neighbours_table
+from eegflex.report.parts import Gathered, Part, Picture, Text
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
 from eegflex.results.marks import LEGEND
@@ -31,61 +31,10 @@ from eegflex.viz.epoch import surest_numbers
 from eegflex.viz.head import find_sites
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from eegflex.results.result import FlexResult
 
-__all__ = ["SECTIONS", "Gathered", "Picture", "Text"]
+__all__ = ["SECTIONS"]
 
-
-@dataclass(frozen=True)
-class Gathered:
-    """All that a report is written from.
-
-    Attributes
-    ----------
-    result : FlexResult
-        Attributions, of one target.
-    findings : Findings
-        How far they can be believed, as `eegflex.evaluation.assess` has it.
-    compare_with : FlexResult | None
-        A second result to show beside it, of one target.
-    of_all : bool
-        Whether every stage was explained, so that `result` is only one of the targets.
-    epochs_per_stage : int
-        Epoch cards for each stage.
-    note : str | None
-        A sentence to put on top.
-    """
-
-    result: FlexResult
-    findings: Findings
-    compare_with: FlexResult | None = None
-    of_all: bool = False
-    epochs_per_stage: int = 1
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class Text:
-    """A piece of HTML under a title, in a section of its own where none is named."""
-
-    title: str
-    html: str
-    section: str | None = None
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure, drawn when it is asked for, under a title, in a section of its own where none is named."""
-
-    title: str
-    draw: Callable[[], Figure]
-    caption: str
-    section: str | None = None
-
-
-Part = Text | Picture
 
 _SIMULATED = "The recording is simulated: nobody was recorded, and nothing here is evidence about sleep."
 _OF_ALL = (
@@ -105,9 +54,9 @@ def summary(gathered: Gathered) -> Iterator[Part]:
     parts = [html.warning(text) for text in notes if text]
     done = what_was_done(result) + ([_OF_ALL] if gathered.of_all else [])
     parts += [html.paragraph(sentence) for sentence in done]
-    parts += ["<h5>What was found</h5>", html.bullets(main_findings(result))]
+    parts += ["<h4>What was found</h4>", html.bullets(main_findings(result))]
     trust = [one.text for one in findings if one not in on_top]
-    yield Text("Summary", "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust)]))
+    yield Text("Summary", "".join([*parts, "<h4>How far to trust it</h4>", html.bullets(trust)]))
 
 
 def trust(gathered: Gathered) -> Iterator[Part]:
@@ -296,7 +245,7 @@ def stager(gathered: Gathered) -> Iterator[Part]:
         parts.append(html.warning(declared))
     for section, values in spec.items():
         rows = [(name, value) for name, value in _flat(values) if name != "assumed" and value != "–"]
-        parts += [f"<h5>{html.escape(_SPEC_HEADINGS.get(section, section))}</h5>", html.pairs(rows)]
+        parts += [f"<h4>{html.escape(_SPEC_HEADINGS.get(section, section))}</h4>", html.pairs(rows)]
     yield Text("Stager", "".join(parts) + _checks(gathered.result))
 
 
@@ -306,7 +255,7 @@ def _checks(result: FlexResult) -> str:
     if not found:
         return ""
     rows = [(f"{one.check}: {one.status}", one.text) for one in sorted(found, key=_is_well)]
-    return f"<h5>What was checked before it was explained</h5>{html.pairs(rows)}"
+    return f"<h4>What was checked before it was explained</h4>{html.pairs(rows)}"
 
 
 def _is_well(found: Finding) -> bool:
@@ -319,9 +268,9 @@ def provenance(gathered: Gathered) -> Iterator[Part]:
     for name in ("checks", "evaluation"):  # which have sections of their own
         told.pop(name, None)
     warnings = "".join(html.warning(str(warning)) for warning in told.pop("warnings", []))
-    recording = f"<h5>Recording and software</h5>{html.pairs(_flat(told))}"
+    recording = f"<h4>Recording and software</h4>{html.pairs(_flat(told))}"
     asked = gathered.result.parameters | ({"target": "all"} if gathered.of_all else {})
-    parameters = f"<h5>Parameters of the attribution</h5>{html.pairs(_flat(asked))}"
+    parameters = f"<h4>Parameters of the attribution</h4>{html.pairs(_flat(asked))}"
     yield Text("Provenance", warnings + recording + parameters)
 
 

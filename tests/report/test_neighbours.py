@@ -11,7 +11,8 @@ from attribution_helpers import explain, noise_epochs
 from torch import nn
 
 import eegflex
-from eegflex.report.sections import Gathered, neighbours
+from eegflex.report.parts import Gathered
+from eegflex.report.sections import neighbours
 from eegflex.results.window_rhythms import has_windows
 from eegflex.spec.model_spec import ContextSpec, ModelSpec
 
@@ -85,4 +86,4 @@ def test_without_windows_it_is_not_there():
 @pytest.mark.slow
 def test_a_whole_report_holds_it(result, tmp_path):
     made = eegflex.make_report(result, verbose="error")
-    assert "What the neighbours of the epoch said" in "".join(made.html)
+    assert "What the neighbours of the epoch said" in made.html

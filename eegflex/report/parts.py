@@ -1,0 +1,65 @@
+"""What sections are written from, and what they give: texts and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from eegflex.findings import Findings
+    from eegflex.results.result import FlexResult
+
+__all__ = ["Gathered", "Part", "Picture", "Text"]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All that a report is written from.
+
+    Attributes
+    ----------
+    result : FlexResult
+        Attributions, of one target.
+    findings : Findings
+        How far they can be believed, as `eegflex.evaluation.assess` has it.
+    compare_with : FlexResult | None
+        A second result to show beside it, of one target.
+    of_all : bool
+        Whether every stage was explained, so that `result` is only one of the targets.
+    epochs_per_stage : int
+        Epoch cards for each stage.
+    note : str | None
+        A sentence to put on top.
+    """
+
+    result: FlexResult
+    findings: Findings
+    compare_with: FlexResult | None = None
+    of_all: bool = False
+    epochs_per_stage: int = 1
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of HTML under a title, in a section of its own where none is named."""
+
+    title: str
+    html: str
+    section: str | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, drawn when it is asked for, under a title, in a section of its own where none is named."""
+
+    title: str
+    draw: Callable[[], Figure]
+    caption: str
+    section: str | None = None
+
+
+Part = Text | Picture

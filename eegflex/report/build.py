@@ -10,10 +10,11 @@ from mne.utils import verbose
 
 from eegflex.errors import ParameterError
 from eegflex.evaluation.assess import assess
+from eegflex.report.first_screen import first_screen, subtitle
 from eegflex.report.page import Report, Section, SectionPart, make_page
 from eegflex.report.parts import Gathered, Part, Picture
 from eegflex.report.pictures import as_figure
-from eegflex.report.sections import SECTIONS
+from eegflex.report.sections import SECTIONS, on_top
 from eegflex.results.recordings import one_recording
 
 if TYPE_CHECKING:
@@ -79,10 +80,12 @@ def make_report(
     ('Why did bandpower stage this night so, and can the answer be believed?', 11)
     """
     gathered = _gather(result, compare_with, epochs_per_stage, note)
-    model = gathered.result.model
     return make_page(
-        title or f"Why did {model} stage this night so, and can the answer be believed?",
+        title or f"Why did {result.model} stage this night so, and can the answer be believed?",
         _sections(part for section in SECTIONS for part in section(gathered)),
+        subtitle=subtitle(gathered.result),
+        warnings=on_top(gathered),
+        first_screen=first_screen(gathered),
     )
 
 

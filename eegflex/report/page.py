@@ -17,6 +17,7 @@ from markupsafe import Markup
 from eegflex._version import __version__
 from eegflex.errors import MissingExtraError, ParameterError
 from eegflex.utils.files import check_output, write_whole
+from eegflex.viz.style import NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,6 +170,11 @@ def _file(name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
+def _colours() -> str:
+    """The colours of figures, by names that styles know."""
+    return f":root {{ --raised: {POSITIVE}; --lowered: {NEGATIVE}; }}\n"
+
+
 def make_page(
     title: str,
     sections: Sequence[Section],
@@ -203,7 +209,7 @@ def make_page(
         first_screen=Markup(first_screen),  # noqa: S704
         sections=[_marked(section) for section in sections],
         explorer=explorer and _Raw(explorer),
-        style=Markup(_file("page.css") + (explorer.style if explorer else "")),  # noqa: S704
+        style=Markup(_colours() + _file("page.css") + (explorer.style if explorer else "")),  # noqa: S704
         scripts=[Markup(script) for script in scripts],  # noqa: S704
         policy=Markup(_POLICY.format(scripts=" ".join(f"'sha256-{one}'" for one in hashes))),  # noqa: S704
         version=__version__,

@@ -33,7 +33,7 @@ from eegflex.viz.head import find_sites
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["SECTIONS"]
+__all__ = ["SECTIONS", "on_top"]
 
 
 _SIMULATED = "The recording is simulated: nobody was recorded, and nothing here is evidence about sleep."
@@ -46,16 +46,20 @@ _ON_TOP = ("stopped", "model checks")
 _SPEC_HEADINGS = {"input": "What it is given", "output": "What it returns", "model": "What it is"}
 
 
+def on_top(gathered: Gathered) -> list[str]:
+    """What no number below can be read without."""
+    not_well = [one.text for one in gathered.findings if one.check in _ON_TOP and not _is_well(one)]
+    notes = [gathered.note, *not_well, _SIMULATED if is_simulated(gathered.result) else None]
+    return [text for text in notes if text]
+
+
 def summary(gathered: Gathered) -> Iterator[Part]:
     """What was done, what was found, and how far to trust it."""
     result, findings = gathered.result, gathered.findings
-    on_top = [one for one in findings if one.check in _ON_TOP and not _is_well(one)]
-    notes = [gathered.note, *(one.text for one in on_top), _SIMULATED if is_simulated(result) else None]
-    parts = [html.warning(text) for text in notes if text]
     done = what_was_done(result) + ([_OF_ALL] if gathered.of_all else [])
-    parts += [html.paragraph(sentence) for sentence in done]
+    parts = [html.paragraph(sentence) for sentence in done]
     parts += ["<h4>What was found</h4>", html.bullets(main_findings(result))]
-    trust = [one.text for one in findings if one not in on_top]
+    trust = [one.text for one in findings if one.check not in _ON_TOP or _is_well(one)]
     yield Text("Summary", "".join([*parts, "<h4>How far to trust it</h4>", html.bullets(trust)]))
 
 

@@ -39,9 +39,9 @@ def evaluation_text(found: Evaluation) -> str:
     parts = [html.paragraph(_how_many(found)), html.pairs(rows)]
     for name, table in found.tables.items():
         if len(table):
-            parts += [f"<h4>{html.escape(name)}</h4>", html.frame(_rounded(table.head(MOST_ROWS)))]
             left = len(table) - MOST_ROWS
-            parts += [html.paragraph(f"And {left} rows more, in the result's file.")] if left > 0 else []
+            more = html.paragraph(f"And {left} rows more, in the result's file.") if left > 0 else ""
+            parts.append(html.folded(name, html.frame(_rounded(table.head(MOST_ROWS)), named=name) + more))
     return "".join(parts)
 
 

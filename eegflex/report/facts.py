@@ -247,7 +247,7 @@ class StageFacts:
             (self.way == "relations", "bad", "relations between channels decide", without),
             (self.way == "unclear", "some", "rhythms or waveforms: unclear", without),
             (self.called > DECIDES, "bad", f"what it is compared with is {self.stage} already",
-             f"{baseline} is called {self.stage} in {percent(self.called)} of cases: marks tell how these epochs differ from it"),
+             f"{baseline} is called {self.stage} in {percent(self.called)} of cases; marks tell how epochs differ from it"),
             *self._tested(),
             (few, "some", "examples only", f"n = {self.n}, of fewer than {MIN_EPOCHS} nothing general is told"),
         ]  # fmt: skip

@@ -51,7 +51,7 @@ def first_screen(gathered: Gathered) -> Markup:
     """
     result = gathered.result
     night, stages = of_night(result.data), of_stages(result)
-    agreement = gathered.findings["agreement"] if "agreement" in gathered.findings else None
+    agreement = gathered.findings["agreement"] if "agreement" in gathered.findings else None  # noqa: SIM401
     strips = make_strips(night)
     return fill(
         "first_screen.html",

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["bullets", "escape", "frame", "pairs", "paragraph", "scrolling", "warning", "without_directories"]
+__all__ = ["bullets", "escape", "folded", "frame", "pairs", "paragraph", "scrolling", "warning", "without_directories"]
 
 #: An absolute path of a POSIX system or of Windows, up to its last part.
 _DIRECTORIES = re.compile(r"(?<![^\s'\"(\[=:,;])(?:[A-Za-z]:[\\/]|\\\\|/)(?:[^\s/\\'\"<>]+[\\/])+(?=[^\s/\\'\"<>])")
@@ -57,7 +57,12 @@ def pairs(rows: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> str:
 
 
 def frame(
-    table: pd.DataFrame, *, corner: str = "", diagonal: bool = False, grey: npt.NDArray[np.bool_] | None = None
+    table: pd.DataFrame,
+    *,
+    corner: str = "",
+    diagonal: bool = False,
+    grey: npt.NDArray[np.bool_] | None = None,
+    named: str = "",
 ) -> str:
     """Return a table with its row and column names, numbers to the right.
 
@@ -71,6 +76,8 @@ def frame(
         Whether the diagonal is set in bold.
     grey : array of bool, shape of the table | None
         Cells that are grey and, for those who print in black, in parentheses.
+    named : str
+        What the table is called for those who hear it; by default by its corner.
     """
     marks = np.zeros(table.shape, dtype=bool) if grey is None else grey
     names: Sequence[Any] = list(table.index)
@@ -82,13 +89,18 @@ def frame(
         cells = "".join(_cell(v, bold=diagonal and i == j, grey=bool(marks[i, j])) for j, v in enumerate(values))
         rows.append("<tr>" + "".join(f'<th scope="row">{escape(part)}</th>' for part in parts) + cells + "</tr>")
     top = f'<tr><th scope="col" colspan="{depth}">{escape(corner)}</th>{head}</tr>'
-    return scrolling(f"<table><thead>{top}</thead><tbody>{''.join(rows)}</tbody></table>", corner)
+    return scrolling(f"<table><thead>{top}</thead><tbody>{''.join(rows)}</tbody></table>", named or corner)
 
 
 def scrolling(table: str, name: str) -> str:
     """Return a table in a box of its own, in which it scrolls where the page is narrow, with the keyboard too."""
-    label = f"Table by {name}" if name else "Table"
+    label = f"Table: {name}" if name else "Table"
     return f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0">{table}</div>'
+
+
+def folded(name: str, content: str) -> str:
+    """Return HTML that a reader opens; on paper it is open."""
+    return f"<details><summary>{escape(name)}</summary>{content}</details>"
 
 
 def _cell(value: Any, *, bold: bool, grey: bool) -> str:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Fragment", "Report", "Section", "SectionPart", "check_report_file", "fill", "make_page"]
 
 #: What a page may load: nothing. Scripts run if they are those that the page was made with, whatever a file's text holds.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {scripts}; base-uri 'none'; form-action 'none'"
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {scripts}; "
+    "base-uri 'none'; form-action 'none'"
+)
 
 
 class Fragment(Protocol):

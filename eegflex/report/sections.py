@@ -129,8 +129,8 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     within = result.band_table(statistic="within_error")[means.columns]
     grey = within.reindex(columns=written.columns, fill_value=False).to_numpy(dtype=bool)
     legend = html.paragraph(LEGEND) if grey.any() else ""
-    summary = f"<summary>Numbers by stage and channel ({html.escape(unit(result))})</summary>"
-    details = f"<details>{summary}{legend}{html.frame(written, corner='stage, channel', grey=grey)}</details>"
+    table_of = legend + html.frame(written, corner="stage, channel", grey=grey)
+    details = html.folded(f"Numbers by stage and channel ({unit(result)})", table_of)
     yield Text(f"Table of bands{how}", details, "Bands")
 
 

@@ -59,8 +59,7 @@ def make_tiles(night: NightFacts, stages: Sequence[StageFacts], agreement: Findi
 
 
 def _fits(night: NightFacts, agreement: Finding | None) -> Tile:
-    told = {} if agreement is None else agreement.values
-    kappa, low, high = (float(told.get(name, np.nan)) for name in ("kappa", "kappa_low", "kappa_high"))
+    kappa, low, high = (_number(agreement, name) for name in ("kappa", "kappa_low", "kappa_high"))
     judged = night.is_judged
     if not judged.any():
         return Tile("unknown", _FITS["unknown"], "Whether the stager is right is not known. A hypnogram would tell.")
@@ -76,6 +75,11 @@ def _fits(night: NightFacts, agreement: Finding | None) -> Tile:
     if len(single) > 1 and np.isfinite(single).any():
         said.append(f"Single channels: kappa {np.nanmin(single):.2f} to {np.nanmax(single):.2f}.")
     return Tile(how, _FITS[how], " ".join(said))
+
+
+def _number(finding: Finding | None, name: str) -> float:
+    value = None if finding is None else finding.values.get(name)
+    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def _hardest(night: NightFacts) -> str:
@@ -185,7 +189,7 @@ def _looked_at(night: NightFacts, stages: Sequence[StageFacts]) -> Tile:
         return Tile(worst(how, "some"), title, " ".join(said))
     title += f", {n_trusted} {'holds' if n_trusted == 1 else 'hold'}"
     said.append(
-        f"Asked again with parts of the signal removed or changed, the model bears out {n_trusted} of {n_tested} that were tested."
+        f"Asked again with parts of the signal changed, the model bears out {n_trusted} of {n_tested} that were tested."
     )
     how = worst(how, grade("trusted", n_trusted / n_tested))
     return Tile(how, title, " ".join(said))

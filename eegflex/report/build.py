@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -113,10 +114,15 @@ def _sections(parts: Iterable[Part]) -> list[Section]:
     """Parts by section, in the order in which each section first came."""
     found: dict[str, list[SectionPart]] = {}
     for part in parts:
-        html = as_figure(part) if isinstance(part, Picture) else part.html
         heading = part.title if part.section is not None else ""
+        html = as_figure(part) if isinstance(part, Picture) else _below(part.html, "h4" if heading else "h3")
         found.setdefault(part.section or part.title, []).append(SectionPart(heading, html))
     return [Section(title, tuple(own)) for title, own in found.items()]
+
+
+def _below(html: str, level: str) -> str:
+    """Make the headings in a text those of a level: what it stands under is the page's to know."""
+    return re.sub(r"<(/?)h[1-6]\b", rf"<\1{level}", html)
 
 
 def add_to_report(result: FlexResult, report: mne.Report, *, section: str | None, epochs_per_stage: int) -> None:

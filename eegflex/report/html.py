@@ -95,7 +95,7 @@ def frame(
 def scrolling(table: str, name: str) -> str:
     """Return a table in a box of its own, in which it scrolls where the page is narrow, with the keyboard too."""
     label = f"Table: {name}" if name else "Table"
-    return f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0">{table}</div>'
+    return f'<div class="scroll" role="group" aria-label="{escape(label)}" tabindex="0">{table}</div>'
 
 
 def folded(name: str, content: str) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Row", "Table", "make_rows"]
 
 #: Size of a cell in CSS pixels, half the size of a mark, and how far marks are spread where there are many.
-WIDTH, HEIGHT, MARK, SPREAD = 106, 30, 3.5, 8
+WIDTH, HEIGHT, MARK, SPREAD = 98, 30, 3.5, 8
 #: From so many epochs on marks are spread.
 CROWD = 8
 #: The scale is linear up to this part of its end, and logarithmic from there on.
@@ -285,11 +285,9 @@ def _axis(end: float) -> str:
     values = np.array([-end, -end / 10, 0, end / 10, end])
     places = _place(values, end)
     lines = "".join(f"M{x:.1f} 0V5" for x in places.tolist())
-    anchors = ("start", "middle", "middle", "middle", "end")
-    shown = (0, 2, 4) if len(f"{end / 10:g}{end:g}") > 5 else range(5)
+    ends = ((2.0, 0, "start"), (places[2], 2, "middle"), (WIDTH - 2.0, 4, "end"))
     texts = "".join(
-        f'<text x="{(2, places[i], places[i], places[i], WIDTH - 2)[i]:.1f}" y="18" text-anchor="{anchors[i]}">'
-        f"{f'{values[i]:g}'.replace('-', '−')}</text>"
-        for i in shown
+        f'<text x="{x:.1f}" y="18" text-anchor="{anchor}">{f"{values[i]:g}".replace("-", "−")}</text>'
+        for x, i, anchor in ends
     )
     return f'<path class="zero" stroke="#777" d="{lines}"/><g class="ticks" font-size="12" fill="#4a4a4a">{texts}</g>'

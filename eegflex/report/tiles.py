@@ -64,8 +64,9 @@ def _fits(night: NightFacts, agreement: Finding | None) -> Tile:
     if not judged.any():
         return Tile("unknown", _FITS["unknown"], "Whether the stager is right is not known. A hypnogram would tell.")
     right = int((judged & ~night.is_wrong).sum())
-    how = grade("agreement", low if np.isfinite(low) else kappa)
-    between = f" (95 % interval {low:.2f} to {high:.2f})" if np.isfinite(low) else ""
+    known = np.isfinite(low)
+    how = grade("agreement", low) if known else worst("some", grade("agreement", kappa))
+    between = f" (95 % interval {low:.2f} to {high:.2f})" if known else ", of too few epochs to say how sure that is"
     parts = [f"{right} of {count_epochs(int(judged.sum()))} agree ({percent(right / judged.sum())})"]
     parts += [f"beyond chance, that is a kappa of {kappa:.2f}{between}"] if np.isfinite(kappa) else []
     single = night.kappas()

@@ -12,6 +12,7 @@ from mne.utils import verbose
 from eegflex.errors import ParameterError
 from eegflex.evaluation.assess import assess
 from eegflex.report.first_screen import first_screen, subtitle
+from eegflex.report.html import without_directories
 from eegflex.report.page import Report, Section, SectionPart, make_page
 from eegflex.report.parts import Gathered, Part, Picture
 from eegflex.report.pictures import as_figure
@@ -85,7 +86,7 @@ def make_report(
         title or f"Why did {result.model} stage this night so, and can the answer be believed?",
         _sections(part for section in SECTIONS for part in section(gathered)),
         subtitle=subtitle(gathered.result),
-        warnings=on_top(gathered),
+        warnings=map(without_directories, on_top(gathered)),
         first_screen=first_screen(gathered),
     )
 

@@ -56,10 +56,9 @@ print(before, max(seen))
 
 #: Read the result from its file, and write its report; once before with every 40th epoch, for what is only loaded once.
 _REPORT = """
-from eegflex.report import save_report
 
 def report(result):
-    save_report(eegflex.make_report(result, verbose="error"), sys.argv[1] + ".html", overwrite=True)
+    eegflex.make_report(result, verbose="error").save(sys.argv[1] + ".html", overwrite=True)
 
 report(eegflex.FlexResult(eegflex.read_result(sys.argv[1]).data.isel(epoch=slice(None, None, 40)).copy(deep=True)))
 before, seen = memory(), watch()

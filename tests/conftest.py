@@ -9,6 +9,9 @@ from pathlib import Path
 import example_results
 import mne
 import pytest
+from browser import browser
+
+__all__ = ["browser"]
 
 os.environ.setdefault("MPLBACKEND", "agg")
 

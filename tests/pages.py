@@ -7,9 +7,9 @@ import re
 from html.parser import HTMLParser
 
 from eegflex.evaluation import assess
-from eegflex.report import save_report
+from eegflex.report.html import escape
 from eegflex.report.parts import Gathered, Text
-from eegflex.report.sections import SECTIONS
+from eegflex.report.sections import SECTIONS, on_top
 
 
 class Page(HTMLParser):
@@ -32,13 +32,15 @@ class Page(HTMLParser):
 
 
 def read(report, folder):
-    """The body of a report's file; scripts and styles of MNE's header are left out."""
-    html = save_report(report, folder / "page.html", overwrite=True).read_text(encoding="utf-8")
-    return Page(html[html.index("<body data-bs-spy") :])
+    """The body of a report's file."""
+    html = report.save(folder / "page.html", overwrite=True).read_text(encoding="utf-8")
+    return Page(html[html.index("<body>") :])
 
 
 def written(result, **kwargs):
     """The text that a report of a result is to hold, without a figure being drawn."""
     gathered = Gathered(result, assess(result), **kwargs)
     parts = [part for section in SECTIONS for part in section(gathered)]
-    return Page(" ".join(part.html if isinstance(part, Text) else part.caption for part in parts)).text
+    told = [escape(text) for text in on_top(gathered)]
+    told += [part.html if isinstance(part, Text) else part.caption for part in parts]
+    return Page(" ".join(told)).text

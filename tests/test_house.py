@@ -188,7 +188,7 @@ FLOORS = (
     "cli __main__",
 )
 #: A result and a staged night draw themselves: their methods import the figures when they are called.
-UPWARDS = {("eegflex.results.figures", "viz"), ("eegflex.staging", "viz")}
+UPWARDS = {("eegflex.results.figures", "viz"), ("eegflex.results.figures", "report"), ("eegflex.staging", "viz")}
 
 
 def floor_of(module):

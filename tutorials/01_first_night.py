@@ -112,7 +112,9 @@ fig = result.plot_epoch(int(called_n2.iloc[0]))
 # %%
 # Keep it
 # -------
-# A result is a labelled xarray data set, and is kept as netCDF; the report is one HTML file that works offline::
+# A result is a labelled xarray data set, and is kept as netCDF; the report is one HTML page that works offline,
+# or a PDF (``night.pdf``, with the extra ``pdf``); ``result.add_to_report(report)`` puts the figures into an ``mne.Report`` of
+# yours::
 #
 #     result.save("night.nc")
 #     eegflex.make_report(result).save("night.html")

@@ -223,12 +223,12 @@ def report(
     loading: LoadingOptions,
     reading: ReadingOptions,
     asking: AttributionOptions,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The report, an HTML file.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The report: *.html, or *.pdf.")] = None,
     resume: Resume = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the HTML report of a result, or of a recording that is staged and explained first."""
-    from eegflex.report.build import check_report_file
+    """Write the report of a result, as HTML or PDF, or of a recording that is staged and explained first."""
+    from eegflex.report.page import check_report_file
 
     inputs = _inputs(recording, loading, reading)
     output = check_report_file(
@@ -355,9 +355,9 @@ def _inputs(recording: Path, *groups: Any) -> list[Path]:
 
 
 def _write_report(result: FlexResult, output: Path, overwrite: bool) -> None:
-    from eegflex.report import make_report, save_report
+    from eegflex.report import make_report
 
-    save_report(make_report(result, verbose="ERROR"), output, overwrite=overwrite)
+    make_report(result, verbose="ERROR").save(output, overwrite=overwrite)
     typer.echo(f"Report: {output.resolve()}")
 
 

@@ -1,6 +1,7 @@
-"""Reports of a result in HTML."""
+"""Reports of a result: one page to read from top to bottom, as HTML or PDF."""
 
-from eegflex.report.build import make_report, save_report
+from eegflex.report.build import make_report
+from eegflex.report.page import Report
 from eegflex.report.summary import main_findings
 
-__all__ = ["main_findings", "make_report", "save_report"]
+__all__ = ["Report", "main_findings", "make_report"]

@@ -1,28 +1,30 @@
-"""The report of a result: one HTML file to read from top to bottom."""
+"""The report of a result: what its page holds, gathered once, written and drawn once."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import mne
 import numpy as np
 from mne.utils import verbose
 
 from eegflex.errors import ParameterError
 from eegflex.evaluation.assess import assess
-from eegflex.report.parts import Gathered, Picture, Text
-from eegflex.report.sections import SECTIONS
+from eegflex.report.first_screen import first_screen, subtitle
+from eegflex.report.html import without_directories
+from eegflex.report.page import Report, Section, SectionPart, make_page
+from eegflex.report.parts import Gathered, Part, Picture
+from eegflex.report.pictures import as_figure
+from eegflex.report.sections import SECTIONS, on_top
 from eegflex.results.recordings import one_recording
-from eegflex.utils.files import write_whole
 
 if TYPE_CHECKING:
+    import mne
+
     from eegflex.results.result import FlexResult
 
-__all__ = ["check_report_file", "make_report", "save_report"]
-
-#: Of the pictures in the report.
-DPI = 110
+__all__ = ["add_to_report", "make_report"]
 
 
 @verbose
@@ -34,7 +36,7 @@ def make_report(
     epochs_per_stage: int = 1,
     note: str | None = None,
     verbose: bool | str | int | None = None,
-) -> mne.Report:
+) -> Report:
     """Make a report of a result.
 
     Parameters
@@ -54,9 +56,9 @@ def make_report(
 
     Returns
     -------
-    report : mne.Report
+    report : eegflex.report.Report
         Summary, trust, night, bands, spectra, topography, context (where it was scaled), epochs, completeness, evaluation,
-        stager and provenance. Write it with its own ``save``, or with `save_report`, which leaves nothing half-written.
+        stager and provenance, as one HTML page that loads nothing. Its ``save`` writes it as HTML or PDF.
 
     Raises
     ------
@@ -76,16 +78,30 @@ def make_report(
     >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
     >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> report = eegflex.make_report(result, verbose="error")
-    >>> report.title, len(report.tags)
-    ('bandpower explained by eegflex', 12)
+    >>> report.title, len(report.sections)
+    ('Why did bandpower stage this night so, and can the answer be believed?', 11)
     """
+    gathered = _gather(result, compare_with, epochs_per_stage, note)
+    return make_page(
+        title or f"Why did {result.model} stage this night so, and can the answer be believed?",
+        _sections(part for section in SECTIONS for part in section(gathered)),
+        subtitle=subtitle(gathered.result),
+        warnings=map(without_directories, on_top(gathered)),
+        first_screen=first_screen(gathered),
+    )
+
+
+def _gather(
+    result: FlexResult, compare_with: FlexResult | None, epochs_per_stage: int, note: str | None = None
+) -> Gathered:
+    """Take all that a report is written from, once."""
     one_recording(result.data, None, "A report")
     if not isinstance(epochs_per_stage, int | np.integer) or epochs_per_stage < 0:
         raise ParameterError("epochs_per_stage must be 0 or a positive whole number", seen=repr(epochs_per_stage))
     if compare_with is not None:
         _check_same_epochs(result, compare_with)
     single = result.for_target()  # once: of a result of all stages it is a sum over all that was attributed
-    gathered = Gathered(
+    return Gathered(
         result=single,
         findings=assess(single),
         compare_with=None if compare_with is None else compare_with.for_target(),
@@ -94,25 +110,33 @@ def make_report(
         epochs_per_stage=int(epochs_per_stage),
         note=note,
     )
-    report = mne.Report(title=title or f"{result.model} explained by eegflex", image_format="png", verbose="error")
-    for section in SECTIONS:
-        for part in section(gathered):
-            _add(report, part)
-    return report
 
 
-def _add(report: mne.Report, part: Text | Picture) -> None:
-    """Write a part into the report; a figure is drawn for it, and closed."""
-    tags = ((part.section or part.title).split()[0].casefold(),)
-    if isinstance(part, Text):
-        report.add_html(part.html, part.title, tags=tags, section=part.section)
-        return
+def _sections(parts: Iterable[Part]) -> list[Section]:
+    """Parts by section, in the order in which each section first came."""
+    found: dict[str, list[SectionPart]] = {}
+    for part in parts:
+        heading = part.title if part.section is not None else ""
+        html = as_figure(part) if isinstance(part, Picture) else _below(part.html, "h4" if heading else "h3")
+        found.setdefault(part.section or part.title, []).append(SectionPart(heading, html))
+    return [Section(title, tuple(own)) for title, own in found.items()]
+
+
+def _below(html: str, level: str) -> str:
+    """Make the headings in a text those of a level: what it stands under is the page's to know."""
+    return re.sub(r"<(/?)h[1-6]\b", rf"<\1{level}", html)
+
+
+def add_to_report(result: FlexResult, report: mne.Report, *, section: str | None, epochs_per_stage: int) -> None:
+    """Put the figures of a result into a report of MNE's; see `FlexResult.add_to_report`."""
     import matplotlib.pyplot as plt
 
-    fig = part.draw()
-    fig.set_dpi(DPI)
-    report.add_figure(fig, part.title, caption=part.caption, image_format="png", tags=tags, section=part.section)
-    plt.close(fig)
+    gathered = _gather(result, None, epochs_per_stage)
+    for part in (part for make in SECTIONS for part in make(gathered)):
+        if isinstance(part, Picture):
+            fig = part.draw()
+            report.add_figure(fig, part.title, caption=part.caption, section=section, tags=("eegflex",))
+            plt.close(fig)
 
 
 def _check_same_epochs(result: FlexResult, compare_with: FlexResult) -> None:
@@ -130,55 +154,3 @@ def _check_same_epochs(result: FlexResult, compare_with: FlexResult) -> None:
             seen=f"{len(other)} epochs, {len(own & other)} of them among the {len(own)} of result",
             remedy="Explain both with the same sample_per_stage and seed",
         )
-
-
-def save_report(report: mne.Report, fname: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a report to an HTML file, whole or not at all.
-
-    Parameters
-    ----------
-    report : mne.Report
-        As `make_report` makes it.
-    fname : path-like
-        The file, ``*.html``.
-    overwrite : bool
-        Whether a file of that name may be replaced.
-
-    Returns
-    -------
-    fname : Path
-        The file.
-
-    Raises
-    ------
-    ParameterError
-        If the name does not end in ``.html``.
-    OutputError
-        If the file is there already, or cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import mne
-    >>> from eegflex.report import save_report
-    >>> report = mne.Report(title="night", verbose="error")
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     print(save_report(report, f"{folder}/night.html").name)
-    night.html
-    """
-    path = check_report_file(fname)
-
-    def write(temporary: Path) -> None:
-        known = report.fname
-        report.save(temporary, open_browser=False, overwrite=True, verbose="error")
-        report.fname = known
-
-    return write_whole(path, write, overwrite=overwrite)
-
-
-def check_report_file(fname: str | Path) -> Path:
-    """Refuse a name that is not that of a report."""
-    path = Path(fname)
-    if path.suffix.casefold() not in (".html", ".htm"):
-        raise ParameterError("A report is written as HTML", seen=path, allowed="a name that ends in .html")
-    return path

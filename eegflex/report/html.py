@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["bullets", "escape", "frame", "pairs", "paragraph", "warning", "without_directories"]
+__all__ = ["bullets", "escape", "folded", "frame", "pairs", "paragraph", "scrolling", "warning", "without_directories"]
 
-_TABLE = '<table class="table table-sm table-striped" style="width:auto">'
 #: An absolute path of a POSIX system or of Windows, up to its last part.
 _DIRECTORIES = re.compile(r"(?<![^\s'\"(\[=:,;])(?:[A-Za-z]:[\\/]|\\\\|/)(?:[^\s/\\'\"<>]+[\\/])+(?=[^\s/\\'\"<>])")
 
@@ -41,7 +40,7 @@ def paragraph(text: str) -> str:
 
 def warning(text: str) -> str:
     """Return a paragraph that stands out."""
-    return f'<div class="alert alert-warning" role="alert">{escape(text)}</div>'
+    return f'<p class="warning">{escape(text)}</p>'
 
 
 def bullets(lines: Iterable[str]) -> str:
@@ -54,11 +53,16 @@ def pairs(rows: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> str:
     """Return a table of two columns: names and values."""
     items = rows.items() if isinstance(rows, Mapping) else rows
     body = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in items)
-    return f"{_TABLE}<tbody>{body}</tbody></table>"
+    return f'<table class="pairs"><tbody>{body}</tbody></table>'
 
 
 def frame(
-    table: pd.DataFrame, *, corner: str = "", diagonal: bool = False, grey: npt.NDArray[np.bool_] | None = None
+    table: pd.DataFrame,
+    *,
+    corner: str = "",
+    diagonal: bool = False,
+    grey: npt.NDArray[np.bool_] | None = None,
+    named: str = "",
 ) -> str:
     """Return a table with its row and column names, numbers to the right.
 
@@ -72,22 +76,34 @@ def frame(
         Whether the diagonal is set in bold.
     grey : array of bool, shape of the table | None
         Cells that are grey and, for those who print in black, in parentheses.
+    named : str
+        What the table is called for those who hear it; by default by its corner.
     """
     marks = np.zeros(table.shape, dtype=bool) if grey is None else grey
     names: Sequence[Any] = list(table.index)
     depth = len(names[0]) if names and isinstance(names[0], tuple) else 1
-    head = "".join(f'<th class="text-end">{escape(column)}</th>' for column in table.columns)
+    head = "".join(f'<th scope="col" class="num">{escape(column)}</th>' for column in table.columns)
     rows = []
     for i, (name, values) in enumerate(zip(names, table.to_numpy(dtype=object), strict=True)):
         parts = name if isinstance(name, tuple) else (name,)
         cells = "".join(_cell(v, bold=diagonal and i == j, grey=bool(marks[i, j])) for j, v in enumerate(values))
         rows.append("<tr>" + "".join(f'<th scope="row">{escape(part)}</th>' for part in parts) + cells + "</tr>")
-    top = f'<tr><th colspan="{depth}">{escape(corner)}</th>{head}</tr>'
-    table = f"{_TABLE}<thead>{top}</thead><tbody>{''.join(rows)}</tbody></table>"
-    return f'<div class="table-responsive">{table}</div>'
+    top = f'<tr><th scope="col" colspan="{depth}">{escape(corner)}</th>{head}</tr>'
+    return scrolling(f"<table><thead>{top}</thead><tbody>{''.join(rows)}</tbody></table>", named or corner)
+
+
+def scrolling(table: str, name: str) -> str:
+    """Return a table in a box of its own, in which it scrolls where the page is narrow, with the keyboard too."""
+    label = f"Table: {name}" if name else "Table"
+    return f'<div class="scroll" role="group" aria-label="{escape(label)}" tabindex="0">{table}</div>'
+
+
+def folded(name: str, content: str) -> str:
+    """Return HTML that a reader opens; on paper it is open."""
+    return f"<details><summary>{escape(name)}</summary>{content}</details>"
 
 
 def _cell(value: Any, *, bold: bool, grey: bool) -> str:
     if grey:
-        return f'<td class="text-end text-muted"><i>({escape(value)})</i></td>'
-    return f'<td class="text-end">{f"<b>{escape(value)}</b>" if bold else escape(value)}</td>'
+        return f'<td class="num muted">({escape(value)})</td>'
+    return f'<td class="num">{f"<b>{escape(value)}</b>" if bold else escape(value)}</td>'

@@ -34,7 +34,7 @@ from eegflex.viz.head import find_sites
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["SECTIONS"]
+__all__ = ["SECTIONS", "on_top"]
 
 
 _SIMULATED = "The recording is simulated: nobody was recorded, and nothing here is evidence about sleep."
@@ -47,17 +47,21 @@ _ON_TOP = ("stopped", "model checks")
 _SPEC_HEADINGS = {"input": "What it is given", "output": "What it returns", "model": "What it is"}
 
 
+def on_top(gathered: Gathered) -> list[str]:
+    """What no number below can be read without."""
+    not_well = [one.text for one in gathered.findings if one.check in _ON_TOP and not _is_well(one)]
+    notes = [gathered.note, *not_well, _SIMULATED if is_simulated(gathered.result) else None]
+    return [text for text in notes if text]
+
+
 def summary(gathered: Gathered) -> Iterator[Part]:
     """What was done, what was found, and how far to trust it."""
     result, findings = gathered.result, gathered.findings
-    on_top = [one for one in findings if one.check in _ON_TOP and not _is_well(one)]
-    notes = [gathered.note, *(one.text for one in on_top), _SIMULATED if is_simulated(result) else None]
-    parts = [html.warning(text) for text in notes if text]
     done = what_was_done(result) + ([_OF_ALL] if gathered.of_all else [])
-    parts += [html.paragraph(sentence) for sentence in done]
-    parts += ["<h5>What was found</h5>", html.bullets(main_findings(result))]
-    trust = [one.text for one in findings if one not in on_top]
-    yield Text("Summary", "".join([*parts, "<h5>How far to trust it</h5>", html.bullets(trust)]))
+    parts = [html.paragraph(sentence) for sentence in done]
+    parts += ["<h4>What was found</h4>", html.bullets(main_findings(result))]
+    trust = [one.text for one in findings if one.check not in _ON_TOP or _is_well(one)]
+    yield Text("Summary", "".join([*parts, "<h4>How far to trust it</h4>", html.bullets(trust)]))
 
 
 def night(gathered: Gathered) -> Iterator[Part]:
@@ -98,8 +102,8 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     within = result.band_table(statistic="within_error")[means.columns]
     grey = within.reindex(columns=written.columns, fill_value=False).to_numpy(dtype=bool)
     legend = html.paragraph(LEGEND) if grey.any() else ""
-    summary = f"<summary>Numbers by stage and channel ({html.escape(unit(result))})</summary>"
-    details = f"<details>{summary}{legend}{html.frame(written, corner='stage, channel', grey=grey)}</details>"
+    table_of = legend + html.frame(written, corner="stage, channel", grey=grey)
+    details = html.folded(f"Numbers by stage and channel ({unit(result)})", table_of)
     yield Text(f"Table of bands{how}", details, "Bands")
 
 
@@ -202,7 +206,7 @@ def stager(gathered: Gathered) -> Iterator[Part]:
         parts.append(html.warning(declared))
     for section, values in spec.items():
         rows = [(name, value) for name, value in flat(values) if name != "assumed" and value != "–"]
-        parts += [f"<h5>{html.escape(_SPEC_HEADINGS.get(section, section))}</h5>", html.pairs(rows)]
+        parts += [f"<h4>{html.escape(_SPEC_HEADINGS.get(section, section))}</h4>", html.pairs(rows)]
     yield Text("Stager", "".join(parts) + _checks(gathered.result))
 
 
@@ -212,7 +216,7 @@ def _checks(result: FlexResult) -> str:
     if not found:
         return ""
     rows = [(f"{one.check}: {one.status}", one.text) for one in sorted(found, key=_is_well)]
-    return f"<h5>What was checked before it was explained</h5>{html.pairs(rows)}"
+    return f"<h4>What was checked before it was explained</h4>{html.pairs(rows)}"
 
 
 def _is_well(found: Finding) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    import mne
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -194,3 +195,26 @@ class ResultFigures:
         from eegflex.viz import plot_completeness
 
         return plot_completeness(cast("FlexResult", self), axes=axes, annotate=annotate, show=show)
+
+    def add_to_report(
+        self, report: mne.Report, *, section: str | None = "Attribution", epochs_per_stage: int = 1
+    ) -> None:
+        """Put the figures into a report of MNE's, which has others already; `eegflex.make_report` makes one of its own.
+
+        Parameters
+        ----------
+        report : mne.Report
+            The report; it gets figures, and is not saved.
+        section : str | None
+            Title of the section that they stand in.
+        epochs_per_stage : int
+            How many epoch cards to put in of each stage.
+
+        Raises
+        ------
+        ParameterError
+            If the result is of several recordings, or `epochs_per_stage` is not a number of epochs.
+        """
+        from eegflex.report.build import add_to_report
+
+        add_to_report(cast("FlexResult", self), report, section=section, epochs_per_stage=epochs_per_stage)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import html
 import io
 import re
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 import example_results
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import mne
 import pytest
 from example_results import altered
 from pages import Page, read, written
@@ -22,7 +20,7 @@ from pages import Page, read, written
 from eegflex.errors import OutputError, ParameterError
 from eegflex.evaluation import assess
 from eegflex.readers.notes import SIMULATED
-from eegflex.report import main_findings, make_report, save_report
+from eegflex.report import Report, main_findings, make_report
 from eegflex.report.html import without_directories
 from eegflex.report.parts import Gathered
 from eegflex.report.sections import SECTIONS
@@ -53,7 +51,7 @@ ORDER = [
 class Made:
     """A report, its page, and what was noticed while it was made."""
 
-    report: mne.Report
+    report: Report
     page: Page
     path: Path
     printed: str
@@ -63,11 +61,11 @@ class Made:
 
     @property
     def titles(self):
-        return [content.name for content in self.report._content]
+        return [html.unescape(title) for title in re.findall("<h[23][^>]*>(.*?)</h[23]>", self.report.html)]
 
     @property
     def sections(self):
-        return self.report._content_as_html()[2]
+        return list(self.report.sections)
 
 
 def make(result, folder, **kwargs):
@@ -128,18 +126,19 @@ def compared(of_all, folder):
 
 
 class TestPage:
-    def test_it_is_an_mne_report_with_all_sections_in_order(self, made):
-        assert isinstance(made.report, mne.Report)
+    def test_it_is_a_report_of_ours_with_all_sections_in_order(self, made):
+        assert isinstance(made.report, Report)
         assert made.sections == ORDER
-        assert made.report.title == "tiny explained by eegflex"
+        assert made.report.title == "Why did tiny stage this night so, and can the answer be believed?"
+        assert "11 sections" in repr(made.report)
 
     def test_it_says_that_nothing_was_tested(self, page):
         assert "nobody asked the model whether its answer follows them, so that none of them is trusted" in page.text
 
     def test_all_figures_are_there(self, page):
-        # night, bands, spectrum, topography, five cards, completeness; and MNE's logo
-        assert len(page.images) == 11
-        assert all(image.startswith(b"\x89PNG") for image in page.images[1:])
+        # night, bands, spectrum, topography, five cards, completeness
+        assert len(page.images) == 10
+        assert all(image.startswith(b"\x89PNG") for image in page.images)
 
     def test_nothing_is_left_behind(self, made, compared):
         assert made.untouched
@@ -151,24 +150,12 @@ class TestPage:
         assert (compared.copies, compared.collapsed) == (0, 2)
 
     def test_it_is_small_enough_to_send(self, made):
-        assert made.path.stat().st_size < 5e6
+        assert made.path.stat().st_size < 2.5e6
 
     @pytest.mark.parametrize("n", [0, 2])
     def test_cards_are_as_many_as_asked_for(self, result, n):
         (cards,) = [section for section in SECTIONS if section.__name__ == "epochs"]
         assert len(list(cards(Gathered(result, assess(result), epochs_per_stage=n)))) == 5 * n
-
-    @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
-    def test_a_browser_opens_it_without_errors(self, made, tmp_path):
-        options = (
-            "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
-            f"--disable-sync --no-first-run --enable-logging=stderr --v=0 --user-data-dir={tmp_path / 'profile'} --dump-dom"
-        )
-        command = ["chromium", *options.split(), made.path.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        errors = [line for line in done.stderr.splitlines() if "CONSOLE" in line and ("rror" in line)]
-        assert not errors
-        assert "Provenance" in done.stdout
 
 
 class TestWhatIsSaid:
@@ -313,7 +300,7 @@ class TestOtherResults:
         epochs = example_results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"])
         made = make(example_results.explain(epochs, method="shapley"), folder, epochs_per_stage=0)
         assert "There are no spectra: the method (exact Shapley values of the bands)" in made.page.text
-        assert len(made.page.images) == 5  # MNE's logo, night, bands, topography, completeness
+        assert len(made.page.images) == 4  # night, bands, topography, completeness
 
     def test_other_stages_and_channels_make_a_report(self, folder):
         spec = ModelSpec(name="odd", scores="log_probs", stages=("awake", "a", "b", "c", "dream"))
@@ -331,7 +318,7 @@ class TestOtherResults:
 
 class TestCompared:
     def test_a_second_baseline_is_shown_beside_the_first(self, compared):
-        assert compared.titles[4:8] == [
+        assert [title for title in compared.titles if " compared with " in title] == [
             "Bands by stage: compared with silence",
             "Table of bands: compared with silence",
             "Bands by stage: compared with an ordinary epoch of this recording",
@@ -382,7 +369,7 @@ class TestSafe:
         data["night_fault"].values[0] = EVIL
         made = make(FlexResult(data), folder, title=EVIL, note=EVIL, epochs_per_stage=0)
         assert EVIL not in made.path.read_text(encoding="utf-8")
-        assert "script" not in made.page.tags
+        assert made.page.tags.count("script") == 1  # the page's own
         assert made.page.text.count(EVIL) >= 9
 
     def test_no_directories_are_told(self, result):
@@ -412,29 +399,24 @@ class TestSafe:
 
 
 class TestFile:
-    @pytest.fixture
-    def report(self):
-        report = mne.Report(title="night", verbose="error")
-        report.add_html("<p>text</p>", "Text")
-        return report
+    report = Report("night", "<!DOCTYPE html><title>night</title><p>text</p>")
 
-    def test_it_is_replaced_only_when_asked(self, report, tmp_path):
+    def test_it_is_replaced_only_when_asked(self, tmp_path):
         path = tmp_path / "page.html"
-        assert save_report(report, path) == path
+        assert self.report.save(path) == path
         path.write_text("mine")
         with pytest.raises(OutputError, match="there already"):
-            save_report(report, path)
+            self.report.save(path)
         assert path.read_text() == "mine"
-        save_report(report, path, overwrite=True)
-        assert path.read_text() != "mine"
-        assert report.fname is None
+        self.report.save(path, overwrite=True)
+        assert path.read_text() == self.report.html
         assert list(tmp_path.iterdir()) == [path]
 
-    def test_one_that_cannot_be_written_leaves_nothing(self, report, tmp_path):
+    def test_one_that_cannot_be_written_leaves_nothing(self, tmp_path):
         with pytest.raises(OutputError, match="directory"):
-            save_report(report, tmp_path / "missing" / "page.html")
+            self.report.save(tmp_path / "missing" / "page.html")
         with pytest.raises(ParameterError, match="html"):
-            save_report(report, tmp_path / "page.h5")
+            self.report.save(tmp_path / "page.h5")
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("number", [-1, 1.5])

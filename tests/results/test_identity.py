@@ -172,9 +172,7 @@ def test_texts_of_an_mne_recording_do_not_leave_either(tmp_path):
         content = held(result.save(tmp_path / f"{name}.nc"))
         for suffix in ("csv", "edf", "tsv"):
             content += held(night.save(tmp_path / f"{name}.{suffix}"))
-        eegflex.make_report(result, verbose="error").save(
-            tmp_path / f"{name}.html", open_browser=False, verbose="error"
-        )
+        eegflex.make_report(result, verbose="error").save(tmp_path / f"{name}.html")
         content += held(tmp_path / f"{name}.html")
         assert [canary for canary in CANARIES.values() if canary in content] == [], name
 

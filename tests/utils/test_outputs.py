@@ -17,7 +17,6 @@ import pytest
 
 import eegflex
 from eegflex.errors import OutputError
-from eegflex.report import save_report
 from eegflex.utils.files import check_output, write_together, write_tree, write_whole
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="of POSIX")
@@ -69,7 +68,7 @@ def writers():
         "result.nc": result.save,
         "tracks.edf": result.export_edf,
         "tracks.bdf": result.export_edf,
-        "report.html": lambda path, **how: save_report(report, path, **how),
+        "report.html": report.save,
         "stages.csv": staged.save,
         "stages.edf": staged.save,
         "stages.tsv": staged.save,

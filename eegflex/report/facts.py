@@ -1,0 +1,327 @@
+"""What the first screen tells of the night and of each stage, as numbers; and the table that grades them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from eegflex.agreement import cohens_kappa, confusion
+from eegflex.results import tables
+from eegflex.results.decided import DECIDES, baseline_stages, change_error, context_share, explained_epochs
+from eegflex.results.intervals import LEVEL, MIN_EPOCHS, blocks_of
+from eegflex.results.spectral_share import limits
+from eegflex.results.trust import has_evidence, judge
+from eegflex.results.wording import percent, sums_to_change, told_stages
+from eegflex.scores import probabilities
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from eegflex.results.result import FlexResult
+
+__all__ = ["GRADES", "LIMITS", "NightFacts", "StageFacts", "grade", "of_night", "of_stages", "worst"]
+
+#: Grades, the worst last, and the marks that they have beside a colour.
+GRADES = {"unknown": "–", "good": "✓", "some": "◐", "bad": "✗"}
+#: What the first screen grades: from where on it is good, and from where on bad.
+LIMITS: dict[str, tuple[float, float]] = {
+    # Cohen's kappa at the lower end of its interval: "almost perfect", and no longer "substantial" (Landis and Koch, 1977)
+    "agreement": (0.8, 0.6),
+    # share of epochs in which channels give different stages
+    "disagreement": (0.05, 0.2),
+    # share of the explained stages that the epoch's own spectrum does not decide
+    "decided elsewhere": (0.0, 0.5),
+    # share of the night that was explained; below five epochs of a stage, whatever the share
+    "looked at": (1.0, 0.0),
+    # share of a stage's tested epochs that are trusted
+    "trusted": (0.5, 0.1),
+}
+#: Of shares: draws of their intervals, and the fewest blocks that these are drawn of.
+_DRAWS, _LEAST_BLOCKS = 1000, 8
+
+
+def grade(name: str, value: float) -> str:
+    """Grade a number by `LIMITS`.
+
+    Examples
+    --------
+    >>> [grade("agreement", value) for value in (0.9, 0.7, 0.3, float("nan"))]
+    ['good', 'some', 'bad', 'unknown']
+    """
+    good, bad = LIMITS[name]
+    if not np.isfinite(value):
+        return "unknown"
+    sign = 1 if good > bad else -1
+    return "good" if sign * value >= sign * good else "bad" if sign * value <= sign * bad else "some"
+
+
+def worst(*grades: str) -> str:
+    """The worst of some grades; nothing is worse for not being known."""
+    return max(grades, key=list(GRADES).index)
+
+
+@dataclass(frozen=True)
+class NightFacts:
+    """The whole night, epoch by epoch.
+
+    Attributes
+    ----------
+    stages : tuple of str
+        The stager's.
+    onset : array, shape (n_epochs,)
+        In s from the beginning of the recording.
+    length : float
+        Of an epoch, in s.
+    scored, predicted : array of str, shape (n_epochs,)
+        Empty, or no stage of the stager's, where there is none.
+    chances : array, shape (n_epochs, n_stages)
+        Probabilities, the mean over channel sets; NaN of an epoch that was not staged by all.
+    answers : array of int, shape (n_epochs, n_channel_sets)
+        The stage that each channel set gives; -1 where it gives none.
+    explained : array of int, shape (n_explained,)
+        Places of the epochs that were explained.
+    """
+
+    stages: tuple[str, ...]
+    onset: npt.NDArray[np.float64]
+    length: float
+    scored: npt.NDArray[np.str_]
+    predicted: npt.NDArray[np.str_]
+    chances: npt.NDArray[np.float64]
+    answers: npt.NDArray[np.intp]
+    explained: npt.NDArray[np.intp]
+
+    @property
+    def is_judged(self) -> npt.NDArray[np.bool_]:
+        """Epochs that have both a scored and a predicted stage."""
+        return np.isin(self.scored, self.stages) & (self.predicted != "")
+
+    @property
+    def is_wrong(self) -> npt.NDArray[np.bool_]:
+        """Epochs whose predicted stage is not the scored one."""
+        return self.is_judged & (self.scored != self.predicted)
+
+    @property
+    def is_staged(self) -> npt.NDArray[np.bool_]:
+        """Epochs that every channel set gave a stage."""
+        return np.asarray((self.answers >= 0).all(axis=1))
+
+    @property
+    def is_disputed(self) -> npt.NDArray[np.bool_]:
+        """Epochs to which channel sets give different stages."""
+        return np.asarray((self.answers != self.answers[:, :1]).any(axis=1)) & self.is_staged
+
+    def kappas(self) -> npt.NDArray[np.float64]:
+        """Agreement of each channel set by itself with the scorer, where both gave a stage."""
+        judged = np.isin(self.scored, self.stages)
+        scored = np.array([self.stages.index(one) if one in self.stages else -1 for one in self.scored.tolist()])
+        found = []
+        for own in self.answers.T:
+            both = judged & (own >= 0)
+            found.append(cohens_kappa(confusion(scored[both], own[both], len(self.stages))))
+        return np.array(found)
+
+    def share(self, of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+        """In what share of some epochs something holds, with its 95 % interval; NaN of none.
+
+        The interval is from draws of blocks of 10 minutes, since neighbours are alike; NaN for fewer than 8 of these.
+        """
+        if not among.any():
+            return np.nan, np.nan, np.nan
+        held, blocks = of[among].astype(float), blocks_of(self.onset[among], np.zeros(int(among.sum())))
+        sums, sizes = np.bincount(blocks, held), np.bincount(blocks)
+        if len(sizes) < _LEAST_BLOCKS:
+            return float(held.mean()), np.nan, np.nan
+        drawn = np.random.default_rng(0).integers(len(sizes), size=(_DRAWS, len(sizes)))
+        low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return float(held.mean()), float(low), float(high)
+
+
+def of_night(dataset: xr.Dataset) -> NightFacts:
+    """Gather what is known of the night.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result of one recording and one target.
+    """
+    _, predicted = tables.night_stages(dataset)
+    staged, scores = predicted != "", dataset["night_scores"].values
+    chances = probabilities(scores, tables.score_kind(dataset)).mean(axis=1)
+    answers = np.where(staged[:, None], np.nan_to_num(scores, nan=-np.inf).argmax(axis=-1), -1)
+    return NightFacts(
+        stages=tuple(dataset["stage_name"].values.astype(str).tolist()),
+        onset=dataset["night_onset"].values.astype(float),
+        length=dataset.sizes["time"] / float(dataset.attrs["sfreq"]),
+        scored=dataset["night_stage"].values.astype(str),
+        predicted=predicted,
+        chances=np.where(staged[:, None], chances, np.nan),
+        answers=answers.astype(np.intp),
+        explained=dataset["number"].values.astype(np.intp),
+    )
+
+
+@dataclass(frozen=True)
+class StageFacts:
+    """What is known of the explained epochs of one stage, whatever was measured of it.
+
+    Attributes
+    ----------
+    stage : str
+        The predicted stage, by the most confident channel set.
+    places : array of int
+        Places of its epochs in the result.
+    n_within : int
+        Of how many the change is within its error.
+    n_context, n_context_known : int
+        In how many the context made more than half of the change, of how many of which that is known.
+    called : float
+        In what share of them the baseline is called this stage, where its score is what is explained; NaN elsewhere.
+    way : str
+        What decides it where its spectrum does not: ``"waveforms"``, ``"relations"``, ``"unclear"``; empty else.
+    kept : tuple of (float, float, float, int)
+        Of how many of the night, the share that keeps the stage with random phases, its interval, and of how many.
+    n_trusted, n_tested : int | None
+        How many are trusted of how many that were tested on the model; None where nothing was tested.
+    why_not : str
+        Why others are not.
+    """
+
+    stage: str
+    places: npt.NDArray[np.intp]
+    n_within: int
+    n_context: int
+    n_context_known: int
+    called: float
+    way: str
+    kept: tuple[float, float, float, int]
+    n_trusted: int | None
+    n_tested: int | None
+    why_not: str
+
+    @property
+    def n(self) -> int:
+        """How many epochs were explained."""
+        return len(self.places)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether most epochs changed the score by no more than the error."""
+        return 2 * self.n_within > self.n
+
+    @property
+    def is_of_context(self) -> bool:
+        """Whether the context decided in most epochs."""
+        return 2 * self.n_context > self.n_context_known
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether something else than the epoch's own spectrum decides."""
+        return self.is_silent or self.is_of_context or self.way in ("waveforms", "relations")
+
+    def reasons(self, baseline: str) -> list[tuple[str, str, str]]:
+        """Why it can be believed or not: the grade, a few words, and the numbers; the worst first.
+
+        Parameters
+        ----------
+        baseline : str
+            What epochs were compared with, in words.
+        """
+        kept, low, high, of = self.kept
+        few = self.n < MIN_EPOCHS
+        between = f" (95 % interval {percent(low)} to {percent(high)})" if np.isfinite(low) else ""
+        without = (
+            f"with waveforms scrambled and every rhythm as strong as before, {percent(kept)}{between} of {of} epochs of the "
+            f"night stay {self.stage}"
+        )
+        found = [
+            (self.is_silent, "bad", f"not explained, compared with {baseline}",
+             f"in {self.n_within} of {self.n} epochs the score moves less than its own error"),
+            (self.is_of_context, "bad", "the epochs around it decide",
+             f"in {self.n_context} of {self.n_context_known} epochs they make more than half of the change"),
+            (self.way == "waveforms", "bad", "waveforms decide, not rhythms", without),
+            (self.way == "relations", "bad", "relations between channels decide", without),
+            (self.way == "unclear", "some", "rhythms or waveforms: unclear", without),
+            (self.called > DECIDES, "bad", f"what it is compared with is {self.stage} already",
+             f"{baseline} is called {self.stage} in {percent(self.called)} of cases; marks tell how epochs differ from it"),
+            *self._tested(),
+            (few, "some", "examples only", f"n = {self.n}, of fewer than {MIN_EPOCHS} nothing general is told"),
+        ]  # fmt: skip
+        told = [(how, words, numbers) for holds, how, words, numbers in found if holds]
+        return sorted(told, key=lambda one: -list(GRADES).index(one[0]))
+
+    def _tested(self) -> list[tuple[bool, str, str, str]]:
+        """What tests on the model said."""
+        if self.n_tested is None:
+            return [(True, "some", "not tested", "nobody asked the model whether it follows this explanation")]
+        if not self.n_tested:
+            return [(True, "some", "not tested", "none of these was in the sample that was tested on the model")]
+        how = grade("trusted", (self.n_trusted or 0) / self.n_tested)
+        words = f"tested on the model: {self.n_trusted} of {self.n_tested} epochs {'holds' if self.n_trusted == 1 else 'hold'}"
+        return [(True, how, words, self.why_not)]
+
+
+def of_stages(result: FlexResult) -> list[StageFacts]:
+    """Gather what is known of each stage that epochs were explained of, in the order of the stager's outputs.
+
+    Parameters
+    ----------
+    result : FlexResult
+        Of one recording and one target.
+    """
+    data = result.data
+    own = tables.epoch_stages(data, "predicted")
+    order = [stage for stage in result.stages if (own == stage).any()]
+    trust = judge(data) if has_evidence(data) else None
+    around = _context(data)
+    within = ~explained_epochs(data) & np.isfinite(change_error(data)).any(axis=1)
+    ways = limits(data)
+    found = []
+    for stage in order:
+        here = own == stage
+        row = ways.get(stage)
+        tested = None if trust is None else trust.tested & here
+        found.append(
+            StageFacts(
+                stage=stage,
+                places=np.flatnonzero(here),
+                n_within=int(within[here].sum()),
+                n_context=int((around[here] > DECIDES).sum()),
+                n_context_known=int(np.isfinite(around[here]).sum()),
+                called=_called(result, stage),
+                way="" if row is None else str(row["decided_by"]),
+                kept=_kept(row),
+                n_trusted=None if trust is None else int((trust.epochs & here).sum()),
+                n_tested=None if tested is None else int(tested.sum()),
+                why_not="" if trust is None else trust.main_reasons(trust.tested & ~trust.epochs & here),
+            )
+        )
+    return found
+
+
+def _context(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """The context's share of the change of each epoch, the mean over channel sets; NaN where nobody knows."""
+    if "replaced_scores" not in dataset:
+        return np.full(dataset.sizes["epoch"], np.nan)
+    share = context_share(dataset)
+    known = np.isfinite(share)
+    return np.where(known.any(axis=1), np.where(known, share, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan)
+
+
+def _called(result: FlexResult, stage: str) -> float:
+    of_stage = result.parameters["target"] in ("predicted", "scored", "all", stage)
+    if not (of_stage and sums_to_change(result) and "replaced_scores" in result.data):
+        return float("nan")
+    return float(told_stages(baseline_stages(result.data, stage), result.parameters["context"])[stage])
+
+
+def _kept(row: pd.Series | None) -> tuple[float, float, float, int]:
+    if row is None:
+        return np.nan, np.nan, np.nan, 0
+    kind = "independent" if row["decided_by"] == "relations" else "joint"
+    share, low, high = (float(row[f"agreement_{kind}{end}"]) for end in ("", "_low", "_high"))
+    return share, low, high, int(row["n_epochs"])

@@ -1,0 +1,68 @@
+"""Figures as pictures of the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+from eegflex.report.page import fill
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from eegflex.report.parts import Picture
+
+__all__ = ["as_figure"]
+
+#: Of pictures: twice what a screen of old has, so that they are sharp on new ones and on paper.
+DPI = 192
+#: CSS pixels an inch.
+_SCREEN = 96
+
+
+def as_figure(picture: Picture) -> str:
+    """Draw a picture, once, and return it as HTML; its figure is closed."""
+    import matplotlib.pyplot as plt
+
+    fig = picture.draw()
+    try:
+        width, height = (round(inches * _SCREEN) for inches in fig.get_size_inches())
+        data = base64.b64encode(_as_png(fig)).decode()
+    finally:
+        plt.close(fig)
+    return fill(
+        "figure.html",
+        kind="image/png",
+        data=data,
+        title=picture.title,
+        caption=picture.caption,
+        width=width,
+        height=height,
+    )
+
+
+def _as_png(fig: Figure) -> bytes:
+    """Draw a figure, and write it with a palette of 256 colours of its own.
+
+    Of twelve figures of a night, SVG took 1.7 to 2.5 MB, PNG of all colours 3, lossless WebP 1.4, and PNG of 256 colours 1.1.
+    """
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    fig.set_dpi(DPI)
+    fig.set_facecolor("white")
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    few = Image.fromarray(pixels).quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette = few.getpalette() or []
+    paper = 3 * int(np.asarray(few)[0, 0])
+    palette[paper : paper + 3] = pixels[
+        0, 0
+    ].tolist()  # the paper's own white, not the mean of all that is nearly white
+    few.putpalette(palette)
+    written = io.BytesIO()
+    few.save(written, format="png", compress_level=7)
+    return written.getvalue()

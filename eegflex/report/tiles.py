@@ -1,0 +1,196 @@
+"""The four tiles of the first screen: what a reader must know before any number below is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eegflex.report.facts import GRADES, NightFacts, StageFacts, grade, worst
+from eegflex.results.intervals import MIN_EPOCHS
+from eegflex.results.wording import count_epochs, percent
+
+if TYPE_CHECKING:
+    from eegflex.findings import Finding
+
+__all__ = ["Tile", "make_tiles"]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A judgement: how it is graded, in a few words, and the numbers that it rests on."""
+
+    grade: str
+    title: str
+    text: str
+
+    @property
+    def mark(self) -> str:
+        """What stands for its grade without a colour."""
+        return GRADES[self.grade]
+
+
+#: What a tile says by its grade.
+_FITS = {
+    "good": "The stager fits the scorer",
+    "some": "The stager fits the scorer in part",
+    "bad": "The stager does not fit the scorer",
+    "unknown": "Nobody scored this night",
+}
+_AGREE = {"good": "The channels agree", "some": "Not all channels agree", "bad": "The channels disagree"}
+_WORDS = {"waveforms": "waveforms, not rhythms", "relations": "relations between channels"}
+
+
+def make_tiles(night: NightFacts, stages: Sequence[StageFacts], agreement: Finding | None) -> list[Tile]:
+    """Make the four tiles.
+
+    Parameters
+    ----------
+    night : NightFacts
+        The night.
+    stages : sequence of StageFacts
+        Of all stages that epochs were explained of.
+    agreement : Finding | None
+        How far stager and scorer agree, as `eegflex.evaluation.assess` has it.
+    """
+    return [_fits(night, agreement), _channels(night), _decides(stages), _looked_at(night, stages)]
+
+
+def _fits(night: NightFacts, agreement: Finding | None) -> Tile:
+    kappa, low, high = (_number(agreement, name) for name in ("kappa", "kappa_low", "kappa_high"))
+    judged = night.is_judged
+    if not judged.any():
+        return Tile("unknown", _FITS["unknown"], "Whether the stager is right is not known. A hypnogram would tell.")
+    right = int((judged & ~night.is_wrong).sum())
+    known = np.isfinite(low)
+    how = grade("agreement", low) if known else worst("some", grade("agreement", kappa))
+    between = f" (95 % interval {low:.2f} to {high:.2f})" if known else ", of too few epochs to say how sure that is"
+    parts = [f"{right} of {count_epochs(int(judged.sum()))} agree ({percent(right / judged.sum())})"]
+    parts += [f"beyond chance, that is a kappa of {kappa:.2f}{between}"] if np.isfinite(kappa) else []
+    single = night.kappas()
+    said = [", ".join(parts) + "."]
+    hardest = _hardest(night)
+    said += [_found(night, stage) for stage in dict.fromkeys(["N1", hardest]) if (night.scored == stage).any()]
+    if len(single) > 1 and np.isfinite(single).any():
+        said.append(f"Single channels: kappa {np.nanmin(single):.2f} to {np.nanmax(single):.2f}.")
+    return Tile(how, _FITS[how], " ".join(said))
+
+
+def _number(finding: Finding | None, name: str) -> float:
+    value = None if finding is None else finding.values.get(name)
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _hardest(night: NightFacts) -> str:
+    """The stage that is found least often, among those that were scored often enough to tell."""
+    counts = {stage: int((night.is_judged & (night.scored == stage)).sum()) for stage in night.stages}
+    shares = {
+        stage: night.share(~night.is_wrong, night.is_judged & (night.scored == stage))[0]
+        for stage, count in counts.items()
+        if count >= MIN_EPOCHS
+    }
+    return min(shares, key=lambda stage: shares[stage], default="")
+
+
+def _found(night: NightFacts, stage: str) -> str:
+    """How often a stage was found, and what it was mostly taken for."""
+    own = night.is_judged & (night.scored == stage)
+    share, low, high = night.share(~night.is_wrong, own)
+    if not np.isfinite(share):
+        return ""
+    between = f", 95 % interval {percent(low)} to {percent(high)}" if np.isfinite(low) and low < high else ""
+    missed = night.predicted[own & night.is_wrong].tolist()
+    other = max(dict.fromkeys(missed), key=missed.count, default="")
+    taken = f"; {missed.count(other)} {'was' if missed.count(other) == 1 else 'were'} called {other}" if other else ""
+    n = int(own.sum())
+    return f"{stage} is found in {round(share * n)} of its {count_epochs(n)} ({percent(share)}{between}){taken}."
+
+
+def _channels(night: NightFacts) -> Tile:
+    staged, n_sets = night.is_staged, night.answers.shape[1]
+    if n_sets == 1:
+        return Tile("unknown", "One answer from all channels", "The stager reads them together; none can disagree.")
+    share, low, high = night.share(night.is_disputed, staged)
+    how = grade("disagreement", share)
+    if how == "unknown":
+        return Tile(how, "No epoch was staged", "Nothing is known of how far channels agree.")
+    n = int(night.is_disputed.sum())
+    between = f", 95 % interval {percent(low)} to {percent(high)}" if np.isfinite(low) and low < high else ""
+    where = night.predicted[night.is_disputed].tolist()
+    most = max(dict.fromkeys(where), key=where.count, default="")
+    text = f"{n_sets} channels staged the night, each by itself. In {n} of {count_epochs(int(staged.sum()))} "
+    text += f"({percent(share)}{between}) they give different stages"
+    text += f", most often where the surest says {most} ({where.count(most)})" if most else ""
+    text += ": there, what explains one channel does not explain the night." if n else "."
+    return Tile(how, _AGREE[how], text)
+
+
+def _decides(stages: Sequence[StageFacts]) -> Tile:
+    elsewhere = [one for one in stages if one.is_elsewhere]
+    how = grade("decided elsewhere", len(elsewhere) / len(stages)) if stages else "unknown"
+    silent = [one for one in stages if one.is_silent]
+    known = [one for one in stages if one.n_context_known]
+    around = [one for one in stages if one.is_of_context]
+    said = []
+    if silent:
+        said.append(f"{_names(silent, 'n_within', 'n')}: the epoch moves the score by less than the error.")
+    if around:
+        said.append(f"The epochs around decide {_names(around, 'n_context', 'n_context_known')}.")
+    for way, words in _WORDS.items():
+        own = [one for one in stages if one.way == way]
+        if own:
+            kept = ", ".join(f"{one.stage} ({percent(one.kept[0])} of {one.kept[3]} keep it without)" for one in own)
+            said.append(f"It is {words} that decide {kept}.")
+    if unclear := [one for one in stages if one.way == "unclear"]:
+        said.append(f"Rhythms or waveforms: unclear for {', '.join(one.stage for one in unclear)}.")
+    rest = [one for one in stages if not one.is_elsewhere and one.way != "unclear"]
+    if rest:
+        measured = "the epoch's own rhythms" if known else "the epoch itself (the stager sees no other)"
+        said.append(f"{', '.join(one.stage for one in rest)}: {measured} {'decide' if known else 'decides'}.")
+    titles = {
+        "good": "The epoch itself decides",
+        "some": f"Bands do not explain {_list(elsewhere)}",
+        "bad": f"Bands do not explain {_list(elsewhere)}",
+        "unknown": "What decides is not known",
+    }
+    return Tile(how, titles[how], " ".join(said))
+
+
+def _list(stages: Sequence[StageFacts]) -> str:
+    *others, last = [one.stage for one in stages] or [""]
+    return " and ".join(filter(None, [", ".join(others), last]))
+
+
+def _names(stages: Sequence[StageFacts], part: str, whole: str) -> str:
+    """Stages, with how many of how many."""
+    return ", ".join(f"{one.stage} (in {getattr(one, part)} of {getattr(one, whole)})" for one in stages)
+
+
+def _looked_at(night: NightFacts, stages: Sequence[StageFacts]) -> Tile:
+    n, of = len(night.explained), int((night.predicted != "").sum())
+    few = [f"{one.stage} ({one.n})" for one in stages if one.n < MIN_EPOCHS]
+    how = grade("looked at", n / of if of else np.nan)
+    how = worst(how, "bad") if few and n < of else how
+    counts = ", ".join(f"{one.stage} {one.n}" for one in stages)
+    title = (
+        f"All {of} epochs were looked at"
+        if n >= of
+        else f"{n} of {count_epochs(of)} {'was' if n == 1 else 'were'} looked at"
+    )
+    said = [f"{counts}."]
+    if n < of:
+        said.append("They show examples; they do not measure the night.")
+    if few and n < of:
+        said.append(f"Too few to tell anything general: {', '.join(few)}.")
+    n_tested, n_trusted = (sum(getattr(one, name) or 0 for one in stages) for name in ("n_tested", "n_trusted"))
+    if not n_tested:
+        said.append("None was tested on the model.")
+        return Tile(worst(how, "some"), title, " ".join(said))
+    title += f", {n_trusted} {'holds' if n_trusted == 1 else 'hold'}"
+    said.append(
+        f"Asked again with parts of the signal changed, the model bears out {n_trusted} of {n_tested} that were tested."
+    )
+    how = worst(how, grade("trusted", n_trusted / n_tested))
+    return Tile(how, title, " ".join(said))

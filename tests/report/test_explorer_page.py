@@ -222,6 +222,11 @@ def test_the_address_keeps_where_one_is(look, whole):
         tab.evaluate("location.hash = 'epoch=99999'")
         tab.wait_for_timeout(100)
         assert tab.locator("#ex-title").inner_text().startswith("Epoch 12 ")
+    with look(whole) as tab:
+        tab.click("#ex-next")
+        has_address(tab, "epoch=1&")
+        tab.go_back()
+        is_at(tab, 0)  # where it was opened
 
 
 def test_buttons_find_what_they_are_called(look, pair_result):

@@ -1,5 +1,6 @@
 // What happens: an epoch is shown, and the reader moves on.
 let asked = 0;
+let atFirst = null; // what is shown where the address says nothing
 
 // Show the epoch of the state, with what was chosen; a later call overtakes an earlier one that still waits for its chunk.
 async function show() {
@@ -66,7 +67,8 @@ function listen() {
   $("ex-reset")?.addEventListener("click", () => changeBands(meta.bands.map((one) => [...one])));
   for (const details of section.querySelectorAll(".ex-table")) details.addEventListener("toggle", () => fill(details));
   window.addEventListener("hashchange", () => {
-    if (location.hash === asFragment() || !takeFragment(location.hash)) return;
+    if (location.hash === "") Object.assign(state, atFirst); // back to where the page was opened
+    else if (location.hash === asFragment() || !takeFragment(location.hash)) return;
     showChoices();
     show();
   });
@@ -111,6 +113,7 @@ async function begin() {
     night = await readNight();
     if (night.rows.length) state.epoch = night.rows[0].number;
     if (N_SETS === 1 && N_CHANNELS > 1) state.pick = "set 0";
+    atFirst = { epoch: state.epoch, pick: state.pick, stage: state.stage, over: state.over };
     takeFragment(location.hash);
     readColours();
     width = $("ex-slider").clientWidth;

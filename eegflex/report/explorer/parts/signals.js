@@ -85,7 +85,7 @@ function drawPlane() {
   pen.font = "11px system-ui, sans-serif";
   meta.planeEdges.forEach((edge, k) => write(pen, k === n ? `${edge} Hz` : String(edge), left - 5, floor - k * high + (k ? 0 : -3), left, "right"));
   drawSeconds(pen, at, height, floor);
-  $("ex-plane-key").textContent = `${picked().name}. Plain cells raised ${scoreWords()}; cells with a ring lowered it; the fullest colour is ${plain(most)} ${meta.unit}. Told to ${meta.planeLevels} levels on each side of 0.`;
+  $("ex-plane-key").textContent = `${upper(picked().name)}. Plain cells raised ${scoreWords()}; cells with a ring lowered it; the fullest colour is ${plain(most)} ${meta.unit}. Told to ${meta.planeLevels} levels on each side of 0.`;
 }
 
 // What each epoch of the window did; a sample of windows has this, or all of a scaled context.

@@ -156,7 +156,7 @@ def test_public_functions_document_every_parameter():
 #: The floors of the house, the lowest first: a module imports from its own floor and from those below.
 FLOORS = (
     "errors stages _version",
-    "agreement bands export_settings findings results.intervals results.phase_table scores settings targets utils",
+    "agreement bands findings output_settings results.intervals results.phase_table scores settings targets utils",
     "spec",
     "readers.text readers.notes readers.epoch_times readers.stage_words",
     "readers.stage_numbers",

@@ -24,7 +24,7 @@ from eegflex.cli.options import (
     takes,
 )
 from eegflex.errors import EegflexError, OutputError, ParameterError
-from eegflex.export_settings import ExportSettings
+from eegflex.output_settings import ExportSettings, ReportSettings
 from eegflex.settings import AUTO, EvaluationSettings, StagingSettings
 from eegflex.utils.files import check_output
 from eegflex.utils.stopping import held
@@ -217,12 +217,13 @@ def evaluate(
 
 
 @app.command()
-@takes(loading=LoadingOptions, reading=ReadingOptions, asking=AttributionOptions)
+@takes(loading=LoadingOptions, reading=ReadingOptions, asking=AttributionOptions, writing=ReportSettings)
 def report(
     recording: Annotated[Path, typer.Argument(help="A PSG, or a result of eegflex attribute.", show_default=False)],
     loading: LoadingOptions,
     reading: ReadingOptions,
     asking: AttributionOptions,
+    writing: ReportSettings,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The report: *.html, or *.pdf.")] = None,
     resume: Resume = None,
     overwrite: Overwrite = False,
@@ -237,7 +238,7 @@ def report(
     if _is_result(recording):
         from eegflex.results import read_result
 
-        _write_report(read_result(recording), output, overwrite)
+        _write_report(read_result(recording), output, overwrite, writing)
         return
     stager = loading.stager()
     epochs = reading.epochs(recording)
@@ -245,7 +246,7 @@ def report(
     try:
         with held():
             result = _explain(asking, epochs, stager, kept, overwrite, resume)
-        _write_report(result, output, overwrite)
+        _write_report(result, output, overwrite, writing)
     except BaseException:  # whatever it is: what took hours is not lost for the sake of a page
         if result is not None:
             typer.echo(f"Result: {_keep(result, kept, overwrite)}", err=True)
@@ -308,7 +309,7 @@ def demo(
     result = AttributionOptions(sample_per_stage=sample_per_stage).explain(night, None)
     result = evaluate_result(result, night, parts=DEMO_PARTS, sample_per_stage=2).result
     result.save(folder / "result.nc", overwrite=True)
-    _write_report(result, output, overwrite=True)
+    _write_report(result, output, True, ReportSettings())
     for line in main_findings(result):
         typer.echo(f"  {line}")
 
@@ -354,10 +355,10 @@ def _inputs(recording: Path, *groups: Any) -> list[Path]:
     return [recording, *(Path(one) for one in given if one is not None)]
 
 
-def _write_report(result: FlexResult, output: Path, overwrite: bool) -> None:
+def _write_report(result: FlexResult, output: Path, overwrite: bool, writing: ReportSettings) -> None:
     from eegflex.report import make_report
 
-    make_report(result, verbose="ERROR").save(output, overwrite=overwrite)
+    make_report(result, **vars(writing), verbose="ERROR").save(output, overwrite=overwrite)
     typer.echo(f"Report: {output.resolve()}")
 
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
 from mne.utils import verbose
 
 from eegflex.errors import ParameterError
 from eegflex.evaluation.assess import assess
+from eegflex.output_settings import ReportSettings
+from eegflex.report.explorer import make_explorer
 from eegflex.report.first_screen import first_screen, subtitle
 from eegflex.report.html import without_directories
 from eegflex.report.page import Report, Section, SectionPart, make_page
@@ -18,6 +19,7 @@ from eegflex.report.parts import Gathered, Part, Picture
 from eegflex.report.pictures import as_figure
 from eegflex.report.sections import SECTIONS, on_top
 from eegflex.results.recordings import one_recording
+from eegflex.utils.clock import since_midnight
 
 if TYPE_CHECKING:
     import mne
@@ -35,6 +37,8 @@ def make_report(
     title: str | None = None,
     epochs_per_stage: int = 1,
     note: str | None = None,
+    signal: bool = True,
+    began: str | None = None,
     verbose: bool | str | int | None = None,
 ) -> Report:
     """Make a report of a result.
@@ -52,13 +56,18 @@ def make_report(
         How many epoch cards to show of each stage: so many typical epochs, and, where there are, as many doubtful ones.
     note : str | None
         A sentence to put on top, for example that the recording is simulated.
+    signal : bool
+        Whether the page holds the signals of the explained epochs, to walk through them. They are the patient's data, and the
+        page says so. Epoch cards, which show a few of them as pictures, are left out without them.
+    began : str | None
+        The clock when the recording began, such as ``"22:30"``, if times are to be those of the day. A result does not keep it.
     %(verbose)s
 
     Returns
     -------
     report : eegflex.report.Report
-        Summary, trust, night, bands, spectra, topography, context (where it was scaled), epochs, completeness, evaluation,
-        stager and provenance, as one HTML page that loads nothing. Its ``save`` writes it as HTML or PDF.
+        One HTML page that loads nothing: a first screen, the night to walk through, findings, whether they can be believed,
+        figures, disagreements, methods and provenance. Its ``save`` writes it as HTML or PDF.
 
     Raises
     ------
@@ -81,23 +90,22 @@ def make_report(
     >>> report.title, len(report.sections)
     ('Why did bandpower stage this night so, and can the answer be believed?', 11)
     """
-    gathered = _gather(result, compare_with, epochs_per_stage, note)
+    asked = ReportSettings(title=title, epochs_per_stage=epochs_per_stage, note=note, signal=signal, began=began)
+    gathered = _gather(result, compare_with, asked)
     return make_page(
         title or f"Why did {result.model} stage this night so, and can the answer be believed?",
         _sections(part for section in SECTIONS for part in section(gathered)),
         subtitle=subtitle(gathered.result),
         warnings=map(without_directories, on_top(gathered)),
         first_screen=first_screen(gathered),
+        explorer=make_explorer(result, signal=signal, began=began),
+        stages=result.stages,
     )
 
 
-def _gather(
-    result: FlexResult, compare_with: FlexResult | None, epochs_per_stage: int, note: str | None = None
-) -> Gathered:
+def _gather(result: FlexResult, compare_with: FlexResult | None, asked: ReportSettings) -> Gathered:
     """Take all that a report is written from, once."""
     one_recording(result.data, None, "A report")
-    if not isinstance(epochs_per_stage, int | np.integer) or epochs_per_stage < 0:
-        raise ParameterError("epochs_per_stage must be 0 or a positive whole number", seen=repr(epochs_per_stage))
     if compare_with is not None:
         _check_same_epochs(result, compare_with)
     single = result.for_target()  # once: of a result of all stages it is a sum over all that was attributed
@@ -107,8 +115,9 @@ def _gather(
         compare_with=None if compare_with is None else compare_with.for_target(),
         of_all=result.parameters["target"] == "all",
         every=result if result.parameters["target"] == "all" else None,
-        epochs_per_stage=int(epochs_per_stage),
-        note=note,
+        epochs_per_stage=asked.epochs_per_stage if asked.signal else 0,  # a card shows the signal
+        note=asked.note,
+        began=None if asked.began is None else since_midnight("began", asked.began),
     )
 
 
@@ -131,7 +140,7 @@ def add_to_report(result: FlexResult, report: mne.Report, *, section: str | None
     """Put the figures of a result into a report of MNE's; see `FlexResult.add_to_report`."""
     import matplotlib.pyplot as plt
 
-    gathered = _gather(result, None, epochs_per_stage)
+    gathered = _gather(result, None, ReportSettings(epochs_per_stage=epochs_per_stage))
     for part in (part for make in SECTIONS for part in make(gathered)):
         if isinstance(part, Picture):
             fig = part.draw()

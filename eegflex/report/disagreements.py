@@ -15,6 +15,7 @@ from eegflex.results.decided import DECIDES, context_share
 from eegflex.results.effects import signs_of_epochs
 from eegflex.results.trust import TRUSTED, judge
 from eegflex.results.wording import baseline_words, count_epochs, explained_words, number_text, percent, reading, unit
+from eegflex.utils.clock import clock_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,21 +60,22 @@ def disagreements(gathered: Gathered) -> Iterator[Text]:
     if len(shown):
         parts.append(html.paragraph(_how_read(result, gathered.every)))
     for row in shown.itertuples():
-        heading = f"Epoch {row.epoch}, {clock(row.onset)}: why {row.predicted} and not {_other(result, row)}?"
+        heading = (
+            f"Epoch {row.epoch}, {clock(row.onset, gathered.began)}: why {row.predicted} and not {_other(result, row)}?"
+        )
         parts += [f"<h4>{html.escape(heading)}</h4>", html.bullets(_told(result, gathered.every, row))]
     yield Text("Disagreements", "".join(parts))
 
 
-def clock(onset: float) -> str:
-    """When an epoch begins, from the start of its recording.
+def clock(onset: float, began: float | None = None) -> str:
+    """When an epoch begins: by the clock where it is known when the recording began, else from its start.
 
     Examples
     --------
-    >>> clock(3930.0)
-    '1:05:30 from the start'
+    >>> clock(3930.0), clock(3930.0, began=81000.0)
+    ('1:05:30 from the start', '23:35:30')
     """
-    minutes, seconds = divmod(round(float(onset)), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d} from the start"
+    return f"{clock_text(onset)} from the start" if began is None else clock_text(began + onset)
 
 
 def _how_chosen(result: FlexResult, queue: pd.DataFrame, n_shown: int) -> str:

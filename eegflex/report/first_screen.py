@@ -58,7 +58,7 @@ def first_screen(gathered: Gathered) -> Markup:
         tiles=make_tiles(night, stages, agreement),
         strips=[(strip, Markup(strip.svg)) for strip in strips],  # noqa: S704  (numbers and our colours)
         swatches=stage_swatches(night.stages),
-        ticks=axis_ticks(night),
+        ticks=axis_ticks(night, gathered.began),
         look_at=_look_at(night),
         table=make_rows(result, stages),
         raw=Markup,

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from eegflex.report.facts import NightFacts
 from eegflex.results.select import hypnogram_order
-from eegflex.viz.style import POSITIVE, stage_colours
+from eegflex.utils.clock import clock_text
+from eegflex.viz.style import stage_colours
 
 __all__ = ["Strip", "Tick", "axis_ticks", "make_strips", "stage_swatches"]
 
@@ -18,6 +19,8 @@ WIDE, _TALL, _LEVEL, _THIN = 1000.0, 84, 16, 14
 #: Hours or minutes between ticks, the first that leaves no more than so many.
 _MOST_TICKS = 10
 _STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720)
+#: Of marks of what was scored otherwise.
+_WRONG = "#b2182b"
 #: What a line of a strip is drawn with.
 _LINE = 'fill="none" stroke-width="{width}" vector-effect="non-scaling-stroke"'
 
@@ -55,10 +58,10 @@ class Tick:
     text: str
 
 
-def stage_swatches(stages: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Stages from top to bottom with their colours."""
+def stage_swatches(stages: tuple[str, ...]) -> dict[str, tuple[int, str]]:
+    """Stages from top to bottom with their places among the stager's and their colours."""
     colours = stage_colours(stages)
-    return [(stage, colours[stage]) for stage in hypnogram_order(stages)]
+    return {stage: (stages.index(stage), colours[stage]) for stage in hypnogram_order(stages)}
 
 
 def _units(night: NightFacts) -> tuple[npt.NDArray[np.float64], float]:
@@ -131,7 +134,8 @@ def _density(night: NightFacts, left: npt.NDArray[np.float64], step: float, orde
     own = night.chances[:, [night.stages.index(stage) for stage in order]]
     above = np.cumsum(own, axis=1) - own
     areas = "".join(
-        f'<path fill="{colours[stage]}" d="{_area(left, step, above[:, i])}"/>' for i, stage in enumerate(order)
+        f'<path class="stage-{night.stages.index(stage)}" fill="{colours[stage]}" d="{_area(left, step, above[:, i])}"/>'
+        for i, stage in enumerate(order)
     )
     return Strip("density", label, areas, _TALL, "Probabilities of the stages in each epoch")
 
@@ -153,18 +157,29 @@ def _area(left: npt.NDArray[np.float64], step: float, above: npt.NDArray[np.floa
 def _ticks(kind: str, label: str, places: npt.NDArray[np.float64], said: str) -> Strip:
     """Epochs as marks: at their place, and never too thin to be seen."""
     path = "".join(f"M{x:.1f} 0V{_THIN}" for x in places.tolist())
-    stroke = POSITIVE if kind == "wrong" else "#111"
+    stroke = _WRONG if kind == "wrong" else "#111"
     drawn = f'<path class="{kind}" stroke="{stroke}" {_LINE.format(width=2)} d="{path}"/>' if path else ""
     return Strip(kind, label, drawn, _THIN, said)
 
 
-def axis_ticks(night: NightFacts) -> list[Tick]:
-    """Ticks of the axis of time, in hours from the beginning of the recording, or in minutes of a short one."""
+def axis_ticks(night: NightFacts, began: float | None = None) -> list[Tick]:
+    """Ticks of the axis of time: by the clock, or in hours from the beginning of the recording, or in minutes of a short one.
+
+    Parameters
+    ----------
+    night : NightFacts
+        The night.
+    began : float | None
+        The clock when the recording began, in s from midnight, where it is to be told.
+    """
     first, last = float(night.onset[0]) / 60, (float(night.onset[-1]) + night.length) / 60
+    if began is not None:
+        first, last = first + began / 60, last + began / 60
     step = next((one for one in _STEPS if (last - first) / one <= _MOST_TICKS), _STEPS[-1])
     hours = last - first > 90
     found = []
     for minutes in np.arange(np.ceil(first / step) * step, last, step).tolist():
         text = f"{minutes / 60:g} h" if hours else f"{minutes:g} min"
+        text = text if began is None else clock_text(60 * minutes, short=True)
         found.append(Tick(100 * (minutes - first) / (last - first), text))
     return [tick for tick in found if tick.place < 98]

@@ -9,35 +9,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from eegflex._version import __version__
 from eegflex.errors import MissingExtraError, ParameterError
+from eegflex.report.colours import variables
 from eegflex.utils.files import check_output, write_whole
-from eegflex.viz.style import NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Fragment", "Report", "Section", "SectionPart", "check_report_file", "fill", "make_page"]
+    from eegflex.report.explorer import Fragment
+
+__all__ = ["Report", "Section", "SectionPart", "check_report_file", "fill", "make_page"]
 
 #: What a page may load: nothing. Scripts run if they are those that the page was made with, whatever a file's text holds.
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {scripts}; "
     "base-uri 'none'; form-action 'none'"
 )
-
-
-class Fragment(Protocol):
-    """A part of the page with a style and a script of its own, all of which is put in as it is."""
-
-    html: str
-    style: str
-    script: str
-    blobs: str
 
 
 @dataclass(frozen=True)
@@ -173,11 +166,6 @@ def _file(name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
-def _colours() -> str:
-    """The colours of figures, by names that styles know."""
-    return f":root {{ --raised: {POSITIVE}; --lowered: {NEGATIVE}; }}\n"
-
-
 def make_page(
     title: str,
     sections: Sequence[Section],
@@ -186,6 +174,7 @@ def make_page(
     warnings: Iterable[str] = (),
     first_screen: str = "",
     explorer: Fragment | None = None,
+    stages: Sequence[str] = (),
 ) -> Report:
     """Put a page together.
 
@@ -201,6 +190,8 @@ def make_page(
         HTML of what is seen first.
     explorer : Fragment | None
         Where a reader walks through the night.
+    stages : sequence of str
+        Those of the stager, of which each has a colour.
     """
     scripts = [_file("page.js"), *([explorer.script] if explorer else [])]
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
@@ -212,7 +203,7 @@ def make_page(
         first_screen=Markup(first_screen),  # noqa: S704
         sections=[_marked(section) for section in sections],
         explorer=explorer and _Raw(explorer),
-        style=Markup(_colours() + _file("page.css") + (explorer.style if explorer else "")),  # noqa: S704
+        style=Markup(variables(stages) + _file("page.css") + (explorer.style if explorer else "")),  # noqa: S704
         scripts=[Markup(script) for script in scripts],  # noqa: S704
         policy=Markup(_POLICY.format(scripts=" ".join(f"'sha256-{one}'" for one in hashes))),  # noqa: S704
         version=__version__,

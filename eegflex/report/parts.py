@@ -35,6 +35,8 @@ class Gathered:
         Epoch cards for each stage, of typical epochs and of doubtful ones.
     note : str | None
         A sentence to put on top.
+    began : float | None
+        The clock when the recording began, in s from midnight, where it is to be told.
     """
 
     result: FlexResult
@@ -44,6 +46,7 @@ class Gathered:
     epochs_per_stage: int = 1
     note: str | None = None
     every: FlexResult | None = None
+    began: float | None = None
 
 
 @dataclass(frozen=True)

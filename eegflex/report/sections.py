@@ -28,6 +28,7 @@ from eegflex.results.phase_table import KINDS
 from eegflex.results.spectral_share import has_share, kept_range, told_of
 from eegflex.results.window_rhythms import has_windows
 from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
+from eegflex.utils.clock import clock_text
 from eegflex.viz.context import has_context
 from eegflex.viz.head import find_sites
 
@@ -67,7 +68,8 @@ def summary(gathered: Gathered) -> Iterator[Part]:
 def night(gathered: Gathered) -> Iterator[Part]:
     """The hypnograms, and how far they agree."""
     caption = "Hypnograms, and the probabilities that the stager gave to the stages (hypnodensity). REM is drawn thick."
-    draw = partial(viz.plot_night, gathered.result, show=False)
+    began = None if gathered.began is None else clock_text(gathered.began)
+    draw = partial(viz.plot_night, gathered.result, began=began, show=False)
     yield Picture("Hypnogram and hypnodensity", draw, caption, "Night")
     agreed = tables.agreement(gathered.result.data)
     if agreed is not None:

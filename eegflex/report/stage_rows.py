@@ -17,7 +17,7 @@ from eegflex.results.decided import change_error
 from eegflex.results.marks import cell_errors
 from eegflex.results.select import channel_types, is_whole, once_each, pool
 from eegflex.results.wording import baseline_words, number_text, span_words, sums_to_change, type_label
-from eegflex.viz.style import NEGATIVE, POSITIVE, stage_colours
+from eegflex.viz.style import LOWERED, RAISED
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -79,7 +79,6 @@ class Row:
     """A stage, and everything that is told of it on the first screen."""
 
     stage: str
-    colour: str
     n: int
     cells: tuple[Cell, ...]
     change: str
@@ -119,9 +118,8 @@ def make_rows(result: FlexResult, stages: Sequence[StageFacts]) -> Table:
     columns = _columns(result)
     largest = max((float(np.nanmax(np.abs(one.values), initial=0.0)) for one in columns), default=0.0)
     end = _round_up(largest)
-    colours = stage_colours(result.stages)
     change = _change(result)
-    rows = [_row(one, columns, end, colours[one.stage], change, baseline_words(result)) for one in stages]
+    rows = [_row(one, columns, end, change, baseline_words(result)) for one in stages]
     criteria = {one.stage for one in AASM_CRITERIA}
     return Table(
         columns=tuple((one.name, one.span) for one in columns),
@@ -195,7 +193,6 @@ def _row(
     one: StageFacts,
     columns: Sequence[Column],
     end: float,
-    colour: str,
     change: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None,
     baseline: str,
 ) -> Row:
@@ -218,7 +215,6 @@ def _row(
     )
     return Row(
         stage=one.stage,
-        colour=colour,
         n=one.n,
         cells=tuple(_cell(column, one, end) for column in columns),
         change=told[0],
@@ -241,7 +237,7 @@ def _cell(column: Column, stage: StageFacts, end: float) -> Cell:
     y = HEIGHT / 2 + (np.zeros(len(own)) if len(own) < CROWD else (np.arange(len(own)) * 0.382 % 1 - 0.5) * 2 * SPREAD)
     within = np.abs(own) <= errors
     drawn = [f'<path class="zero" stroke="#999" d="M{WIDTH / 2:g} 2V{HEIGHT - 2}"/>']
-    for kind, colour, mark, chosen in (("raised", POSITIVE, _plus, own > 0), ("lowered", NEGATIVE, _ring, own <= 0)):
+    for kind, colour, mark, chosen in (("raised", RAISED, _plus, own > 0), ("lowered", LOWERED, _ring, own <= 0)):
         for faint, those in (("", chosen & ~within), (" within", chosen & within)):
             path = "".join(mark(*at) for at in zip(x[those].tolist(), y[those].tolist(), strict=True))
             if path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import mne
 
 from eegflex.errors import ParameterError, check_choice
-from eegflex.export_settings import ExportSettings
+from eegflex.output_settings import ExportSettings
 from eegflex.results.annotated import annotations_of
 from eegflex.results.edf_tracks import FORMATS, check_no_recording, write_tracks
 from eegflex.results.recordings import one_recording

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from eegflex.results.select import hypnogram_order
 from eegflex.results.trust import Trust, has_evidence, judge
 from eegflex.results.wording import count_epochs
 from eegflex.scores import probabilities
+from eegflex.utils.clock import clock_text, since_midnight
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import plain, points, stage_colours
 
@@ -174,7 +174,7 @@ def plot_night(
     ['Scored', 'Predicted', 'Probability', 'Epochs']
     """
     drawn = _of_result(night, recording) if isinstance(night, FlexResult) else _of_staged(night, recording)
-    drawn = drawn if began is None else replace(drawn, began=_seconds(began))
+    drawn = drawn if began is None else replace(drawn, began=since_midnight("began", began))
     order = hypnogram_order(drawn.stages)
     has_scored = bool(np.isin(drawn.scored, order).any())
     rows = [*_of_staging(drawn, has_scored=has_scored), *drawn.rows]
@@ -305,15 +305,6 @@ def _how(n_epochs: int, provenance: Mapping[str, Any], *, is_sample: bool) -> st
     return "were explained, a sample" if is_sample else "were explained"
 
 
-def _seconds(clock: str) -> float:
-    """A clock in s from midnight."""
-    try:
-        found = time.fromisoformat(str(clock))
-    except ValueError as error:
-        raise ParameterError("began must be a time of the day", seen=repr(clock), allowed="'22:30'") from error
-    return found.hour * 3600.0 + found.minute * 60 + found.second
-
-
 def _label_time(ax: Axes, began: float | None, scale: float, unit: str) -> None:
     """Label the axis of time, by the clock where that is known."""
     if began is None:
@@ -322,7 +313,7 @@ def _label_time(ax: Axes, began: float | None, scale: float, unit: str) -> None:
     low, high = (scale * end for end in ax.get_xlim())
     step = next((one for one in _CLOCK_STEPS if (high - low) / one <= 9), _CLOCK_STEPS[-1])
     ticks = np.arange(np.ceil((began + low) / step), (began + high) / step + 1e-9) * step
-    names = [f"{int(tick) // 3600 % 24}:{int(tick) // 60 % 60:02d}" for tick in ticks]
+    names = [clock_text(tick, short=True) for tick in ticks]
     ax.set_xticks((ticks - began) / scale, names)
     ax.set_xlabel("Clock time", fontsize=points(9))
 

@@ -12,7 +12,7 @@ import typer
 import eegflex
 from eegflex import cli
 from eegflex.errors import ParameterError
-from eegflex.export_settings import ExportSettings
+from eegflex.output_settings import ExportSettings
 from eegflex.results.result import FlexResult
 
 #: What only a call in Python can be given.

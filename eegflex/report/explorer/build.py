@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import time
 from importlib import resources
 from typing import TYPE_CHECKING
 
 import jinja2
 
 from eegflex.errors import ParameterError
+from eegflex.report.colours import variables
 from eegflex.report.explorer.encode import CHUNK, Packing, as_blob, as_json
 from eegflex.report.explorer.facts import meta_of, night_of
 from eegflex.results.recordings import one_recording
 from eegflex.results.select import PICKED, is_whole
-from eegflex.viz.style import NEGATIVE, POSITIVE, stage_colours
+from eegflex.utils.clock import since_midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from eegflex.results.result import FlexResult
 
 __all__ = ["Fragment", "make_explorer"]
 
 #: The parts of the script, in their order: all are within one function, so that a page's own names are none of theirs.
 SCRIPTS = ("data", "state", "drawing", "night", "signals", "spectrum", "bands", "words", "tables", "main")
-#: How far colours are moved towards white on a dark page, and how far those of stages, which need less.
-LIGHTER, STAGES_LIGHTER = 0.45, 0.25
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ def make_explorer(result: FlexResult, *, signal: bool = True, began: str | None 
         raise ParameterError("signal must be True or False", seen=repr(signal))
     one_recording(result.data, None, "An explorer")
     packing = Packing(result.data, signal)
-    meta = meta_of(result, packing, None if began is None else _seconds(began)) | {"perChunk": CHUNK}
+    meta = meta_of(result, packing, None if began is None else since_midnight("began", began)) | {"perChunk": CHUNK}
     blobs = [f'<script type="application/json" id="ex-data-meta">{as_json(meta)}</script>\n']
     blobs.append(as_blob("ex-data-night", as_json(night_of(result)).encode()))
     blobs += [as_blob(f"ex-data-{k}", chunk) for k, chunk in enumerate(packing.chunks())]
@@ -113,34 +109,10 @@ def make_explorer(result: FlexResult, *, signal: bool = True, began: str | None 
     )
     script = "\n".join(_part(f"{name}.js") for name in SCRIPTS)
     return Fragment(
-        html, _colours(result.stages) + _part("explorer.css"), f"(() => {{\n{script}\n}})();", "".join(blobs)
+        html, variables(result.stages) + _part("explorer.css"), f"(() => {{\n{script}\n}})();", "".join(blobs)
     )
-
-
-def _seconds(clock: str) -> float:
-    """A clock in s from midnight."""
-    try:
-        found = time.fromisoformat(clock)
-    except (ValueError, TypeError) as error:
-        raise ParameterError("began must be a time of the day", seen=repr(clock), allowed="'22:30'") from error
-    return found.hour * 3600.0 + found.minute * 60 + found.second
 
 
 def _part(name: str) -> str:
     """A file of the explorer's."""
     return (resources.files("eegflex.report.explorer") / "parts" / name).read_text("utf-8")
-
-
-def _colours(stages: Sequence[str]) -> str:
-    """The colours of figures as variables of the page, and lighter ones for a dark page."""
-    own = {"raised": (POSITIVE, LIGHTER), "lowered": (NEGATIVE, LIGHTER)}
-    own |= {f"stage-{k}": (colour, STAGES_LIGHTER) for k, colour in enumerate(stage_colours(stages).values())}
-    light = "".join(f"--ex-{name}: {colour}; " for name, (colour, _) in own.items())
-    dark = "".join(f"--ex-{name}: {_lighter(colour, by)}; " for name, (colour, by) in own.items())
-    return f".explorer {{ {light}}}\n@media (prefers-color-scheme: dark) {{ .explorer {{ {dark}}} }}\n"
-
-
-def _lighter(colour: str, by: float) -> str:
-    """A colour, as ``"#rrggbb"``, moved towards white."""
-    parts = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return "#" + "".join(f"{round(part + (255 - part) * by):02x}" for part in parts)

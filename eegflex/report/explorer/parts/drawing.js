@@ -5,8 +5,8 @@ let colours = null;
 
 // Colours as they are now; the scheme of the page may change.
 function readColours() {
-  const style = getComputedStyle(section), read = (name) => style.getPropertyValue(`--ex-${name}`).trim();
-  colours = Object.fromEntries(["paper", "ink", "mute", "line", "raised", "lowered"].map((name) => [name, read(name)]));
+  const style = getComputedStyle(section), read = (name) => style.getPropertyValue(`--${name}`).trim();
+  colours = Object.fromEntries(["paper", "ink", "soft", "line", "raised", "lowered"].map((name) => [name, read(name)]));
   colours.stages = meta.stages.map((_, k) => read(`stage-${k}`));
 }
 

@@ -76,7 +76,7 @@ function drawBackground(pen, width, height) {
     pen.fillStyle = colours.ink;
     write(pen, meta.stages[stage], LEFT - 6, top + (level + 0.5) * STEP_HEIGHT, LEFT - 8, "right");
   });
-  if (hasScorer()) drawSteps(pen, width, night.scored.map((stage) => (stage < meta.stages.length ? stage : -1)), levelAt, colours.mute, 4, 0.55);
+  if (hasScorer()) drawSteps(pen, width, night.scored.map((stage) => (stage < meta.stages.length ? stage : -1)), levelAt, colours.soft, 4, 0.55);
   drawSteps(pen, width, night.predicted, levelAt, colours.ink, 1.5, 1);
   const floor = top + meta.order.length * STEP_HEIGHT + 8 + CHANCES_HEIGHT;
   drawChances(pen, width, floor);
@@ -140,10 +140,10 @@ function drawChances(pen, width, floor) {
 function drawHours(pen, width, height) {
   const first = night.onset[0], last = night.onset[night.onset.length - 1] + meta.length, begins = meta.begins ?? 0;
   const every = [600, 1800, 3600, 7200, 14400].find((step) => ((last - first) / step) * 50 < width - LEFT) ?? 28800;
-  pen.fillStyle = colours.mute;
+  pen.fillStyle = colours.soft;
   for (let time = Math.ceil((first + begins) / every) * every - begins; time <= last; time += every) {
     const x = atTime(width, time);
-    line(pen, x, height - AXIS_HEIGHT, x, height - AXIS_HEIGHT + 4, colours.mute);
+    line(pen, x, height - AXIS_HEIGHT, x, height - AXIS_HEIGHT + 4, colours.soft);
     if (x < width - 16) write(pen, clock(time, true), x, height - 7, 60, "center");
   }
 }
@@ -153,7 +153,7 @@ function tellNight() {
   key.replaceChildren(hasScorer() ? "Above: staged (thin line), scored (thick grey). " : "Above: the stages. ", N_SETS > 1 ? `Below, the mean of ${N_SETS} channel sets:` : "Below, the probabilities:");
   for (const stage of meta.order) {
     const swatch = el("span", { class: "ex-swatch" });
-    swatch.style.background = `var(--ex-stage-${stage})`;
+    swatch.style.background = `var(--stage-${stage})`;
     key.append(swatch, meta.stages[stage]);
   }
   const hollow = night.rows.some((row) => !row.told);

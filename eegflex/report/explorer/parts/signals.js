@@ -42,7 +42,7 @@ function drawSignals() {
       pen.lineWidth = 0.9;
       curve(pen, Array.from(signal, (value, j) => [at((j / meta.nTimes) * meta.length), middle - Math.max(-half, Math.min(half, value * scale))]));
     } else line(pen, left, middle, width - 4, middle);
-    pen.fillStyle = chosen.includes(channel) ? colours.ink : colours.mute;
+    pen.fillStyle = chosen.includes(channel) ? colours.ink : colours.soft;
     pen.font = `${chosen.includes(channel) ? "bold " : ""}12px system-ui, sans-serif`;
     write(pen, name, 2, middle - 7, left - 6);
     pen.font = "11px system-ui, sans-serif";
@@ -58,9 +58,9 @@ function drawSignals() {
 
 function drawSeconds(pen, at, height, top) {
   pen.font = "11px system-ui, sans-serif";
-  pen.fillStyle = colours.mute;
+  pen.fillStyle = colours.soft;
   for (let second = 0; second <= meta.length; second += 5) {
-    line(pen, at(second), top, at(second), top + 4, colours.mute);
+    line(pen, at(second), top, at(second), top + 4, colours.soft);
     const last = second + 5 > meta.length;
     write(pen, `${second}${last ? " s" : ""}`, at(second), height - 7, 40, last ? "right" : second ? "center" : "left");
   }
@@ -81,7 +81,7 @@ function drawPlane() {
   }
   pen.strokeStyle = colours.line;
   pen.strokeRect(left, floor - n * high, across, n * high);
-  pen.fillStyle = colours.mute;
+  pen.fillStyle = colours.soft;
   pen.font = "11px system-ui, sans-serif";
   meta.planeEdges.forEach((edge, k) => write(pen, k === n ? `${edge} Hz` : String(edge), left - 5, floor - k * high + (k ? 0 : -3), left, "right"));
   drawSeconds(pen, at, height, floor);
@@ -112,7 +112,7 @@ function drawContext() {
   pen.font = "11px system-ui, sans-serif";
   meta.context.forEach((offset, k) => {
     if (offset % every) return;
-    pen.fillStyle = offset ? colours.mute : colours.ink;
+    pen.fillStyle = offset ? colours.soft : colours.ink;
     write(pen, offset ? `${offset > 0 ? "+" : "−"}${Math.abs(offset)}` : "this", left + (k + 0.5) * wide, height - 8, 40, "center");
   });
   const from = meta.context.indexOf(0);

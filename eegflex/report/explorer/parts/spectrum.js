@@ -13,7 +13,7 @@ function drawSpectrum() {
   state.bands.forEach(([name, low, up]) => {
     if (low >= SPECTRUM_TOP) return;
     for (const edge of [low, up]) if (edge <= SPECTRUM_TOP) line(pen, at(edge), 12, at(edge), height - AXIS_HEIGHT);
-    pen.fillStyle = colours.mute;
+    pen.fillStyle = colours.soft;
     pen.font = "11px system-ui, sans-serif";
     write(pen, name, at((low + Math.min(up, SPECTRUM_TOP)) / 2), 6, at(Math.min(up, SPECTRUM_TOP)) - at(low) - 2, "center");
   });
@@ -25,13 +25,13 @@ function drawSpectrum() {
     curve(pen, other.map((value, j) => [middle(j), level(value)]));
     pen.setLineDash([]);
   }
-  pen.fillStyle = colours.mute;
+  pen.fillStyle = colours.soft;
   write(pen, `${top.toFixed(0)} dB`, left - 5, 16, left, "right");
   write(pen, `${bottom.toFixed(0)} dB`, left - 5, high - 3, left, "right");
   let most = 0;
   if (has("frequency")) most = drawBars(pen, { left, across, at, kept, height, from: high + 8 });
   pen.font = "11px system-ui, sans-serif";
-  pen.fillStyle = colours.mute;
+  pen.fillStyle = colours.soft;
   for (let freq = 0; freq <= SPECTRUM_TOP; freq += 5) write(pen, `${freq}${freq === SPECTRUM_TOP ? " Hz" : ""}`, at(freq), height - 7, 40, freq === SPECTRUM_TOP ? "right" : "center");
   const words = [`Above: power of ${picked().name}${which.length > 1 ? ", the mean" : ""}, in dB re 1 µV²/Hz`];
   words.push(other ? `; dashed: of what it is compared with, ${meta.baseline}. ` : ". ");
@@ -43,7 +43,7 @@ function drawSpectrum() {
 function drawBars(pen, { left, across, at, kept, height, from }) {
   const values = shown.steps("frequency", weights(), picked().channels).slice(0, kept), most = largest(values);
   const half = (height - AXIS_HEIGHT - from) / 2, zero = from + half;
-  line(pen, left, zero, left + across, zero, colours.mute);
+  line(pen, left, zero, left + across, zero, colours.soft);
   values.forEach((value, j) => {
     const x = at(meta.freqEdges[j]), wide = at(Math.min(meta.freqEdges[j + 1], SPECTRUM_TOP)) - x;
     if (most) bar(pen, (value / most) * (half - 4), x + 0.5, zero, Math.max(1, wide - 1));
@@ -63,7 +63,7 @@ function drawChancesOfEpoch() {
     let x = left;
     const y = set * high + 2, own = set === picked().set;
     if (chances[0] === null) {
-      pen.fillStyle = colours.mute;
+      pen.fillStyle = colours.soft;
       write(pen, "not staged", x, y + high / 2 - 2, width);
     } else {
       for (const stage of meta.order) {

@@ -1,4 +1,4 @@
-"""What an export of a result as tracks and annotations is asked, as Python and the shell have it."""
+"""What is asked of what a result is written as, as Python and the shell have it: tracks and annotations, and reports."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.settings import check_count
+from eegflex.utils.clock import since_midnight
 
-__all__ = ["ExportSettings"]
+__all__ = ["ExportSettings", "ReportSettings"]
 
 #: The years that the two digits of an EDF's start can mean.
 _YEARS = (1985, 2084)
@@ -113,3 +114,40 @@ def _start(given: dt.datetime | str | None) -> dt.datetime | None:
             allowed=f"2020-01-31T22:30:00, or a datetime, from {_YEARS[0]} to {_YEARS[1]}",
         )
     return (when.replace(tzinfo=None) + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings:
+    """The arguments of a report.
+
+    Attributes
+    ----------
+    title, epochs_per_stage, note, signal, began
+        As in `eegflex.make_report`.
+
+    Raises
+    ------
+    ParameterError
+        If one of them cannot be.
+    """
+
+    title: str | None = field(default=None, metadata={"help": "Its title. Default: one that names the stager."})
+    epochs_per_stage: int = field(
+        default=1, metadata={"help": "Cards of typical epochs, and of doubtful ones, for each stage.", "at_least": 0}
+    )
+    note: str | None = field(default=None, metadata={"help": "A sentence to put on top."})
+    signal: bool = field(
+        default=True,
+        metadata={"help": "Whether the page holds the signals of the explained epochs, which are the patient's data."},
+    )
+    began: str | None = field(
+        default=None,
+        metadata={"help": "The clock when the recording began, such as 22:30; a result does not keep it."},
+    )
+
+    def __post_init__(self) -> None:
+        check_count("epochs_per_stage", self.epochs_per_stage, least=0)
+        if not isinstance(self.signal, bool):
+            raise ParameterError("signal must be True or False", seen=repr(self.signal))
+        if self.began is not None:
+            since_midnight("began", self.began)

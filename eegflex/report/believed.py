@@ -57,7 +57,7 @@ def believed(gathered: Gathered) -> Iterator[Text]:
     parts = [
         html.paragraph(_how_many(found)),
         html.paragraph(_summary(evidence)),
-        _table(evidence),
+        _kinds(evidence),
         _of_stages(result),
         "<h4>What this evaluation cannot tell</h4>",
         html.bullets(cannot),
@@ -91,22 +91,20 @@ def _summary(evidence: Sequence[Evidence]) -> str:
     return "; ".join(said) + "."
 
 
-def _table(evidence: Sequence[Evidence]) -> str:
-    head = "".join(
-        f'<th scope="col">{words}</th>' for words in ("Evidence", "Speaks for it", "Speaks against it, or is open")
-    )
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(one.kind)}<br>{MARKS[one.verdict]} {html.escape(one.verdict)}</th>'
-        f"<td>{html.paragraph(one.question)}{_list(one.speaks_for)}</td>"
-        f"<td>{_list((*one.against, *(f'Open: {words}' for words in one.open)))}</td></tr>"
+def _kinds(evidence: Sequence[Evidence]) -> str:
+    """What speaks for each kind beside what speaks against it; below it where the page is narrow."""
+    return "".join(
+        f"<h4>{MARKS[one.verdict]} {html.escape(one.kind)}: {html.escape(one.verdict)}</h4>{html.paragraph(one.question)}"
+        f'<div style="display:flex;flex-wrap:wrap;gap:0 2rem">'
+        f"{_side('Speaks for it', one.speaks_for)}"
+        f"{_side('Speaks against it, or is open', (*one.against, *(f'Open: {words}' for words in one.open)))}</div>"
         for one in evidence
     )
-    table = f'<table class="evidence"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return f'<div class="scroll" role="region" aria-label="Table of evidence" tabindex="0">{table}</div>'
 
 
-def _list(sentences: Sequence[str]) -> str:
-    return html.bullets(sentences) if sentences else html.paragraph("–")
+def _side(title: str, sentences: Sequence[str]) -> str:
+    said = html.bullets(sentences) if sentences else html.paragraph("Nothing.")
+    return f'<div style="flex:1 1 18rem"><b>{html.escape(title)}</b>{said}</div>'
 
 
 def _of_stages(result: FlexResult) -> str:

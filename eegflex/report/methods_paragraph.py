@@ -25,7 +25,8 @@ def methods(gathered: Gathered) -> Iterator[Text]:
         _to_copy("All of it as plain text", str(found)),
         _to_copy("References as BibTeX", found.to_bibtex()),
     ]
-    yield Text("Methods, for a paper", "".join(parts), "Methods")
+    # a hash is longer than a narrow screen is wide
+    yield Text("Methods, for a paper", f'<div style="overflow-wrap:anywhere">{"".join(parts)}</div>', "Methods")
 
 
 def _to_copy(title: str, text: str) -> str:

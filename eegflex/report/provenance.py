@@ -63,7 +63,8 @@ def provenance(gathered: Gathered) -> Iterator[Text]:
     asked = gathered.result.parameters | ({"target": "all"} if gathered.of_all else {})
     tables = [f"<h4>{html.escape(name)}</h4>{html.pairs(rows)}" for name, rows in grouped(told).items()]
     parameters = f"<h4>Parameters of the attribution</h4>{html.pairs(flat(asked))}"
-    yield Text("Provenance", warnings + "".join(tables) + parameters)
+    hashes_wrap = '<div style="overflow-wrap:anywhere">'
+    yield Text("Provenance", f"{hashes_wrap}{warnings}{''.join(tables)}{parameters}</div>")
 
 
 def grouped(told: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:

@@ -158,10 +158,14 @@ def _values(one: Effect) -> dict[str, Value]:
 def _size(result: FlexResult, one: Effect) -> str:
     low, high = one.interval
     largest = max(abs(one.median), abs(low), abs(high))
-    return (
-        f"median {number_text(one.median, largest)} {unit(result)}, 95 % interval {number_text(low, largest)} to "
-        f"{number_text(high, largest)}"
-    )
+    median, *ends = (_not_as_zero(value, largest) for value in (one.median, low, high))
+    return f"median {median} {unit(result)}, 95 % interval {' to '.join(ends)}"
+
+
+def _not_as_zero(value: float, largest: float) -> str:
+    """A number with the decimals of the largest, or more where it would be written as 0 and is not."""
+    text = number_text(value, largest)
+    return text if value == 0 or text.strip("+−0.") else number_text(value)
 
 
 def _in_how_many(one: Effect) -> str:

@@ -329,3 +329,9 @@ def test_a_change_within_its_error_is_not_told_as_a_change(night):
     told = [one for one in quiet.main_findings() if "all together" in one.measured]
     assert all("more than its error in 0 of 20 epochs" in one.measured for one in told)
     assert "within its error in 20 of 20 epochs" in quiet.main_findings()["N2 change"].measured
+
+
+def test_an_end_of_an_interval_that_is_not_zero_is_not_written_as_zero(night):
+    small = np.where(MIXED < 0.25, 0.0003, 4 + MIXED)
+    found = bands_set(night, {("C3-M2", SIGMA): small}).main_findings()["N2 for"]
+    assert "95 % interval +0.000300 to +" in found.measured

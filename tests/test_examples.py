@@ -37,9 +37,14 @@ def test_a_public_function_has_an_example(name):
 
 
 def examples_of(name):
-    thing = inspect.unwrap(THINGS[name])
-    module = inspect.getmodule(thing)
-    found = doctest.DocTestFinder(recurse=inspect.isclass(thing)).find(thing, name, module, globs=vars(module).copy())
+    """Those of a function; of a class, those of its methods, inherited ones too."""
+    own = inspect.unwrap(THINGS[name])
+    found = []
+    for thing in own.__mro__ if inspect.isclass(own) else [own]:
+        if thing.__module__.startswith("eegflex"):
+            module = inspect.getmodule(thing)
+            finder = doctest.DocTestFinder(recurse=inspect.isclass(thing))
+            found += finder.find(thing, name, module, globs=vars(module).copy())
     return [test for test in found if test.examples]
 
 

@@ -110,7 +110,7 @@ class ResultExports:
         >>> result = eegflex.attribute_epochs(epochs, "bandpower", **asked)
         >>> annotations = result.to_annotations(n_review=3)
         >>> annotated = night.raw.set_annotations(annotations, on_missing="ignore")
-        >>> [text.split(":")[0] for text in annotated.annotations.description if "review" in text]
+        >>> sorted(text.split(":")[0] for text in annotated.annotations.description if "review" in text)
         ['review 1', 'review 2', 'review 3']
         """
         asked = ExportSettings(
@@ -197,7 +197,7 @@ class ResultExports:
         >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
         >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
         >>> tracks = mne.io.read_raw_edf(result.export_edf("night-attribution.edf"), preload=True, verbose="error")
-        >>> tracks.ch_names[:3], tracks.n_times
+        >>> tracks.ch_names[:3], int(tracks.n_times)
         (['F3-M2 delta', 'F3-M2 theta', 'F3-M2 alpha'], 1800)
         """
         asked = ExportSettings(

@@ -35,8 +35,9 @@ def _of(rows: Callable[[], list[Row]]) -> Callable[[], str]:
 
 #: section of the table -> what measures it, and writes it
 _SECTIONS: dict[str, Callable[[], str]] = {
-    "Speed": _of(lambda: [*speed.rows(), *processes.rows()]),
+    "Speed": _of(speed.rows),
     "Memory": _of(memory.rows),
+    "Speed of processes": _of(processes.rows),
     "Readers": _of(readers.rows),
     "Quadrature": _of(quadrature.rows),
     "Coverage": _of(coverage.rows),

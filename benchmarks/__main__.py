@@ -42,8 +42,9 @@ def _of(rows: Callable[[], list[Row]]) -> Callable[[], str]:
 
 #: section of the table -> what measures it, and writes it
 _SECTIONS: dict[str, Callable[[], str]] = {
-    "Speed": _of(lambda: [*speed.rows(), *processes.rows()]),
+    "Speed": _of(speed.rows),
     "Speed of passes": passes.text,
+    "Speed of processes": _of(processes.rows),
     "Memory": _of(memory.rows),
     "Files": _of(files.rows),
     "Readers": _of(readers.rows),

@@ -82,6 +82,23 @@ def without_eval():
     return lambda x: net(x)
 
 
+class WrongPass(nn.Module):
+    """The CNN, with a pass of its own whose slopes are twice too large."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = trained.chambon().module
+
+    def forward(self, x):
+        return self.net(x)
+
+    def forward_slopes(self, x):
+        own = x.detach().requires_grad_(True)
+        with torch.enable_grad():
+            scores = self.net(own)
+        return scores.detach(), lambda weights: 2 * torch.autograd.grad((weights * scores).sum(), own)[0]
+
+
 class DetachedNeighbours(nn.Module):
     """The context stager, with gradients for its own epoch only."""
 
@@ -332,6 +349,10 @@ SABOTAGE: dict[str, Spoilt] = {
     "one channel detached": Spoilt(
         lambda: chambon(before=lambda x: torch.cat([x[:, :1], x[:, 1:].detach()], 1)), CHAMBON,
         "differentiability", "", FORWARD_ONLY,
+    ),
+    "a pass with wrong slopes": Spoilt(
+        WrongPass, CHAMBON, "quick pass", "its own pass is not used, since what it gives differs by 1 ", "leave it out",
+        "warning",
     ),
     "neighbours detached": Spoilt(
         DetachedNeighbours, CONTEXT, "context gradients", "cut off from its gradients", FORWARD_ONLY

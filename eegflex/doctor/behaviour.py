@@ -267,9 +267,14 @@ def quick_pass(case: Case) -> Finding:
         (found,) = case.batch(lambda x, index: (_slope(case.bound, x, index),), case.inputs, case.few)
         return found
 
-    quick = slopes()
-    with torchs_own():
-        exact = slopes()
+    try:
+        quick = slopes()
+        with torchs_own():
+            exact, again = slopes(), slopes()
+    except ModelError as problem:
+        raise CannotTellError(f"there are none: {problem.what}") from problem
+    if not torch.equal(exact, again):
+        raise CannotTellError("slopes are not finite, or others each time")
     modules = [own for module in _modules_of(case.stager.module) for own in module.modules()]
     told = [verdict for module in modules for own in verdicts(module).values() for verdict in own]
     ways = dict.fromkeys(verdict.way for verdict in told if verdict.way != TORCH)

@@ -87,7 +87,7 @@ def meant_of(returned: Any, spec: ModelSpec) -> torch.Tensor:
     key = spec.output_key
     if isinstance(returned, torch.Tensor) and key is None:
         return _real(returned)
-    parts = _parts(returned)
+    parts = parts_of(returned)
     tensors = {name: part for name, part in parts.items() if isinstance(part, torch.Tensor)}
     if not tensors:
         raise ModelError("The model must return a tensor of scores", seen=type(returned).__name__)
@@ -104,7 +104,7 @@ def meant_of(returned: Any, spec: ModelSpec) -> torch.Tensor:
     return _real(tensors[chosen])
 
 
-def _parts(returned: Any) -> dict[str | int, Any]:
+def parts_of(returned: Any) -> dict[str | int, Any]:
     """What a module returned, by name where it has names, else by place."""
     if isinstance(returned, torch.Tensor):
         return {0: returned}

@@ -19,6 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from eegflex.stagers.batches import out_of_memory
 from eegflex.stagers.layers import ChannelsLast
+from eegflex.stagers.modules import parts_of
 
 __all__ = [
     *("CHANNELS_LAST", "OWN", "TOLERANCE", "TORCH", "Pass", "Verdict"),
@@ -187,10 +188,8 @@ def _slopes(function: Function, of: Sequence[torch.Tensor]) -> list[torch.Tensor
 
 def _tensors(returned: Any) -> list[torch.Tensor]:
     """The tensors of numbers in what a module returned."""
-    if isinstance(returned, torch.Tensor):
-        return [returned] if returned.is_floating_point() else []
-    parts = returned.values() if isinstance(returned, dict) else returned
-    return [own for part in parts for own in _tensors(part)] if isinstance(returned, dict | list | tuple) else []
+    parts = parts_of(returned).values()
+    return [part for part in parts if isinstance(part, torch.Tensor) and part.is_floating_point()]
 
 
 def _weights(like: torch.Tensor) -> torch.Tensor:

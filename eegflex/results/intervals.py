@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from eegflex.results.weights import quantile
-
-__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "blocks_of", "mean_interval", "median_interval"]
+__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "blocks_of", "mean_interval", "median_interval", "quantile"]
 
 #: How often an interval is meant to hold the true mean.
 LEVEL = 0.95
@@ -145,6 +143,30 @@ def median_interval(
         ends = [np.clip(share[column] - np.average(below[:, column], weights=weights) + 0.5, 0, 1) for share in shares]
         low[column], high[column] = (float(quantile(own, weights, end)[0]) for end in ends)
     return low, high
+
+
+def quantile(
+    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], share: float
+) -> npt.NDArray[np.float64]:
+    """Quantile of values each of which stands for one epoch or more, shape (n_values,): as if each were there so often.
+
+    Parameters
+    ----------
+    values : array, shape (n_cases, n_values)
+        Values of epochs.
+    weights : array, shape (n_cases,)
+        For how many epochs each of them stands; where that is the same for all, they stand for themselves.
+    share : float
+        Which quantile.
+    """
+    weights = weights / weights[0] if np.ptp(weights) == 0 else weights
+    found = np.empty(values.shape[1])
+    for column, own in enumerate(values.T):
+        order = np.argsort(own)
+        ends = np.cumsum(weights[order])
+        places = np.column_stack([ends - weights[order], ends - 1]).ravel()
+        found[column] = np.interp(share * (ends[-1] - 1), places, own[order].repeat(2))
+    return found
 
 
 def _untransformed(quantile: float, slant: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.by_epoch import by_epoch, errors_by_epoch
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval, quantile
 from eegflex.results.marks import cell_errors, unexplained_words, within
 from eegflex.results.select import (
     Pooled,
@@ -27,7 +27,7 @@ from eegflex.results.select import (
 )
 from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import has_evidence, judge, trust_words
-from eegflex.results.weights import quantile, weight_words
+from eegflex.results.weights import weight_words
 from eegflex.results.wording import positive_means, reading, span_words, unit
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.scales import Scale, choose_scale

@@ -13,12 +13,12 @@ import xarray as xr
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
 from eegflex.results import tables
-from eegflex.results.intervals import blocks_of, mean_interval
+from eegflex.results.intervals import blocks_of, mean_interval, quantile
 from eegflex.results.marks import cell_errors, error_of_all, mean_error, total_errors, within
 from eegflex.results.recordings import labels_of
 from eegflex.results.spectral_share import decided_rows
 from eegflex.results.trust import has_evidence, judge
-from eegflex.results.weights import case_weights, quantile, tell_of_weights
+from eegflex.results.weights import case_weights, tell_of_weights
 
 __all__ = ["GROUPINGS", "STATISTICS", "band_table"]
 

@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from eegflex.bands import ABOVE, BELOW, Bands
 from eegflex.results import tables
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval, quantile
 from eegflex.results.marks import mean_error
 from eegflex.results.select import Pooled, channel_types, pool
-from eegflex.results.weights import quantile
 from eegflex.results.wording import span_words, type_label
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "blocks_of", "mean_interval", "median_interval"]
+__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "blocks_of", "mean_interval", "median_interval", "quantile"]
 
 #: How often an interval is meant to hold the true mean.
 LEVEL = 0.95
@@ -88,9 +88,9 @@ def mean_interval(
     variance = (scatter**2).mean(axis=0)
     skewness = np.divide((scatter**3).mean(axis=0), variance**1.5, out=np.zeros_like(mean), where=variance > 0)
     unit = np.sqrt(variance / (n_blocks - 1))
-    quantile = float(stats.t.ppf((1 + LEVEL) / 2, n_blocks - 1))
+    quantile_of_t = float(stats.t.ppf((1 + LEVEL) / 2, n_blocks - 1))
     slant = skewness / np.sqrt(n_blocks)
-    return mean - unit * _untransformed(quantile, slant), mean - unit * _untransformed(-quantile, slant)
+    return mean - unit * _untransformed(quantile_of_t, slant), mean - unit * _untransformed(-quantile_of_t, slant)
 
 
 def _untransformed(quantile: float, slant: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -186,3 +186,27 @@ def _share_outside(n: float) -> float:
     shares = np.linspace(0, 0.5, 2001)[1:]
     held = special.betainc(n * (1 - shares) + 1, n * shares, 0.5) <= tail
     return float(shares[held].max()) if held.any() else 0.0
+
+
+def quantile(
+    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], share: float
+) -> npt.NDArray[np.float64]:
+    """Quantile of values each of which stands for one epoch or more, shape (n_values,): as if each were there so often.
+
+    Parameters
+    ----------
+    values : array, shape (n_cases, n_values)
+        Values of epochs.
+    weights : array, shape (n_cases,)
+        For how many epochs each of them stands; where that is the same for all, they stand for themselves.
+    share : float
+        Which quantile.
+    """
+    weights = weights / weights[0] if np.ptp(weights) == 0 else weights
+    found = np.empty(values.shape[1])
+    for column, own in enumerate(values.T):
+        order = np.argsort(own)
+        ends = np.cumsum(weights[order])
+        places = np.column_stack([ends - weights[order], ends - 1]).ravel()
+        found[column] = np.interp(share * (ends[-1] - 1), places, own[order].repeat(2))
+    return found

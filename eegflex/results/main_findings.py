@@ -11,12 +11,11 @@ from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
 from eegflex.results.decided import DECIDES, baseline_stages, change_error, context_share, within_error
 from eegflex.results.effects import Effect, Sign, effect_of, signs_of, signs_of_epochs
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval, quantile
 from eegflex.results.phase_table import KINDS
 from eegflex.results.select import is_whole, once_each, pool, stage_order
 from eegflex.results.spectral_share import READERS, kept_words, limits
 from eegflex.results.trust import has_evidence, trust_of_stages
-from eegflex.results.weights import quantile
 from eegflex.results.window_rhythms import has_windows, neighbours
 from eegflex.results.wording import (
     baseline_words,

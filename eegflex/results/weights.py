@@ -13,7 +13,7 @@ from mne.utils import logger
 from eegflex.results import tables
 from eegflex.results.recordings import labels_of, provenances
 
-__all__ = ["case_weights", "quantile", "tell_of_weights", "weight_words"]
+__all__ = ["case_weights", "tell_of_weights", "weight_words"]
 
 
 def case_weights(
@@ -65,30 +65,6 @@ def weight_words(dataset: xr.Dataset, *, by_predicted: bool) -> str:
     words = told.get(_standing(dataset, by_predicted=by_predicted), "")
     missing = "" if by_predicted else _missing(dataset)
     return f"{words} {missing}.".strip() if missing else words
-
-
-def quantile(
-    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], share: float
-) -> npt.NDArray[np.float64]:
-    """Quantile of values each of which stands for one epoch or more, shape (n_values,): as if each were there so often.
-
-    Parameters
-    ----------
-    values : array, shape (n_cases, n_values)
-        Values of epochs.
-    weights : array, shape (n_cases,)
-        For how many epochs each of them stands; where that is the same for all, they stand for themselves.
-    share : float
-        Which quantile.
-    """
-    weights = weights / weights[0] if np.ptp(weights) == 0 else weights
-    found = np.empty(values.shape[1])
-    for column, own in enumerate(values.T):
-        order = np.argsort(own)
-        ends = np.cumsum(weights[order])
-        places = np.column_stack([ends - weights[order], ends - 1]).ravel()
-        found[column] = np.interp(share * (ends[-1] - 1), places, own[order].repeat(2))
-    return found
 
 
 def _standing(dataset: xr.Dataset, *, by_predicted: bool) -> str:

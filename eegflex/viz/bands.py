@@ -12,7 +12,7 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.by_epoch import by_epoch, errors_by_epoch
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval, quantile
 from eegflex.results.marks import cell_errors, unexplained_words, within
 from eegflex.results.select import (
     Pooled,
@@ -27,7 +27,7 @@ from eegflex.results.select import (
 )
 from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import has_evidence, judge, trust_words
-from eegflex.results.weights import quantile, weight_words
+from eegflex.results.weights import weight_words
 from eegflex.results.wording import positive_means, reading, span_words, unit
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.scales import Scale, choose_scale
@@ -44,6 +44,8 @@ __all__ = ["BandMarks", "Middle", "band_marks", "plot_bands"]
 
 #: Stages beside each other; more go on in the next row.
 _WIDEST = 6
+#: Beside fewer stages there is no room for a long label below.
+_NARROW = 3
 #: Part of a row that its marks take, on each side of its middle.
 _REACH = 0.36
 _WITHIN = "0.62"
@@ -179,7 +181,12 @@ def plot_bands(
     panels = [[f"{names[kind]} in {one}" for kind, one in row] + [""] * (widest - len(row)) for row in places]
     height = 0.21 * len(bands.names) + 0.62
     canvas = make_canvas(
-        axes, panels, annotate, figsize=(1.18 * widest + 1.5, height * len(panels) + 0.75), sharex=True, sharey=True
+        axes,
+        panels,
+        annotate,
+        figsize=(max(1.18 * widest + 1.5, 3.4), height * len(panels) + 0.75),
+        sharex=True,
+        sharey=True,
     )
     scale = choose_scale(
         [one.did.values[np.isin(one.did.labels, stages)] for one in marks.values()],
@@ -195,7 +202,7 @@ def plot_bands(
             ax.set_title(f"{where}{plain(one)}\nn = {n}{filled}", fontsize=points(8.5))
             ax.spines["top"].set(color=stage_colours(result.stages).get(one, LIGHT.muted), linewidth=3)
             _label_bands(ax, bands, labelled=not canvas.own or ax is axes_of_row[0])
-    canvas.label_x(f"Attribution ({unit(result)})")
+    canvas.label_x(f"Attribution{chr(10) if widest < _NARROW else ' '}({unit(result)})")
     return canvas.finish(
         f"{result.model}: what each band did to the score, by {stage_from} stage",
         *_notes(result, marks, stages, names, scale),

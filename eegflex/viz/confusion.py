@@ -14,9 +14,9 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.by_epoch import by_epoch, errors_by_epoch
+from eegflex.results.intervals import quantile
 from eegflex.results.marks import cell_errors
 from eegflex.results.select import as_bands, hypnogram_order, pick_all, picked_words, sample_words
-from eegflex.results.weights import quantile
 from eegflex.results.wording import number_text, positive_means, reading, unit
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import LIGHT, LOWERED, RAISED, plain, points, stage_colours

@@ -136,7 +136,7 @@ def plot_spectrum(
         if ax is canvas.axes[-1, 0] or not canvas.own:
             ax.set_xlabel("Frequency (Hz)")
         ax.set_xlim(0, edges[-1])
-    canvas.label_y(f"Attribution per {width:g} Hz{' ' if canvas.own else chr(10)}({unit(result)})")
+    canvas.label_y(f"Attribution per {width:g} Hz{' ' if canvas.own and len(order) > 2 else chr(10)}({unit(result)})")
     return canvas.finish(
         f"{result.model}: attribution spectrum by {stage_from} stage, {picked_words(dataset, members)}",
         positive_means(result, "this frequency"),

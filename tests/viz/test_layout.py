@@ -18,10 +18,6 @@ TWO_COLUMNS = 7.5
 SMALLEST = 7.0
 
 
-def one_channel():
-    return example_results.explain(example_results.make_epochs(("C3-M2",), "eeg"))
-
-
 def one_epoch():
     return example_results.explain(example_results.make_epochs())[[2]]
 
@@ -36,28 +32,16 @@ def long_names():
     )
 
 
-def errors_everywhere():
-    result = one_channel()
-    data = result.to_xarray()
-    data["band_error"] = 1e6 * data["band_error"]
-    data["error"].values[:] = 1e6
-    return type(result)(data)
-
-
 def many_channels():
     names = [f"E{i}" for i in range(64)]
     return example_results.explain(example_results.make_epochs(names, "eeg", positions=False, n_epochs=5))
 
 
 CASES = {
-    "one channel": one_channel,
     "one epoch": one_epoch,
     "long names": long_names,
-    "errors everywhere": errors_everywhere,
     "64 channels": many_channels,
     "channel sets": lambda: example_results.make_pair_result(n_epochs=20),
-    "a pair": lambda: example_results.explain(example_results.make_epochs(("C3-M2",), "eeg"), target=("N2", "N1")),
-    "all stages": lambda: example_results.explain(example_results.make_epochs(("C3-M2", "C4-M1"), "eeg"), target="all"),
 }
 
 

@@ -42,7 +42,7 @@ def bound_to(request: Request, signals: npt.NDArray[np.float32]) -> list[BoundSt
 
 def keep_beyond(request: Request, draw: int, replaced: list[BoundStager]) -> None:
     """Keep what reaches into the windows of the chosen epochs from a night of baselines, and not the night itself."""
-    index = torch.from_numpy(request.chosen).to(request.stager.like.device)
+    index = torch.from_numpy(request.chosen)
     lengths = [int(own.windows.length.max()) for own in request.moved]
     request.beyond[draw] = [
         own.with_window_length(length).beyond(index) for own, length in zip(replaced, lengths, strict=True)

@@ -92,11 +92,11 @@ def moving(
         Which draw of each one's baseline; by default the first.
     """
     bound = request.night.bound[channel_set]
-    index = torch.from_numpy(numbers).to(request.stager.like.device)
+    index = torch.from_numpy(numbers)
     scaled = request.settings.context == "scaled"
     members = bound.windows.members(numbers) if scaled else numbers[:, None]
     n_moving = members.shape[1]
-    x = bound.inputs(torch.from_numpy(members.ravel()).to(index.device))
+    x = bound.inputs(torch.from_numpy(members.ravel()))
     drawn = None if draws is None else np.repeat(draws, n_moving)
     x_b = request.baseline(x, members.ravel(), request.segments.channel_sets[channel_set], drawn)
     faulty = (members >= 0) & (request.segments.fault[members] != "")
@@ -111,9 +111,9 @@ def moving(
 
     def model(variants: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         if not scaled:
-            return bound(variants, index[rows])
+            return bound(variants, index[rows.cpu()])
         windows, states = unpack(variants, shape, n_beyond)
-        return bound.score_windows(windows, index[rows], states if n_beyond else None)
+        return bound.score_windows(windows, index[rows.cpu()], states if n_beyond else None)
 
     at = bound.windows.at(numbers) if scaled else np.zeros(len(numbers), dtype=np.int64)
     return Moving(model, end, begin, at, *beyond)

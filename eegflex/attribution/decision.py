@@ -81,5 +81,5 @@ def _scores(bound: BoundStager, segments: torch.Tensor, numbers: npt.NDArray[np.
         return (bound(part, index),)
 
     like = bound.inputs(torch.from_numpy(numbers[:1]))
-    (found,) = BatchSize(FORWARD_BATCH)(score, segments.to(like), torch.from_numpy(numbers).to(like.device))
+    (found,) = BatchSize(FORWARD_BATCH)(score, segments.to(like), torch.from_numpy(numbers))
     return np.asarray(found.double().cpu().numpy())

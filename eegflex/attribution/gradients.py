@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from eegflex.errors import ModelError
 from eegflex.stagers.batches import ScoreFunction
 
-__all__ = ["score_of", "slope_of"]
+__all__ = ["refuse_infinite", "score_of", "slope_of"]
 
 
 def slope_of(
@@ -38,7 +40,7 @@ def slope_of(
     Raises
     ------
     ModelError
-        If a gradient is not finite, or there is none.
+        If there is no gradient.
     """
     x = x.detach().requires_grad_(True)
     with torch.enable_grad():
@@ -56,12 +58,22 @@ def slope_of(
             for number, total in enumerate(totals)
         ]
     slope = torch.stack(slopes, dim=1) if len(slopes) > 1 else slopes[0][:, None]
-    if not torch.isfinite(slope.sum()):  # one pass over them; what is not finite stays so in a sum
+    return slope, _widened(scores.detach())
+
+
+def refuse_infinite(sums: npt.NDArray[np.float64]) -> None:
+    """Refuse slopes that are not finite, by their sums: what is not finite stays so in a sum.
+
+    Raises
+    ------
+    ModelError
+        If one of them is not.
+    """
+    if not np.isfinite(sums).all():
         raise ModelError(
             "The gradient of the model's score is not finite",
             remedy="Look for divisions by zero, logarithms of zero and NaN in the model or its input",
         )
-    return slope, _widened(scores.detach())
 
 
 @torch.no_grad()

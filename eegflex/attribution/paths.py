@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.attribution.gradients import score_of, slope_of
+from eegflex.attribution.gradients import refuse_infinite, score_of, slope_of
 from eegflex.attribution.path_share import integrals_by_stretch
 from eegflex.stagers.batches import BatchSize, ScoreFunction
 from eegflex.utils.stopping import check
@@ -105,9 +105,10 @@ class Paths:
 
     def slopes(self, rows: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients, (n, n_targets, n_channels, n_times), and scores, (n, n_targets), of points on the paths."""
-        x = self.baselines[rows]
-        x.lerp_(self.segments[rows], at.to(x)[:, None, None])
-        return slope_of(self.model, x, rows, self.weights[rows])
+        there = rows.to(self.segments.device)
+        x = self.baselines[there]
+        x.lerp_(self.segments[there], at.to(x)[:, None, None])
+        return slope_of(self.model, x, rows, self.weights[there])
 
 
 def baseline_scores(paths: Paths) -> torch.Tensor:
@@ -116,7 +117,7 @@ def baseline_scores(paths: Paths) -> torch.Tensor:
     def scores(x: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor]:
         return (score_of(paths.model, x, rows, paths.weights[rows]),)
 
-    rows = torch.arange(len(paths), device=paths.segments.device)
+    rows = torch.arange(len(paths))
     return paths.batch(scores, paths.baselines, rows)[0]
 
 
@@ -219,18 +220,23 @@ class _Block:
 
 
 def _evaluate(paths: Paths, batch: list[tuple[_Open, float]], rates: Rates) -> None:
-    """Ask the model about a batch of points, and tell their paths."""
-    rows = torch.tensor([path.row for path, _ in batch], device=paths.segments.device)
+    """Ask the model about a batch of points, and tell their paths: all that is told is read from the device at once."""
+    rows = torch.tensor([path.row for path, _ in batch])
     at = torch.tensor([node for _, node in batch], dtype=torch.float64)
 
     def compute(rows: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, ...]:
         slopes, scores = paths.slopes(rows, at)
-        return slopes, scores, rates(slopes, rows)
+        parts = rates(slopes, rows)
+        told = (scores, slopes.flatten(1).sum(1, keepdim=True).to(scores), parts.flatten(1).to(scores))
+        return slopes, torch.cat(told, dim=1)
 
-    slopes, scores, parts = paths.batch(compute, rows, at)
-    scores_of, rates_of = scores.cpu().numpy(), parts.double().cpu().numpy()
+    slopes, told = paths.batch(compute, rows, at)
+    n_targets = slopes.shape[1]
+    scores, sums, parts = np.split(told.cpu().double().numpy(), [n_targets, n_targets + 1], axis=1)
+    refuse_infinite(sums)
+    of_parts = parts.reshape(len(parts), n_targets, parts.shape[1] // n_targets)
     start = 0
     for path, points in itertools.groupby(path for path, _ in batch):  # a path's nodes wait in a row
         own = slice(start, start + sum(1 for _ in points))
-        path.blocks.append(_Block(slopes[own], scores_of[own], rates_of[own]))
+        path.blocks.append(_Block(slopes[own], scores[own], of_parts[own]))
         start = own.stop

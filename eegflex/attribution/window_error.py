@@ -114,7 +114,7 @@ def _in_window(request: Request, length: int) -> Request:
 def _scores_are_the_nights(request: Request, numbers: npt.NDArray[np.intp]) -> bool:
     """Whether epochs have the scores of the night in other windows, too."""
     bound, night = request.night.bound[0], request.night.scores[numbers, 0]
-    index = torch.from_numpy(numbers).to(request.stager.like.device)
+    index = torch.from_numpy(numbers)
     scores = bound(bound.inputs(index), index).double().cpu().numpy()
     return bool(np.abs(scores - night).max() <= SAME_SCORES * np.abs(night).max())
 
@@ -161,11 +161,11 @@ def _band_sums(
     what = moving(request, channel_set, numbers)
     bounds = [request.night.bound[channel_set].with_window_length(length) for length in lengths]
     end, begin = what.end.flatten(1, 2), what.begin.flatten(1, 2)
-    index = torch.from_numpy(numbers).to(end.device)
+    index = torch.from_numpy(numbers)
 
     def model(variants: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         codes = bounds[0].encode(variants)  # whatever the window
-        return torch.cat([bound.decode(codes, index[rows]) for bound in bounds], dim=1)
+        return torch.cat([bound.decode(codes, index[rows.cpu()]) for bound in bounds], dim=1)
 
     weights = request.weights(numbers, channel_set)
     n_targets, n_stages = weights.shape[1:]
@@ -180,7 +180,7 @@ def _band_sums(
     rates = band_rates(paths.change, request.band_masks)
     found = np.empty((len(bounds), len(numbers), n_targets, len(request.band_masks) * end.shape[1]))
     for row, path in average_gradients(paths, request.make_nodes, baseline_scores(paths), rates):
-        sums = rates(path.gradient[None].to(end), torch.tensor([row], device=end.device))[0]
+        sums = rates(path.gradient[None].to(end), torch.tensor([row]))[0]
         found[:, row] = sums.double().cpu().numpy().reshape(len(bounds), n_targets, -1)
     return found
 

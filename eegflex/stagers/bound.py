@@ -17,7 +17,8 @@ __all__ = ["BoundStager"]
 class BoundStager(ABC):
     """A stager on one recording and one channel set: it scores a segment in that segment's own context.
 
-    This is all that an attribution needs to know about a model.
+    This is all that an attribution needs to know about a model. Which epochs are meant is said on the host: nobody has to wait
+    for a GPU to learn it.
 
     Attributes
     ----------

@@ -84,7 +84,7 @@ class WindowedStager(BoundStager):
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score variants of segments between their recorded neighbours, (n, n_stages)."""
-        return self._naming(self._among_recorded, segments, index)
+        return self._naming(self._among_recorded, segments, index.cpu())
 
     def encode(self, segments: torch.Tensor) -> torch.Tensor:
         """Codes of segments, where the model has them; else the segments."""
@@ -92,14 +92,14 @@ class WindowedStager(BoundStager):
 
     def decode(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score variants of segments by what `encode` made of them."""
-        return self._naming(self._decoded, codes, index)
+        return self._naming(self._decoded, codes, index.cpu())
 
     def _among_recorded(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         return self._decoded(self.encode(segments), index)
 
     def _decoded(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         if self._entry:
-            places = [torch.from_numpy(group).to(index.device) for group in self.windows.aligned(index.cpu().numpy())]
+            places = [torch.from_numpy(group) for group in self.windows.aligned(index.numpy())]
             parts = [self._entered(self._entry, codes[p], index[p]) for p in places]
             return parts[0] if len(parts) == 1 else torch.cat(parts)[torch.argsort(torch.cat(places))]
         if self._coding:
@@ -111,7 +111,7 @@ class WindowedStager(BoundStager):
         at = int(self._at(index[:1]))
         if at == 0:
             return self._by_length(index, codes, self._codes_of, self._coding.decode)  # type: ignore[union-attr]
-        members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
+        members = torch.from_numpy(self.windows.members(index.numpy()))
         self._enter(entry, members[:, :at], index)
         states = zip(*(self._states[number] for number in index.tolist()), strict=True)
         later = members[:, at + 1 :] if not entry.alone else members[:, :0]
@@ -131,7 +131,7 @@ class WindowedStager(BoundStager):
         self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Score epochs while their whole windows vary, (n, n_stages); nothing reaches into these from beyond."""
-        return self._naming(lambda own, at: self.stager.score(own, self._at(at)), windows, index)
+        return self._naming(lambda own, at: self.stager.score(own, self._at(at)), windows, index.cpu())
 
     @torch.no_grad()
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
@@ -148,15 +148,15 @@ class WindowedStager(BoundStager):
 
         numbers = torch.from_numpy(np.flatnonzero(explicable))
         if len(numbers):
-            (scores[numbers],) = self.batch(lambda at: self._naming(score, at), numbers.to(self.stager.like.device))
+            (scores[numbers],) = self.batch(lambda at: self._naming(score, at), numbers)
         progress(int((~explicable).sum()))
         return scores
 
     def _codes_of(self, index: torch.Tensor) -> torch.Tensor:
         """Codes of epochs as recorded; each is computed once."""
         if self._codes is None and self._coding:
-            encoded, device = self._coding.encode, self.stager.like.device
-            numbers = torch.arange(len(self.signals) + 1, device=device)
+            encoded = self._coding.encode
+            numbers = torch.arange(len(self.signals) + 1)
             numbers[-1] = SILENCE  # so that the last code is that of silence
             with torch.no_grad():
                 encode = partial(self._naming, lambda part: (encoded(self.inputs(part)),))
@@ -190,11 +190,10 @@ class WindowedStager(BoundStager):
         function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
         """Apply a function to windows in which `own` stands among the recorded neighbours, those of one length at a time."""
-        numbers = index.cpu().numpy()
-        groups = self.windows.alike(numbers)
+        groups = self.windows.alike(index.numpy())
         if len(groups) == 1:
             return function(self._windows(index, own, recorded), self._at(index))
-        places = [torch.from_numpy(group).to(index.device) for group in groups]
+        places = [torch.from_numpy(group) for group in groups]
         parts = [function(self._windows(index[p], own[p], recorded), self._at(index[p])) for p in places]
         return torch.cat(parts)[torch.argsort(torch.cat(places))]
 
@@ -202,23 +201,23 @@ class WindowedStager(BoundStager):
         self, index: torch.Tensor, own: torch.Tensor, recorded: Callable[[torch.Tensor], torch.Tensor]
     ) -> torch.Tensor:
         """Windows with `own` in the place of their targets, shape (n, length, ...)."""
-        members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
+        members = torch.from_numpy(self.windows.members(index.numpy()))
         if members.shape[1] == 1:
             return own[:, None]
-        target = (members == index[:, None]).reshape(*members.shape, *(1,) * (own.ndim - 1))
+        target = (members == index[:, None]).reshape(*members.shape, *(1,) * (own.ndim - 1)).to(own.device)
         return torch.where(target, own[:, None], recorded(members.ravel()).unflatten(0, members.shape))
 
     def _at(self, index: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(self.windows.at(index.cpu().numpy())).to(index.device)
+        return torch.from_numpy(self.windows.at(index.numpy()))
 
     @torch.no_grad()
     def _suffices(self, coding: Coding) -> bool:
         """Whether a coding gives what the module does, on the first window."""
-        index = torch.from_numpy(np.flatnonzero(self.windows.explicable)[:1]).to(self.stager.like.device)
+        index = torch.from_numpy(np.flatnonzero(self.windows.explicable)[:1])
         if len(index) == 0:
             return False
         whole = self._by_length(index, self.inputs(index), self.inputs, self.stager.score)
-        members = torch.from_numpy(self.windows.members(index.cpu().numpy())[0])
+        members = torch.from_numpy(self.windows.members(index.numpy())[0])
         return suffices(coding, self.inputs(members), self._at(index), whole, self.stager.spec.name)
 
     @torch.no_grad()
@@ -229,7 +228,7 @@ class WindowedStager(BoundStager):
         if len(numbers) == 0 or self._coding is None:
             return False
         members = torch.from_numpy(self.windows.members(numbers)[0])
-        at = self._at(torch.from_numpy(numbers).to(self.stager.like.device))
+        at = self._at(torch.from_numpy(numbers))
         codes = self._coding.encode(self.inputs(members))[None]
         return leads_to(entry, codes, int(at), self._coding.decode(codes, at), self.stager.spec.name)
 

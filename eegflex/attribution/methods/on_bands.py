@@ -50,7 +50,7 @@ class OfBands:
     def _scores(self, present: torch.Tensor) -> tuple[torch.Tensor]:
         shares = present.unflatten(1, self.parts.shape[:2])
         x = self.begin + torch.einsum("ncb,cbt->nct", shares, self.parts)
-        rows = torch.full((len(x),), self.row, device=x.device)
+        rows = torch.full((len(x),), self.row)
         return (score_of(self.score, x, rows, self.weights.expand(len(x), *self.weights.shape)),)
 
 

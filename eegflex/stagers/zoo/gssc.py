@@ -269,7 +269,8 @@ class _BoundGSSC(BoundStager):
 
     def decode(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score variants of epochs by their codes."""
-        places = [torch.from_numpy(group).to(index.device) for group in self.windows.aligned(index.cpu().numpy())]
+        index = index.cpu()
+        places = [torch.from_numpy(group) for group in self.windows.aligned(index.numpy())]
         parts = [self._score(codes[p], index[p]) for p in places] if len(places) > 1 else [self._score(codes, index)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)[torch.argsort(torch.cat(places))]
 
@@ -292,8 +293,8 @@ class _BoundGSSC(BoundStager):
     def _among_recorded(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """The same, of no step more than varies."""
         _, _, outputs, gates = self._recorded()
-        numbers = index.cpu().numpy()
-        members = torch.from_numpy(self.windows.members(numbers).T.copy()).to(index.device)
+        numbers = index.numpy()
+        members = torch.from_numpy(self.windows.members(numbers).T.copy()).to(codes.device)
         at = int(self.windows.at(numbers[:1])[0])
         edges = self._boundaries(index)
         states = one_varies(self.shared.layers, codes, gates[members], outputs[0][members], edges, at)
@@ -301,13 +302,14 @@ class _BoundGSSC(BoundStager):
 
     def beyond(self, index: torch.Tensor) -> torch.Tensor:
         """The states of the recurrent layers at both ends of the windows of some epochs, shape (n, n_beyond)."""
-        states = torch.stack(self._boundaries(index))
+        states = torch.stack(self._boundaries(index.cpu()))
         return states.permute(2, 0, 1, 3).flatten(1)
 
     def score_windows(
         self, windows: torch.Tensor, index: torch.Tensor, beyond: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Score epochs while their whole windows vary, and the states at both ends of these if they are given."""
+        index = index.cpu()
         codes = self.encode(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
         if beyond is None:
             return self._decode(codes, index)
@@ -316,13 +318,14 @@ class _BoundGSSC(BoundStager):
 
     def _in_window(self, code: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Windows of recorded codes, with `code` in the place of their targets."""
-        members = torch.from_numpy(self.windows.members(index.cpu().numpy())).to(index.device)
-        return torch.where((members == index[:, None])[..., None], code[:, None], self._recorded()[0][members])
+        members = torch.from_numpy(self.windows.members(index.numpy()))
+        own = (members == index[:, None])[..., None].to(code.device)
+        return torch.where(own, code[:, None], self._recorded()[0][members])
 
     def _decode(
         self, codes: torch.Tensor, index: torch.Tensor, states: tuple[torch.Tensor, torch.Tensor] | None = None
     ) -> torch.Tensor:
-        start = torch.from_numpy(self.windows.start).to(index.device)[index]
+        start = torch.from_numpy(self.windows.start)[index]
         left, right = self._boundaries(index) if states is None else states
         return self.stager.module.decode(codes, left, right, index - start)
 
@@ -330,9 +333,7 @@ class _BoundGSSC(BoundStager):
         """Recorded states before and after the windows of epochs, (layer, batch, state) each."""
         outputs = self._recorded()[2]
         size = outputs.shape[-1] // 2
-        start, length = (
-            torch.from_numpy(of).to(index.device)[index] for of in (self.windows.start, self.windows.length)
-        )
+        start, length = (torch.from_numpy(of)[index] for of in (self.windows.start, self.windows.length))
         return (
             self._boundary(outputs[..., :size], start - 1, index),
             self._boundary(outputs[..., size:], start + length, index),
@@ -340,10 +341,10 @@ class _BoundGSSC(BoundStager):
 
     def _boundary(self, states: torch.Tensor, at: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Recorded states at the epochs `at`, (layer, batch, state); zero outside the run of each epoch."""
-        run = torch.from_numpy(self.windows.run).to(index.device)
+        run = torch.from_numpy(self.windows.run)
         within = at.clamp(0, len(run) - 1)
         inside = (at == within) & (run[within] == run[index])
-        return states[:, within] * inside[:, None]
+        return states[:, within] * inside[:, None].to(states.device)
 
 
 def _windows(run: npt.NDArray[np.int64], window_length: int) -> Windows:

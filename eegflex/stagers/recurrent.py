@@ -28,8 +28,12 @@ class Product:
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
-        self.bias = bias
+        self.weight, self.bias = weight, bias
         self.onward, self.back = _times(weight), _times(weight.t().contiguous())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Weights in the library's order are no tensors that can be written: they are put in order anew.
+        return type(self), (self.weight, self.bias)
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Inputs times weights; it has slopes."""

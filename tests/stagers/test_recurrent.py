@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 from torch import nn
 
 from eegflex.stagers import recurrent
-from eegflex.stagers.recurrent import layers_of, one_varies
+from eegflex.stagers.recurrent import Product, layers_of, one_varies
 
 N_INPUTS, SIZE, BATCH = 7, 4, 3
 
@@ -82,3 +84,12 @@ def test_without_the_librarys_order_a_product_is_plain(monkeypatch):
     plain = recurrent.Product(weight, bias)(x)
     assert torch.equal(plain, nn.functional.linear(x, weight, bias))
     torch.testing.assert_close(ordered, plain)
+
+
+def test_a_product_can_be_sent_to_another_process():
+    torch.manual_seed(0)
+    product = Product(torch.randn(7, 5), torch.randn(7))
+    again = pickle.loads(pickle.dumps(product))
+    inputs = torch.randn(3, 5)
+    torch.testing.assert_close(again(inputs), product(inputs), rtol=0, atol=0)
+    assert again.back(product(inputs), None).shape == (3, 5)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eegflex.attribution.freqig import attribute
     from eegflex.doctor.check_model import check_model
     from eegflex.epochs import make_epochs
-    from eegflex.evaluation import evaluate
+    from eegflex.evaluation.evaluate import evaluate
     from eegflex.readers import read_hypnogram, read_psg
     from eegflex.report import make_report
     from eegflex.results import FlexResult, concatenate_results, read_result

@@ -24,8 +24,9 @@ types: .venv/test
 quick: .venv/test
 	$(BIN)/pytest -m "not slow"
 
+# Tests of one file share what they make, so that a file stays with one process; two threads in each would only wait.
 tests: .venv/test
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 # Runs the tutorials, and needs no network; docs/_build/html/index.html.
 docs: .venv/docs

@@ -49,7 +49,7 @@ class AasmCriterion:
         What the events should do for the stage: the alpha that is left in N1 speaks against it.
     lasts : bool
         Whether it is a level that fills epochs, so that there is no other time to compare it with: then what the channel
-        adds to the score is told from nothing.
+        adds to the score is more than nothing.
     """
 
     stage: str

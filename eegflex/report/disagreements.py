@@ -63,7 +63,7 @@ def disagreements(gathered: Gathered) -> Iterator[Text]:
         heading = (
             f"Epoch {row.epoch}, {clock(row.onset, gathered.began)}: why {row.predicted} and not {_other(result, row)}?"
         )
-        parts += [f"<h4>{html.escape(heading)}</h4>", html.bullets(_told(result, gathered.every, row))]
+        parts += [f"<h4>{html.epoch_link(row.epoch, heading)}</h4>", html.bullets(_told(result, gathered.every, row))]
     yield Text("Disagreements", "".join(parts))
 
 

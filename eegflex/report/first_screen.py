@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from eegflex._version import __version__
 from eegflex.report.facts import NightFacts, of_night, of_stages
+from eegflex.report.html import epoch_link
 from eegflex.report.night_strip import axis_ticks, make_strips, stage_swatches
 from eegflex.report.page import fill
 from eegflex.report.stage_rows import HEIGHT, WIDTH, make_rows
@@ -75,19 +76,19 @@ def _missing(night: NightFacts) -> str:
     return f"Gaps: {count_epochs(left)} that could not be staged." if left else ""
 
 
-def _look_at(night: NightFacts) -> str:
+def _look_at(night: NightFacts) -> Markup:
     """Name the explained epochs that are most worth a look: where the scorer, or another channel, says otherwise."""
     told = []
     for words, which in (("the scorer says otherwise", night.is_wrong), ("channels disagree", night.is_disputed)):
         own = [place for place in night.explained.tolist() if which[place]]
         if own:
-            named = ", ".join(map(str, own[:_MOST_NAMED])) + (", …" if len(own) > _MOST_NAMED else "")
+            named = ", ".join(map(epoch_link, own[:_MOST_NAMED])) + (", …" if len(own) > _MOST_NAMED else "")
             told.append(f"{named} ({words})")
     n_wrong, n_disputed = int(night.is_wrong.sum()), int(night.is_disputed.sum())
     explained = np.isin(np.arange(len(night.predicted)), night.explained)
     left = int(((night.is_wrong | night.is_disputed) & ~explained).sum())
     if not n_wrong and not n_disputed:
-        return ""
+        return Markup()
     first = f"Of the explained epochs, look first at number {'; '.join(told)}." if told else ""
     more = f" {count_epochs(left)} like these {'was' if left == 1 else 'were'} not explained." if left else ""
-    return (first + more).strip()
+    return Markup((first + more).strip())  # noqa: S704  (numbers and words of ours)

@@ -11,7 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["bullets", "escape", "folded", "frame", "pairs", "paragraph", "scrolling", "warning", "without_directories"]
+__all__ = [
+    "bullets",
+    "epoch_link",
+    "escape",
+    "folded",
+    "frame",
+    "pairs",
+    "paragraph",
+    "scrolling",
+    "warning",
+    "without_directories",
+]
 
 #: An absolute path of a POSIX system or of Windows, up to its last part.
 _DIRECTORIES = re.compile(r"(?<![^\s'\"(\[=:,;])(?:[A-Za-z]:[\\/]|\\\\|/)(?:[^\s/\\'\"<>]+[\\/])+(?=[^\s/\\'\"<>])")
@@ -96,6 +107,19 @@ def scrolling(table: str, name: str) -> str:
     """Return a table in a box of its own, in which it scrolls where the page is narrow, with the keyboard too."""
     label = f"Table: {name}" if name else "Table"
     return f'<div class="scroll" role="group" aria-label="{escape(label)}" tabindex="0">{table}</div>'
+
+
+def epoch_link(number: int, text: str | None = None) -> str:
+    """Return a link that opens an epoch where a reader walks through the night.
+
+    Parameters
+    ----------
+    number : int
+        Of the epoch in its recording.
+    text : str | None
+        What is linked; by default the number.
+    """
+    return f'<a href="#epoch={number:d}">{escape(number if text is None else text)}</a>'
 
 
 def folded(name: str, content: str) -> str:

@@ -32,6 +32,9 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 
+#: What paper has no use for: scripts and their data, and links to an epoch of the explorer.
+_SCREEN_ONLY = re.compile(r"<script\b.*?</script>| href=\"#epoch=\d+\"", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class SectionPart:
@@ -123,7 +126,7 @@ def _as_html(report: Report) -> bytes:
 def _as_pdf(report: Report) -> bytes:
     weasyprint = _weasyprint()
     held = weasyprint.urls.URLFetcher(allowed_protocols=["data"])  # what is in the page itself, and nothing else
-    return bytes(weasyprint.HTML(string=report.html, url_fetcher=held).write_pdf())
+    return bytes(weasyprint.HTML(string=_SCREEN_ONLY.sub("", report.html), url_fetcher=held).write_pdf())
 
 
 def _weasyprint() -> Any:

@@ -61,8 +61,8 @@ def provenance(gathered: Gathered) -> Iterator[Text]:
     told = {"recording": gathered.result.recordings[0]} | gathered.result.provenance
     warnings = "".join(html.warning(str(warning)) for warning in told.get("warnings", []))
     asked = gathered.result.parameters | ({"target": "all"} if gathered.of_all else {})
-    tables = [f"<h4>{html.escape(name)}</h4>{html.pairs(rows)}" for name, rows in grouped(told).items()]
-    parameters = f"<h4>Parameters of the attribution</h4>{html.pairs(flat(asked))}"
+    tables = [html.folded(name, html.pairs(rows)) for name, rows in grouped(told).items()]
+    parameters = html.folded("Parameters of the attribution", html.pairs(flat(asked)))
     hashes_wrap = '<div style="overflow-wrap:anywhere">'
     yield Text("Provenance", f"{hashes_wrap}{warnings}{''.join(tables)}{parameters}</div>")
 

@@ -208,7 +208,7 @@ def stager(gathered: Gathered) -> Iterator[Part]:
         parts.append(html.warning(declared))
     for section, values in spec.items():
         rows = [(name, value) for name, value in flat(values) if name != "assumed" and value != "–"]
-        parts += [f"<h4>{html.escape(_SPEC_HEADINGS.get(section, section))}</h4>", html.pairs(rows)]
+        parts.append(html.folded(_SPEC_HEADINGS.get(section, section), html.pairs(rows)))
     yield Text("Stager", "".join(parts) + _checks(gathered.result))
 
 
@@ -218,7 +218,7 @@ def _checks(result: FlexResult) -> str:
     if not found:
         return ""
     rows = [(f"{one.check}: {one.status}", one.text) for one in sorted(found, key=_is_well)]
-    return f"<h4>What was checked before it was explained</h4>{html.pairs(rows)}"
+    return html.folded(f"What was checked before it was explained ({len(rows)})", html.pairs(rows))
 
 
 def _is_well(found: Finding) -> bool:

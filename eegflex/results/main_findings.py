@@ -85,7 +85,7 @@ def _of_stage(
     why = "no interval of 95 % for a median leaves out 0, or no median is larger than its error"
     if not any(np.isfinite(one.interval).all() for one in effects):
         why = "of so few, from so few parts of the night, a median has no interval of 95 %"
-    nothing = f"over {count_epochs(n_epochs)}, nothing that raised or lowered the score is told from nothing: {why}"
+    nothing = f"over {count_epochs(n_epochs)}, nothing is shown to have raised or lowered the score: {why}"
     most = f". What did most in these epochs: {'; '.join(seen)}" if seen else ""
     remedy = "Explain more epochs, of other parts of the night"
     yield unknown(nothing + most, remedy, stage=stage, n_epochs=n_epochs).named(stage)
@@ -113,13 +113,13 @@ def _side(result: FlexResult, effects: Sequence[Effect], side: str) -> tuple[Fin
     if told is not None:
         return _tell(result, told, effects), side, abs(told.median)
     seen = _seen(result, effects, side)
-    words = f"nothing that {_did(result, SIDES[side])} is told from nothing" + (f"; most did {seen}" if seen else "")
+    words = f"nothing is shown to have {_did(result, SIDES[side])}" + (f"; most did {seen}" if seen else "")
     return unknown(words, stage=effects[0].stage, n_epochs=max(len(one.values) for one in effects)), side, 0.0
 
 
 def _seen(result: FlexResult, effects: Sequence[Effect], side: str) -> str:
     """What spoke most for a stage, or against it, in the epochs that there are: no more is known of it."""
-    own = [one for one in effects if SIDES[side] * one.median > 0]
+    own = [one for one in effects if SIDES[side] * one.median > 0 and one.counts[0]]
     if not own:
         return ""
     one = max(own, key=lambda effect: abs(effect.median))
@@ -262,7 +262,7 @@ def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
         values |= {"context_share": middle, "ci_low": low, "ci_high": high}
         yield warning(told, remedy, **values).named(f"{stage} context")
     elif n_within > n_epochs / 2:
-        remedy = "What it did is not told from nothing; explain it compared with another baseline"
+        remedy = "What it did is not shown to be more than nothing; explain it compared with another baseline"
         yield warning(within, remedy, **values).named(f"{stage} change")
 
 

@@ -71,6 +71,7 @@ function listen() {
     else if (location.hash === asFragment() || !takeFragment(location.hash)) return;
     showChoices();
     show();
+    section.scrollIntoView(); // a link elsewhere on the page names an epoch
   });
   // a picture is as wide as its page, and has its colours
   new ResizeObserver(redraw).observe(slider);

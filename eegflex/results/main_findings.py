@@ -1,4 +1,4 @@
-"""The main findings of a result: what spoke most for and against each stage, where that is told from nothing."""
+"""The main findings of a result: what spoke most for and against each stage, where that is beyond doubt."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _of_stage(
     why = "no interval of 95 % for a median leaves out 0, or no median is larger than its error"
     if not any(np.isfinite(one.interval).all() for one in effects):
         why = "of so few, from so few parts of the night, a median has no interval of 95 %"
-    nothing = f"over {count_epochs(n_epochs)}, nothing is shown to have raised or lowered the score: {why}"
+    nothing = f"over {count_epochs(n_epochs)}, nothing that raised or lowered the score is beyond doubt: {why}"
     most = f". What did most in these epochs: {'; '.join(seen)}" if seen else ""
     remedy = "Explain more epochs, of other parts of the night"
     yield unknown(nothing + most, remedy, stage=stage, n_epochs=n_epochs).named(stage)
@@ -113,7 +113,7 @@ def _side(result: FlexResult, effects: Sequence[Effect], side: str) -> tuple[Fin
     if told is not None:
         return _tell(result, told, effects), side, abs(told.median)
     seen = _seen(result, effects, side)
-    words = f"nothing is shown to have {_did(result, SIDES[side])}" + (f"; most did {seen}" if seen else "")
+    words = f"nothing that {_did(result, SIDES[side])} is beyond doubt" + (f"; most did {seen}" if seen else "")
     return unknown(words, stage=effects[0].stage, n_epochs=max(len(one.values) for one in effects)), side, 0.0
 
 

@@ -73,8 +73,10 @@ def night(gathered: Gathered) -> Iterator[Part]:
     yield Picture("Hypnogram and hypnodensity", draw, caption, "Night")
     agreed = tables.agreement(gathered.result.data)
     if agreed is not None:
-        table = html.frame(agreed[1], corner="scored \\ predicted", diagonal=True)
-        yield Text("Agreement (epochs)", html.paragraph(gathered.findings["agreement"].text) + table, "Night")
+        table = html.folded("Epochs, scored and predicted", html.frame(agreed[1], corner="scored \\ predicted", diagonal=True))
+        yield Text("Agreement", html.paragraph(gathered.findings["agreement"].text) + table, "Night")
+        draw = partial(viz.plot_confusion, gathered.every or gathered.result, show=False)
+        yield Picture("Where they part, and why", draw, "How many epochs, and what spoke most there.", "Night")
 
 
 def bands(gathered: Gathered) -> Iterator[Part]:
@@ -89,8 +91,8 @@ def bands(gathered: Gathered) -> Iterator[Part]:
 
 def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     caption = (
-        f"Mean attribution by band and stage, in units of {unit(result)}, summed over the channels that the stager "
-        f"takes at once. {positive_means(result)} {sum_words(result)}"
+        f"What each band did in each epoch, in units of {unit(result)}, summed over the channels that the stager takes at "
+        f"once. {positive_means(result)} {sum_words(result)}"
     )
     yield Picture(f"Bands by stage{how}", partial(viz.plot_bands, result, show=False), caption, "Bands")
     table = result.band_table()
@@ -161,7 +163,7 @@ def topography(gathered: Gathered) -> Iterator[Part]:
     except ChannelError as error:
         yield Text("Topography", html.paragraph(str(error)))
         return
-    caption = "Mean attribution summed in each band. Circles are electrodes; what lies between them is interpolated."
+    caption = "The mean of what each band did at each electrode."
     yield Picture("Topography", partial(viz.plot_topomap, gathered.result, show=False), caption)
 
 

@@ -176,18 +176,17 @@ class ResultTables:
         >>> night = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
         >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
         >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=4, verbose="error")
-        >>> result.band_table(by="stage").reset_index()[["stage", "delta", "sigma", "total", "n_epochs"]].round(1)
-          stage  delta  sigma  total  n_epochs
-        0     W   -5.2    2.2   21.7         4
-        1    N1   -8.3   -0.9   -5.6         4
-        2    N2    4.2    1.7    3.9         4
-        3    N3   24.8   -0.3   19.4         4
-        4   REM   -1.7   -1.1   -3.7         4
+        >>> result.band_table(by="stage").reset_index()[["stage", "delta", "total", "n_epochs"]].round(1)
+          stage  delta  total  n_epochs
+        0     W    1.5   15.7         4
+        1    N1    1.2    1.7         4
+        2    N2    1.3    1.8         4
+        3    N3    6.0    7.1         4
+        4   REM    3.3    8.8         4
         >>> told = result.sel(stage="N2").band_table(by="stage", statistic="all").reset_index().round(1)
-        >>> told[["stage", "band", "mean", "median", "min", "max", "ci_low", "ci_high", "n_epochs"]][3:5]
+        >>> told[["stage", "band", "mean", "median", "min", "max", "ci_low", "ci_high", "n_epochs"]][3:4]
           stage   band  mean  median  min  max  ci_low  ci_high  n_epochs
-        3    N2  sigma   1.7     2.0  0.5  2.3    -6.1      3.1         4
-        4    N2   beta  -1.0    -1.0 -1.2 -0.7    -1.4     -0.5         4
+        3    N2  sigma   0.4     0.7 -0.7  1.1    -7.2      1.9         4
         """
         places = chosen(self._single, trust)
         single = self._single if trust == "all" else at_epochs(self._single, places)
@@ -293,7 +292,7 @@ class ResultTables:
         >>> epochs = eegflex.make_epochs(night.raw, verbose="error")
         >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
         >>> result.spectral_share()["decided_by"].to_dict()
-        {'W': 'spectrum', 'N1': 'spectrum', 'N2': 'spectrum', 'N3': 'spectrum', 'REM': 'spectrum'}
+        {'W': 'spectrum', 'N1': 'unclear', 'N2': 'spectrum', 'N3': 'spectrum', 'REM': 'spectrum'}
         """
         return spectral_share(self.data)
 

@@ -17,18 +17,24 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.texts, self.tags, self.images = [], [], []
+        self.texts, self.tags, self.images, self.scripts, self.within = [], [], [], 0, ""
         self.feed(html)
         self.text = re.sub(r"\s+", " ", " ".join(self.texts))
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.within = tag
+        self.scripts += tag == "script" and not dict(attrs).get("type")  # others are data
         source = dict(attrs).get("src") or ""
         if tag == "img" and source.startswith("data:image/png;base64,"):
             self.images.append(base64.b64decode(source.partition(",")[2]))
 
+    def handle_endtag(self, tag):
+        self.within = ""
+
     def handle_data(self, data):
-        self.texts.append(data)
+        if self.within not in ("script", "style"):
+            self.texts.append(data)
 
 
 def read(report, folder):

@@ -88,7 +88,7 @@ def make_report(
     >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> report = eegflex.make_report(result, verbose="error")
     >>> report.title, len(report.sections)
-    ('Why did bandpower stage this night so, and can the answer be believed?', 11)
+    ('Why did bandpower stage this night so, and can the answer be believed?', 12)
     """
     asked = ReportSettings(title=title, epochs_per_stage=epochs_per_stage, note=note, signal=signal, began=began)
     gathered = _gather(result, compare_with, asked)

@@ -77,9 +77,10 @@ def stored(dataset: xr.Dataset) -> dict[str, Stored]:
     dataset : xarray.Dataset
         Of a result.
     """
-    partial = any(one.get("partial", False) for one in provenances(dataset).values())
-    if not is_light(dataset) or partial:  # one that is resumed goes on from what it had, to the last bit
+    if not is_light(dataset):
         return {}
+    if any(one.get("partial", False) for one in provenances(dataset).values()):
+        return {}  # one that is resumed goes on from what it had, to the last bit
     found = [(name, _in_steps(dataset[name], steps_of(dataset, name), _by_sums)) for name in _VIEWS if name in dataset]
     found += [("signal", _in_steps(dataset["signal"], _signal_steps(dataset["signal"]), _each))]
     power = Stored(dataset["power"], dataset["power"].dtype, lambda values, _: _rounded(values))

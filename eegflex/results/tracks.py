@@ -159,7 +159,9 @@ class Seconds:
     @functools.cached_property
     def _samples(self) -> tuple[tuple[float, float], ...]:
         sfreq = float(self.data.attrs["sfreq"])
-        return tuple((n / sfreq, (n + 1) / sfreq) for n in range(self.data.sizes["time"]))
+        of_bins = [self.data[name].values for name in ("time_low", "time_high") if name in self.data]
+        first, last = of_bins if len(of_bins) == 2 else 2 * [np.arange(self.data.sizes["time"]) / sfreq]
+        return tuple(zip(first.tolist(), (last + 1 / sfreq).tolist(), strict=True))
 
     @functools.cached_property
     def _frames(self) -> tuple[tuple[float, float], ...]:

@@ -95,7 +95,7 @@ def test_whatever_ends_it_what_was_finished_is_kept_and_goes_on(way, tmp_path):
 
 def test_memory_that_runs_out_somewhere_else_loses_nothing():
     stop = ended("Ctrl-C", noise_epochs(n_epochs=14), after=110)
-    Ending.left, Ending.then = 60, raising(ValueError("later"))
+    Ending.left, Ending.then = 90, raising(ValueError("later"))
     with pytest.raises(AttributionFailed, match="later") as caught:
         explain(noise_epochs(n_epochs=14), Ending(), resume=stop.result, **RULE)
     assert caught.value.n_finished > stop.n_finished
@@ -250,7 +250,11 @@ def test_it_works_in_a_thread_and_leaves_handlers_alone():
 
 
 def test_nothing_finished_is_the_error_itself():
-    Ending.left, Ending.then = 3, raising(RuntimeError("at once"))
+    def at_once():
+        Ending.left = -1  # and every time that it is tried
+        raise RuntimeError("at once")
+
+    Ending.left, Ending.then = 3, at_once
     with pytest.raises((RuntimeError, ModelError), match="at once") as caught:
         explain(noise_epochs(n_epochs=5), Ending(), **RULE)
     assert not isinstance(caught.value, AttributionFailed)

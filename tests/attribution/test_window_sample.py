@@ -360,7 +360,7 @@ def test_each_channel_set_has_its_windows():
 
 
 def test_files_parts_and_targets_have_the_windows(tmp_path):
-    epochs, asked = varied_epochs(n_epochs=14), ASKED | {"target": "all", "windows_per_stage": 3}
+    epochs, asked = varied_epochs(n_epochs=14), ASKED | {"target": "all", "windows_per_stage": 3, "resolution": "full"}
     result = explain(epochs, Weighed(0.1), **asked)
     there = sampled(result)
     assert 0 < there.sum() < len(result)

@@ -79,7 +79,7 @@ def make(result, folder, **kwargs):
 
     def collapsing(self, target=None):
         single = for_target(self, target)
-        noticed["collapsed"] += single is not self
+        noticed["collapsed"] += single is not self and len(self) == len(result)  # not that of one epoch
         return single
 
     before, params, figures, said = result.to_xarray(), mpl.rcParams.copy(), plt.get_fignums(), io.StringIO()
@@ -130,14 +130,14 @@ class TestPage:
         assert isinstance(made.report, Report)
         assert made.sections == ORDER
         assert made.report.title == "Why did tiny stage this night so, and can the answer be believed?"
-        assert "11 sections" in repr(made.report)
+        assert "12 sections" in repr(made.report)
 
     def test_it_says_that_nothing_was_tested(self, page):
         assert "nobody asked the model whether its answer follows them, so that none of them is trusted" in page.text
 
     def test_all_figures_are_there(self, page):
-        # night, bands, spectrum, topography, five cards, completeness
-        assert len(page.images) == 10
+        # night, confusion, bands, spectrum, topography, five cards, completeness
+        assert len(page.images) == 11
         assert all(image.startswith(b"\x89PNG") for image in page.images)
 
     def test_nothing_is_left_behind(self, made, compared):
@@ -147,7 +147,8 @@ class TestPage:
 
     def test_the_result_is_read_without_a_copy_and_collapsed_once(self, made, compared):
         assert (made.copies, made.collapsed) == (0, 0)
-        assert (compared.copies, compared.collapsed) == (0, 2)
+        # both results, and the explorer's without its moments
+        assert (compared.copies, compared.collapsed) == (0, 3)
 
     def test_it_is_small_enough_to_send(self, made):
         assert made.path.stat().st_size < 2.5e6
@@ -300,7 +301,7 @@ class TestOtherResults:
         epochs = example_results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"])
         made = make(example_results.explain(epochs, method="shapley"), folder, epochs_per_stage=0)
         assert "There are no spectra: the method (exact Shapley values of the bands)" in made.page.text
-        assert len(made.page.images) == 4  # night, bands, topography, completeness
+        assert len(made.page.images) == 5  # night, confusion, bands, topography, completeness
 
     def test_other_stages_and_channels_make_a_report(self, folder):
         spec = ModelSpec(name="odd", scores="log_probs", stages=("awake", "a", "b", "c", "dream"))
@@ -369,7 +370,7 @@ class TestSafe:
         data["night_fault"].values[0] = EVIL
         made = make(FlexResult(data), folder, title=EVIL, note=EVIL, epochs_per_stage=0)
         assert EVIL not in made.path.read_text(encoding="utf-8")
-        assert made.page.tags.count("script") == 1  # the page's own
+        assert made.page.scripts == 2  # the page's own, and the explorer's
         assert made.page.text.count(EVIL) >= 9
 
     def test_no_directories_are_told(self, result):

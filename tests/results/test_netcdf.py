@@ -70,7 +70,7 @@ def test_a_lazy_result_draws_the_same(lazy, name):
         drawn.append(([text.get_text() for text in fig.findobj(plt.Text)], [*lines, *bars, *images]))
     assert drawn[0][0] == drawn[1][0]
     for one, other in zip(drawn[0][1], drawn[1][1], strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, other, rtol=1e-12)  # where a note stands hangs on how text was measured
 
 
 @pytest.mark.parametrize("target", ["scored", ("N2", "N1")])

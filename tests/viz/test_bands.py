@@ -112,7 +112,7 @@ def test_of_few_epochs_there_is_no_interval_and_it_is_said(result):
 
 
 def test_intervals_take_in_the_median():
-    result = example_results.explain(example_results.make_epochs(("C3-M2",), "eeg", n_epochs=60))
+    result = example_results.explain(example_results.make_epochs(("C3-M2",), "eeg", n_epochs=150))
     (ax, *_) = viz.plot_bands(result, show=False).axes
     ends = [one.get_xdata() for one in ax.get_lines() if one.get_gid() == "interval" and one.get_color() != "white"]
     assert len(ends) == len(ROWS)

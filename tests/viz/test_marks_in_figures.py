@@ -129,7 +129,7 @@ def test_a_table_in_a_report_is_grey_and_in_parentheses():
     import pandas as pd
 
     text = html.frame(pd.DataFrame([["+1", "<b"]], index=["W"], columns=["a", "b"]), grey=np.array([[False, True]]))
-    assert '<td class="text-end text-muted"><i>(&lt;b)</i></td>' in text
+    assert '<td class="num muted">(&lt;b)</td>' in text
     assert "(+1)" not in text
 
 

@@ -73,7 +73,9 @@ def night(gathered: Gathered) -> Iterator[Part]:
     yield Picture("Hypnogram and hypnodensity", draw, caption, "Night")
     agreed = tables.agreement(gathered.result.data)
     if agreed is not None:
-        table = html.folded("Epochs, scored and predicted", html.frame(agreed[1], corner="scored \\ predicted", diagonal=True))
+        table = html.folded(
+            "Epochs, scored and predicted", html.frame(agreed[1], corner="scored \\ predicted", diagonal=True)
+        )
         yield Text("Agreement", html.paragraph(gathered.findings["agreement"].text) + table, "Night")
         draw = partial(viz.plot_confusion, gathered.every or gathered.result, show=False)
         yield Picture("Where they part, and why", draw, "How many epochs, and what spoke most there.", "Night")

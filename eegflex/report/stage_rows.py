@@ -30,8 +30,6 @@ WIDTH, HEIGHT, MARK, SPREAD = 98, 30, 3.5, 8
 CROWD = 8
 #: The scale is linear up to this part of its end, and logarithmic from there on.
 LINEAR = 1 / 100
-#: What is looked at in a channel of a type, whatever its frequency.
-_LOOKED_AT = {"eog": "eye movements", "emg": "muscle tone", "ecg": "heartbeat"}
 #: What AASM's criteria are called where there is little room, by the kind of event that shows them.
 _SHORT = {
     "eye_movement_rapid": "rapid eye movements",
@@ -154,7 +152,7 @@ def _columns(result: FlexResult) -> list[Column]:
     for kind in others:
         own = list(dict.fromkeys(names[kinds == kind].tolist()))
         where = ", ".join(own) if len(own) <= 2 else f"{len(own)} channels"
-        found.append(column(_LOOKED_AT.get(kind, type_label(kind)), f"{type_label(kind)}: {where}", kind, slice(None)))
+        found.append(column(type_label(kind), f"all bands, {where}", kind, slice(None)))
     return found
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Effect", "Sign", "Sites", "effect_of", "error_together", "signs_of", "signs_of_epochs"]
 
-#: What a scorer looks at in a channel of a type, whatever its frequency.
-_LOOKED_AT = {"emg": "muscle tone", "eog": "eye movements", "ecg": "the heartbeat"}
+#: Types of channels that a scorer looks at whatever the frequency: all bands together.
+_WHOLE = ("emg", "eog", "ecg")
 #: What a scorer calls the bands of the others.
 _RHYTHMS = {
     "delta": "slow waves (delta)",
@@ -229,8 +229,9 @@ def signs_of(
         members = kinds == kind
         names = list(dict.fromkeys(every[members]))
         where = f"at {', '.join(names)}" if len(names) <= 2 else f"in the {type_label(kind)}"
-        if kind in _LOOKED_AT:
-            yield sign(f"{_LOOKED_AT[kind]} {where}", members, slice(None))
+        if kind in _WHOLE:  # not "eye movements": what is fast in an EOG is none
+            own = f"all of the {type_label(kind)}"
+            yield sign(f"{own} {where}" if len(names) <= 2 else own, members, slice(None))
             continue
         for place, name in enumerate(bands.names):
             yield sign(f"{_RHYTHMS[name]}, {span_words(name, bands)}, {where}", members, slice(place, place + 1))

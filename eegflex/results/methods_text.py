@@ -169,7 +169,7 @@ def _stager(result: FlexResult, told: Mapping[str, Any], cite: _Cited) -> Iterat
     if result.data.sizes["channel_set"] > 1:
         yield (
             f"It was run once for each of {result.data.sizes['channel_set']} sets of channels, each of which was explained by "
-            "itself."
+            "itself; where they differ, an epoch has the stage of the set that was surest of it."
         )
 
 

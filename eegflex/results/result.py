@@ -300,7 +300,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         -------
         findings : Findings
             For each predicted stage, what raised and what lowered the score explained most, the larger one first: the muscle
-            tone, the eye movements, or a rhythm of the EEG, with the median over epochs, its 95 % interval, in how many epochs
+            EMG, all of the EOG, or a rhythm of the EEG, with the median over epochs, its 95 % interval, in how many epochs
             it did so and in how many not, and at which channels most (``"N2 for"`` and ``"N2 against"``; unknown, where nothing
             did that is told from nothing). First, where explanations were tested, how many of them are trusted (``"N2
             trust"``); where the context decided, or the epochs themselves changed the score

@@ -115,7 +115,7 @@ def plot_epoch(
     >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> fig = eegflex.viz.plot_epoch(result, 9, channel="C4-M1", show=False)
     >>> fig.get_suptitle()
-    'Epoch 9 at 0:04:30, C4-M1'
+    'Epoch 9, 0:04:30 from the start, C4-M1'
     """
     result = result.for_target()
     case = _find_card(result, as_bands(bands, result.data), number, recording, stage, channel)
@@ -340,7 +340,7 @@ def _title(case: EpochCard) -> str:
     label = shown_label(case.dataset, str(label))
     name = case.dataset["channel"].values[case.channel]
     unexplained = "" if case.is_explained else "\n(not explained by this epoch)"
-    return f"{f'{label}, epoch' if label else 'Epoch'} {number} at {_clock(case)}, {name}{unexplained}"
+    return f"{f'{label}, epoch' if label else 'Epoch'} {number}, {_clock(case)} from the start, {name}{unexplained}"
 
 
 def _clock(case: EpochCard) -> str:

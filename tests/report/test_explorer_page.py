@@ -370,7 +370,7 @@ def test_names_from_files_are_text_and_nothing_else(look):
     data = result.to_xarray().assign_coords(
         night_stage=("night", np.array([*["N2"] * 5, *[HOSTILE] * 5], dtype=object))
     )
-    with look(type(result)(data)) as tab:
+    with look(type(result)(data), "#epoch=0") as tab:
         for details in tab.query_selector_all("details"):
             details.evaluate("one => one.open = true")
         tab.wait_for_timeout(100)

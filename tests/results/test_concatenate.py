@@ -280,7 +280,7 @@ def test_a_figure_of_one_recording_is_the_figure_of_that_recording(nights, toget
 
 
 def test_the_recording_is_named_in_the_figure(together):
-    assert together.plot_epoch(3, recording="ben", show=False).get_suptitle().startswith("ben, epoch 3 at 0:01:30")
+    assert together.plot_epoch(3, recording="ben", show=False).get_suptitle().startswith("ben, epoch 3, 0:01:30")
     assert "pair on ben" in together.plot_night(recording="ben", show=False).get_suptitle()
     surest = together.plot_epoch(show=False).get_suptitle()
     assert surest.partition(",")[0] in LABELS

@@ -46,8 +46,8 @@ def test_they_are_medians_over_epochs_of_sums_over_the_channels_of_a_type(night)
         eeg = own[own["channel"].isin(["C3-M2", "C4-M1"]) & (own["band"] == band)]
         parts = {
             "eeg": eeg.groupby("number")["attribution"].sum(),
-            "muscle tone": own[own["channel"] == "Chin1-Chin2"].groupby("number")["attribution"].sum(),
-            "eye movements": own[own["channel"] == "E1-M2"].groupby("number")["attribution"].sum(),
+            "all of the EMG": own[own["channel"] == "Chin1-Chin2"].groupby("number")["attribution"].sum(),
+            "all of the EOG": own[own["channel"] == "E1-M2"].groupby("number")["attribution"].sum(),
         }
         largest = max(parts, key=lambda name: parts[name].median())
         assert found.values["mean"] == pytest.approx(parts[largest].mean(), rel=1e-6)
@@ -66,8 +66,8 @@ def test_channels_are_called_what_a_scorer_looks_at_there(night):
     quiet = changed(quiet, band_error=lambda data: np.zeros(data["band_error"].shape))
     view = quiet.to_xarray()["frequency_view"].values
     assert {one.values["what"] for one in of_bands(quiet) if one.status == "ok"} <= {
-        "muscle tone at Chin1-Chin2",
-        "eye movements at E1-M2",
+        "all of the EMG at Chin1-Chin2",
+        "all of the EOG at E1-M2",
     }
     assert quiet.main_findings()["N2 for"].values["mean"] == pytest.approx(view[2, 3].sum(), rel=1e-5)
 
@@ -123,7 +123,7 @@ def test_what_is_larger_but_uncertain_is_named(night):
     found = changed(night, frequency_view=chin).main_findings()["N2 for"]
     assert "sigma" in found.values["what"]
     assert found.measured.endswith(
-        "; larger on average, but too uncertain to tell, or carried by few epochs: muscle tone at Chin1-Chin2 (mean +20.00, "
+        "; larger on average, but too uncertain to tell, or carried by few epochs: all of the EMG at Chin1-Chin2 (mean +20.00, "
         "median 0.00)"
     )
 

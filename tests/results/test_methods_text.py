@@ -180,7 +180,10 @@ def test_the_method_is_cited(method, cited, words):
 
 def test_stagers_see_what_they_see():
     pair = example_results.make_pair_result().methods_text()
-    assert "It was run once for each of 2 sets of channels, each of which was explained by itself." in pair
+    assert (
+        "It was run once for each of 2 sets of channels, each of which was explained by itself; where they differ, "
+        in pair
+    )
     window = example_results.make_context_result().methods_text()
     assert "It sees each epoch with 1 before and 1 after it." in window
     assert "Neighbouring epochs moved along the path, too." in window

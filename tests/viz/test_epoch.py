@@ -41,7 +41,7 @@ def test_the_signal_is_that_of_the_channel(result):
     ax = labelled(fig, "Signal (µV)")
     np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), result.to_xarray()["signal"].values[4, 4])
     assert ax.get_xlabel() == "Time in the epoch (s)"
-    assert "Epoch 4 at 0:02:00, O1-M2" in fig.get_suptitle()
+    assert "Epoch 4, 0:02:00 from the start, O1-M2" in fig.get_suptitle()
 
 
 def test_the_background_is_the_attribution_to_time(result):

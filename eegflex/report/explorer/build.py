@@ -12,6 +12,7 @@ from eegflex.errors import ParameterError
 from eegflex.report.colours import variables
 from eegflex.report.explorer.encode import CHUNK, Packing, as_blob, as_json
 from eegflex.report.explorer.facts import meta_of, night_of
+from eegflex.report.summary import is_simulated
 from eegflex.results.recordings import one_recording
 from eegflex.results.select import PICKED, is_whole
 from eegflex.utils.clock import since_midnight
@@ -97,6 +98,7 @@ def make_explorer(result: FlexResult, *, signal: bool = True, began: str | None 
     text = jinja2.Template(_part("explorer.html"), autoescape=True)
     html = text.render(
         signal=signal,
+        simulated=is_simulated(result),
         all=meta["all"],
         explained=meta["explained"],
         baseline=meta["baseline"],

@@ -50,8 +50,9 @@ function drawBars(pen, { left, across, at, kept, height, from }) {
   });
   pen.fillStyle = colours.ink;
   pen.font = "11px system-ui, sans-serif";
-  write(pen, signed(most), left - 5, from + 6, left - 4, "right");
-  write(pen, signed(-most, most), left - 5, height - AXIS_HEIGHT - 6, left - 4, "right");
+  const end = most < 1e-3 ? most.toExponential(1) : signed(most).replace("+", "");
+  write(pen, `+${end}`, left - 5, from + 6, left - 4, "right");
+  write(pen, `−${end}`, left - 5, height - AXIS_HEIGHT - 6, left - 4, "right");
   write(pen, "0", left - 5, zero, left, "right");
   return most;
 }

@@ -65,13 +65,17 @@ function disagreementWords() {
 function trustWords() {
   const row = night.rows[shown.row], one = row.sets[picked().set], facts = shown.facts(weights(), picked().set), words = [];
   if (one.verdict) words.push(`${upper(one.verdict)}${one.reasons.length ? `: ${one.reasons.join("; ")}` : ""}.${meta.all ? " That is of the stage that was predicted." : ""}`);
-  else words.push("It was not tested on the model, so that nobody knows whether the model follows it.");
+  else {
+    const tested = meta.sets.filter((_, set) => row.sets[set].verdict);
+    const elsewhere = tested.length ? ` With ${tested.join(" and ")} it was.` : "";
+    words.push(`It was not tested on the model, so that nobody knows whether the model follows it.${elsewhere}`);
+  }
   if (meta.sums) {
     const change = facts.score - facts.baseline, most = Math.max(Math.abs(facts.score), Math.abs(facts.baseline));
     const error = Number.isFinite(facts.changeError) ? ` ± ${errorText(facts.changeError)}` : "";
     words.push(`${meta.scaled ? "It and its context" : "All of it"} together changed ${scoreWords()} by ${signed(change)}${error} ${meta.unit}: from ${signed(facts.baseline, most)} with ${meta.baseline} in ${meta.scaled ? "the place of it and of its context" : "its place"} to ${signed(facts.score, most)}.`);
   }
-  if (one.contextShare !== null) words.push(`Its context made ${percent(one.contextShare)} of the change that both made.${meta.all ? " That is of the stage that was predicted." : ""}`);
+  if (one.contextShare !== null) words.push(`The epochs around it made ${percent(one.contextShare)} of the change, and the epoch itself the rest.${meta.all ? " That is of the stage that was predicted." : ""}`);
   if (one.carried) words.push(`${one.carried}.`);
   if (night.reasons[state.epoch]) words.push(`The stage itself: ${night.reasons[state.epoch]}.`);
   if (row.edge !== "inside") words.push(`Its window was ${row.edge} at the edge of the recording.`);

@@ -110,11 +110,22 @@ class Residual(nn.Module):
         return self.rest(x) + self.short(x)
 
 
+def assert_as_exact(module, x):
+    """In single precision, against double: to 1e-5, or nearly as exact as torch's own way where that is less exact."""
+    exact = slopes(module, x)
+    plain = slopes(module.float(), x.float())
+    with ChannelsLast():
+        found = slopes(module, x.float())
+    for own, theirs, true in zip(found, plain, exact, strict=True):
+        errors = [float((one - true).norm()) for one in (own, theirs)]
+        assert errors[0] <= max(1e-5 * float(true.norm()), 10 * errors[1])
+
+
 NORMS = (nn.BatchNorm1d, lambda n: nn.GroupNorm(2, n), lambda n: nn.InstanceNorm1d(n, affine=True), nn.Identity)
 RECTIFIERS = (nn.ReLU, lambda: nn.LeakyReLU(0.2), nn.GELU, nn.ELU, nn.SiLU, lambda: nn.ReLU(inplace=True))
 POOLS = (lambda: nn.MaxPool1d(2), lambda: nn.AvgPool1d(3, 2, 1), nn.Identity)
 
-blocks = st.tuples(st.sampled_from((4, 6, 16)), st.sampled_from(RECTIFIERS), st.integers(1, 3), st.sampled_from(NORMS))
+blocks = st.tuples(st.sampled_from((4, 6, 16)), st.sampled_from(RECTIFIERS), st.integers(1, 2), st.sampled_from(NORMS))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -131,9 +142,9 @@ def test_slopes_of_a_stack(seed, n_inputs, first, stack):
         layers += [Residual(n_channels, n_outputs, rectifier(), stride, norm), pool()]
         n_channels = n_outputs
     module = nn.Sequential(*layers, nn.AdaptiveAvgPool1d(2), nn.Flatten(), nn.Linear(2 * n_channels, 5))
-    x = torch.randn(3, n_inputs, 120, dtype=torch.float64)
+    x = torch.randn(3, n_inputs, 2000, dtype=torch.float64)
     assert_same(frozen(module), x)
-    assert_same(frozen(module, torch.float32), x.float(), 1e-5)
+    assert_as_exact(module, x)
 
 
 def test_a_stack_in_single_precision_is_as_exact_as_torch():

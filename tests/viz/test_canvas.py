@@ -232,7 +232,7 @@ def test_several_bands_are_drawn_the_fastest_first(result):
 
 
 def test_an_epoch_of_the_stage_is_drawn(result):
-    assert viz.plot_epoch(result, stage="N3", show=False).get_suptitle().startswith(("Epoch 3 ", "Epoch 8 "))
+    assert viz.plot_epoch(result, stage="N3", show=False).get_suptitle().startswith(("Epoch 3,", "Epoch 8,"))
     with pytest.raises(ParameterError, match="W, N1, N2, N3, REM"):
         viz.plot_epoch(result, stage="S2", show=False)
     with pytest.raises(ParameterError, match="not both"):

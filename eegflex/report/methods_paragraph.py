@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from eegflex.report import html
 from eegflex.report.parts import Text
-from eegflex.results.methods_text import methods_of
+from eegflex.results.paper import methods_of
 
 if TYPE_CHECKING:
     from eegflex.report.parts import Gathered

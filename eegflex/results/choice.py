@@ -1,4 +1,4 @@
-"""Which epochs stand for a stage: those whose explanation is like that of the others, or those that are in doubt."""
+"""Which epochs stand for a stage: those whose explanation is like that of the others."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from eegflex.results.by_epoch import by_epoch
 from eegflex.results.decided import explained_epochs
 from eegflex.results.select import channel_types, check_stages
 from eegflex.results.trust import has_evidence, judge
-from eegflex.scores import probabilities
 
-__all__ = ["doubtful_places", "typical_places"]
+__all__ = ["typical_places"]
 
 
 def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
@@ -47,21 +46,6 @@ def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
         far[did.epochs] += np.abs(did.values - np.median(did.values, axis=0)).sum(axis=1)
     trusted = judge(part).epochs if has_evidence(part) else np.zeros(len(places), dtype=bool)
     return [int(place) for place in places[np.lexsort((far, ~trusted, ~explained_epochs(part)))][:n]]
-
-
-def doubtful_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
-    """Return the places among the explained epochs of those that are least of a stage by the mean over channel sets.
-
-    Parameters
-    ----------
-    dataset, stage, n
-        As in `typical_places`.
-    """
-    places = _of_stage(dataset, stage)
-    stages = dataset["stage_name"].values.astype(str).tolist()
-    own = [stages.index(name) for name in tables.epoch_stages(dataset, "predicted")[places].tolist()]
-    mean = probabilities(dataset["scores"].values[places], tables.score_kind(dataset)).mean(axis=1)
-    return [int(place) for place in places[np.argsort(mean[np.arange(len(places)), own], kind="stable")][:n]]
 
 
 def _of_stage(dataset: xr.Dataset, stage: str | None) -> npt.NDArray[np.intp]:

@@ -20,10 +20,10 @@ from eegflex.results.figures import ResultFigures
 from eegflex.results.layout import check_layout
 from eegflex.results.main_findings import main_findings
 from eegflex.results.netcdf import write_dataset
+from eegflex.results.paper_methods import ResultText
 from eegflex.results.recordings import labels_of, provenances
 from eegflex.results.subset import at_epochs, by_index, subset
 from eegflex.results.table_methods import ResultTables
-from eegflex.results.text_methods import ResultText
 from eegflex.results.trust import chosen
 from eegflex.results.trust_methods import ResultTrust
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 
 from eegflex.errors import ParameterError
 
 __all__ = ["clock_text", "since_midnight"]
+
+_CLOCK = re.compile(r"\d\d:\d\d(:\d\d)?", re.ASCII)
 
 
 def since_midnight(name: str, clock: str) -> float:
@@ -30,7 +33,8 @@ def since_midnight(name: str, clock: str) -> float:
     81000.0
     """
     try:
-        found = time.fromisoformat(clock)
+        # fromisoformat would take "22.30" for ten sharp
+        found = time.fromisoformat(clock if _CLOCK.fullmatch(clock) else "")
     except (ValueError, TypeError) as error:
         raise ParameterError(f"{name} must be a time of the day", seen=repr(clock), allowed="'22:30'") from error
     return found.hour * 3600.0 + found.minute * 60 + found.second

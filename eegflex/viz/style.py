@@ -35,7 +35,6 @@ __all__ = [
     "colour_limits",
     "diverging",
     "hatch_bars",
-    "hatch_cells",
     "ink",
     "plain",
     "points",
@@ -169,15 +168,6 @@ def symmetric(values: npt.ArrayLike) -> Normalize:
     found = found[np.isfinite(found)]
     limit = float(found.max()) if found.size and found.max() > 0 else 1.0
     return Normalize(-limit, limit)
-
-
-def hatch_cells(ax: Axes, marks: npt.NDArray[np.bool_]) -> None:
-    """Hatch cells of an image, (row, column), that are within their error."""
-    from matplotlib.patches import Rectangle
-
-    for row, column in np.argwhere(marks):
-        cell = Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="none", edgecolor="0.6", hatch=WITHIN, linewidth=0)
-        ax.add_patch(cell)
 
 
 def hatch_bars(bars: BarContainer, marks: npt.NDArray[np.bool_]) -> None:

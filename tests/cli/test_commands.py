@@ -17,6 +17,7 @@ import eegflex
 import eegflex.readers
 from eegflex import cli
 from eegflex.doctor.registry import CHECKS
+from eegflex.output_settings import ReportSettings
 from eegflex.settings import StagingSettings
 
 COMMANDS = (
@@ -175,6 +176,38 @@ def test_report_of_a_result_is_one_html_file(result_file, tmp_path, capsys):
     assert str(result_file.parent) not in html
     assert str(tmp_path) not in html
     assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
+
+
+def test_a_report_is_asked_the_same_in_the_shell_and_in_python():
+    fields = {one.name: one.default for one in dataclasses.fields(ReportSettings)}
+    of_python = inspect.signature(eegflex.make_report).parameters
+    assert fields == {name: one.default for name, one in of_python.items() if name in fields}
+    assert set(of_python) - set(fields) == {"result", "compare_with", "verbose"}
+    options = {one.name: one.default for one in typer.main.get_command(cli.app).commands["report"].params}
+    assert {name: options.get(name, "missing") for name in fields} == fields
+
+
+@pytest.mark.slow
+def test_a_report_is_written_as_it_was_asked_for(result_file, tmp_path, capsys):
+    path = tmp_path / "r.html"
+    asked = ("--no-signal", "--began", "22:30", "--title", "One night", "--note", "For Anna")
+    assert run(capsys, "report", result_file, "-o", path, *asked)[0] == 0
+    html = path.read_text("utf-8")
+    assert "<title>One night</title>" in html
+    assert "For Anna" in html
+    assert "This page holds no signals" in html
+    assert 'id="section-epochs"' not in html  # cards show them
+    assert re.search(r">22:[3-5]\d<|>23:\d\d<", html)  # the axis of the night
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("--began", "half past ten"), ("--began", "25:00"), ("--epochs-per-stage", "-1")]
+)
+def test_what_no_report_can_be_asked_is_refused_before_any_work(name, value, result_file, tmp_path, capsys):
+    status, _, err = run(capsys, "report", result_file, "-o", tmp_path / "r.html", name, value)
+    assert status != 0
+    assert name.strip("-").split("-")[0] in err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

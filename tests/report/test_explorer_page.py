@@ -1,15 +1,12 @@
 """The explorer in a browser: what a reader sees, clicks and types, without a request and without an error."""
 
-import os
 import re
-import shutil
 from contextlib import contextmanager
 
 import example_results
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 import eegflex
 from eegflex.bands import Bands
@@ -17,19 +14,14 @@ from eegflex.report.explorer import make_explorer
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 HOSTILE = '<img src=x onerror="window.bad=1"></script><script>window.bad=1</script>'
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+@pytest.fixture
+def chromium(browser):
+    """That of all tests of pages: Playwright runs once in a process."""
+    return browser.chromium
 
 
 def page_of(explorer):
@@ -425,3 +417,11 @@ def test_trust_is_told(look):
         assert any(row[0] == "bands: one by one" for row in measures)
     with look(result) as tab:
         assert "It was not tested on the model" in tab.locator("#ex-trust").inner_text()
+
+
+def test_it_opens_at_the_explained_epoch_in_most_doubt(look, whole):
+    data = whole.to_xarray()
+    for name in ("scores", "night_scores"):
+        data[name].values[17] *= 0.5  # nearer to each other
+    with look(type(whole)(data)) as tab:
+        is_at(tab, 17)

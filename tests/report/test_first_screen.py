@@ -103,6 +103,13 @@ class TestNight:
         for tick in axis_ticks(night):
             assert float(tick.text.removesuffix(" min")) == pytest.approx(20 * tick.place / 100)
 
+    def test_ticks_show_the_clock_where_it_is_told_past_midnight_too(self, many):
+        ticks = axis_ticks(of_night(many.data), began=86400.0 - 5 * 60)
+        assert {"23:56", "0:00", "0:10"} <= {tick.text for tick in ticks}
+        for tick in ticks:
+            hours, minutes = map(int, tick.text.split(":"))
+            assert (60 * hours + minutes + 5) % 1440 == pytest.approx(20 * tick.place / 100)
+
 
 def levels(svg, kind, n):
     """The level of each of n epochs, read off a path of a strip."""

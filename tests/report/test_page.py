@@ -205,3 +205,19 @@ def test_figures_go_into_a_report_of_mne(pair_result):
     assert len(titles) >= 5
     with pytest.raises(ParameterError, match="epochs_per_stage"):
         pair_result.add_to_report(own, epochs_per_stage=-1)
+
+
+def test_a_number_of_an_epoch_opens_it_where_a_reader_walks_through_the_night(browser, tmp_path):
+    data = example_results.make_whole_result().to_xarray()
+    for name in ("scores", "night_scores"):
+        data[name].values[17] *= 0.1  # one is in doubt
+    report = make_report(FlexResult(data), epochs_per_stage=0, verbose="error")
+    with browser.open(report.save(tmp_path / "whole.html")) as opened:
+        link = opened.page.locator("a[href^='#epoch=']").last
+        number = link.get_attribute("href").removeprefix("#epoch=")
+        link.click()
+        opened.page.wait_for_selector(f"#explorer[data-shown^='{number} ']")
+        assert opened.page.locator("#ex-title").inner_text().startswith(f"Epoch {number} ")
+        opened.page.wait_for_timeout(100)
+        assert abs(opened.page.locator("#explorer").bounding_box()["y"]) < 100  # it is in sight
+        assert (opened.errors, opened.requests) == ([], [])

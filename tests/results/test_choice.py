@@ -8,7 +8,7 @@ import pytest
 
 from eegflex.errors import ParameterError
 from eegflex.results.by_epoch import by_epoch
-from eegflex.results.choice import doubtful_places, typical_places
+from eegflex.results.choice import typical_places
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +37,13 @@ def test_what_does_not_explain_its_score_is_not_typical(of_n2):
     assert set(typical_places(data, "N2", 9)[-2:]) == {3, 8}
 
 
-def test_the_surest_epoch_is_no_choice_and_the_least_sure_is_in_doubt(of_n2):
+def test_the_surest_epoch_is_no_choice(of_n2):
     data = of_n2.copy(deep=True)
     data["scores"].values[:] = np.log([0.05, 0.05, 0.8, 0.05, 0.05])
-    data["scores"].values[5] = np.log([0.2, 0.3, 0.4, 0.05, 0.05])
     data["scores"].values[1] = np.log([1e-6, 1e-6, 1 - 4e-6, 1e-6, 1e-6])
-    assert doubtful_places(data, "N2", 1) == [5]
-    assert doubtful_places(data, "N2", 9)[-1] == 1
     assert typical_places(data, "N2", 1) != [1]
     with pytest.raises(ParameterError, match="N2"):
-        doubtful_places(data, "REM", 1)
+        typical_places(data, "REM", 1)
 
 
 def test_an_epoch_is_the_median_of_the_channel_sets_that_say_its_stage():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from eegflex.results.methods_text import methods_of
+from eegflex.results.paper import methods_of
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult

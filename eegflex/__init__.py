@@ -72,6 +72,7 @@ _HOMES = {
 
 #: modules that hold further public names, imported when they are first asked for
 _MODULES = (
+    "cohort",
     "datasets",
     "doctor",
     "errors",

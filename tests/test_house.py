@@ -185,6 +185,7 @@ FLOORS = (
     "evaluation",
     "viz",
     "report",
+    "cohort",
     "cli __main__",
 )
 #: A result and a staged night draw themselves: their methods import the figures when they are called.

@@ -23,17 +23,18 @@ class Cohort:
     ----------
     recordings : pandas.DataFrame
         A row for each recording, also for those that failed. Its index, ``recording``, names it (``sub-01_ses-1``). Columns:
-        ``subject``, ``session`` (empty where there is none), ``status`` (``"done"``, ``"failed"`` or ``"missing"``), ``error`` and
-        ``remedy`` (empty where nothing failed), ``kappa`` (of the stager and the scorer; NaN where nobody scored), ``disagreement``
-        (the share of epochs to which channels give different stages), ``n_epochs``, ``n_explained``, ``n_trusted`` (-1 where it was
-        not evaluated), ``seconds`` that it took, ``result`` (the path of its file, relative to the folder), and each covariate of
-        the source (``group``, ``age`` ...).
+        ``subject``, ``session`` (empty where there is none), ``status`` (``"done"``, ``"failed"`` or ``"missing"``), ``error``
+        and ``remedy`` (empty where nothing failed), ``kappa`` (of the stager and the scorer; NaN where nobody scored),
+        ``disagreement`` (the share of epochs to which channels give different stages), ``n_epochs``, ``n_explained``,
+        ``n_trusted`` (-1 where it was not evaluated), ``seconds`` that it took, ``result`` (the path of its file, relative to
+        the folder), and each covariate of the source (``group``, ``age`` ...).
     stages : pandas.DataFrame
         A row for each recording and stage: epochs that were scored, predicted, explained and trusted, and kappa of this stage
         against all others.
     bands : pandas.DataFrame
-        A row for each recording, stage, channel and band: the mean over epochs of the attribution, its own standard error (of the
-        epochs, in blocks of time, and of what is not known of each of them), in units of the score, and the number of epochs.
+        A row for each recording, stage, channel and band: the mean over epochs of the attribution, its own standard error (of
+        the epochs, in blocks of time, and of what is not known of each of them), in units of the score, and the number of
+        epochs.
     spectra : xarray.Dataset
         ``mean`` and ``error``, of dimensions (recording, stage, channel, freq): attribution per Hz; ``freq`` in Hz. NaN where a
         recording has no explained epoch of a stage, or has not the channel. Its attributes have ``score`` and ``stages``.

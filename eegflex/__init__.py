@@ -13,6 +13,19 @@ from eegflex.bands import Bands
 from eegflex.errors import EegflexError
 
 if TYPE_CHECKING:
+    from eegflex import cohort as cohort
+    from eegflex import datasets as datasets
+    from eegflex import doctor as doctor
+    from eegflex import errors as errors
+    from eegflex import evaluation as evaluation
+    from eegflex import readers as readers
+    from eegflex import report as report
+    from eegflex import results as results
+    from eegflex import review as review
+    from eegflex import simulation as simulation
+    from eegflex import spec as spec
+    from eegflex import stagers as stagers
+    from eegflex import viz as viz
     from eegflex.attribution.attribute_epochs import attribute_epochs
     from eegflex.attribution.freqig import attribute
     from eegflex.doctor.check_model import check_model
@@ -25,6 +38,7 @@ if TYPE_CHECKING:
     from eegflex.spec import ModelSpec
     from eegflex.stagers import Stager, load_model
     from eegflex.staging import StagedNight, stage_epochs
+    from eegflex.utils.versions import sys_info
 
 __all__ = [
     "Bands",
@@ -47,6 +61,7 @@ __all__ = [
     "read_result",
     "simulate_psg",
     "stage_epochs",
+    "sys_info",
 ]
 
 #: public name -> the module that it lives in
@@ -68,6 +83,7 @@ _HOMES = {
     "read_result": "eegflex.results",
     "simulate_psg": "eegflex.simulation",
     "stage_epochs": "eegflex.staging",
+    "sys_info": "eegflex.utils.versions",
 }
 
 #: modules that hold further public names, imported when they are first asked for
@@ -88,12 +104,14 @@ _MODULES = (
 )
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"eegflex.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'eegflex' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+if not TYPE_CHECKING:  # a checker of types would take any name for a public one
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return importlib.import_module(f"eegflex.{name}")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'eegflex' has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import mne
 import numpy as np
 import pandas as pd
-from mne.utils import logger, verbose
+from mne.utils import logger
 
 from eegflex.errors import DownloadError, ParameterError, check_choice
 from eegflex.readers.profiles import ChannelCard, Profile, load_profile, profile_names
+from eegflex.utils.verbose import verbose
 
 __all__ = ["RecordingFiles", "describe_dataset", "fetch_sleep_edf", "list_datasets"]
 

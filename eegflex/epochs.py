@@ -9,7 +9,7 @@ import mne
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from mne.utils import logger, verbose
+from mne.utils import logger
 
 from eegflex.errors import EmptyRecordingError, ParameterError
 from eegflex.readers.hypnograms.interpret import understand
@@ -18,6 +18,7 @@ from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.notes import get_notes, put_notes
 from eegflex.readers.recordings.breaks import is_break, is_gap
 from eegflex.stages import EPOCH_DURATION, STAGE_CODES
+from eegflex.utils.verbose import verbose
 
 __all__ = ["make_epochs", "without_bad"]
 

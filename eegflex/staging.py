@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from mne.utils import logger, verbose
+from mne.utils import logger
 
 from eegflex.agreement import cohens_kappa, confusion
 from eegflex.errors import ParameterError, check_choice
@@ -31,6 +31,7 @@ from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.surrogates import RandomPhases
 from eegflex.utils.files import write_table, write_whole
 from eegflex.utils.progress import progress
+from eegflex.utils.verbose import verbose
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
-from mne.utils import logger, verbose
+from mne.utils import logger
 
 from eegflex.attribution.assemble import Kept, assemble
 from eegflex.attribution.baselines import check_baseline, choose_baseline, make_baseline
@@ -45,6 +45,7 @@ from eegflex.staging import StagedNight, night_of
 from eegflex.surrogates import Restaged
 from eegflex.targets import check_target
 from eegflex.utils.stopping import check, held
+from eegflex.utils.verbose import verbose
 
 __all__ = ["attribute_epochs"]
 

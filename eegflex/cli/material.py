@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,7 +44,9 @@ def simulate(
     if output is not None:
         check_output(output, overwrite=overwrite)
     given = {"electrodes": electrodes, "artifacts": artifacts}
-    lists = {name: [word.strip() for word in text.split(",")] for name, text in given.items() if text is not None}
+    lists: dict[str, Any] = {
+        name: [word.strip() for word in text.split(",")] for name, text in given.items() if text is not None
+    }
     night = simulate_psg(hours=hours, sfreq=sfreq, seed=seed, line_freq=line_freq, **lists)
     files = {} if output is None else night.save(output, overwrite=overwrite)._asdict()
     if bids is not None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import mne
 import torch
-from mne.utils import verbose
 
 from eegflex.doctor.case import Case
 from eegflex.doctor.registry import CHECKS, run_checks
@@ -20,6 +19,7 @@ from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.staging import StagedNight, night_of
 from eegflex.utils.progress import progress
+from eegflex.utils.verbose import verbose
 
 __all__ = ["Finding", "Findings", "check_model"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import mne
 import numpy as np
 import numpy.typing as npt
-from mne.utils import logger, verbose
+from mne.utils import logger
 
 from eegflex._version import __version__
 from eegflex.errors import EvaluationStopped, OutputError, ParameterError, check_choice
@@ -25,6 +25,7 @@ from eegflex.spec.model_spec import ModelSpec
 from eegflex.staging import StagedNight, night_of
 from eegflex.utils.progress import duration_text, progress
 from eegflex.utils.stopping import held
+from eegflex.utils.verbose import verbose
 
 __all__ = ["check_goes_on", "evaluate", "wanted_parts"]
 

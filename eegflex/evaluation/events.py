@@ -9,7 +9,7 @@ import mne
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from mne.utils import logger, verbose
+from mne.utils import logger
 from scipy.signal import resample_poly
 
 from eegflex.epochs import make_epochs, without_bad
@@ -18,6 +18,7 @@ from eegflex.evaluation.detectors import KINDS, EventKind, Found, Signal
 from eegflex.preprocessing.channels import InputChannel, present_channels
 from eegflex.readers.epoch_times import epoch_onsets
 from eegflex.stages import NOT_STAGED, STAGES
+from eegflex.utils.verbose import verbose
 
 __all__ = ["COLUMNS", "find_sleep_events"]
 

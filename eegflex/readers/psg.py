@@ -11,7 +11,7 @@ from typing import Any
 
 import mne
 import numpy as np
-from mne.utils import logger, verbose
+from mne.utils import logger
 
 from eegflex.errors import HypnogramError, ParameterError
 from eegflex.readers.bids import events_of, to_path
@@ -33,6 +33,7 @@ from eegflex.readers.recordings.mne_files import EpochsSource, MneSource
 from eegflex.readers.recordings.registry import open_source
 from eegflex.readers.recordings.source import Event, Run, Source, Start
 from eegflex.readers.stage_numbers import check_labels, named_stage, parse_code
+from eegflex.utils.verbose import verbose
 
 __all__ = ["find_stages", "raw_rate", "read_psg"]
 

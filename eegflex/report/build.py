@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mne.utils import verbose
-
 from eegflex.errors import ParameterError
 from eegflex.evaluation.assess import assess
 from eegflex.output_settings import ReportSettings
@@ -20,6 +18,7 @@ from eegflex.report.pictures import as_figure
 from eegflex.report.sections import SECTIONS, on_top
 from eegflex.results.recordings import one_recording
 from eegflex.utils.clock import since_midnight
+from eegflex.utils.verbose import verbose
 
 if TYPE_CHECKING:
     import mne

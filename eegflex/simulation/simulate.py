@@ -12,7 +12,7 @@ from pathlib import Path
 import mne
 import numpy as np
 import pandas as pd
-from mne.utils import logger, verbose
+from mne.utils import logger
 from numpy.typing import NDArray
 
 from eegflex.errors import ParameterError
@@ -28,6 +28,7 @@ from eegflex.simulation.hypnogram import MIN_EPOCHS, draw_hypnogram
 from eegflex.simulation.states import draw_states
 from eegflex.simulation.write import SimulatedFiles, write_night
 from eegflex.stages import EPOCH_DURATION
+from eegflex.utils.verbose import verbose
 
 __all__ = ["SimulatedFiles", "SimulatedPSG", "simulate_psg"]
 

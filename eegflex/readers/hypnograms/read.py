@@ -13,7 +13,7 @@ from types import ModuleType
 
 import mne
 import numpy as np
-from mne.utils import logger, verbose
+from mne.utils import logger
 
 from eegflex.errors import EmptyHypnogramError, HypnogramError, ParameterError, check_choice, shorten
 from eegflex.readers.file_heads import begin, open_head
@@ -24,6 +24,7 @@ from eegflex.readers.hypnograms.odd_night import odd_night
 from eegflex.readers.hypnograms.scoring import Scoring
 from eegflex.readers.hypnograms.tables import first_lines, refuse_many
 from eegflex.readers.stage_numbers import check_coding, check_labels
+from eegflex.utils.verbose import verbose
 
 __all__ = ["HypnogramOptions", "load_hypnogram", "read_hypnogram", "set_epoch_length"]
 

@@ -16,7 +16,7 @@ from eegflex import __version__  # noqa: E402
 pages.write(HERE / "generated")
 
 project = "eegflex"
-author = "The eegflex founders"
+author = "eegflex contributors"
 version = release = __version__
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_gallery.gen_gallery"]
 exclude_patterns = ["_build", "**/*.ipynb"]

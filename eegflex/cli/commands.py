@@ -16,6 +16,7 @@ from eegflex._version import __version__
 from eegflex.cli import STOPPED
 from eegflex.cli.material import Overwrite, Seed, datasets, simulate, specs
 from eegflex.cli.options import (
+    TOY,
     AttributionOptions,
     LoadingOptions,
     ModelOptions,
@@ -23,7 +24,7 @@ from eegflex.cli.options import (
     RecordingOptions,
     takes,
 )
-from eegflex.errors import EegflexError, OutputError, ParameterError
+from eegflex.errors import EegflexError, MissingExtraError, OutputError, ParameterError
 from eegflex.output_settings import ExportSettings, ReportSettings
 from eegflex.settings import AUTO, EvaluationSettings, StagingSettings
 from eegflex.utils.files import check_output
@@ -293,13 +294,13 @@ def demo(
     from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
     from eegflex.staging import stage_with
 
+    stager = _for_a_demo(loading)  # before the folder is made: none is left where there is no stager
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParameterError(f"The demo's folder cannot be made: {error.strerror}", seen=folder) from error
     output = check_output(folder / "report.html", overwrite=True)
     _refuse_real(folder / "night.edf")
-    stager = loading.stager()
     files = simulate_psg(hours=hours, seed=seed).save(folder / "night.edf", overwrite=True)
     typer.echo(f"A simulated night of {hours:g} h: {files.psg}")
     epochs = ReadingOptions(hypnogram=files.hypnogram).epochs(files.psg)
@@ -312,6 +313,21 @@ def demo(
     _write_report(result, output, True, ReportSettings())
     for line in main_findings(result):
         typer.echo(f"  {line}")
+
+
+def _for_a_demo(loading: LoadingOptions) -> Stager:
+    """The stager that was named, a real one that is installed, or a toy, of which it is said that it is one."""
+    try:
+        return loading.stager()
+    except MissingExtraError:
+        if loading.model is not None:
+            raise
+    typer.echo(
+        f"No stager that is trained on real nights is installed, so that this demo goes on with {TOY!r}: a toy of five "
+        "bands that was fitted on simulated nights. With pip install 'eegflex[gssc]' (AGPL) it takes GSSC.",
+        err=True,
+    )
+    return loading.load(TOY)
 
 
 def _explain(

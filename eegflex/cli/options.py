@@ -6,6 +6,7 @@ Those of an attribution are the fields of its `Settings`, so that the shell and 
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import mne
 import typer
 
-from eegflex.errors import ParameterError
+from eegflex.errors import MissingExtraError, ParameterError
 from eegflex.settings import VIEWS, Settings
 
 if TYPE_CHECKING:
@@ -23,7 +24,21 @@ if TYPE_CHECKING:
     from eegflex.stagers import Stager
     from eegflex.staging import StagedNight
 
-__all__ = ["AttributionOptions", "LoadingOptions", "ModelOptions", "ReadingOptions", "RecordingOptions", "takes"]
+__all__ = [
+    "REAL",
+    "TOY",
+    "AttributionOptions",
+    "LoadingOptions",
+    "ModelOptions",
+    "ReadingOptions",
+    "RecordingOptions",
+    "takes",
+]
+
+#: Stagers that are trained on real nights, by the package that brings them; the first that is installed is taken.
+REAL = {"gssc": "gssc", "physioex": "physioex:seqsleepnet-eeg"}
+#: What a demonstration goes on with where none of them is: it comes with eegflex.
+TOY = "bandpower"
 
 
 @dataclass(frozen=True)
@@ -127,16 +142,36 @@ class LoadingOptions(ModelOptions):
     """Which stager, and how it is loaded."""
 
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="The stager: gssc, gssc-eeg, gssc-eog, bandpower, yasa, known-spindle, physioex:seqsleepnet-eeg, ... (see "
-            "eegflex specs), or a file or folder: stager.pt2, stager.onnx."
+            "eegflex specs), or a file or folder: stager.pt2, stager.onnx. Default: gssc where it is installed, else "
+            "physioex:seqsleepnet-eeg where PhysioEx is.",
+            show_default=False,
         ),
-    ] = "gssc"
+    ] = None
 
     def stager(self) -> Stager:
         """Load it: before anything else, since a wrong name should not cost the time that reading takes."""
-        return self.load(self.model)
+        return self.load(self.model or self._installed())
+
+    @staticmethod
+    def _installed() -> str:
+        """The first real stager whose package is there.
+
+        Raises
+        ------
+        MissingExtraError
+            If there is none.
+        """
+        for package, model in REAL.items():
+            if importlib.util.find_spec(package) is not None:
+                return model
+        raise MissingExtraError(
+            "No stager was named, and none that was trained on real nights is installed. GSSC is one (its licence is AGPL); "
+            f"--model takes a file of your own, too, or {TOY!r}, a toy that was fitted on simulated nights",
+            "gssc",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -31,5 +31,5 @@ def alone(plan: pd.DataFrame, electrodes: tuple[str, ...], sfreq: float, n_times
     """Planned events and nothing else, in µV."""
     montage = head.Montage(electrodes)
     data = np.zeros((len(montage.channels), n_times))
-    render_events(data, plan, KINDS, montage, sfreq, np.random.default_rng(0))
+    render_events(data, plan, KINDS, montage, sfreq, np.random.default_rng(0).integers(2**63, size=len(plan)))
     return data

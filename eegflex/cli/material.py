@@ -30,6 +30,18 @@ def simulate(
         str | None, typer.Option(help="Artifacts, separated by commas: line, ecg, sweat, movement, pop. Default: none.")
     ] = None,
     line_freq: Annotated[float, typer.Option("--line-freq", help="Frequency of the mains in Hz.")] = 50.0,
+    spindle_density: Annotated[
+        float, typer.Option(help="Spindles a minute of N2 and N3, in times the usual: 0 to 3.")
+    ] = 1.0,
+    spindle_amplitude: Annotated[
+        float, typer.Option(help="Amplitude of spindles, in times the usual (30 uV): 0 to 5.")
+    ] = 1.0,
+    slow_wave_amplitude: Annotated[
+        float, typer.Option(help="Amplitude of slow waves, in times the usual (80 uV): 0 to 5.")
+    ] = 1.0,
+    alpha: Annotated[
+        float, typer.Option(help="Amplitude of the alpha rhythm, in times the usual (36 uV): 0 to 5.")
+    ] = 1.0,
     bids: Annotated[
         Path | None, typer.Option("--bids", help="A BIDS data set to write the night into, besides or instead.")
     ] = None,
@@ -47,7 +59,17 @@ def simulate(
     lists: dict[str, Any] = {
         name: [word.strip() for word in text.split(",")] for name, text in given.items() if text is not None
     }
-    night = simulate_psg(hours=hours, sfreq=sfreq, seed=seed, line_freq=line_freq, **lists)
+    night = simulate_psg(
+        hours=hours,
+        sfreq=sfreq,
+        seed=seed,
+        line_freq=line_freq,
+        spindle_density=spindle_density,
+        spindle_amplitude=spindle_amplitude,
+        slow_wave_amplitude=slow_wave_amplitude,
+        alpha=alpha,
+        **lists,
+    )
     files = {} if output is None else night.save(output, overwrite=overwrite)._asdict()
     if bids is not None:
         files["bids"] = night.save_bids(bids, subject=subject, overwrite=overwrite)

@@ -213,7 +213,7 @@ def render_events(
     kinds: Mapping[str, EventKind],
     montage: Montage,
     sfreq: float,
-    rng: np.random.Generator,
+    seeds: NDArray[np.int64],
 ) -> pd.DataFrame:
     """Add planned events to the night, in place.
 
@@ -229,8 +229,8 @@ def render_events(
         What is recorded.
     sfreq : float
         Sampling rate in Hz.
-    rng : numpy.random.Generator
-        Source of the chance in the waveforms; every event has a seed of its own.
+    seeds : array of int, shape (n_events,)
+        Of the chance in the waveform of each event.
 
     Returns
     -------
@@ -238,7 +238,6 @@ def render_events(
         The ground truth: `TRUTH`, and the weight on each channel under the channel's name.
     """
     weights = _weights(plan, kinds, montage)
-    seeds = rng.integers(2**63, size=len(plan))
     drawn = (plan[name] for name in ("kind", "onset", "duration", "frequency", "amplitude", "speed"))
     for row, (kind, onset, duration, frequency, amplitude, speed) in enumerate(zip(*drawn, strict=True)):
         # Rounded, for an onset that is meant to be a sample must not be missed by the last digit.

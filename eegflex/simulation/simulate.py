@@ -22,9 +22,10 @@ from eegflex.simulation.artifacts import MAINS, plan_artifacts, wanted_artifacts
 from eegflex.simulation.background import render_background
 from eegflex.simulation.bids import write_bids
 from eegflex.simulation.event_kinds import KINDS
-from eegflex.simulation.events import Planner, render_events
+from eegflex.simulation.events import render_events
 from eegflex.simulation.head import EEG_ELECTRODES, EYES, Montage
 from eegflex.simulation.hypnogram import MIN_EPOCHS, draw_hypnogram
+from eegflex.simulation.knobs import check_knobs, plan_night
 from eegflex.simulation.states import draw_states
 from eegflex.simulation.write import SimulatedFiles, write_night
 from eegflex.stages import EPOCH_DURATION
@@ -157,6 +158,10 @@ def simulate_psg(
     electrodes: Sequence[str] = EEG_ELECTRODES,
     artifacts: Sequence[str] = (),
     line_freq: float = 50.0,
+    spindle_density: float = 1.0,
+    spindle_amplitude: float = 1.0,
+    slow_wave_amplitude: float = 1.0,
+    alpha: float = 1.0,
     verbose: bool | str | int | None = None,
 ) -> SimulatedPSG:
     """Simulate a night of sleep.
@@ -183,6 +188,13 @@ def simulate_psg(
         the night without it is otherwise the same.
     line_freq : float
         Frequency of the mains in Hz, 50 or 60.
+    spindle_density : float
+        How many times as many spindles a minute of N2 and N3 come as usual, from 0 to 3. The usual night has some 3.5 a minute
+        of N2. All else of the night stays what it is with 1.
+    spindle_amplitude, slow_wave_amplitude, alpha : float
+        How many times as large as usual each spindle, each slow wave (K-complexes are none) and each burst of alpha rhythm is,
+        from 0 to 5. The usual medians are 30, 80 and 36 µV. With 1, which is the default, the night is the usual one, and all
+        else of it stays what it is; with 0 there are none of them.
     verbose : bool | str | int | None
         As in MNE.
 
@@ -210,6 +222,14 @@ def simulate_psg(
     (['F3-M2', 'F4-M1'], 'emg', 'W')
     """
     n_epochs, sfreq, seed = _checked(hours, sfreq, seed)
+    knobs = check_knobs(
+        {
+            "spindle_density": spindle_density,
+            "spindle_amplitude": spindle_amplitude,
+            "slow_wave_amplitude": slow_wave_amplitude,
+            "alpha": alpha,
+        }
+    )
     montage = Montage(_checked_electrodes(electrodes))
     wanted = wanted_artifacts(artifacts)
     if "line" in wanted:
@@ -220,15 +240,17 @@ def simulate_psg(
     states_rng, events_rng = plan_rng.spawn(2)
     data = np.zeros((len(montage.channels), n_epochs * round(EPOCH_DURATION * sfreq)))
     render_background(data, hypnogram, montage, sfreq, background_rng)
-    plan = Planner(KINDS, draw_states(hypnogram, states_rng), n_epochs).plan(events_rng)
-    events = [render_events(data, plan, KINDS, montage, sfreq, render_rng)]
+    plan, seeds = plan_night(draw_states(hypnogram, states_rng), n_epochs, knobs, events_rng, render_rng)
+    events = [render_events(data, plan, KINDS, montage, sfreq, seeds)]
     if wanted:
         plan = plan_artifacts(wanted, hypnogram, line_freq, artifacts_rng)
         kinds = {name: artifact.kind for name, artifact in wanted.items()}
-        events.append(render_events(data, plan, kinds, montage, sfreq, artifacts_rng.spawn(1)[0]))
+        seeds = artifacts_rng.spawn(1)[0].integers(2**63, size=len(plan))
+        events.append(render_events(data, plan, kinds, montage, sfreq, seeds))
     truth = pd.concat(events).sort_values(["onset", "kind"], kind="stable", ignore_index=True)
     data *= 1e-6  # µV to V
-    raw = _raw(data, sfreq, hypnogram, montage, seed)
+    turned = ", ".join(f"{name} {value:g}" for name, value in knobs.items() if value != 1)
+    raw = _raw(data, sfreq, hypnogram, montage, f"seed {seed}{turned and f', {turned}'}")
     logger.info(f"Simulated a night of {n_epochs * EPOCH_DURATION / 3600:g} h (seed {seed}): {len(truth)} events.")
     return SimulatedPSG(raw=raw, events=truth, hypnogram=hypnogram, seed=seed)
 
@@ -300,10 +322,10 @@ def _checked(hours: float, sfreq: float, seed: int) -> tuple[int, float, int]:
 
 
 def _raw(
-    data: NDArray[np.float64], sfreq: float, hypnogram: NDArray[np.str_], montage: Montage, seed: int
+    data: NDArray[np.float64], sfreq: float, hypnogram: NDArray[np.str_], montage: Montage, recipe: str
 ) -> mne.io.RawArray:
     info = mne.create_info(montage.channels, sfreq, list(montage.channel_types.values()))
-    info["description"] = f"eegflex simulated night, seed {seed}"
+    info["description"] = f"eegflex simulated night, {recipe}"
     raw = mne.io.RawArray(data, info, verbose="error")
     montage.place(raw.info)
     raw.set_meas_date(NIGHT_BEGINS)

@@ -138,6 +138,16 @@ def test_simulate_takes_electrodes_and_artifacts(tmp_path, capsys):
     pd.testing.assert_frame_equal(events, expected.events, rtol=1e-5, check_dtype=False)
 
 
+def test_simulate_has_the_knobs_of_the_function(tmp_path, capsys):
+    knobs = {"spindle_density": 2, "spindle_amplitude": 0.5, "slow_wave_amplitude": 1.5, "alpha": 0}
+    words = [word for name, value in knobs.items() for word in (f"--{name.replace('_', '-')}", value)]
+    status, out, _ = run(capsys, "-q", "simulate", tmp_path / "sim.edf", "--hours", 0.2, "--sfreq", 64, *words)
+    assert status == 0
+    events = pd.read_csv(dict(line.split(": ", 1) for line in out.splitlines())["events"], sep="\t", na_values="n/a")
+    expected = eegflex.simulate_psg(hours=0.2, sfreq=64, verbose="error", **knobs)
+    pd.testing.assert_frame_equal(events, expected.events, rtol=1e-5, check_dtype=False)
+
+
 def test_simulate_writes_bids_besides_or_instead(tmp_path, capsys):
     pytest.importorskip("mne_bids", reason="the extra bids is not installed")
     status, out, _ = run(
@@ -151,6 +161,7 @@ def test_simulate_writes_bids_besides_or_instead(tmp_path, capsys):
 def test_simulate_says_what_is_wrong(tmp_path, capsys):
     assert "night.edf" in refused(capsys, "simulate", "--hours", 0.2)
     assert "Got Xz" in refused(capsys, "simulate", tmp_path / "n.edf", "--electrodes", "Cz,Xz")
+    assert "0 to 3" in refused(capsys, "simulate", tmp_path / "n.edf", "--spindle-density", 4)
     assert "line, ecg, sweat, movement, pop" in refused(capsys, "simulate", tmp_path / "n.edf", "--artifacts", "snore")
     assert not list(tmp_path.iterdir())
 

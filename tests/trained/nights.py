@@ -40,7 +40,7 @@ def spindle_night(hours, seed):
     render_background(data, np.full(n_epochs, "N2"), STANDARD, SFREQ, background_rng)
     kinds = {name: _only(KINDS[name], rates) for name, rates in PLANTED.items()}
     plan = Planner(kinds, draw_states(hypnogram, states_rng), n_epochs).plan(events_rng)
-    events = render_events(data, plan, kinds, STANDARD, SFREQ, render_rng)
+    events = render_events(data, plan, kinds, STANDARD, SFREQ, render_rng.integers(2**63, size=len(plan)))
     info = mne.create_info(STANDARD.channels, SFREQ, list(STANDARD.channel_types.values()))
     raw = mne.io.RawArray(1e-6 * data, info, verbose="error")
     STANDARD.place(raw.info)

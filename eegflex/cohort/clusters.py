@@ -1,0 +1,175 @@
+"""Clusters over frequency and channel, by permutations of people."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import mne
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from eegflex.readers.channels.electrodes import MASTOIDS, canonical, electrode, position
+
+if TYPE_CHECKING:
+    from eegflex.cohort.people import Units
+
+__all__ = ["COLUMNS", "Map", "adjacency_of", "find_clusters", "over_stages", "spectra_of"]
+
+Array = npt.NDArray[np.float64]
+
+COLUMNS = (
+    "stage", "sign", "low_freq", "high_freq", "channels", "mass", "p", "p_corrected", "n", "peak_freq", "peak_channel",
+    "peak_effect",
+)  # fmt: skip
+#: What MNE calls the source of its permutations, before 1.13 and since.
+_SEED = "rng" if "rng" in inspect.signature(mne.stats.permutation_cluster_test).parameters else "seed"
+#: Fewer places span no triangle with a neighbour to compare.
+_LEAST_PLACES = 4
+
+
+@dataclass(frozen=True)
+class Map:
+    """A test of each frequency of each channel.
+
+    Attributes
+    ----------
+    stat : callable
+        People x cells -> statistic of each cell, where people may be exchanged.
+    threshold : float
+        From which on a cell can be in a cluster.
+    tail : {0, 1}
+        0 where both signs are asked for.
+    effect : callable
+        People x cells -> size of the effect of each cell.
+    """
+
+    stat: Callable[[Array], Array]
+    threshold: float
+    tail: int
+    effect: Callable[[Array], Array]
+
+
+def spectra_of(units: Units, stage: str, step: float) -> tuple[Array, Array, tuple[str, ...]]:
+    """People x frequency x channel of a stage, NaN where there is none, averaged over steps of frequency; and those."""
+    part = units.spectra.sel(stage=stage).transpose("unit", "freq", "channel")
+    freqs = part["freq"].to_numpy()
+    numbers = np.floor(freqs / step + 1e-6).astype(int) if step > 0 else np.arange(len(freqs))
+    _, of = np.unique(numbers, return_inverse=True)
+    share = np.eye(of.max() + 1)[of].T
+    share /= share.sum(axis=1, keepdims=True)
+    values: Array = np.einsum("sf,ufc->usc", share, part.to_numpy().astype(np.float64))
+    return values, share @ freqs, tuple(map(str, part["channel"].to_numpy()))
+
+
+def adjacency_of(channels: Sequence[str]) -> tuple[Any, bool]:
+    """Which channels are neighbours by MNE's triangulation of their electrodes, and whether there are enough for that.
+
+    A derivation lies at its electrode: C3-M2 at C3, and between both where the reference is none of the mastoids.
+    """
+    places = {name: place for name in channels if (place := _place(name)) is not None}
+    alike = sparse.eye_array(len(channels), format="csr", dtype=int)
+    spots = np.unique(np.round(list(places.values()), 4), axis=0) if places else np.empty((0, 3))
+    if len(spots) < _LEAST_PLACES:
+        return alike, False
+    names = [f"{number}" for number in range(len(spots))]
+    info = mne.create_info(names, 100.0, "eeg")
+    with mne.utils.use_log_level("error"):
+        info.set_montage(mne.channels.make_dig_montage(dict(zip(names, spots, strict=True)), coord_frame="head"))
+        found, order = mne.channels.find_ch_adjacency(info, "eeg")
+    near = found.toarray().astype(bool)[np.ix_(*[[order.index(name) for name in names]] * 2)]
+    own = {name: int(np.abs(spots - place).sum(axis=1).argmin()) for name, place in places.items()}
+    full = np.eye(len(channels), dtype=bool)
+    for a, first in enumerate(channels):
+        for b, second in enumerate(channels):
+            full[a, b] |= first in own and second in own and bool(near[own[first], own[second]])
+    return sparse.csr_array(full.astype(int)), True
+
+
+def _place(channel: str) -> Array | None:
+    parts = [part.strip() for part in channel.removeprefix("EEG ").split("-")]
+    sites = [part for part in parts if electrode(part) and canonical(part) not in MASTOIDS]
+    found = [place for site in sites if (place := position(site)) is not None]
+    return np.mean(found, axis=0) if found else None
+
+
+def find_clusters(
+    values: Array, freqs: Array, channels: Sequence[str], test: Map, *, n_permutations: int, seed: int
+) -> list[dict[str, Any]]:
+    """Clusters of one stage, the largest first.
+
+    Parameters
+    ----------
+    values : array, shape (n_people, n_freqs, n_channels)
+        Without NaN.
+    freqs, channels
+        Of the cells.
+    test : Map
+        What is tested.
+    n_permutations : int
+        How often people are exchanged.
+    seed : int
+        Of the exchanges.
+    """
+    flat = values.reshape(len(values), -1)
+    adjacency = mne.stats.combine_adjacency(len(freqs), adjacency_of(channels)[0])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No clusters found")
+        # MNE exchanges whole rows over all lists that it is given, so the design stays and people move
+        stats_of, found, p, _ = mne.stats.permutation_cluster_test(
+            [flat[:1], flat[1:]],
+            threshold=test.threshold,
+            tail=test.tail,
+            n_permutations=n_permutations,
+            stat_fun=lambda *lists: test.stat(np.concatenate(lists)),
+            adjacency=adjacency,
+            buffer_size=None,
+            out_type="indices",
+            verbose="error",
+            **{_SEED: seed},
+        )
+    effect = test.effect(flat)
+    rows = []
+    for (cells, *_), p_of in zip(found, p, strict=True):
+        mass = float(stats_of[cells].sum())
+        row, column = np.unravel_index(cells, (len(freqs), len(channels)))
+        peak = cells[int(np.abs(stats_of[cells]).argmax())]
+        rows.append(
+            {
+                "sign": "+" if mass > 0 else "−",
+                "low_freq": float(freqs[row.min()]),
+                "high_freq": float(freqs[row.max()]),
+                "channels": ", ".join(channels[number] for number in np.unique(column)),
+                "mass": mass,
+                "p": float(p_of),
+                "n": len(values),
+                "peak_freq": float(freqs[peak // len(channels)]),
+                "peak_channel": channels[peak % len(channels)],
+                "peak_effect": float(effect[peak]),
+            }
+        )
+    return sorted(rows, key=lambda one: -abs(one["mass"]))
+
+
+def over_stages(
+    units: Units, stages: Sequence[str], step: float, run: Callable[[str, Array, Array, tuple[str, ...], Any], Any]
+) -> pd.DataFrame:
+    """Clusters of all stages in one table; p is corrected over the stages that were tested."""
+    tables, tested = [], 0
+    for stage in stages:
+        values, freqs, channels = spectra_of(units, stage, step)
+        rows = np.isfinite(values).all(axis=(1, 2))
+        found = run(stage, values[rows], freqs, channels, rows)
+        if found is None:
+            continue
+        tested += 1
+        tables += [{"stage": stage, **one} for one in found]
+    table = pd.DataFrame(tables, columns=[name for name in COLUMNS if name != "p_corrected"])
+    table.insert(COLUMNS.index("p_corrected"), "p_corrected", np.minimum(1.0, table["p"].astype(float) * tested))
+    table.attrs["n_stages"] = tested
+    return table

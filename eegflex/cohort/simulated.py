@@ -1,0 +1,200 @@
+"""A cohort of made-up numbers, whose differences are known: to try comparisons, and to hold them against the truth."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+from scipy import ndimage
+
+from eegflex.bands import Bands
+from eegflex.cohort.cohort import Cohort
+from eegflex.errors import ParameterError
+from eegflex.stages import STAGES
+
+__all__ = ["simulate_cohort"]
+
+Array = npt.NDArray[np.float64]
+
+CHANNELS = ("F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1")
+FREQS = np.arange(0.25, 35.0, 0.5)
+_STEP = 0.5
+#: Hz: the middle and the width of what each band gives.
+BUMPS = {"delta": (1.5, 0.7), "theta": (5.5, 0.8), "alpha": (10.0, 0.8), "sigma": (13.7, 0.7), "beta": (20.0, 2.0)}
+# Mean attribution of each band (units of the score), in each stage; and what people, and epochs of a night, differ in from it:
+# the order of size that `bandpower` has on simulated nights (benchmarks/cohorts.py measures it).
+MEANS = {
+    "W": (-0.2, 0.1, 1.0, -0.1, 0.4), "N1": (0.1, 0.5, 0.2, -0.1, 0.1), "N2": (0.2, 0.2, -0.1, 0.8, 0.05),
+    "N3": (1.5, 0.1, -0.05, 0.1, -0.1), "REM": (-0.3, 0.5, 0.1, -0.2, 0.2),
+}  # fmt: skip
+BETWEEN, OF_EPOCHS, LEAST = 0.25, 0.6, 0.2
+#: Which part of the variance channels have in common.
+SHARED = 0.6
+SKEW = 0.3  # sd of the logarithm, for people are skewed
+EPOCHS_OF = {"W": 40, "N1": 30, "N2": 200, "N3": 80, "REM": 90}
+
+
+def simulate_cohort(
+    n_people: int = 24,
+    *,
+    effect: float = 0.0,
+    slope: float = 0.0,
+    nights: int = 1,
+    within_effect: float = 0.0,
+    n_explained: int = 20,
+    error_ratio: float = 1.0,
+    stages: tuple[str, ...] = STAGES,
+    channels: tuple[str, ...] = CHANNELS,
+    seed: int = 0,
+) -> Cohort:
+    """Simulate what is known of the nights of two groups of people. No night is simulated, only the numbers of each.
+
+    Parameters
+    ----------
+    n_people : int
+        People; half of them are of the group ``"patient"``, the others ``"control"``.
+    effect : float
+        By how many standard deviations between people the attribution to sigma in N2 is larger in patients, in every channel.
+    slope : float
+        How many standard deviations of it go with one of age, which is 20 to 80.
+    nights : int
+        Nights of each person.
+    within_effect : float
+        By how many standard deviations between people it is larger on the second night.
+    n_explained : int
+        Median number of explained epochs of a stage, from which a half or the double is usual.
+    error_ratio : float
+        How many times as large as controls' the errors within patients' nights are.
+    stages, channels : tuple of str
+        What there is.
+    seed : int
+        Of all that is drawn.
+
+    Returns
+    -------
+    Cohort
+        As `eegflex cohort` makes it.
+
+    Examples
+    --------
+    >>> simulate_cohort(10, nights=2)
+    <Cohort | 20 recordings of 10 people, 20 done>
+    """
+    if n_people < 2 or nights < 1 or not set(stages) <= set(STAGES):
+        raise ParameterError("A cohort has two people or more, and stages", seen=f"{n_people=}, {nights=}, {stages=}")
+    rng = np.random.default_rng(seed)
+    people = [f"sub-{number + 1:03d}" for number in range(n_people)]
+    group = rng.permutation(np.arange(n_people) % 2 == 0)
+    age = rng.uniform(20, 80, n_people)
+    means = np.array([MEANS[stage] for stage in stages])
+    between = BETWEEN * np.maximum(np.abs(means), LEAST)
+    shape = (n_people, len(stages), len(channels), len(BUMPS))
+    moved = _skewed(_alike(rng, shape))
+    if "N2" in stages:
+        own = effect * group + slope * (age - 50) / np.sqrt(300)
+        moved[:, stages.index("N2"), :, list(BUMPS).index("sigma")] += own[:, None]
+    true = means[:, None, :] + between[:, None, :] * moved
+    rest = ndimage.gaussian_filter1d(rng.standard_normal((*shape[:3], len(FREQS))), 2, axis=-1) * 0.02
+    parts = []
+    for night in range(nights):
+        added = np.zeros_like(true)
+        if night and "N2" in stages:
+            added[:, stages.index("N2"), :, list(BUMPS).index("sigma")] = (
+                within_effect * between[stages.index("N2"), list(BUMPS).index("sigma")]
+            )
+        again = 0.5 * between[:, None, :] * _alike(rng, shape) if nights > 1 else 0.0
+        n = np.clip(n_explained * np.exp(0.5 * rng.standard_normal(shape[:2])), 3, None).round().astype(int)
+        error = OF_EPOCHS * np.maximum(np.abs(means), LEAST)[:, None, :] / np.sqrt(n)[:, :, None, None]
+        error = np.broadcast_to(error * np.where(group, error_ratio, 1.0)[:, None, None, None], shape)
+        parts.append((true + added + again + error * _alike(rng, shape), error, n))
+    names = [person if nights == 1 else f"{person}_ses-{night + 1}" for night in range(nights) for person in people]
+    found, error, n = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    recordings = pd.DataFrame(
+        {
+            "subject": people * nights,
+            "session": np.repeat([f"{k + 1}" if nights > 1 else "" for k in range(nights)], n_people),
+            "status": "done", "error": "", "remedy": "",
+            "kappa": np.clip(rng.normal(0.75, 0.06, len(names)), 0, 1), "disagreement": rng.beta(4, 20, len(names)),
+            "n_epochs": sum(EPOCHS_OF.values()), "n_explained": n.sum(axis=1), "n_trusted": -1, "seconds": 1.0, "result": "",
+            "group": np.tile(np.where(group, "patient", "control"), nights), "age": np.tile(age, nights),
+        },
+        index=pd.Index(names, name="recording"),
+    )  # fmt: skip
+    return Cohort(
+        recordings,
+        _stages(names, stages, n, rng),
+        _bands(names, stages, channels, found, error, np.tile(rest, (nights, 1, 1, 1)), n),
+        _spectra(names, stages, channels, found, error, np.tile(rest, (nights, 1, 1, 1))),
+    )
+
+
+def _alike(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Standard normal numbers that channels (the third axis) share in part."""
+    shared = rng.standard_normal((*shape[:2], 1, *shape[3:]))
+    return np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * rng.standard_normal(shape)
+
+
+def _skewed(normal: Array) -> Array:
+    """As skewed as people are, with mean 0 and variance 1."""
+    square = np.exp(SKEW**2)
+    found: Array = (np.exp(SKEW * normal) - np.sqrt(square)) / np.sqrt(square * (square - 1))
+    return found
+
+
+def _shapes() -> Array:
+    """What each band gives to each frequency, per Hz: (n_bumps, n_freqs)."""
+    found = np.array([np.exp(-0.5 * ((FREQS - middle) / width) ** 2) for middle, width in BUMPS.values()])
+    shaped: Array = found / found.sum(axis=1, keepdims=True) / _STEP
+    return shaped
+
+
+def _stages(
+    names: list[str], stages: tuple[str, ...], n: npt.NDArray[np.intp], rng: np.random.Generator
+) -> pd.DataFrame:
+    usual = np.array([EPOCHS_OF[stage] for stage in stages])
+    scored = np.round(usual * np.exp(0.25 * rng.standard_normal((len(names), len(stages))))).astype(int)
+    predicted = np.round(scored * np.exp(0.1 * rng.standard_normal(scored.shape))).astype(int)
+    kappa = np.clip(rng.normal(0.75, 0.08, scored.shape), 0, 1)
+    return pd.DataFrame(
+        [
+            (name, stage, scored[i, j], predicted[i, j], n[i, j], -1, kappa[i, j])
+            for (i, name), (j, stage) in product(enumerate(names), enumerate(stages))
+        ],
+        columns=["recording", "stage", "n_scored", "n_predicted", "n_explained", "n_trusted", "kappa"],
+    )
+
+
+def _bands(
+    names: list[str],
+    stages: tuple[str, ...],
+    channels: tuple[str, ...],
+    found: Array,
+    error: Array,
+    rest: Array,
+    n: npt.NDArray[np.intp],
+) -> pd.DataFrame:
+    bands = Bands()
+    share = bands.sum(_shapes(), FREQS) * _STEP
+    mean = found @ share + bands.sum(rest, FREQS) * _STEP
+    own = np.sqrt(error**2 @ share**2)
+    index = pd.MultiIndex.from_product(
+        [names, stages, channels, bands.names], names=["recording", "stage", "channel", "band"]
+    )
+    counts = np.broadcast_to(n[:, :, None, None], mean.shape)
+    values = {"mean": mean.ravel(), "error": own.ravel(), "n_epochs": counts.ravel()}
+    return pd.DataFrame(values, index=index).reset_index()
+
+
+def _spectra(
+    names: list[str], stages: tuple[str, ...], channels: tuple[str, ...], found: Array, error: Array, rest: Array
+) -> xr.Dataset:
+    dims = ("recording", "stage", "channel", "freq")
+    shapes = _shapes()
+    return xr.Dataset(
+        {"mean": (dims, found @ shapes + rest), "error": (dims, np.sqrt(error**2 @ shapes**2))},
+        coords={"recording": names, "stage": list(stages), "channel": list(channels), "freq": FREQS},
+        attrs={"score": "log-odds", "stages": list(stages)},
+    )

@@ -162,7 +162,8 @@ _REMEDIES = {
 def _without_paths(text: str, one: Recording) -> str:
     for what, path in one.inputs.items():
         for written in (str(path.resolve()), str(path), path.name):
-            text = text.replace(written, f"the {what}")
+            for quoted in (repr(written), written):
+                text = text.replace(quoted, f"the {what}")
     return text
 
 

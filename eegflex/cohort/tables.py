@@ -137,7 +137,13 @@ def _spectra(folder: Folder, listed: Iterable[Recording], done: Mapping[str, dic
     settings = next(iter(done.values()))["settings"]["attribution"] if done else {}
     return xr.Dataset(
         {"mean": (dims, values[0]), "error": (dims, values[1])},
-        coords={"recording": list(summaries), "stage": stages, "channel": channels, "freq": freqs},
+        coords={
+            **{
+                name: np.array(axis, dtype=str)
+                for name, axis in zip(dims[:3], (list(summaries), stages, channels), strict=True)
+            },
+            "freq": np.array(freqs, dtype=float),
+        },
         attrs={"score": _score(done), "stages": list(stages), "target": str(settings.get("target", ""))},
     )
 

@@ -26,6 +26,7 @@ __all__ = ["DONE", "FAILED", "Folder", "as_json", "hash_of", "stamps"]
 DONE, FAILED = "done", "failed"
 #: What ended an attempt, where it says nothing of the file: such a recording is tried again by the next run.
 _TRANSIENT = ("killed", "memory")
+_JOB = ".eegflex-cohort-{}.job"
 _KIND = "_desc-flex_"
 _SIDECAR = f"{_KIND}attribution.json"
 
@@ -57,6 +58,15 @@ class Folder:
     def report(self, one: Recording) -> Path:
         """The page of it."""
         return self.root / one.folder / f"{one.name}{_KIND}report.html"
+
+    def job(self, token: str) -> Path:
+        """What a run asks of all recordings, for its processes to read."""
+        return self.root / _JOB.format(token)
+
+    def clear_jobs(self) -> None:
+        """Remove what runs that were killed have left."""
+        for path in self.root.glob(_JOB.format("*")):
+            path.unlink(missing_ok=True)
 
     @property
     def tables(self) -> Path:
@@ -219,5 +229,10 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file, whole or not at all."""
     check_output(path, overwrite=True)
-    text = json.dumps(as_json(value), indent=1, ensure_ascii=False, allow_nan=False)
+    plain, how = as_json(value), {"ensure_ascii": False, "allow_nan": False}
+    if isinstance(plain, dict):  # a line for each of its parts: to be read by people, and quickly
+        text = ",\n".join(f" {json.dumps(name)}: {json.dumps(part, **how)}" for name, part in plain.items())
+        text = f"{{\n{text}\n}}"
+    else:
+        text = json.dumps(plain, **how)
     write_whole(path, lambda temporary: temporary.write_text(f"{text}\n", "utf-8"), overwrite=True)

@@ -132,6 +132,7 @@ def run_cohort(
     _refuse_inputs(folder.root, recordings)
     job = make_job(folder.root, model, asked, evaluate=evaluate, reports=reports)
     with held(), _made(folder.root), Lock(folder.root) as lock:
+        folder.clear_jobs()
         folder.write_description(versions(), job.told)
         folder.write_listing(recordings)
         _explain(job, folder, recordings, settings, lock)
@@ -194,7 +195,7 @@ def _explain(job: Job, folder: Folder, recordings: Sequence[Recording], settings
     logger.info(f"{len(recordings)} recordings, of which {len(recordings) - len(left)} are done")
     if not left:
         return
-    path = folder.root / f".eegflex-cohort-{lock.owner.token}.job"
+    path = folder.job(lock.owner.token)
     try:
         digest = write_job(job, path)
         began, n_done = time.perf_counter(), 0

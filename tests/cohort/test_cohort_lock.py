@@ -23,7 +23,11 @@ def forged(root, **other):
 
 
 def test_a_second_run_is_refused_and_told_by_whom(tmp_path):
-    with Lock(tmp_path), pytest.raises(OutputError, match=f"process {os.getpid()} on .*heard of 0 s ago"), Lock(tmp_path):
+    with (
+        Lock(tmp_path),
+        pytest.raises(OutputError, match=f"process {os.getpid()} on .*heard of 0 s ago"),
+        Lock(tmp_path),
+    ):
         pass
     assert list(tmp_path.iterdir()) == []
     with Lock(tmp_path):

@@ -81,7 +81,10 @@ def test_one_block_has_no_error(result):
 
 def test_counts_and_agreement(result):
     found, data = summarise(result), result.data
-    scored, predicted = data["night_stage"].values.astype(str), np.array(found.names)[data["night_scores"].values[:, 0].argmax(-1)]
+    scored, predicted = (
+        data["night_stage"].values.astype(str),
+        np.array(found.names)[data["night_scores"].values[:, 0].argmax(-1)],
+    )
     for row in found.stages:
         assert row["n_scored"] == (scored == row["stage"]).sum()
         assert row["n_predicted"] == (predicted == row["stage"]).sum()

@@ -28,7 +28,9 @@ def bids(root, *stems):
 
 def test_a_bids_data_set(tmp_path):
     root = bids(tmp_path, "sub-02_task-sleep", "sub-01_ses-1_task-sleep", "sub-01_ses-2_task-sleep")
-    (root / "participants.tsv").write_text("participant_id\tgroup\tage\tcode\nsub-01\tpatient\t31\t007\nsub-02\tcontrol\tn/a\t011\n")
+    (root / "participants.tsv").write_text(
+        "participant_id\tgroup\tage\tcode\nsub-01\tpatient\t31\t007\nsub-02\tcontrol\tn/a\t011\n"
+    )
     (root / "sub-02" / "eeg" / "sub-02_task-sleep_events.tsv").unlink()
     found = list_recordings(root)
     assert [one.name for one in found] == ["sub-01_ses-1_task-sleep", "sub-01_ses-2_task-sleep", "sub-02_task-sleep"]
@@ -47,9 +49,9 @@ def test_of_several_tasks_sleep_is_meant_or_one_must_be_named(tmp_path):
     root = bids(tmp_path / "a", "sub-01_task-rest", "sub-01_task-sleep")
     assert [one.name for one in list_recordings(root)] == ["sub-01_task-sleep"]
     assert [one.name for one in list_recordings(root, task="rest")] == ["sub-01_task-rest"]
-    with pytest.raises(ParameterError, match="no such task.*rest, sleep"):
+    with pytest.raises(ParameterError, match=r"no such task.*rest, sleep"):
         list_recordings(root, task="nap")
-    with pytest.raises(ParameterError, match="several tasks.*nap, rest"):
+    with pytest.raises(ParameterError, match=r"several tasks.*nap, rest"):
         list_recordings(bids(tmp_path / "b", "sub-01_task-rest", "sub-01_task-nap"))
 
 
@@ -82,7 +84,12 @@ def test_two_hypnograms_are_told_and_none_is_chosen(tmp_path):
     ("profile", "recording", "hypnogram", "name"),
     [
         ("sleep_edf", "SC4012E0-PSG.edf", "SC4012EC-Hypnogram.edf", "sub-SC401_ses-2"),
-        ("shhs", "edfs/shhs1/shhs1-200001.edf", "annotations-events-nsrr/shhs1/shhs1-200001-nsrr.xml", "sub-200001_ses-shhs1"),
+        (
+            "shhs",
+            "edfs/shhs1/shhs1-200001.edf",
+            "annotations-events-nsrr/shhs1/shhs1-200001-nsrr.xml",
+            "sub-200001_ses-shhs1",
+        ),
         ("mesa", "edfs/mesa-sleep-0001.edf", "annotations-events-nsrr/mesa-sleep-0001-nsrr.xml", "sub-0001"),
         ("hmc", "SN001.edf", "SN001_sleepscoring.edf", "sub-SN001"),
         ("mass", "01-01-0001 PSG.edf", "01-01-0001 Base.edf", "sub-01010001"),
@@ -106,7 +113,10 @@ def test_a_card_with_a_wrong_pattern_is_refused(tmp_path):
 def test_a_pattern_and_a_single_file(tmp_path, monkeypatch):
     touch(*(tmp_path / who / name for who in ("x", "y") for name in ("a.edf", "a-hypnogram.edf", "b.edf")))
     found = list_recordings(str(tmp_path / "*" / "a*.edf"))
-    assert [(one.name, one.hypnogram.name) for one in found] == [("sub-xa", "a-hypnogram.edf"), ("sub-ya", "a-hypnogram.edf")]
+    assert [(one.name, one.hypnogram.name) for one in found] == [
+        ("sub-xa", "a-hypnogram.edf"),
+        ("sub-ya", "a-hypnogram.edf"),
+    ]
     monkeypatch.chdir(tmp_path / "x")
     assert [one.name for one in list_recordings("*.edf")] == ["sub-a", "sub-b"]
     assert [one.hypnogram.name for one in list_recordings("a.edf")] == ["a-hypnogram.edf"]
@@ -153,7 +163,7 @@ def test_one_file_is_not_two_recordings(tmp_path):
 
 
 def test_no_source():
-    with pytest.raises(ParameterError, match="There is no such source.*nowhere"):
+    with pytest.raises(ParameterError, match=r"There is no such source.*nowhere"):
         list_recordings("nowhere")
 
 

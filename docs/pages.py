@@ -28,6 +28,7 @@ MODULES = {
     "eegflex.results": "What a verb returns.",
     "eegflex.viz": "Figures, as functions; the methods of a result call them.",
     "eegflex.report": "Reports.",
+    "eegflex.cohort": "Many nights.",
     "eegflex.simulation": "Simulated nights with a known truth.",
     "eegflex.errors": "Errors that are yours to mend: each says what was wrong, what was seen, what is allowed and what to do.",
 }

@@ -157,6 +157,7 @@ def test_public_functions_document_every_parameter():
 FLOORS = (
     "errors stages _version",
     "agreement bands findings output_settings results.intervals results.phase_table scores settings targets utils",
+    "cohort_settings",
     "spec",
     "readers.text readers.notes readers.epoch_times readers.stage_words",
     "readers.stage_numbers",

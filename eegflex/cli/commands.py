@@ -14,6 +14,7 @@ import typer
 
 from eegflex._version import __version__
 from eegflex.cli import STOPPED
+from eegflex.cli.many import cohort
 from eegflex.cli.material import Overwrite, Seed, datasets, simulate, specs
 from eegflex.cli.options import (
     TOY,
@@ -395,7 +396,7 @@ def _is_result(path: Path) -> bool:
         return file.read(len(_HDF5)) == _HDF5
 
 
-for command in (simulate, datasets, specs):
+for command in (simulate, datasets, specs, cohort):
     app.command()(command)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "REAL",
     "TOY",
     "AttributionOptions",
+    "CohortReadingOptions",
     "LoadingOptions",
     "ModelOptions",
     "ReadingOptions",
@@ -94,6 +95,19 @@ class ReadingOptions(RecordingOptions):
 
         wanted = None if self.channels is None else [name.strip() for name in self.channels.split(",")]
         return make_epochs(read_psg(recording, **(self.said() | {"channels": wanted})))
+
+
+@dataclass(frozen=True)
+class CohortReadingOptions(ReadingOptions):
+    """How the recordings of a cohort are read; their hypnograms are told by their source."""
+
+    hypnogram: Path | None = field(default=None, metadata={"shell": False})
+
+    def asked(self) -> dict[str, Any]:
+        """The arguments of `run_cohort`."""
+        wanted = None if self.channels is None else [name.strip() for name in self.channels.split(",")]
+        said = self.said() | {"channels": wanted}
+        return {name: value for name, value in said.items() if name != "hypnogram"}
 
 
 def _pairs(name: str, text: str | None) -> dict[str, str] | None:
@@ -224,7 +238,7 @@ def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]
 
         def wrapped(**given: Any) -> None:
             made = {
-                name: group(**{one.name: _given(one, given.pop(one.name)) for one in dataclasses.fields(group)})
+                name: group(**{one.name: _given(one, given.pop(one.name)) for one in _options(group)})
                 for name, group in groups.items()
             }
             command(**made, **given)
@@ -244,8 +258,13 @@ def _parameters(group: type) -> list[inspect.Parameter]:
     kind = inspect.Parameter.KEYWORD_ONLY
     return [
         inspect.Parameter(one.name, kind, default=_default(one), annotation=_annotation(one, hints[one.name]))
-        for one in dataclasses.fields(group)
+        for one in _options(group)
     ]
+
+
+def _options(group: type) -> list[dataclasses.Field[Any]]:
+    """The fields of a group that the shell has."""
+    return [one for one in dataclasses.fields(group) if one.metadata.get("shell", True)]
 
 
 def _default(one: dataclasses.Field[Any]) -> Any:

@@ -10,7 +10,7 @@ from mne.utils import logger
 from eegflex.errors import EmptyHypnogramError, RecordingError
 from eegflex.readers.hypnograms.read import HypnogramOptions, load_hypnogram
 
-__all__ = ["events_of", "to_path"]
+__all__ = ["events_of", "to_path", "with_stages"]
 
 
 def to_path(fname: Any) -> Path:
@@ -51,9 +51,11 @@ def events_of(fname: Any, options: HypnogramOptions) -> Path | None:
     """
     find = getattr(fname, "find_matching_sidecar", None)
     found = None if find is None else find(suffix="events", extension=".tsv", on_error="ignore")
-    if found is None:
-        return None
-    events = Path(found)
+    return None if found is None else with_stages(Path(found), options)
+
+
+def with_stages(events: Path, options: HypnogramOptions) -> Path | None:
+    """A list of events as the hypnogram, or None where it holds events and no stages."""
     if options.column is None:
         try:
             load_hypnogram(events, options)

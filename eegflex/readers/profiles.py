@@ -7,6 +7,7 @@ given by its path.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from eegflex.readers.hypnograms.read import HypnogramOptions
 from eegflex.readers.recordings.source import Source
 from eegflex.spec.toml import Schema
 
-__all__ = ["ChannelCard", "HypnogramCard", "Profile", "load_profile", "profile_names"]
+__all__ = ["ChannelCard", "FilesCard", "HypnogramCard", "Profile", "load_profile", "profile_names"]
 
 _PACKAGE = Path(__file__).parents[1]
 #: Where the cards lie: in an installed package, or beside it in a checkout.
@@ -89,6 +90,35 @@ class HypnogramCard:
 
 
 @dataclass(frozen=True)
+class FilesCard:
+    """What the files of a data set are called, for whoever looks for many of them.
+
+    Attributes
+    ----------
+    recording, hypnogram : str
+        Regular expressions of whole names, in any case. Files belong together whose group ``key`` is the same; the groups
+        ``subject`` and ``session`` of a recording's, where there are such, say whose it is. "" where the names are like any
+        other's.
+    """
+
+    recording: str = ""
+    hypnogram: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("recording", "hypnogram"):
+            pattern = getattr(self, name)
+            try:
+                known = not pattern or "key" in re.compile(pattern).groupindex
+            except re.error:
+                known = False
+            if not known:
+                raise ParameterError(
+                    f"files.{name} must be a regular expression with a group key", seen=repr(pattern),
+                    allowed=r"(?P<key>night\d+)\.edf",
+                )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Profile:
     """A data set's card.
 
@@ -108,6 +138,8 @@ class Profile:
         The signals that need a word.
     hypnogram : HypnogramCard
         The hypnograms.
+    files : FilesCard
+        What the files are called.
     """
 
     name: str
@@ -123,6 +155,7 @@ class Profile:
     sources: tuple[str, ...] = ()
     channels: tuple[ChannelCard, ...] = ()
     hypnogram: HypnogramCard = field(default_factory=HypnogramCard)
+    files: FilesCard = field(default_factory=FilesCard)
 
     def options(self, given: HypnogramOptions) -> HypnogramOptions:
         """Fill in how to read the hypnogram, where the user has not said."""

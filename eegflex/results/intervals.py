@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "blocks_of", "mean_interval", "median_interval", "quantile"]
+__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "block_error", "blocks_of", "mean_interval", "median_interval", "quantile"]
 
 #: How often an interval is meant to hold the true mean.
 LEVEL = 0.95
@@ -31,6 +31,37 @@ def blocks_of(onset: npt.NDArray[np.floating[Any]], recording: npt.NDArray[Any])
     _, of = np.unique(recording, return_inverse=True)
     keys = np.column_stack([of.ravel(), np.floor(np.asarray(onset) / BLOCK + 1e-9).astype(np.intp)])
     return np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+
+
+def block_error(values: npt.NDArray[np.floating[Any]], blocks: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
+    """Standard error of the mean over epochs, from blocks that are alike: the jackknife over them.
+
+    Parameters
+    ----------
+    values : array, shape (n_epochs, n_values)
+        Values of epochs.
+    blocks : array of int, shape (n_epochs,)
+        As in `mean_interval`.
+
+    Returns
+    -------
+    error : array, shape (n_values,)
+        NaN where all epochs are of one block. With one epoch a block it is the usual one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> block_error(np.arange(4.0)[:, None], np.array([0, 0, 1, 1])).tolist()
+    [1.0]
+    """
+    _, blocks = np.unique(blocks, return_inverse=True)
+    own = np.bincount(blocks)
+    if len(own) < 2:
+        return np.full(values.shape[1], np.nan)
+    sums = np.zeros((len(own), values.shape[1]))
+    np.add.at(sums, blocks, values)
+    without = (sums.sum(axis=0) - sums) / (own.sum() - own)[:, None]
+    return np.asarray(np.sqrt((len(own) - 1) * ((without - without.mean(axis=0)) ** 2).mean(axis=0)))
 
 
 def mean_interval(

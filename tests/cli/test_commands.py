@@ -32,6 +32,7 @@ COMMANDS = (
     "demo",
     "evaluate",
     "export",
+    "cohort",
 )
 QUICK = ("--model", "bandpower", "--sample-per-stage", "1", "--quadrature", "gauss-legendre", "--n-steps", "4")
 

@@ -1,0 +1,71 @@
+"""Tables of texts: CSV and TSV, as people and BIDS write them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from eegflex.errors import ParameterError
+from eegflex.utils.files import check_input
+
+__all__ = ["read_rows"]
+
+#: What stands for nothing.
+_NOTHING = frozenset({"", "n/a", "na", "nan"})
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read a table: a dict for each row; numbers are numbers, and what is not there is None.
+
+    A column is of numbers only where all that stands in it is a number and no code such as 007.
+
+    Raises
+    ------
+    ParameterError
+        If it is none, or two columns have one name.
+    """
+    check_input(path, ParameterError, "table")
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ParameterError("The table is no text in UTF-8", seen=path, remedy="Save it as UTF-8") from None
+    lines = text.splitlines()
+    separator = "\t" if path.suffix.casefold() == ".tsv" else _separator(lines[0] if lines else "")
+    rows = [row for row in csv.reader(lines, delimiter=separator) if any(word.strip() for word in row)]
+    if not rows:
+        raise ParameterError("The table is empty", seen=path)
+    names = [word.strip() for word in rows[0]]
+    if len(set(names)) < len(names) or not all(names):
+        raise ParameterError("Each column of the table needs a name of its own", seen=names)
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(names):
+            raise ParameterError(
+                f"Row {number} of the table has {len(row)} cells, and its head has {len(names)}", seen=path,
+                remedy="Quote cells that hold a separator",
+            )  # fmt: skip
+    columns = [_values([row[place].strip() for row in rows[1:]]) for place in range(len(names))]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _separator(head: str) -> str:
+    return max(",;\t", key=head.count)
+
+
+def _values(words: list[str]) -> list[Any]:
+    there = [word for word in words if word.casefold() not in _NOTHING]
+    number = _float if all(map(_is_number, there)) else str
+    return [None if word.casefold() in _NOTHING else number(word) for word in words]
+
+
+def _is_number(word: str) -> bool:
+    """Whether a word is a number and not a name of digits, such as 007."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return not (len(word) > 1 and word[0] == "0" and word.isdigit()) and "_" not in word
+
+
+def _float(word: str) -> float | int:
+    return int(word) if word.lstrip("+-").isdigit() else float(word)

@@ -1,0 +1,247 @@
+"""The public verb: explain all recordings of a cohort."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mne.utils import logger, verbose
+
+from eegflex import errors
+from eegflex.cohort.cohort import Cohort
+from eegflex.cohort.engine import connected, outcomes
+from eegflex.cohort.extra import from_extra
+from eegflex.cohort.folder import Folder, stamps
+from eegflex.cohort.job import Job, make_job, versions, write_job
+from eegflex.cohort.listing import list_recordings
+from eegflex.cohort.lock import Lock
+from eegflex.cohort.one import ended, record
+from eegflex.cohort.recording import Recording
+from eegflex.cohort.tables import read_cohort, write_tables
+from eegflex.cohort_settings import CohortSettings
+from eegflex.errors import EegflexError, ModelError, OutputError, ParameterError
+from eegflex.utils.progress import duration_text, progress
+from eegflex.utils.stopping import check, held
+
+__all__ = ["run_cohort"]
+
+
+@verbose
+def run_cohort(
+    source: str | Path | Sequence[Recording],
+    model: Any,
+    out: str | Path,
+    *,
+    scheduler: str | None = None,
+    n_workers: int | None = None,
+    memory: str | None = None,
+    retries: int = 2,
+    evaluate: int = 2,
+    reports: bool = False,
+    force: bool = False,
+    task: str | None = None,
+    verbose: bool | str | int | None = None,
+    **asked: Any,
+) -> Cohort:
+    """Stage and explain all recordings of a cohort, side by side, and reduce each to means over its epochs.
+
+    A run that was ended, whatever ended it, is gone on with by the same call: what is done is not done again.
+
+    Parameters
+    ----------
+    source : path-like | sequence of Recording
+        A BIDS data set, a folder, a pattern or a table of recordings; see `list_recordings`.
+    model : str | path-like | object
+        The stager, as `eegflex.load_model` takes it. One that is given by name or path is loaded by each process for itself.
+    out : path-like
+        The folder of what comes of it, made if need be: derivatives as BIDS has them. All who work for it must see it under
+        this path, and the recordings under theirs.
+    scheduler : str | None
+        The address of a Dask cluster that exists, such as ``"tcp://host:8786"``. By default one is made on this machine, and is
+        gone afterwards.
+    n_workers : int | None
+        Processes on this machine: by default one a core.
+    memory : str | None
+        What each process on this machine may take, such as ``"4GB"``: by default its share. One that takes more is ended.
+    retries : int
+        How often a recording is tried again whose process died or was killed. Then that is what is said of it.
+    evaluate : int
+        So many explanations of each stage are tested on the model, with the quick parts of `eegflex.evaluate` that a verdict
+        of `FlexResult.trust` rests on. 0: none.
+    reports : bool
+        Whether to write the page of each recording, too.
+    force : bool
+        Whether to do all recordings again, those too that are done.
+    task : str | None
+        Of a BIDS data set: which task; see `list_recordings`.
+    %(verbose)s
+    **asked : object
+        Arguments of `eegflex.read_psg` (``units``, ``profile`` ...), of `eegflex.load_model` (``spec``, ``weights``,
+        ``trusted``) and of `eegflex.attribute_epochs`, but ``label`` and ``n_jobs``. By default 20 epochs of each stage are
+        explained (``sample_per_stage=20``; None: all), to frequencies alone.
+
+    Returns
+    -------
+    cohort : Cohort
+        What is known of all, those too that failed: a recording that cannot be used is a row with its error and what to do.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is none, there is no such source, or no scheduler.
+    ModelError
+        If the model cannot be loaded, here or by a worker.
+    OutputError
+        If the folder cannot be written to, or another run works in it.
+    MissingExtraError
+        If the extra ``cohort`` is not installed.
+    KeyboardInterrupt
+        On Ctrl-C. What was done is kept; what was being done is not.
+
+    Notes
+    -----
+    In a script this must stand under ``if __name__ == "__main__":``, since other processes import the script.
+
+    A recording is done when its files are there as they were written, its settings are those that are asked, and its inputs are
+    as they were: by size and time, or else by content. It is done again where one of these is not so. One that failed is tried
+    again where its inputs, the settings or the version of eegflex are others, or its process had died.
+
+    The seed of a recording is drawn from its name and ``seed``, and each process has one thread: what comes of a recording
+    depends neither on the others nor on how many are explained at a time.
+
+    Examples
+    --------
+    >>> from eegflex.cohort import run_cohort
+    >>> cohort = run_cohort("nights.csv", "gssc", "out", units="uV")  # doctest: +SKIP
+    >>> cohort.recordings["status"].value_counts()  # doctest: +SKIP
+    """
+    settings = CohortSettings(
+        scheduler=scheduler, n_workers=n_workers, memory=memory, retries=retries, evaluate=evaluate, reports=reports,
+        force=force, task=task,
+    )  # fmt: skip
+    _refuse_import()
+    for needed in ("distributed", "pyarrow"):
+        from_extra(needed)
+    recordings = _located(list_recordings(source, profile=asked.get("profile"), task=task))
+    folder = Folder(Path(out).resolve())
+    _refuse_inputs(folder.root, recordings)
+    job = make_job(folder.root, model, asked, evaluate=evaluate, reports=reports)
+    with held(), _made(folder.root), Lock(folder.root) as lock:
+        folder.clear_jobs()
+        folder.write_description(versions(), job.told)
+        folder.write_listing(recordings)
+        _explain(job, folder, recordings, settings, lock)
+        cohort = read_cohort(folder.root)
+        write_tables(cohort, folder.tables)
+        make_page(cohort, folder.page)
+    return cohort
+
+
+def make_page(cohort: Cohort, path: Path) -> None:
+    """Write the page of a cohort."""
+
+
+def _refuse_import() -> None:
+    """Say what is wrong where a worker imports the script that this is called in."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise ParameterError(
+            "run_cohort is called while another process imports this script",
+            remedy='Put the call under: if __name__ == "__main__":',
+        )
+
+
+def _located(recordings: Sequence[Recording]) -> tuple[Recording, ...]:
+    """Recordings whose paths hold in every process."""
+    return tuple(
+        dataclasses.replace(
+            one, path=one.path.absolute(), hypnogram=None if one.hypnogram is None else one.hypnogram.absolute()
+        )
+        for one in recordings
+    )
+
+
+def _refuse_inputs(root: Path, recordings: Sequence[Recording]) -> None:
+    """Refuse a folder whose files could be taken for what is read: another data set."""
+    if (root / "participants.tsv").is_file() or any(one.path.is_relative_to(root / one.folder) for one in recordings):
+        raise OutputError(
+            "The folder is that of the recordings",
+            seen=root,
+            remedy="Name another one, such as derivatives/eegflex in it",
+        )
+
+
+@contextlib.contextmanager
+def _made(root: Path) -> Iterator[None]:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder cannot be made: {error.strerror}", seen=root) from error
+    yield
+
+
+def _explain(job: Job, folder: Folder, recordings: Sequence[Recording], settings: CohortSettings, lock: Lock) -> None:
+    """Explain what is not done, and tell of it."""
+    own = versions()["eegflex"]
+    left = [
+        one
+        for one in recordings
+        if settings.force or not folder.is_settled(one, job.digest, own, reports=settings.reports)
+    ]
+    logger.info(f"{len(recordings)} recordings, of which {len(recordings) - len(left)} are done")
+    if not left:
+        return
+    path = folder.job(lock.owner.token)
+    try:
+        digest = write_job(job, path)
+        began, n_done = time.perf_counter(), 0
+        with connected(settings, len(left)) as client, _bar(client, len(left)) as done:
+            for one, row in outcomes(client, (str(path), digest), left, settings.retries):
+                _look(lock)
+                if row is None:
+                    check()
+                    continue
+                _settle(job, folder, one, row)
+                n_done += 1
+                done(1)
+        logger.info(f"{n_done} recordings took {duration_text(time.perf_counter() - began)}")
+    except KeyboardInterrupt:
+        logger.info("Stopped: what is done is kept, and the same call goes on from there")
+        raise
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _bar(client: Any, n_left: int) -> Any:
+    def estimate(seconds: float) -> str:
+        return f"All will take about {duration_text(seconds * n_left)} at this pace"
+
+    at_once = max(1, sum(client.nthreads().values()))
+    return progress(n_left, "Explaining recordings", estimate, after=2 * at_once)
+
+
+def _look(lock: Lock) -> None:
+    if lock.lost:
+        raise OutputError(
+            "Another run has taken the folder, for nothing was heard of this one", seen=lock.path.parent,
+            remedy="Let it finish; what is done is kept",
+        )  # fmt: skip
+
+
+def _settle(job: Job, folder: Folder, one: Recording, row: dict[str, Any]) -> None:
+    """Note what a worker could not: that the process of a recording ended, or that no other would fare better."""
+    if row["status"] == "fatal":
+        kind = getattr(errors, str(row["kind"]), ModelError)
+        fitting = kind if isinstance(kind, type) and issubclass(kind, EegflexError) else ModelError
+        try:
+            raise fitting(row["error"], seen=row.get("seen"), remedy=row.get("remedy"))
+        except TypeError:  # one that takes other words
+            raise ModelError(row["error"], remedy=row.get("remedy")) from None
+    if row["status"] == "ended":
+        record(folder, job.digest, job.told, one, ended(row["kind"], row["error"]), stamps(one), row["seconds"])
+    if row["status"] != "done":
+        logger.warning(f"{one.name}: {row['error']}")

@@ -1,0 +1,50 @@
+"""A cohort that was explained without a disturbance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cohort_files
+import pandas as pd
+import pytest
+
+
+class Explained:
+    """A cohort on disk: its table, its folder, and what the run returned."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.out = root, root / "out"
+        self.good = cohort_files.good_files(root, 3)
+        self.bad = cohort_files.bad_files(root)
+        self.source = cohort_files.table_of(root / "cohort.csv", [*self.good, *self.bad.values()])
+        self.cohort = cohort_files.explain(self.source, self.out, n_workers=2, retries=1)
+
+
+@pytest.fixture(scope="session")
+def explained(tmp_path_factory):
+    return Explained(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture(scope="session")
+def assert_same():
+    """Compares two folders of cohorts: files byte for byte, but for what a sidecar says of the run, and for seconds."""
+
+    def compare(one: Path, other: Path) -> None:
+        names = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+        assert names == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
+        for name in names:
+            if name.suffix == ".json":
+                pair = [json.loads((root / name).read_bytes()) for root in (one, other)]
+                for found in pair:
+                    if isinstance(found, dict):
+                        found.pop("run", None)
+                assert pair[0] == pair[1], name
+            elif name.stem == "recordings":
+                read = pd.read_parquet if name.suffix == ".parquet" else pd.read_csv
+                tables = [read(root / name).drop(columns="seconds") for root in (one, other)]
+                pd.testing.assert_frame_equal(*tables)
+            else:
+                assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+    return compare

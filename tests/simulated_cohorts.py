@@ -1,0 +1,100 @@
+"""Cohorts of simulated numbers: a planted profile of each stage and band, people who scatter about it, and epochs about them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from eegflex.bands import Bands
+from eegflex.cohort import Cohort
+
+STAGES = ("W", "N1", "N2", "N3", "REM")
+CHANNELS = ("F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1")
+#: What each band does to each stage in the middle person, and how much people scatter about that.
+PROFILE = {
+    "W": {"delta": -1.0, "theta": -0.2, "alpha": 2.0, "sigma": 0.1, "beta": 0.8},
+    "N1": {"delta": -0.4, "theta": 0.9, "alpha": -0.5, "sigma": -0.3, "beta": 0.1},
+    "N2": {"delta": 0.4, "theta": 0.1, "alpha": -0.3, "sigma": 1.5, "beta": -0.2},
+    "N3": {"delta": 3.0, "theta": 0.2, "alpha": -0.2, "sigma": 0.0, "beta": -0.4},
+    "REM": {"delta": -0.8, "theta": 0.8, "alpha": -0.1, "sigma": -0.9, "beta": 0.2},
+}
+SCATTER = 0.25
+ERRORS = (
+    ("The file is cut short: {n} of 840 epochs are there", "Copy /data/people/smith_anna.edf again"),
+    ("No EEG channel was found", "Name the channels with labels="),
+    ("The worker that read it died at tcp://10.1.2.3:4455", "Run it by itself to see why"),
+)
+
+
+def simulate_cohort(
+    n_people=20, n_failed=0, sessions=1, seed=0, channels=CHANNELS, n_epochs=20, evaluated=True, scored=True, labels=None,
+    group_effect=0.0,
+):  # fmt: skip
+    """Return a cohort; `labels` names people, the last `n_failed` of whom failed."""
+    rng = np.random.default_rng(seed)
+    labels = labels or [f"{number + 1:02d}" for number in range(n_people)]
+    names, rows, stages, spectra = [], [], [], []
+    bands = Bands()
+    freqs = np.arange(0, 40.25, 0.25)
+    means, errors = [], []
+    for person, label in enumerate(labels):
+        offset = SCATTER * rng.normal(size=(len(STAGES), len(bands)))
+        in_group = person % 2
+        for session in range(sessions):
+            name = f"sub-{label}" + (f"_ses-{session + 1}" if sessions > 1 else "")
+            failed = person >= len(labels) - n_failed
+            error, remedy = ERRORS[person % len(ERRORS)] if failed else ("", "")
+            kappa = float(np.clip(rng.normal(0.78, 0.05), -1, 1)) if scored and not failed else np.nan
+            names.append(name)
+            rows.append(
+                {
+                    "subject": label, "session": str(session + 1) if sessions > 1 else "",
+                    "status": "failed" if failed else "done", "error": error.format(n=person), "remedy": remedy,
+                    "kappa": kappa, "disagreement": np.nan if failed else float(rng.beta(2, 30)), "n_epochs": 0 if failed else 840,
+                    "n_explained": 0 if failed else n_epochs * 5, "n_trusted": -1 if failed or not evaluated else int(n_epochs * 3),
+                    "seconds": 12.5, "result": "" if failed else f"sub-{label}/eeg/{name}_desc-flex_attribution.nc",
+                    "group": "patient" if in_group else "control", "age": float(20 + person % 50),
+                }
+            )  # fmt: skip
+            if failed:
+                continue
+            profile = np.array([[PROFILE[stage][band] for band in bands] for stage in STAGES]) + offset
+            profile[2, 3] += group_effect * in_group
+            own = profile[:, None, :] + 0.1 * rng.normal(size=(len(STAGES), len(channels), len(bands)))
+            means.append(own)
+            errors.append(np.full(own.shape, 0.3 / np.sqrt(n_epochs)))
+            stages += [
+                {
+                    "recording": name, "stage": stage, "n_scored": 168, "n_predicted": 168, "n_explained": n_epochs,
+                    "n_trusted": n_epochs * 3 // 5 if evaluated else -1, "kappa": kappa - 0.3 * (stage == "N1"),
+                }
+                for stage in STAGES
+            ]  # fmt: skip
+            density = np.zeros((*own.shape[:2], len(freqs)))
+            for place, (low, high) in enumerate(bands.values()):
+                inside = (freqs >= low) & (freqs < high)
+                density[..., inside] = own[..., [place]] / (high - low)
+            spectra.append(density)
+    done = [name for name, row in zip(names, rows, strict=True) if row["status"] == "done"]
+    shape = len(done), len(STAGES), len(channels), len(bands)
+    index = pd.MultiIndex.from_product(
+        [done, STAGES, channels, list(bands)], names=["recording", "stage", "channel", "band"]
+    )
+    table = pd.DataFrame(
+        {"mean": np.reshape(means, -1), "error": np.reshape(errors, -1), "n_epochs": n_epochs}, index=index
+    ).reset_index()
+    values = np.reshape(spectra, (*shape[:3], len(freqs)))
+    dims = ("recording", "stage", "channel", "freq")
+    data = xr.Dataset(
+        {"mean": (dims, values), "error": (dims, np.full_like(values, 0.05))},
+        coords={"recording": done, "stage": list(STAGES), "channel": list(channels), "freq": freqs},
+        attrs={
+            "score": "log_probs", "stages": list(STAGES), "model": "gssc", "baseline": "zero", "context": "fixed",
+            "target": "predicted", "sample_per_stage": n_epochs, "simulated": "True",
+        },
+    )  # fmt: skip
+    columns = ["recording", "stage", "n_scored", "n_predicted", "n_explained", "n_trusted", "kappa"]
+    return Cohort(
+        pd.DataFrame(rows, index=pd.Index(names, name="recording")), pd.DataFrame(stages, columns=columns), table, data
+    )

@@ -1,4 +1,4 @@
-"""Cohorts of simulated numbers: a planted profile of each stage and band, people who scatter about it, and epochs about them."""
+"""Cohorts of simulated numbers: a planted profile of each stage and band, and people who scatter about it."""
 
 from __future__ import annotations
 
@@ -51,8 +51,10 @@ def simulate_cohort(
                 {
                     "subject": label, "session": str(session + 1) if sessions > 1 else "",
                     "status": "failed" if failed else "done", "error": error.format(n=person), "remedy": remedy,
-                    "kappa": kappa, "disagreement": np.nan if failed else float(rng.beta(2, 30)), "n_epochs": 0 if failed else 840,
-                    "n_explained": 0 if failed else n_epochs * 5, "n_trusted": -1 if failed or not evaluated else int(n_epochs * 3),
+                    "kappa": kappa, "disagreement": np.nan if failed else float(rng.beta(2, 30)),
+                    "n_epochs": 0 if failed else 840,
+                    "n_explained": 0 if failed else n_epochs * 5,
+                    "n_trusted": -1 if failed or not evaluated else int(n_epochs * 3),
                     "seconds": 12.5, "result": "" if failed else f"sub-{label}/eeg/{name}_desc-flex_attribution.nc",
                     "group": "patient" if in_group else "control", "age": float(20 + person % 50),
                 }
@@ -84,6 +86,9 @@ def simulate_cohort(
     table = pd.DataFrame(
         {"mean": np.reshape(means, -1), "error": np.reshape(errors, -1), "n_epochs": n_epochs}, index=index
     ).reset_index()
+    sums = table.groupby(["recording", "stage", "channel"], sort=False)["mean"].sum().reset_index()
+    nothing = [sums.assign(mean=0.001, band=band, error=0.01, n_epochs=n_epochs) for band in bands.outside]
+    table = pd.concat([table, *nothing, sums.assign(band="total", error=0.15, n_epochs=n_epochs)], ignore_index=True)
     values = np.reshape(spectra, (*shape[:3], len(freqs)))
     dims = ("recording", "stage", "channel", "freq")
     data = xr.Dataset(

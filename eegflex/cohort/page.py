@@ -240,10 +240,10 @@ def _recordings(gathered: _Gathered, folder: Any) -> Iterator[Part]:
 def _made(gathered: _Gathered, folder: Any) -> Iterator[Part]:
     lines = [
         *asked_sentences(gathered.cohort, short=False),
-        "A person is one case. A recording is the mean over its explained epochs of a stage, a person the mean over recordings: "
-        "no interval here takes the epochs of one night for independent cases.",
-        "Intervals of 95 % are between people: of medians that of the sign test, from 6 people on; of means Student's, corrected "
-        "for skewness, from 5 people on. They hold for people like these, not for another stager or another way of asking.",
+        "A person is one case. A recording is the mean over its explained epochs of a stage, a person the mean over "
+        "recordings: no interval here takes the epochs of one night for independent cases.",
+        "Intervals of 95 % are between people: of medians that of the sign test, from 6 people on; of means Student's, "
+        "corrected for skewness, from 5 people on. They hold for people like these, not for another stager or way of asking.",
         "An attribution tells what moved this stager's score, compared with the baseline. It is no statement about the brain.",
         "People are called by the labels of the data set. The page holds no path, no name of a file and none of a machine.",
     ]

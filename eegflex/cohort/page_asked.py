@@ -62,8 +62,8 @@ def asked_sentences(cohort: Cohort, *, short: bool) -> list[str]:
         f"Epochs are compared with {baseline}." if baseline else "",
         f"While an epoch is compared, {_CONTEXTS[context]}." if context in _CONTEXTS else "",
         f"The method is {method}." if method else "",
-        f"Of each recording at most {count_epochs(n)} of each predicted stage were explained, drawn at random: a person's number "
-        "has the error of that sample."
+        f"Of each recording at most {count_epochs(n)} of each predicted stage were explained, drawn at random: a person's "
+        "number has the error of that sample."
         if n
         else "",
     )

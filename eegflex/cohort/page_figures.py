@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.bands import Bands
-from eegflex.cohort.page_people import TOLD, People, nan_mean, people_of, spectra_of, stages_of
+from eegflex.bands import OUTSIDE, Bands
+from eegflex.cohort.page_people import TOLD, TOTAL, People, Spectra, nan_mean, people_of, spectra_of, stages_of
 from eegflex.cohort.page_tiles import count
 from eegflex.errors import ParameterError
 from eegflex.readers.channels.electrodes import set_positions
@@ -32,7 +32,17 @@ if TYPE_CHECKING:
 
     from eegflex.cohort.cohort import Cohort
 
-__all__ = ["label_of", "name_rows", "plot_bands", "plot_spectrum", "plot_topomap", "site_words", "sites_of", "unit_of"]
+__all__ = [
+    "in_bins",
+    "label_of",
+    "name_rows",
+    "plot_bands",
+    "plot_spectrum",
+    "plot_topomap",
+    "site_words",
+    "sites_of",
+    "unit_of",
+]
 
 #: Highest frequency that is drawn, in Hz.
 FMAX = 30.0
@@ -64,7 +74,8 @@ def plot_bands(
     kind = _first_kind(people)
     stages = check_stages(stage, [one for one, n in zip(people.stages, people.n_epochs.T, strict=True) if n.any()])
     marks = _marks(people, kind, stages)
-    names = [f"{plain(one)} {span_words(one, Bands())}" if one in Bands().names else plain(one) for one in people.bands]
+    rows = _rows(people)
+    names = [f"{plain(one)} {span_words(one, Bands())}" if one in Bands().names else plain(one) for one in rows]
     canvas = make_canvas(
         axes,
         [stages],
@@ -80,7 +91,7 @@ def plot_bands(
             f"{plain(one)}\n{count(int((marks.did.labels == one).sum()), 'person', 'people')}", fontsize=points(9)
         )
         ax.spines["top"].set(color=stage_colours(stages_of(cohort)).get(one, LIGHT.muted), linewidth=3)
-        ax.set_yticks(range(len(names)), reversed(names), fontsize=points(8))
+        ax.set_yticks(range(len(names)), names, fontsize=points(8))
         ax.tick_params(axis="y", length=0, labelleft=place == 0 or not canvas.own)
         ax.tick_params(axis="x", labelsize=points(7.5))
         for edge in np.arange(len(names) - 1) + 0.5:
@@ -108,11 +119,10 @@ def plot_spectrum(
     """Draw the mean spectrum over people; see `Cohort.plot_spectrum`."""
     if not np.isfinite(fmax) or fmax <= 0:
         raise ParameterError("fmax must be a frequency", seen=fmax, allowed="more than 0 Hz")
-    kind = _first_kind(people_of(cohort))
-    spectra, freqs = spectra_of(cohort, kind)
-    edges = bin_edges(freqs, fmax)
-    binned = into_bins(np.nan_to_num(spectra), freqs, edges, mean=True)
-    binned[~np.isfinite(spectra).any(axis=2)] = np.nan
+    people = people_of(cohort)
+    kind = _first_kind(people)
+    spectra = spectra_of(cohort, [one for one, own in zip(people.channels, people.kinds, strict=True) if own == kind])
+    edges, binned = in_bins(spectra, fmax)
     present = [
         one for one, own in zip(stages_of(cohort), np.moveaxis(binned, 1, 0), strict=True) if np.isfinite(own).any()
     ]
@@ -141,6 +151,14 @@ def plot_spectrum(
         "Shaded: delta, theta, alpha, sigma, beta.",
         show=show,
     )
+
+
+def in_bins(spectra: Spectra, fmax: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return edges of bins in Hz, and the mean spectra in them, (n_people, n_stages, n_bins)."""
+    edges = bin_edges(spectra.freqs, fmax)
+    binned = into_bins(np.nan_to_num(spectra.values), spectra.freqs, edges, mean=True)
+    binned[~np.isfinite(spectra.values).any(axis=2)] = np.nan
+    return edges, binned
 
 
 def _draw_mean(ax: Any, values: npt.NDArray[np.float64], edges: npt.NDArray[np.float64]) -> None:
@@ -275,9 +293,16 @@ def _first_kind(people: People) -> str:
     return people.order[0]
 
 
+def _rows(people: People) -> list[str]:
+    """All bands as rows, the fastest on top, between what lies above and below them."""
+    named = [one for one in people.bands if one not in (*OUTSIDE, TOTAL)]
+    below, between, above = ([one] if one in people.bands else [] for one in OUTSIDE)
+    return [*above, *reversed(named), *between, *below]
+
+
 def _bands(people: People, band: str | Sequence[str] | None) -> list[str]:
     """The bands to draw, the fastest first; by default those that are named, and not what lies outside them."""
-    usual = [one for one in people.bands if one not in ("below", "between", "above")]
+    usual = [one for one in people.bands if one not in (*OUTSIDE, TOTAL)]
     wanted = usual if band is None else [band] if isinstance(band, str) else list(band)
     missing = [one for one in wanted if one not in people.bands]
     if missing or not wanted:
@@ -287,7 +312,8 @@ def _bands(people: People, band: str | Sequence[str] | None) -> list[str]:
 
 def _marks(people: People, kind: str, stages: Sequence[str]) -> BandMarks:
     """The bands of each person as marks, by stage; the fastest first."""
-    values, errors = (one[..., ::-1] for one in people.of_kind(kind))
+    rows = [people.bands.index(one) for one in _rows(people)]
+    values, errors = (one[..., rows] for one in people.of_kind(kind))
     where = [
         (person, place)
         for place, stage in enumerate(people.stages)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.cohort.page_people import People, nan_mean, person_values
-from eegflex.cohort.page_rows import Column, columns_of
+from eegflex.cohort.page_rows import ALL, Column, columns_of
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.wording import number_text
 
@@ -78,7 +78,7 @@ def outlying_people(cohort: Cohort, people: People) -> list[Outlying]:
     named 1 % of the people of cohorts of 10, 0.2 % of 20, 0.1 % of 50 and none of 200. It found one person who was off by four
     standard deviations in a third of the bands and stages in 86 % of the cohorts of 10, 98 % of 20 and all of 50.
     """
-    columns = columns_of(people)
+    columns = [one for one in columns_of(people) if one.name != ALL]  # a sum says nothing of its own
     reasons: dict[str, list[str]] = {}
     for found in (
         _unlike(people, columns), _disagreeing(cohort), _vague(people, columns), _of_few_epochs(people),

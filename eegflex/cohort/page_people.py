@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TOLD",
+    "TOTAL",
     "Estimate",
     "People",
+    "Spectra",
     "estimate",
     "kinds_of",
     "nan_mean",
@@ -34,6 +37,8 @@ __all__ = [
 
 #: Times its standard error, a mean of a person is told from 0.
 TOLD = 1.96
+#: What the sum over all bands, and what lies outside them, is called where it is among them.
+TOTAL = "total"
 
 
 @dataclass(frozen=True)
@@ -163,23 +168,22 @@ def person_values(cohort: Cohort, of_recordings: pd.Series[Any]) -> pd.Series[fl
 
 def people_of(cohort: Cohort) -> People:
     """Gather what the bands did in each person of whom a recording is done."""
-    done = cohort.recordings.index[cohort.recordings["status"] == "done"]
-    table = cohort.bands[cohort.bands["recording"].isin(done)]
-    who = person_of(cohort)
+    table, who = cohort.bands, person_of(cohort)
+    of_row, names = pd.factorize(table["recording"])
+    status = cohort.recordings["status"].reindex(names)
+    kept = (status == "done").to_numpy(dtype=bool)[of_row]
+    table, of_row = table[kept], of_row[kept]
     stages = stages_of(cohort)
-    labels = tuple(dict.fromkeys(who.reindex(done)[who.reindex(done).index.isin(table["recording"])]))
-    channels, bands = (tuple(map(str, table[name].unique())) for name in ("channel", "band"))
-    places = [
-        pd.Categorical(values.astype(str), categories=list(names)).codes
-        for values, names in (
-            (table["recording"].map(who), labels),
-            (table["stage"], stages),
-            (table["channel"], channels),
-            (table["band"], bands),
-        )
-    ]
+    of_name = who.reindex(names).to_numpy(dtype=object)
+    labels = tuple(dict.fromkeys(of_name[pd.unique(of_row)].tolist()))
+    person = {label: place for place, label in enumerate(labels)}
+    places = [np.array([person.get(label, -1) for label in of_name.tolist()], dtype=np.intp)[of_row]]
+    coded = {name: pd.factorize(table[name]) for name in ("stage", "channel", "band")}
+    channels, bands = (tuple(map(str, coded[name][1])) for name in ("channel", "band"))
+    of_stage = np.array([stages.index(str(one)) for one in coded["stage"][1]], dtype=np.intp)
+    places += [of_stage[coded["stage"][0]], coded["channel"][0], coded["band"][0]]
     shape = len(labels), len(stages), len(channels), len(bands)
-    flat = np.ravel_multi_index(places, shape) if len(table) else np.zeros(0, dtype=np.intp)
+    flat = np.ravel_multi_index(tuple(places), shape) if len(table) else np.zeros(0, dtype=np.intp)
     size = int(np.prod(shape))
     value, error = (table[name].to_numpy(dtype=np.float64) for name in ("mean", "error"))
     n = np.bincount(flat[np.isfinite(value)], minlength=size)
@@ -194,27 +198,51 @@ def people_of(cohort: Cohort) -> People:
         bands,
         means.reshape(shape),
         errors.reshape(shape),
-        _n_epochs(table, who, labels, stages),
+        _n_epochs(table, of_row, places, shape),
     )
 
 
 def _n_epochs(
-    table: pd.DataFrame, who: pd.Series[str], labels: tuple[str, ...], stages: tuple[str, ...]
+    table: pd.DataFrame,
+    of_recording: npt.NDArray[np.intp],
+    places: list[npt.NDArray[np.intp]],
+    shape: tuple[int, int, int, int],
 ) -> npt.NDArray[np.intp]:
     """Explained epochs of each person and stage: those of the channel that has most, of all recordings."""
-    if table.empty:
-        return np.zeros((len(labels), len(stages)), dtype=np.intp)
-    most = table.groupby(["recording", "stage"], sort=False)["n_epochs"].max().reset_index()
-    most["person"] = most["recording"].map(who)
-    found = most.pivot_table("n_epochs", "person", "stage", aggfunc="sum", fill_value=0)
-    return found.reindex(index=labels, columns=stages, fill_value=0).to_numpy(dtype=np.intp)
+    found = np.zeros(shape[:2], dtype=np.intp)
+    if len(table):
+        key = of_recording * shape[1] + places[1]
+        most = np.zeros(int(key.max()) + 1, dtype=np.intp)
+        np.maximum.at(most, key, table["n_epochs"].to_numpy(dtype=np.intp))
+        single, first = np.unique(key, return_index=True)
+        np.add.at(found, (places[0][first], places[1][first]), most[single])
+    return found
 
 
-def spectra_of(cohort: Cohort, kind: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The spectrum of each person, the mean over recordings and channels of a type: (people, stage, freq), and freq."""
+@dataclass(frozen=True)
+class Spectra:
+    """The spectrum of each person.
+
+    Attributes
+    ----------
+    labels, stages : tuple of str
+        People and stages.
+    values : array, shape (n_people, n_stages, n_freqs)
+        Attribution per Hz, the mean over a person's recordings and over channels; NaN where there is none.
+    freqs : array, shape (n_freqs,)
+        In Hz.
+    """
+
+    labels: tuple[str, ...]
+    stages: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    freqs: npt.NDArray[np.float64]
+
+
+def spectra_of(cohort: Cohort, channels: Sequence[str]) -> Spectra:
+    """Gather the spectrum of each person of whom a recording is done, the mean over some channels."""
     data = cohort.spectra
-    channels = tuple(data["channel"].values.astype(str).tolist())
-    members = [place for place, own in enumerate(kinds_of(cohort, channels)) if own == kind]
+    members = np.flatnonzero(np.isin(data["channel"].values.astype(str), list(channels)))
     status = cohort.recordings["status"].reindex(data["recording"].values)
     done = np.flatnonzero((status == "done").to_numpy())
     own = data["mean"].transpose("recording", "stage", "channel", "freq").values[done][:, :, members]
@@ -225,7 +253,7 @@ def spectra_of(cohort: Cohort, kind: str) -> tuple[npt.NDArray[np.float64], npt.
     found = np.full((len(order), *pooled.shape[1:]), np.nan)
     for place in range(len(order)):
         found[place] = nan_mean(pooled[places == place], axis=0)
-    stages = data["stage"].values.astype(str).tolist()
-    chosen = [stages.index(stage) if stage in stages else -1 for stage in stages_of(cohort)]
+    there, wanted = data["stage"].values.astype(str).tolist(), stages_of(cohort)
+    chosen = [there.index(stage) if stage in there else -1 for stage in wanted]
     padded = np.concatenate([found, np.full((len(found), 1, found.shape[2]), np.nan)], axis=1)
-    return padded[:, chosen], data["freq"].values.astype(np.float64)
+    return Spectra(tuple(order), wanted, padded[:, chosen], data["freq"].values.astype(np.float64))

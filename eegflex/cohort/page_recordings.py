@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -27,7 +26,8 @@ __all__ = ["night_links", "recordings_tables"]
 SHOWN, MOST = 50, 2000
 #: Columns that come from the run; others are covariates of the source.
 _OWN = frozenset(
-    "subject session status error remedy kappa disagreement n_epochs n_explained n_trusted n_tested seconds result".split()
+    {"subject", "session", "status", "error", "remedy", "kappa", "disagreement", "n_epochs", "n_explained", "n_trusted"}
+    | {"n_tested", "seconds", "result"}
 )
 #: Covariates that are shown.
 _MOST_COVARIATES = 6
@@ -95,7 +95,7 @@ def recordings_tables(cohort: Cohort, links: dict[str, str], folder: str | Path 
     return "".join(parts)
 
 
-def _order(table: pd.DataFrame) -> Iterable[Any]:
+def _order(table: pd.DataFrame) -> list[Any]:
     """Names of recordings: those that failed first, then by kappa."""
     keys = pd.DataFrame({"done": table["status"] == "done", "kappa": pd.to_numeric(table["kappa"], errors="coerce")})
     return list(keys.sort_values(["done", "kappa"], kind="stable").index)

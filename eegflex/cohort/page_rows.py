@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from eegflex.bands import Bands
-from eegflex.cohort.page_people import TOLD, Estimate, People, estimate, person_values
+from eegflex.cohort.page_people import TOLD, TOTAL, Estimate, People, estimate, person_values
 from eegflex.cohort.page_tiles import between_words, count
 from eegflex.report.facts import GRADES, grade, worst
 from eegflex.report.stage_rows import Cell, draw_axis, draw_cell, round_up
@@ -20,7 +20,10 @@ from eegflex.results.wording import number_text, percent, span_words, type_label
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
 
-__all__ = ["Column", "PeopleRow", "PeopleTable", "columns_of", "make_people_rows", "numbers_of"]
+__all__ = ["ALL", "Column", "PeopleRow", "PeopleTable", "columns_of", "make_people_rows", "numbers_of"]
+
+#: The column of all bands together.
+ALL = "All together"
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,26 @@ def columns_of(people: People) -> list[Column]:
     edges = Bands()
     found = []
     for place, band in enumerate(people.bands):
-        span = span_words(band, edges) if band in edges.names else ""
+        if band in edges.outside:
+            continue
+        if band == TOTAL:
+            found.append(Column(ALL, f"all bands, {type_label(first)}", values[..., place], errors[..., place]))
+            continue
+        span = span_words(band, edges) if band in edges else ""
         found.append(
             Column(band, ", ".join(filter(None, [span, type_label(first)])), values[..., place], errors[..., place])
         )
     for kind in others:
-        own, of = (
-            np.where(np.isfinite(one).any(axis=2), np.nansum(one, axis=2), np.nan) for one in people.of_kind(kind)
-        )
+        own, of = (_all_bands(people, one) for one in people.of_kind(kind))
         found.append(Column(type_label(kind), "all bands", own, of))
     return found
+
+
+def _all_bands(people: People, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What all bands did together, (n_people, n_stages): what the cohort says of that, or their sum."""
+    if TOTAL in people.bands:
+        return values[..., people.bands.index(TOTAL)]
+    return np.where(np.isfinite(values).any(axis=2), np.nansum(values, axis=2), np.nan)
 
 
 def make_people_rows(cohort: Cohort, people: People) -> PeopleTable:
@@ -131,11 +144,12 @@ def _told(cohort: Cohort, people: People, stage: str) -> tuple[str, tuple[str, .
     grades, said = ["unknown"], []
     if found.n:
         grades.append(grade("agreement", found.low if np.isfinite(found.low) else found.median))
-        said.append(f"Found as the scorers do: kappa {between_words(found)}.")
+        said.append(f"Agreement with the scorers: kappa {between_words(found)}.")
     if known.any():
         share = float(trusted[known].sum() / tested[known].sum())
         grades.append(grade("trusted", share))
-        said.append(f"{percent(share)} of {int(tested[known].sum())} explanations hold.")
+        what = "tested" if "n_tested" in own else "explained"
+        said.append(f"{percent(share)} of {count(int(tested[known].sum()), 'epoch')} that were {what} hold.")
     if few:
         grades.append("bad" if few > of / 2 else "some")
         said.append(f"Fewer than {MIN_EPOCHS} epochs in {few} of {count(of, 'person', 'people')}.")

@@ -137,12 +137,12 @@ def _trusted(cohort: Cohort) -> Tile:
         return Tile("some", "No explanation was tested", "Whether the model bears them out was not asked (evaluate).")
     found = estimate(person_values(cohort, own / of.where(of > 0)).to_numpy())
     how = grade("trusted", found.low if np.isfinite(found.low) else found.median)
-    title = f"{percent(own.sum() / of.sum())} of those that were tested hold"
     tested = "tested" if "n_tested" in cohort.recordings else "explained"
+    title = f"{percent(own.sum() / of.sum())} of the {tested} epochs hold"
     said = (
         "Asked again with parts of the signal changed, the model bears out, in the middle person, "
         f"{between_words(found, shares=True)} of the {tested} epochs; in all {int(own.sum())} of {int(of.sum())}, of "
-        f"{count(len(own), 'recording')}."
+        f"{count(len(own), 'recording')}." + ("" if tested == "tested" else " One that was not tested does not hold.")
     )
     return Tile(how, title, said)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import stats
 
 from eegflex.bands import Bands
 from eegflex.cohort import Cohort
+from eegflex.findings import Findings, ok, unknown, warning
 
 STAGES = ("W", "N1", "N2", "N3", "REM")
 CHANNELS = ("F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1")
@@ -102,4 +106,67 @@ def simulate_cohort(
     columns = ["recording", "stage", "n_scored", "n_predicted", "n_explained", "n_trusted", "kappa"]
     return Cohort(
         pd.DataFrame(rows, index=pd.Index(names, name="recording")), pd.DataFrame(stages, columns=columns), table, data
+    )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison is to the page: a title, tables and findings."""
+
+    title: str
+    n: dict
+    bands: pd.DataFrame
+    clusters: pd.DataFrame
+    staging: pd.DataFrame
+    findings: Findings
+
+
+def compared(cohort, by="group", groups=("patient", "control"), channels=CHANNELS):
+    """Return a comparison of two groups as t tests have it, with one cluster where the smallest p is."""
+    wide = cohort.bands[~cohort.bands["band"].isin(("below", "above"))]
+    wide = wide.pivot_table("mean", "recording", ["stage", "channel", "band"])
+    means = wide.T.groupby(["stage", "band"]).mean().T
+    means.columns = pd.MultiIndex.from_tuples([(stage, "all channels", band) for stage, band in means.columns])
+    wide = pd.concat([means, wide], axis=1)
+    of = cohort.recordings[by].reindex(wide.index)
+    one, other = (wide[of == group].to_numpy() for group in groups)
+    spread = np.sqrt((one.var(axis=0, ddof=1) + other.var(axis=0, ddof=1)) / 2)
+    g = (one.mean(axis=0) - other.mean(axis=0)) / spread
+    half = 1.96 * np.sqrt(1 / len(one) + 1 / len(other))
+    p = stats.ttest_ind(one, other).pvalue
+    table = pd.DataFrame(list(wide.columns), columns=["stage", "channel", "band"]).assign(
+        g=g, g_low=g - half, g_high=g + half, difference=g * spread, low=(g - half) * spread, high=(g + half) * spread, p=p,
+        p_fdr=stats.false_discovery_control(p), **{f"n_{groups[0]}": len(one), f"n_{groups[1]}": len(other)},
+    )  # fmt: skip
+    clusters = pd.DataFrame(
+        {"stage": ["N2"], "sign": ["+"], "low_freq": [12.25], "high_freq": [15.75], "channels": [", ".join(channels[:4])],
+         "mass": [120.0], "p": [0.001], "p_corrected": [0.005], "n": [len(wide)]}
+    )  # fmt: skip
+    staging = table.head(3)[["stage", "g", "g_low", "g_high", "p"]].assign(quantity="share scored")
+    best = table.iloc[int(p.argmin())]
+    lines = (
+        ok(f"{best['band']} in {best['stage']} differs, g {best['g']:.2f}", g=best["g"]).named("bands"),
+        unknown("nothing is known of the staging").named("staging"),
+        warning("half of the people have few epochs", "Explain more of them").named("errors"),
+    )
+    title = f"{by}: {' − '.join(groups)}"
+    n = dict(zip(groups, (len(one), len(other)), strict=True))
+    return Compared(title, n, table, clusters, staging, Findings(title, lines))
+
+
+def correlated(cohort, covariate="age"):
+    """Return a correlation of all bands with a number."""
+    found = compared(cohort)
+    wide = cohort.bands[~cohort.bands["band"].isin(("below", "above"))]
+    wide = wide.pivot_table("mean", "recording", ["stage", "band"])
+    number = cohort.recordings[covariate].reindex(wide.index)
+    rows = []
+    for stage, band in wide.columns:
+        made = stats.pearsonr(number, wide[stage, band])
+        low, high = made.confidence_interval()
+        rows.append((stage, "all channels", band, made.statistic, low, high, made.pvalue, made.pvalue, len(wide)))
+    table = pd.DataFrame(rows, columns=["stage", "channel", "band", "r", "low", "high", "p", "p_fdr", "n"])
+    title = f"{covariate} (Pearson's r)"
+    return Compared(
+        title, {"people": len(wide)}, table, pd.DataFrame(), pd.DataFrame(), Findings(title, found.findings.findings)
     )

@@ -44,9 +44,10 @@ class Cohort:
         epochs.
     spectra : xarray.Dataset
         ``mean`` and ``error``, of dimensions (recording, stage, channel, freq): attribution per Hz; ``freq`` in Hz. NaN where a
-        recording has no explained epoch of a stage, or has not the channel. Its attributes have ``score`` and ``stages`` and, as
-        far as they are known, what was asked: ``model``, ``target``, ``baseline``, ``context``, ``method``, ``sample_per_stage``
-        and ``simulated``. Coordinates of the channels may be ``ch_type`` and their places ``x``, ``y`` and ``z``, in m.
+        recording has no explained epoch of a stage, or has not the channel. Its attributes have ``score`` and ``stages`` and,
+        as far as they are known, what was asked: ``model``, ``target``, ``baseline``, ``context``, ``method``,
+        ``sample_per_stage`` and ``simulated``. Coordinates of the channels may be ``ch_type`` and their places ``x``, ``y``
+        and ``z``, in m.
     """
 
     recordings: pd.DataFrame

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from eegflex.cohort import page_effects as effects
+from eegflex.errors import ChannelError
 from eegflex.report.html import escape, folded, frame, paragraph
-from eegflex.report.parts import Part, Text
-from eegflex.results.wording import number_text
+from eegflex.report.parts import Part, Picture, Text
+from eegflex.results.wording import number_text, percent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
     from eegflex.cohort.cohort import Cohort
     from eegflex.cohort.page_people import People
     from eegflex.findings import Finding
 
 __all__ = ["compared_parts", "first_words", "heading_of"]
 
-#: Sentences of a comparison on the first screen, and rows of a table that are shown at once.
-_MOST_FIRST, _MOST_ROWS = 3, 40
+#: Sentences of a comparison on the first screen; rows of a table that are shown at once, and at all.
+_MOST_FIRST, _MOST_ROWS, _MOST_FOLDED = 4, 40, 400
 _MARKS = {"ok": ("good", "✓"), "unknown": ("unknown", "–"), "warning": ("some", "◐"), "error": ("bad", "✗")}
+#: column -> what it is called
+_CALLED = {
+    "g": "Hedges' g", "omega2": "ω²", "p_fdr": "p (false discovery rate)", "p_corrected": "p (corrected)", "error_share":
+    "share of errors within nights", "low_freq": "from Hz", "high_freq": "to Hz", "n": "people", "peak_freq": "peak, Hz",
+    "peak_channel": "peak at", "peak_effect": "effect at the peak", "f": "F",
+}  # fmt: skip
 
 
 def heading_of(comparison: Any, number: int) -> str:
@@ -34,8 +47,7 @@ def first_words(comparisons: Sequence[Any]) -> str:
     """The first sentences of each comparison, for the first screen."""
     found = []
     for number, comparison in enumerate(comparisons, 1):
-        findings = list(comparison.findings)
-        lines = "".join(f"<li>{_line(one)}</li>" for one in findings[:_MOST_FIRST])
+        lines = "".join(f"<li>{_line(one)}</li>" for one in list(comparison.findings)[:_MOST_FIRST])
         found.append(f"<h3>{escape(heading_of(comparison, number))}</h3><ul>{lines}</ul>")
     return "".join(found)
 
@@ -50,35 +62,121 @@ def compared_parts(cohort: Cohort, people: People, comparison: Any, number: int)
     section = heading_of(comparison, number)
     lines = "".join(f"<li>{_line(one)}</li>" for one in comparison.findings)
     yield Text("What was found", f"<ul>{lines}</ul>", section)
-    for name, title in (("bands", "Bands"), ("clusters", "Clusters"), ("staging", "Staging, beside attribution")):
+    yield from _pictures(cohort, people, comparison, section)
+    bands = getattr(comparison, "bands", None)
+    if isinstance(bands, pd.DataFrame) and not bands.empty:
+        best = effects.best_rows(bands, people) if {"stage", "band"} <= set(bands.columns) else bands
+        yield Text("Effects by stage and band", frame(_written(best), named="effects by stage and band"), section)
+        if len(best) < len(bands):
+            html = frame(_written(bands.head(_MOST_FOLDED)), named="effects at each channel")
+            more = f" (the first {_MOST_FOLDED})" if len(bands) > _MOST_FOLDED else ""
+            yield Text("Effects at each channel", folded(f"{len(bands)} rows{more}", html), section)
+    for name, title in (("clusters", "Clusters"), ("staging", "How they are staged")):
         table = getattr(comparison, name, None)
         if isinstance(table, pd.DataFrame) and not table.empty:
             yield Text(title, _shown(table, title), section)
 
 
+def _pictures(cohort: Cohort, people: People, comparison: Any, section: str) -> Iterator[Part]:
+    table = getattr(comparison, "bands", None)
+    if not isinstance(table, pd.DataFrame) or table.empty or not {"stage", "band"} <= set(table.columns):
+        return
+    effect = effects.effect_of(table)
+    if effect is None:
+        return
+    yield Picture(
+        "Effects", partial(effects.plot_effects, table, people, effect, section), "One mark a stage and band.", section
+    )
+    makers: tuple[tuple[str, str, Callable[[], Figure | None]], ...] = (
+        ("Effects over the head", "Each site by itself.", partial(_maps, cohort, people, comparison, effect, section)),
+        (
+            "Clusters over frequency",
+            "Spectra of the groups.",
+            partial(effects.plot_clusters, cohort, comparison, section),
+        ),
+        (
+            "The people",
+            "One mark a person.",
+            partial(effects.plot_scatter, cohort, people, comparison, effect, section),
+        ),
+    )
+    for title, caption, draw in makers:
+        fig = draw()
+        if fig is not None:
+            yield Picture(title, partial(_same, fig), caption, section)
+
+
+def _maps(cohort: Cohort, people: People, comparison: Any, effect: effects.Effect, section: str) -> Figure | None:
+    if "channel" not in comparison.bands:
+        return None
+    try:
+        return effects.plot_effect_maps(cohort, people, comparison, effect, section)
+    except ChannelError:  # no channel's name tells where it lies
+        return None
+
+
+def _same(fig: Figure) -> Figure:
+    return fig
+
+
 def _shown(table: pd.DataFrame, name: str) -> str:
     """A table; a long one folded."""
-    html = frame(_written(table), named=name)
-    if len(table) <= _MOST_ROWS:
-        return html
-    return paragraph(f"{len(table)} rows.") + folded("The table", html)
+    html = frame(_written(table.head(_MOST_FOLDED)), named=name)
+    return html if len(table) <= _MOST_ROWS else paragraph(f"{len(table)} rows.") + folded("The table", html)
 
 
 def _written(table: pd.DataFrame) -> pd.DataFrame:
-    own = table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
+    """A table as texts: words name its rows, numbers are its cells, an effect with its interval is one."""
+    own = table if isinstance(table.index, pd.RangeIndex) or table.index.name is None else table.reset_index()
     words = [column for column in own.columns if not pd.api.types.is_numeric_dtype(own[column])]
-    found = own.copy()
-    for column in found.columns:
-        if column not in words:
-            found[column] = [_text(str(column), value) for value in own[column].to_numpy(dtype=np.float64).tolist()]
-    return found.set_index(words) if words else found
+    if "channel" in words and len(words) > 1 and (own["channel"] == effects.ALL_CHANNELS).all():
+        words, own = [column for column in words if column != "channel"], own.drop(columns="channel")
+    taken: set[str] = set()
+    found: dict[str, list[str]] = {}
+    for column in map(str, own.columns):
+        if column in words or column in taken:
+            continue
+        values = own[column].to_numpy(dtype=np.float64)
+        ends = _ends(column, list(map(str, own.columns)))
+        size = float(np.nanmax(np.abs(np.where(np.isfinite(values), values, np.nan)), initial=0.0))
+        texts = [_text(column, value, size) for value in values.tolist()]
+        if ends:
+            taken |= set(ends)
+            low, high = ([_text(column, value, size) for value in own[end].tolist()] for end in ends)
+            texts = [f"{a} ({b} to {c})" for a, b, c in zip(texts, low, high, strict=True)]
+        found[_called(column)] = texts
+    index = (
+        pd.MultiIndex.from_frame(own[words].astype(str)) if len(words) > 1 else own[words[0]] if words else own.index
+    )
+    return pd.DataFrame(found, index=index)
 
 
-def _text(column: str, value: float) -> str:
+def _ends(column: str, columns: Sequence[str]) -> tuple[str, str] | None:
+    """The columns of the interval of an effect: its own, or those that have no other."""
+    if {f"{column}_low", f"{column}_high"} <= set(columns):
+        return f"{column}_low", f"{column}_high"
+    plainly = next((one for one in ("difference", "r", "omega2", "slope", "estimate", "effect") if one in columns), "")
+    return ("low", "high") if column == plainly and {"low", "high"} <= set(columns) else None
+
+
+def _called(column: str) -> str:
+    if column in _CALLED:
+        return _CALLED[column]
+    kind, _, name = column.partition("_")
+    return (
+        f"{name}: {'people' if kind == 'n' else 'mean'}" if kind in ("n", "mean") and name else column.replace("_", " ")
+    )
+
+
+def _text(column: str, value: float, size: float) -> str:
     if not np.isfinite(value):
         return "–"
     if column.startswith("n_") or column == "n":
         return f"{value:.0f}"
-    if column == "p" or column.startswith("p_") or column.endswith("_p"):
+    if column.endswith("_freq"):
+        return f"{value:.3g}"
+    if column == "error_share":
+        return percent(value)
+    if column == "p" or column.startswith("p_"):
         return "< 0.001" if value < 0.001 else f"{value:.3f}"
-    return number_text(value)
+    return number_text(value, size)

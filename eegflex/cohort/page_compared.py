@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["compared_parts", "first_words", "heading_of"]
 
-#: Sentences of a comparison on the first screen; rows of a table that are shown at once, and at all.
-_MOST_FIRST, _MOST_ROWS, _MOST_FOLDED = 4, 40, 400
+#: Sentences of a comparison on the first screen; rows of a table that are shown at once, and at all; clusters at once.
+_MOST_FIRST, _MOST_ROWS, _MOST_FOLDED, _MOST_CLUSTERS = 3, 40, 400, 10
 _MARKS = {"ok": ("good", "✓"), "unknown": ("unknown", "–"), "warning": ("some", "◐"), "error": ("bad", "✗")}
 #: column -> what it is called
 _CALLED = {
@@ -44,10 +44,15 @@ def heading_of(comparison: Any, number: int) -> str:
 
 
 def first_words(comparisons: Sequence[Any]) -> str:
-    """The first sentences of each comparison, for the first screen."""
+    """The first sentences of each comparison, and all warnings, for the first screen."""
     found = []
     for number, comparison in enumerate(comparisons, 1):
-        lines = "".join(f"<li>{_line(one)}</li>" for one in list(comparison.findings)[:_MOST_FIRST])
+        shown = [
+            one
+            for place, one in enumerate(comparison.findings)
+            if place < _MOST_FIRST or one.status in ("warning", "error")
+        ]
+        lines = "".join(f"<li>{_line(one)}</li>" for one in shown)
         found.append(f"<h3>{escape(heading_of(comparison, number))}</h3><ul>{lines}</ul>")
     return "".join(found)
 
@@ -66,15 +71,17 @@ def compared_parts(cohort: Cohort, people: People, comparison: Any, number: int)
     bands = getattr(comparison, "bands", None)
     if isinstance(bands, pd.DataFrame) and not bands.empty:
         best = effects.best_rows(bands, people) if {"stage", "band"} <= set(bands.columns) else bands
-        yield Text("Effects by stage and band", frame(_written(best), named="effects by stage and band"), section)
+        yield Text("Effects by stage and band", _framed(best, "effects by stage and band"), section)
         if len(best) < len(bands):
-            html = frame(_written(bands.head(_MOST_FOLDED)), named="effects at each channel")
+            html = _framed(bands.head(_MOST_FOLDED), "effects at each channel")
             more = f" (the first {_MOST_FOLDED})" if len(bands) > _MOST_FOLDED else ""
             yield Text("Effects at each channel", folded(f"{len(bands)} rows{more}", html), section)
-    for name, title in (("clusters", "Clusters"), ("staging", "How they are staged")):
-        table = getattr(comparison, name, None)
-        if isinstance(table, pd.DataFrame) and not table.empty:
-            yield Text(title, _shown(table, title), section)
+    clusters, staging = (getattr(comparison, name, None) for name in ("clusters", "staging"))
+    if isinstance(clusters, pd.DataFrame) and not clusters.empty:
+        p = "p_corrected" if "p_corrected" in clusters else "p"
+        yield Text("Clusters", _shown(clusters.sort_values(p, kind="stable"), "clusters", _MOST_CLUSTERS), section)
+    if isinstance(staging, pd.DataFrame) and not staging.empty:
+        yield Text("How they are staged", _shown(staging, "how they are staged", _MOST_ROWS), section)
 
 
 def _pictures(cohort: Cohort, people: People, comparison: Any, section: str) -> Iterator[Part]:
@@ -119,10 +126,18 @@ def _same(fig: Figure) -> Figure:
     return fig
 
 
-def _shown(table: pd.DataFrame, name: str) -> str:
-    """A table; a long one folded."""
-    html = frame(_written(table.head(_MOST_FOLDED)), named=name)
-    return html if len(table) <= _MOST_ROWS else paragraph(f"{len(table)} rows.") + folded("The table", html)
+def _shown(table: pd.DataFrame, name: str, most: int) -> str:
+    """The first rows of a table, and all of them folded."""
+    first = _framed(table.head(most), name)
+    if len(table) <= most:
+        return first
+    rest = _framed(table.head(_MOST_FOLDED), f"all {name}")
+    return f"{first}{paragraph(f'The first {most} of {len(table)} rows.')}{folded('More rows', rest)}"
+
+
+def _framed(table: pd.DataFrame, name: str) -> str:
+    written = _written(table)
+    return frame(written, corner=", ".join(str(one) for one in written.index.names if one) or "row", named=name)
 
 
 def _written(table: pd.DataFrame) -> pd.DataFrame:
@@ -137,6 +152,9 @@ def _written(table: pd.DataFrame) -> pd.DataFrame:
         if column in words or column in taken:
             continue
         values = own[column].to_numpy(dtype=np.float64)
+        if pd.api.types.is_bool_dtype(own[column]):
+            found[_called(column)] = ["yes" if one else "no" for one in values.tolist()]
+            continue
         ends = _ends(column, list(map(str, own.columns)))
         size = float(np.nanmax(np.abs(np.where(np.isfinite(values), values, np.nan)), initial=0.0))
         texts = [_text(column, value, size) for value in values.tolist()]
@@ -144,7 +162,7 @@ def _written(table: pd.DataFrame) -> pd.DataFrame:
             taken |= set(ends)
             low, high = ([_text(column, value, size) for value in own[end].tolist()] for end in ends)
             texts = [f"{a} ({b} to {c})" for a, b, c in zip(texts, low, high, strict=True)]
-        found[_called(column)] = texts
+        found[_called(column)] = [text.replace(" ", "\xa0") for text in texts]  # numbers that belong together stay so
     index = (
         pd.MultiIndex.from_frame(own[words].astype(str)) if len(words) > 1 else own[words[0]] if words else own.index
     )

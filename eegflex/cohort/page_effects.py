@@ -219,7 +219,7 @@ def plot_effect_maps(cohort: Cohort, people: People, comparison: Any, effect: Ef
         f"{title}: effects over the head",
         f"Crossed out: false discovery rate of {ALPHA:g} or more.",
         "Ring: the channel is in a cluster that touches the band." if len(clusters) else "",
-        "Effects of one cell each; a cluster tells that there is a difference, not where it ends."
+        "Each colour is of one band at one site; a cluster tells that there is a difference, not where it ends."
         if len(clusters)
         else "",
         site_words(sites),

@@ -66,7 +66,7 @@ def _done(cohort: Cohort) -> Tile:
     people = count(who[status == "done"].nunique(), "person", "people")
     how = worst(grade("failed", failed / n if n else np.nan), "some" if left else "good", "good" if done else "bad")
     nights = who[status == "done"].value_counts()
-    said = [f"Of {people}" + (f", {nights.min()} to {nights.max()} each." if nights.max() > 1 else ".")] if done else []
+    said = [f"Of {people}{_each(nights)}."] if done else []
     if failed:
         said.append(f"{failed} failed, listed below with what to do.")
     if left:
@@ -75,6 +75,14 @@ def _done(cohort: Cohort) -> Tile:
         said.append("All numbers are of those that are done.")
     title = f"All {n} recordings are done" if done == n and n > 1 else f"{done} of {count(n, 'recording')} done"
     return Tile(how, title, " ".join(said))
+
+
+def _each(nights: pd.Series[int]) -> str:
+    """How many recordings there are of each person, where it is more than one."""
+    if nights.max() < 2:
+        return ""
+    low, high = int(nights.min()), int(nights.max())
+    return f", {low if low == high else f'{low} to {high}'} each"
 
 
 def _fits(cohort: Cohort) -> Tile:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from eegflex.errors import ParameterError
 
-__all__ = ["ROUNDING", "Bands"]
+__all__ = ["OUTSIDE", "ROUNDING", "Bands"]
 
 #: Hz, half open. The edges of the AASM manual's rhythms as sleep research uses them.
 _SLEEP_BANDS = {

@@ -6,6 +6,7 @@ from eegflex.cohort.correlate import correlate
 from eegflex.cohort.groups import compare_groups
 from eegflex.cohort.listing import list_recordings
 from eegflex.cohort.mixed import mixed_model
+from eegflex.cohort.page import make_cohort_report
 from eegflex.cohort.plan import EpochPlan, plan_epochs
 from eegflex.cohort.recording import Recording
 from eegflex.cohort.run import run_cohort
@@ -23,6 +24,7 @@ __all__ = [
     "compare_groups",
     "correlate",
     "list_recordings",
+    "make_cohort_report",
     "mixed_model",
     "plan_epochs",
     "read_cohort",

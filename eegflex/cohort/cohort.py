@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["BANDS", "STAGES", "Cohort"]
 
@@ -26,7 +32,8 @@ class Cohort:
         ``subject``, ``session`` (empty where there is none), ``status`` (``"done"``, ``"failed"`` or ``"missing"``), ``error``
         and ``remedy`` (empty where nothing failed), ``kappa`` (of the stager and the scorer; NaN where nobody scored),
         ``disagreement`` (the share of epochs to which channels give different stages), ``n_epochs``, ``n_explained``,
-        ``n_trusted`` (-1 where it was not evaluated), ``seconds`` that it took, ``result`` (the path of its file, relative to
+        ``n_trusted`` (-1 where it was not evaluated), perhaps
+        ``n_tested`` (of how many), ``seconds`` that it took, ``result`` (the path of its file, relative to
         the folder), and each covariate of the source (``group``, ``age`` ...).
     stages : pandas.DataFrame
         A row for each recording and stage: epochs that were scored, predicted, explained and trusted, and kappa of this stage
@@ -37,7 +44,10 @@ class Cohort:
         epochs.
     spectra : xarray.Dataset
         ``mean`` and ``error``, of dimensions (recording, stage, channel, freq): attribution per Hz; ``freq`` in Hz. NaN where a
-        recording has no explained epoch of a stage, or has not the channel. Its attributes have ``score`` and ``stages``.
+        recording has no explained epoch of a stage, or has not the channel. Its attributes have ``score`` and ``stages`` and,
+        as far as they are known, what was asked: ``model``, ``target``, ``baseline``, ``context``, ``method``,
+        ``sample_per_stage`` and ``simulated``. Coordinates of the channels may be ``ch_type`` and their places ``x``, ``y``
+        and ``z``, in m.
     """
 
     recordings: pd.DataFrame
@@ -50,3 +60,106 @@ class Cohort:
         done = int((self.recordings["status"] == "done").sum())
         people = self.recordings["subject"].nunique()
         return f"<Cohort | {len(self.recordings)} recordings of {people} people, {done} done>"
+
+    def plot_bands(
+        self,
+        *,
+        stage: str | Sequence[str] | None = None,
+        axes: Axes | Sequence[Axes] | None = None,
+        annotate: bool = True,
+        show: bool = True,
+    ) -> Figure:
+        """Draw what each band did in each person, by stage: one mark a person.
+
+        Parameters
+        ----------
+        stage : str | sequence of str | None
+            Draw only these stages.
+        axes : matplotlib Axes | sequence of matplotlib Axes | None
+            Axes to draw into, one for each stage. By default those of a figure of its own.
+        annotate : bool
+            Whether to write a title and notes. They are never written into a figure of yours.
+        show : bool
+            Whether to show the figure.
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+            A plus raised the score, a circle lowered it; grey is within its error. Over the marks stand the median over people
+            and its 95 % interval.
+        """
+        from eegflex.cohort import page_figures
+
+        return page_figures.plot_bands(self, stage=stage, axes=axes, annotate=annotate, show=show)
+
+    def plot_spectrum(
+        self,
+        *,
+        stage: str | Sequence[str] | None = None,
+        fmax: float = 30.0,
+        axes: Axes | Sequence[Axes] | None = None,
+        annotate: bool = True,
+        show: bool = True,
+    ) -> Figure:
+        """Draw the mean spectrum of the attribution over people, by stage, with its interval between people.
+
+        Parameters
+        ----------
+        stage : str | sequence of str | None
+            Draw only these stages.
+        fmax : float
+            Highest frequency, in Hz.
+        axes : matplotlib Axes | sequence of matplotlib Axes | None
+            Axes to draw into, one for each stage. By default those of a figure of its own.
+        annotate : bool
+            Whether to write a title and notes. They are never written into a figure of yours.
+        show : bool
+            Whether to show the figure.
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+            Means over people and channels; black lines are their 95 % interval, from 5 people on.
+        """
+        from eegflex.cohort import page_figures
+
+        return page_figures.plot_spectrum(self, stage=stage, fmax=fmax, axes=axes, annotate=annotate, show=show)
+
+    def plot_topomap(
+        self,
+        *,
+        stage: str | Sequence[str] | None = None,
+        band: str | Sequence[str] | None = None,
+        scale_by: str = "stage",
+        axes: Axes | Sequence[Axes] | None = None,
+        annotate: bool = True,
+        show: bool = True,
+    ) -> Figure:
+        """Draw the mean over people at each electrode, one row a band and one column a stage.
+
+        Parameters
+        ----------
+        stage : str | sequence of str | None
+            Draw only these stages.
+        band : str | sequence of str | None
+            Draw only these bands.
+        scale_by : {"stage", "figure"}
+            Whether each stage has its own colour scale, or all share one.
+        axes : matplotlib Axes | sequence of matplotlib Axes | None
+            Axes to draw into, one for each band and stage, row by row, the fastest band first. By default those of a figure of
+            its own.
+        annotate : bool
+            Whether to write a title and notes. They are never written into a figure of yours.
+        show : bool
+            Whether to show the figure.
+
+        Returns
+        -------
+        fig : matplotlib.figure.Figure
+            Fewer than 16 sites are drawn as discs. A site is crossed out where the interval between people holds 0.
+        """
+        from eegflex.cohort import page_figures
+
+        return page_figures.plot_topomap(
+            self, stage=stage, band=band, scale_by=scale_by, axes=axes, annotate=annotate, show=show
+        )

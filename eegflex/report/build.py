@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["add_to_report", "make_report"]
+__all__ = ["add_to_report", "make_report", "sections_of"]
 
 
 @verbose
@@ -93,7 +93,7 @@ def make_report(
     gathered = _gather(result, compare_with, asked)
     return make_page(
         title or f"Why did {result.model} stage this night so, and can the answer be believed?",
-        _sections(part for section in SECTIONS for part in section(gathered)),
+        sections_of(part for section in SECTIONS for part in section(gathered)),
         subtitle=subtitle(gathered.result),
         warnings=map(without_directories, on_top(gathered)),
         first_screen=first_screen(gathered),
@@ -120,8 +120,8 @@ def _gather(result: FlexResult, compare_with: FlexResult | None, asked: ReportSe
     )
 
 
-def _sections(parts: Iterable[Part]) -> list[Section]:
-    """Parts by section, in the order in which each section first came."""
+def sections_of(parts: Iterable[Part]) -> list[Section]:
+    """Gather parts by section, in the order in which each section first came."""
     found: dict[str, list[SectionPart]] = {}
     for part in parts:
         heading = part.title if part.section is not None else ""

@@ -39,6 +39,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "looked at": (1.0, 0.0),
     # share of a stage's tested epochs that are trusted
     "trusted": (0.5, 0.1),
+    # share of a cohort's recordings that failed
+    "failed": (0.0, 0.2),
 }
 #: Of shares: draws of their intervals, and the fewest blocks that these are drawn of.
 _DRAWS, _LEAST_BLOCKS = 1000, 8

@@ -178,6 +178,7 @@ def make_page(
     first_screen: str = "",
     explorer: Fragment | None = None,
     stages: Sequence[str] = (),
+    scripts: Sequence[str] = (),
 ) -> Report:
     """Put a page together.
 
@@ -195,8 +196,10 @@ def make_page(
         Where a reader walks through the night.
     stages : sequence of str
         Those of the stager, of which each has a colour.
+    scripts : sequence of str
+        Further scripts of ours, by the names of their templates.
     """
-    scripts = [_file("page.js"), *([explorer.script] if explorer else [])]
+    scripts = [_file("page.js"), *map(_file, scripts), *([explorer.script] if explorer else [])]
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     page = fill(
         "page.html",

@@ -22,12 +22,14 @@ from eegflex.viz.style import LOWERED, RAISED
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["Cell", "Row", "Table", "make_rows"]
+__all__ = ["HEIGHT", "WIDTH", "Cell", "Row", "Table", "draw_axis", "draw_cell", "make_rows", "round_up"]
 
 #: Size of a cell in CSS pixels, half the size of a mark, and how far marks are spread where there are many.
 WIDTH, HEIGHT, MARK, SPREAD = 98, 30, 3.5, 8
 #: From so many epochs on marks are spread.
 CROWD = 8
+#: From so many on, marks of one place are drawn once.
+CROWDED = 400
 #: The scale is linear up to this part of its end, and logarithmic from there on.
 LINEAR = 1 / 100
 #: What AASM's criteria are called where there is little room, by the kind of event that shows them.
@@ -115,14 +117,14 @@ def make_rows(result: FlexResult, stages: Sequence[StageFacts]) -> Table:
     """
     columns = _columns(result)
     largest = max((float(np.nanmax(np.abs(one.values), initial=0.0)) for one in columns), default=0.0)
-    end = _round_up(largest)
+    end = round_up(largest)
     change = _change(result)
     rows = [_row(one, columns, end, change, baseline_words(result)) for one in stages]
     criteria = {one.stage for one in AASM_CRITERIA}
     return Table(
         columns=tuple((one.name, one.span) for one in columns),
         rows=tuple(rows),
-        axis=_axis(end),
+        axis=draw_axis(end),
         sums=change is not None,
         is_aasm=any(one.stage in criteria for one in stages),
     )
@@ -225,30 +227,62 @@ def _row(
 
 
 def _cell(column: Column, stage: StageFacts, end: float) -> Cell:
-    """Draw what one thing did in each epoch of a stage: + raised, o lowered, faint within the error; a bar at the median."""
-    own, errors = column.values[stage.places], column.errors[stage.places]
-    known = np.isfinite(own)
-    own, errors = own[known], errors[known]
+    """Draw what one thing did in each epoch of a stage."""
+    return draw_cell(column.name, column.values[stage.places], column.errors[stage.places], end)
+
+
+def draw_cell(
+    name: str,
+    values: npt.NDArray[np.float64],
+    errors: npt.NDArray[np.float64],
+    end: float,
+    *,
+    cases: str = "epochs",
+    interval: tuple[float, float] | None = None,
+) -> Cell:
+    """Draw what one thing did in each case: + raised, o lowered, faint within the error; a bar at the median.
+
+    Parameters
+    ----------
+    name : str
+        What it is.
+    values, errors : array, shape (n_cases,)
+        What it did, and the error of that; a case whose value is NaN is left out.
+    end : float
+        The end of the scale.
+    cases : str
+        What a case is, in the plural.
+    interval : (float, float) | None
+        That of the median, drawn below it, if it is known.
+    """
+    known = np.isfinite(values)
+    own, errors = values[known], errors[known]
     if not len(own):
         return Cell("", "nothing")
     x = _place(own, end)
     y = HEIGHT / 2 + (np.zeros(len(own)) if len(own) < CROWD else (np.arange(len(own)) * 0.382 % 1 - 0.5) * 2 * SPREAD)
+    if len(own) > CROWDED:  # more than a cell has places for: what falls on each other is drawn once
+        x, y = np.round(x), np.round(y)
     within = np.abs(own) <= errors
     drawn = [f'<path class="zero" stroke="#999" d="M{WIDTH / 2:g} 2V{HEIGHT - 2}"/>']
     for kind, colour, mark, chosen in (("raised", RAISED, _plus, own > 0), ("lowered", LOWERED, _ring, own <= 0)):
         for faint, those in (("", chosen & ~within), (" within", chosen & within)):
-            path = "".join(mark(*at) for at in zip(x[those].tolist(), y[those].tolist(), strict=True))
+            path = "".join(dict.fromkeys(mark(*at) for at in zip(x[those].tolist(), y[those].tolist(), strict=True)))
             if path:
                 opacity = ' stroke-opacity="0.45"' if faint else ""
                 drawn.append(
                     f'<path class="{kind}{faint}" fill="none" stroke="{colour}" stroke-width="1.6"{opacity} d="{path}"/>'
                 )
     middle = float(np.median(own))
-    drawn.append(
-        f'<path class="median" stroke="#111" stroke-width="2.5" d="M{_place(np.array([middle]), end)[0]:.1f} 4V{HEIGHT - 4}"/>'
-    )
+    at = _place(np.array([middle]), end)[0]
+    drawn.append(f'<path class="median" stroke="#111" stroke-width="2.5" d="M{at:.1f} 4V{HEIGHT - 4}"/>')
     n_for, n_within = int((own > 0).sum()), int(within.sum())
-    said = f"{column.name}: median {number_text(middle, end)}, for in {n_for} of {len(own)} epochs"
+    between = ""
+    if interval is not None and np.isfinite(interval).all():
+        low, high = _place(np.array(interval), end).tolist()
+        drawn.append(f'<path class="median" stroke="#111" stroke-width="3" d="M{low:.1f} {HEIGHT - 3}H{high:.1f}"/>')
+        between = f" (95 % interval {number_text(interval[0], end)} to {number_text(interval[1], end)})"
+    said = f"{name}: median {number_text(middle, end)}{between}, for in {n_for} of {len(own)} {cases}"
     return Cell("".join(drawn), said + (f", within the error in {n_within}" if n_within else ""))
 
 
@@ -266,16 +300,16 @@ def _place(values: npt.NDArray[np.float64], end: float) -> npt.NDArray[np.float6
     return WIDTH / 2 + np.arcsinh(values / (LINEAR * end)) / scale * (WIDTH / 2 - MARK - 2)
 
 
-def _round_up(value: float) -> float:
-    """The next of 1, 2 and 5 times a power of ten; 1 of nothing."""
+def round_up(value: float) -> float:
+    """Return the next of 1, 2 and 5 times a power of ten; 1 of nothing."""
     if not value > 0:
         return 1.0
     power = 10.0 ** np.floor(np.log10(value))
     return float(next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-12)))
 
 
-def _axis(end: float) -> str:
-    """The scale, once: SVG of numbers only."""
+def draw_axis(end: float) -> str:
+    """Return the scale, once: SVG of numbers only."""
     values = np.array([-end, -end / 10, 0, end / 10, end])
     places = _place(values, end)
     lines = "".join(f"M{x:.1f} 0V5" for x in places.tolist())

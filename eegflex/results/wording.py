@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASELINES",
+    "UNITS",
     "MethodWords",
     "attribution_label",
     "baseline_words",
@@ -37,7 +38,8 @@ __all__ = [
     "words_of",
 ]
 
-_UNITS = {"logits": "logit", "log_probs": "log-probability", "probs": "probability"}
+#: What the scores of a stager are measured in.
+UNITS = {"logits": "logit", "log_probs": "log-probability", "probs": "probability"}
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def reading(result: FlexResult) -> MethodWords:
 def unit(result: FlexResult) -> str:
     """Return the unit of the attributions: that of the score explained, divided by a magnitude's where they are slopes."""
     scores, per = str(result.spec["output"]["scores"]), reading(result).per
-    return _UNITS.get(scores, scores) + (f" per {per}" if per else "")
+    return UNITS.get(scores, scores) + (f" per {per}" if per else "")
 
 
 def attribution_label(result: FlexResult, per: str = "") -> str:

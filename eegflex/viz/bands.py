@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["BandMarks", "Middle", "band_marks", "plot_bands"]
+__all__ = ["BandMarks", "Middle", "band_marks", "draw_panel", "plot_bands"]
 
 #: Stages beside each other; more go on in the next row.
 _WIDEST = 6
@@ -195,7 +195,7 @@ def plot_bands(
     )
     for row, axes_of_row in zip(places, canvas.axes, strict=True):
         for (kind, one), ax in zip(row, axes_of_row, strict=False):
-            _draw_panel(ax, marks[kind], one, scale)
+            draw_panel(ax, marks[kind], one, scale)
             n, kept = _counts(marks[kind], one)
             filled = f", {kept} trusted" if has_evidence(dataset) else ""
             where = f"{plain(names[kind])}, " if len(kinds) > 1 or not canvas.own else ""
@@ -255,7 +255,7 @@ def _counts(marks: BandMarks, stage: str) -> tuple[int, int]:
     return int(of_stage.sum()), int((of_stage & marks.trusted).sum())
 
 
-def _draw_panel(ax: Axes, marks: BandMarks, stage: str, scale: Scale) -> None:
+def draw_panel(ax: Axes, marks: BandMarks, stage: str, scale: Scale) -> None:
     """Draw the marks of one stage, a row a band, and over them their medians."""
     of_stage = marks.did.labels == stage
     values, doubtful = marks.did.values[of_stage], marks.within[of_stage]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["plot_topomap", "site_marks", "site_values"]
+__all__ = ["add_bars", "panel_size", "plot_topomap", "site_marks", "site_values"]
 
 
 def plot_topomap(
@@ -112,7 +112,7 @@ def plot_topomap(
     shown = np.array([[values[name][column] for column in columns] for name in rows])
     limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
     panels = [[f"{name} in {column}" for column in columns] for name in rows]
-    canvas = make_canvas(axes, panels, annotate, figsize=_figsize(len(rows), len(columns)))
+    canvas = make_canvas(axes, panels, annotate, figsize=panel_size(len(rows), len(columns)))
     for (row, column), ax in np.ndenumerate(canvas.axes):
         marked = marks[rows[row]][columns[column]]
         draw_head(ax, shown[row, column], sites, limits[column], names=shown.shape[:2] == (1, 1), marked=marked)
@@ -123,7 +123,7 @@ def plot_topomap(
             ax.set_title(f"{name}\n{n}", fontsize=points(9))
         if canvas.own and column == 0:
             _name_row(ax, rows[row], bands)
-    _add_bars(canvas.fig, canvas.axes, limits, attribution_label(result), scale_by)
+    add_bars(canvas.fig, canvas.axes, limits, attribution_label(result), scale_by)
     return canvas.finish(
         f"{result.model}: what each band did to the score at each electrode, by {stage_from} stage",
         *_notes(result, sites, left_out, own_scales=scale_by == "stage" and len(columns) > 1),
@@ -151,12 +151,13 @@ def _counts(dataset: xr.Dataset, sites: Sites, stage_from: str) -> tuple[dict[st
     return drawn, {stage: n for stage, n in left_out.items() if n}
 
 
-def _figsize(n_rows: int, n_columns: int) -> tuple[float, float]:
+def panel_size(n_rows: int, n_columns: int) -> tuple[float, float]:
+    """Return the size of a figure of heads, in inches."""
     size = 2.6 if n_rows * n_columns == 1 else 1.18
     return max(size * n_columns + 1.2, 3.5), size * n_rows + 1.3
 
 
-def _add_bars(fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], label: str, scale_by: str) -> None:
+def add_bars(fig: Figure, axes: npt.NDArray[Any], limits: list[Normalize], label: str, scale_by: str) -> None:
     """Add a colour bar below each column, or one beside them all."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.ticker import LinearLocator

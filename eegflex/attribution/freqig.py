@@ -108,7 +108,7 @@ def attribute(
         weights = _weights(scores(x, torch.zeros(1, dtype=torch.long)), target)
         paths = Paths(scores, x, x_b, weights[:, None], BatchSize(fitting_batch(scores, x)))
         nodes, unknown = FixedNodes(gauss_legendre(_steps(n_steps))), torch.full((1, 1), torch.nan)
-        ((_, path),) = average_gradients(paths, lambda: nodes, unknown)
+        ((_, path),) = average_gradients(paths, lambda _: nodes, unknown)
     part = slice(window.start, window.start + window.length)
     change = (x - x_b)[0].to(path.gradient.dtype)[..., part]
     attribution = attribution_in_frequency(change, path.gradient[0, ..., part]).cpu().numpy()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,18 +13,14 @@ __all__ = ["integrals_by_stretch", "path_shares"]
 
 
 def integrals_by_stretch(
-    nodes: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], rates: npt.NDArray[np.float64]
+    weights_below: Callable[[float], npt.NDArray[np.float64]], rates: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """What each stretch of a path adds to each part of the integral.
 
-    The weights of nodes in their order are widths of cells that fill [0, 1]; a cell that lies on both sides of an end of a
-    stretch is divided there. Where the ends are those of panels, as they are for adaptive and for graded nodes, this is the
-    rule on the stretch itself; and whatever the rule, an integrand that does not change gives a stretch its length.
-
     Parameters
     ----------
-    nodes, weights : array, shape (n_nodes,)
-        Of a quadrature rule on [0, 1].
+    weights_below : callable
+        Of a quadrature rule on [0, 1]: an end -> the weight of each node in the integral from 0 to there.
     rates : array, shape (n_nodes, n_targets, n_parts)
         The integrand.
 
@@ -31,12 +29,8 @@ def integrals_by_stretch(
     integrals : array, shape (n_stretches, n_targets, n_parts)
         From 0 to the first of `FRACTIONS`, from each to the next, and on to 1.
     """
-    order = nodes.argsort()
-    ends = np.cumsum(weights[order])
-    ends[-1] = 1.0  # but for rounding
-    below = np.stack([np.minimum(ends, fraction) for fraction in (*FRACTIONS, 1.0)])
-    own = np.diff(np.diff(below, axis=1, prepend=0.0), axis=0, prepend=0.0)
-    return np.asarray(np.tensordot(own, rates[order], axes=1))
+    below = np.stack([weights_below(end) for end in (*FRACTIONS, 1.0)])
+    return np.asarray(np.tensordot(np.diff(below, axis=0, prepend=0.0), rates, axes=1))
 
 
 def path_shares(integrals: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -17,10 +17,12 @@ from eegflex.attribution.path_share import integrals_by_stretch
 from eegflex.stagers.batches import BatchSize, ScoreFunction
 from eegflex.utils.stopping import check
 
-__all__ = ["Nodes", "PathGradient", "Paths", "average_gradients", "baseline_scores"]
+__all__ = ["MakeNodes", "Nodes", "PathGradient", "Paths", "average_gradients", "baseline_scores"]
 
 #: slopes (n, target, channel, time) and the rows that they belong to (n,) -> parts of the integrand (n, target, part)
 Rates = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+#: how large the signal is at both ends of a path, (2, n_channels) -> its nodes
+MakeNodes = Callable[[npt.NDArray[np.float64]], "Nodes"]
 
 
 class Nodes(Protocol):
@@ -41,6 +43,9 @@ class Nodes(Protocol):
     @property
     def part_errors(self) -> npt.NDArray[np.float64] | None:
         """Estimated error of each part of the integral, (n_targets, n_parts); None without an estimate."""
+
+    def weights_below(self, end: float) -> npt.NDArray[np.float64]:
+        """Their weights in the integral from 0 to `end`."""
 
     def advance(
         self, rates: npt.NDArray[np.float64], scores: npt.NDArray[np.float64], baseline: npt.NDArray[np.float64]
@@ -122,7 +127,7 @@ def baseline_scores(paths: Paths) -> torch.Tensor:
 
 
 def average_gradients(
-    paths: Paths, make_nodes: Callable[[], Nodes], at_baselines: torch.Tensor, rates: Rates | None = None
+    paths: Paths, make_nodes: MakeNodes, at_baselines: torch.Tensor, rates: Rates | None = None
 ) -> Iterator[tuple[int, PathGradient]]:
     """Average the gradients of scores over the paths.
 
@@ -131,7 +136,7 @@ def average_gradients(
     paths : Paths
         The paths.
     make_nodes : callable
-        Makes the nodes of one path.
+        Makes the nodes of one path, of how large the signal is at both of its ends.
     at_baselines : Tensor, shape (n_epochs, n_targets)
         F(x_b).
     rates : callable
@@ -149,13 +154,14 @@ def average_gradients(
     ModelError
         If a score is not finite or does not depend on the segment in a way that can be differentiated.
     """
-    begins = at_baselines.cpu().numpy()
+    begins, sizes = _ends(paths, at_baselines)
     rates = _unasked if rates is None else rates
     waiting = deque(range(len(paths)))
     wanted: deque[tuple[_Open, float]] = deque()
     while waiting or wanted:
         while waiting and len(wanted) < paths.batch.points:
-            wanted.extend(_Open(waiting.popleft(), make_nodes()).ask())
+            row = waiting.popleft()
+            wanted.extend(_Open(row, make_nodes(sizes[row])).ask())
         check()
         batch = [wanted.popleft() for _ in range(min(paths.batch.points, len(wanted)))]
         _evaluate(paths, batch, rates)
@@ -166,6 +172,14 @@ def average_gradients(
                 wanted.extend(one.ask())
             else:
                 yield one.row, one.finished()
+
+
+def _ends(paths: Paths, at_baselines: torch.Tensor) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """F(x_b), and how large each channel is at both ends, (n_epochs, 2, n_channels): read from the device at once."""
+    sizes = torch.stack([torch.linalg.vector_norm(end, dim=-1) for end in (paths.baselines, paths.segments)], dim=1)
+    told = torch.cat([at_baselines.to(sizes), sizes.flatten(1)], dim=1).cpu().double().numpy()
+    begins, of_ends = np.split(told, [at_baselines.shape[1]], axis=1)
+    return begins, of_ends.reshape(sizes.shape)
 
 
 def _unasked(slopes: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
@@ -206,7 +220,7 @@ class _Open:
         # float64 keeps what follows exact; Apple's GPUs do not have it.
         gradient = torch.stack(sums).sum(0, dtype=None if sums[0].device.type == "mps" else torch.float64)
         rates = self.joined("rates")
-        stretches = integrals_by_stretch(self.nodes.nodes, self.nodes.weights, rates) if rates.shape[-1] else None
+        stretches = integrals_by_stretch(self.nodes.weights_below, rates) if rates.shape[-1] else None
         return PathGradient(gradient, self.asked, self.nodes.error, self.nodes.part_errors, stretches)
 
 

@@ -53,6 +53,20 @@ class FixedNodes:
         """The rule's weights."""
         return self.rule.weights
 
+    def weights_below(self, end: float) -> npt.NDArray[np.float64]:
+        """The weights in the integral from 0 to `end`.
+
+        Weights are widths of cells that fill [0, 1], and a cell that lies on both sides is divided there. Where the end is one
+        of an interval of a composite rule, this is the rule on those before; and whatever the rule, an integrand that does
+        not change has what is its due.
+        """
+        order = self.nodes.argsort()
+        ends = np.cumsum(self.weights[order])
+        ends[-1] = 1.0  # but for rounding
+        weights = np.empty(len(order))
+        weights[order] = np.diff(np.minimum(ends, end), prepend=0.0)
+        return weights
+
     def advance(self, *_: npt.NDArray[np.float64]) -> bool:
         """Never more."""
         return False

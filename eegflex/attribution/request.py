@@ -13,7 +13,7 @@ import torch
 
 from eegflex.attribution.adaptive import AdaptiveNodes
 from eegflex.attribution.baselines import Baseline
-from eegflex.attribution.paths import Nodes
+from eegflex.attribution.paths import MakeNodes
 from eegflex.attribution.quadrature import FixedNodes, make_rule
 from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
@@ -118,12 +118,13 @@ class Request:
     asked_of: StagedNight | None = None
 
     @property
-    def make_nodes(self) -> Callable[[], Nodes]:
+    def make_nodes(self) -> MakeNodes:
         """What makes the nodes of one path."""
         asked = self.settings
         if asked.is_adaptive:
-            return partial(AdaptiveNodes, asked.tol, asked.max_evals, torch.finfo(self.dtype).eps)
-        return partial(FixedNodes, make_rule(asked.quadrature, asked.n_steps))
+            return partial(AdaptiveNodes, asked.tol, asked.max_evals, float(torch.finfo(self.dtype).eps))
+        rule = make_rule(asked.quadrature, asked.n_steps)
+        return lambda _: FixedNodes(rule)
 
     @cached_property
     def moved(self) -> tuple[BoundStager, ...]:

@@ -117,7 +117,7 @@ def test_a_batch_is_read_from_the_device_once(model, spec, monkeypatch):
 
         monkeypatch.setattr(module, "_evaluate", counting)
         found = run()
-    assert len(counted) > 4
+    assert len(counted) >= 4
     reads, uploads = np.array(counted[1:]).T  # what is made once is made in the first
     assert set(reads) == {1}
     assert uploads.max() <= 8

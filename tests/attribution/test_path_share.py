@@ -15,7 +15,7 @@ from torch import nn
 import eegflex
 from eegflex.attribution.adaptive import AdaptiveNodes
 from eegflex.attribution.path_share import integrals_by_stretch, path_shares
-from eegflex.attribution.quadrature import make_rule
+from eegflex.attribution.quadrature import FixedNodes, make_rule
 from eegflex.errors import RecordingError
 from eegflex.results.decided import FRACTIONS
 from eegflex.settings import FIXED_RULES
@@ -118,14 +118,14 @@ def test_they_are_shares_and_do_not_fall(data):
 def test_stretches_of_a_rule_add_up_to_it(quadrature, n_steps):
     rule = make_rule(quadrature, n_steps)
     rates = np.random.default_rng(0).standard_normal((len(rule), 2, 3))
-    found = integrals_by_stretch(rule.nodes, rule.weights, rates)
+    found = integrals_by_stretch(FixedNodes(rule).weights_below, rates)
     np.testing.assert_allclose(found.sum(axis=0), np.tensordot(rule.weights, rates, axes=1), atol=1e-12)
-    even = integrals_by_stretch(rule.nodes, rule.weights, np.ones((len(rule), 1, 1)))
+    even = integrals_by_stretch(FixedNodes(rule).weights_below, np.ones((len(rule), 1, 1)))
     np.testing.assert_allclose(even[:, 0, 0], [1 / 32, 1 / 4 - 1 / 32, 3 / 4], atol=1e-12)
 
 
 def test_stretches_of_adaptive_nodes_are_the_rule_on_each():
-    """A step at each fraction: no panel reaches across one."""
+    """A step at each fraction, with as many nodes as it takes."""
     nodes = AdaptiveNodes(1e-4, 300)
 
     def rate(a):
@@ -136,7 +136,7 @@ def test_stretches_of_adaptive_nodes_are_the_rule_on_each():
 
     while nodes.advance(rate(nodes.nodes), score(nodes.nodes), np.zeros(1)):
         pass
-    found = integrals_by_stretch(nodes.nodes, nodes.weights, rate(nodes.nodes))
+    found = integrals_by_stretch(nodes.weights_below, rate(nodes.nodes))
     np.testing.assert_allclose(found[:, 0, 0], [1 / 32, 4 * (1 / 4 - 1 / 32), 2 * 3 / 4], rtol=2e-3)
 
 

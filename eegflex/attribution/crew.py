@@ -25,6 +25,7 @@ from joblib.externals.loky import BrokenProcessPool, Future, ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 from mne.utils import logger
 
+from eegflex.attribution.context import try_out
 from eegflex.attribution.helper import GO, UP, Outcome, begin, set_up, work
 from eegflex.attribution.packing import pack
 from eegflex.attribution.request import CHUNK, Explained, Explainer, Part, Request
@@ -137,6 +138,7 @@ class Crew:
             return
         try:
             if self._pool is None:
+                try_out(self.request)
                 self._pool = _Pool(self.request, n_others, max(self._threads or 1, 1))
                 logger.info(f"Explaining in {n_others + 1} processes")
             self._pool.feed(explain, left)

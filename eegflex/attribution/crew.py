@@ -33,8 +33,9 @@ from eegflex.utils.stopping import check
 
 __all__ = ["WORTH", "Crew"]
 
-#: Others are started where the rest takes one process longer than so many s: to begin takes each of them some.
-WORTH = 20.0
+#: Others are started where the rest takes one process longer than so many s: to begin takes each of them some. Up to there
+#: one process with a thread takes little longer than with all of them, which gain a third with two.
+WORTH = 10.0
 #: Fewer explanations are left to one process and its threads, unless processes are asked for.
 FEW = 4 * CHUNK
 #: What another process takes, in bytes: no more are started by themselves than fit into what is free.

@@ -15,7 +15,7 @@ from mne.utils import logger
 from eegflex.attribution.context import moving
 from eegflex.attribution.methods.flex import band_rates
 from eegflex.attribution.paths import Paths, average_gradients
-from eegflex.attribution.quadrature import FixedNodes, graded
+from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.request import Request
 from eegflex.settings import AUTO
 from eegflex.stagers.batches import BatchSize, fitting_batch
@@ -29,9 +29,9 @@ __all__ = ["choose_window"]
 N_PER_STAGE, MOST_MEASURED = 2, 1 / 8
 #: Windows that are tried, in turn.
 LADDER = (DEFAULT_WINDOW_LENGTH, 41, 81)
-#: Where on the path windows are compared: nodes on each interval, and how often these halve towards the baseline. All windows
-#: have the same ones, and most of what these miss cancels.
-NODES, HALVINGS = 2, 4
+#: Points of each path on which windows are compared: all have the same ones, and most of what these miss cancels. On five epochs
+#: of GSSC the errors were 0.6 to 3.1 times those with 72 points, the largest 1.0 times; with 39 adaptive ones 0.4 to 1.5 times.
+N_NODES = 24
 #: The window that stands for the whole night.
 REFERENCE = 161
 #: The share of the tolerance that a window may take up.
@@ -146,7 +146,7 @@ def _errors(
     """The errors of epochs by stage, in windows of each length: of every epoch that of the target that has the largest."""
     size = np.maximum(np.abs(far).sum(axis=2), np.finfo(float).tiny)
     stages = request.night.predicted[numbers]
-    found = {}
+    found: dict[int, Errors] = {}
     for length, sums in zip(lengths, _band_sums(request, numbers, lengths), strict=True):
         errors = (np.abs(sums - far).sum(axis=2) / size).max(axis=1)
         found[length] = {stage: errors[stages == stage].tolist() for stage in dict.fromkeys(stages.tolist())}
@@ -159,7 +159,7 @@ def _band_sums(request: Request, numbers: npt.NDArray[np.intp], lengths: Sequenc
     Each channel set has its share of the epochs; what it makes of a variant by itself is made once for all lengths.
     """
     fixed = dataclasses.replace(request, settings=dataclasses.replace(request.settings, context="fixed"))
-    n_sets, parts = len(request.night.bound), {}
+    n_sets, parts = len(request.night.bound), dict[int, npt.NDArray[np.float64]]()
     with progress(len(numbers), f"Measuring windows of {', '.join(map(str, lengths))} epochs") as done:
         for channel_set in range(min(n_sets, len(numbers))):
             own = np.arange(channel_set, len(numbers), n_sets)
@@ -194,7 +194,7 @@ def _of_channel_set(
     rates = band_rates(paths.change, request.band_masks)
     found = np.empty((len(numbers), len(bounds), n_targets, len(request.band_masks) * end.shape[1]))
     at_baselines = torch.zeros(len(numbers), len(bounds) * n_targets)  # which fixed nodes do not look at
-    for row, path in average_gradients(paths, partial(FixedNodes, graded(NODES, HALVINGS)), at_baselines):
+    for row, path in average_gradients(paths, partial(FixedNodes, gauss_legendre(N_NODES)), at_baselines):
         sums = rates(path.gradient[None].to(end), torch.tensor([row]))[0]
         found[row] = sums.double().cpu().numpy().reshape(len(bounds), n_targets, -1)
     return found

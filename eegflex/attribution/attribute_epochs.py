@@ -187,7 +187,7 @@ def attribute_epochs(
         runs out.
     n_jobs : int | None
         In how many processes epochs are explained, this one among them; ``-1``: in one a core. By default in one a core too,
-        but only from the moment that the rest would take a single process more than 20 s, since each needs a few seconds to
+        but only from the moment that the rest would take a single process more than 10 s, since each needs a few seconds to
         begin. The cores are divided among them: each has one thread where there is one a core. How many really take part makes
         no difference to the result; other values of `n_jobs` differ by rounding at most. On a GPU there is one.
     device : str | torch.device | None

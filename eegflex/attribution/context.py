@@ -12,7 +12,7 @@ from eegflex.attribution.baseline_night import beyond_of_baselines
 from eegflex.attribution.request import Request
 from eegflex.stagers.batches import ScoreFunction
 
-__all__ = ["Moving", "moving"]
+__all__ = ["Moving", "moving", "try_out"]
 
 
 @dataclass(frozen=True)
@@ -117,3 +117,12 @@ def moving(
 
     at = bound.windows.at(numbers) if scaled else np.zeros(len(numbers), dtype=np.int64)
     return Moving(model, end, begin, at, *beyond)
+
+
+def try_out(request: Request) -> None:
+    """Find how many points fit into a batch, and so which way to compute slopes is right, before others are told of both."""
+    if not request.method.differentiates:
+        return
+    for channel_set in range(len(request.night.bound)):
+        what = moving(request, channel_set, request.chosen[:1])
+        request.batch(what.model, what.ends[0])

@@ -25,6 +25,7 @@ from joblib.externals.loky import BrokenProcessPool, Future, ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 from mne.utils import logger
 
+from eegflex.attribution.context import try_out
 from eegflex.attribution.helper import GO, UP, Outcome, begin, set_up, work
 from eegflex.attribution.packing import pack
 from eegflex.attribution.request import CHUNK, Explained, Explainer, Part, Request
@@ -32,8 +33,9 @@ from eegflex.utils.stopping import check
 
 __all__ = ["WORTH", "Crew"]
 
-#: Others are started where the rest takes one process longer than so many s: to begin takes each of them some.
-WORTH = 20.0
+#: Others are started where the rest takes one process longer than so many s: to begin takes each of them some. Up to there
+#: one process with a thread takes little longer than with all of them, which gain a third with two.
+WORTH = 10.0
 #: Fewer explanations are left to one process and its threads, unless processes are asked for.
 FEW = 4 * CHUNK
 #: What another process takes, in bytes: no more are started by themselves than fit into what is free.
@@ -137,6 +139,7 @@ class Crew:
             return
         try:
             if self._pool is None:
+                try_out(self.request)
                 self._pool = _Pool(self.request, n_others, max(self._threads or 1, 1))
                 logger.info(f"Explaining in {n_others + 1} processes")
             self._pool.feed(explain, left)

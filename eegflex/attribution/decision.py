@@ -57,29 +57,26 @@ def _with_draw(
     """Scores with a draw of the baseline in the place of the epoch, of its context, and of both."""
     bound = request.night.bound
     found = np.full((len(numbers), len(bound), len(REPLACED) - 1, len(request.night.stages)), np.nan)
-    baselines = baselines_of_night(request, draw)
-    replaced = bound_to(request, baselines) if any(one.windows.length.max() > 1 for one in bound) else None
-    if replaced is not None and any(one.n_beyond for one in bound):
+    replaced = bound_to(request, baselines_of_night(request, draw))
+    if any(one.n_beyond for one in bound):
         keep_beyond(request, draw, replaced)
-    for place, own in enumerate(bound):
-        channels = list(request.segments.channel_sets[place])
-        begin = torch.from_numpy(baselines[numbers][:, channels])
-        found[:, place, 0] = _scores(own, begin, numbers)
-        if replaced is not None:
-            recorded = torch.from_numpy(request.segments.signals[numbers][:, channels])
-            found[:, place, 1] = _scores(replaced[place], recorded, numbers)
-            found[:, place, 2] = _scores(replaced[place], begin, numbers)
+    for place, (own, other) in enumerate(zip(bound, replaced, strict=True)):
+        found[:, place, 0] = _scores(own, other, numbers)
+        if own.windows.length.max() > 1:
+            found[:, place, 1] = _scores(other, own, numbers)
+            found[:, place, 2] = _scores(other, other, numbers)
         done(1)
     return found
 
 
 @torch.no_grad()
-def _scores(bound: BoundStager, segments: torch.Tensor, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Scores of segments in the places of some epochs, shape (n, n_stages)."""
+def _scores(bound: BoundStager, night: BoundStager, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Scores of epochs, as they are in a night, in their places of another, shape (n, n_stages)."""
+    if bound is night and bound.any_window:
+        return np.asarray(bound.night_scores(lambda _: None).double().cpu().numpy()[numbers])
 
-    def score(part: torch.Tensor, index: torch.Tensor) -> tuple[torch.Tensor]:
-        return (bound(part, index),)
+    def score(index: torch.Tensor) -> tuple[torch.Tensor]:
+        return (bound.scored_as_in(night, index),)
 
-    like = bound.inputs(torch.from_numpy(numbers[:1]))
-    (found,) = BatchSize(FORWARD_BATCH)(score, segments.to(like), torch.from_numpy(numbers))
+    (found,) = BatchSize(FORWARD_BATCH)(score, torch.from_numpy(numbers))
     return np.asarray(found.double().cpu().numpy())

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from eegflex.attribution.request import Request
+from eegflex.stagers.passes import found_of, take_over
 from eegflex.staging import StagedNight
 
 __all__ = ["pack", "unpack"]
@@ -31,13 +32,19 @@ def pack(request: Request, folder: Path, **more: Any) -> None:
         Of whatever kind, if something of it cannot be pickled, such as a model that holds a lock.
     """
     with (folder / "packed").open("wb") as file:
-        _Packer(file, folder).dump((_without_recording(request), more))
+        _Packer(file, folder).dump((_without_recording(request), more, _Known()))
 
 
 def unpack(folder: Path) -> tuple[Request, dict[str, Any]]:
-    """What `pack` wrote. Arrays are mapped, and copied only where they are written to."""
+    """What `pack` wrote. Arrays are mapped, and copied only where they are written to.
+
+    Which way to compute slopes is right was found by whoever packed it, and is not tried again: at the border of what is
+    allowed another input might say something else, and the last bits would differ.
+    """
     with (folder / "packed").open("rb") as file:
-        request, more = cloudpickle.load(file)
+        request, more, known = cloudpickle.load(file)
+    for module, found in known:
+        take_over(module, found)
     return request, more
 
 
@@ -51,15 +58,24 @@ def _bare(night: StagedNight) -> StagedNight:
     return dataclasses.replace(night, epochs=cast(Any, None))
 
 
+class _Known:
+    """Stands for what was found of all modules that were pickled before it."""
+
+
 class _Packer(cloudpickle.CloudPickler):
     """Functions and classes that only the caller's program has go by value; large arrays and TorchScript by files."""
 
     def __init__(self, file: BufferedWriter, folder: Path) -> None:
         super().__init__(file)
         self._folder, self._n_files = folder, 0
+        self._modules: list[torch.nn.Module] = []
 
     def reducer_override(self, of: Any) -> Any:
         """How an object is pickled."""
+        if isinstance(of, torch.nn.Module) and found_of(of):
+            self._modules.append(of)
+        if isinstance(of, _Known):  # the last of all
+            return list, ([(module, found_of(module)) for module in self._modules],)
         if type(of) is np.ndarray and of.nbytes >= LARGE and not of.dtype.hasobject:
             return _mapped, (self._saved(of),)
         if type(of) is torch.Tensor and _is_plain(of) and of.nbytes >= LARGE:

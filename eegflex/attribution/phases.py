@@ -18,12 +18,12 @@ from eegflex.surrogates import Restaged, balanced_sample
 
 __all__ = ["labelled", "restaged", "told"]
 
-#: What random phases may cost, as a share of what the explanation does; but they are drawn once at least.
-SHARE = 0.2
-#: What it costs to explain an epoch with a channel set, in epochs that are staged: some thirty gradients, each of them three;
-#: and of a stager of whole nights many times that, for it scores a window each time. Measured on nights of 2 h: 100 and 230
-#: for networks of one epoch and of a window, 2400 for GSSC.
-EXPLAINED, EXPLAINED_IN_NIGHT = 100, 1000
+#: What random phases may cost, as a share of what the explanation does; but they are drawn once at least. Of a stager of whole
+#: nights, which takes minutes, a small one: it is given all epochs anyway, and these tell more than another draw for the same.
+SHARE, SHARE_OF_NIGHT = 0.2, 0.03
+#: What it costs to explain an epoch with a channel set, in epochs that are staged: some thirty gradients, each of them three.
+#: Measured: 100 and 230 for networks of one epoch and of a window, 100 for GSSC.
+EXPLAINED = 100
 #: Epochs of each predicted stage that are staged again, where all of them would cost more.
 N_OF_STAGE = 40
 
@@ -59,7 +59,7 @@ def restaged(
     if known is not None:
         return known
     own, whole = night.random_phases.own, night.stager.spec.context.whole
-    kinds, allowed = len(night.random_phases.kinds), SHARE * (EXPLAINED_IN_NIGHT if whole else EXPLAINED) * n_chosen
+    kinds, allowed = len(night.random_phases.kinds), (SHARE_OF_NIGHT if whole else SHARE) * EXPLAINED * n_chosen
     numbers, asked = np.flatnonzero(own >= 0), settings.spectral_share
     if not whole and kinds * asked * len(numbers) > allowed:
         numbers = balanced_sample(own, N_OF_STAGE, settings.seed)

@@ -65,6 +65,13 @@ class BoundStager(ABC):
         """Score variants by what `encode` made of them: ``bound.decode(bound.encode(segments), index)`` is the call itself."""
         return self(codes, index)
 
+    def scored_as_in(self, other: BoundStager, index: torch.Tensor) -> torch.Tensor:
+        """Score epochs as they are in another night, such as that of their baselines, between their neighbours in this one.
+
+        A stager that knows what `encode` makes of another's night does not make it again.
+        """
+        return self(other.inputs(index), index)
+
     def beyond(self, index: torch.Tensor) -> torch.Tensor:
         """What reaches into the windows of some epochs from the recorded night beyond them, shape (n, n_beyond)."""
         return torch.zeros(len(index), 0, device=index.device)

@@ -23,7 +23,7 @@ from eegflex.stagers.modules import parts_of
 
 __all__ = [
     *("CHANNELS_LAST", "OWN", "TOLERANCE", "TORCH", "Pass", "Verdict"),
-    *("by_channels_last", "by_own", "quickest", "torchs_own", "verdicts"),
+    *("by_channels_last", "by_own", "found_of", "quickest", "take_over", "torchs_own", "verdicts"),
 ]
 
 #: what a module, or a part of it, is fed -> what it returns, and what makes of weights (of the shape of what it returned)
@@ -57,7 +57,10 @@ class Verdict:
     refused: tuple[str, ...] = ()
 
 
-_verdicts: WeakKeyDictionary[nn.Module, dict[tuple[Any, ...], Verdict]] = WeakKeyDictionary()
+#: A part of a module and what it was fed, as far as its way depends on it -> the verdict.
+Found = dict[tuple[Any, ...], Verdict]
+
+_verdicts: WeakKeyDictionary[nn.Module, Found] = WeakKeyDictionary()
 _only_torch: ContextVar[bool] = ContextVar("only torch", default=False)
 
 
@@ -78,6 +81,16 @@ def verdicts(module: Any) -> dict[str, list[Verdict]]:
     for (part, *_), verdict in known.items():
         found.setdefault(part, []).append(verdict)
     return found
+
+
+def found_of(module: nn.Module) -> Found:
+    """What was found of a module so far, to be taken over for a copy of it on the same machine."""
+    return dict(_verdicts.get(module, {}))
+
+
+def take_over(module: nn.Module, found: Found) -> None:
+    """Take for found of a module what was found of the one that it is a copy of."""
+    _verdicts.setdefault(module, {}).update(found)
 
 
 def quickest(

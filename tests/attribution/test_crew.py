@@ -22,6 +22,7 @@ import torch
 import xarray as xr
 from attribution_helpers import explain, noise_epochs, scored_epochs
 from models import Smooth, Window
+from torch import nn
 
 import eegflex
 from eegflex.attribution import crew as crews
@@ -29,6 +30,8 @@ from eegflex.attribution import request as requests
 from eegflex.attribution.packing import LARGE, pack, unpack
 from eegflex.errors import AttributionFailed, ModelError
 from eegflex.spec.model_spec import ChannelSpec, ContextSpec, ModelSpec
+from eegflex.stagers import passes
+from eegflex.stagers.passes import CHANNELS_LAST, found_of
 
 RULE = {"on_check": "ignore", "spectral_share": 0}
 EACH = ModelSpec(channels=(ChannelSpec("EEG", ("eeg",), use="each"),), layout="b c t")
@@ -231,6 +234,60 @@ def test_what_is_large_is_shared_and_the_recording_stays(tmp_path):
     assert sum(one.stat().st_size for one in tmp_path.iterdir()) < 1.2 * night.segments.signals.nbytes
     mapped[0] = 7.0  # it is a copy of ours that is written to
     np.testing.assert_array_equal(unpack(tmp_path)[0].segments.signals, night.segments.signals)
+
+
+class Twisted(nn.Module):
+    """A convolution, for which there is a quicker way than torch's."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv1d(2, 8, 9, padding=4), nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.fc(torch.tanh(self.conv(x)).mean(-1))
+
+
+def test_which_way_is_right_is_found_once_and_told_to_others(tmp_path, monkeypatch):
+    """At the border of what is allowed, another input might say something else elsewhere."""
+    from eegflex.attribution.attribute_epochs import make_request
+    from eegflex.attribution.context import moving, try_out
+    from eegflex.settings import Settings
+
+    torch.manual_seed(0)
+    night = eegflex.stage_epochs(noise_epochs(n_epochs=6), Twisted(), verbose="error")
+    request = make_request(night, Settings(baseline="zero"))
+    assert found_of(request.stager.module) == {}
+    try_out(request)
+    found = found_of(request.stager.module)
+    assert {one.way for one in found.values()} == {CHANNELS_LAST}
+    pack(request, tmp_path)
+    again, _ = unpack(tmp_path)
+    assert again.stager.module is not request.stager.module
+    assert found_of(again.stager.module) == found
+    assert again.batches == request.batches
+
+    def never(*_):
+        raise AssertionError("it is tried again")
+
+    monkeypatch.setattr(passes, "_tried", never)
+    what = moving(again, 0, again.chosen[:2])
+    x = what.ends[0].requires_grad_(True)
+    (slopes,) = torch.autograd.grad(what.model(x, torch.arange(2)).sum(), x)
+    assert slopes.abs().max() > 0
+
+
+@pytest.mark.slow
+def test_it_is_found_before_others_begin(monkeypatch, patient):
+    told = []
+
+    def noting(request, n, threads):
+        told.append(found_of(request.stager.module))
+        return POOL(request, n, threads)
+
+    monkeypatch.setattr(crews, "_Pool", noting)
+    torch.manual_seed(0)
+    explain(noise_epochs(n_epochs=24), Twisted(), n_jobs=2, **RULE)
+    assert [{one.way for one in known.values()} for known in told] == [{CHANNELS_LAST}]
 
 
 def test_short_work_and_one_process_never_begin_another(asked_of):

@@ -142,9 +142,16 @@ class TestWhatItCosts:
 
         spec = SPEC.replace(layout="b e c t", output="b e s", context=ContextSpec(whole=True))
         night = eegflex.stage_epochs(alternating(SAW, 4.0), Night(), spec=spec, verbose="error")
-        found = phases.restaged(night, Settings(), 2)
-        assert found.n_draws == 2  # of three, for two epochs
-        assert (found.stage != "").all()
+        n_each = len(night.random_phases.kinds) * N_EPOCHS
+        for n_chosen, n_draws in (
+            (1, 1),
+            (N_EPOCHS, 1),
+            (-(-2 * n_each // 3), 2),
+            (10 * N_EPOCHS, 3),
+        ):  # each as many as 100
+            found = phases.restaged(night, Settings(), n_chosen)
+            assert found.n_draws == n_draws
+            assert (found.stage != "").all()
 
     def test_what_a_night_knows_is_not_staged_again(self):
         fed = []

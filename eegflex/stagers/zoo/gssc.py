@@ -267,6 +267,12 @@ class _BoundGSSC(BoundStager):
         code: torch.Tensor = quickest(self.stager.module, "encode", function, ways, (segments,), self.stager.spec.name)
         return code
 
+    def scored_as_in(self, other: BoundStager, index: torch.Tensor) -> torch.Tensor:
+        """Score epochs as they are in another night: their codes are known there."""
+        if not (isinstance(other, _BoundGSSC) and other.stager.module is self.stager.module):
+            return super().scored_as_in(other, index)
+        return self.decode(other._recorded()[0][index], index)
+
     def decode(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score variants of epochs by their codes."""
         index = index.cpu()

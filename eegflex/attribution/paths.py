@@ -131,7 +131,7 @@ def average_gradients(
     paths : Paths
         The paths.
     make_nodes : callable
-        Makes the nodes of one path.
+        Makes the nodes of one path; asked in the order of the paths.
     at_baselines : Tensor, shape (n_epochs, n_targets)
         F(x_b).
     rates : callable

@@ -15,7 +15,7 @@ from eegflex.attribution.context import moving
 from eegflex.attribution.methods.flex import band_rates
 from eegflex.attribution.paths import Paths, average_gradients, baseline_scores
 from eegflex.attribution.request import Request
-from eegflex.settings import AUTO
+from eegflex.settings import AUTO, MEAN
 from eegflex.stagers.batches import BatchSize, fitting_batch
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
 from eegflex.utils.progress import progress
@@ -134,7 +134,8 @@ def _sample(request: Request) -> npt.NDArray[np.intp]:
 def _errors(request: Request, numbers: npt.NDArray[np.intp], lengths: Sequence[int], reference: int) -> list[Errors]:
     """The errors of epochs by stage, in windows of each length: of every epoch that of the target that has the largest."""
     settings = request.settings
-    settings = dataclasses.replace(settings, context="fixed", max_evals=min(settings.max_evals, MOST_EVALS))
+    rule = {"precision": "epoch", "n_steps": None} if settings.precision == MEAN else {}
+    settings = dataclasses.replace(settings, context="fixed", max_evals=min(settings.max_evals, MOST_EVALS), **rule)
     fixed = dataclasses.replace(request, settings=settings)
     n_sets = len(request.night.bound)
     widest = reference if reference == REFERENCE else 2 * reference  # the whole run, wherever in it the epoch is

@@ -309,7 +309,9 @@ class Settings(StagingSettings):
                     remedy=f"Leave {name} out, or take precision='epoch'",
                 )
         if self.n_steps is not None and (whole_number(self.n_steps) or 1) % 2:
-            raise ParameterError("With precision='mean', n_steps must be even", seen=self.n_steps, allowed="2, 4, 6, ...")
+            raise ParameterError(
+                "With precision='mean', n_steps must be even", seen=self.n_steps, allowed="2, 4, 6, ..."
+            )
 
     @property
     def is_light(self) -> bool:

@@ -142,9 +142,9 @@ def attribute_epochs(
         waveforms decide, which bounds what bands can say; see `FlexResult.spectral_share`. Fewer times, or a sample of the
         epochs, where few are explained. 0: not at all.
     precision : {"epoch", "mean"}
-        What is to be exact. ``"epoch"``: each epoch, within `tol`. ``"mean"``, with FLEX: only means over the epochs of a stage,
-        for a small part of the cost. Each epoch then has a few nodes on its path, drawn at random by `seed`, so that it is right
-        on average; intervals of means hold the nodes' error, and what tells of single epochs is refused. See
+        What is to be exact. ``"epoch"``: each epoch, within `tol`. ``"mean"``, with FLEX: only means over the epochs of a
+        stage, for a small part of the cost. Each epoch has a few nodes on its path, drawn at random by `seed`, so that it is
+        right on average; intervals of means hold the nodes' error, and what tells of single epochs is refused. See
         :ref:`means-of-stages`.
     quadrature : {"adaptive", "graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
         How the gradient is averaged over the path. ``"adaptive"`` adds nodes, epoch by epoch, until the estimated error

@@ -134,8 +134,9 @@ def _sample(request: Request) -> npt.NDArray[np.intp]:
 def _errors(request: Request, numbers: npt.NDArray[np.intp], lengths: Sequence[int], reference: int) -> list[Errors]:
     """The errors of epochs by stage, in windows of each length: of every epoch that of the target that has the largest."""
     settings = request.settings
-    rule = {"precision": "epoch", "n_steps": None} if settings.precision == MEAN else {}
-    settings = dataclasses.replace(settings, context="fixed", max_evals=min(settings.max_evals, MOST_EVALS), **rule)
+    if settings.precision == MEAN:
+        settings = dataclasses.replace(settings, precision="epoch", n_steps=None)
+    settings = dataclasses.replace(settings, context="fixed", max_evals=min(settings.max_evals, MOST_EVALS))
     fixed = dataclasses.replace(request, settings=settings)
     n_sets = len(request.night.bound)
     widest = reference if reference == REFERENCE else 2 * reference  # the whole run, wherever in it the epoch is

@@ -11,6 +11,7 @@ import xarray as xr
 from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.decided import change_error, explained_epochs, within_error
+from eegflex.results.means import MEANS_ONLY, only_means
 from eegflex.results.select import Pooled, is_whole, pool
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "error_of_all",
     "mean_error",
     "pooled_errors",
+    "shared_of",
     "total_errors",
     "unexplained_words",
     "within",
@@ -90,7 +92,14 @@ def pooled_errors(
     return Pooled(np.minimum(own.values, most), own.labels, own.epochs, own.weights)
 
 
-def mean_error(errors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def shared_of(dataset: xr.Dataset) -> float:
+    """Which part of the errors of epochs may have the same sign in all of them: none where their nodes are drawn at random."""
+    return 0.0 if only_means(dataset) else SHARED
+
+
+def mean_error(
+    errors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], shared: float = SHARED
+) -> npt.NDArray[np.float64]:
     """Error of a mean over epochs, shape (...); NaN where that of one of them is not known.
 
     Errors of epochs are nearly independent, and add up as variances do, but for a share that may have the same sign in all of
@@ -102,11 +111,13 @@ def mean_error(errors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
         Estimated errors of the epochs.
     weights : array, shape (n_cases,)
         For how many epochs each stands.
+    shared : float
+        That share, as `shared_of` has it.
     """
     if not len(errors):
         return np.full(errors.shape[1:], np.nan)
     parts = (weights / weights.sum()).reshape(-1, *(1 for _ in errors.shape[1:])) * errors
-    return np.hypot(np.sqrt((parts**2).sum(axis=0)), SHARED * parts.sum(axis=0))
+    return np.hypot(np.sqrt((parts**2).sum(axis=0)), shared * parts.sum(axis=0))
 
 
 def within(
@@ -135,6 +146,8 @@ def cell_columns(dataset: xr.Dataset, bands: Bands) -> dict[str, npt.NDArray[Any
 
 def unexplained_words(dataset: xr.Dataset, stage_from: str = "predicted") -> str:
     """Say how many epochs are not explained by the epoch, and of which stages; nothing where all are."""
+    if only_means(dataset):
+        return MEANS_ONLY
     left = ~explained_epochs(dataset)
     if not left.any():
         return ""

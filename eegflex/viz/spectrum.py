@@ -13,7 +13,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
-from eegflex.results.marks import cell_errors, mean_error, pooled_errors, unexplained_words, within
+from eegflex.results.marks import cell_errors, mean_error, pooled_errors, shared_of, unexplained_words, within
 from eegflex.results.select import (
     Pooled,
     as_bands,
@@ -231,7 +231,8 @@ def _marked_bands(
     pooled = pool(dataset, tables.band_sums(dataset, bands), members, stage_from)
     errors = pooled_errors(dataset, cell_errors(dataset, bands), members, stage_from)
     means = np.stack([pooled.mean(stage) for stage in stages], axis=1)
-    of_means = np.stack([mean_error(errors.of(stage), errors.weights_of(stage)) for stage in stages], axis=1)
+    shared = shared_of(dataset)
+    of_means = np.stack([mean_error(errors.of(one), errors.weights_of(one), shared) for one in stages], axis=1)
     return within(means, of_means)[[bands.names.index(name) for name in bands_in_rows(bands)]]
 
 

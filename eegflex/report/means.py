@@ -36,6 +36,9 @@ def _summary(gathered: Gathered) -> Iterator[Part]:
             "verdicts on epochs. A result with precision='epoch' has them."
         )
     )
+    if carried := nodes.get("carried_by_few"):
+        few = f"A few epochs carry most means of {', '.join(carried)}: intervals of such a stage are too narrow."
+        parts.append(html.warning(few))
     trust = html.bullets([one.text for one in gathered.findings])
     yield Text("Summary", "".join([*parts, "<h4>How far to trust it</h4>", trust]))
 

@@ -14,7 +14,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
 from eegflex.results import tables
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval, quantile
-from eegflex.results.marks import cell_errors, error_of_all, mean_error, shared_of, total_errors, within
+from eegflex.results.marks import cell_errors, error_of_all, mean_error, total_errors, within
 from eegflex.results.means import only_means, refuse_single
 from eegflex.results.recordings import labels_of
 from eegflex.results.spectral_share import decided_rows
@@ -39,10 +39,10 @@ def band_table(
     names = [*bands.names, "total"]
     rows = _rows(dataset, bands, by, stage_from)
     groups = rows.groupby(list(by), observed=True)
-    shared = shared_of(dataset)
-    found = np.stack([_statistics(own[own["agreed"]], names, shared) for _, own in groups])
+    drawn = only_means(dataset)
+    found = np.stack([_statistics(own[own["agreed"]], names, drawn=drawn) for _, own in groups])
     counts = groups["agreed"].agg(["sum", "size"]).astype(int)
-    if only_means(dataset):
+    if drawn:
         few = counts["sum"].to_numpy() < MIN_EPOCHS
         found[few] = np.nan
         found[few, STATISTICS.index("within_error")] = 0
@@ -163,10 +163,10 @@ def _spread(
     )
 
 
-def _statistics(rows: pd.DataFrame, names: Sequence[str], shared: float) -> npt.NDArray[np.float64]:
+def _statistics(rows: pd.DataFrame, names: Sequence[str], *, drawn: bool) -> npt.NDArray[np.float64]:
     """Tell of the values of epochs: what `STATISTICS` names, shape (n_statistics, n_values).
 
-    `shared` is which part of the errors of epochs may have the same sign in all of them.
+    `drawn` is whether the nodes of epochs were drawn at random, so that their errors are a part of their spread.
     """
     values, weights = rows[list(names)].to_numpy(), rows["weight"].to_numpy(dtype=np.float64)
     if not len(values):
@@ -176,8 +176,8 @@ def _statistics(rows: pd.DataFrame, names: Sequence[str], shared: float) -> npt.
     if len(values) > 1:
         deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights) * len(values) / (len(values) - 1))
     quartile, median, other = (quantile(values, weights, share) for share in (0.25, 0.5, 0.75))
-    low, high = mean_interval(values, rows["block"].to_numpy(), weights)
-    error = mean_error(rows[list(map(_error_of, names))].to_numpy(), weights, shared)
+    low, high = mean_interval(values, rows["block"].to_numpy(), weights, guarded=drawn)
+    error = mean_error(rows[list(map(_error_of, names))].to_numpy(), weights, drawn=drawn)
     ends = values.min(axis=0), values.max(axis=0), low, high
     return np.stack([mean, median, deviation, quartile, other, *ends, error, within(mean, error, low, high)])
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
-from eegflex.results.marks import cell_errors, mean_error, shared_of, unexplained_words, within
+from eegflex.results.marks import cell_errors, mean_error, unexplained_words, within
+from eegflex.results.means import only_means
 from eegflex.results.select import as_bands, as_list, bands_in_rows, check_stages, pick_all, sample_words, stage_order
 from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import trust_words
@@ -196,7 +197,7 @@ def site_marks(
 ) -> dict[str, dict[str, npt.NDArray[np.bool_]]]:
     """Return which of `site_values` are within their error, by band and stage."""
     values = site_values(dataset, bands, sites, stage_from)
-    reduce = partial(mean_error, shared=shared_of(dataset))
+    reduce = partial(mean_error, drawn=only_means(dataset))
     errors = _at_sites(dataset, cell_errors(dataset, bands), bands, sites, stage_from, reduce)
     return {
         name: {stage: within(found, errors[name][stage]) for stage, found in own.items()}

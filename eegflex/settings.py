@@ -28,7 +28,9 @@ __all__ = [
     "FILE_LABEL",
     "FILTER_EDGES",
     "FIXED_RULES",
+    "MEAN",
     "ON_CHECK",
+    "PRECISIONS",
     "RESOLUTIONS",
     "SECOND_OPINIONS",
     "VIEWS",
@@ -57,6 +59,9 @@ SECOND_OPINIONS = ("shapley",)
 #: The rule that adds nodes until its tolerance is met, and those of a fixed number of nodes.
 ADAPTIVE = "adaptive"
 FIXED_RULES = ("graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right")
+#: What is to be exact: each epoch, or only means over the epochs of a stage.
+MEAN = "mean"
+PRECISIONS = ("epoch", MEAN)
 #: The groups of frequencies that are not a width in Hz.
 BANDS = "bands"
 #: What is chosen by what is measured.
@@ -144,8 +149,8 @@ class Settings(StagingSettings):
 
     Attributes
     ----------
-    target, baseline, context, windows_per_stage, method, second_opinion, spectral_share, quadrature, tol, max_evals, \
-    n_steps, views, resolution, select, sample_per_stage, seed, batch_size, on_check
+    target, baseline, context, windows_per_stage, method, second_opinion, spectral_share, precision, quadrature, tol, \
+    max_evals, n_steps, views, resolution, select, sample_per_stage, seed, batch_size, on_check
         As in `eegflex.attribute_epochs`, and those of `StagingSettings`.
     label, n_jobs
         Likewise, but no part of the question: what the recording is called, and in how many processes it is answered.
@@ -192,6 +197,10 @@ class Settings(StagingSettings):
             at_least=0,
         ),
     )
+    precision: str = field(
+        default="epoch",
+        metadata=_said("What is to be exact: each epoch, or, with far fewer evaluations, only means of stages (mean)."),
+    )
     quadrature: str = field(
         default=ADAPTIVE, metadata=_said(f"Rule on the path: {', '.join((ADAPTIVE, *FIXED_RULES))}.")
     )
@@ -200,7 +209,8 @@ class Settings(StagingSettings):
     )
     max_evals: int = field(default=400, metadata=_said("Of the adaptive rule: most gradient evaluations for an epoch."))
     n_steps: int | None = field(
-        default=None, metadata=_said("Of the other rules: gradient evaluations for each epoch.", at_least=1)
+        default=None,
+        metadata=_said("Of the other rules, and with precision mean: gradient evaluations for each epoch.", at_least=1),
     )
     views: tuple[str, ...] = field(
         default=("frequency",),
@@ -266,6 +276,9 @@ class Settings(StagingSettings):
             isinstance(self.label, str) and self.label.strip() and self.label.isprintable()
         ):
             raise ParameterError("label must be a line of text", seen=repr(self.label))
+        check_choice("precision", self.precision, PRECISIONS)
+        if self.precision == MEAN:
+            self._check_mean()
         if self.is_adaptive and self.n_steps is not None:
             raise ParameterError(
                 "The adaptive quadrature finds its own number of steps",
@@ -285,6 +298,21 @@ class Settings(StagingSettings):
         check_count("seed", self.seed, least=0)
         check_count("spectral_share", self.spectral_share, least=0)
 
+    def _check_mean(self) -> None:
+        """Refuse what is of single epochs, of which a mean says nothing."""
+        needed = {"quadrature": ADAPTIVE, "context": "fixed", "views": ("frequency",), "second_opinion": None}
+        for name, value in needed.items():
+            if (seen := getattr(self, name)) != value:
+                raise ParameterError(
+                    f"precision='mean' tells of means of stages, and draws its nodes at random: {name} must be {value!r}",
+                    seen=f"{name}={seen!r}",
+                    remedy=f"Leave {name} out, or take precision='epoch'",
+                )
+        if self.n_steps is not None and (whole_number(self.n_steps) or 1) % 2:
+            raise ParameterError(
+                "With precision='mean', n_steps must be even", seen=self.n_steps, allowed="2, 4, 6, ..."
+            )
+
     @property
     def is_light(self) -> bool:
         """Whether sums over neighbouring bins are kept in place of them."""
@@ -293,12 +321,13 @@ class Settings(StagingSettings):
     @property
     def is_adaptive(self) -> bool:
         """Whether nodes are added until the tolerance is met."""
-        return self.quadrature == ADAPTIVE
+        return self.quadrature == ADAPTIVE and self.precision != MEAN
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for provenance; an array is named by its hash, and what the answer does not depend on is left out."""
         values = {one.name: plain(getattr(self, one.name)) for one in dataclasses.fields(self)}
         of_rule = ("n_steps",) if self.is_adaptive else ("tol", "max_evals")
+        of_rule = of_rule if self.precision == MEAN else (*of_rule, "precision")
         unused = {"label", "n_jobs", *of_rule, *(() if self.target == "all" else ("resolution",))}
         return {name: value for name, value in values.items() if name not in unused}
 

@@ -37,6 +37,7 @@ OTHER = {
     "method": "saliency",
     "second_opinion": "shapley",
     "spectral_share": 1,
+    "precision": "mean",
     "quadrature": "graded",
     "tol": 0.01,
     "max_evals": 100,

@@ -19,6 +19,7 @@ from eegflex.attribution.assemble import Kept, assemble
 from eegflex.attribution.baselines import check_baseline, choose_baseline, make_baseline
 from eegflex.attribution.crew import Crew
 from eegflex.attribution.decision import replaced_scores
+from eegflex.attribution.mean_nodes import choose_nodes, told_nodes
 from eegflex.attribution.methods.registry import method_of
 from eegflex.attribution.phases import restaged, told
 from eegflex.attribution.quadrature import make_rule
@@ -62,6 +63,7 @@ def attribute_epochs(
     method: str = "flex",
     second_opinion: str | None = None,
     spectral_share: int = 3,
+    precision: str = "epoch",
     quadrature: str = ADAPTIVE,
     tol: float = 0.02,
     max_evals: int = 400,
@@ -140,6 +142,11 @@ def attribute_epochs(
         How often the night is staged again with every magnitude kept and random phases, to tell by stage whether spectra or
         waveforms decide, which bounds what bands can say; see `FlexResult.spectral_share`. Fewer times, or a sample of the
         epochs, where few are explained. 0: not at all.
+    precision : {"epoch", "mean"}
+        What is to be exact. ``"epoch"``: each epoch, within `tol`. ``"mean"``, with FLEX: only means over the epochs of a
+        stage, for a small part of the cost. Each epoch has a few nodes on its path, drawn at random by `seed`, so that it is
+        right on average; intervals of means hold the nodes' error, and what tells of single epochs is refused. See
+        :ref:`means-of-stages`.
     quadrature : {"adaptive", "graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
         How the gradient is averaged over the path. ``"adaptive"`` adds nodes, epoch by epoch, until the estimated error
         of the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` puts its nodes
@@ -150,7 +157,9 @@ def attribute_epochs(
         For ``"adaptive"``: most gradient evaluations for an epoch (for each draw of its baseline); where they do not suffice,
         its ``error`` says so.
     n_steps : int | None
-        For a fixed rule: gradient evaluations for each epoch; by default 72 for ``"graded"``, else 50.
+        For a fixed rule: gradient evaluations for each epoch; by default 72 for ``"graded"``, else 50. For
+        ``precision="mean"``: random nodes for each epoch, an even number; by default so many that their error is at most a
+        third of the epochs'.
     views : sequence of {"frequency", "time", "time-frequency"}
         What to attribute to. Each view has the same sum. The frequency view is always there.
     resolution : {"light", "full"}
@@ -271,6 +280,7 @@ def attribute_epochs(
         method=method,
         second_opinion=second_opinion,
         spectral_share=spectral_share,
+        precision=precision,
         quadrature=quadrature,
         tol=tol,
         max_evals=max_evals,
@@ -307,8 +317,10 @@ def explain_night(night: StagedNight, settings: Settings, before: xr.Dataset | N
     request, notes = make_request(night, settings), dict[str, Any]()
     with rnn_safe(night.stager.module), held():
         if request.method.differentiates and night.stager.spec.context.whole:
-            said = None if before is None else json.loads(before.attrs["provenance"]).get("window")
+            said = None if before is None else _said(before, "window")
             request, notes = choose_window(request, said)
+        request, more = choose_nodes(request, None if before is None else _said(before, "nodes"))
+        notes |= more
         kept = Kept(request)
         known = None if before is None else take_up(request, before, kept)
         notes |= {"recording_sha256": hash_recording(night.epochs), "checks": _checked(request)}
@@ -316,11 +328,16 @@ def explain_night(night: StagedNight, settings: Settings, before: xr.Dataset | N
         return _explain(request, kept, known, notes | told(share, night, settings), share)
 
 
+def _said(before: xr.Dataset, of: str) -> Any:
+    """What the provenance of a run that is resumed says of something."""
+    return json.loads(before.attrs["provenance"]).get(of)
+
+
 def make_request(night: StagedNight, settings: Settings, chosen: npt.NDArray[np.intp] | None = None) -> Request:
     """What is to be explained of a night; `chosen` are epochs that take the place of a sample, or of all."""
     like = night.stager.like
     found: dict[str, Any] = {"device": str(like.device), "dtype": str(like.dtype).removeprefix("torch.")}
-    if not settings.is_adaptive:
+    if settings.quadrature != ADAPTIVE:
         found["n_steps"] = len(make_rule(settings.quadrature, settings.n_steps))
     if isinstance(settings.select, tuple):  # a mask and its numbers are one question
         found["select"] = tuple(selected(night, settings.select).tolist())
@@ -375,7 +392,7 @@ def _explain(
         if isinstance(ended, KeyboardInterrupt):
             raise AttributionStopped(finished, n_finished, n_wanted) from ended
         raise AttributionFailed(finished, n_finished, n_wanted, ended) from ended
-    result = assemble(request, kept, replaced, notes, share)
+    result = told_nodes(assemble(request, kept, replaced, notes, share))
     try:
         check()
     except KeyboardInterrupt as ended:

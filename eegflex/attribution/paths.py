@@ -136,7 +136,7 @@ def average_gradients(
     paths : Paths
         The paths.
     make_nodes : callable
-        Makes the nodes of one path, of how large the signal is at both of its ends.
+        Makes the nodes of one path, of how large the signal is at both of its ends; asked in the order of the paths.
     at_baselines : Tensor, shape (n_epochs, n_targets)
         F(x_b).
     rates : callable

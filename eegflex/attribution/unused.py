@@ -8,13 +8,13 @@ from typing import Any
 from mne.utils import logger
 
 from eegflex.attribution.methods.method import Method
-from eegflex.settings import Settings
+from eegflex.settings import MEAN, Settings
 from eegflex.staging import StagedNight
 
 __all__ = ["OF_PATHS", "settled"]
 
 #: Settings of a path, of which a method without one makes no use.
-OF_PATHS = ("quadrature", "n_steps", "tol", "max_evals", "windows_per_stage")
+OF_PATHS = ("precision", "quadrature", "n_steps", "tol", "max_evals", "windows_per_stage")
 _OF_ADAPTIVE = ("tol", "max_evals")
 _DEFAULTS = {one.name: one.default for one in dataclasses.fields(Settings)}
 
@@ -44,8 +44,12 @@ def _reasons(settings: Settings, method: Method, night: StagedNight) -> dict[str
     if not method.on_path:
         return dict.fromkeys(OF_PATHS, f"method={settings.method!r} takes no path")
     found: dict[str, str] = {}
-    if not settings.is_adaptive:
+    if settings.precision == MEAN:
+        found |= dict.fromkeys(("windows_per_stage", *_OF_ADAPTIVE), "precision='mean' tells of no single epoch")
+    elif not settings.is_adaptive:
         found |= dict.fromkeys(_OF_ADAPTIVE, f"quadrature={settings.quadrature!r} has its number of nodes from n_steps")
+    if settings.precision == MEAN:
+        return found
     if settings.context != "fixed":
         found["windows_per_stage"] = "with context='scaled' every epoch is explained with its whole window"
     elif all(one.windows.length.max() == 1 for one in night.bound):

@@ -17,7 +17,7 @@ from eegflex.attribution.methods.flex import band_rates
 from eegflex.attribution.paths import Paths, average_gradients
 from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.request import Request
-from eegflex.settings import AUTO
+from eegflex.settings import AUTO, MEAN
 from eegflex.stagers.batches import BatchSize, fitting_batch
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
 from eegflex.utils.progress import progress
@@ -158,7 +158,10 @@ def _band_sums(request: Request, numbers: npt.NDArray[np.intp], lengths: Sequenc
 
     Each channel set has its share of the epochs; what it makes of a variant by itself is made once for all lengths.
     """
-    fixed = dataclasses.replace(request, settings=dataclasses.replace(request.settings, context="fixed"))
+    settings = dataclasses.replace(request.settings, context="fixed")
+    if settings.precision == MEAN:
+        settings = dataclasses.replace(settings, precision="epoch", n_steps=None)
+    fixed = dataclasses.replace(request, settings=settings)
     n_sets, parts = len(request.night.bound), dict[int, npt.NDArray[np.float64]]()
     with progress(len(numbers), f"Measuring windows of {', '.join(map(str, lengths))} epochs") as done:
         for channel_set in range(min(n_sets, len(numbers))):

@@ -17,7 +17,7 @@ import mne
 import typer
 
 from eegflex.errors import MissingExtraError, ParameterError
-from eegflex.settings import VIEWS, Settings
+from eegflex.settings import MEAN, VIEWS, Settings
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -204,7 +204,7 @@ class AttributionOptions(Settings):
     def __post_init__(self) -> None:
         from eegflex.attribution.methods.registry import METHODS
 
-        if not self.views and self.method in METHODS:
+        if not self.views and self.method in METHODS and self.precision != MEAN:
             object.__setattr__(self, "views", tuple(view for view in ("time",) if view in METHODS[self.method].views))
         super().__post_init__()
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from eegflex.attribution.methods.registry import METHODS, method_of
 from eegflex.errors import EegflexError, ParameterError, check_choice
+from eegflex.results.means import refuse_single
 from eegflex.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def check_asked(result: FlexResult, compare: Sequence[str]) -> None:
     Raises
     ------
     ParameterError
-        If a method is none, is the result's own or does not know its baseline.
+        If a method is none, is the result's own or does not know its baseline; or single epochs are not to be read.
     """
+    refuse_single(result.data, "an evaluation")
     own, named = result.parameters["method"], result.parameters["baseline"]
     for name in compare:
         check_choice("compare", name, tuple(other for other in METHODS if other != own))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from eegflex.evaluation import coverage, exactness
 from eegflex.evaluation.evidence import Evidence
 from eegflex.findings import Finding, Findings
+from eegflex.results.means import only_means
 from eegflex.results.recordings import one_recording
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ TRUST_CHECKS: dict[str, Callable[[Evidence], Finding | None]] = {
     "edges": coverage.edges,
     "left out": coverage.left_out,
 }
+#: Those that judge epoch by epoch, of which a result of means knows nothing.
+OF_SINGLE = ("completeness", "convergence", "precision", "cancellation")
 
 
 def assess(result: FlexResult) -> Findings:
@@ -86,6 +89,6 @@ def assess(result: FlexResult) -> Findings:
     ('ok', 10)
     """
     one_recording(result.data, None, "How far a result can be believed")
-    evidence = Evidence.of(result.for_target())
-    found = {name: check(evidence) for name, check in TRUST_CHECKS.items()}
+    evidence, left_out = Evidence.of(result.for_target()), OF_SINGLE if only_means(result.data) else ()
+    found = {name: check(evidence) for name, check in TRUST_CHECKS.items() if name not in left_out}
     return Findings(result.model, tuple(one.named(name) for name, one in found.items() if one is not None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from eegflex.errors import ParameterError
@@ -12,10 +12,12 @@ from eegflex.output_settings import ReportSettings
 from eegflex.report.explorer import make_explorer
 from eegflex.report.first_screen import first_screen, subtitle
 from eegflex.report.html import without_directories
+from eegflex.report.means import SECTIONS_OF_MEANS
 from eegflex.report.page import Report, Section, SectionPart, make_page
 from eegflex.report.parts import Gathered, Part, Picture
 from eegflex.report.pictures import as_figure
 from eegflex.report.sections import SECTIONS, on_top
+from eegflex.results.means import only_means, refuse_single
 from eegflex.results.recordings import one_recording
 from eegflex.utils.clock import since_midnight
 from eegflex.utils.verbose import verbose
@@ -93,11 +95,11 @@ def make_report(
     gathered = _gather(result, compare_with, asked)
     return make_page(
         title or f"Why did {result.model} stage this night so, and can the answer be believed?",
-        sections_of(part for section in SECTIONS for part in section(gathered)),
+        sections_of(part for section in _sections_for(result) for part in section(gathered)),
         subtitle=subtitle(gathered.result),
         warnings=map(without_directories, on_top(gathered)),
-        first_screen=first_screen(gathered),
-        explorer=make_explorer(result, signal=signal, began=began),
+        first_screen="" if only_means(result.data) else first_screen(gathered),
+        explorer=None if only_means(result.data) else make_explorer(result, signal=signal, began=began),
         stages=result.stages,
     )
 
@@ -106,6 +108,8 @@ def _gather(result: FlexResult, compare_with: FlexResult | None, asked: ReportSe
     """Take all that a report is written from, once."""
     one_recording(result.data, None, "A report")
     if compare_with is not None:
+        for one in (result, compare_with):
+            refuse_single(one.data, "a comparison of two results")
         _check_same_epochs(result, compare_with)
     single = result.for_target()  # once: of a result of all stages it is a sum over all that was attributed
     return Gathered(
@@ -118,6 +122,11 @@ def _gather(result: FlexResult, compare_with: FlexResult | None, asked: ReportSe
         note=asked.note,
         began=None if asked.began is None else since_midnight("began", asked.began),
     )
+
+
+def _sections_for(result: FlexResult) -> tuple[Callable[[Gathered], Iterator[Part]], ...]:
+    """What a page of a result is made of."""
+    return SECTIONS_OF_MEANS if only_means(result.data) else SECTIONS
 
 
 def sections_of(parts: Iterable[Part]) -> list[Section]:
@@ -140,7 +149,7 @@ def add_to_report(result: FlexResult, report: mne.Report, *, section: str | None
     import matplotlib.pyplot as plt
 
     gathered = _gather(result, None, ReportSettings(epochs_per_stage=epochs_per_stage))
-    for part in (part for make in SECTIONS for part in make(gathered)):
+    for part in (part for make in _sections_of(result) for part in make(gathered)):
         if isinstance(part, Picture):
             fig = part.draw()
             report.add_figure(fig, part.title, caption=part.caption, section=section, tags=("eegflex",))

@@ -24,6 +24,7 @@ from eegflex.report.provenance import flat, provenance
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
 from eegflex.results.marks import LEGEND
+from eegflex.results.means import only_means
 from eegflex.results.phase_table import KINDS
 from eegflex.results.spectral_share import has_share, kept_range, told_of
 from eegflex.results.window_rhythms import has_windows
@@ -77,6 +78,8 @@ def night(gathered: Gathered) -> Iterator[Part]:
             "Epochs, scored and predicted", html.frame(agreed[1], corner="scored \\ predicted", diagonal=True)
         )
         yield Text("Agreement", html.paragraph(gathered.findings["agreement"].text) + table, "Night")
+        if only_means(gathered.result.data):  # what spoke most in an epoch is not known
+            return
         draw = partial(viz.plot_confusion, gathered.every or gathered.result, show=False)
         yield Picture("Where they part, and why", draw, "How many epochs, and what spoke most there.", "Night")
 

@@ -13,8 +13,9 @@ import xarray as xr
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
 from eegflex.results import tables
-from eegflex.results.intervals import blocks_of, mean_interval, quantile
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval, quantile
 from eegflex.results.marks import cell_errors, error_of_all, mean_error, total_errors, within
+from eegflex.results.means import only_means, refuse_single
 from eegflex.results.recordings import labels_of
 from eegflex.results.spectral_share import decided_rows
 from eegflex.results.trust import has_evidence, judge
@@ -26,6 +27,8 @@ __all__ = ["GROUPINGS", "STATISTICS", "band_table"]
 GROUPINGS = ("stage", "channel", "epoch", "recording")
 #: What it can tell of the epochs of a group.
 STATISTICS = ("mean", "median", "sd", "q25", "q75", "min", "max", "ci_low", "ci_high", "error", "within_error")
+#: What needs each of them by itself.
+_OF_SINGLE = ("median", "sd", "q25", "q75", "min", "max")
 
 
 def band_table(
@@ -36,8 +39,14 @@ def band_table(
     names = [*bands.names, "total"]
     rows = _rows(dataset, bands, by, stage_from)
     groups = rows.groupby(list(by), observed=True)
-    found = np.stack([_statistics(own[own["agreed"]], names) for _, own in groups])
+    drawn = only_means(dataset)
+    found = np.stack([_statistics(own[own["agreed"]], names, drawn=drawn) for _, own in groups])
     counts = groups["agreed"].agg(["sum", "size"]).astype(int)
+    if drawn:
+        few = counts["sum"].to_numpy() < MIN_EPOCHS
+        found[few] = np.nan
+        found[few, STATISTICS.index("within_error")] = 0
+        found[:, [STATISTICS.index(one) for one in _OF_SINGLE]] = np.nan
     told = pd.DataFrame({"n_epochs": counts["sum"]})
     if _compares(dataset, by, stage_from):
         told["n_left_out"] = counts["size"] - counts["sum"]
@@ -80,6 +89,8 @@ def _check(dataset: xr.Dataset, by: Sequence[str], statistic: str) -> None:
             seen=f"by={tuple(by)!r}",
             remedy="Add 'recording' to by, or take one of them with result.sel(recording=...)",
         )
+    if "epoch" in by or statistic in _OF_SINGLE:
+        refuse_single(dataset, f"a table of bands with by={tuple(by)!r} and statistic={statistic!r}")
 
 
 def _rows(dataset: xr.Dataset, bands: Bands, by: Sequence[str], stage_from: str) -> pd.DataFrame:
@@ -152,8 +163,11 @@ def _spread(
     )
 
 
-def _statistics(rows: pd.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Tell of the values of epochs: what `STATISTICS` names, shape (n_statistics, n_values)."""
+def _statistics(rows: pd.DataFrame, names: Sequence[str], *, drawn: bool) -> npt.NDArray[np.float64]:
+    """Tell of the values of epochs: what `STATISTICS` names, shape (n_statistics, n_values).
+
+    `drawn` is whether the nodes of epochs were drawn at random, so that their errors are a part of their spread.
+    """
     values, weights = rows[list(names)].to_numpy(), rows["weight"].to_numpy(dtype=np.float64)
     if not len(values):
         return np.vstack([np.full((len(STATISTICS) - 1, len(names)), np.nan), np.zeros(len(names))])
@@ -162,8 +176,8 @@ def _statistics(rows: pd.DataFrame, names: Sequence[str]) -> npt.NDArray[np.floa
     if len(values) > 1:
         deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights) * len(values) / (len(values) - 1))
     quartile, median, other = (quantile(values, weights, share) for share in (0.25, 0.5, 0.75))
-    low, high = mean_interval(values, rows["block"].to_numpy(), weights)
-    error = mean_error(rows[list(map(_error_of, names))].to_numpy(), weights)
+    low, high = mean_interval(values, rows["block"].to_numpy(), weights, guarded=drawn)
+    error = mean_error(rows[list(map(_error_of, names))].to_numpy(), weights, drawn=drawn)
     ends = values.min(axis=0), values.max(axis=0), low, high
     return np.stack([mean, median, deviation, quartile, other, *ends, error, within(mean, error, low, high)])
 

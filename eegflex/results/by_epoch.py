@@ -10,6 +10,7 @@ import xarray as xr
 
 from eegflex.results import tables
 from eegflex.results.marks import error_of_all
+from eegflex.results.means import refuse_single
 from eegflex.results.select import Pooled
 from eegflex.results.weights import case_weights
 
@@ -42,6 +43,7 @@ def by_epoch(
     most : array, shape (n_epochs, n_channels) | None
         What the sum of a channel set is at most.
     """
+    refuse_single(dataset, "this")
     of, stages = dataset["of_channel_set"].values, tables.epoch_stages(dataset, stage_from)
     own = tables.stage_labels(dataset, stage_from) == stages[:, None]
     groups = [group for k in range(dataset.sizes["channel_set"]) if len(group := np.flatnonzero(members & (of == k)))]

@@ -13,6 +13,7 @@ import xarray as xr
 
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.means import refuse_single
 from eegflex.results.spectral_share import has_share, spectral_share
 from eegflex.scores import probabilities, surest
 from eegflex.targets import resolve_target
@@ -46,6 +47,7 @@ def within_error(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     What such an epoch did to the score is not told from nothing: its attribution does not explain it. False where a method has
     no estimate of its error.
     """
+    refuse_single(dataset, "what tells whether epochs explain their score")
     change = np.abs(dataset["score"].values - dataset["baseline_score"].values)
     error = change_error(dataset)
     return np.asarray(change <= np.where(np.isfinite(error), error, -1.0))

@@ -8,7 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-__all__ = ["BLOCK", "LEVEL", "MIN_EPOCHS", "block_error", "blocks_of", "mean_interval", "median_interval", "quantile"]
+__all__ = [
+    "BLOCK",
+    "LEVEL",
+    "MIN_EPOCHS",
+    "block_error",
+    "blocks_of",
+    "effective_number",
+    "mean_interval",
+    "median_interval",
+    "quantile",
+]
 
 #: How often an interval is meant to hold the true mean.
 LEVEL = 0.95
@@ -68,6 +78,8 @@ def mean_interval(
     values: npt.NDArray[np.floating[Any]],
     blocks: npt.NDArray[np.integer[Any]],
     weights: npt.NDArray[np.floating[Any]] | None = None,
+    *,
+    guarded: bool = False,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Interval for the mean, from blocks of epochs that are alike.
 
@@ -79,6 +91,9 @@ def mean_interval(
         The block of each epoch, as `blocks_of` numbers them. Epochs that are independent are a block each.
     weights : array, shape (n_epochs,) | None
         For how many epochs each of them stands, if the mean is a weighted one.
+    guarded : bool
+        Whether the interval is at least Student's with no more degrees of freedom than the `effective_number` of blocks: where
+        a few of them carry the mean, too little is known of how far it may be off.
 
     Returns
     -------
@@ -121,7 +136,19 @@ def mean_interval(
     unit = np.sqrt(variance / (n_blocks - 1))
     quantile_of_t = float(stats.t.ppf((1 + LEVEL) / 2, n_blocks - 1))
     slant = skewness / np.sqrt(n_blocks)
-    return mean - unit * _untransformed(quantile_of_t, slant), mean - unit * _untransformed(-quantile_of_t, slant)
+    low, high = (mean - unit * _untransformed(end, slant) for end in (quantile_of_t, -quantile_of_t))
+    if not guarded:
+        return low, high
+    few = np.minimum(effective_number(scatter), n_blocks - 1)
+    half = unit * stats.t.ppf((1 + LEVEL) / 2, few)
+    return np.minimum(low, mean - half), np.maximum(high, mean + half)
+
+
+def effective_number(deviations: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How many of some deviations, (n, ...), carry the sum of their squares: 1 to n; a third of them if they are normal."""
+    squares = (deviations / np.maximum(np.abs(deviations).max(axis=0), np.finfo(float).tiny)) ** 2
+    whole = squares.sum(axis=0) ** 2
+    return np.asarray(np.divide(whole, (squares**2).sum(axis=0), out=np.ones_like(whole), where=whole > 0))
 
 
 def _untransformed(quantile: float, slant: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy import stats
 
 from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.decided import change_error, explained_epochs, within_error
+from eegflex.results.intervals import LEVEL, effective_number
+from eegflex.results.means import MEANS_ONLY, only_means
 from eegflex.results.select import Pooled, is_whole, pool
 
 __all__ = [
@@ -90,11 +93,14 @@ def pooled_errors(
     return Pooled(np.minimum(own.values, most), own.labels, own.epochs, own.weights)
 
 
-def mean_error(errors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def mean_error(
+    errors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], *, drawn: bool = False
+) -> npt.NDArray[np.float64]:
     """Error of a mean over epochs, shape (...); NaN where that of one of them is not known.
 
     Errors of epochs are nearly independent, and add up as variances do, but for a share that may have the same sign in all of
-    them, and does not shrink with their number.
+    them, and does not shrink with their number. Errors by nodes that are drawn at random share nothing, and are each known from
+    two draws: Student's quantile is that of as many epochs as carry them (see `effective_number`).
 
     Parameters
     ----------
@@ -102,11 +108,17 @@ def mean_error(errors: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
         Estimated errors of the epochs.
     weights : array, shape (n_cases,)
         For how many epochs each stands.
+    drawn : bool
+        Whether they are of nodes drawn at random: half of an interval whose standard error is known from two draws.
     """
     if not len(errors):
         return np.full(errors.shape[1:], np.nan)
     parts = (weights / weights.sum()).reshape(-1, *(1 for _ in errors.shape[1:])) * errors
-    return np.hypot(np.sqrt((parts**2).sum(axis=0)), SHARED * parts.sum(axis=0))
+    independent = np.sqrt((parts**2).sum(axis=0))
+    if drawn:
+        tail = (1 + LEVEL) / 2
+        return np.asarray(independent * stats.t.ppf(tail, effective_number(parts)) / stats.norm.ppf(tail))
+    return np.hypot(independent, SHARED * parts.sum(axis=0))
 
 
 def within(
@@ -135,6 +147,8 @@ def cell_columns(dataset: xr.Dataset, bands: Bands) -> dict[str, npt.NDArray[Any
 
 def unexplained_words(dataset: xr.Dataset, stage_from: str = "predicted") -> str:
     """Say how many epochs are not explained by the epoch, and of which stages; nothing where all are."""
+    if only_means(dataset):
+        return MEANS_ONLY
     left = ~explained_epochs(dataset)
     if not left.any():
         return ""

@@ -19,6 +19,7 @@ from eegflex.results.export_methods import ResultExports
 from eegflex.results.figures import ResultFigures
 from eegflex.results.layout import check_layout
 from eegflex.results.main_findings import main_findings
+from eegflex.results.means import enough
 from eegflex.results.netcdf import write_dataset
 from eegflex.results.paper_methods import ResultText
 from eegflex.results.recordings import labels_of, provenances
@@ -151,7 +152,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         return int(self._dataset.sizes["epoch"])
 
     def __getitem__(self, index: Any) -> FlexResult:
-        return FlexResult(by_index(self._dataset, index))
+        return FlexResult(enough(by_index(self._dataset, index)))
 
     def __iter__(self) -> Iterator[FlexResult]:
         return (self[place] for place in range(len(self)))
@@ -286,7 +287,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         """
         trusted = self._dataset if trust == "all" else at_epochs(self._dataset, chosen(self._single, trust))
         found = subset(trusted, recording=recording, stage=stage, channel=channel, epoch=epoch, stage_from=stage_from)
-        return FlexResult(found)
+        return FlexResult(enough(found))
 
     def main_findings(self, *, trust: str = "all") -> Findings:
         """What spoke most for and against each stage, in the words of a scorer.

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.results.collapse import facts
+from eegflex.results.means import MEANS_ONLY, only_means
 from eegflex.results.wording import method_words, sums_to_change
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def as_text(result: FlexResult) -> str:
     return (
         f"<FlexResult | {result.model}, target {result.parameters['target']!r}, {several}{sizes['epoch']} of "
         f"{sizes['night']} epochs ({_counted(result)}), {sizes['channel']} channels, "
-        f"{sizes['channel_set']} channel set(s), {result.sfreq:.5g} Hz>"
+        f"{sizes['channel_set']} channel set(s), {result.sfreq:.5g} Hz{', means only' * only_means(result.data)}>"
     )
 
 
@@ -51,6 +52,8 @@ def _rows(result: FlexResult) -> dict[str, str]:
         "Channels": ", ".join(result.ch_names),
     }
     rows["Recordings"] = ", ".join(result.recordings)
+    if only_means(result.data):
+        return rows | {"Precision": MEANS_ONLY}
     if sums_to_change(result):
         rows["Completeness gap"] = _quantiles(result.relative_gap())
     error = facts(result.data)["error"].values

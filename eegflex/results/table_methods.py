@@ -16,6 +16,7 @@ from eegflex.results.band_table import band_table
 from eegflex.results.collapse import facts
 from eegflex.results.decided import baseline_stages, decided_by, within_error
 from eegflex.results.marks import cell_columns
+from eegflex.results.means import refuse_single
 from eegflex.results.second_opinion import second_opinion
 from eegflex.results.select import as_bands, as_list
 from eegflex.results.spectral_share import spectral_share
@@ -93,6 +94,7 @@ class ResultTables:
         Errors are estimated for the bands of `Bands`. That of another band is the sum over all of these that it shares a
         frequency with.
         """
+        refuse_single(self.data, "a data frame")
         single, wanted = self._single, self._bands(bands)
         verdict = judge(single).verdict[:, single["of_channel_set"].values]
         return tables.long_table(single, wanted, **cell_columns(single, wanted), trust=verdict)

@@ -14,6 +14,7 @@ import xarray as xr
 from eegflex.agreement import cohens_kappa, confusion
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
+from eegflex.results.means import refuse_single
 from eegflex.results.resolution import bin_widths, check_edges
 from eegflex.review import Answers
 from eegflex.scores import consensus, probabilities, surest
@@ -141,6 +142,7 @@ def relative_gap(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     total itself is no larger than the rounding of scores in single precision, as of an epoch that is its own baseline, a gap is
     judged against that.
     """
+    refuse_single(dataset, "a completeness gap")
     rounding = _ROUNDING * np.maximum(np.abs(dataset["score"].values), np.abs(dataset["baseline_score"].values))
     return np.abs(dataset["gap"].values) / np.maximum(sizes(dataset), rounding)
 

@@ -14,6 +14,7 @@ import xarray as xr
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.means import refuse_single
 from eegflex.results.select import hypnogram_order
 from eegflex.results.trust import has_evidence, judge
 
@@ -84,6 +85,7 @@ class Seconds:
     """
 
     def __init__(self, dataset: xr.Dataset, bands: Bands, members: npt.NDArray[np.bool_]) -> None:
+        refuse_single(dataset, "what is told second by second")
         self.data, self.bands = dataset.isel(channel=np.flatnonzero(members)), bands
         self.length = dataset.sizes["time"] / float(dataset.attrs["sfreq"])
         self.onset = dataset["onset"].values.astype(float)

@@ -18,6 +18,7 @@ from eegflex.findings import Finding, Value, ok, unknown, warning
 from eegflex.results import tables
 from eegflex.results.criteria import CRITERIA, EVIDENCE, Criterion
 from eegflex.results.intervals import MIN_EPOCHS
+from eegflex.results.means import refuse_single
 from eegflex.results.wording import count_epochs
 
 __all__ = [
@@ -114,6 +115,7 @@ def judge(dataset: xr.Dataset, limits: Mapping[str, float] | None = None) -> Tru
     ParameterError
         If there is no such criterion, or a limit is not a number.
     """
+    refuse_single(dataset, "trust")
     criteria = CRITERIA | {name: _with_limit(name, limit) for name, limit in (limits or {}).items()}
     holds = {name: one.holds(dataset) for name, one in criteria.items()}
     sums = np.isfinite(dataset["gap"].values)

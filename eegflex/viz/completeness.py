@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from eegflex.results import tables
 from eegflex.results.collapse import facts
+from eegflex.results.means import refuse_single
 from eegflex.results.wording import sum_words, sums_to_change
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import GREY, points
@@ -95,6 +96,7 @@ def plot_completeness(
 
 def _judged(result: FlexResult) -> list[tuple[str, npt.NDArray[np.float64], float]]:
     """Return what can be judged: its name, the values that there are, and the limit that they should be within."""
+    refuse_single(result.data, "a figure of gaps and errors")
     known = facts(result.data)
     error = known["error"].values.ravel().astype(np.float64)
     error = error[np.isfinite(error)]

@@ -13,6 +13,7 @@ from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
 from eegflex.results.choice import typical_places
 from eegflex.results.marks import within
+from eegflex.results.means import refuse_single
 from eegflex.results.recordings import one_recording, shown_label
 from eegflex.results.select import PICKED, as_bands, is_whole, pick
 from eegflex.results.spectral_share import share_words
@@ -151,6 +152,7 @@ def _find_card(
     result: FlexResult, bands: Bands, number: int | None, recording: str | None, stage: str | None, channel: str | None
 ) -> EpochCard:
     dataset = result.data
+    refuse_single(dataset, "a card of an epoch")
     if number is not None or recording is not None:
         dataset = one_recording(dataset, recording, "The number of an epoch")
     if number is not None and stage is not None:

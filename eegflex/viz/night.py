@@ -14,6 +14,7 @@ from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.collapse import facts
 from eegflex.results.decided import DECIDES, context_share, explained_epochs
+from eegflex.results.means import only_means
 from eegflex.results.recordings import one_recording, provenances, shown_label
 from eegflex.results.result import FlexResult
 from eegflex.results.select import hypnogram_order
@@ -278,6 +279,8 @@ def _of_explanations(dataset: xr.Dataset, found: Trust | None) -> Iterator[_Row]
         if not found.tested.all():
             yield _Row("tested", numbers[found.tested])
         yield _Row("trusted", numbers[found.epochs], "Trusted: with most of the channel sets that were tested.")
+    if only_means(dataset):
+        return
     told = "Not by the epoch: its change of the score is within the error of the attribution."
     yield _Row("not by the epoch", numbers[~explained_epochs(dataset)], told)
     if "replaced_scores" in dataset:

@@ -14,6 +14,7 @@ from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.marks import cell_errors, mean_error, pooled_errors, unexplained_words, within
+from eegflex.results.means import only_means
 from eegflex.results.select import (
     Pooled,
     as_bands,
@@ -231,7 +232,8 @@ def _marked_bands(
     pooled = pool(dataset, tables.band_sums(dataset, bands), members, stage_from)
     errors = pooled_errors(dataset, cell_errors(dataset, bands), members, stage_from)
     means = np.stack([pooled.mean(stage) for stage in stages], axis=1)
-    of_means = np.stack([mean_error(errors.of(stage), errors.weights_of(stage)) for stage in stages], axis=1)
+    drawn = only_means(dataset)
+    of_means = np.stack([mean_error(errors.of(one), errors.weights_of(one), drawn=drawn) for one in stages], axis=1)
     return within(means, of_means)[[bands.names.index(name) for name in bands_in_rows(bands)]]
 
 
@@ -243,7 +245,7 @@ def _interval(
     blocks = blocks_of(dataset["onset"].values[epochs], dataset["recording"].values[epochs])
     if len(cases) < MIN_EPOCHS or len(np.unique(blocks)) < 2:
         return None
-    return mean_interval(cases, blocks, attribution.weights_of(stage))
+    return mean_interval(cases, blocks, attribution.weights_of(stage), guarded=only_means(dataset))
 
 
 def _interval_words(dataset: xr.Dataset, attribution: Pooled, stages: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.marks import cell_errors, mean_error, unexplained_words, within
+from eegflex.results.means import only_means
 from eegflex.results.select import as_bands, as_list, bands_in_rows, check_stages, pick_all, sample_words, stage_order
 from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import trust_words
@@ -196,7 +198,8 @@ def site_marks(
 ) -> dict[str, dict[str, npt.NDArray[np.bool_]]]:
     """Return which of `site_values` are within their error, by band and stage."""
     values = site_values(dataset, bands, sites, stage_from)
-    errors = _at_sites(dataset, cell_errors(dataset, bands), bands, sites, stage_from, mean_error)
+    reduce = partial(mean_error, drawn=only_means(dataset))
+    errors = _at_sites(dataset, cell_errors(dataset, bands), bands, sites, stage_from, reduce)
     return {
         name: {stage: within(found, errors[name][stage]) for stage, found in own.items()}
         for name, own in values.items()

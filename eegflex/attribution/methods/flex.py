@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ from eegflex.attribution.context import Moving, moving
 from eegflex.attribution.draws import Draw, mean_over
 from eegflex.attribution.path_share import path_shares
 from eegflex.attribution.paths import PathGradient, Paths, Rates, average_gradients, baseline_scores
+from eegflex.attribution.random_nodes import nodes_in_turn
 from eegflex.attribution.request import Explained, Request
 from eegflex.attribution.spectra import attribution_in_frequency, attribution_in_time, frames, weighted_spectrum
+from eegflex.settings import MEAN
 
 __all__ = ["band_rates", "explain_flex"]
 
@@ -55,8 +58,8 @@ def _explain_alike(
     end, begin = what.ends
     paths = Paths(what.model, end, begin, request.weights(numbers, channel_set), request.batch(what.model, end[:1]))
     score, baseline_score = request.recorded_scores(numbers, channel_set), baseline_scores(paths)
-    rates = _rates(what, request.band_masks)
-    for row, path in average_gradients(paths, request.make_nodes, baseline_score, rates):
+    rates, make_nodes = _rates(what, request.band_masks), nodes_in_turn(request, channel_set, numbers, draws)
+    for row, path in average_gradients(paths, make_nodes, baseline_score, rates):
         change = (what.end[row] - what.begin[row]).to(path.gradient.dtype)
         gradient, slope_beyond = what.unpack(path.gradient)
         at = int(what.at[row])
@@ -68,6 +71,8 @@ def _explain_alike(
         if what.n_beyond:
             views["beyond"] = by_beyond[:, None]
         ends = score[row], baseline_score[row].cpu().numpy()
+        if request.settings.precision == MEAN:  # a few random nodes do not tell where on one path it arises
+            path = dataclasses.replace(path, stretches=None)
         explained = _explained(int(numbers[row]), views, total + by_beyond, ends, path)
         yield Draw(explained, sums.double().cpu().numpy(), at, path.part_errors, by_beyond if what.n_beyond else None)
 

@@ -13,7 +13,7 @@ from eegflex.attribution.methods.on_bands import by_captum, exact_shapley, on_ba
 from eegflex.attribution.methods.on_spectrum import deeplift, gradient_shap, input_x_gradient, on_magnitudes, saliency
 from eegflex.errors import ParameterError, check_choice
 from eegflex.results.wording import MethodWords
-from eegflex.settings import AUTO, CONTEXTS, VIEWS, Settings
+from eegflex.settings import AUTO, CONTEXTS, MEAN, VIEWS, Settings
 
 __all__ = ["METHODS", "method_of"]
 
@@ -98,6 +98,12 @@ def method_of(settings: Settings) -> Method:
             "A second opinion is one on FLEX, with the context as recorded",
             seen=f"method={name!r}, context={settings.context!r}",
             remedy="Leave second_opinion out, or take method='flex' and context='fixed'",
+        )
+    if settings.precision == MEAN and not method.on_path:
+        raise ParameterError(
+            "precision='mean' draws nodes on paths, which this method does not take",
+            seen=f"method={name!r}",
+            remedy="Leave precision out, or take method='flex'",
         )
     if method.on_path and settings.is_adaptive and settings.max_evals < N_FIRST:
         raise ParameterError(

@@ -13,6 +13,7 @@ from eegflex.report.colours import variables
 from eegflex.report.explorer.encode import CHUNK, Packing, as_blob, as_json
 from eegflex.report.explorer.facts import meta_of, night_of
 from eegflex.report.summary import is_simulated
+from eegflex.results.means import refuse_single
 from eegflex.results.recordings import one_recording
 from eegflex.results.select import PICKED, is_whole
 from eegflex.utils.clock import since_midnight
@@ -90,6 +91,7 @@ def make_explorer(result: FlexResult, *, signal: bool = True, began: str | None 
     if not isinstance(signal, bool):
         raise ParameterError("signal must be True or False", seen=repr(signal))
     one_recording(result.data, None, "An explorer")
+    refuse_single(result.data, "an explorer")
     packing = Packing(result.data, signal)
     meta = meta_of(result, packing, None if began is None else since_midnight("began", began)) | {"perChunk": CHUNK}
     blobs = [f'<script type="application/json" id="ex-data-meta">{as_json(meta)}</script>\n']

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from eegflex.report.page import fill
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.figure import Figure
 
     from eegflex.report.parts import Picture
@@ -25,12 +29,13 @@ def as_figure(picture: Picture) -> str:
     """Draw a picture, once, and return it as HTML; its figure is closed."""
     import matplotlib.pyplot as plt
 
-    fig = picture.draw()
-    try:
-        width, height = (round(inches * _SCREEN) for inches in fig.get_size_inches())
-        data = base64.b64encode(_as_png(fig)).decode()
-    finally:
-        plt.close(fig)
+    with _uncollected():
+        fig = picture.draw()
+        try:
+            width, height = (round(inches * _SCREEN) for inches in fig.get_size_inches())
+            data = base64.b64encode(_as_png(fig)).decode()
+        finally:
+            plt.close(fig)
     return fill(
         "figure.html",
         kind="image/png",
@@ -40,6 +45,21 @@ def as_figure(picture: Picture) -> str:
         width=width,
         height=height,
     )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Put off the search for what is no longer used: it would go through the tens of thousands of parts of a figure often.
+
+    A figure is searched for once, when the next one begins.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _as_png(fig: Figure) -> bytes:

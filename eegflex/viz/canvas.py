@@ -89,10 +89,12 @@ def make_canvas(
     """
     import matplotlib.pyplot as plt
 
+    from eegflex.viz.layout import MeasuredOnce
+
     shape = len(panels), len(panels[0])
     there = np.array([[bool(name) for name in row] for row in panels])
     if axes is None:
-        fig, made = plt.subplots(*shape, squeeze=False, layout="constrained", **options)
+        fig, made = plt.subplots(*shape, squeeze=False, layout=MeasuredOnce(), **options)
         for ax in made[~there]:
             ax.remove()
         return Canvas(fig, np.asarray(np.where(there, made, None)), True, annotate)

@@ -206,9 +206,11 @@ def _own_card(case: EpochCard, heights: Sequence[float], n_facts: int) -> _Card:
     """Make a figure with the panels of time above, and those of frequencies and the facts below; heights are in inches."""
     import matplotlib.pyplot as plt
 
+    from eegflex.viz.layout import MeasuredOnce
+
     of_sets = 0.7 + 0.13 * min(case.dataset.sizes["channel_set"], MOST_SETS)
     on_right = [0.14 * n_facts + 0.01, 1.35, of_sets]
-    fig = plt.figure(figsize=(7.2, sum(heights) + sum(on_right) + 0.9), layout="constrained")
+    fig = plt.figure(figsize=(7.2, sum(heights) + sum(on_right) + 0.9), layout=MeasuredOnce())
     halves = fig.add_gridspec(2, 1, height_ratios=[sum(heights), sum(on_right)])
     above = halves[0].subgridspec(len(heights), 2, width_ratios=[1, 0.012], height_ratios=heights)
     width = 0 if {"time_view", "time_frequency_view"} & set(case.dataset) else slice(None)

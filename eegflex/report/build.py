@@ -53,7 +53,7 @@ def make_report(
     title : str | None
         Title of the report. By default it names the stager.
     epochs_per_stage : int
-        How many epoch cards to show of each stage: so many typical epochs, and, where there are, as many doubtful ones.
+        How many epoch cards to show of each stage: so many typical epochs, and, where there are, as many to review.
     note : str | None
         A sentence to put on top, for example that the recording is simulated.
     signal : bool

@@ -32,7 +32,7 @@ class Gathered:
     every : FlexResult | None
         The result of all stages, if so.
     epochs_per_stage : int
-        Epoch cards for each stage, of typical epochs and of doubtful ones.
+        Epoch cards for each stage, of typical epochs and of some to review.
     note : str | None
         A sentence to put on top.
     began : float | None

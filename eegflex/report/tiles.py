@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegflex.report.facts import GRADES, NightFacts, StageFacts, grade, worst
+from eegflex.report.facts import GRADES, StageFacts, grade, worst
 from eegflex.results.intervals import MIN_EPOCHS
+from eegflex.results.night import Night
 from eegflex.results.wording import count_epochs, percent
 
 if TYPE_CHECKING:
@@ -43,12 +44,12 @@ _AGREE = {"good": "The channels agree", "some": "Not all channels agree", "bad":
 _WORDS = {"waveforms": "waveforms, not rhythms", "relations": "relations between channels"}
 
 
-def make_tiles(night: NightFacts, stages: Sequence[StageFacts], agreement: Finding | None) -> list[Tile]:
+def make_tiles(night: Night, stages: Sequence[StageFacts], agreement: Finding | None) -> list[Tile]:
     """Make the four tiles.
 
     Parameters
     ----------
-    night : NightFacts
+    night : Night
         The night.
     stages : sequence of StageFacts
         Of all stages that epochs were explained of.
@@ -58,7 +59,7 @@ def make_tiles(night: NightFacts, stages: Sequence[StageFacts], agreement: Findi
     return [_fits(night, agreement), _channels(night), _decides(stages), _looked_at(night, stages)]
 
 
-def _fits(night: NightFacts, agreement: Finding | None) -> Tile:
+def _fits(night: Night, agreement: Finding | None) -> Tile:
     kappa, low, high = (_number(agreement, name) for name in ("kappa", "kappa_low", "kappa_high"))
     judged = night.is_judged
     if not judged.any():
@@ -83,7 +84,7 @@ def _number(finding: Finding | None, name: str) -> float:
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
-def _hardest(night: NightFacts) -> str:
+def _hardest(night: Night) -> str:
     """The stage that is found least often, among those that were scored often enough to tell."""
     counts = {stage: int((night.is_judged & (night.scored == stage)).sum()) for stage in night.stages}
     shares = {
@@ -94,7 +95,7 @@ def _hardest(night: NightFacts) -> str:
     return min(shares, key=lambda stage: shares[stage], default="")
 
 
-def _found(night: NightFacts, stage: str) -> str:
+def _found(night: Night, stage: str) -> str:
     """How often a stage was found, and what it was mostly taken for."""
     own = night.is_judged & (night.scored == stage)
     share, low, high = night.share(~night.is_wrong, own)
@@ -108,7 +109,7 @@ def _found(night: NightFacts, stage: str) -> str:
     return f"{stage} is found in {round(share * n)} of its {count_epochs(n)} ({percent(share)}{between}){taken}."
 
 
-def _channels(night: NightFacts) -> Tile:
+def _channels(night: Night) -> Tile:
     staged, n_sets = night.is_staged, night.answers.shape[1]
     if n_sets == 1:
         return Tile("unknown", "One answer from all channels", "The stager reads them together; none can disagree.")
@@ -168,7 +169,7 @@ def _names(stages: Sequence[StageFacts], part: str, whole: str) -> str:
     return ", ".join(f"{one.stage} (in {getattr(one, part)} of {getattr(one, whole)})" for one in stages)
 
 
-def _looked_at(night: NightFacts, stages: Sequence[StageFacts]) -> Tile:
+def _looked_at(night: Night, stages: Sequence[StageFacts]) -> Tile:
     n, of = len(night.explained), int((night.predicted != "").sum())
     few = [f"{one.stage} ({one.n})" for one in stages if one.n < MIN_EPOCHS]
     how = grade("looked at", n / of if of else np.nan)

@@ -112,6 +112,11 @@ class StageFacts:
         return 2 * self.n_context > self.n_context_known
 
     @property
+    def is_told(self) -> bool:
+        """Whether enough is known to say what decides: of enough epochs, or of the night that was staged without waveforms."""
+        return self.n >= MIN_EPOCHS or self.way in ("waveforms", "relations")
+
+    @property
     def is_elsewhere(self) -> bool:
         """Whether something else than the epoch's own spectrum decides."""
         return self.is_silent or self.is_of_context or self.way in ("waveforms", "relations")

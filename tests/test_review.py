@@ -111,11 +111,11 @@ def test_epochs_that_are_not_staged_come_last_and_are_no_neighbours():
 
 def test_trust_is_told_and_changes_no_order():
     asked = alone([0.9, 0.1, 0], [0.5, 0.4, 0.1])
-    trust = pd.DataFrame({"epoch": [0, 0, 1], "trust": ["doubtful", "trusted", "trusted"]})
+    trust = pd.DataFrame({"epoch": [0, 0, 1], "trust": ["not trusted", "trusted", "trusted"]})
     queue = queue_of(asked, trust=trust)
     assert queue["epoch"].tolist() == queue_of(asked)["epoch"].tolist()
-    assert queue["trust"].tolist() == ["trusted", "doubtful, trusted"]
-    assert queue["reasons"][1].endswith("explanation: doubtful, trusted")
+    assert queue["trust"].tolist() == ["trusted", "not trusted, trusted"]
+    assert queue["reasons"][1].endswith("explanation: not trusted, trusted")
     with pytest.raises(ParameterError, match="no table of trust"):
         queue_of(asked, trust=pd.DataFrame({"number": [1]}))
 

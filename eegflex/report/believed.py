@@ -112,7 +112,7 @@ def _of_stages(result: FlexResult) -> str:
     data = result.data
     if not has_evidence(data):
         return ""
-    found, stages = judge(data), tables.epoch_stages(data, "predicted")
+    found, stages = judge(data), tables.counted_stages(data, "predicted")
     rows = {
         stage: {
             "epochs explained": int((stages == stage).sum()),

@@ -54,7 +54,7 @@ def make_report(
     title : str | None
         Title of the report. By default it names the stager.
     epochs_per_stage : int
-        How many epoch cards to show of each stage: so many typical epochs, and, where there are, as many doubtful ones.
+        How many epoch cards to show of each stage: so many typical epochs, and, where there are, as many to review.
     note : str | None
         A sentence to put on top, for example that the recording is simulated.
     signal : bool
@@ -132,10 +132,17 @@ def _sections_for(result: FlexResult) -> tuple[Callable[[Gathered], Iterator[Par
 def sections_of(parts: Iterable[Part]) -> list[Section]:
     """Gather parts by section, in the order in which each section first came."""
     found: dict[str, list[SectionPart]] = {}
+    said: dict[str, set[str]] = {}  # what a section says below one figure it need not say below the next
     for part in parts:
-        heading = part.title if part.section is not None else ""
-        html = as_figure(part) if isinstance(part, Picture) else _below(part.html, "h4" if heading else "h3")
-        found.setdefault(part.section or part.title, []).append(SectionPart(heading, html))
+        heading, section = part.title if part.section is not None else "", part.section or part.title
+        if isinstance(part, Picture):
+            if not part.on_page:
+                continue
+            html, notes = as_figure(part, said.setdefault(section, set()))
+            said[section].update(notes)
+        else:
+            html = _below(part.html, "h4" if heading else "h3")
+        found.setdefault(section, []).append(SectionPart(heading, html))
     return [Section(title, tuple(own)) for title, own in found.items()]
 
 
@@ -149,7 +156,7 @@ def add_to_report(result: FlexResult, report: mne.Report, *, section: str | None
     import matplotlib.pyplot as plt
 
     gathered = _gather(result, None, ReportSettings(epochs_per_stage=epochs_per_stage))
-    for part in (part for make in _sections_of(result) for part in make(gathered)):
+    for part in (part for make in _sections_for(result) for part in make(gathered)):
         if isinstance(part, Picture):
             fig = part.draw()
             report.add_figure(fig, part.title, caption=part.caption, section=section, tags=("eegflex",))

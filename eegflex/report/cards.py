@@ -1,4 +1,4 @@
-"""Epoch cards: typical epochs of each stage, and doubtful ones; never those that are only the surest."""
+"""Epoch cards: typical epochs of each stage, and some to review; never those that are only the surest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex import viz
-from eegflex.report.disagreements import doubtful
+from eegflex.report.disagreements import to_review
 from eegflex.report.parts import Picture
 from eegflex.results import tables
 from eegflex.results.choice import typical_places
@@ -48,14 +48,14 @@ class Card:
 
 
 def epochs(gathered: Gathered) -> Iterator[Picture]:
-    """Cards of typical epochs, and of doubtful ones, by stage."""
+    """Cards of typical epochs, and of some to review, by stage."""
     for card in cards_of(gathered.result, gathered.epochs_per_stage):
         draw = partial(viz.plot_epoch, gathered.result, card.number, show=False)
         yield Picture(f"{card.stage}, epoch {card.number}", draw, card.why, "Epochs")
 
 
 def cards_of(result: FlexResult, n: int) -> list[Card]:
-    """Choose epochs of each predicted stage: typical ones, and, where there are, as many doubtful ones.
+    """Choose epochs of each predicted stage: typical ones, and, where there are, as many to review.
 
     Parameters
     ----------
@@ -65,21 +65,21 @@ def cards_of(result: FlexResult, n: int) -> list[Card]:
         How many of either kind at most for each stage.
     """
     data = result.data
-    stages, numbers = tables.epoch_stages(data, "predicted"), data["number"].values.astype(int)
-    queue = doubtful(result)
+    stages, numbers = tables.counted_stages(data, "predicted"), data["number"].values.astype(int)
+    queue = to_review(result)
     reasons = dict(zip(queue["epoch"].tolist(), queue["reasons"].tolist(), strict=True))
     found: list[Card] = []
     for stage in stage_order(data, "predicted"):
         own = stages == stage
         typical = [
-            Card(number, stage, why + (f" It is doubtful, too: {reasons[number]}." if number in reasons else ""))
+            Card(number, stage, why + (f" It is to review, too: {reasons[number]}." if number in reasons else ""))
             for number, why in ((int(numbers[place]), why) for place, why in _typical(data, own, stage, n))
         ]
         here = set(numbers[own].tolist())
         shown = {card.number for card in typical}
         unsure = [number for number in reasons if number in here - shown][:n]
         found += typical + [
-            Card(number, stage, f"Doubtful: in the order of review, among the first of {stage}; {reasons[number]}.")
+            Card(number, stage, f"To review, among the first of {stage} in the queue: {reasons[number]}.")
             for number in unsure
         ]
     return found

@@ -1,4 +1,4 @@
-"""Why this stage and not that one: the epochs that are worth a look, chosen by doubt and not by certainty."""
+"""Why this stage and not that one: the epochs that are worth a look, chosen because voices differ or the stager is unsure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from eegflex.report.parts import Text
 from eegflex.results import tables
 from eegflex.results.decided import DECIDES, context_share
 from eegflex.results.effects import signs_of_epochs
+from eegflex.results.subset import at_channels
 from eegflex.results.trust import TRUSTED, judge
 from eegflex.results.wording import baseline_words, count_epochs, explained_words, number_text, percent, reading, unit
 from eegflex.utils.clock import clock_text
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from eegflex.report.parts import Gathered
     from eegflex.results.result import FlexResult
 
-__all__ = ["clock", "disagreements", "doubtful"]
+__all__ = ["SMALL_MARGIN", "clock", "disagreements", "to_review"]
 
 #: So many epochs are told of.
 MOST = 10
-#: An epoch whose stage is ahead of the next by less is doubtful.
+#: The stager is unsure of an epoch whose stage is ahead of the next by less, of the mean probability of its channels.
 SMALL_MARGIN = 0.5
 #: What is a smaller part of the largest is not named.
 LEAST = 0.01
@@ -36,10 +37,10 @@ _NAMED = 2
 _ALL_OR_PAIR = "target='all' keeps what speaks for every stage over every other"
 
 
-def doubtful(result: FlexResult) -> pd.DataFrame:
-    """The epochs of the night that are doubtful, in the order of the review queue, and whether each was explained.
+def to_review(result: FlexResult) -> pd.DataFrame:
+    """The epochs of the night that a scorer should review, in the order of the queue, and whether each was explained.
 
-    Doubtful is what was scored otherwise, what another channel gives another stage, and what is ahead by a small margin.
+    To review is what was scored otherwise, what another channel gives another stage, and what the stager is unsure of.
 
     Parameters
     ----------
@@ -52,19 +53,21 @@ def doubtful(result: FlexResult) -> pd.DataFrame:
 
 
 def disagreements(gathered: Gathered) -> Iterator[Text]:
-    """Of the most doubtful epochs that were explained, what each voice says, and what spoke for either stage."""
+    """Of the first epochs to review that were explained, what each voice says, and what spoke for either stage."""
     result = gathered.result
-    queue = doubtful(result)
+    queue = to_review(result)
     shown = queue[queue["explained"]].head(MOST)
     parts = [html.paragraph(_how_chosen(result, queue, len(shown)))]
     if len(shown):
         parts.append(html.paragraph(_how_read(result, gathered.every)))
+    cases = []
     for row in shown.itertuples():
         heading = (
             f"Epoch {row.epoch}, {clock(row.onset, gathered.began)}: why {row.predicted} and not {_other(result, row)}?"
         )
-        parts += [f"<h4>{html.epoch_link(row.epoch, heading)}</h4>", html.bullets(_told(result, gathered.every, row))]
-    yield Text("Disagreements", "".join(parts))
+        told = html.bullets(_told(result, gathered.every, row))
+        cases.append(f"<div><h4>{html.epoch_link(row.epoch, heading)}</h4>{told}</div>")
+    yield Text("Disagreements", "".join([*parts, '<div class="columns">', *cases, "</div>"] if cases else parts))
 
 
 def clock(onset: float, began: float | None = None) -> str:
@@ -81,16 +84,16 @@ def clock(onset: float, began: float | None = None) -> str:
 def _how_chosen(result: FlexResult, queue: pd.DataFrame, n_shown: int) -> str:
     n, n_explained, n_night = len(queue), int(queue["explained"].to_numpy(dtype=bool).sum()), result.data.sizes["night"]
     what = (
-        f"Doubtful are epochs that were scored otherwise, that a channel gives another stage, or whose stage is ahead by less "
-        f"than {SMALL_MARGIN:g}: {n} of {count_epochs(n_night)} of the night."
+        f"To review are epochs that were scored otherwise, that a channel gives another stage, or of which the stager is "
+        f"unsure, its stage ahead of the next by less than {SMALL_MARGIN:g}: {n} of {count_epochs(n_night)} of the night."
     )
     if not n_explained:
         return f"{what} None of them was explained" + ("; select= explains those that you choose." if n else ".")
     rest = n - n_explained
     left = f"; the other {f'{rest} were' if rest > 1 else 'one was'} not looked at" if rest else ""
-    first = "all of these" if n_shown == n_explained else f"the {n_shown} most doubtful"
+    first = "all of these" if n_shown == n_explained else f"{n_shown} of these"
     explained = f"{n_explained} of them {'was' if n_explained == 1 else 'were'} explained{left}"
-    follows = f"Here are {first}, the most doubtful first." if n_shown > 1 else "It follows."
+    follows = f"Here are {first}, in the order of the review queue." if n_shown > 1 else "It follows."
     return f"{what} {explained}. {follows}"
 
 
@@ -178,17 +181,17 @@ def _bands(result: FlexResult, every: FlexResult | None, place: int, pair: tuple
         pair = (str(target[0]), str(target[1]))
     is_pair = every is not None or isinstance(target, list | tuple)
     how = reading(one)
-    groups = sorted(
-        set(tables.stage_labels(one.data, "predicted").ravel().tolist()), key=lambda stage: stage != pair[0]
-    )
+    said = one.data["predicted"].values[0].astype(str)[one.data["of_channel_set"].values]
+    groups = sorted(set(said.tolist()), key=lambda stage: stage != pair[0])
     for stage in groups:
         score = f"the score of {stage}" if target == "predicted" else explained_words(one)
         sides = tuple(f"for {own}" for own in pair) if is_pair else (f"{how.raised} {score}", f"{how.lowered} it")
-        found = []
-        for sign in signs_of_epochs(one.data):
-            own = sign.did.labels == stage
-            if own.any() and abs(value := float(sign.did.values[own][0])) > float(sign.error[own][0]):
-                found.append((sign.words, value))
+        signs = signs_of_epochs(at_channels(one.data, said == stage))
+        found = [
+            (sign.words, value)
+            for sign in signs
+            if len(sign.error) and abs(value := float(sign.did.values[0])) > float(sign.error[0])
+        ]
         where = f"Where channels say {stage}" if len(groups) > 1 else ""
         yield _named(found, sides, where)
 

@@ -1,4 +1,4 @@
-"""What the first screen tells of the night and of each stage, as numbers; and the table that grades them."""
+"""What the first screen tells of each stage, as numbers; and the table that grades them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from eegflex.agreement import cohens_kappa, confusion
 from eegflex.results import tables
-from eegflex.results.decided import DECIDES, baseline_stages, change_error, context_share, explained_epochs
-from eegflex.results.intervals import LEVEL, MIN_EPOCHS, blocks_of
+from eegflex.results.decided import DECIDES, baseline_stages, change_error, epoch_shares, explained_epochs
+from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.spectral_share import limits
 from eegflex.results.trust import has_evidence, judge
 from eegflex.results.wording import percent, sums_to_change, told_stages
-from eegflex.scores import probabilities
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from eegflex.results.result import FlexResult
 
-__all__ = ["GRADES", "LIMITS", "NightFacts", "StageFacts", "grade", "of_night", "of_stages", "worst"]
+__all__ = ["GRADES", "LIMITS", "StageFacts", "grade", "of_stages", "worst"]
 
 #: Grades, the worst last, and the marks that they have beside a colour.
 GRADES = {"unknown": "–", "good": "✓", "some": "◐", "bad": "✗"}
@@ -42,8 +38,6 @@ LIMITS: dict[str, tuple[float, float]] = {
     # share of a cohort's recordings that failed
     "failed": (0.0, 0.2),
 }
-#: Of shares: draws of their intervals, and the fewest blocks that these are drawn of.
-_DRAWS, _LEAST_BLOCKS = 1000, 8
 
 
 def grade(name: str, value: float) -> str:
@@ -64,107 +58,6 @@ def grade(name: str, value: float) -> str:
 def worst(*grades: str) -> str:
     """The worst of some grades; nothing is worse for not being known."""
     return max(grades, key=list(GRADES).index)
-
-
-@dataclass(frozen=True)
-class NightFacts:
-    """The whole night, epoch by epoch.
-
-    Attributes
-    ----------
-    stages : tuple of str
-        The stager's.
-    onset : array, shape (n_epochs,)
-        In s from the beginning of the recording.
-    length : float
-        Of an epoch, in s.
-    scored, predicted : array of str, shape (n_epochs,)
-        Empty, or no stage of the stager's, where there is none.
-    chances : array, shape (n_epochs, n_stages)
-        Probabilities, the mean over channel sets; NaN of an epoch that was not staged by all.
-    answers : array of int, shape (n_epochs, n_channel_sets)
-        The stage that each channel set gives; -1 where it gives none.
-    explained : array of int, shape (n_explained,)
-        Places of the epochs that were explained.
-    """
-
-    stages: tuple[str, ...]
-    onset: npt.NDArray[np.float64]
-    length: float
-    scored: npt.NDArray[np.str_]
-    predicted: npt.NDArray[np.str_]
-    chances: npt.NDArray[np.float64]
-    answers: npt.NDArray[np.intp]
-    explained: npt.NDArray[np.intp]
-
-    @property
-    def is_judged(self) -> npt.NDArray[np.bool_]:
-        """Epochs that have both a scored and a predicted stage."""
-        return np.isin(self.scored, self.stages) & (self.predicted != "")
-
-    @property
-    def is_wrong(self) -> npt.NDArray[np.bool_]:
-        """Epochs whose predicted stage is not the scored one."""
-        return self.is_judged & (self.scored != self.predicted)
-
-    @property
-    def is_staged(self) -> npt.NDArray[np.bool_]:
-        """Epochs that every channel set gave a stage."""
-        return np.asarray((self.answers >= 0).all(axis=1))
-
-    @property
-    def is_disputed(self) -> npt.NDArray[np.bool_]:
-        """Epochs to which channel sets give different stages."""
-        return np.asarray((self.answers != self.answers[:, :1]).any(axis=1)) & self.is_staged
-
-    def kappas(self) -> npt.NDArray[np.float64]:
-        """Agreement of each channel set by itself with the scorer, where both gave a stage."""
-        judged = np.isin(self.scored, self.stages)
-        scored = np.array([self.stages.index(one) if one in self.stages else -1 for one in self.scored.tolist()])
-        found = []
-        for own in self.answers.T:
-            both = judged & (own >= 0)
-            found.append(cohens_kappa(confusion(scored[both], own[both], len(self.stages))))
-        return np.array(found)
-
-    def share(self, of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
-        """In what share of some epochs something holds, with its 95 % interval; NaN of none.
-
-        The interval is from draws of blocks of 10 minutes, since neighbours are alike; NaN for fewer than 8 of these.
-        """
-        if not among.any():
-            return np.nan, np.nan, np.nan
-        held, blocks = of[among].astype(float), blocks_of(self.onset[among], np.zeros(int(among.sum())))
-        sums, sizes = np.bincount(blocks, held), np.bincount(blocks)
-        if len(sizes) < _LEAST_BLOCKS:
-            return float(held.mean()), np.nan, np.nan
-        drawn = np.random.default_rng(0).integers(len(sizes), size=(_DRAWS, len(sizes)))
-        low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return float(held.mean()), float(low), float(high)
-
-
-def of_night(dataset: xr.Dataset) -> NightFacts:
-    """Gather what is known of the night.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Of a result of one recording and one target.
-    """
-    _, predicted = tables.night_stages(dataset)
-    staged, scores = predicted != "", dataset["night_scores"].values
-    chances = probabilities(scores, tables.score_kind(dataset)).mean(axis=1)
-    answers = np.where(staged[:, None], np.nan_to_num(scores, nan=-np.inf).argmax(axis=-1), -1)
-    return NightFacts(
-        stages=tuple(dataset["stage_name"].values.astype(str).tolist()),
-        onset=dataset["night_onset"].values.astype(float),
-        length=dataset.sizes["time"] / float(dataset.attrs["sfreq"]),
-        scored=dataset["night_stage"].values.astype(str),
-        predicted=predicted,
-        chances=np.where(staged[:, None], chances, np.nan),
-        answers=answers.astype(np.intp),
-        explained=dataset["number"].values.astype(np.intp),
-    )
 
 
 @dataclass(frozen=True)
@@ -219,6 +112,11 @@ class StageFacts:
     def is_of_context(self) -> bool:
         """Whether the context decided in most epochs."""
         return 2 * self.n_context > self.n_context_known
+
+    @property
+    def is_told(self) -> bool:
+        """Whether enough is known to say what decides: of enough epochs, or of the night that was staged without waveforms."""
+        return self.n >= MIN_EPOCHS or self.way in ("waveforms", "relations")
 
     @property
     def is_elsewhere(self) -> bool:
@@ -276,10 +174,10 @@ def of_stages(result: FlexResult) -> list[StageFacts]:
         Of one recording and one target.
     """
     data = result.data
-    own = tables.epoch_stages(data, "predicted")
+    own = tables.counted_stages(data, "predicted")
     order = [stage for stage in result.stages if (own == stage).any()]
     trust = judge(data) if has_evidence(data) else None
-    around = _context(data)
+    around = epoch_shares(data)
     within = ~explained_epochs(data) & np.isfinite(change_error(data)).any(axis=1)
     ways = limits(data)
     found = []
@@ -303,15 +201,6 @@ def of_stages(result: FlexResult) -> list[StageFacts]:
             )
         )
     return found
-
-
-def _context(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
-    """The context's share of the change of each epoch, the mean over channel sets; NaN where nobody knows."""
-    if "replaced_scores" not in dataset:
-        return np.full(dataset.sizes["epoch"], np.nan)
-    share = context_share(dataset)
-    known = np.isfinite(share)
-    return np.where(known.any(axis=1), np.where(known, share, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan)
 
 
 def _called(result: FlexResult, stage: str) -> float:

@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from markupsafe import Markup
 
 from eegflex._version import __version__
-from eegflex.report.facts import NightFacts, of_night, of_stages
+from eegflex.report.facts import of_stages
 from eegflex.report.html import epoch_link
 from eegflex.report.night_strip import axis_ticks, make_strips, stage_swatches
 from eegflex.report.page import fill
 from eegflex.report.stage_rows import HEIGHT, WIDTH, make_rows
 from eegflex.report.tiles import make_tiles
+from eegflex.results.decided import DECIDES, epoch_shares, explained_epochs
+from eegflex.results.night import Night, night_of
 from eegflex.results.recordings import labels_of
+from eegflex.results.trust import has_evidence, judge
 from eegflex.results.wording import baseline_words, count_epochs, positive_means, type_label, unit
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from eegflex.report.parts import Gathered
     from eegflex.results.result import FlexResult
 
@@ -51,9 +57,9 @@ def first_screen(gathered: Gathered) -> Markup:
         What the report is written from.
     """
     result = gathered.result
-    night, stages = of_night(result.data), of_stages(result)
+    night, stages = night_of(result.data), of_stages(result)
     agreement = gathered.findings["agreement"] if "agreement" in gathered.findings else None  # noqa: SIM401
-    strips = make_strips(night)
+    strips = make_strips(night, _marks(result.data, night))
     return fill(
         "first_screen.html",
         tiles=make_tiles(night, stages, agreement),
@@ -70,13 +76,24 @@ def first_screen(gathered: Gathered) -> Markup:
     )
 
 
-def _missing(night: NightFacts) -> str:
+def _marks(dataset: xr.Dataset, night: Night) -> dict[str, npt.NDArray[np.intp]]:
+    """What is known of explained epochs: which are trusted, which their surroundings decide, which nothing explains."""
+    marks = {
+        "not explained by itself": ~explained_epochs(dataset),
+        "epochs around decide": epoch_shares(dataset) > DECIDES,
+    }
+    if has_evidence(dataset):
+        marks["trusted"] = judge(dataset).epochs
+    return {name: night.explained[own] for name, own in marks.items() if own.any()}
+
+
+def _missing(night: Night) -> str:
     """Say what the night's strips leave out."""
     left = int((night.predicted == "").sum())
     return f"Gaps: {count_epochs(left)} that could not be staged." if left else ""
 
 
-def _look_at(night: NightFacts) -> Markup:
+def _look_at(night: Night) -> Markup:
     """Name the explained epochs that are most worth a look: where the scorer, or another channel, says otherwise."""
     told = []
     for words, which in (("the scorer says otherwise", night.is_wrong), ("channels disagree", night.is_disputed)):

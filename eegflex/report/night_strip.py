@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from eegflex.report.facts import NightFacts
+from eegflex.results.night import Night
 from eegflex.results.select import hypnogram_order
 from eegflex.utils.clock import clock_text
 from eegflex.viz.style import stage_colours
@@ -64,14 +65,22 @@ def stage_swatches(stages: tuple[str, ...]) -> dict[str, tuple[int, str]]:
     return {stage: (stages.index(stage), colours[stage]) for stage in hypnogram_order(stages)}
 
 
-def _units(night: NightFacts) -> tuple[npt.NDArray[np.float64], float]:
+def _units(night: Night) -> tuple[npt.NDArray[np.float64], float]:
     """Where each epoch begins, and how wide it is."""
     step = WIDE / ((night.onset[-1] - night.onset[0]) / night.length + 1)
     return (night.onset - night.onset[0]) / night.length * step, float(step)
 
 
-def make_strips(night: NightFacts) -> list[Strip]:
-    """Draw the strips: hypnograms, the epochs that were explained, probabilities, disagreement, and errors."""
+def make_strips(night: Night, marks: Mapping[str, npt.NDArray[np.intp]] | None = None) -> list[Strip]:
+    """Draw the strips: hypnograms, the epochs that were explained, probabilities, disagreement, errors, and marks.
+
+    Parameters
+    ----------
+    night : Night
+        The night.
+    marks : mapping of str to array of int | None
+        More that is known of explained epochs: what it is, and their places in the night.
+    """
     left, step = _units(night)
     order = hypnogram_order(night.stages)
     n_sets, n_explained = night.answers.shape[1], len(night.explained)
@@ -89,10 +98,12 @@ def make_strips(night: NightFacts) -> list[Strip]:
     if night.is_judged.any():
         said = f"Another stage than the scorer's in {wrong.sum()} epochs"
         strips.append(_ticks("wrong", "not as scored", middle[wrong], said))
+    for name, places in (marks or {}).items():
+        strips.append(_ticks("marked", name, middle[places], f"{name} in {len(places)} epochs"))
     return strips
 
 
-def _hypnograms(night: NightFacts, left: npt.NDArray[np.float64], step: float, order: list[str]) -> Strip:
+def _hypnograms(night: Night, left: npt.NDArray[np.float64], step: float, order: list[str]) -> Strip:
     """Scored in grey, broad, and staged in black on top of it."""
     lines = []
     for stages, kind, stroke, thick in (
@@ -125,13 +136,13 @@ def _steps(left: npt.NDArray[np.float64], step: float, levels: npt.NDArray[np.fl
     return "".join(path) + (f"H{end:.1f}" if path and np.isfinite(level) else "")
 
 
-def _density(night: NightFacts, left: npt.NDArray[np.float64], step: float, order: list[str], label: str) -> Strip:
+def _density(night: Night, left: npt.NDArray[np.float64], step: float, order: list[str], label: str) -> Strip:
     """Areas of the stages, the topmost on top; nothing where an epoch was not staged.
 
     Each reaches down to the bottom and is covered by the next one, so that no seam of the paper shows between them.
     """
     colours = stage_colours(night.stages)
-    own = night.chances[:, [night.stages.index(stage) for stage in order]]
+    own = night.mean[:, [night.stages.index(stage) for stage in order]]
     above = np.cumsum(own, axis=1) - own
     areas = "".join(
         f'<path class="stage-{night.stages.index(stage)}" fill="{colours[stage]}" d="{_area(left, step, above[:, i])}"/>'
@@ -162,12 +173,12 @@ def _ticks(kind: str, label: str, places: npt.NDArray[np.float64], said: str) ->
     return Strip(kind, label, drawn, _THIN, said)
 
 
-def axis_ticks(night: NightFacts, began: float | None = None) -> list[Tick]:
+def axis_ticks(night: Night, began: float | None = None) -> list[Tick]:
     """Ticks of the axis of time: by the clock, or in hours from the beginning of the recording, or in minutes of a short one.
 
     Parameters
     ----------
-    night : NightFacts
+    night : Night
         The night.
     began : float | None
         The clock when the recording began, in s from midnight, where it is to be told.

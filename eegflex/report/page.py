@@ -150,6 +150,10 @@ def check_report_file(fname: str | Path) -> Path:
     return path
 
 
+#: What is longer, in characters of HTML, has the width of the page: in a column it would be very long.
+_NARROW = 20000
+
+
 @cache
 def _templates() -> Environment:
     return Environment(
@@ -218,7 +222,14 @@ def make_page(
 
 
 def _marked(section: Section) -> dict[str, Any]:
-    parts = [{"heading": part.heading, "html": Markup(part.html)} for part in section.parts]  # noqa: S704
+    parts = [
+        {
+            "heading": part.heading,
+            "html": Markup(part.html),  # noqa: S704
+            "wide": len(section.parts) == 1 or "<figure" in part.html or len(part.html) > _NARROW,
+        }
+        for part in section.parts
+    ]
     return {"id": section.id, "title": section.title, "parts": parts}
 
 

@@ -56,7 +56,7 @@ class Column:
     name, span : str
         What it is called, and its frequencies or channels.
     values, errors : array, shape (n_epochs,)
-        What it did to the score, by the channel sets that gave the epoch its stage, and the error of that; NaN of an epoch
+        What it did to the score, by the channel sets that explain the epoch's stage, and the error of that; NaN of an epoch
         that no such channel set has it of.
     """
 
@@ -161,13 +161,10 @@ def _columns(result: FlexResult) -> list[Column]:
 def _of_epochs(
     result: FlexResult, values: npt.NDArray[np.float64], members: npt.NDArray[np.bool_], *, mean: bool = False
 ) -> npt.NDArray[np.float64]:
-    """One value of each epoch: the mean over the channel sets that gave it the stage of the surest one."""
-    data = result.data
-    pooled = pool(data, values, members, "predicted", mean=mean)
-    own = tables.epoch_stages(data, "predicted")
-    chosen = pooled.labels == own[pooled.epochs]
-    found = np.full(data.sizes["epoch"], np.nan)
-    found[pooled.epochs[chosen]] = pooled.values[chosen]
+    """One value of each epoch, as `pool` has it; NaN of one whose stage no channel set of these explains."""
+    pooled = pool(result.data, values, members, "predicted", mean=mean)
+    found = np.full(result.data.sizes["epoch"], np.nan)
+    found[pooled.epochs] = pooled.values
     return found
 
 

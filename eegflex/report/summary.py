@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eegflex.readers.notes import SIMULATED
-from eegflex.results.select import PICKED, is_whole
+from eegflex.results.select import PICKED, counted_words, is_whole, n_epochs_by_stage
 from eegflex.results.subset import numbers_text
 from eegflex.results.wording import (
     baseline_words,
@@ -68,7 +68,7 @@ def what_was_done(result: FlexResult) -> list[str]:
     night, explained = dataset.sizes["night"], dataset.sizes["epoch"]
     hours = night * dataset.sizes["time"] / result.sfreq / 3600
     length = f"{hours:.1f} h" if hours >= 0.5 else f"{60 * hours:.0f} min"
-    counts = ", ".join(f"{stage} {count}" for stage, count in result.counts().items())
+    counts = ", ".join(f"{stage} {count}" for stage, count in n_epochs_by_stage(dataset, "predicted").items())
     sentences = [
         f"{result.model} staged {night} epochs ({length}); {explained} of them were explained ({counts}).",
         f"Explained is {explained_words(result)}, in units of {unit(result)}, by {method_words(result)}. "
@@ -88,9 +88,9 @@ def what_was_done(result: FlexResult) -> list[str]:
     if any(channel["use"] == "each" for channel in result.spec["input"]["channels"]):
         sentences.append(
             f"{result.model} takes one EEG channel at a time, so each channel was explained by itself: the "
-            "attributions of different EEG channels do not add up. Channels may disagree on the stage of an epoch; it counts "
-            "for every stage that one of them gave, and means at a channel are over the epochs to which that channel gave it."
+            "attributions of different EEG channels do not add up."
         )
+    sentences += [words] if (words := counted_words(dataset)) else []
     return sentences
 
 

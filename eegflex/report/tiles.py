@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eegflex.report.facts import GRADES, NightFacts, StageFacts, grade, worst
+from eegflex.report.facts import GRADES, StageFacts, grade, worst
 from eegflex.results.intervals import MIN_EPOCHS
+from eegflex.results.night import Night
 from eegflex.results.wording import count_epochs, percent
 
 if TYPE_CHECKING:
@@ -43,12 +44,12 @@ _AGREE = {"good": "The channels agree", "some": "Not all channels agree", "bad":
 _WORDS = {"waveforms": "waveforms, not rhythms", "relations": "relations between channels"}
 
 
-def make_tiles(night: NightFacts, stages: Sequence[StageFacts], agreement: Finding | None) -> list[Tile]:
+def make_tiles(night: Night, stages: Sequence[StageFacts], agreement: Finding | None) -> list[Tile]:
     """Make the four tiles.
 
     Parameters
     ----------
-    night : NightFacts
+    night : Night
         The night.
     stages : sequence of StageFacts
         Of all stages that epochs were explained of.
@@ -58,7 +59,7 @@ def make_tiles(night: NightFacts, stages: Sequence[StageFacts], agreement: Findi
     return [_fits(night, agreement), _channels(night), _decides(stages), _looked_at(night, stages)]
 
 
-def _fits(night: NightFacts, agreement: Finding | None) -> Tile:
+def _fits(night: Night, agreement: Finding | None) -> Tile:
     kappa, low, high = (_number(agreement, name) for name in ("kappa", "kappa_low", "kappa_high"))
     judged = night.is_judged
     if not judged.any():
@@ -83,7 +84,7 @@ def _number(finding: Finding | None, name: str) -> float:
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
-def _hardest(night: NightFacts) -> str:
+def _hardest(night: Night) -> str:
     """The stage that is found least often, among those that were scored often enough to tell."""
     counts = {stage: int((night.is_judged & (night.scored == stage)).sum()) for stage in night.stages}
     shares = {
@@ -94,7 +95,7 @@ def _hardest(night: NightFacts) -> str:
     return min(shares, key=lambda stage: shares[stage], default="")
 
 
-def _found(night: NightFacts, stage: str) -> str:
+def _found(night: Night, stage: str) -> str:
     """How often a stage was found, and what it was mostly taken for."""
     own = night.is_judged & (night.scored == stage)
     share, low, high = night.share(~night.is_wrong, own)
@@ -108,7 +109,7 @@ def _found(night: NightFacts, stage: str) -> str:
     return f"{stage} is found in {round(share * n)} of its {count_epochs(n)} ({percent(share)}{between}){taken}."
 
 
-def _channels(night: NightFacts) -> Tile:
+def _channels(night: Night) -> Tile:
     staged, n_sets = night.is_staged, night.answers.shape[1]
     if n_sets == 1:
         return Tile("unknown", "One answer from all channels", "The stager reads them together; none can disagree.")
@@ -128,16 +129,12 @@ def _channels(night: NightFacts) -> Tile:
 
 
 def _decides(stages: Sequence[StageFacts]) -> Tile:
-    elsewhere = [one for one in stages if one.is_elsewhere]
-    how = grade("decided elsewhere", len(elsewhere) / len(stages)) if stages else "unknown"
-    silent = [one for one in stages if one.is_silent]
+    """What decides, stage by stage; of too few epochs only what was seen in them."""
+    told = [one for one in stages if one.is_told]
+    elsewhere = [one for one in told if one.is_elsewhere]
+    how = grade("decided elsewhere", len(elsewhere) / len(told)) if told else "unknown"
     known = [one for one in stages if one.n_context_known]
-    around = [one for one in stages if one.is_of_context]
-    said = []
-    if silent:
-        said.append(f"{_names(silent, 'n_within', 'n')}: the epoch moves the score by less than the error.")
-    if around:
-        said.append(f"The epochs around decide {_names(around, 'n_context', 'n_context_known')}.")
+    said = list(_elsewhere(told))
     for way, words in _WORDS.items():
         own = [one for one in stages if one.way == way]
         if own:
@@ -145,17 +142,33 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
             said.append(f"It is {words} that decide {kept}.")
     if unclear := [one for one in stages if one.way == "unclear"]:
         said.append(f"Rhythms or waveforms: unclear for {', '.join(one.stage for one in unclear)}.")
-    rest = [one for one in stages if not one.is_elsewhere and one.way != "unclear"]
+    rest = [one for one in told if not one.is_elsewhere and one.way != "unclear"]
     if rest:
-        measured = "the epoch's own rhythms" if known else "the epoch itself (the stager sees no other)"
-        said.append(f"{', '.join(one.stage for one in rest)}: {measured} {'decide' if known else 'decides'}.")
+        names = ", ".join(f"{one.stage} (n = {one.n})" for one in rest)
+        measured = "the epoch's own rhythms decide" if known else "the epoch itself decides (the stager sees no other)"
+        said.append(f"{names}: {measured}.")
+    few = [one for one in stages if not one.is_told]
+    if few:
+        said.append(f"Too few epochs to tell ({', '.join(f'{one.stage} {one.n}' for one in few)}).")
+    if around := [one for one in few if one.is_of_context]:
+        said.append(f"In these, the epochs around decide {_names(around, 'n_context', 'n_context_known')}.")
     titles = {
         "good": "The epoch itself decides",
-        "some": f"Bands do not explain {_list(elsewhere)}",
-        "bad": f"Bands do not explain {_list(elsewhere)}",
+        "some": f"Other than the epoch's own rhythms decides {_list(elsewhere)}",
+        "bad": f"Other than the epoch's own rhythms decides {_list(elsewhere)}",
         "unknown": "What decides is not known",
     }
+    if how == "good" and few:
+        how = "unknown" if len(few) > len(told) else "some"
+        titles |= {"some": f"The epoch itself decides {_list(told)}"}
     return Tile(how, titles[how], " ".join(said))
+
+
+def _elsewhere(stages: Sequence[StageFacts]) -> Iterator[str]:
+    if silent := [one for one in stages if one.is_silent]:
+        yield f"{_names(silent, 'n_within', 'n')}: the epoch moves the score by less than the error."
+    if around := [one for one in stages if one.is_of_context]:
+        yield f"The epochs around decide {_names(around, 'n_context', 'n_context_known')}."
 
 
 def _list(stages: Sequence[StageFacts]) -> str:
@@ -168,7 +181,7 @@ def _names(stages: Sequence[StageFacts], part: str, whole: str) -> str:
     return ", ".join(f"{one.stage} (in {getattr(one, part)} of {getattr(one, whole)})" for one in stages)
 
 
-def _looked_at(night: NightFacts, stages: Sequence[StageFacts]) -> Tile:
+def _looked_at(night: Night, stages: Sequence[StageFacts]) -> Tile:
     n, of = len(night.explained), int((night.predicted != "").sum())
     few = [f"{one.stage} ({one.n})" for one in stages if one.n < MIN_EPOCHS]
     how = grade("looked at", n / of if of else np.nan)

@@ -48,7 +48,7 @@ def band_table(
         found[few, STATISTICS.index("within_error")] = 0
         found[:, [STATISTICS.index(one) for one in _OF_SINGLE]] = np.nan
     told = pd.DataFrame({"n_epochs": counts["sum"]})
-    if _compares(dataset, by, stage_from):
+    if _compares(dataset, by):
         told["n_left_out"] = counts["size"] - counts["sum"]
     if has_evidence(dataset):
         told["n_trusted"] = (rows["trusted"] & rows["agreed"]).groupby([rows[name] for name in by], observed=True).sum()
@@ -70,10 +70,9 @@ def band_table(
 _KINDS = {"within_error": bool}
 
 
-def _compares(dataset: xr.Dataset, by: Sequence[str], stage_from: str) -> bool:
-    """Whether channels of channel sets that may disagree on the stage stand beside each other, over epochs of a stage."""
-    apart = {"stage", "channel"} <= set(by) and "epoch" not in by and stage_from != "scored"
-    return apart and dataset.sizes["channel_set"] > 1
+def _compares(dataset: xr.Dataset, by: Sequence[str]) -> bool:
+    """Whether channels of channel sets that may explain other stages stand beside each other, over epochs of a stage."""
+    return {"stage", "channel"} <= set(by) and "epoch" not in by and dataset.sizes["channel_set"] > 1
 
 
 def _check(dataset: xr.Dataset, by: Sequence[str], statistic: str) -> None:
@@ -98,15 +97,13 @@ def _rows(dataset: xr.Dataset, bands: Bands, by: Sequence[str], stage_from: str)
     sums, errors = tables.band_sums(dataset, bands), cell_errors(dataset, bands)
     together = np.minimum(errors.sum(axis=-1), error_of_all(dataset))
     sums = np.concatenate([sums, sums.sum(axis=-1, keepdims=True), errors, together[..., None]], axis=-1)
-    labels, channels = tables.stage_labels(dataset, stage_from), dataset["channel"].values.astype(str)
+    channels = dataset["channel"].values.astype(str)
+    labels = _labels(dataset, by, stage_from)
     names = [*bands.names, "total"]
     names = [*names, *map(_error_of, names)]
-    if "channel" in by:
-        rows = _spread(sums, labels, channels, names)
-    else:
-        rows = _pooled(dataset, sums, labels, names, by_stage="stage" in by)
-        if "stage" not in by:
-            rows["stage"] = tables.epoch_stages(dataset, stage_from)[rows["place"]]
+    rows = _spread(sums, labels, channels, names) if "channel" in by else _pooled(dataset, sums, labels, names)
+    if "stage" in by:
+        rows = rows[rows["stage"] != ""]
     place, by_predicted = rows["place"].to_numpy(), "stage" in by and stage_from == "predicted"
     if "epoch" not in by:
         tell_of_weights(dataset, by_predicted=by_predicted)
@@ -119,9 +116,19 @@ def _rows(dataset: xr.Dataset, bands: Bands, by: Sequence[str], stage_from: str)
         block=blocks_of(dataset["onset"].values, dataset["recording"].values)[place],
         weight=case_weights(dataset, place, rows["stage"].to_numpy(dtype=str) if by_predicted else None),
         trusted=judge(dataset).epochs[place] if has_evidence(dataset) else False,
-        agreed=(tables.agreed_labels(dataset, stage_from) != "")[place] if _compares(dataset, by, stage_from) else True,
+        agreed=(tables.agreed_labels(dataset, stage_from) != "")[place] if _compares(dataset, by) else True,
     )
     return rows.sort_values(["recording", "epoch"], kind="stable", ignore_index=True)
+
+
+def _labels(dataset: xr.Dataset, by: Sequence[str], stage_from: str) -> npt.NDArray[np.str_]:
+    """The stage of each epoch and channel, (n_epochs, n_channels); empty for what is not counted."""
+    shape = (dataset.sizes["epoch"], dataset.sizes["channel"])
+    if "stage" not in by:
+        return np.broadcast_to(tables.epoch_stages(dataset, stage_from)[:, None], shape)
+    if _compares(dataset, by):  # over the same epochs: one of which a channel explains another stage is left out of all
+        return np.broadcast_to(tables.counted_stages(dataset, stage_from)[:, None], shape)
+    return tables.counted_labels(dataset, stage_from)
 
 
 def _pooled(
@@ -129,10 +136,8 @@ def _pooled(
     sums: npt.NDArray[np.float64],
     labels: npt.NDArray[np.str_],
     names: Sequence[str],
-    *,
-    by_stage: bool,
 ) -> pd.DataFrame:
-    """One row for each epoch: summed over the channels of a channel set, and then averaged over channel sets."""
+    """One row for each epoch: summed over the channels of a channel set, and then averaged over those that have a label."""
     of = dataset["of_channel_set"].values
     members = [np.flatnonzero(of == k) for k in range(dataset.sizes["channel_set"])]
     sums = np.stack([sums[:, own].sum(axis=1) for own in members], axis=1)
@@ -140,10 +145,9 @@ def _pooled(
     most = error_of_all(dataset)[:, [own[0] for own in members]]
     sums[..., n_values:] = np.minimum(sums[..., n_values:], most[..., None])
     sums[..., -1] = np.minimum(sums[..., -1], total_errors(dataset))
-    labels = np.stack([labels[:, own[0]] for own in members], axis=1)
-    rows = _spread(sums, labels, np.array([""] * len(members)), names)
-    together = ["place", "stage"] if by_stage else ["place"]
-    return rows.groupby(together, sort=False, as_index=False)[list(names)].mean().assign(channel="")
+    rows = _spread(sums, labels[:, [own[0] for own in members]], np.array([""] * len(members)), names)
+    rows = rows[rows["stage"] != ""]
+    return rows.groupby(["place", "stage"], sort=False, as_index=False)[list(names)].mean().assign(channel="")
 
 
 def _ordered(values: Any, order: Sequence[str]) -> pd.Categorical:

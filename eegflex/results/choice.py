@@ -8,9 +8,8 @@ import xarray as xr
 
 from eegflex.bands import Bands
 from eegflex.results import tables
-from eegflex.results.by_epoch import by_epoch
 from eegflex.results.decided import explained_epochs
-from eegflex.results.select import channel_types, check_stages
+from eegflex.results.select import channel_types, check_stages, pool
 from eegflex.results.trust import has_evidence, judge
 
 __all__ = ["typical_places"]
@@ -42,14 +41,14 @@ def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
     sums, kinds = tables.band_sums(part, Bands()), part["ch_type"].values.astype(str)
     far = np.zeros(len(places))
     for kind in channel_types(part):
-        did = by_epoch(part, sums, kinds == kind, "predicted")
+        did = pool(part, sums, kinds == kind, "predicted")
         far[did.epochs] += np.abs(did.values - np.median(did.values, axis=0)).sum(axis=1)
     trusted = judge(part).epochs if has_evidence(part) else np.zeros(len(places), dtype=bool)
     return [int(place) for place in places[np.lexsort((far, ~trusted, ~explained_epochs(part)))][:n]]
 
 
 def _of_stage(dataset: xr.Dataset, stage: str | None) -> npt.NDArray[np.intp]:
-    predicted = tables.epoch_stages(dataset, "predicted")
+    predicted = tables.counted_stages(dataset, "predicted")
     names = [name for name in dataset["stage_name"].values.astype(str).tolist() if name in predicted]
     (stage,) = check_stages(stage or max(names, key=lambda name: int((predicted == name).sum())), names)
     return np.flatnonzero(predicted == stage)

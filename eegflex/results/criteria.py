@@ -37,11 +37,11 @@ class Criterion:
     limit : float
         What it is held against.
     words : str
-        Why an explanation is doubtful of which it does not hold.
+        Why an explanation is not trusted of which it does not hold.
     at_least : bool
         Whether the number must be at least the limit; else at most.
     by_epoch : bool
-        Whether an explanation of which it does not hold tells nothing of its epoch, rather than something doubtful.
+        Whether an explanation of which it does not hold tells nothing of its epoch, rather than something not to trust.
     """
 
     measure: Callable[[xr.Dataset], _Values]

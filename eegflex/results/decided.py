@@ -15,7 +15,7 @@ from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.means import refuse_single
 from eegflex.results.spectral_share import has_share, spectral_share
-from eegflex.scores import probabilities, surest
+from eegflex.scores import probabilities
 from eegflex.targets import resolve_target
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "context_share",
     "context_shares",
     "decided_by",
+    "epoch_shares",
     "explained_epochs",
     "near_baseline",
     "within_error",
@@ -54,8 +55,15 @@ def within_error(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
 
 
 def explained_epochs(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Whether an epoch changed the score by more than the error, with most of its channel sets, shape (n_epochs,)."""
-    return np.asarray((~within_error(dataset)).mean(axis=1) > 0.5)
+    """Whether an epoch changed the score by more than the error, with most channel sets that explain its stage, (n_epochs,)."""
+    own = _own(dataset)
+    return np.asarray((~within_error(dataset) & own).sum(axis=1) > own.sum(axis=1) / 2)
+
+
+def _own(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Channel sets that explain the stage of the epoch; all of an epoch whose stage none explains."""
+    counted = tables.counted_sets(dataset, "predicted")
+    return np.asarray(counted | ~counted.any(axis=1, keepdims=True))
 
 
 def change_error(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
@@ -76,6 +84,16 @@ def context_share(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     the context's in the sum of both absolute values; NaN for a stager without context.
     """
     return context_shares(_explained(dataset))
+
+
+def epoch_shares(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """The context's share of the change of each epoch, the mean over channel sets that explain its stage, shape (n_epochs,).
+
+    NaN where nobody knows.
+    """
+    if "replaced_scores" not in dataset:
+        return np.full(dataset.sizes["epoch"], np.nan)
+    return _mean(np.where(_own(dataset), context_share(dataset), np.nan))
 
 
 def context_shares(replaced: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -128,13 +146,16 @@ def baseline_stages(dataset: xr.Dataset, of_stage: str | None = None) -> pd.Data
     dataset : xarray.Dataset
         Of the result.
     of_stage : str | None
-        Of the epochs, and channel sets, that are predicted to be this stage: every epoch has a baseline of its own. By default
-        of all.
+        Of the epochs of this predicted stage, and the channel sets that explain it: every epoch has a baseline of its own. By
+        default of all.
     """
     _check_replaced(dataset)
     replaced = _replaced(dataset)
     if of_stage is not None:
-        own = dataset["predicted"].values.astype(str) == of_stage
+        own = (
+            tables.counted_sets(dataset, "predicted")
+            & (tables.counted_stages(dataset, "predicted") == of_stage)[:, None]
+        )
         replaced = np.where(own[:, :, None, None], replaced, np.nan)
     return called_stages(replaced, dataset["stage_name"].values.astype(str).tolist())
 
@@ -152,20 +173,23 @@ def decided_by(dataset: xr.Dataset) -> pd.DataFrame:
     _check_replaced(dataset)
     kind = tables.score_kind(dataset)
     p = probabilities(_replaced(dataset), kind)  # epoch, channel set, replaced, stage
-    own = dataset["scores"].values.argmax(axis=-1)
-    p = np.take_along_axis(p, own[:, :, None, None], axis=-1)[..., 0]
-    change = dataset["score"].values - dataset["baseline_score"].values
-    error = change_error(dataset)
-    share = context_share(dataset)
+    said = dataset["scores"].values.argmax(axis=-1)
+    p = np.take_along_axis(p, said[:, :, None, None], axis=-1)[..., 0]
+    own = _own(dataset)
+    change, error = dataset["score"].values - dataset["baseline_score"].values, change_error(dataset)
+
+    def mean(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        return _mean(np.where(own, values, np.nan))
+
     rows = pd.DataFrame(
         {
             "stage": _stage(dataset),
-            "p": p[..., 0].mean(axis=1),
-            "p_replaced": p[..., 1].mean(axis=1),
-            "change": change.mean(axis=1),
-            "error": error.mean(axis=1),
-            "context_share": _mean(share),
-            "below_1/32": _mean(_near(dataset)),
+            "p": mean(p[..., 0]),
+            "p_replaced": mean(p[..., 1]),
+            "change": mean(change),
+            "error": mean(error),
+            "context_share": epoch_shares(dataset),
+            "below_1/32": mean(_near(dataset)),
             "explained": explained_epochs(dataset),
         }
     )
@@ -188,7 +212,7 @@ def near_baseline(dataset: xr.Dataset) -> dict[str, tuple[int, int]]:
     dataset : xarray.Dataset
         Of a result of one target.
     """
-    near = pd.Series(_mean(_near(dataset)) > 0.5)
+    near = pd.Series(_mean(np.where(_own(dataset), _near(dataset), np.nan)) > 0.5)
     counts = near.groupby(_stage(dataset), observed=True).agg(["sum", "size"])
     return {str(stage): (int(n), int(of)) for stage, n, of in counts.itertuples() if n > of / 2}
 
@@ -201,11 +225,11 @@ def _near(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
 
 
 def _stage(dataset: xr.Dataset) -> pd.Categorical:
-    """The stage of each epoch by the most confident channel set."""
-    stages = dataset["stage_name"].values.astype(str)
-    scores = dataset["scores"].values
-    chosen = surest(scores, tables.score_kind(dataset))
-    return pd.Categorical(stages[scores[np.arange(len(scores)), chosen].argmax(axis=-1)], categories=stages)
+    """The stage for which each epoch is counted; missing of one whose stage no channel set explains."""
+    stages = tables.counted_stages(dataset, "predicted")
+    return pd.Categorical(
+        np.where(stages == "", None, stages.astype(object)), categories=dataset["stage_name"].values.astype(str)
+    )
 
 
 def _mean(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -55,7 +55,7 @@ class Sign:
     names : array of str, shape (n_members,)
         The channels' names.
     labels : array of str, shape (n_epochs, n_members)
-        The stage that each channel gave.
+        The stage that the epoch is counted for, where the channel explains it; empty elsewhere.
     """
 
     words: str
@@ -68,7 +68,7 @@ class Sign:
 
 @dataclass(frozen=True)
 class Sites:
-    """The channels at which something did most, over epochs to which all channels gave the stage.
+    """The channels at which something did most, over epochs of which all channels explain the stage.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class Effect:
 
     @cached_property
     def sites(self) -> Sites | None:
-        """Where it did most; None for a single channel, or of too few epochs to which all channels gave the stage."""
+        """Where it did most; None for a single channel, or of too few epochs of which all channels explain the stage."""
         common = (self.sign.labels == self.stage).all(axis=1)
         names = list(dict.fromkeys(self.sign.names.tolist()))
         if len(names) < 2 or common.sum() < MIN_EPOCHS:
@@ -216,7 +216,7 @@ def signs_of(
         Of each band of each channel.
     """
     bands, kinds = Bands(), dataset["ch_type"].values.astype(str)
-    every, labels = dataset["ch_name"].values.astype(str), tables.stage_labels(dataset, "predicted")
+    every, labels = dataset["ch_name"].values.astype(str), tables.counted_labels(dataset, "predicted")
 
     def sign(words: str, members: npt.NDArray[np.bool_], chosen: slice) -> Sign:
         own = pool(dataset, errors[..., chosen].sum(axis=-1), members, "predicted").values

@@ -1,4 +1,4 @@
-"""The main findings of a result: what spoke most for and against each stage, where that is beyond doubt."""
+"""The main findings of a result: what spoke most for and against each stage, where that is told from nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
-from eegflex.results.decided import DECIDES, baseline_stages, change_error, context_share, within_error
+from eegflex.results.decided import DECIDES, baseline_stages, change_error, epoch_shares, explained_epochs
 from eegflex.results.effects import Effect, Sign, effect_of, signs_of, signs_of_epochs
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval, quantile
 from eegflex.results.phase_table import KINDS
@@ -65,7 +65,7 @@ def _around(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Sign]] | None:
 def _of_stage(
     result: FlexResult, stage: str, signs: list[Sign], around: tuple[xr.Dataset, list[Sign]] | None
 ) -> Iterator[Finding]:
-    n_epochs = int((tables.stage_labels(result.data, "predicted") == stage).any(axis=1).sum())
+    n_epochs = int((tables.counted_stages(result.data, "predicted") == stage).sum())
     if n_epochs < MIN_EPOCHS:
         few = f"{count_epochs(n_epochs)} of it are too few to say what raised or lowered the score"
         few = few.replace(" are ", " is ") if n_epochs == 1 else few
@@ -85,7 +85,7 @@ def _of_stage(
     why = "no interval of 95 % for a median leaves out 0, or no median is larger than its error"
     if not any(np.isfinite(one.interval).all() for one in effects):
         why = "of so few, from so few parts of the night, a median has no interval of 95 %"
-    nothing = f"over {count_epochs(n_epochs)}, nothing that raised or lowered the score is beyond doubt: {why}"
+    nothing = f"over {count_epochs(n_epochs)}, nothing that raised or lowered the score is told from zero: {why}"
     most = f". What did most in these epochs: {'; '.join(seen)}" if seen else ""
     remedy = "Explain more epochs, of other parts of the night"
     yield unknown(nothing + most, remedy, stage=stage, n_epochs=n_epochs).named(stage)
@@ -113,7 +113,7 @@ def _side(result: FlexResult, effects: Sequence[Effect], side: str) -> tuple[Fin
     if told is not None:
         return _tell(result, told, effects), side, abs(told.median)
     seen = _seen(result, effects, side)
-    words = f"nothing that {_did(result, SIDES[side])} is beyond doubt" + (f"; most did {seen}" if seen else "")
+    words = f"nothing that {_did(result, SIDES[side])} is told from zero" + (f"; most did {seen}" if seen else "")
     return unknown(words, stage=effects[0].stage, n_epochs=max(len(one.values) for one in effects)), side, 0.0
 
 
@@ -237,16 +237,16 @@ def _waveforms(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
 
 def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
     """What the context did, where it decided, or that the epochs themselves did nothing that is told from nothing."""
-    of_stage = tables.epoch_stages(dataset, "predicted") == stage
+    of_stage = tables.counted_stages(dataset, "predicted") == stage
     n_epochs = int(of_stage.sum())
     if n_epochs < MIN_EPOCHS:
         return
-    n_within = int((within_error(dataset)[of_stage].mean(axis=1) >= 0.5).sum())
+    n_within = int((~explained_epochs(dataset)[of_stage]).sum())
     within = f"the change by the epoch itself is within its error in {n_within} of {count_epochs(n_epochs)}"
     values: dict[str, Value] = {"stage": stage, "n_within_error": n_within, "n_epochs": n_epochs}
-    share = context_share(dataset)[of_stage] if "replaced_scores" in dataset else np.full((n_epochs, 1), np.nan)
-    known = np.isfinite(share).any(axis=1)
-    own = np.nanmean(share[known], axis=1)
+    share = epoch_shares(dataset)[of_stage]
+    known = np.isfinite(share)
+    own = share[known]
     middle = float(np.median(own)) if known.sum() >= MIN_EPOCHS else np.nan
     if middle > DECIDES:
         onset, recording = (dataset[name].values[of_stage][known] for name in ("onset", "recording"))

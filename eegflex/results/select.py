@@ -32,6 +32,7 @@ __all__ = [
     "bands_in_rows",
     "channel_types",
     "check_stages",
+    "counted_words",
     "hypnogram_order",
     "is_whole",
     "n_epochs_by_stage",
@@ -109,12 +110,12 @@ def as_list(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Pooled:
-    """Values of epochs, summed over the channels of a channel set and averaged over those that gave the same stage.
+    """Values of epochs, summed over the channels of a channel set and averaged over those that explain the epoch's stage.
 
     Attributes
     ----------
     values : array, shape (n_cases, ...)
-        One case is one epoch; where channel sets disagree on its stage, one for each stage.
+        One case is one epoch, under the one stage that it has; see `eegflex.results.tables.counted_labels`.
     labels : array of str, shape (n_cases,)
         The stage of each case.
     epochs : array of int, shape (n_cases,)
@@ -161,7 +162,9 @@ def pool(
     *,
     mean: bool = False,
 ) -> Pooled:
-    """Sum values over the members among the channels of each channel set, and make one case of an epoch.
+    """Sum values over the members among the channels of each channel set, and average over those that explain its stage.
+
+    Epochs whose stage no channel set with members explains are left out.
 
     Parameters
     ----------
@@ -176,22 +179,18 @@ def pool(
     mean : bool
         Take the mean over the channels instead, as power needs it.
     """
-    of = dataset["of_channel_set"].values
-    labels = tables.stage_labels(dataset, stage_from)
-    with_members = [k for k in range(dataset.sizes["channel_set"]) if (members & (of == k)).any()]
-    groups = [np.flatnonzero(members & (of == k)) for k in with_members]
+    of, labels = dataset["of_channel_set"].values, tables.counted_labels(dataset, stage_from)
+    groups = [own for k in range(dataset.sizes["channel_set"]) if len(own := np.flatnonzero(members & (of == k)))]
     reduce = np.mean if mean else np.sum
-    reduced = [reduce(values[:, group], axis=1, dtype=np.float64) for group in groups]
-    stages, of_case = np.unique(np.concatenate([labels[:, group[0]] for group in groups]), return_inverse=True)
-    keys, case = np.unique(
-        np.tile(np.arange(len(values)), len(groups)) * len(stages) + of_case.ravel(), return_inverse=True
-    )
-    total = np.zeros((len(keys), *reduced[0].shape[1:]))
-    np.add.at(total, case.ravel(), np.concatenate(reduced))
-    count = np.bincount(case.ravel()).reshape(-1, *(1 for _ in total.shape[1:]))
-    own, places = stages[keys % len(stages)], keys // len(stages)
-    weights = case_weights(dataset, places, own if stage_from == "predicted" else None)
-    return Pooled(values=total / count, labels=own, epochs=places, weights=weights)
+    said = np.stack([labels[:, group[0]] for group in groups], axis=1)
+    total = np.zeros((len(values), *values.shape[2:]))
+    for group, own in zip(groups, (said != "").T, strict=True):
+        total[own] += reduce(values[own][:, group], axis=1, dtype=np.float64)
+    count, stages = (said != "").sum(axis=1), tables.epoch_stages(dataset, stage_from)
+    places = np.flatnonzero(count)
+    weights = case_weights(dataset, places, stages[places] if stage_from == "predicted" else None)
+    averaged = total[places] / count[places].reshape(-1, *(1 for _ in values.shape[2:]))
+    return Pooled(values=averaged, labels=stages[places], epochs=places, weights=weights)
 
 
 def channel_types(dataset: xr.Dataset, members: npt.NDArray[np.bool_] | slice = slice(None)) -> list[str]:
@@ -245,7 +244,7 @@ def stage_order(dataset: xr.Dataset, stage_from: str) -> list[str]:
     ParameterError
         If no explained epoch has such a stage.
     """
-    found = set(tables.stage_labels(dataset, stage_from).ravel().tolist()) - _NO_STAGE
+    found = set(tables.counted_stages(dataset, stage_from).tolist()) - _NO_STAGE
     own = [stage for stage in dataset["stage_name"].values.astype(str).tolist() if stage in found]
     order = own + sorted(found - set(own))
     if not order:
@@ -275,9 +274,28 @@ def check_stages(stage: str | Sequence[str] | None, order: list[str]) -> list[st
 
 
 def n_epochs_by_stage(dataset: xr.Dataset, stage_from: str) -> dict[str, int]:
-    """Count the explained epochs of each stage; with several channel sets one epoch may count for several."""
-    labels = tables.stage_labels(dataset, stage_from)
-    return {stage: int((labels == stage).any(axis=1).sum()) for stage in stage_order(dataset, stage_from)}
+    """Count the explained epochs of each stage, each once; see `eegflex.results.tables.counted_labels`."""
+    stages = tables.counted_stages(dataset, stage_from)
+    return {stage: int((stages == stage).sum()) for stage in stage_order(dataset, stage_from)}
+
+
+def counted_words(dataset: xr.Dataset, stage_from: str = "predicted") -> str:
+    """Say how epochs are counted by stage, and how often a channel explains another stage than the epoch's."""
+    counted = tables.counted_sets(dataset, stage_from)
+    n, n_sets = counted.size - int(counted.sum()), counted.shape[1]
+    if n_sets == 1 and not n:
+        return ""
+    said = "An epoch is counted once, under one stage"
+    said += ", that of its most confident channel." if n_sets > 1 and stage_from == "predicted" else "."
+    if not n:
+        return f"{said} No channel explains another."
+    what = f"{counted.size} pairs of an epoch and a channel" if n_sets > 1 else count_epochs(counted.size)
+    lost = int((~counted.any(axis=1)).sum())
+    without = f", so that {count_epochs(lost)} {'is' if lost == 1 else 'are'} in no number of a stage" if lost else ""
+    return (
+        f"{said} What is told of a stage is of the channels that explain that stage: in {n} of {what} another one was explained"
+        f"{without}. These are not counted there; disagreements are told of by themselves."
+    )
 
 
 def sample_words(result: FlexResult) -> str:

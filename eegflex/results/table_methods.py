@@ -146,13 +146,15 @@ class ResultTables:
         -----
         The unit is the epoch: ``n_epochs`` counts epochs, and spread and interval are over them. Within an epoch, where the
         table is not by channel, attributions are *summed* over the channels that the stager takes at once, for they are parts
-        of one score, and *averaged* over channel sets, each of which explains the score anew; by stage, over those that gave
-        the epoch that stage. So ``total`` is then the mean of F(x) - F(x_b), but for the completeness gap and, with
-        ``context="scaled"``, for the context's part; by channel it is the channel's part of that.
+        of one score, and *averaged* over channel sets, each of which explains the score anew. By stage an epoch is counted
+        once: ``"predicted"`` is that of its most confident channel set. With ``target="predicted"`` a channel set that
+        predicts another stage explains another score; the average is over those that explain the stage of the row, and an
+        epoch of which none does, such as by ``"scored"`` one that was mistaken, is in no row. A named stage or a margin is one
+        score for all, and then all are taken. So ``total`` is then the mean of F(x) - F(x_b), but for the completeness gap
+        and, with ``context="scaled"``, for the context's part; by channel it is the channel's part of that.
 
-        Channels of several channel sets, which may disagree on the stage of an epoch, are compared by stage over the same
-        epochs: those on which all of them agree. How many epochs to which a channel gave the stage are thereby left out is in
-        a column ``n_left_out``.
+        Channels of several channel sets are compared by stage over the same epochs: those of which all channels explain the
+        stage. How many other epochs the stage has is in a column ``n_left_out``: both together are the epochs of the stage.
 
         Of a sample with ``sample_per_stage``, in which rare stages are as frequent as others, a table that is not by predicted
         stage weighs each stage as it is in the night that the stager staged, so that it tells of the night. Of several

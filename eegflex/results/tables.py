@@ -25,6 +25,9 @@ __all__ = [
     "agreement",
     "band_sums",
     "beyond_moved",
+    "counted_labels",
+    "counted_sets",
+    "counted_stages",
     "epoch_stages",
     "long_table",
     "measure_sizes",
@@ -162,13 +165,52 @@ def stage_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
     return dataset[stage_from].values.astype(str)[:, dataset["of_channel_set"].values]
 
 
+def counted_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
+    """The stage under which what a channel says of an epoch is counted, (n_epochs, n_channels); empty where it is not.
+
+    This is how epochs are counted, everywhere: an epoch has one stage, as `epoch_stages` says, and is counted once, for that.
+    A channel is counted if what it explains is that stage. With ``target="predicted"`` each channel set explains what it
+    predicts itself, and with ``target="scored"`` what was scored: if that is another stage than the epoch's, the channel speaks
+    of another score, which no mean or median of the stage can hold. A named stage or a margin is one and the same score for all
+    channels, and then all are counted; and so they are of an epoch that was scored as no stage of the stager's.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result of one target.
+    stage_from : {"predicted", "scored", "target"}
+        As in `epoch_stages`.
+    """
+    counted = counted_sets(dataset, stage_from)[:, dataset["of_channel_set"].values]
+    return np.where(counted, epoch_stages(dataset, stage_from)[:, None], "")
+
+
+def counted_stages(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
+    """The stage for which each epoch is counted, shape (n_epochs,); empty where no channel explains its stage."""
+    return np.where(counted_sets(dataset, stage_from).any(axis=1), epoch_stages(dataset, stage_from), "")
+
+
+def counted_sets(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.bool_]:
+    """Whether each channel set explains the stage of the epoch, shape (n_epochs, n_channel_sets); see `counted_labels`."""
+    stages, target = epoch_stages(dataset, stage_from)[:, None], json.loads(dataset.attrs["parameters"])["target"]
+    follows = target in ("predicted", "scored") and stage_from != "target"
+    if follows and target == "scored":
+        explained = dataset["stage"].values.astype(str)[:, None]
+    elif follows or stage_from == "target":
+        explained = dataset["predicted" if follows else "target"].values.astype(str)
+    else:
+        explained = stages
+    of_none = ~np.isin(stages, dataset["stage_name"].values.astype(str)) & (stage_from == "scored")
+    return np.broadcast_to((explained == stages) | of_none, dataset["predicted"].shape)
+
+
 def agreed_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
-    """The stage of each epoch on which its channel sets agree, shape (n_epochs,); empty where they do not.
+    """The stage of each epoch that all of its channels explain, shape (n_epochs,); empty where some explain another.
 
     Channels of different channel sets are compared over these epochs, so that they are compared over the same.
     """
-    labels = stage_labels(dataset, stage_from)
-    return np.where((labels == labels[:, :1]).all(axis=1), labels[:, 0], "")
+    labels = counted_labels(dataset, stage_from)
+    return np.where((labels != "").all(axis=1), labels[:, 0], "")
 
 
 def epoch_stages(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:

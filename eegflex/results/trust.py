@@ -23,8 +23,8 @@ from eegflex.results.wording import count_epochs
 
 __all__ = [
     "CHOICES",
-    "DOUBTFUL",
     "NOT_EXPLAINED",
+    "NOT_TRUSTED",
     "TRUSTED",
     "VERDICTS",
     "Trust",
@@ -36,8 +36,8 @@ __all__ = [
     "trust_words",
 ]
 
-TRUSTED, DOUBTFUL, NOT_EXPLAINED = "trusted", "doubtful", "not explained by the epoch"
-VERDICTS = (TRUSTED, DOUBTFUL, NOT_EXPLAINED)
+TRUSTED, NOT_TRUSTED, NOT_EXPLAINED = "trusted", "not trusted", "not explained by the epoch"
+VERDICTS = (TRUSTED, NOT_TRUSTED, NOT_EXPLAINED)
 #: Which epochs a table or figure can be of.
 CHOICES = ("all", "trusted")
 
@@ -51,7 +51,7 @@ class Trust:
     holds : dict of str to array, shape (n_epochs, n_channel_sets)
         By the name of the criterion: 1 where it holds, 0 where it does not, NaN where it was not measured.
     words : dict of str to str
-        Why an explanation is doubtful of which it does not hold.
+        Why an explanation is not trusted of which it does not hold.
     missing : dict of str to array of bool
         By the words for it, which explanations lack evidence.
     """
@@ -65,8 +65,8 @@ class Trust:
         """One of `VERDICTS`, shape (n_epochs, n_channel_sets)."""
         fails = {name: values == 0 for name, values in self.holds.items()}
         by_epoch = np.any([fails[name] for name in fails if CRITERIA[name].by_epoch], axis=0)
-        doubtful = np.any([*fails.values(), *self.missing.values()], axis=0)
-        return np.where(by_epoch, NOT_EXPLAINED, np.where(doubtful, DOUBTFUL, TRUSTED))
+        failed = np.any([*fails.values(), *self.missing.values()], axis=0)
+        return np.where(by_epoch, NOT_EXPLAINED, np.where(failed, NOT_TRUSTED, TRUSTED))
 
     @property
     def cases(self) -> npt.NDArray[np.bool_]:
@@ -205,7 +205,7 @@ def trust_words(dataset: xr.Dataset, trust: str = "all", stage_from: str = "pred
     """
     if not has_evidence(dataset):
         return ""
-    found, stages = judge(dataset), tables.epoch_stages(dataset, stage_from)
+    found, stages = judge(dataset), tables.counted_stages(dataset, stage_from)
     kept, tested = found.epochs, found.tested
     order = dict.fromkeys([*dataset["stage_name"].values.astype(str).tolist(), *sorted(stages.tolist())])
     counts = {one: (int((kept & (stages == one)).sum()), int((tested & (stages == one)).sum())) for one in order}
@@ -223,7 +223,7 @@ def trust_of_stages(dataset: xr.Dataset) -> dict[str, Finding]:
 
     A warning where fewer than `MIN_EPOCHS`, or not even half, are.
     """
-    found, stages = judge(dataset), tables.epoch_stages(dataset, "predicted")
+    found, stages = judge(dataset), tables.counted_stages(dataset, "predicted")
     return {stage: _of_stage(found, stages == stage, stage) for stage in dict.fromkeys(stages.tolist())}
 
 

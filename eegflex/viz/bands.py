@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.results import tables
-from eegflex.results.by_epoch import by_epoch, errors_by_epoch
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval, quantile
-from eegflex.results.marks import cell_errors, unexplained_words, within
+from eegflex.results.marks import cell_errors, pooled_errors, unexplained_words, within
 from eegflex.results.select import (
     Pooled,
     as_bands,
@@ -22,6 +21,7 @@ from eegflex.results.select import (
     check_stages,
     pick_all,
     picked_words,
+    pool,
     sample_words,
     stage_order,
 )
@@ -121,7 +121,8 @@ def plot_bands(
     """Draw what each frequency band did to the score in each epoch, stage by stage.
 
     A mark is one epoch: the attribution summed over a band and over the picked channels of one type that the stager takes at
-    once. Of a stager that takes one EEG channel at a time it is the median over those channels that give the epoch its stage.
+    once. Of a stager that takes one EEG channel at a time it is the mean over those channels that explain the stage that the
+    epoch has.
     Over the marks stand their median and its 95 % interval. All panels have one scale. A result of all stages speaks for the
     predicted one.
 
@@ -237,8 +238,8 @@ def band_marks(
     blocks = blocks_of(dataset["onset"].values, dataset["recording"].values)
     found = {}
     for kind, members in of_kind.items():
-        did = by_epoch(dataset, sums, members, stage_from)
-        own = errors_by_epoch(dataset, errors, members, stage_from)
+        did = pool(dataset, sums, members, stage_from)
+        own = pooled_errors(dataset, errors, members, stage_from).values
         found[kind] = BandMarks(did, own, blocks[did.epochs], kept[did.epochs])
     return found
 
@@ -316,7 +317,7 @@ def _notes(
     summed = "each channel" if data["n_channels"].values.max() == 1 else "the channels that the stager takes at once"
     several = data.sizes["channel_set"] > 1
     yield f"Each mark is one epoch: the sum over a band of {summed}" + (
-        ", the median over the channel sets that give the epoch its stage." if several else "."
+        ", the mean over the channels that explain the epoch's stage." if several else "."
     )
     yield f"+ (red): {how.raised} the score; ○ (blue): {how.lowered} it."
     yield positive_means(result)

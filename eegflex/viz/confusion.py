@@ -13,10 +13,9 @@ from eegflex.agreement import cohens_kappa
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
-from eegflex.results.by_epoch import by_epoch, errors_by_epoch
 from eegflex.results.intervals import quantile
-from eegflex.results.marks import cell_errors
-from eegflex.results.select import as_bands, hypnogram_order, pick_all, picked_words, sample_words
+from eegflex.results.marks import cell_errors, pooled_errors
+from eegflex.results.select import as_bands, hypnogram_order, pick_all, picked_words, pool, sample_words
 from eegflex.results.wording import number_text, positive_means, reading, unit
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import LIGHT, LOWERED, RAISED, plain, points, stage_colours
@@ -172,10 +171,10 @@ def what_spoke(
 
 def _of_cell(part: FlexResult, bands: Bands, picks: str | Sequence[str] | None) -> list[Spoke]:
     data, members = part.data, pick_all(part.data, picks)
-    did = by_epoch(data, tables.band_sums(data, bands), members, "predicted")
+    did = pool(data, tables.band_sums(data, bands), members, "predicted")
     if not len(did.epochs):
         return []
-    errors = errors_by_epoch(data, cell_errors(data, bands), members, "predicted")
+    errors = pooled_errors(data, cell_errors(data, bands), members, "predicted").values
     medians, of_errors = (quantile(one, did.weights, 0.5) for one in (did.values, errors))
     agreeing = (np.sign(did.values) == np.sign(medians)).sum(axis=0)
     every = [

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from eegflex.agreement import cohens_kappa
 from eegflex.errors import ParameterError
-from eegflex.results import tables
 from eegflex.results.collapse import facts
-from eegflex.results.decided import DECIDES, context_share, explained_epochs
+from eegflex.results.decided import DECIDES, epoch_shares, explained_epochs
 from eegflex.results.means import only_means
+from eegflex.results.night import Night, night_of
 from eegflex.results.recordings import one_recording, provenances, shown_label
 from eegflex.results.result import FlexResult
 from eegflex.results.select import hypnogram_order
@@ -60,25 +60,15 @@ class _Row:
 
 
 @dataclass(frozen=True)
-class _Night:
+class _Drawn:
     """What is drawn of a night, wherever it comes from.
 
     Attributes
     ----------
     model : str
         The stager's name, and the recording's label if it has one.
-    stages : tuple of str
-        Its stages.
-    left, right : array, shape (n_epochs,)
-        Beginnings and ends of the epochs in s.
-    scored, predicted : array of str, shape (n_epochs,)
-        The hypnogram's stages, and the stager's; anything else where there is none.
-    chances : array, shape (n_epochs, n_channel_sets, n_stages)
-        Probabilities of the stages; NaN for an epoch that was not staged.
-    faulty : int
-        How many epochs have a signal that cannot be staged.
-    confusion : array of int, shape (n_stages, n_stages)
-        Scored by predicted, in epochs that have both.
+    night : Night
+        The night.
     rows : tuple of _Row
         What is known of its explanations.
     explained : str
@@ -88,35 +78,20 @@ class _Night:
     """
 
     model: str
-    stages: tuple[str, ...]
-    left: npt.NDArray[np.float64]
-    right: npt.NDArray[np.float64]
-    scored: npt.NDArray[np.str_]
-    predicted: npt.NDArray[np.str_]
-    chances: npt.NDArray[np.float64]
-    faulty: int
-    confusion: npt.NDArray[np.int64]
+    night: Night
     rows: tuple[_Row, ...] = ()
     explained: str = ""
     began: float | None = None
 
     @property
-    def mean(self) -> npt.NDArray[np.float64]:
-        """Probabilities of the stages, the mean over channel sets, shape (n_epochs, n_stages)."""
-        return np.asarray(self.chances.mean(axis=1))
+    def left(self) -> npt.NDArray[np.float64]:
+        """Beginnings of the epochs, in s."""
+        return self.night.onset
 
     @property
-    def disputed(self) -> npt.NDArray[np.intp]:
-        """Epochs of which channel sets say different stages."""
-        said = np.nan_to_num(self.chances).argmax(axis=2)
-        staged = np.isfinite(self.chances).all(axis=(1, 2))
-        return np.flatnonzero(staged & (said != said[:, :1]).any(axis=1))
-
-    @property
-    def errors(self) -> npt.NDArray[np.intp]:
-        """Epochs that the scorer and the stager call different stages."""
-        both = np.isin(self.scored, self.stages) & np.isin(self.predicted, self.stages)
-        return np.flatnonzero(both & (self.scored != self.predicted))
+    def right(self) -> npt.NDArray[np.float64]:
+        """Ends of the epochs, in s."""
+        return self.night.onset + self.night.length
 
 
 def plot_night(
@@ -176,9 +151,9 @@ def plot_night(
     """
     drawn = _of_result(night, recording) if isinstance(night, FlexResult) else _of_staged(night, recording)
     drawn = drawn if began is None else replace(drawn, began=since_midnight("began", began))
-    order = hypnogram_order(drawn.stages)
-    has_scored = bool(np.isin(drawn.scored, order).any())
-    rows = [*_of_staging(drawn, has_scored=has_scored), *drawn.rows]
+    whole, order = drawn.night, hypnogram_order(drawn.night.stages)
+    has_scored = bool(np.isin(whole.scored, order).any())
+    rows = [*_of_staging(whole, has_scored=has_scored), *drawn.rows]
     panels = (
         ["scored hypnogram"] * has_scored + ["predicted hypnogram", "hypnodensity"] + ["marks of epochs"] * bool(rows)
     )
@@ -195,9 +170,9 @@ def plot_night(
     left, right = drawn.left / scale, drawn.right / scale
     by_name = dict(zip(panels, canvas.axes[:, 0], strict=True))
     if has_scored:
-        _draw_hypnogram(by_name["scored hypnogram"], left, right, drawn.scored, order, "Scored")
-    _draw_hypnogram(by_name["predicted hypnogram"], left, right, drawn.predicted, order, "Predicted")
-    _draw_density(by_name["hypnodensity"], left, right, drawn.mean, drawn.stages, order)
+        _draw_hypnogram(by_name["scored hypnogram"], left, right, whole.scored, order, "Scored")
+    _draw_hypnogram(by_name["predicted hypnogram"], left, right, whole.predicted, order, "Predicted")
+    _draw_density(by_name["hypnodensity"], left, right, whole.mean, whole.stages, order)
     if rows:
         _draw_rows(by_name["marks of epochs"], (left + right) / 2, rows)
     for ax in canvas.axes[:, 0]:
@@ -208,7 +183,7 @@ def plot_night(
     return canvas.finish(_title(drawn), *_notes(drawn, rows, has_scored=has_scored), show=show)
 
 
-def _of_staged(night: StagedNight, recording: str | None) -> _Night:
+def _of_staged(night: StagedNight, recording: str | None) -> _Drawn:
     if recording is not None:
         raise ParameterError(
             "A StagedNight is of one recording, which has no label",
@@ -216,51 +191,44 @@ def _of_staged(night: StagedNight, recording: str | None) -> _Night:
             remedy="Leave it out",
         )
     segments, began = night.segments, night.epochs.info["meas_date"]
-    length = segments.signals.shape[-1] / segments.sfreq
     seconds = None if began is None else began.hour * 3600.0 + began.minute * 60 + began.second
-    return _Night(
-        model=night.stager.spec.name,
+    whole = Night(
         stages=night.stages,
-        left=segments.onset,
-        right=segments.onset + length,
+        onset=segments.onset,
+        length=segments.signals.shape[-1] / segments.sfreq,
         scored=segments.stage,
         predicted=night.predicted,
-        chances=np.where(night.sound[:, None, None], probabilities(night.scores, night.stager.spec.scores), np.nan),
-        faulty=int((segments.fault != "").sum()),
-        confusion=night.confusion,
+        probabilities=np.where(
+            night.sound[:, None, None], probabilities(night.scores, night.stager.spec.scores), np.nan
+        ),
+        faulty=segments.fault != "",
+    )
+    return _Drawn(
+        model=night.stager.spec.name,
+        night=whole,
         began=seconds or None,  # midnight sharp is what is written where the time was taken away
     )
 
 
-def _of_result(result: FlexResult, recording: str | None) -> _Night:
+def _of_result(result: FlexResult, recording: str | None) -> _Drawn:
     dataset = one_recording(result.data, recording, "A night")
     ((label, found),) = provenances(dataset).items()
-    shown = shown_label(result.data, label)
-    sound, predicted = tables.night_stages(dataset)
-    chances = probabilities(dataset["night_scores"].values, tables.score_kind(dataset))
-    onset = dataset["night_onset"].values.astype(float)
-    return _Night(
+    shown, night = shown_label(result.data, label), night_of(dataset)
+    return _Drawn(
         model=f"{result.model} on {shown}" if shown else result.model,
-        stages=result.stages,
-        left=onset,
-        right=onset + dataset.sizes["time"] / float(dataset.attrs["sfreq"]),
-        scored=dataset["night_stage"].values.astype(str),
-        predicted=predicted,
-        chances=np.where(np.isfinite(sound[:, :1, None]), chances, np.nan),
-        faulty=int((dataset["night_fault"].values.astype(str) != "").sum()),
-        confusion=tables.night_confusion(dataset),
+        night=night,
         rows=tuple(_of_explanations(facts(dataset), _trust(result, recording))),
-        explained=_which(dataset.sizes["epoch"], len(onset), found, is_sample=result.is_sample),
+        explained=_which(dataset.sizes["epoch"], len(night.onset), found, is_sample=result.is_sample),
     )
 
 
-def _of_staging(night: _Night, *, has_scored: bool) -> Iterator[_Row]:
+def _of_staging(night: Night, *, has_scored: bool) -> Iterator[_Row]:
     """What is marked of a night that was staged."""
     if has_scored:
-        yield _Row("not as scored", night.errors)
-    if night.chances.shape[1] > 1:
+        yield _Row("not as scored", np.flatnonzero(night.is_wrong))
+    if night.probabilities.shape[1] > 1:
         told = "Channels disagree: some of them say another stage than the others."
-        yield _Row("channels disagree", night.disputed, told)
+        yield _Row("channels disagree", np.flatnonzero(night.is_disputed), told)
 
 
 def _trust(result: FlexResult, recording: str | None) -> Trust | None:
@@ -284,13 +252,11 @@ def _of_explanations(dataset: xr.Dataset, found: Trust | None) -> Iterator[_Row]
     told = "Not by the epoch: its change of the score is within the error of the attribution."
     yield _Row("not by the epoch", numbers[~explained_epochs(dataset)], told)
     if "replaced_scores" in dataset:
-        share = context_share(dataset)
-        known = np.isfinite(share).any(axis=1)
-        if not known.any():  # a stager without context
+        share = epoch_shares(dataset)
+        if not np.isfinite(share).any():  # a stager without context
             return
-        middle = np.nanmedian(share[known], axis=1)
         told = "Context decided: its share of the change is the larger one."
-        yield _Row("context decided", numbers[known][middle > DECIDES], told)
+        yield _Row("context decided", numbers[share > DECIDES], told)
 
 
 def _which(n_epochs: int, n_night: int, provenance: Mapping[str, Any], *, is_sample: bool) -> str:
@@ -393,16 +359,18 @@ def _draw_density(
     )  # fmt: skip
 
 
-def _title(night: _Night) -> str:
-    model, n_scored = night.model, int(night.confusion.sum())
+def _title(drawn: _Drawn) -> str:
+    model, counts = drawn.model, drawn.night.confusion()
+    n_scored = int(counts.sum())
     if not n_scored:
         return f"{model}: the night as it was staged"
-    return f"{model} against the hypnogram: Cohen's kappa {cohens_kappa(night.confusion):.2f} ({n_scored} epochs)"
+    return f"{model} against the hypnogram: Cohen's kappa {cohens_kappa(counts):.2f} ({n_scored} epochs)"
 
 
-def _notes(night: _Night, rows: Sequence[_Row], *, has_scored: bool) -> list[str]:
-    n_sets = night.chances.shape[1]
-    notes = [f"{len(night.left)} epochs." if not night.explained else night.explained]
+def _notes(drawn: _Drawn, rows: Sequence[_Row], *, has_scored: bool) -> list[str]:
+    night = drawn.night
+    n_sets, faulty = night.probabilities.shape[1], int(night.faulty.sum())
+    notes = [f"{len(night.onset)} epochs." if not drawn.explained else drawn.explained]
     notes.append(
         f"Stage: by the most confident of the {n_sets} channel sets; probabilities: their mean."
         if n_sets > 1
@@ -412,8 +380,8 @@ def _notes(night: _Night, rows: Sequence[_Row], *, has_scored: bool) -> list[str
     missing = int((~np.isin(night.scored, night.stages)).sum())
     if has_scored and missing:
         notes.append(f"Gaps in the scored hypnogram: {count_epochs(missing)} without a stage.")
-    if night.faulty:
-        notes.append(f"Gaps in the predicted hypnogram: {count_epochs(night.faulty)} whose signal cannot be staged.")
+    if faulty:
+        notes.append(f"Gaps in the predicted hypnogram: {count_epochs(faulty)} whose signal cannot be staged.")
     if not has_scored:
         notes.append("There is no hypnogram to compare with.")
     return notes

@@ -138,15 +138,21 @@ def plot_topomap(
     )
 
 
+def counts_of(result: FlexResult) -> dict[str, int]:
+    """How many epochs of each predicted stage a map over the head would be of."""
+    dataset = result.for_target().data
+    return _counts(dataset, find_sites(dataset), "predicted")[0]
+
+
 def _common_labels(dataset: xr.Dataset, sites: Sites, stage_from: str) -> npt.NDArray[np.str_]:
-    """The stage of each epoch on which the channel sets of all sites agree, shape (n_epochs,); empty where they do not."""
-    labels = tables.stage_labels(dataset, stage_from)[:, np.concatenate(sites.channels)]
-    return np.where((labels == labels[:, :1]).all(axis=1), labels[:, 0], "")
+    """The stage of each epoch that the channel sets of all sites explain, shape (n_epochs,); empty where some do not."""
+    labels = tables.counted_labels(dataset, stage_from)[:, np.concatenate(sites.channels)]
+    return np.where((labels != "").all(axis=1), labels[:, 0], "")
 
 
 def _counts(dataset: xr.Dataset, sites: Sites, stage_from: str) -> tuple[dict[str, int], dict[str, int]]:
-    """How many epochs of each stage are drawn, and how many are left out, since channel sets disagree on them."""
-    labels, own = _common_labels(dataset, sites, stage_from), tables.epoch_stages(dataset, stage_from)
+    """How many epochs of each stage are drawn, and how many are left out, since channel sets explain others of them."""
+    labels, own = _common_labels(dataset, sites, stage_from), tables.counted_stages(dataset, stage_from)
     order = stage_order(dataset, stage_from)
     drawn = {stage: int((labels == stage).sum()) for stage in order}
     left_out = {stage: int(((own == stage) & (labels == "")).sum()) for stage in order}

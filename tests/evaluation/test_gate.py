@@ -8,7 +8,7 @@ import pytest
 import eegflex
 from benchmarks import gate
 from eegflex.evaluation import share_in_truth
-from eegflex.results.trust import DOUBTFUL, NOT_EXPLAINED, TRUSTED
+from eegflex.results.trust import NOT_EXPLAINED, NOT_TRUSTED, TRUSTED
 from eegflex.stagers.zoo.known_truth import SPINDLE
 
 SEED, PARTS = 61, "one by one"
@@ -49,7 +49,7 @@ def test_what_is_wrong_is_not_trusted(spindles, spoil):
     wrong = spoil(result)
     table = judged(wrong.sel(stage="N2"), night)
     assert len(table) == 5
-    assert (table["verdict"] == DOUBTFUL).all()
+    assert (table["verdict"] == NOT_TRUSTED).all()
     # spoilt as its name says: the same sum elsewhere, or another sum
     sums = [one.data["frequency_view"].values.sum(axis=(1, 2)) for one in (result, wrong)]
     assert np.allclose(*sums, rtol=1e-3) == (spoil is not gate.other_epochs)
@@ -60,8 +60,8 @@ def test_what_is_wrong_is_not_trusted(spindles, spoil):
     ("name", "verdict", "why"),
     [
         ("known-spindle: of its neighbours", NOT_EXPLAINED, "its context decided"),
-        ("known-spindle: scale-free, from silence", DOUBTFUL, "it arises right beside the baseline"),
-        ("known-spindle: of phases alone", DOUBTFUL, "waveforms or relations decide its stage"),
+        ("known-spindle: scale-free, from silence", NOT_TRUSTED, "it arises right beside the baseline"),
+        ("known-spindle: of phases alone", NOT_TRUSTED, "waveforms or relations decide its stage"),
     ],
 )
 def test_stagers_that_no_band_explains_are_doubted_for_that(epochs, name, verdict, why):

@@ -1,4 +1,4 @@
-"""Which epochs have a card: typical ones and doubtful ones, and why is told."""
+"""Which epochs have a card: typical ones and some to review, and why is told."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ def test_an_epoch_whose_change_is_within_its_error_is_not_typical(night):
     )
 
 
-def test_the_doubtful_epoch_is_shown_beside_it_with_the_reason(night):
-    def doubt(data):
+def test_an_epoch_to_review_is_shown_beside_it_with_the_reason(night):
+    def unsure(data):
         sure(data)
         data["night_scores"].values[22, 0] = np.log([0.05, 0.4, 0.45, 0.05, 0.05])
 
-    made = changed(night, doubt)
+    made = changed(night, unsure)
     why = [one.why for one in cards_of(made, 1) if one.number == 22]
     assert len(why) == 1
-    assert "oubtful" in why[0]
+    assert "o review" in why[0]
     assert "N2/N1 margin 0.05" in why[0]
     assert [one.number for one in cards_of(changed(night, sure), 0)] == []
     assert len(cards_of(changed(night, sure), 2)) == 10

@@ -1,4 +1,4 @@
-"""Why this stage and not that one: the most doubtful epochs, each voice, and exact differences where they are known."""
+"""Why this stage and not that one: the first epochs to review, each voice, and exact differences where they are known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from pages import Page
 
 from eegflex.evaluation import assess
-from eegflex.report.disagreements import clock, disagreements, doubtful
+from eegflex.report.disagreements import clock, disagreements, to_review
 from eegflex.report.parts import Gathered
 
 STAGES = example_results.STAGES
@@ -54,16 +54,16 @@ def pair():
 def test_sure_epochs_are_no_disagreements(one):
     _, said = section(staged(one, {}))
     assert said.strip() == (
-        "Doubtful are epochs that were scored otherwise, that a channel gives another stage, or whose stage is ahead by less "
-        "than 0.5: 0 of 10 epochs of the night. None of them was explained."
+        "To review are epochs that were scored otherwise, that a channel gives another stage, or of which the stager is "
+        "unsure, its stage ahead of the next by less than 0.5: 0 of 10 epochs of the night. None of them was explained."
     )
 
 
-def test_the_most_doubtful_comes_first_and_the_night_is_counted(one):
+def test_the_first_to_review_comes_first_and_the_night_is_counted(one):
     """Epoch 2 (N2) scored otherwise than called, 7 and 3 at small margins; 3 was not explained."""
     made = staged(one, {2: [{"N1": 0.7, "N2": 0.2}], 7: [{"N2": 0.5, "N1": 0.4}], 3: [{"N3": 0.5, "N2": 0.45}]})
     made = made[np.flatnonzero(made.data["number"].values != 3)]
-    assert doubtful(made)["epoch"].tolist()[0] == 2
+    assert to_review(made)["epoch"].tolist()[0] == 2
     html, said = section(made)
     assert "3 of 10 epochs of the night. 2 of them were explained; the other one was not looked at." in said.replace(
         "  ", " "
@@ -137,7 +137,7 @@ def test_not_more_than_ten_are_told():
     data["night_scores"].values[...] = logs(N2=0.5, N1=0.4)
     html, said = section(type(many)(data))
     assert html.count("<h4>") == 10
-    assert "Here are the 10 most doubtful, the most doubtful first." in said
+    assert "Here are 10 of these, in the order of the review queue." in said
 
 
 def test_names_from_files_are_text():

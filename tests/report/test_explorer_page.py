@@ -419,7 +419,7 @@ def test_trust_is_told(look):
         assert "It was not tested on the model" in tab.locator("#ex-trust").inner_text()
 
 
-def test_it_opens_at_the_explained_epoch_in_most_doubt(look, whole):
+def test_it_opens_at_the_explained_epoch_that_the_stager_is_least_sure_of(look, whole):
     data = whole.to_xarray()
     for name in ("scores", "night_scores"):
         data[name].values[17] *= 0.5  # nearer to each other

@@ -13,13 +13,14 @@ from pages import Page
 from scipy.special import softmax
 
 from eegflex.evaluation import assess
-from eegflex.report.facts import GRADES, LIMITS, grade, of_night, of_stages, worst
+from eegflex.report.facts import GRADES, LIMITS, grade, of_stages, worst
 from eegflex.report.first_screen import first_screen, subtitle
 from eegflex.report.night_strip import WIDE, axis_ticks, make_strips
 from eegflex.report.parts import Gathered
 from eegflex.report.stage_rows import WIDTH, make_rows
 from eegflex.report.tiles import make_tiles
 from eegflex.results import FlexResult
+from eegflex.results.night import night_of
 from eegflex.spec import ModelSpec
 
 JARGON = re.compile(r"F\(x|\btol\b|[Cc]hannel set|\bnan\b|None\b[^ ]|\w_[a-z]")
@@ -38,7 +39,7 @@ def screen(result):
 
 
 def tiles(result):
-    return make_tiles(of_night(result.data), of_stages(result), assess(result)["agreement"])
+    return make_tiles(night_of(result.data), of_stages(result), assess(result)["agreement"])
 
 
 class TestGrades:
@@ -56,15 +57,15 @@ class TestGrades:
 
 class TestNight:
     def test_probabilities_are_the_mean_over_channels(self, many):
-        night = of_night(many.data)
+        night = night_of(many.data)
         expected = softmax(many.data["night_scores"].values, axis=-1).mean(axis=1)
-        np.testing.assert_allclose(night.chances, expected)
-        assert not np.allclose(night.chances, softmax(many.data["night_scores"].values, axis=-1).max(axis=1))
+        np.testing.assert_allclose(night.mean, expected)
+        assert not np.allclose(night.mean, softmax(many.data["night_scores"].values, axis=-1).max(axis=1))
 
     def test_channels_disagree_where_they_give_different_stages(self, many):
         data = many.to_xarray()
         data["night_scores"].values[[3, 7, 9], 0] = data["night_scores"].values[[4, 8, 10], 0]
-        night = of_night(data)
+        night = night_of(data)
         assert np.flatnonzero(night.is_disputed).tolist() == [3, 7, 9]
         text = make_tiles(night, of_stages(many), None)[1]
         assert text.grade == "some"
@@ -74,7 +75,7 @@ class TestNight:
         data = many.to_xarray()
         data["night_scores"].values[5] = np.nan
         data["night_scores"].values[6, 1] = np.nan
-        night = of_night(data)
+        night = night_of(data)
         assert not night.is_staged[[5, 6]].any()
         assert not night.is_disputed[[5, 6]].any()
         strips = {strip.kind: strip for strip in make_strips(night)}
@@ -84,7 +85,7 @@ class TestNight:
             assert path.count("M") == 2
 
     def test_the_hypnogram_is_what_was_staged_and_scored(self, many):
-        night = of_night(many.data)
+        night = night_of(many.data)
         strip = make_strips(night)[0]
         order = ["W", "REM", "N1", "N2", "N3"]
         for kind, stages in (("staged", night.predicted), ("scored", night.scored)):
@@ -94,17 +95,17 @@ class TestNight:
     def test_epochs_that_do_not_follow_each_other_are_not_joined(self, many):
         data = many.to_xarray()
         data["night_onset"].values[20:] += 600.0
-        strip = make_strips(of_night(data))[0]
+        strip = make_strips(night_of(data))[0]
         assert len(re.findall("M", re.search(r'class="staged".*? d="([^"]*)"', strip.svg).group(1))) == 2
         np.testing.assert_array_equal(np.isnan(levels(strip.svg, "staged", 60)), [20 <= k < 40 for k in range(60)])
 
     def test_ticks_are_where_their_time_is(self, many):
-        night = of_night(many.data)
+        night = night_of(many.data)
         for tick in axis_ticks(night):
             assert float(tick.text.removesuffix(" min")) == pytest.approx(20 * tick.place / 100)
 
     def test_ticks_show_the_clock_where_it_is_told_past_midnight_too(self, many):
-        ticks = axis_ticks(of_night(many.data), began=86400.0 - 5 * 60)
+        ticks = axis_ticks(night_of(many.data), began=86400.0 - 5 * 60)
         assert {"23:56", "0:00", "0:10"} <= {tick.text for tick in ticks}
         for tick in ticks:
             hours, minutes = map(int, tick.text.split(":"))

@@ -1,4 +1,4 @@
-"""Epochs that stand for a stage, medians over channel sets, and intervals for medians."""
+"""Epochs that stand for a stage, means over channel sets, and intervals for medians."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from eegflex.errors import ParameterError
-from eegflex.results.by_epoch import by_epoch
 from eegflex.results.choice import typical_places
+from eegflex.results.select import pool
 
 
 @pytest.fixture(scope="module")
@@ -46,20 +46,20 @@ def test_the_surest_epoch_is_no_choice(of_n2):
         typical_places(data, "REM", 1)
 
 
-def test_an_epoch_is_the_median_of_the_channel_sets_that_say_its_stage():
+def test_an_epoch_is_the_mean_of_the_channel_sets_that_explain_its_stage():
     names = ("C3-M2", "C4-M1", "O1-M2", "EOG-L")
     epochs = example_results.make_epochs(names, ["eeg", "eeg", "eeg", "eog"])
     data = example_results.explain(epochs, example_results.pair_spec()).to_xarray()
     kinds = data["ch_type"].values.astype(str)
     values = np.random.default_rng(0).standard_normal((10, data.sizes["channel"], 2))
     own = values[:, kinds == "eeg"]
-    found = by_epoch(data, values, kinds == "eeg", "predicted")
+    found = pool(data, values, kinds == "eeg", "predicted")
     assert found.epochs.tolist() == list(range(10))
-    np.testing.assert_allclose(found.values, np.median(own, axis=1))
-    data["predicted"].values[4, 1] = "W"  # one of three, and not the surest
+    np.testing.assert_allclose(found.values, own.mean(axis=1))
+    data["predicted"].values[4, 1] = data["target"].values[4, 1] = "W"  # one of three, and not the surest
     data["scores"].values[4, :, :] = np.log([0.01, 0.01, 0.01, 0.01, 0.96])
     data["scores"].values[4, 1] = np.log([0.3, 0.2, 0.2, 0.1, 0.2])
-    found = by_epoch(data, values, kinds == "eeg", "predicted")
+    found = pool(data, values, kinds == "eeg", "predicted")
     np.testing.assert_allclose(found.values[4], own[4][[0, 2]].mean(axis=0))
-    alone = by_epoch(data, values, data["ch_name"].values == "C4-M1", "predicted")
+    alone = pool(data, values, data["ch_name"].values == "C4-M1", "predicted")
     assert alone.epochs.tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9]

@@ -11,7 +11,7 @@ import xarray as xr
 import eegflex
 from eegflex.errors import ParameterError
 from eegflex.results.criteria import CRITERIA
-from eegflex.results.trust import DOUBTFUL, NOT_EXPLAINED, TRUSTED, judge, trust_words
+from eegflex.results.trust import NOT_EXPLAINED, NOT_TRUSTED, TRUSTED, judge, trust_words
 
 #: What an evaluation finds of an explanation that is as it should be.
 WELL = {
@@ -119,7 +119,7 @@ def test_each_criterion_by_itself_takes_trust_away_and_says_why(sound, name):
     table = SPOILT[name](sound).trust()
     first, others = table.iloc[0], table.iloc[1:]
     assert first[name] is np.False_ or first[name] == False  # noqa: E712
-    assert first["verdict"] == (NOT_EXPLAINED if CRITERIA[name].by_epoch else DOUBTFUL)
+    assert first["verdict"] == (NOT_EXPLAINED if CRITERIA[name].by_epoch else NOT_TRUSTED)
     assert CRITERIA[name].words in first["reasons"].split("; ")
     assert (others["verdict"] == TRUSTED).all()
     assert table.attrs["counts"][TRUSTED] == len(others)
@@ -154,7 +154,7 @@ def test_the_level_of_a_channel_may_be_more_than_other_shortcuts(sound):
 def test_nothing_is_trusted_without_evidence(result, sound):
     bare = eegflex.FlexResult(sound.to_xarray().drop_vars(["measures", "measure"]))
     table = bare.trust()
-    assert (table["verdict"] == DOUBTFUL).all()
+    assert (table["verdict"] == NOT_TRUSTED).all()
     assert (table["reasons"] == "it was not tested on the model").all()
     fixed = example_results.make_result(quadrature="gauss-legendre", n_steps=50)
     assert with_measures(fixed).trust()["reasons"].str.contains("its error was not estimated").all()
@@ -220,7 +220,7 @@ def test_an_epoch_is_judged_by_the_channel_sets_that_were_tested(pair_result, te
 
 def test_other_limits_judge_otherwise_and_must_be_limits(sound):
     strict = sound.trust(limits={"one by one": 0.99})
-    assert (strict["verdict"] == DOUBTFUL).all()
+    assert (strict["verdict"] == NOT_TRUSTED).all()
     assert (sound.trust(limits={"one by one": 0.9})["verdict"] == TRUSTED).all()
     with pytest.raises(ParameterError, match="no such criterion"):
         sound.trust(limits={"faith": 0.5})
@@ -240,7 +240,7 @@ def test_tables_are_of_all_epochs_and_count_those_that_are_trusted(sound):
     pd.testing.assert_frame_equal(only, kept)
     long = spoilt.to_data_frame()
     assert len(long) == len(sound.to_data_frame())
-    assert (long["trust"] == DOUBTFUL).sum() == (long["number"] == long["number"].min()).sum()
+    assert (long["trust"] == NOT_TRUSTED).sum() == (long["number"] == long["number"].min()).sum()
 
 
 def test_choosing_trusted_epochs_is_choosing_epochs(sound):
@@ -299,4 +299,4 @@ def test_several_recordings_are_judged_each_epoch_as_in_its_own(sound):
     together = eegflex.concatenate_results([sound, spoil(other, "error", 0.5)], recordings=["a", "b"])
     table = together.trust()
     assert table["recording"].tolist() == ["a"] * 15 + ["b"] * 15
-    assert (table["verdict"] == DOUBTFUL).to_numpy().nonzero()[0].tolist() == [15]
+    assert (table["verdict"] == NOT_TRUSTED).to_numpy().nonzero()[0].tolist() == [15]

@@ -10,12 +10,14 @@ import pandas as pd
 
 from eegflex.bands import Bands
 from eegflex.evaluation.evaluation import Evaluation
+from eegflex.report.disagreements import SMALL_MARGIN
 from eegflex.report.explorer.encode import PLANE_EDGES, PLANE_LEVELS, SIGNAL_STEPS, Packing, as_decibels
 from eegflex.report.explorer.quantise import LEVELS, in_steps
 from eegflex.report.html import without_directories
 from eegflex.results.decided import REPLACED, context_share, explained_epochs
+from eegflex.results.night import night_of as whole_night
 from eegflex.results.select import hypnogram_order
-from eegflex.results.tables import night_answers, night_stages, score_kind
+from eegflex.results.tables import night_answers, score_kind
 from eegflex.results.trust import has_evidence, judge
 from eegflex.results.wording import baseline_words, explained_words, reading, sums_to_change, unit
 from eegflex.scores import probabilities
@@ -25,10 +27,7 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["DOUBTFUL", "meta_of", "night_of"]
-
-#: An epoch is doubtful whose stage has less than this probability, its neighbours' counted half.
-DOUBTFUL = 0.5
+__all__ = ["meta_of", "night_of"]
 
 
 def meta_of(result: FlexResult, packing: Packing, began: float | None = None) -> dict[str, Any]:
@@ -73,35 +72,31 @@ def meta_of(result: FlexResult, packing: Packing, began: float | None = None) ->
         "levels": LEVELS,
         "planeLevels": PLANE_LEVELS,
         "context": data["context"].values.tolist() if packing.context else [],
-        "doubtful": DOUBTFUL,
+        "unsure": SMALL_MARGIN,
     }
 
 
 def night_of(result: FlexResult) -> dict[str, Any]:
     """What is known of every epoch of the night, and of those that were explained."""
     data = result.data
-    answers, chances = night_answers(data), probabilities(data["night_scores"].values, score_kind(data))
-    known = np.isfinite(chances).all(axis=-1)
-    choices = np.where(known, np.nan_to_num(chances).argmax(axis=-1), -1)
-    _, predicted = night_stages(data)
-    stages = list(result.stages)
-    queue = answers.table(hypnogram=bool(np.isin(answers.scored, stages).any())).sort_values("epoch")
+    night, answers, stages = whole_night(data), night_answers(data), list(result.stages)
+    queue = answers.table(hypnogram=bool(np.isin(night.scored, stages).any())).sort_values("epoch")
     numbers = data["number"].values.astype(int)
-    row = np.full(len(predicted), -1)
+    row = np.full(len(night.predicted), -1)
     row[numbers] = np.arange(len(numbers))
-    scored = answers.scored.astype(str).tolist()
+    scored = night.scored.tolist()
     labels = list(dict.fromkeys([*stages, *scored]))
     return {
-        "onset": _numbers(data["night_onset"].values, 3),
+        "onset": _numbers(night.onset, 3),
         "scoredNames": [_text(name) for name in labels],
         "scored": [labels.index(name) for name in scored],
-        "predicted": [stages.index(name) if name in stages else -1 for name in predicted.tolist()],
-        "chosen": choices.tolist(),
-        "mean": _numbers(answers.mean, 4),
-        "probability": _numbers(chances, 4),
+        "predicted": night.places(night.predicted).tolist(),
+        "chosen": night.answers.tolist(),
+        "mean": _numbers(night.mean, 4),
+        "probability": _numbers(night.probabilities, 4),
         "fault": {str(k): _text(fault) for k, fault in enumerate(answers.fault.tolist()) if fault},
         "row": row.tolist(),
-        "doubt": _numbers(queue["doubt"].to_numpy(), 3),
+        "ahead": _numbers(queue["margin"].to_numpy(), 3),
         "reasons": [_text(words) for words in queue["reasons"]],
         "rows": _rows(result),
     }
@@ -187,7 +182,7 @@ def baseline_power(result: FlexResult, packing: Packing) -> list[list[float]] | 
     That is so of an ordinary epoch of the recording where every epoch that was staged was explained, for it is made of these.
     """
     data = result.data
-    staged = int((night_stages(data)[1] != "").sum())
+    staged = int((whole_night(data).predicted != "").sum())
     if result.parameters["baseline"] != "recording" or data.sizes["epoch"] < staged:
         return None
     freqs = data["freq"].values

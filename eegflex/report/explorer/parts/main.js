@@ -112,9 +112,9 @@ async function begin() {
   }
   try {
     night = await readNight();
-    // the most doubtful epoch is the one to look at first; a saturated one would look like much and be little
-    const doubtOf = (row) => night.doubt[row.number] ?? -1;
-    if (night.rows.length) state.epoch = night.rows.reduce((most, row) => (doubtOf(row) > doubtOf(most) ? row : most)).number;
+    // the epoch that the stager is least sure of is the one to look at first; a saturated one would look like much and be little
+    const aheadOf = (row) => night.ahead[row.number] ?? 2;
+    if (night.rows.length) state.epoch = night.rows.reduce((least, row) => (aheadOf(row) < aheadOf(least) ? row : least)).number;
     if (N_SETS === 1 && N_CHANNELS > 1) state.pick = "set 0";
     atFirst = { epoch: state.epoch, pick: state.pick, stage: state.stage, over: state.over };
     takeFragment(location.hash);

@@ -8,7 +8,7 @@ const FLAGS = {
   explained: { label: "explained", holds: (epoch) => rowOf(epoch) >= 0 },
   channels: { label: "disagree", holds: disagrees },
   scorer: { label: "≠ scorer", holds: (epoch) => against(epoch) },
-  doubtful: { label: "doubtful", holds: (epoch) => (night.doubt[epoch] ?? 0) > meta.doubtful },
+  unsure: { label: "unsure", holds: (epoch) => (night.ahead[epoch] ?? 1) < meta.unsure },
 };
 
 // Whether channel sets give an epoch different stages.
@@ -157,7 +157,7 @@ function tellNight() {
     key.append(swatch, meta.stages[stage]);
   }
   const hollow = night.rows.some((row) => !row.told);
-  key.append(`. Doubtful: its stage has less than ${percent(meta.doubtful)} of probability, half of it that of the neighbours.`);
+  key.append(`. Unsure: its stage is ahead of the next by less than ${meta.unsure} of probability.`);
   if (hollow) key.append(" Hollow: explained, but its change of the score is within its error.");
   key.append(meta.begins === null ? " Time from the start of the recording." : " Time of day.");
 }

@@ -1,9 +1,9 @@
 // Tables beside the pictures: the same numbers, for who reads and does not see; made when they are opened.
 const TABLES = {
   night: () => ({
-    heads: ["epoch", "time", ...(hasScorer() ? ["scored"] : []), "staged", ...meta.stages.map((stage) => `p ${stage}`), "explained", "channels disagree", "doubt"],
+    heads: ["epoch", "time", ...(hasScorer() ? ["scored"] : []), "staged", ...meta.stages.map((stage) => `p ${stage}`), "explained", "channels disagree", "ahead by"],
     rows: night.onset.map((onset, epoch) => [epoch, clock(onset), ...(hasScorer() ? [night.scoredNames[night.scored[epoch]]] : []), meta.stages[night.predicted[epoch]] ?? "–",
-      ...night.mean[epoch].map(chance), rowOf(epoch) >= 0 ? (night.rows[rowOf(epoch)].told ? "yes" : "within its error") : "no", disagrees(epoch) ? "yes" : "no", chance(night.doubt[epoch])]),
+      ...night.mean[epoch].map(chance), rowOf(epoch) >= 0 ? (night.rows[rowOf(epoch)].told ? "yes" : "within its error") : "no", disagrees(epoch) ? "yes" : "no", chance(night.ahead[epoch])]),
   }),
   time: () => {
     const rows = signalRows(), values = rows.map(({ channel }) => shown.steps("time", weights(), [channel])), most = Math.max(...values.map(largest));

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from eegflex.attribution.paths import Nodes
+from eegflex.attribution.paths import MakeNodes
 from eegflex.attribution.quadrature import LEVELS
 from eegflex.attribution.request import Request
 from eegflex.results.intervals import LEVEL
@@ -89,7 +87,7 @@ def _stretches(*, graded: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np
 
 def nodes_in_turn(
     request: Request, channel_set: int, numbers: npt.NDArray[np.intp], draws: npt.NDArray[np.intp]
-) -> Callable[[], Nodes]:
+) -> MakeNodes:
     """What makes the nodes of path after path: those of an epoch are its own, whatever is explained beside it.
 
     Parameters
@@ -106,4 +104,5 @@ def nodes_in_turn(
         return request.make_nodes
     n_nodes, graded = asked.n_steps or 2, request.baseline.magnitudes is None
     streams = [(asked.seed, channel_set, *pair) for pair in zip(numbers.tolist(), draws.tolist(), strict=True)]
-    return partial(next, iter([RandomNodes(n_nodes, stream, graded) for stream in streams]))
+    waiting = iter([RandomNodes(n_nodes, stream, graded) for stream in streams])
+    return lambda sizes: next(waiting)

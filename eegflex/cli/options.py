@@ -167,17 +167,18 @@ class LoadingOptions(ModelOptions):
 
     def stager(self) -> Stager:
         """Load it: before anything else, since a wrong name should not cost the time that reading takes."""
-        return self.load(self.model or self._installed())
+        return self.load(self.named())
 
-    @staticmethod
-    def _installed() -> str:
-        """The first real stager whose package is there.
+    def named(self) -> str:
+        """The stager that was asked for, or the first real one whose package is there.
 
         Raises
         ------
         MissingExtraError
             If there is none.
         """
+        if self.model is not None:
+            return self.model
         for package, model in REAL.items():
             if importlib.util.find_spec(package) is not None:
                 return model

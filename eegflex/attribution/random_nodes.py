@@ -66,6 +66,10 @@ class RandomNodes:
         own = np.minimum(np.searchsorted(edges, self.nodes, side="right") - 1, len(density) - 1)
         self.weights = 1 / (self.n_nodes * density[own])
 
+    def weights_below(self, end: float) -> npt.NDArray[np.float64]:
+        """Their weights in the integral from 0 to `end`, which is right on average, as the whole is."""
+        return np.where(self.nodes <= end, self.weights, 0.0)
+
     def advance(
         self, rates: npt.NDArray[np.float64], scores: npt.NDArray[np.float64], baseline: npt.NDArray[np.float64]
     ) -> bool:

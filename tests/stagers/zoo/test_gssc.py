@@ -215,6 +215,19 @@ def test_each_eeg_channel_is_explained_by_itself(gssc_result):
     assert (gssc_result.relative_gap() <= 0.01).mean() >= 0.95
 
 
+def test_epochs_of_another_night_are_scored_by_what_is_known_there(stager, segments):
+    bound, other = (
+        stager.bind(one, window_length=5)[0]
+        for one in (segments, dataclasses.replace(segments, signals=-segments.signals))
+    )
+    index = torch.tensor([0, 7, 20, len(segments) - 1])
+    with torch.no_grad():
+        expected = bound(other.inputs(index), index)
+        found = bound.scored_as_in(other, index)
+    assert float((expected - bound(bound.inputs(index), index)).abs().max()) > 0.01
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
     short = night[20:32]

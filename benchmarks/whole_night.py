@@ -18,19 +18,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import eegflex
-from benchmarks.arithmetic import rows as arithmetic_rows
+from benchmarks import arithmetic
 from benchmarks.table import Row, markdown
 from eegflex.errors import AttributionStopped
 from eegflex.results.result import FlexResult
 from eegflex.staging import StagedNight
 
-__all__ = ["main"]
+__all__ = ["rows"]
 
 #: What a night may take, in s, on two quiet cores; and the error of its epochs.
 MOST, WITHIN = 12 * 60, 0.95
@@ -54,16 +55,17 @@ print(json.dumps([took, worked, int(result.to_xarray()["n_gradients"].values.sum
 """
 
 
-def main(given: argparse.Namespace) -> None:
-    """Measure what is asked for, and write it to the standard output."""
-    folder = Path(given.folder)
+def rows(given: Sequence[str] = ()) -> list[Row]:
+    """Measure what the options ask for; without any, the whole night."""
+    asked = _options().parse_args(given)
+    folder = Path(asked.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [] if given.only_before else _night(folder, given)
-    if given.before:
-        rows.extend(_before(folder, given))
-    if given.arithmetic:
-        rows.extend(arithmetic_rows())
-    sys.stdout.write(markdown(rows))
+    found = [] if asked.only_before else _night(folder, asked)
+    if asked.before:
+        found.extend(_before(folder, asked))
+    if asked.arithmetic:
+        found.extend(arithmetic.rows())
+    return found
 
 
 def _psg(folder: Path, given: argparse.Namespace) -> Path:
@@ -202,7 +204,7 @@ def _memory() -> float:
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**10
 
 
-def _given() -> argparse.Namespace:
+def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", default=str(Path(tempfile.gettempdir()) / "eegflex-whole-night"))
     parser.add_argument("--psg", help="the file of a night, in the place of a simulated one")
@@ -213,8 +215,8 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--before", help="another checkout, which explains the same sample (by default of 30 epochs)")
     parser.add_argument("--only-before", action="store_true", help="leave the night itself out")
     parser.add_argument("--arithmetic", action="store_true", help="hold a point against products of matrices")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":
-    main(_given())
+    sys.stdout.write(markdown(rows(sys.argv[1:])))

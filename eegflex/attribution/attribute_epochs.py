@@ -138,7 +138,7 @@ def attribute_epochs(
     spectral_share : int
         How often the night is staged again with every magnitude kept and random phases, to tell by stage whether spectra or
         waveforms decide, which bounds what bands can say; see `FlexResult.spectral_share`. Fewer times, or a sample of the
-        epochs, where few are explained. 0: not at all.
+        epochs, where that would take long beside the explanation: a stager of whole nights does so once. 0: not at all.
     quadrature : {"adaptive", "graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
         How the gradient is averaged over the path. ``"adaptive"`` adds nodes, epoch by epoch, until the estimated error
         of the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` puts its nodes

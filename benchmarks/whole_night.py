@@ -136,15 +136,17 @@ def _rows(result: FlexResult, steps: dict[str, float], scale: float, *, resumed:
     points, errors = int(data["n_gradients"].values.sum()), data["error"].values
     total = sum(steps.values()) + (scale - 1) * steps["explained"]
     n_sets = data.sizes["channel_set"]
-    what = f"GSSC, night of {len(result)} epochs x {n_sets} channel sets"
-    said = f"a sample: explaining is scaled by {scale:.1f}" if scale > 1 else "all of it"
+    what = f"GSSC, {len(result)} epochs of a night x {n_sets} channel sets"
+    said = (
+        f"of all, at most: explaining a sample, times {scale:.1f}, what is done once too" if scale > 1 else "all of it"
+    )
     if resumed:
         said += "; resumed, so that only the rest of it was timed"
     gaps = np.abs(data["gap"].values) / data["size"].values
     quantiles = ", ".join(f"{100 * q:.2g} %" for q in np.nanquantile(gaps, (0.5, 0.95, 1.0)))
     share = float(np.mean(errors <= json.loads(data.attrs["parameters"])["tol"]))
     floor = f"at most {MOST / 60:g} min on two quiet cores"
-    met = None if resumed else total <= MOST
+    met = None if resumed or scale > 1 else total <= MOST
     return [
         Row(f"{what}, file to report", f"{total / 60:.1f} min", said, total / MOST, floor, met),
         *(Row(f"{what}, {step}", f"{took:.1f} s", "", took / sum(steps.values())) for step, took in steps.items()),

@@ -152,7 +152,7 @@ def _rows(result: FlexResult, steps: dict[str, float], scale: float, *, resumed:
         *(Row(f"{what}, {step}", f"{took:.1f} s", "", took / sum(steps.values())) for step, took in steps.items()),
         Row(f"{what}, time of all processors", f"{_worked():.0f} s", f"{os.cpu_count()} cores", float("nan")),
         Row(f"{what}, points", f"{points}", f"{points / errors.size:.1f} an explanation", float("nan")),
-        Row(f"{what}, points a second", f"{points / steps['explained']:.0f}", "", float("nan")),
+        *([] if resumed else [Row(f"{what}, points a second", f"{points / steps['explained']:.0f}", "", float("nan"))]),
         Row(f"{what}, largest memory of a process", f"{_memory():.0f} MiB", "", float("nan")),
         Row(
             f"{what}, explanations within tol, by their estimated error",

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import (
+    arithmetic,
     audit,
     coverage,
     explorer,
@@ -32,6 +33,7 @@ from benchmarks import (
     sanity,
     speed,
     truth,
+    whole_night,
 )
 from benchmarks.table import Row, markdown
 
@@ -44,7 +46,9 @@ def _of(rows: Callable[[], list[Row]]) -> Callable[[], str]:
 _SECTIONS: dict[str, Callable[[], str]] = {
     "Speed": _of(speed.rows),
     "Speed of passes": passes.text,
+    "Speed against products of matrices": _of(arithmetic.rows),
     "Speed of processes": _of(processes.rows),
+    "A whole night": _of(whole_night.rows),
     "Memory": _of(memory.rows),
     "Files": _of(files.rows),
     "Readers": _of(readers.rows),

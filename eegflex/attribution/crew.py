@@ -68,6 +68,7 @@ class Crew:
         self._most, self._threads = _divided(request)
         self._pool: _Pool | None = None
         self._alone = False
+        self._each: float | None = None  # s that an explanation took here, once a part is done
         self._told: set[str] = set()
 
     def __enter__(self) -> Crew:
@@ -84,6 +85,17 @@ class Crew:
     def to_come(self, seconds: float) -> int:
         """In how many processes what takes one so many seconds will be done, if it is not yet: 1 if nothing is to come."""
         return self._most if not (self._pool or self._alone or self._at_once) and seconds > WORTH else 1
+
+    def takes(self, n: int) -> tuple[float, int] | None:
+        """How long so many explanations take, in s, and in how many processes; None as long as none of a part is known.
+
+        Judged by what is explained here: others have begun later, or have not yet.
+        """
+        if self._each is None:
+            return None
+        alone = n * self._each
+        n_processes = self.to_come(alone) if self._pool is None else 1 + self._pool.n
+        return alone / n_processes, n_processes
 
     def explain(self, explain: Explainer, parts: Sequence[Part], keep: Keep, done: Callable[[int], None]) -> None:
         """Explain parts.
@@ -111,19 +123,22 @@ class Crew:
             raise
 
     def _go_through(self, explain: Explainer, left: deque[Part], keep: Keep, done: Callable[[int], None]) -> None:
-        begun, so_far = time.perf_counter(), 0
         own: deque[Part] = deque()  # what others could not do
         if self._at_once:
             self._start(explain, left)
+        begun, so_far = time.perf_counter(), 0
         while own or left or (self._pool is not None and self._pool.out):
             part = _next(own, left) or (self._pool.taken_back() if self._pool is not None else None)
             if part is None:
                 self._collect(own, keep, done, wait=True)
                 check()
                 continue
+            until = so_far + len(part[1])
             for explained in explain(self.request, *part):
                 keep(part[0], explained)
                 so_far += 1
+                if so_far == until:
+                    self._each = (time.perf_counter() - begun) / so_far
                 done(1)
                 self._collect(own, keep, done)
             rest = (time.perf_counter() - begun) / max(so_far, 1) * sum(len(numbers) for _, numbers in left)
@@ -201,7 +216,7 @@ class _Pool:
     def __init__(self, request: Request, n: int, threads: int) -> None:
         self.out: dict[Future, Part] = {}
         self._finished: SimpleQueue[Future] = SimpleQueue()
-        self._n = n
+        self.n = n
         self._executor: ProcessPoolExecutor | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="eegflex-"))
         resource_tracker.register(str(self.folder), "folder")  # which is gone even if this process is killed
@@ -217,7 +232,7 @@ class _Pool:
     def feed(self, explain: Explainer, left: deque[Part]) -> None:
         """Give each something to do; from then on it takes what is left by itself."""
         with _unheard():
-            while left and len(self.out) < self._n:
+            while left and len(self.out) < self.n:
                 self._give(explain, left)
 
     def _give(self, explain: Explainer, left: deque[Part]) -> None:

@@ -224,18 +224,21 @@ def explain_all(
         chunks = [numbers for numbers in chunks if not np.isin(numbers, known).all()]
     parts = [(channel_set, numbers) for numbers in chunks for channel_set in range(len(request.night.bound))]
     total = sum(len(numbers) for _, numbers in parts)
-    with progress(total, "Explaining", partial(_duration, request, total, crew), after=CHUNK) as done:
+    with progress(total, "Explaining", lambda _: _duration(request, total, crew), after=CHUNK) as done:
         crew.explain(explain, parts, keep, done)
 
 
-def _duration(request: Request, total: int, crew: Crew, seconds: float) -> str:
-    """How long a run takes, of which one explanation takes so many seconds; and, of a long one, what is quicker."""
-    n_processes = crew.to_come(total * seconds)
-    took, within = total * seconds / n_processes, f" in {n_processes} processes" if n_processes > 1 else ""
-    said = f"Explaining takes about {duration_text(took)} for {total} explanations{within}"
+def _duration(request: Request, total: int, crew: Crew) -> str:
+    """How long a run takes; and, of a long one, what is quicker. Nothing, as long as that is not known."""
+    took = crew.takes(total)
+    if took is None:
+        return ""
+    seconds, n_processes = took
+    within = f" in {n_processes} processes" if n_processes > 1 else ""
+    said = f"Explaining takes about {duration_text(seconds)} for {total} explanations{within}"
     stage = request.night.predicted[request.chosen]
     fewer = sum(min(int((stage == name).sum()), FEW) for name in set(stage.tolist())) * len(request.night.bound)
-    if took <= LONG or 2 * fewer > total:
+    few = crew.takes(fewer)
+    if seconds <= LONG or 2 * fewer > total or few is None:
         return said
-    few = fewer * seconds / crew.to_come(fewer * seconds)
-    return f"{said}; a sample, sample_per_stage={FEW}, takes about {duration_text(few)}"
+    return f"{said}; a sample, sample_per_stage={FEW}, takes about {duration_text(few[0])}"

@@ -29,8 +29,9 @@ __all__ = ["choose_window"]
 N_PER_STAGE, MOST_MEASURED = 2, 1 / 8
 #: Windows that are tried, in turn.
 LADDER = (DEFAULT_WINDOW_LENGTH, 41, 81)
-#: Points of each path on which windows are compared: all have the same ones, and most of what these miss cancels. On five epochs
-#: of GSSC the errors were 0.6 to 3.1 times those with 72 points, the largest 1.0 times; with 39 adaptive ones 0.4 to 1.5 times.
+#: Points of each path on which windows are compared: all have the same ones, and most of what these miss cancels. Of five
+#: epochs of GSSC the errors were 0.6 to 3.1 times those with 72 points, the largest of them as large; with 39 adaptive ones
+#: 0.4 to 1.5 times, the largest 1.5 times as large.
 N_NODES = 24
 #: The window that stands for the whole night.
 REFERENCE = 161

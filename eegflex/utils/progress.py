@@ -29,7 +29,8 @@ def progress(
     message : str
         What is being done.
     estimate : callable | None
-        Seconds that one takes -> what is said of all, once, where more is left to do than was done.
+        Seconds that one takes -> what is said of all, once, where more is left to do than was done; nothing, if it is not yet
+        known.
     after : int
         How many must be done before that can be told.
 
@@ -49,9 +50,11 @@ def progress(
         bars[0].update_with_increment_value(more)
         taken = time.perf_counter() - began
         if said and so_far >= after and taken > TOLD_AFTER:
-            tell = said.pop()
-            if total > 2 * so_far:
-                logger.info(tell(taken / so_far))
+            text = said[0](taken / so_far) if total > 2 * so_far else ""
+            if text:
+                logger.info(text)
+            if text or total <= 2 * so_far:
+                said.clear()
         check()
 
     try:

@@ -11,6 +11,7 @@ from reference import literal_flex
 from torch import nn
 
 import eegflex
+from eegflex.attribution.window_error import N_NODES
 from eegflex.errors import ParameterError
 from eegflex.spec.model_spec import ChannelSpec, ContextSpec, ModelSpec
 
@@ -240,7 +241,8 @@ def test_the_error_of_a_window_length_is_what_the_band_sums_differ_by(n_sets):
     """Of an epoch of each stage, or two, relative to their absolute total in their whole run, by the same nodes."""
     channels = (ChannelSpec("eeg", types=("eeg",), use="each" if n_sets == 2 else "all"),)
     spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(whole=True), channels=channels)
-    model, rule = WholeNight(n_channels=3 - n_sets), {"quadrature": "gauss-legendre", "n_steps": 2, "target": "N2"}
+    model = WholeNight(n_channels=3 - n_sets)
+    rule = {"quadrature": "gauss-legendre", "n_steps": N_NODES, "target": "N2"}
     epochs = with_gaps(noise_epochs(n_epochs=14), [*range(9), 12, 13])  # runs of nine and two
     near, whole = (explain(epochs, model, spec=spec, window_length=length, **rule) for length in (3, 9))
     masks = eegflex.Bands().masks(near.freqs)

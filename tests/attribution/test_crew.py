@@ -309,6 +309,16 @@ def test_long_work_begins_others_by_itself(asked_of, monkeypatch, caplog):
     assert asked_of == [1]
 
 
+def asking(n_jobs, n_epochs=1000, device="cpu"):
+    """As much of a request as it takes to divide the work."""
+    return SimpleNamespace(
+        settings=SimpleNamespace(n_jobs=n_jobs),
+        stager=SimpleNamespace(like=torch.empty(0, device=device)),
+        chosen=np.arange(n_epochs),
+        night=SimpleNamespace(bound=(None,)),
+    )
+
+
 @pytest.mark.parametrize(
     ("n_jobs", "n_epochs", "device", "expected"),
     [
@@ -327,15 +337,24 @@ def test_long_work_begins_others_by_itself(asked_of, monkeypatch, caplog):
 def test_processes_and_their_threads(n_jobs, n_epochs, device, expected, monkeypatch):
     monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     monkeypatch.setattr(crews, "_free_memory", lambda: 2**40)
-    request = SimpleNamespace(
-        settings=SimpleNamespace(n_jobs=n_jobs),
-        stager=SimpleNamespace(like=torch.empty(0, device=device)),
-        chosen=np.arange(n_epochs),
-        night=SimpleNamespace(bound=(None,)),
-    )
+    request = asking(n_jobs, n_epochs, device)
     assert crews._divided(request) == expected
     monkeypatch.setattr(crews, "_free_memory", lambda: 2**30)
     assert crews._divided(request) == ((2, 1) if expected == (4, 1) and n_jobs is None else expected)
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "n_others", "expected"),
+    [(1, None, (30.0, 1)), (None, None, (7.5, 4)), (None, 3, (7.5, 4)), (3, 2, (10.0, 3)), (3, None, (30.0, 1))],
+)
+def test_how_long_all_takes_is_judged_by_what_is_done_here(n_jobs, n_others, expected, monkeypatch):
+    """Others begin later: what is done by all at first would be too little."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
+    monkeypatch.setattr(crews, "_free_memory", lambda: 2**40)
+    crew = crews.Crew(asking(n_jobs))
+    assert crew.takes(15) is None
+    crew._each, crew._pool = 2.0, n_others and SimpleNamespace(n=n_others)
+    assert crew.takes(15) == expected
 
 
 COMMAND = """

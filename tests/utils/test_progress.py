@@ -35,6 +35,16 @@ def test_not_before_as_many_are_done_as_it_takes_to_know(clock, caplog):
     assert told(clock, caplog, [(6.0, 1), (20.0, 9), (30.0, 1)], after=10) == ["one takes 2.0 s"]
 
 
+def test_what_is_not_yet_known_is_told_later(clock, caplog):
+    known = iter(["", "", "now", "again"])
+    with mne.use_log_level("info"), caplog.at_level("INFO", logger="mne"):
+        with progress(100, "Working", lambda _: next(known)) as done:
+            for at in (6.0, 7.0, 8.0, 9.0):
+                clock[0] = at
+                done(1)
+        assert [one.message for one in caplog.records if one.message in ("", "now", "again")] == ["now"]
+
+
 @pytest.mark.parametrize("steps", [[(1.0, 50), (4.0, 50)], [(50.0, 60), (80.0, 40)]])
 def test_nothing_is_said_of_what_is_short_or_nearly_done(clock, caplog, steps):
     assert told(clock, caplog, steps) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import warnings
 from pathlib import Path
@@ -213,6 +214,19 @@ def test_each_eeg_channel_is_explained_by_itself(gssc_result):
     assert gssc_result.ch_names == ("C3-M2", "E1-E2 (with C3-M2)", "C4-M1", "E1-E2 (with C4-M1)")
     assert gssc_result.data["of_channel_set"].values.tolist() == [0, 0, 1, 1]
     assert (gssc_result.relative_gap() <= 0.01).mean() >= 0.95
+
+
+def test_epochs_of_another_night_are_scored_by_what_is_known_there(stager, segments):
+    bound, other = (
+        stager.bind(one, window_length=5)[0]
+        for one in (segments, dataclasses.replace(segments, signals=-segments.signals))
+    )
+    index = torch.tensor([0, 7, 20, len(segments) - 1])
+    with torch.no_grad():
+        expected = bound(other.inputs(index), index)
+        found = bound.scored_as_in(other, index)
+    assert float((expected - bound(bound.inputs(index), index)).abs().max()) > 0.01
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -190,12 +190,23 @@ class TestFirstScreen:
                 "100 % (95 % interval 100 % to 100 %, 12 people) of the tested",
             ),
             (4, {"n_trusted": 1}, "bad", "1 %"),
+            (4, {"n_trusted": 0, "n_tested": 0}, "some", "No explanation was tested"),
         ],
     )
     def test_tiles(self, twice, place, columns, grade, words):
         tile = tiles(with_recordings(twice, **columns))[place]
         assert tile.grade == grade
         assert words in f"{tile.title} {tile.text}"
+
+    def test_of_how_many_is_not_guessed(self, twice):
+        bare = altered(
+            twice, recordings=twice.recordings.drop(columns="n_tested"), stages=twice.stages.drop(columns="n_tested")
+        )
+        assert (tiles(bare)[4].grade, tiles(bare)[4].title) == ("some", "1440 explanations hold")
+        told = [one for row in make_people_rows(bare, people_of(bare)).rows for one in row.told]
+        assert not [one for one in told if "tested" in one]
+        whole = [one for row in make_people_rows(twice, people_of(twice)).rows for one in row.told]
+        assert "60 % of 480 explanations that were tested hold." in whole
 
     def test_few_epochs_are_told(self):
         tile = tiles(simulate_cohort(8, n_epochs=4))[3]

@@ -88,9 +88,10 @@ found = compare_groups(
 print(found)
 
 # %%
-# A cluster about 13 Hz in N2 is told from chance, lower in patients, as it was planted. No band by itself is, corrected for all that
-# were asked, and the page says why: eight epochs of a stage leave errors within nights as large as the scatter between people.
-# ``plan_epochs`` tells how many are needed. How large, and how sure? Hedges' g counts in standard deviations between people.
+# A cluster about 13 Hz in N2 is told from chance, lower in patients, as it was planted. No band by itself is, corrected for all
+# that were asked, and the page says why: eight epochs of a stage leave errors within nights as large as the scatter between
+# people. ``plan_epochs`` tells how many are needed. How large, and how sure? Hedges' g counts in standard
+# deviations between people.
 
 effects = found.bands.query("channel == 'all channels'").set_index("band")
 effects[["difference", "low", "high", "g", "g_low", "g_high", "p_fdr"]].round(2)

@@ -59,6 +59,7 @@ def simulate_cohort(
                     "n_epochs": 0 if failed else 840,
                     "n_explained": 0 if failed else n_epochs * 5,
                     "n_trusted": -1 if failed or not evaluated else int(n_epochs * 3),
+                    "n_tested": n_epochs * 5 if evaluated and not failed else 0,
                     "seconds": 12.5, "result": "" if failed else f"sub-{label}/eeg/{name}_desc-flex_attribution.nc",
                     "group": "patient" if in_group else "control", "age": float(20 + person % 50),
                 }
@@ -73,7 +74,8 @@ def simulate_cohort(
             stages += [
                 {
                     "recording": name, "stage": stage, "n_scored": 168, "n_predicted": 168, "n_explained": n_epochs,
-                    "n_trusted": n_epochs * 3 // 5 if evaluated else -1, "kappa": kappa - 0.3 * (stage == "N1"),
+                    "n_trusted": n_epochs * 3 // 5 if evaluated else -1, "n_tested": n_epochs * evaluated,
+                    "kappa": kappa - 0.3 * (stage == "N1"),
                 }
                 for stage in STAGES
             ]  # fmt: skip
@@ -103,7 +105,7 @@ def simulate_cohort(
             "target": "predicted", "sample_per_stage": n_epochs, "simulated": "True",
         },
     )  # fmt: skip
-    columns = ["recording", "stage", "n_scored", "n_predicted", "n_explained", "n_trusted", "kappa"]
+    columns = ["recording", "stage", "n_scored", "n_predicted", "n_explained", "n_trusted", "n_tested", "kappa"]
     return Cohort(
         pd.DataFrame(rows, index=pd.Index(names, name="recording")), pd.DataFrame(stages, columns=columns), table, data
     )

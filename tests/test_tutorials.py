@@ -63,6 +63,8 @@ def test_a_tutorial_needs_nothing_private_and_no_extra(path):
         "pathlib",
         "pyedflib",
         "scipy",
+        "subprocess",
+        "sys",
         "tempfile",
         "torch",
     }

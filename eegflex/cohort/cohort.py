@@ -36,8 +36,8 @@ class Cohort:
         ``n_tested`` (of how many), ``seconds`` that it took, ``result`` (the path of its file, relative to
         the folder), and each covariate of the source (``group``, ``age`` ...).
     stages : pandas.DataFrame
-        A row for each recording and stage: epochs that were scored, predicted, explained and trusted, and kappa of this stage
-        against all others.
+        A row for each recording and stage: epochs that were scored, predicted, explained and trusted (perhaps, too,
+        ``n_tested``), and kappa of this stage against all others.
     bands : pandas.DataFrame
         A row for each recording, stage, channel and band: the mean over epochs of the attribution, its own standard error (of
         the epochs, in blocks of time, and of what is not known of each of them), in units of the score, and the number of

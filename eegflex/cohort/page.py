@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 from eegflex._version import __version__
@@ -16,7 +17,7 @@ from eegflex.cohort.page_asked import asked_sentences, positive_words, staged_by
 from eegflex.cohort.page_compared import compared_parts, first_words
 from eegflex.cohort.page_failures import Failure, failures_of
 from eegflex.cohort.page_outlying import LEAST_PEOPLE, RULES, Outlying, outlying_people
-from eegflex.cohort.page_people import People, people_of, person_of
+from eegflex.cohort.page_people import People, people_of, person_of, spectra_of
 from eegflex.cohort.page_recordings import night_links, recordings_tables
 from eegflex.cohort.page_rows import make_people_rows, numbers_of
 from eegflex.cohort.page_tiles import count, make_tiles
@@ -161,7 +162,7 @@ def _stages(gathered: _Gathered, folder: Any) -> Iterator[Part]:
         "Grey and in parentheses: a median that is not told from 0, since its interval holds 0 or is not known."
     )
     yield Text("Bands in numbers", folded("Medians, means and intervals between people", words + numbers), section)
-    if _has_spectra(cohort):
+    if _has_spectra(cohort, people):
         yield Picture(
             "Spectra", partial(figures.plot_spectrum, cohort, show=False), "Mean over people and its interval.", section
         )
@@ -178,9 +179,12 @@ def _stages(gathered: _Gathered, folder: Any) -> Iterator[Part]:
     )
 
 
-def _has_spectra(cohort: Cohort) -> bool:
+def _has_spectra(cohort: Cohort, people: People) -> bool:
     data = cohort.spectra
-    return "mean" in data and data.sizes.get("freq", 0) > 1 and bool(data["mean"].notnull().any())
+    if "mean" not in data or data.sizes.get("freq", 0) < 2:
+        return False
+    channels = [one for one, kind in zip(people.channels, people.kinds, strict=True) if kind == people.order[0]]
+    return bool(np.isfinite(spectra_of(cohort, channels).values).any())
 
 
 def _outlying(gathered: _Gathered, folder: Any) -> Iterator[Part]:

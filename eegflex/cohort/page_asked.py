@@ -33,6 +33,8 @@ def staged_by(cohort: Cohort) -> str:
 
 def _baseline(cohort: Cohort) -> str:
     name = _asked(cohort, "baseline")
+    if name == "auto":
+        return "what suits each recording (chosen automatically)"
     return words_of(name) if name.partition(":")[0] in BASELINES else name
 
 

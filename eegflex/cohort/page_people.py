@@ -186,10 +186,12 @@ def people_of(cohort: Cohort) -> People:
     flat = np.ravel_multi_index(tuple(places), shape) if len(table) else np.zeros(0, dtype=np.intp)
     size = int(np.prod(shape))
     value, error = (table[name].to_numpy(dtype=np.float64) for name in ("mean", "error"))
-    n = np.bincount(flat[np.isfinite(value)], minlength=size)
+    known = np.isfinite(value)
+    flat, value, error = flat[known], value[known], np.where(np.isfinite(error), error, 0.0)[known]
+    n = np.bincount(flat, minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = np.bincount(flat, np.nan_to_num(value), minlength=size) / n
-        errors = np.sqrt(np.bincount(flat, np.nan_to_num(error) ** 2, minlength=size)) / n
+        means = np.bincount(flat, value, minlength=size) / n
+        errors = np.sqrt(np.bincount(flat, error**2, minlength=size)) / n
     return People(
         labels,
         stages,
@@ -246,7 +248,7 @@ def spectra_of(cohort: Cohort, channels: Sequence[str]) -> Spectra:
     status = cohort.recordings["status"].reindex(data["recording"].values)
     done = np.flatnonzero((status == "done").to_numpy())
     own = data["mean"].transpose("recording", "stage", "channel", "freq").values[done][:, :, members]
-    pooled = nan_mean(own.astype(np.float64), axis=2)
+    pooled = nan_mean(np.where(np.isfinite(own), own, np.nan).astype(np.float64), axis=2)
     who = person_of(cohort).reindex(data["recording"].values[done]).to_numpy(dtype=str)
     order = {person: place for place, person in enumerate(dict.fromkeys(who.tolist()))}
     places = np.array([order[person] for person in who.tolist()], dtype=np.intp)

@@ -102,7 +102,7 @@ def _order(table: pd.DataFrame) -> list[Any]:
 
 
 def _table(table: pd.DataFrame, links: dict[str, str], name: str) -> str:
-    several = (table["session"].astype(str) != "").any()
+    several = any(text for text, _, _ in _texts(table["session"]))
     covariates = [column for column in table.columns if column not in _OWN][:_MOST_COVARIATES]
     numbers = {column: pd.to_numeric(table[column], errors="coerce") for column in _NUMBERS if column in table}
     if "n_trusted" in numbers:

@@ -139,8 +139,8 @@ def _told(cohort: Cohort, people: People, stage: str) -> tuple[str, tuple[str, .
     few, of = int((n[n > 0] < MIN_EPOCHS).sum()), int((n > 0).sum())
     found = estimate(person_values(cohort, own["kappa"]).to_numpy())
     trusted = pd.to_numeric(own["n_trusted"], errors="coerce")
-    tested = pd.to_numeric(own["n_tested" if "n_tested" in own else "n_explained"], errors="coerce")
-    known = (trusted >= 0) & (tested > 0)
+    tested = pd.to_numeric(own["n_tested"], errors="coerce") if "n_tested" in own else pd.Series(dtype=float)
+    known = (trusted >= 0) & (tested.reindex(trusted.index) > 0)
     grades, said = ["unknown"], []
     if found.n:
         grades.append(grade("agreement", found.low if np.isfinite(found.low) else found.median))
@@ -148,8 +148,7 @@ def _told(cohort: Cohort, people: People, stage: str) -> tuple[str, tuple[str, .
     if known.any():
         share = float(trusted[known].sum() / tested[known].sum())
         grades.append(grade("trusted", share))
-        what = "tested" if "n_tested" in own else "explained"
-        said.append(f"{percent(share)} of {count(int(tested[known].sum()), 'epoch')} that were {what} hold.")
+        said.append(f"{percent(share)} of {count(int(tested[known].sum()), 'explanation')} that were tested hold.")
     if few:
         grades.append("bad" if few > of / 2 else "some")
         said.append(f"Fewer than {MIN_EPOCHS} epochs in {few} of {count(of, 'person', 'people')}.")

@@ -16,7 +16,7 @@ from eegflex.results.wording import count_epochs, percent
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
 
-__all__ = ["between_words", "count", "make_tiles", "n_tested"]
+__all__ = ["between_words", "count", "make_tiles"]
 
 #: People that are named.
 _MOST_NAMED = 3
@@ -140,24 +140,22 @@ def _looked_at(cohort: Cohort, people: People) -> Tile:
 def _trusted(cohort: Cohort) -> Tile:
     own = _of_done(cohort, "n_trusted")
     own = own[own >= 0]
-    of = n_tested(cohort).reindex(own.index)
-    if own.empty or not of.sum():
+    if own.empty:
         return Tile("some", "No explanation was tested", "Whether the model bears them out was not asked (evaluate).")
+    asked = "Asked again with parts of the signal changed, the model bears out"
+    if "n_tested" not in cohort.recordings:
+        said = f"{asked} so many of a sample; of how many is not in the tables, so no share is told."
+        return Tile("some", f"{count(int(own.sum()), 'explanation')} {'holds' if own.sum() == 1 else 'hold'}", said)
+    of = _of_done(cohort, "n_tested").reindex(own.index)
+    if not of.sum():
+        return Tile(
+            "some", "No explanation was tested", f"None of {count(len(own), 'recording')} had one to be tested."
+        )
     found = estimate(person_values(cohort, own / of.where(of > 0)).to_numpy())
     how = grade("trusted", found.low if np.isfinite(found.low) else found.median)
-    tested = "tested" if "n_tested" in cohort.recordings else "explained"
-    title = f"{percent(own.sum() / of.sum())} of the {tested} epochs hold"
-    said = (
-        "Asked again with parts of the signal changed, the model bears out, in the middle person, "
-        f"{between_words(found, shares=True)} of the {tested} epochs; in all {int(own.sum())} of {int(of.sum())}, of "
-        f"{count(len(own), 'recording')}." + ("" if tested == "tested" else " One that was not tested does not hold.")
-    )
-    return Tile(how, title, said)
-
-
-def n_tested(cohort: Cohort) -> pd.Series[float]:
-    """How many epochs of each recording were tested: all that were explained, where nothing else is known."""
-    return _of_done(cohort, "n_tested" if "n_tested" in cohort.recordings else "n_explained")
+    said = f"{asked}, in the middle person, {between_words(found, shares=True)} of the tested epochs; "
+    said += f"in all {int(own.sum())} of {int(of.sum())}, of {count(len(own), 'recording')}."
+    return Tile(how, f"{percent(own.sum() / of.sum())} of those that were tested hold", said)
 
 
 def _of_done(cohort: Cohort, name: str) -> pd.Series[float]:

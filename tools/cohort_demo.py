@@ -245,7 +245,7 @@ def _watched(every: float = 0.5) -> Iterator[list[tuple[float, int]]]:
                 hands = [
                     one for one in own.children(recursive=True) if "eegflex.cohort.hand" in " ".join(one.cmdline())
                 ]
-                seen += [(time.perf_counter(), one.memory_info().rss) for one in hands]
+                seen.extend((time.perf_counter(), one.memory_info().rss) for one in hands)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -143,7 +143,7 @@ def run_cohort(
 
 
 def make_page(cohort: Cohort, path: Path) -> None:
-    """Write the page of a cohort."""
+    """Write the page of a cohort: the one place where a run is told what its page is made by."""
 
 
 def _refuse_import() -> None:

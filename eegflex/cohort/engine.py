@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from mne.utils import logger
@@ -72,7 +72,7 @@ def _cluster(distributed: Any, settings: CohortSettings, n_recordings: int) -> A
 
 def outcomes(
     client: Any, job: tuple[str, str], recordings: Sequence[Recording], retries: int
-) -> Iterator[tuple[Recording, dict[str, Any] | None]]:
+) -> Generator[tuple[Recording, dict[str, Any] | None], None, None]:
     """Have recordings explained, and tell what came of each as soon as it is known.
 
     A recording whose process died, or was killed, is given out again, at the end of those that wait.

@@ -65,6 +65,7 @@ def _cluster(distributed: Any, settings: CohortSettings, n_recordings: int) -> A
             memory_limit=settings.memory or from_extra("distributed.system").MEMORY_LIMIT / n_workers,
             dashboard_address="127.0.0.1:0",
             silence_logs=50,
+            preload=["eegflex.cohort.deaf"],
         )
     except ValueError as error:
         raise ParameterError("memory must be a number of bytes, such as 4GB", seen=repr(settings.memory)) from error

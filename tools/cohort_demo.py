@@ -2,7 +2,7 @@
 
 Run a part by its name::
 
-    python tools/cohort_demo.py FOLDER simulate [n=200] [minutes=20]   # once, shared by the others
+    python tools/cohort_demo.py FOLDER simulate [n=200] [minutes=20] [n_seeds=24]   # once, shared by the others
     python tools/cohort_demo.py FOLDER run                             # an undisturbed run: results, rows
     python tools/cohort_demo.py FOLDER kill WHAT TIMES                 # worker, client or everything, then rerun and compare
     python tools/cohort_demo.py FOLDER speed [n=20]                    # one worker against two
@@ -69,11 +69,11 @@ def _simulate(task: tuple[Path, int, float]) -> None:
     night.save(path, overwrite=True)
 
 
-def simulate(folder: Path, n: int = 200, minutes: float = 20) -> None:
-    """Write a cohort: a recording for each of 24 seeds, which the others share, and bad ones in the places of ten."""
+def simulate(folder: Path, n: int = 200, minutes: float = 20, n_seeds: int = 24) -> None:
+    """Write a cohort: a recording for each seed, which the others share, and bad ones in the places of ten."""
     nights = folder / "nights"
     nights.mkdir(parents=True, exist_ok=True)
-    seeds = range(min(24, n))
+    seeds = range(min(n_seeds, n))
     with ProcessPoolExecutor() as pool:
         list(pool.map(_simulate, [(nights / f"seed{seed}.edf", seed, minutes) for seed in seeds]))
     rows = []
@@ -245,7 +245,7 @@ def _watched(every: float = 0.5) -> Iterator[list[tuple[float, int]]]:
                 hands = [
                     one for one in own.children(recursive=True) if "eegflex.cohort.hand" in " ".join(one.cmdline())
                 ]
-                seen += [(time.perf_counter(), one.memory_info().rss) for one in hands]
+                seen.extend((time.perf_counter(), one.memory_info().rss) for one in hands)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from mne.utils import logger
@@ -65,6 +65,7 @@ def _cluster(distributed: Any, settings: CohortSettings, n_recordings: int) -> A
             memory_limit=settings.memory or from_extra("distributed.system").MEMORY_LIMIT / n_workers,
             dashboard_address="127.0.0.1:0",
             silence_logs=50,
+            preload=["eegflex.cohort.deaf"],
         )
     except ValueError as error:
         raise ParameterError("memory must be a number of bytes, such as 4GB", seen=repr(settings.memory)) from error
@@ -72,7 +73,7 @@ def _cluster(distributed: Any, settings: CohortSettings, n_recordings: int) -> A
 
 def outcomes(
     client: Any, job: tuple[str, str], recordings: Sequence[Recording], retries: int
-) -> Iterator[tuple[Recording, dict[str, Any] | None]]:
+) -> Generator[tuple[Recording, dict[str, Any] | None], None, None]:
     """Have recordings explained, and tell what came of each as soon as it is known.
 
     A recording whose process died, or was killed, is given out again, at the end of those that wait.

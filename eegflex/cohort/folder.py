@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,10 +230,10 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file, whole or not at all."""
     check_output(path, overwrite=True)
-    plain, how = as_json(value), {"ensure_ascii": False, "allow_nan": False}
+    plain, dumps = as_json(value), partial(json.dumps, ensure_ascii=False, allow_nan=False)
     if isinstance(plain, dict):  # a line for each of its parts: to be read by people, and quickly
-        text = ",\n".join(f" {json.dumps(name)}: {json.dumps(part, **how)}" for name, part in plain.items())
+        text = ",\n".join(f" {json.dumps(name)}: {dumps(part)}" for name, part in plain.items())
         text = f"{{\n{text}\n}}"
     else:
-        text = json.dumps(plain, **how)
+        text = dumps(plain)
     write_whole(path, lambda temporary: temporary.write_text(f"{text}\n", "utf-8"), overwrite=True)

@@ -18,7 +18,7 @@ import cloudpickle
 
 from eegflex._version import __version__
 from eegflex.cohort_settings import CohortAttribution
-from eegflex.errors import ModelError, ParameterError, check_choice
+from eegflex.errors import ModelError, OutputError, ParameterError, check_choice
 from eegflex.results.layout import LAYOUT
 from eegflex.utils.given import plain
 
@@ -174,7 +174,13 @@ def write_job(job: Job, path: Path) -> str:
 
 def read_job(path: Path, digest: str) -> Job:
     """Read a job that `write_job` wrote, and nothing else: to unpickle a file is to run it."""
-    text = path.read_bytes()
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise OutputError(
+            "A worker does not find the folder of the cohort", seen=path.parent,
+            remedy="All who work for a cohort must see it under one path: name one on a file system that they share",
+        ) from error  # fmt: skip
     if hashlib.sha256(text).hexdigest() != digest:
         raise ModelError("The file of what is asked of a cohort is not the one that its run wrote", seen=path.name)
     job = cloudpickle.loads(text)

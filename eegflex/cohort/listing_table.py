@@ -20,7 +20,7 @@ _OWN = ("recording", "hypnogram", "subject", "session")
 
 def of_table(path: Path) -> list[Recording]:
     """The recordings of a table, with paths relative to it."""
-    rows = read_rows(path)
+    rows = read_rows(path, texts=_OWN)
     if not rows:
         return []
     if "recording" not in rows[0]:

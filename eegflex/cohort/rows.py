@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ __all__ = ["read_rows"]
 _NOTHING = frozenset({"", "n/a", "na", "nan"})
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path, texts: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Read a table: a dict for each row; numbers are numbers, and what is not there is None.
 
-    A column is of numbers only where all that stands in it is a number and no code such as 007.
+    A column is of numbers only where all that stands in it is a number and no code such as 007; `texts` never are.
 
     Raises
     ------
@@ -44,7 +45,9 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
                 f"Row {number} of the table has {len(row)} cells, and its head has {len(names)}", seen=path,
                 remedy="Quote cells that hold a separator",
             )  # fmt: skip
-    columns = [_values([row[place].strip() for row in rows[1:]]) for place in range(len(names))]
+    columns = [
+        _values([row[place].strip() for row in rows[1:]], as_text=name in texts) for place, name in enumerate(names)
+    ]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
@@ -52,9 +55,9 @@ def _separator(head: str) -> str:
     return max(",;\t", key=head.count)
 
 
-def _values(words: list[str]) -> list[Any]:
+def _values(words: list[str], *, as_text: bool) -> list[Any]:
     there = [word for word in words if word.casefold() not in _NOTHING]
-    number = _float if all(map(_is_number, there)) else str
+    number = _float if not as_text and all(map(_is_number, there)) else str
     return [None if word.casefold() in _NOTHING else number(word) for word in words]
 
 

@@ -143,7 +143,7 @@ def run_cohort(
 
 
 def make_page(cohort: Cohort, path: Path) -> None:
-    """Write the page of a cohort."""
+    """Write the page of a cohort: the one place where a run is told what its page is made by."""
 
 
 def _refuse_import() -> None:
@@ -199,8 +199,12 @@ def _explain(job: Job, folder: Folder, recordings: Sequence[Recording], settings
     try:
         digest = write_job(job, path)
         began, n_done = time.perf_counter(), 0
-        with connected(settings, len(left)) as client, _bar(client, len(left)) as done:
-            for one, row in outcomes(client, (str(path), digest), left, settings.retries):
+        with (
+            connected(settings, len(left)) as client,
+            _bar(client, len(left)) as done,
+            contextlib.closing(outcomes(client, (str(path), digest), left, settings.retries)) as told,
+        ):
+            for one, row in told:
                 _look(lock)
                 if row is None:
                     check()

@@ -98,9 +98,7 @@ def summarise(result: FlexResult) -> Summary:
             ]
             for stage in names
         ]
-        means, its_errors = np.moveaxis(
-            np.array(found, dtype=np.float64).reshape(len(names), len(channels), 2, -1), 2, 0
-        )
+        means, its_errors = np.moveaxis(np.array(found, dtype=np.float64), 2, 0)
         return means, its_errors
 
     mean, error = told(sums, unknown)

@@ -138,7 +138,9 @@ def explain(path: str, digest: str, one: Recording) -> dict[str, Any]:
         task = worker.state.tasks.get(key)
         return task is not None and task.state not in ("cancelled", "released", "forgotten")
 
-    answer = hand.ask((path, digest, one), worker.memory_manager.memory_limit, is_wanted)
+    memory = worker.memory_manager.memory_limit  # of all its threads, each of which has a process
+    limit = memory and int(memory / worker.state.nthreads)
+    answer = hand.ask((path, digest, one), limit, is_wanted)
     return {"seconds": time.perf_counter() - began, **answer}
 
 

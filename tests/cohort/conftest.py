@@ -28,23 +28,27 @@ def explained(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def assert_same():
-    """Compares two folders of cohorts: files byte for byte, but for what a sidecar says of the run, and for seconds."""
+    """Compares some recordings in two folders: byte for byte, but for seconds, and for what is of the run or of its table."""
 
-    def compare(one: Path, other: Path) -> None:
-        names = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
-        assert names == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
-        for name in names:
-            if name.suffix == ".json":
-                pair = [json.loads((root / name).read_bytes()) for root in (one, other)]
-                for found in pair:
-                    if isinstance(found, dict):
-                        found.pop("run", None)
-                assert pair[0] == pair[1], name
-            elif name.stem == "recordings":
-                read = pd.read_parquet if name.suffix == ".parquet" else pd.read_csv
-                tables = [read(root / name).drop(columns="seconds") for root in (one, other)]
-                pd.testing.assert_frame_equal(*tables)
-            else:
-                assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    def compare(one: Path, other: Path, recordings: list[str]) -> None:
+        for name in recordings:
+            _same_files(one / name, other / name)
+        for name in ("recordings", "stages", "bands"):
+            tables = [pd.read_parquet(root / "tables" / f"{name}.parquet") for root in (one, other)]
+            chosen = [table[table["recording"].isin(recordings)].reset_index(drop=True) for table in tables]
+            own = ["seconds", "group", "age"]
+            pd.testing.assert_frame_equal(*(table.drop(columns=own, errors="ignore") for table in chosen))
 
     return compare
+
+
+def _same_files(one: Path, other: Path) -> None:
+    names = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert names == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
+    for name in names:
+        if name.suffix == ".json":
+            pair = [json.loads((root / name).read_bytes()) for root in (one, other)]
+            assert all(found.pop("run")["seconds"] > 0 for found in pair)
+            assert pair[0] == pair[1], name
+        else:
+            assert (one / name).read_bytes() == (other / name).read_bytes(), name

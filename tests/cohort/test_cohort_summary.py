@@ -98,3 +98,10 @@ def test_channels_that_disagree_are_counted(pair_result):
     scores = pair_result.data["night_scores"].values.argmax(-1)
     expected = (scores != scores[:, :1]).any(axis=1).mean()
     assert summarise(pair_result).recording["disagreement"] == pytest.approx(expected)
+
+
+def test_a_method_of_whole_bands_has_no_spectra(of_all):
+    bare = type(of_all)(of_all.to_xarray().drop_vars("frequency_view"))
+    found = summarise(bare)
+    assert found.spectra.shape == (2, 5, 6, 0)
+    np.testing.assert_allclose(found.mean, summarise(of_all).mean)

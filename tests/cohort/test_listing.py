@@ -128,11 +128,11 @@ def test_a_table_with_paths_relative_to_it(tmp_path):
     table = tmp_path / "lists" / "nights.csv"
     table.parent.mkdir()
     table.write_text(
-        "recording;hypnogram;subject;session;group;age\n../a.edf;../a.txt;007;1;x;30,5\n../a2.edf;;007;2;x;31\n../c.edf;;;;y;n/a\n"
+        "recording;hypnogram;subject;session;group;age\n../a.edf;../a.txt;1E5;1;x;30,5\n../a2.edf;;1E5;2;x;31\n../c.edf;;;;y;n/a\n"
     )
     found = {one.name: one for one in list_recordings(table)}
-    assert list(found) == ["sub-007_ses-1", "sub-007_ses-2", "sub-c"]
-    assert found["sub-007_ses-1"].hypnogram.resolve() == tmp_path / "a.txt"
+    assert list(found) == ["sub-1E5_ses-1", "sub-1E5_ses-2", "sub-c"]
+    assert found["sub-1E5_ses-1"].hypnogram.resolve() == tmp_path / "a.txt"
     assert found["sub-c"].covariates == {"group": "y", "age": None}
 
 

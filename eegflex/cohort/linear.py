@@ -61,8 +61,8 @@ class GroupDesign:
 
     @cached_property
     def _matrix(self) -> Array:
-        member = np.eye(len(self.n), dtype=np.float64)[self.codes]
-        return np.column_stack([member, self.covariates - self.covariates.mean(axis=0)], dtype=np.float64)
+        centred = self.covariates - self.covariates.mean(axis=0)
+        return np.asarray(np.hstack((np.eye(len(self.n))[self.codes], centred)), dtype=np.float64)
 
     @cached_property
     def _solver(self) -> Array:

@@ -66,8 +66,7 @@ class GroupDesign:
 
     @cached_property
     def _solver(self) -> Array:
-        found: Array = np.linalg.pinv(self._matrix)
-        return found
+        return np.asarray(np.linalg.pinv(self._matrix), dtype=np.float64)
 
     @cached_property
     def _residual(self) -> Array:

@@ -144,6 +144,14 @@ def test_large_errors_and_few_epochs_are_a_warning():
     assert good.findings["errors"].status == "ok"
 
 
+def test_a_group_with_larger_errors_is_told_of():
+    apart = simulate_cohort(30, error_ratio=2.0, n_explained=12, seed=1, stages=("N2",))
+    line = compare_groups(apart, "group", n_permutations=0).findings["errors"]
+    assert line.status == "warning"
+    assert line.values["unequal"] == pytest.approx(2.0, rel=0.25)
+    assert "times another's" in line.measured
+
+
 def test_groups_that_are_staged_unlike_are_told_of():
     cohort = simulate_cohort(30, seed=5, stages=("N2", "N3"))
     patient = cohort.recordings["group"] == "patient"
@@ -186,6 +194,8 @@ def test_means_over_agreed_epochs_are_compared_where_there_are_any():
     bands = cohort.bands.assign(mean_agreed=cohort.bands["mean"] * 2, error_agreed=0.1, n_agreed=5)
     found = compare_groups(replace(cohort, bands=bands), "group", epochs="agreed", n_permutations=0)
     assert found.bands.iloc[0]["difference"] == pytest.approx(-2.0)
+    # spectra of all epochs are none of those
+    assert compare_groups(replace(cohort, bands=bands), "group", epochs="agreed", n_permutations=10).clusters.empty
 
 
 def test_failed_recordings_and_people_without_a_group_are_counted():

@@ -26,7 +26,11 @@ def test_groups_that_do_not_differ(ratio):
     bands, clusters, cells = [], [], []
     for seed in range(N):
         found = compare_groups(
-            simulate_cohort(20, error_ratio=ratio, seed=seed, **TINY), "group", groups=PAIR, n_permutations=100
+            simulate_cohort(20, error_ratio=ratio, seed=seed, **TINY),
+            "group",
+            groups=PAIR,
+            n_permutations=60,
+            freq_step=1.0,
         )
         bands.append((found.bands["p_fdr"] < 0.05).any())
         clusters.append((found.clusters["p_corrected"] < 0.05).any())
@@ -38,7 +42,9 @@ def test_groups_that_do_not_differ(ratio):
 
 @pytest.mark.slow
 def test_a_number_that_goes_with_nothing():
-    both = [correlate(simulate_cohort(20, seed=seed, **TINY), "age", n_permutations=100) for seed in range(N)]
+    both = [
+        correlate(simulate_cohort(20, seed=seed, **TINY), "age", n_permutations=60, freq_step=1.0) for seed in range(N)
+    ]
     assert believable([(found.bands["p_fdr"] < 0.05).any() for found in both])
     assert believable([(found.clusters["p_corrected"] < 0.05).any() for found in both])
 

@@ -156,7 +156,7 @@ def _found() -> Iterator[Row]:
     yield Row(what, f"{100 * np.mean(later):.0f} % of {N_POWER}", "", np.nan)
 
 
-def _coverage(n: int = 100) -> Iterator[Row]:
+def _coverage(n: int = 60) -> Iterator[Row]:
     """Intervals that hold what a very large cohort has."""
     asked: dict[str, Any] = {"n_permutations": 0}
     big = {"stages": ("N2",), "channels": ("C3-M2", "O1-M2"), "n_explained": 12}
@@ -194,7 +194,7 @@ def _coverage(n: int = 100) -> Iterator[Row]:
     two = {"stages": ("N2",), "channels": ("C3-M2",), "nights": 2, "within_effect": 0.8}
     true = 0.8 * 0.25 * 0.8 * _sigma_share()
     held = []
-    for k in range(N_NULL):
+    for k in range(N_POWER):
         table = mixed_model(simulate_cohort(16, seed=k, **two), "session", groups=["2", "1"]).bands.set_index("band")
         held.append(bool(table.loc["sigma", "low"] <= true <= table.loc["sigma", "high"]))
     yield _share("interval of effect, mixed_model of 16 people: holds", held, 0.93, 1.0)

@@ -12,7 +12,7 @@ from scipy import stats
 from eegflex.cohort import compare_groups, correlate, mixed_model, simulate_cohort
 
 TINY = {"stages": ("N2",), "channels": ("F3-M2", "F4-M1", "C3-M2", "C4-M1"), "n_explained": 12}
-N = 24
+N = 16
 
 
 def believable(hits, rate=0.05):
@@ -86,7 +86,7 @@ def test_intervals_hold_the_truth():
     from eegflex.cohort.simulated import BETWEEN, MEANS
 
     held = {"difference": [], "null": []}
-    for seed in range(60):
+    for seed in range(30):
         cohort = simulate_cohort(
             16, effect=1.0, error_ratio=2.0, seed=seed, stages=("N2",), channels=("C3-M2",), n_explained=12
         )

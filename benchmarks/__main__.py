@@ -16,6 +16,7 @@ import torch
 from benchmarks import (
     arithmetic,
     audit,
+    cohorts,
     coverage,
     explorer,
     faithfulness,
@@ -54,6 +55,7 @@ _SECTIONS: dict[str, Callable[[], str]] = {
     "Readers": _of(readers.rows),
     "Quadrature": _of(quadrature.rows),
     "Coverage": _of(coverage.rows),
+    "Cohorts": _of(cohorts.rows),
     "Explorer": _of(explorer.rows),
     "Truth": _of(truth.rows),
     "Published networks": _of(published.rows),

@@ -44,7 +44,7 @@ class Map:
     threshold : float
         From which on a cell can be in a cluster.
     tail : {0, 1}
-        0 where both signs are asked for.
+        0 where both signs are asked for; 1 where the statistic has none.
     effect : callable
         People x cells -> size of the effect of each cell.
     """
@@ -59,12 +59,18 @@ def spectra_of(units: Units, stage: str, step: float) -> tuple[Array, Array, tup
     """People x frequency x channel of a stage, NaN where there is none, averaged over steps of frequency; and those."""
     part = units.spectra.sel(stage=stage).transpose("unit", "freq", "channel")
     freqs = part["freq"].to_numpy()
+    channels = tuple(map(str, part["channel"].to_numpy()))
+    values: Array = part.to_numpy().astype(np.float64)
+    if not values.size:
+        return values, freqs, channels
     numbers = np.floor(freqs / step + 1e-6).astype(int) if step > 0 else np.arange(len(freqs))
-    _, of = np.unique(numbers, return_inverse=True)
-    share = np.eye(of.max() + 1)[of].T
-    share /= share.sum(axis=1, keepdims=True)
-    values: Array = np.einsum("sf,ufc->usc", share, part.to_numpy().astype(np.float64))
-    return values, share @ freqs, tuple(map(str, part["channel"].to_numpy()))
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    counts = np.diff([*starts, len(freqs)])
+    values = np.add.reduceat(values, starts, axis=1) / counts[:, None]
+    # a recording of a lower rate has no high frequencies: those are compared that all have
+    there = np.logical_or.reduce(np.isfinite(values), axis=2)
+    kept = there[there.any(axis=1)].all(axis=0)
+    return values[:, kept], (np.add.reduceat(freqs, starts) / counts)[kept], channels
 
 
 def adjacency_of(channels: Sequence[str]) -> tuple[Any, bool]:
@@ -117,17 +123,26 @@ def find_clusters(
         Of the exchanges.
     """
     flat = values.reshape(len(values), -1)
+    n_cells, signs = flat.shape[1], (1,) if test.tail else (1, -1)
+
+    def both(*lists: Array) -> Array:
+        stat = test.stat(np.concatenate(lists)[:, :n_cells])
+        return np.concatenate([sign * stat for sign in signs])
+
+    # MNE's test of several groups holds clusters of both signs against the largest positive one of each permutation alone, and
+    # so finds twice what it may. Each cell is given to it twice, the second time with the other sign, and it seeks one sign.
     adjacency = mne.stats.combine_adjacency(len(freqs), adjacency_of(channels)[0])
+    people = np.tile(flat, (1, len(signs)))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No clusters found")
-        # MNE exchanges whole rows over all lists that it is given, so the design stays and people move
+        # it exchanges whole rows over all lists that it is given, so the design stays and people move
         stats_of, found, p, _ = mne.stats.permutation_cluster_test(
-            [flat[:1], flat[1:]],
+            [people[:1], people[1:]],
             threshold=test.threshold,
-            tail=test.tail,
+            tail=1,
             n_permutations=n_permutations,
-            stat_fun=lambda *lists: test.stat(np.concatenate(lists)),
-            adjacency=adjacency,
+            stat_fun=both,
+            adjacency=sparse.block_diag([adjacency] * len(signs), format="coo"),
             buffer_size=None,
             out_type="indices",
             verbose="error",
@@ -136,16 +151,16 @@ def find_clusters(
     effect = test.effect(flat)
     rows = []
     for (cells, *_), p_of in zip(found, p, strict=True):
-        mass = float(stats_of[cells].sum())
-        row, column = np.unravel_index(cells, (len(freqs), len(channels)))
-        peak = cells[int(np.abs(stats_of[cells]).argmax())]
+        sign, own = signs[int(cells[0]) // n_cells], cells % n_cells
+        row, column = np.unravel_index(own, (len(freqs), len(channels)))
+        peak = own[int(stats_of[cells].argmax())]
         rows.append(
             {
-                "sign": "+" if mass > 0 else "−",
+                "sign": "+" if sign > 0 else "−",
                 "low_freq": float(freqs[row.min()]),
                 "high_freq": float(freqs[row.max()]),
                 "channels": ", ".join(channels[number] for number in np.unique(column)),
-                "mass": mass,
+                "mass": sign * float(stats_of[cells].sum()),
                 "p": float(p_of),
                 "n": len(values),
                 "peak_freq": float(freqs[peak // len(channels)]),
@@ -161,10 +176,10 @@ def over_stages(
 ) -> pd.DataFrame:
     """Clusters of all stages in one table; p is corrected over the stages that were tested."""
     tables, tested = [], 0
-    for stage in stages:
+    for stage in (one for one in stages if one in units.spectra.indexes["stage"]):
         values, freqs, channels = spectra_of(units, stage, step)
         rows = np.isfinite(values).all(axis=(1, 2))
-        found = run(stage, values[rows], freqs, channels, rows)
+        found = run(stage, values[rows], freqs, channels, rows) if values.size else None
         if found is None:
             continue
         tested += 1

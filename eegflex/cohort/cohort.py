@@ -41,7 +41,8 @@ class Cohort:
     bands : pandas.DataFrame
         A row for each recording, stage, channel and band: the mean over epochs of the attribution, its own standard error (of
         the epochs, in blocks of time, and of what is not known of each of them), in units of the score, and the number of
-        epochs.
+        epochs. Where somebody scored there may be ``mean_agreed``, ``error_agreed`` and ``n_agreed``, too: the same over those
+        epochs on which stager and scorer agree, for ``compare_groups(epochs="agreed")``.
     spectra : xarray.Dataset
         ``mean`` and ``error``, of dimensions (recording, stage, channel, freq): attribution per Hz; ``freq`` in Hz. NaN where a
         recording has no explained epoch of a stage, or has not the channel. Its attributes have ``score`` and ``stages`` and,

@@ -16,6 +16,7 @@ __all__ = ["Correlation", "GroupDesign", "by_pattern", "fdr"]
 
 Array = npt.NDArray[np.float64]
 _TAIL = (1 + LEVEL) / 2
+_ROWS = 512
 
 
 def by_pattern(values: Array) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]]:
@@ -61,22 +62,21 @@ class GroupDesign:
 
     @cached_property
     def _matrix(self) -> Array:
-        member = np.eye(len(self.n), dtype=np.float64)[self.codes]
-        return np.column_stack([member, self.covariates - self.covariates.mean(axis=0)], dtype=np.float64)
+        centred = self.covariates - self.covariates.mean(axis=0)
+        return np.asarray(np.hstack((np.eye(len(self.n))[self.codes], centred)), dtype=np.float64)
 
     @cached_property
     def _solver(self) -> Array:
-        found: Array = np.linalg.pinv(self._matrix)
-        return found
+        return np.asarray(np.linalg.pinv(self._matrix), dtype=np.float64)
 
-    @cached_property
-    def _residual(self) -> Array:
-        return np.eye(len(self.codes)) - self._matrix @ self._solver
+    def _residuals(self, values: Array) -> Array:
+        found: Array = values - self._matrix @ (self._solver @ values)
+        return found
 
     @cached_property
     def _room(self) -> Array:
         """1 less the leverage of each."""
-        return np.maximum(np.diag(self._residual), 1e-9)
+        return np.maximum(1 - np.einsum("nk,kn->n", self._matrix, self._solver), 1e-9)
 
     @property
     def df(self) -> int:
@@ -96,7 +96,7 @@ class GroupDesign:
 
     def variances(self, values: Array) -> Array:
         """Of each group's people about its mean: (n_groups, n_cells)."""
-        squares = (self._residual @ values) ** 2 / self._room[:, None]
+        squares = self._residuals(values) ** 2 / self._room[:, None]
         return np.array([squares[self.codes == number].mean(axis=0) for number in range(len(self.n))])
 
     def t(self, values: Array) -> Array:
@@ -105,7 +105,7 @@ class GroupDesign:
         return np.divide(difference, np.sqrt(variance), out=np.zeros_like(difference), where=variance > 0)
 
     def _difference(self, values: Array) -> tuple[Array, Array]:
-        squares = (self._residual @ values) ** 2 / self._room[:, None]
+        squares = self._residuals(values) ** 2 / self._room[:, None]
         return self._contrast @ values, self._contrast**2 @ squares
 
     @cached_property
@@ -134,10 +134,18 @@ class GroupDesign:
         }  # fmt: skip
 
     def _satterthwaite(self, own: Array) -> Array:
-        form = self._residual @ ((self._contrast**2 / self._room)[:, None] * self._residual)
-        member = np.eye(len(self.n))[self.codes]
-        total = (member.T @ np.diag(form)) @ own
-        found: Array = total**2 / np.maximum(np.einsum("gc,gh,hc->c", own, member.T @ form**2 @ member, own), 1e-300)
+        weights, member = self._contrast**2 / self._room, np.eye(len(self.n))[self.codes]
+        alone, together = np.zeros(len(self.n)), np.zeros((len(self.n), len(self.n)))
+        for start in range(0, len(self.codes), _ROWS):  # of people x people, which may be many
+            rows = slice(start, start + _ROWS)
+            part = -self._matrix[rows] @ self._solver
+            part[np.arange(len(part)), np.arange(start, start + len(part))] += 1
+            part *= weights
+            part -= (part @ self._matrix) @ self._solver
+            alone += part[np.arange(len(part)), np.arange(start, start + len(part))] @ member[rows]
+            together += member[rows].T @ part**2 @ member
+        total = alone @ own
+        found: Array = total**2 / np.maximum(np.einsum("gc,gh,hc->c", own, together, own), 1e-300)
         return np.maximum(found, 1.0)
 
     def f(self, values: Array) -> Array:
@@ -146,7 +154,7 @@ class GroupDesign:
 
     def _wald(self, values: Array) -> tuple[Array, Array]:
         solver, k = self._solver[: len(self.n)], len(self.n)
-        squares = (self._residual @ values) ** 2 / self._room[:, None]
+        squares = self._residuals(values) ** 2 / self._room[:, None]
         cov = np.einsum("kn,nc,ln->ckl", solver, squares, solver, optimize=True)
         cov += 1e-12 * np.eye(k) * np.trace(cov, axis1=1, axis2=2)[:, None, None] + 1e-300 * np.eye(k)
         apart = np.diff(np.eye(k), axis=0)

@@ -126,7 +126,8 @@ def gather(cohort: Cohort, asked: Asked) -> Units:
     mean, error, n_epochs = (_wide(bands, name, channels, table.index) for name in names)
     wanted = {"stage": list(pd.unique(bands["stage"])), "channel": list(channels)}
     there = [name for name in table.index if name in cohort.spectra.indexes["recording"]]
-    spectra = cohort.spectra["mean"].sel(recording=there)
+    of = cohort.spectra[names[0]] if names[0] in cohort.spectra else cohort.spectra["mean"].isel(freq=slice(0))
+    spectra = of.sel(recording=there)
     spectra = spectra.sel({name: [one for one in own if one in spectra.indexes[name]] for name, own in wanted.items()})
     spectra = spectra.reindex(recording=list(table.index)).rename(recording="unit")
     left_out = tuple(name for name in given if name not in channels)

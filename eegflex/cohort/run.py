@@ -144,6 +144,9 @@ def run_cohort(
 
 def make_page(cohort: Cohort, path: Path) -> None:
     """Write the page of a cohort: the one place where a run is told what its page is made by."""
+    from eegflex.cohort.page import make_cohort_report
+
+    make_cohort_report(cohort, folder=path.parent).save(path, overwrite=True)
 
 
 def _refuse_import() -> None:

@@ -22,6 +22,8 @@ from eegflex.utils.files import write_whole
 __all__ = ["read_cohort", "write_tables"]
 
 MISSING = "missing"
+#: What the spectra say of what was asked.
+_ASKED = ("target", "baseline", "context", "method", "sample_per_stage")
 _TEXTS = ("subject", "session", "status", "error", "remedy")
 _NUMBERS = {
     "kappa": np.nan, "disagreement": np.nan, "n_epochs": 0, "n_explained": 0, "n_trusted": -1, "seconds": np.nan
@@ -134,7 +136,8 @@ def _spectra(folder: Folder, listed: Iterable[Recording], done: Mapping[str, dic
         found = np.load(files[name])
         values[:, row][np.ix_((0, 1), *own)] = found
     dims = ("recording", "stage", "channel", "freq")
-    settings = next(iter(done.values()))["settings"]["attribution"] if done else {}
+    told = next(iter(done.values()))["settings"] if done else {}
+    asked = {name: str(told["attribution"].get(name)) for name in _ASKED} | {"model": str(told["model"])} if done else {}
     return xr.Dataset(
         {"mean": (dims, values[0]), "error": (dims, values[1])},
         coords={
@@ -144,7 +147,7 @@ def _spectra(folder: Folder, listed: Iterable[Recording], done: Mapping[str, dic
             },
             "freq": np.array(freqs, dtype=float),
         },
-        attrs={"score": _score(done), "stages": list(stages), "target": str(settings.get("target", ""))},
+        attrs={"score": _score(done), "stages": list(stages), **asked},
     )
 
 

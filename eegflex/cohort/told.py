@@ -26,6 +26,8 @@ ALPHA = 1 - LEVEL
 FEW = 12
 #: From this part of the variance on errors within nights are told of.
 MUCH_ERROR = 1 / 3
+#: From so many times the errors of another group on it is told.
+UNEQUAL = 1.5
 _MOST = 3
 
 
@@ -104,7 +106,7 @@ def clusters_line(table: pd.DataFrame, units: Units, n_permutations: int) -> Fin
         return None
     tested = int(table.attrs.get("n_stages", 0))
     if not tested:
-        return unknown("no stage has enough people for clusters").named("clusters")
+        return unknown("no stage has spectra of enough people for clusters").named("clusters")
     few = (
         ""
         if adjacency_of(units.channels)[1]
@@ -181,7 +183,7 @@ def agreement_line(table: pd.DataFrame, covariates: Sequence[str]) -> Finding | 
     return ok(told, **values).named("agreement")
 
 
-def errors_line(table: pd.DataFrame, units: Units) -> Finding:
+def errors_line(table: pd.DataFrame, units: Units, unequal: float = 1.0) -> Finding:
     """How much of what people differ in is the error of their means, and who has few epochs."""
     # the error of the mean over channels is an upper bound
     share = table.loc[table["channel"] != ALL_CHANNELS, "error_share"].dropna()
@@ -194,9 +196,13 @@ def errors_line(table: pd.DataFrame, units: Units) -> Finding:
         return unknown(f"the errors of the means are not known{who if few.any() else ''}").named("errors")
     middle = float(share.median())
     told = f"errors within nights make {100 * min(middle, 1):.0f} % of the variance between people in the median cell"
-    values = {"error_share": middle, "n_few": int(few.sum())}
-    if middle > MUCH_ERROR or few.mean() > 0.1:
-        return warning(
-            f"{told}{who if few.any() else ''}", "Explain more epochs of each night: see plan_epochs", **values
-        ).named("errors")
-    return ok(f"{told}{who if few.any() else ''}", **values).named("errors")
+    told += who if few.any() else ""
+    values = {"error_share": middle, "n_few": int(few.sum()), "unequal": unequal}
+    apart = unequal > UNEQUAL and middle > MUCH_ERROR / 3
+    if apart:
+        told += (
+            f"; those of one group are {unequal:.1f} times another's, with which clusters are false somewhat more often"
+        )
+    if middle > MUCH_ERROR or few.mean() > 0.1 or apart:
+        return warning(told, "Explain more epochs of each night: see plan_epochs", **values).named("errors")
+    return ok(told, **values).named("errors")

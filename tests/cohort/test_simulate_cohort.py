@@ -1,0 +1,48 @@
+"""Made-up cohorts: as a run makes them, and with what was planted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eegflex.bands import Bands
+from eegflex.cohort import simulate_cohort
+from eegflex.cohort.cohort import BANDS, STAGES
+from eegflex.errors import ParameterError
+
+
+def test_it_has_the_columns_of_a_cohort():
+    cohort = simulate_cohort(8, nights=2, seed=1)
+    assert tuple(cohort.bands.columns) == BANDS
+    assert tuple(cohort.stages.columns) == STAGES
+    assert cohort.spectra["mean"].dims == ("recording", "stage", "channel", "freq")
+    assert cohort.recordings.index.name == "recording"
+    assert cohort.recordings["subject"].nunique() == 8
+    assert (cohort.recordings.groupby("subject")["group"].nunique() == 1).all()
+    assert set(cohort.bands["recording"]) == set(cohort.recordings.index)
+
+
+def test_bands_are_the_sums_of_spectra():
+    cohort = simulate_cohort(4, seed=1)
+    spectrum = cohort.spectra["mean"].sel(stage="N3", channel="C3-M2")
+    sums = Bands().sum(spectrum.to_numpy(), spectrum["freq"].to_numpy()) * 0.5
+    wide = cohort.bands.query("stage == 'N3' and channel == 'C3-M2'").pivot_table(
+        index="recording", columns="band", values="mean"
+    )
+    np.testing.assert_allclose(wide.loc[cohort.spectra["recording"].to_numpy(), list(Bands().names)].to_numpy(), sums)
+
+
+def test_errors_are_those_of_the_numbers():
+    """The same people, explained with few epochs and with very many: they differ by their errors."""
+    few, many = (simulate_cohort(300, n_explained=n, seed=1, stages=("N2",), channels=("C3-M2",)) for n in (8, 10**6))
+    a, b = (one.bands[one.bands["band"] == "sigma"].reset_index(drop=True) for one in (few, many))
+    z = (a["mean"] - b["mean"]) / a["error"]
+    assert z.std() == pytest.approx(1, abs=0.12)
+    assert (b["error"] < 0.01 * a["error"]).all()
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ParameterError, match="two people or more"):
+        simulate_cohort(1)
+    with pytest.raises(ParameterError, match="and stages"):
+        simulate_cohort(10, stages=("N4",))

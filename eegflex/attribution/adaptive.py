@@ -142,7 +142,9 @@ class AdaptiveNodes:
         n_more = self.max_evals - len(self.nodes)
         if missed[worst] / size[worst] <= self.tol or n_more < 1:
             return False
-        in_all = max(float(size[worst]), float(np.abs(scores[-1] - scores[0])[worst]))  # as much as the score changes, at least
+        in_all = max(
+            float(size[worst]), float(np.abs(scores[-1] - scores[0])[worst])
+        )  # as much as the score changes, at least
         shares = np.minimum(_shares(variances[:, worst], gaps[:, worst], missed[worst]) / in_all, _HUGE)
         shares[np.diff(at, prepend=0.0) < LEAST * at] = 0.0
         self._divide(at, _further(shares, AIM * self.tol, min(n_more, len(at))))

@@ -137,7 +137,8 @@ class Schema(Generic[T]):
         return kind(**{name: self._value(value, hints[name], paths[name]) for name, value in values.items()})
 
     def _check(self, values: Any, paths: Mapping[str, _Path]) -> None:
-        for name, hint in _hints(type(values)).items():
+        kind: Any = type(values)
+        for name, hint in _hints(kind).items():
             value = getattr(values, name)
             made = self._value(value, hint, paths[name])
             if made is not value and made != value:  # a list or a table, which only a file may have in its place

@@ -22,7 +22,7 @@ BETWEEN, BEFORE = 1 / 12, 1 / 3
 #: which is one number for all bands and channels, in which their errors partly cancel. Chosen on the nights of seeds 71 and 72,
 #: of which no benchmark tells, with GSSC and five small stagers, from the recording's spectrum, the 1/f part and silence: there
 #: all epochs are within 2 %, and 98 % within their estimate.
-SHARE_OF_ALL, SHARE_OF_GAP = 1.2, 2.5
+SHARE_OF_ALL, SHARE_OF_GAP = 1.3, 2.5
 #: The error of a single part is within so many times its own in 95 % or more; one that differs little by chance errs as the
 #: others do, at least by so much of their mean.
 SHARE_OF_PART, SHARE_OF_MEAN = 1.6, 0.75
@@ -36,8 +36,7 @@ AIM = 0.9
 ROUNDINGS = 8
 #: The baseline of a segment is rounded, too, and so is what deep networks make of both: what is told is so many times larger.
 MORE_ROUNDING = 4
-_HUGE = 1e100  # whose square is a number
-_TINY = np.finfo(float).tiny
+_HUGE, _TINY = 1e100, 1e-200  # what is divided by the one is still a number, and the square of the other
 _FROM_NOTHING = np.array([[0.0], [1.0]])
 
 
@@ -143,9 +142,12 @@ class AdaptiveNodes:
         n_more = self.max_evals - len(self.nodes)
         if missed[worst] / size[worst] <= self.tol or n_more < 1:
             return False
-        shares = np.minimum(_shares(variances[:, worst], gaps[:, worst], missed[worst]) / size[worst], _HUGE)
+        in_all = max(
+            float(size[worst]), float(np.abs(scores[-1] - scores[0])[worst])
+        )  # as much as the score changes, at least
+        shares = np.minimum(_shares(variances[:, worst], gaps[:, worst], missed[worst]) / in_all, _HUGE)
         shares[np.diff(at, prepend=0.0) < LEAST * at] = 0.0
-        self._divide(at, _further(shares, AIM * self.tol, n_more))
+        self._divide(at, _further(shares, AIM * self.tol, min(n_more, len(at))))
         return True
 
     def _variances(self, at: npt.NDArray[np.float64], rates: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

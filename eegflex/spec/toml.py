@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
@@ -127,7 +128,7 @@ class Schema(Generic[T]):
         return values
 
     def _made(self, kind: Any, values: Mapping[str, Any], paths: Mapping[str, _Path]) -> Any:
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         for field in dataclasses.fields(kind):
             needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
             if needed and field.name not in values:
@@ -136,7 +137,8 @@ class Schema(Generic[T]):
         return kind(**{name: self._value(value, hints[name], paths[name]) for name, value in values.items()})
 
     def _check(self, values: Any, paths: Mapping[str, _Path]) -> None:
-        for name, hint in get_type_hints(type(values)).items():
+        kind: Any = type(values)
+        for name, hint in _hints(kind).items():
             value = getattr(values, name)
             made = self._value(value, hint, paths[name])
             if made is not value and made != value:  # a list or a table, which only a file may have in its place
@@ -180,6 +182,12 @@ class Schema(Generic[T]):
 
     def _wrong(self, where: str, words: str, value: Any) -> EegflexError:
         return self.error(f"The {self.called}'s {where} must be {words}", seen=short(value))
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Types of a dataclass's fields: read once, since they are compiled from their text, and a run checks many specs."""
+    return get_type_hints(kind)
 
 
 def _table_kind(hint: Any) -> Any:

@@ -181,7 +181,7 @@ def test_faulty_epochs_are_masked_and_counted():
 def test_fixed_context_moves_only_the_segment():
     spec = ModelSpec(layout="b c (e t)", context=ContextSpec(1, 1))
     epochs, model = noise_epochs(n_epochs=6), Window()
-    result = explain(epochs, model, spec=spec, target="N2")
+    result = explain(epochs, model, spec=spec, target="N2", quadrature="gauss-legendre", n_steps=64)
     assert result.to_xarray()["number"].values.tolist() == [1, 2, 3, 4]  # the first and last lack a neighbour
     x = torch.from_numpy(epochs.get_data()).float()
 

@@ -94,8 +94,8 @@ def test_whatever_ends_it_what_was_finished_is_kept_and_goes_on(way, tmp_path):
 
 
 def test_memory_that_runs_out_somewhere_else_loses_nothing():
-    stop = ended("Ctrl-C", noise_epochs(n_epochs=14), after=110)
-    Ending.left, Ending.then = 90, raising(ValueError("later"))
+    stop = ended("Ctrl-C", noise_epochs(n_epochs=14), after=70)
+    Ending.left, Ending.then = 50, raising(ValueError("later"))
     with pytest.raises(AttributionFailed, match="later") as caught:
         explain(noise_epochs(n_epochs=14), Ending(), resume=stop.result, **RULE)
     assert caught.value.n_finished > stop.n_finished

@@ -422,7 +422,7 @@ def test_what_is_stopped_before_has_room_for_windows(monkeypatch):
     monkeypatch.setattr(requests, "CHUNK", 4)
 
     class Failing(Weighed):
-        left = 140
+        left = 90
 
         def forward(self, x):
             Failing.left -= len(x) * torch.is_grad_enabled()

@@ -142,8 +142,8 @@ def test_a_selection_is_numbers_booleans_or_words(given, kept):
 def test_what_a_rule_makes_no_use_of_is_not_asked():
     fixed, otherwise = Settings(quadrature="graded", tol=0.5), Settings(quadrature="graded", tol=0.1, max_evals=50)
     assert fixed == otherwise
-    assert set(OTHER) - set(fixed.to_dict()) == {"tol", "max_evals", "resolution", *NAMES}
-    assert set(OTHER) - set(Settings().to_dict()) == {"n_steps", "resolution", *NAMES}
+    assert set(OTHER) - set(fixed.to_dict()) == {"tol", "max_evals", "resolution", "precision", *NAMES}
+    assert set(OTHER) - set(Settings().to_dict()) == {"n_steps", "resolution", "precision", *NAMES}
     assert Settings() != StagingSettings()
 
 

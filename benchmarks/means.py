@@ -1,0 +1,126 @@
+"""Means of stages from random nodes: how often their intervals hold the mean, over samples of epochs and draws of nodes.
+
+The slopes of some epochs of each stage are computed once, on a grid along their paths: a population whose mean is known. From
+it epochs are drawn (with replacement), and nodes on the path of each, as `eegflex.attribution.random_nodes` draws them.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from benchmarks.nights import SEQUENCES, STAGERS, Bench, night
+from benchmarks.table import Row, markdown
+from eegflex.attribution.attribute_epochs import make_request
+from eegflex.attribution.context import moving
+from eegflex.attribution.methods.flex import band_rates
+from eegflex.attribution.paths import Paths
+from eegflex.attribution.random_nodes import RandomNodes
+from eegflex.results.intervals import effective_number, mean_interval
+from eegflex.results.marks import mean_error
+from eegflex.settings import Settings
+from eegflex.stagers.modules import rnn_safe
+
+__all__ = ["rows"]
+
+GRID, PER_STAGE = 48, 100
+#: Epochs of a sample, and how many of them are in a block.
+SAMPLES = ((40, 1), (100, 1), (100, 10))
+N_NODES, N_SAMPLES = 4, 200
+COVERED = 0.93
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Population:
+    """Epochs of one stage: what each part of the path adds to each band sum, shape (n_epochs, n_grid, n_parts)."""
+
+    parts: Array
+
+    @property
+    def sums(self) -> Array:
+        return np.asarray(self.parts.mean(axis=1))
+
+    def drawn(self, numbers: npt.NDArray[np.intp], seed: int) -> tuple[Array, Array]:
+        """Band sums of epochs by random nodes of their own, and half of their intervals by the nodes."""
+        values, errors = [], []
+        for place, number in enumerate(numbers.tolist()):
+            nodes = RandomNodes(N_NODES, (seed, place))
+            cells = np.minimum((nodes.nodes * GRID).astype(int), GRID - 1)
+            rates = self.parts[number, cells][:, None]
+            nodes.advance(rates, rates[..., 0], np.zeros(1))
+            values.append(nodes.weights @ rates[:, 0])
+            errors.append(np.zeros(1) if nodes.part_errors is None else nodes.part_errors[0])
+        return np.stack(values), np.stack(errors)
+
+
+def rows(per_stage: int = PER_STAGE) -> list[Row]:
+    """Measure all stagers, from an ordinary epoch of the recording."""
+    return [row for name in (*STAGERS, "sequence") for row in _measure(name, per_stage)]
+
+
+def _measure(name: str, per_stage: int) -> list[Row]:
+    bench = Bench.of((STAGERS | SEQUENCES)[name](), night())
+    numbers = bench.balanced(per_stage)
+    parts, stages = _parts(bench, numbers), bench.night.predicted[numbers]
+    populations = [_Population(parts[stages == stage]) for stage in bench.night.stages if (stages == stage).sum() > 9]
+    return [_row(name, populations, *sample) for sample in SAMPLES]
+
+
+def _parts(bench: Bench, numbers: npt.NDArray[np.intp]) -> Array:
+    """What the middles of equal parts of each path add to the band sums."""
+    request = make_request(bench.night, Settings(baseline="recording"), numbers)
+    at, found = torch.from_numpy((np.arange(GRID) + 0.5) / GRID), []
+    with rnn_safe(bench.night.stager.module):
+        for number in numbers:
+            own = np.array([number])
+            what = moving(request, 0, own)
+            end, begin = what.ends
+            batch = request.batch(what.model, end[:1])
+            paths = Paths(what.model, end, begin, request.weights(own, 0), batch)
+            rates = band_rates(what.changes[0].flatten(1, 2), request.band_masks)
+
+            def compute(
+                where: torch.Tensor, nodes: torch.Tensor, paths: Paths = paths, rates: object = rates
+            ) -> tuple[torch.Tensor]:
+                return (rates(paths.slopes(where, nodes)[0], where),)  # type: ignore[operator]
+
+            (slopes,) = batch(compute, torch.zeros(GRID, dtype=torch.long), at)
+            found.append(slopes[:, 0].double().cpu().numpy())
+    return np.stack(found)
+
+
+def _row(name: str, populations: list[_Population], n: int, in_block: int) -> Row:
+    """How often intervals hold: with the nodes, of precise epochs, and by the nodes alone; means over bands and stages."""
+    rng = np.random.default_rng(0)
+    held: list[list[Array]] = []
+    for population in populations:
+        known = population.sums
+        of_stage = []
+        for seed in range(N_SAMPLES):
+            numbers, blocks = rng.choice(len(known), n), np.arange(n) // in_block
+            values, errors = population.drawn(numbers, seed)
+            mean, off = known.mean(axis=0), np.abs(values.mean(axis=0) - known[numbers].mean(axis=0))
+            intervals = (mean_interval(values, blocks, guarded=True), mean_interval(known[numbers], blocks))
+            holds = [(low <= mean) & (mean <= high) for low, high in intervals]
+            by_nodes = off <= mean_error(errors, np.ones(n), drawn=True)
+            few = np.median(effective_number(values - values.mean(axis=0))) < 4
+            of_stage.append(np.array([*(h.mean() for h in (*holds, by_nodes)), few]))
+        held.append(list(np.mean(of_stage, axis=0)))
+    ours, precise, by_nodes, few = np.array(held).T
+    stages = ", ".join(f"{100 * one:.0f}" for one in ours)
+    what = f"{name}: {n} epochs of a stage in blocks of {in_block}, {N_NODES} nodes"
+    against = (
+        f"precise epochs, unguarded {100 * precise.mean():.1f} %; nodes alone {100 * by_nodes.mean():.1f} %; told to be "
+        f"carried by few: at most {100 * few.max():.0f} % of a stage's samples"
+    )
+    share = float(ours.mean())
+    return Row(what, f"{100 * share:.1f} % ({stages})", against, share / 0.95, "at least 93 %", share >= COVERED)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown(rows(int(sys.argv[1]) if len(sys.argv) > 1 else PER_STAGE)))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from eegflex.report.page import fill
+from eegflex.viz.style import take_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ def as_figure(picture: Picture) -> str:
     with _uncollected():
         fig = picture.draw()
         try:
+            note = take_note(fig)  # a page has room for words, that can be searched, read out and enlarged
             width, height = (round(inches * _SCREEN) for inches in fig.get_size_inches())
             data = base64.b64encode(_as_png(fig)).decode()
         finally:
@@ -42,6 +44,7 @@ def as_figure(picture: Picture) -> str:
         data=data,
         title=picture.title,
         caption=picture.caption,
+        note=note,
         width=width,
         height=height,
     )
@@ -73,6 +76,11 @@ def _as_png(fig: Figure) -> bytes:
 
     fig.set_dpi(DPI)
     fig.set_facecolor("white")
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        if not axis.get_label_text():
+            axis.set_label_coords(
+                0.5, 0.5
+            )  # no place is searched for what is not there, which takes a tenth of the time
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
     pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

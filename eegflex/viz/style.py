@@ -42,6 +42,7 @@ __all__ = [
     "stage_colours",
     "swarm",
     "symmetric",
+    "take_note",
 ]
 
 
@@ -246,6 +247,15 @@ def add_note(fig: Figure, *sentences: str) -> None:
     lines = textwrap.wrap(text, width, break_on_hyphens=False)
     fig.supxlabel("\n".join(lines), fontsize=points(8), color=LIGHT.muted, x=0.01, ha="left")
     fig.set_figheight(fig.get_figheight() + _line(8) * len(lines))
+
+
+def take_note(fig: Figure) -> str:
+    """Take the note below a figure away, as one line of text, and give back the height that it had."""
+    lines = fig.get_supxlabel().split("\n")
+    fig.supxlabel("")
+    if any(lines):
+        fig.set_figheight(fig.get_figheight() - _line(8) * len(lines))
+    return " ".join(lines).replace(r"\$", "$")
 
 
 def _line(size: float) -> float:

@@ -137,7 +137,9 @@ def _spectra(folder: Folder, listed: Iterable[Recording], done: Mapping[str, dic
         values[:, row][np.ix_((0, 1), *own)] = found
     dims = ("recording", "stage", "channel", "freq")
     told = next(iter(done.values()))["settings"] if done else {}
-    asked = {name: str(told["attribution"].get(name)) for name in _ASKED} | {"model": str(told["model"])} if done else {}
+    asked = (
+        {name: str(told["attribution"].get(name)) for name in _ASKED} | {"model": str(told["model"])} if done else {}
+    )
     return xr.Dataset(
         {"mean": (dims, values[0]), "error": (dims, values[1])},
         coords={

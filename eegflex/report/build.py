@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from eegflex.errors import ParameterError
@@ -92,16 +94,30 @@ def make_report(
     ('Why did bandpower stage this night so, and can the answer be believed?', 12)
     """
     asked = ReportSettings(title=title, epochs_per_stage=epochs_per_stage, note=note, signal=signal, began=began)
-    gathered = _gather(result, compare_with, asked)
-    return make_page(
-        title or f"Why did {result.model} stage this night so, and can the answer be believed?",
-        sections_of(part for section in _sections_for(result) for part in section(gathered)),
-        subtitle=subtitle(gathered.result),
-        warnings=map(without_directories, on_top(gathered)),
-        first_screen="" if only_means(result.data) else first_screen(gathered),
-        explorer=None if only_means(result.data) else make_explorer(result, signal=signal, began=began),
-        stages=result.stages,
-    )
+    with _what_is_there_kept():
+        gathered = _gather(result, compare_with, asked)
+        return make_page(
+            title or f"Why did {result.model} stage this night so, and can the answer be believed?",
+            sections_of(part for section in _sections_for(result) for part in section(gathered)),
+            subtitle=subtitle(gathered.result),
+            warnings=map(without_directories, on_top(gathered)),
+            first_screen="" if only_means(result.data) else first_screen(gathered),
+            explorer=None if only_means(result.data) else make_explorer(result, signal=signal, began=began),
+            stages=result.stages,
+        )
+
+
+@contextmanager
+def _what_is_there_kept() -> Iterator[None]:
+    """Do not search what is there already for what is no longer used: figures make so many objects that it is done often."""
+    ours = gc.get_freeze_count() == 0
+    if ours:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if ours:
+            gc.unfreeze()
 
 
 def _gather(result: FlexResult, compare_with: FlexResult | None, asked: ReportSettings) -> Gathered:

@@ -11,10 +11,12 @@ import numpy.typing as npt
 from eegflex.report import html
 from eegflex.report.parts import Text
 from eegflex.results import tables
+from eegflex.results.collapse import for_sums
 from eegflex.results.decided import DECIDES, context_share
 from eegflex.results.effects import signs_of_epochs
+from eegflex.results.result import FlexResult
 from eegflex.results.subset import at_channels
-from eegflex.results.trust import TRUSTED, judge
+from eegflex.results.trust import TRUSTED, Trust, judge
 from eegflex.results.wording import baseline_words, count_epochs, explained_words, number_text, percent, reading, unit
 from eegflex.utils.clock import clock_text
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from eegflex.report.parts import Gathered
-    from eegflex.results.result import FlexResult
 
 __all__ = ["SMALL_MARGIN", "clock", "disagreements", "to_review"]
 
@@ -54,18 +55,21 @@ def to_review(result: FlexResult) -> pd.DataFrame:
 
 def disagreements(gathered: Gathered) -> Iterator[Text]:
     """Of the first epochs to review that were explained, what each voice says, and what spoke for either stage."""
-    result = gathered.result
+    result, every = gathered.result, gathered.every
+    if every is not None:
+        every = FlexResult(for_sums(every.data))
+    trust = judge(result.data)
     queue = to_review(result)
     shown = queue[queue["explained"]].head(MOST)
     parts = [html.paragraph(_how_chosen(result, queue, len(shown)))]
     if len(shown):
-        parts.append(html.paragraph(_how_read(result, gathered.every)))
+        parts.append(html.paragraph(_how_read(result, every)))
     cases = []
     for row in shown.itertuples():
         heading = (
             f"Epoch {row.epoch}, {clock(row.onset, gathered.began)}: why {row.predicted} and not {_other(result, row)}?"
         )
-        told = html.bullets(_told(result, gathered.every, row))
+        told = html.bullets(_told(result, every, trust, row))
         cases.append(f"<div><h4>{html.epoch_link(row.epoch, heading)}</h4>{told}</div>")
     yield Text("Disagreements", "".join([*parts, '<div class="columns">', *cases, "</div>"] if cases else parts))
 
@@ -116,7 +120,7 @@ def _other(result: FlexResult, row: Any) -> str:
     return str(row.stage if np.isfinite(row.p_scored) and row.stage in result.stages else row.second)
 
 
-def _told(result: FlexResult, every: FlexResult | None, row: Any) -> Iterator[str]:
+def _told(result: FlexResult, every: FlexResult | None, trust: Trust, row: Any) -> Iterator[str]:
     place = result.data["number"].values.tolist().index(row.epoch)
     other = _other(result, row)
     if row.margin >= 0:
@@ -130,7 +134,7 @@ def _told(result: FlexResult, every: FlexResult | None, row: Any) -> Iterator[st
     yield from _channels(result, place)
     yield from _bands(result, every, place, (str(row.predicted), other))
     yield from _context(result, place)
-    yield from _trust(result, place)
+    yield from _trust(trust, place)
 
 
 def _scorer(result: FlexResult, row: Any) -> str:
@@ -221,9 +225,8 @@ def _context(result: FlexResult, place: int) -> Iterator[str]:
     yield f"Context: {percent(mean)} of the change of the score came of the epochs around it; {who}."
 
 
-def _trust(result: FlexResult, place: int) -> Iterator[str]:
+def _trust(found: Trust, place: int) -> Iterator[str]:
     """Whether its explanations are trusted, if they were tested."""
-    found = judge(result.data)
     tested = np.flatnonzero(found.cases[place])
     if not found.tested[place]:
         yield "Whether this explanation can be trusted was not tested."

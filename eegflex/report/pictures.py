@@ -85,6 +85,11 @@ def _as_png(fig: Figure) -> bytes:
 
     fig.set_dpi(DPI)
     fig.set_facecolor("white")
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        if not axis.get_label_text():
+            axis.set_label_coords(
+                0.5, 0.5
+            )  # no place is searched for what is not there, which takes a tenth of the time
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
     pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

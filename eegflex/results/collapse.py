@@ -17,7 +17,7 @@ from eegflex.results.recordings import provenance_text, provenances
 from eegflex.results.subset import at_epochs
 from eegflex.targets import Target, is_scored, resolve_target
 
-__all__ = ["facts", "of_target"]
+__all__ = ["facts", "for_sums", "of_target"]
 
 #: Epochs of a view on disk that are summed at once.
 _AT_ONCE = 16
@@ -29,6 +29,12 @@ def facts(dataset: xr.Dataset) -> xr.Dataset:
     """What is known of each epoch and channel set, of one target: the predicted one of all. No view is read for it."""
     small = dataset.drop_vars([name for name, variable in dataset.data_vars.items() if is_large(variable)])
     return of_target(small, "predicted") if "target_stage" in small.dims else small
+
+
+def for_sums(dataset: xr.Dataset) -> xr.Dataset:
+    """A dataset without the views that its sums over the usual bands do not need: to collapse them takes most of the time."""
+    views = ["time_view", "time_frequency_view", *(["frequency_view"] if "band_view" in dataset else [])]
+    return dataset.drop_vars(views, errors="ignore")
 
 
 def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
@@ -124,9 +130,11 @@ def _weigh(variable: xr.DataArray, weights: npt.NDArray[np.float64]) -> npt.NDAr
     """Sum over the stages with weights, shape (n_epochs, n, n_stages), epoch by epoch: no view is twice in memory."""
     last = "channel" if "channel" in variable.dims else "channel_set"
     ordered = variable.transpose("epoch", "target_stage", last, ...)
-    summed = np.empty((ordered.shape[0], *ordered.shape[2:]), dtype=variable.dtype)
+    values = ordered.values
+    summed = np.empty((values.shape[0], *values.shape[2:]), dtype=variable.dtype)
     for epoch, one in enumerate(weights):
-        summed[epoch] = np.einsum("kc...,ck->c...", ordered[epoch].values, one)
+        said = np.flatnonzero(one.any(axis=0))  # of a stage that no channel has as its target, nothing is read
+        summed[epoch] = np.einsum("kc...,ck->c...", values[epoch, said], one[:, said])
     dims = [dim for dim in variable.dims if dim != "target_stage"]
     order = [dim for dim in ordered.dims if dim != "target_stage"]
     return summed.transpose([order.index(dim) for dim in dims])

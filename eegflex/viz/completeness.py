@@ -26,6 +26,7 @@ __all__ = ["plot_completeness"]
 #: A gap above this is worth a look.
 LIMIT = 0.01
 _SMALLEST = 1e-8
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def plot_completeness(
@@ -126,6 +127,7 @@ def _draw_histogram(ax: Axes, values: npt.NDArray[np.float64], limit: float) -> 
     )
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(numticks=6))
+    ax.xaxis.set_major_formatter(lambda value, _: _power_of_ten(value))
     ax.minorticks_off()
     ax.tick_params(labelsize=points(8))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -137,6 +139,11 @@ def _say_there_is_none(ax: Axes) -> None:
         0.5, 0.5, "There is no completeness gap:\nthese attributions are not meant to add up.", ha="center", va="center",
         fontsize=points(11), transform=ax.transAxes,
     )  # fmt: skip
+
+
+def _power_of_ten(value: float) -> str:
+    """A power of ten as text, which is drawn without a parser of mathematics, whose start takes longer than the figure."""
+    return f"10{str(round(np.log10(value))).translate(_RAISED)}"
 
 
 def _percent(share: float) -> str:

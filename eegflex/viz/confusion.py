@@ -13,8 +13,10 @@ from eegflex.agreement import cohens_kappa
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.collapse import for_sums
 from eegflex.results.intervals import quantile
 from eegflex.results.marks import cell_errors, pooled_errors
+from eegflex.results.result import FlexResult
 from eegflex.results.select import as_bands, hypnogram_order, pick_all, picked_words, pool, sample_words
 from eegflex.results.wording import number_text, positive_means, reading, unit
 from eegflex.viz.canvas import make_canvas
@@ -23,8 +25,6 @@ from eegflex.viz.style import LIGHT, LOWERED, RAISED, plain, points, stage_colou
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from eegflex.results.result import FlexResult
 
 __all__ = ["Spoke", "plot_confusion", "what_spoke"]
 
@@ -157,6 +157,8 @@ def what_spoke(
         As in `plot_confusion`.
     """
     scored, predicted = (tables.epoch_stages(result.data, name) for name in ("scored", "predicted"))
+    if dict(bands) == dict(Bands()):
+        result = FlexResult(for_sums(result.data))
     found = {}
     for own in result.stages:
         for said in result.stages:

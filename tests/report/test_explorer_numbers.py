@@ -18,7 +18,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.report.explorer import make_explorer
 from eegflex.report.explorer.encode import CHUNK, Packing, as_json
-from eegflex.report.explorer.quantise import LEVELS, as_differences, in_steps, marked_sums, resampled, rounded
+from eegflex.report.explorer.quantise import LEVELS, as_differences, in_rows, in_steps, marked_sums, resampled, rounded
 
 BLOB = re.compile(r'<script type="application/octet-stream" id="ex-data-(\w+)">([^<]*)</script>')
 
@@ -203,3 +203,14 @@ def test_a_long_night_is_no_larger_than_it_may_be(whole):
         fixed = len(page(explorer)) - len(explorer.blobs)
         assert fixed <= 0.1e6
         assert fixed + 10 * len(explorer.blobs) <= most
+
+
+def test_sums_over_rows_are_those_over_steps():
+    values, edges = (
+        np.random.default_rng(0).standard_normal((2, 3, 9, 4)).astype(np.float32),
+        np.array([0.0, 2, 3, 5, 6]),
+    )
+    places = np.array([0.0, 1, 1.5, 2, 2.5, 3, 3, 5, 9])
+    np.testing.assert_array_equal(
+        in_rows(values, places, edges), in_steps(values.swapaxes(-1, -2), places, edges).swapaxes(-1, -2)
+    )

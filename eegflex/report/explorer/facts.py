@@ -14,6 +14,7 @@ from eegflex.report.disagreements import SMALL_MARGIN
 from eegflex.report.explorer.encode import PLANE_EDGES, PLANE_LEVELS, SIGNAL_STEPS, Packing, as_decibels
 from eegflex.report.explorer.quantise import LEVELS, in_steps
 from eegflex.report.html import without_directories
+from eegflex.results.collapse import for_sums
 from eegflex.results.decided import REPLACED, context_share, explained_epochs
 from eegflex.results.night import night_of as whole_night
 from eegflex.results.select import hypnogram_order
@@ -104,19 +105,19 @@ def night_of(result: FlexResult) -> dict[str, Any]:
 
 def _rows(result: FlexResult) -> list[dict[str, Any]]:
     """What is known of each explained epoch: by channel set where it is of these."""
-    # what is told here needs no moment, and these views are most of a result
-    bare = type(result)(result.data.drop_vars(["time_view", "time_frequency_view"], errors="ignore"))
-    single = bare.for_target().data
+    single = type(result)(for_sums(result.data)).for_target().data
     stages = list(result.stages)
     asked = has_evidence(single)
     trust, evaluation = judge(single), _evaluation(result)
     measures, share, replaced = _measures(single), _context(single), _without_epoch(single)
     explains, changed = _targets(result), explained_epochs(single)
+    names, predicted = single["channel_set"].values.astype(str).tolist(), single["predicted"].values.astype(str)
+    edges, filtered = single["edge"].values.astype(str).tolist(), single["filter_edge"].values.astype(bool).tolist()
     rows = []
     for k, number in enumerate(single["number"].values.astype(int).tolist()):
         sets = []
-        for place, name in enumerate(single["channel_set"].values.astype(str).tolist()):
-            one: dict[str, Any] = {"predicted": stages.index(str(single["predicted"].values[k, place]))}
+        for place, name in enumerate(names):
+            one: dict[str, Any] = {"predicted": stages.index(str(predicted[k, place]))}
             one |= {"target": explains[k][place], "contextShare": share[k][place], "replaced": replaced[k][place]}
             if asked and trust.cases[k, place]:
                 one |= {"verdict": str(trust.verdict[k, place]), "reasons": trust.reasons(k, place)}
@@ -125,8 +126,8 @@ def _rows(result: FlexResult) -> list[dict[str, Any]]:
             if (number, name) in evaluation:
                 one["carried"] = _text(evaluation[number, name])
             sets.append(one)
-        edge, filtered = str(single["edge"].values[k]), bool(single["filter_edge"].values[k])
-        rows.append({"number": number, "edge": edge, "filterEdge": filtered, "told": bool(changed[k]), "sets": sets})
+        told = {"edge": edges[k], "filterEdge": filtered[k], "told": bool(changed[k]), "sets": sets}
+        rows.append({"number": number, **told})
     return rows
 
 

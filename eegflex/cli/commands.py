@@ -283,7 +283,7 @@ def demo(
         "demo"
     ),
     hours: Annotated[float, typer.Option("--hours", help="Length of the simulated night in hours.")] = 7.0,
-    sample_per_stage: Annotated[int, typer.Option("--sample-per-stage", min=1, help="Epochs of each stage.")] = 5,
+    sample_per_stage: Annotated[int, typer.Option("--sample-per-stage", min=1, help="Epochs of each stage.")] = 8,
     seed: Seed = 1,
 ) -> None:
     """Simulate a night, stage and explain it, and write the report: all in one, replacing what an earlier demo wrote."""

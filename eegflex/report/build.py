@@ -124,10 +124,17 @@ def _gather(result: FlexResult, compare_with: FlexResult | None, asked: ReportSe
 def _sections(parts: Iterable[Part]) -> list[Section]:
     """Parts by section, in the order in which each section first came."""
     found: dict[str, list[SectionPart]] = {}
+    said: dict[str, set[str]] = {}  # what a section says below one figure it need not say below the next
     for part in parts:
-        heading = part.title if part.section is not None else ""
-        html = as_figure(part) if isinstance(part, Picture) else _below(part.html, "h4" if heading else "h3")
-        found.setdefault(part.section or part.title, []).append(SectionPart(heading, html))
+        heading, section = part.title if part.section is not None else "", part.section or part.title
+        if isinstance(part, Picture):
+            if not part.on_page:
+                continue
+            html, notes = as_figure(part, said.setdefault(section, set()))
+            said[section].update(notes)
+        else:
+            html = _below(part.html, "h4" if heading else "h3")
+        found.setdefault(section, []).append(SectionPart(heading, html))
     return [Section(title, tuple(own)) for title, own in found.items()]
 
 

@@ -60,12 +60,14 @@ def disagreements(gathered: Gathered) -> Iterator[Text]:
     parts = [html.paragraph(_how_chosen(result, queue, len(shown)))]
     if len(shown):
         parts.append(html.paragraph(_how_read(result, gathered.every)))
+    cases = []
     for row in shown.itertuples():
         heading = (
             f"Epoch {row.epoch}, {clock(row.onset, gathered.began)}: why {row.predicted} and not {_other(result, row)}?"
         )
-        parts += [f"<h4>{html.epoch_link(row.epoch, heading)}</h4>", html.bullets(_told(result, gathered.every, row))]
-    yield Text("Disagreements", "".join(parts))
+        told = html.bullets(_told(result, gathered.every, row))
+        cases.append(f"<div><h4>{html.epoch_link(row.epoch, heading)}</h4>{told}</div>")
+    yield Text("Disagreements", "".join([*parts, '<div class="columns">', *cases, "</div>"] if cases else parts))
 
 
 def clock(onset: float, began: float | None = None) -> str:
@@ -184,10 +186,12 @@ def _bands(result: FlexResult, every: FlexResult | None, place: int, pair: tuple
     for stage in groups:
         score = f"the score of {stage}" if target == "predicted" else explained_words(one)
         sides = tuple(f"for {own}" for own in pair) if is_pair else (f"{how.raised} {score}", f"{how.lowered} it")
-        found = []
-        for sign in signs_of_epochs(at_channels(one.data, said == stage)):
-            if len(sign.error) and abs(value := float(sign.did.values[0])) > float(sign.error[0]):
-                found.append((sign.words, value))
+        signs = signs_of_epochs(at_channels(one.data, said == stage))
+        found = [
+            (sign.words, value)
+            for sign in signs
+            if len(sign.error) and abs(value := float(sign.did.values[0])) > float(sign.error[0])
+        ]
         where = f"Where channels say {stage}" if len(groups) > 1 else ""
         yield _named(found, sides, where)
 

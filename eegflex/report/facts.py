@@ -112,6 +112,11 @@ class StageFacts:
         return 2 * self.n_context > self.n_context_known
 
     @property
+    def is_told(self) -> bool:
+        """Whether enough is known to say what decides: of enough epochs, or of the night that was staged without waveforms."""
+        return self.n >= MIN_EPOCHS or self.way in ("waveforms", "relations")
+
+    @property
     def is_elsewhere(self) -> bool:
         """Whether something else than the epoch's own spectrum decides."""
         return self.is_silent or self.is_of_context or self.way in ("waveforms", "relations")
@@ -126,15 +131,16 @@ class StageFacts:
         """
         kept, low, high, of = self.kept
         few = self.n < MIN_EPOCHS
+        seen = "some" if few else "bad"  # of few epochs nothing is told of the stage
         between = f" (95 % interval {percent(low)} to {percent(high)})" if np.isfinite(low) else ""
         without = (
             f"with waveforms scrambled and every rhythm as strong as before, {percent(kept)}{between} of {of} epochs of the "
             f"night stay {self.stage}"
         )
         found = [
-            (self.is_silent, "bad", f"not explained, compared with {baseline}",
+            (self.is_silent, seen, f"not explained, compared with {baseline}",
              f"in {self.n_within} of {self.n} epochs the score moves less than its own error"),
-            (self.is_of_context, "bad", "the epochs around it decide",
+            (self.is_of_context, seen, "the epochs around it decide",
              f"in {self.n_context} of {self.n_context_known} epochs they make more than half of the change"),
             (self.way == "waveforms", "bad", "waveforms decide, not rhythms", without),
             (self.way == "relations", "bad", "relations between channels decide", without),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from markupsafe import Markup
 
 from eegflex._version import __version__
@@ -14,11 +15,15 @@ from eegflex.report.night_strip import axis_ticks, make_strips, stage_swatches
 from eegflex.report.page import fill
 from eegflex.report.stage_rows import HEIGHT, WIDTH, make_rows
 from eegflex.report.tiles import make_tiles
+from eegflex.results.decided import DECIDES, epoch_shares, explained_epochs
 from eegflex.results.night import Night, night_of
 from eegflex.results.recordings import labels_of
+from eegflex.results.trust import has_evidence, judge
 from eegflex.results.wording import baseline_words, count_epochs, positive_means, type_label, unit
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from eegflex.report.parts import Gathered
     from eegflex.results.result import FlexResult
 
@@ -54,7 +59,7 @@ def first_screen(gathered: Gathered) -> Markup:
     result = gathered.result
     night, stages = night_of(result.data), of_stages(result)
     agreement = gathered.findings["agreement"] if "agreement" in gathered.findings else None  # noqa: SIM401
-    strips = make_strips(night)
+    strips = make_strips(night, _marks(result.data, night))
     return fill(
         "first_screen.html",
         tiles=make_tiles(night, stages, agreement),
@@ -69,6 +74,17 @@ def first_screen(gathered: Gathered) -> Markup:
         positive=positive_means(result, "what is in a column"),
         missing=_missing(night),
     )
+
+
+def _marks(dataset: xr.Dataset, night: Night) -> dict[str, npt.NDArray[np.intp]]:
+    """What is known of explained epochs: which are trusted, which their surroundings decide, which nothing explains."""
+    marks = {
+        "not explained by itself": ~explained_epochs(dataset),
+        "epochs around decide": epoch_shares(dataset) > DECIDES,
+    }
+    if has_evidence(dataset):
+        marks["trusted"] = judge(dataset).epochs
+    return {name: night.explained[own] for name, own in marks.items() if own.any()}
 
 
 def _missing(night: Night) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,8 +71,16 @@ def _units(night: Night) -> tuple[npt.NDArray[np.float64], float]:
     return (night.onset - night.onset[0]) / night.length * step, float(step)
 
 
-def make_strips(night: Night) -> list[Strip]:
-    """Draw the strips: hypnograms, the epochs that were explained, probabilities, disagreement, and errors."""
+def make_strips(night: Night, marks: Mapping[str, npt.NDArray[np.intp]] | None = None) -> list[Strip]:
+    """Draw the strips: hypnograms, the epochs that were explained, probabilities, disagreement, errors, and marks.
+
+    Parameters
+    ----------
+    night : Night
+        The night.
+    marks : mapping of str to array of int | None
+        More that is known of explained epochs: what it is, and their places in the night.
+    """
     left, step = _units(night)
     order = hypnogram_order(night.stages)
     n_sets, n_explained = night.answers.shape[1], len(night.explained)
@@ -89,6 +98,8 @@ def make_strips(night: Night) -> list[Strip]:
     if night.is_judged.any():
         said = f"Another stage than the scorer's in {wrong.sum()} epochs"
         strips.append(_ticks("wrong", "not as scored", middle[wrong], said))
+    for name, places in (marks or {}).items():
+        strips.append(_ticks("marked", name, middle[places], f"{name} in {len(places)} epochs"))
     return strips
 
 

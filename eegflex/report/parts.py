@@ -60,12 +60,16 @@ class Text:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, drawn when it is asked for, under a title, in a section of its own where none is named."""
+    """A figure, drawn when it is asked for, under a title, in a section of its own where none is named.
+
+    What the page shows better by itself, such as the night, is not `on_page`; it is for a report of MNE's.
+    """
 
     title: str
     draw: Callable[[], Figure]
     caption: str
     section: str | None = None
+    on_page: bool = True
 
 
 Part = Text | Picture

@@ -7,8 +7,11 @@ import io
 from typing import TYPE_CHECKING
 
 from eegflex.report.page import fill
+from eegflex.viz.style import notes_apart
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from matplotlib.figure import Figure
 
     from eegflex.report.parts import Picture
@@ -21,25 +24,36 @@ DPI = 192
 _SCREEN = 125
 
 
-def as_figure(picture: Picture) -> str:
-    """Draw a picture, once, and return it as HTML; its figure is closed."""
+def as_figure(picture: Picture, said: Container[str] = ()) -> tuple[str, list[str]]:
+    """Draw a picture, once, and return it as HTML, and the notes that stand beside it; its figure is closed.
+
+    Parameters
+    ----------
+    picture : Picture
+        What to draw.
+    said : container of str
+        Notes that were read already, and are not written again.
+    """
     import matplotlib.pyplot as plt
 
-    fig = picture.draw()
+    with notes_apart() as notes:
+        fig = picture.draw()
     try:
         width, height = (round(inches * _SCREEN) for inches in fig.get_size_inches())
         data = base64.b64encode(_as_png(fig)).decode()
     finally:
         plt.close(fig)
-    return fill(
+    html = fill(
         "figure.html",
         kind="image/png",
         data=data,
         title=picture.title,
         caption=picture.caption,
+        notes=" ".join(note for note in notes if note not in said),
         width=width,
         height=height,
     )
+    return html, notes
 
 
 def _as_png(fig: Figure) -> bytes:

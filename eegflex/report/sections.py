@@ -14,6 +14,7 @@ from eegflex.bands import Bands
 from eegflex.errors import ChannelError
 from eegflex.findings import Finding
 from eegflex.report import html
+from eegflex.report.around_table import around_table
 from eegflex.report.believed import believed
 from eegflex.report.cards import epochs
 from eegflex.report.disagreements import disagreements
@@ -27,10 +28,11 @@ from eegflex.results.marks import LEGEND
 from eegflex.results.phase_table import KINDS
 from eegflex.results.spectral_share import has_share, kept_range, told_of
 from eegflex.results.window_rhythms import has_windows
-from eegflex.results.wording import method_words, number_text, percent, positive_means, reading, sum_words, unit
+from eegflex.results.wording import method_words, number_text, percent, reading, sum_words, unit
 from eegflex.utils.clock import clock_text
 from eegflex.viz.context import has_context
 from eegflex.viz.head import find_sites
+from eegflex.viz.topomap import counts_of
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -45,6 +47,8 @@ _OF_ALL = (
 )
 #: Findings that stand on top of the first page where they are not well: no number below can be read without them.
 _ON_TOP = ("stopped", "model checks")
+#: A map over the head of fewer epochs would be looked at as if it were a finding.
+LEAST_ON_MAP = 3
 _SPEC_HEADINGS = {"input": "What it is given", "output": "What it returns", "model": "What it is"}
 
 
@@ -59,10 +63,10 @@ def summary(gathered: Gathered) -> Iterator[Part]:
     """What was done, what was found, and how far to trust it."""
     result, findings = gathered.result, gathered.findings
     done = what_was_done(result) + ([_OF_ALL] if gathered.of_all else [])
-    parts = [html.paragraph(sentence) for sentence in done]
-    parts += ["<h4>What was found</h4>", html.bullets(main_findings(result))]
     trust = [one.text for one in findings if one.check not in _ON_TOP or _is_well(one)]
-    yield Text("Summary", "".join([*parts, "<h4>How far to trust it</h4>", html.bullets(trust)]))
+    yield Text("What was done", "".join(map(html.paragraph, done)), "Summary")
+    yield Text("What was found", html.bullets(main_findings(result)), "Summary")
+    yield Text("How far to trust it", html.bullets(trust), "Summary")
 
 
 def night(gathered: Gathered) -> Iterator[Part]:
@@ -70,7 +74,7 @@ def night(gathered: Gathered) -> Iterator[Part]:
     caption = "Hypnograms, and the probabilities that the stager gave to the stages (hypnodensity). REM is drawn thick."
     began = None if gathered.began is None else clock_text(gathered.began)
     draw = partial(viz.plot_night, gathered.result, began=began, show=False)
-    yield Picture("Hypnogram and hypnodensity", draw, caption, "Night")
+    yield Picture("Hypnogram and hypnodensity", draw, caption, "Night", on_page=False)
     agreed = tables.agreement(gathered.result.data)
     if agreed is not None:
         table = html.folded(
@@ -94,7 +98,7 @@ def bands(gathered: Gathered) -> Iterator[Part]:
 def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
     caption = (
         f"What each band did in each epoch, in units of {unit(result)}, summed over the channels that the stager takes at "
-        f"once. {positive_means(result)} {sum_words(result)}"
+        f"once. {sum_words(result)}"
     )
     yield Picture(f"Bands by stage{how}", partial(viz.plot_bands, result, show=False), caption, "Bands")
     table = result.band_table()
@@ -135,9 +139,18 @@ def waveforms(gathered: Gathered) -> Iterator[Part]:
     words = (
         "The night was staged again with the magnitude of every frequency as recorded and random phases: "
         f"{told_of(data)}.{kinds} A stage that is lost by it was not told by how much there is of each frequency, and no band "
-        "says what decided. Kept: the share of epochs that keep their stage, with its interval of 95 %."
+        "says what decided. Kept: the share of epochs that keep their stage, with its interval of 95 %. This is asked of all "
+        "that the stager was given, the epochs around it too: a stage that the spectrum decides may be decided by the spectrum "
+        "of the epochs around."
     )
     yield Text("Spectrum or waveforms", html.paragraph(words) + html.frame(written, corner="stage"), "Bands")
+
+
+def around(gathered: Gathered) -> Iterator[Part]:
+    """What the epoch and what the epochs around it did, by stage, where the stager sees these."""
+    told = around_table(gathered.result)
+    if told:
+        yield Text("The epoch or the epochs around it", told, "Bands")
 
 
 def spectra(gathered: Gathered) -> Iterator[Part]:
@@ -165,8 +178,15 @@ def topography(gathered: Gathered) -> Iterator[Part]:
     except ChannelError as error:
         yield Text("Topography", html.paragraph(str(error)))
         return
-    caption = "The mean of what each band did at each electrode."
-    yield Picture("Topography", partial(viz.plot_topomap, gathered.result, show=False), caption)
+    counts = counts_of(gathered.result)
+    few = {stage: n for stage, n in counts.items() if n < LEAST_ON_MAP}
+    told = ", ".join(f"{stage} (n = {n})" for stage, n in few.items())
+    left = f"Not drawn, of fewer than {LEAST_ON_MAP} epochs that all channels explain: {told}." if few else ""
+    if len(few) == len(counts):
+        yield Text("Topography", html.paragraph(left))
+        return
+    draw = partial(viz.plot_topomap, gathered.result, stage=[one for one in counts if one not in few], show=False)
+    yield Picture("Topography", draw, f"The mean of what each band did at each electrode. {left}".strip())
 
 
 def context(gathered: Gathered) -> Iterator[Part]:
@@ -237,6 +257,7 @@ SECTIONS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     bands,
     neighbours,
     waveforms,
+    around,
     spectra,
     topography,
     context,

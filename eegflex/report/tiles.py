@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -129,16 +129,12 @@ def _channels(night: Night) -> Tile:
 
 
 def _decides(stages: Sequence[StageFacts]) -> Tile:
-    elsewhere = [one for one in stages if one.is_elsewhere]
-    how = grade("decided elsewhere", len(elsewhere) / len(stages)) if stages else "unknown"
-    silent = [one for one in stages if one.is_silent]
+    """What decides, stage by stage; of too few epochs only what was seen in them."""
+    told = [one for one in stages if one.is_told]
+    elsewhere = [one for one in told if one.is_elsewhere]
+    how = grade("decided elsewhere", len(elsewhere) / len(stages)) if told else "unknown"
     known = [one for one in stages if one.n_context_known]
-    around = [one for one in stages if one.is_of_context]
-    said = []
-    if silent:
-        said.append(f"{_names(silent, 'n_within', 'n')}: the epoch moves the score by less than the error.")
-    if around:
-        said.append(f"The epochs around decide {_names(around, 'n_context', 'n_context_known')}.")
+    said = list(_elsewhere(told))
     for way, words in _WORDS.items():
         own = [one for one in stages if one.way == way]
         if own:
@@ -146,17 +142,35 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
             said.append(f"It is {words} that decide {kept}.")
     if unclear := [one for one in stages if one.way == "unclear"]:
         said.append(f"Rhythms or waveforms: unclear for {', '.join(one.stage for one in unclear)}.")
-    rest = [one for one in stages if not one.is_elsewhere and one.way != "unclear"]
+    rest = [one for one in told if not one.is_elsewhere and one.way != "unclear"]
     if rest:
-        measured = "the epoch's own rhythms" if known else "the epoch itself (the stager sees no other)"
-        said.append(f"{', '.join(one.stage for one in rest)}: {measured} {'decide' if known else 'decides'}.")
+        names = ", ".join(f"{one.stage} (n = {one.n})" for one in rest)
+        measured = "the epoch's own rhythms decide" if known else "the epoch itself decides (the stager sees no other)"
+        said.append(f"{names}: {measured}.")
+    few = [one for one in stages if not one.is_told]
+    if few:
+        said.append(f"Too few epochs to tell ({', '.join(f'{one.stage} {one.n}' for one in few)}).")
+    if around := [one for one in few if one.is_of_context]:
+        said.append(f"In these, the epochs around decide {_names(around, 'n_context', 'n_context_known')}.")
+    verb = "is" if len(elsewhere) == 1 else "are"
+    not_so = f"{_list(elsewhere)} {verb} not decided by the epoch's own rhythms"
     titles = {
         "good": "The epoch itself decides",
-        "some": f"Bands do not explain {_list(elsewhere)}",
-        "bad": f"Bands do not explain {_list(elsewhere)}",
+        "some": not_so,
+        "bad": not_so,
         "unknown": "What decides is not known",
     }
+    if how == "good" and few:
+        how = "unknown" if len(few) > len(told) else "some"
+        titles |= {"some": f"The epoch itself decides {_list(told)}"}
     return Tile(how, titles[how], " ".join(said))
+
+
+def _elsewhere(stages: Sequence[StageFacts]) -> Iterator[str]:
+    if silent := [one for one in stages if one.is_silent]:
+        yield f"{_names(silent, 'n_within', 'n')}: the epoch moves the score by less than the error."
+    if around := [one for one in stages if one.is_of_context]:
+        yield f"The epochs around decide {_names(around, 'n_context', 'n_context_known')}."
 
 
 def _list(stages: Sequence[StageFacts]) -> str:

@@ -223,9 +223,10 @@ def _near(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
 
 
 def _stage(dataset: xr.Dataset) -> pd.Categorical:
-    """The stage for which each epoch is counted."""
+    """The stage for which each epoch is counted; missing of one whose stage no channel set explains."""
+    stages = tables.counted_stages(dataset, "predicted")
     return pd.Categorical(
-        tables.counted_stages(dataset, "predicted"), categories=dataset["stage_name"].values.astype(str)
+        np.where(stages == "", None, stages.astype(object)), categories=dataset["stage_name"].values.astype(str)
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -36,6 +38,7 @@ __all__ = [
     "diverging",
     "hatch_bars",
     "ink",
+    "notes_apart",
     "plain",
     "points",
     "shade_bands",
@@ -239,8 +242,27 @@ def add_title(fig: Figure, text: str) -> None:
     fig.set_figheight(fig.get_figheight() + _line(11) * (len(lines) - 1))
 
 
+#: Where notes are gathered instead of being written below figures.
+_APART: ContextVar[list[str] | None] = ContextVar("eegflex_notes", default=None)
+
+
+@contextmanager
+def notes_apart() -> Iterator[list[str]]:
+    """Gather the notes of the figures that are drawn within, which then have none: a page writes them as text."""
+    gathered: list[str] = []
+    token = _APART.set(gathered)
+    try:
+        yield gathered
+    finally:
+        _APART.reset(token)
+
+
 def add_note(fig: Figure, *sentences: str) -> None:
     """Write sentences below a figure, wrapped to its width, and make it higher by their height: no panel pays for them."""
+    apart = _APART.get()
+    if apart is not None:
+        apart += [sentence for sentence in sentences if sentence]
+        return
     text = plain(" ".join(sentence for sentence in sentences if sentence))
     width = int(fig.get_figwidth() * _CHARACTERS_PER_INCH / points(1))
     lines = textwrap.wrap(text, width, break_on_hyphens=False)

@@ -136,6 +136,12 @@ def plot_topomap(
     )
 
 
+def counts_of(result: FlexResult) -> dict[str, int]:
+    """How many epochs of each predicted stage a map over the head would be of."""
+    dataset = result.for_target().data
+    return _counts(dataset, find_sites(dataset), "predicted")[0]
+
+
 def _common_labels(dataset: xr.Dataset, sites: Sites, stage_from: str) -> npt.NDArray[np.str_]:
     """The stage of each epoch that the channel sets of all sites explain, shape (n_epochs,); empty where some do not."""
     labels = tables.counted_labels(dataset, stage_from)[:, np.concatenate(sites.channels)]

@@ -1,0 +1,92 @@
+"""What the epoch itself and the epochs around it did to its stage, as a table of the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from eegflex.report import html
+from eegflex.results import tables
+from eegflex.results.decided import DECIDES, REPLACED, epoch_shares
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
+from eegflex.results.wording import baseline_words, percent
+from eegflex.scores import probabilities
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from eegflex.results.result import FlexResult
+
+__all__ = ["around_table"]
+
+
+def around_table(result: FlexResult) -> str:
+    """Tell by stage how much of the change the epochs around made, and what is left without them, as HTML.
+
+    Nothing of a stager that sees no other epoch, or where nobody knows.
+
+    Parameters
+    ----------
+    result : FlexResult
+        Attributions of one target.
+    """
+    data, share = result.data, epoch_shares(result.data)
+    if not np.isfinite(share).any():
+        return ""
+    stages, chances = tables.counted_stages(data, "predicted"), _chances(data)
+    rows = {
+        stage: _row(data, share, chances, np.flatnonzero((stages == stage) & np.isfinite(share)))
+        for stage in result.stages
+        if (stages == stage).any()
+    }
+    few = [stage for stage, row in rows.items() if int(row["n"]) < MIN_EPOCHS]
+    baseline = baseline_words(result)
+    said = (
+        f"The epoch, the epochs around it, or both were replaced by {baseline}. Share: how much of the change of the score the "
+        "epochs around made (the median over n epochs, and its interval of 95 %; above 50 % they decided). The last columns "
+        "are the probability of the stage, the medians, as recorded and with either replaced. "
+        + ("Bands of the figures are of the epoch itself, with the epochs around it as recorded."
+           if result.parameters["context"] == "fixed"
+           else "Bands of the figures are of the epoch itself, and the epochs around it moved with it.")
+    )  # fmt: skip
+    said += f" Of {', '.join(few)} there are too few epochs to say it of the stage." if few else ""
+    return html.paragraph(said) + html.frame(pd.DataFrame.from_dict(rows, orient="index"), corner="stage")
+
+
+def _chances(data: xr.Dataset) -> npt.NDArray[np.float64]:
+    """Probability of the epoch's stage with each of `REPLACED`, the mean over the channel sets that explain it."""
+    scores = data["replaced_scores"].transpose("epoch", "channel_set", "replaced", "stage_name").values
+    every = probabilities(scores, tables.score_kind(data))
+    names = data["stage_name"].values.astype(str).tolist()
+    places = np.array([names.index(stage) for stage in tables.epoch_stages(data, "predicted").tolist()])
+    own = np.take_along_axis(every, places[:, None, None, None], axis=-1)[..., 0]
+    counted = tables.counted_sets(data, "predicted")
+    counted = counted | ~counted.any(axis=1, keepdims=True)
+    return np.asarray((own * counted[..., None]).sum(axis=1) / counted.sum(axis=1)[:, None])
+
+
+def _row(
+    data: xr.Dataset, share: npt.NDArray[np.float64], chances: npt.NDArray[np.float64], places: npt.NDArray[np.intp]
+) -> dict[str, str]:
+    own, n = share[places], len(places)
+    low = high = np.nan
+    if n >= MIN_EPOCHS:
+        blocks = blocks_of(data["onset"].values[places], data["recording"].values[places])
+        low, high = (float(end[0]) for end in median_interval(own[:, None], blocks))
+    probability = np.median(chances[places], axis=0) if n else np.full(len(REPLACED), np.nan)
+    return {
+        "n": str(n),
+        "share": percent(float(np.median(own))) if n else "–",
+        "interval": f"{percent(low)} to {percent(high)}" if np.isfinite(low) else "–",
+        "decided in": f"{int((own > DECIDES).sum())} of {n}",
+        "as recorded": _text(probability[REPLACED.index("nothing")]),
+        "epoch replaced": _text(probability[REPLACED.index("epoch")]),
+        "those around replaced": _text(probability[REPLACED.index("context")]),
+    }
+
+
+def _text(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "–"

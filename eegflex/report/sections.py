@@ -24,6 +24,7 @@ from eegflex.report.parts import Gathered, Part, Picture, Text
 from eegflex.report.provenance import flat, provenance
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
+from eegflex.results.decided import epoch_shares
 from eegflex.results.marks import LEGEND
 from eegflex.results.phase_table import KINDS
 from eegflex.results.spectral_share import has_share, kept_range, told_of
@@ -139,10 +140,13 @@ def waveforms(gathered: Gathered) -> Iterator[Part]:
     words = (
         "The night was staged again with the magnitude of every frequency as recorded and random phases: "
         f"{told_of(data)}.{kinds} A stage that is lost by it was not told by how much there is of each frequency, and no band "
-        "says what decided. Kept: the share of epochs that keep their stage, with its interval of 95 %. This is asked of all "
-        "that the stager was given, the epochs around it too: a stage that the spectrum decides may be decided by the spectrum "
-        "of the epochs around."
+        "says what decided. Kept: the share of epochs that keep their stage, with its interval of 95 %."
     )
+    if np.isfinite(epoch_shares(data)).any():
+        words += (
+            " This is asked of all that the stager was given, the epochs around it too: a stage that the spectrum decides may "
+            "be decided by the spectrum of the epochs around."
+        )
     yield Text("Spectrum or waveforms", html.paragraph(words) + html.frame(written, corner="stage"), "Bands")
 
 

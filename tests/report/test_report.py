@@ -210,13 +210,13 @@ class TestWhatIsSaid:
 
     def test_a_note_stands_on_top(self, result):
         said = written(result, note="Only a try.")
-        assert said.index("Only a try.") < said.index("What was found")
+        assert said.index("Only a try.") < said.index("tiny staged 10 epochs")
 
     def test_a_stopped_attribution_is_called_one_on_top(self, result):
         data = result.to_xarray().isel(epoch=slice(6))
         said = written(altered(FlexResult(data), provenance={"partial": True}))
         warning = said.index("The attribution was stopped before it was finished: 6 of the recording's 10 epochs")
-        assert warning < said.index("What was found")
+        assert warning < said.index("tiny staged 10 epochs")
         assert "4 epochs more were not reached" in said
 
     def test_without_positions_the_report_says_so(self):

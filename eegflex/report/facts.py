@@ -133,15 +133,16 @@ class StageFacts:
         """
         kept, low, high, of = self.kept
         few = self.n < MIN_EPOCHS
+        seen = "some" if few else "bad"  # of few epochs nothing is told of the stage
         between = f" (95 % interval {percent(low)} to {percent(high)})" if np.isfinite(low) else ""
         without = (
             f"with waveforms scrambled and every rhythm as strong as before, {percent(kept)}{between} of {of} epochs of the "
             f"night stay {self.stage}"
         )
         found = [
-            (self.is_silent, "bad", f"not explained, compared with {baseline}",
+            (self.is_silent, seen, f"not explained, compared with {baseline}",
              f"in {self.n_within} of {self.n} epochs the score moves less than its own error"),
-            (self.is_of_context, "bad", "the epochs around it decide",
+            (self.is_of_context, seen, "the epochs around it decide",
              f"in {self.n_context} of {self.n_context_known} epochs they make more than half of the change"),
             (self.way == "waveforms", "bad", "waveforms decide, not rhythms", without),
             (self.way == "relations", "bad", "relations between channels decide", without),

@@ -152,6 +152,8 @@ def check_report_file(fname: str | Path) -> Path:
 
 #: What is longer, in characters of HTML, has the width of the page: in a column it would be very long.
 _NARROW = 20000
+#: So have tables of more columns.
+_MANY = 8
 
 
 @cache
@@ -221,12 +223,18 @@ def make_page(
     return Report(title, str(page), tuple(section.title for section in sections))
 
 
+def _is_wide(html: str) -> bool:
+    """Whether a part needs the width of the page: a figure, a table of many columns, or what would be a very long column."""
+    head, _, _ = html.partition("</tr>")
+    return "<figure" in html or len(html) > _NARROW or ("<tr>" in head and head.count("<th") > _MANY)
+
+
 def _marked(section: Section) -> dict[str, Any]:
     parts = [
         {
             "heading": part.heading,
             "html": Markup(part.html),  # noqa: S704
-            "wide": len(section.parts) == 1 or "<figure" in part.html or len(part.html) > _NARROW,
+            "wide": len(section.parts) == 1 or _is_wide(part.html),
         }
         for part in section.parts
     ]

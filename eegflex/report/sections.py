@@ -24,6 +24,7 @@ from eegflex.report.parts import Gathered, Part, Picture, Text
 from eegflex.report.provenance import flat, provenance
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
+from eegflex.results.decided import epoch_shares
 from eegflex.results.marks import LEGEND
 from eegflex.results.means import only_means
 from eegflex.results.phase_table import KINDS
@@ -146,6 +147,11 @@ def waveforms(gathered: Gathered) -> Iterator[Part]:
         "that the stager was given, the epochs around it too: a stage that the spectrum decides may be decided by the spectrum "
         "of the epochs around."
     )
+    if np.isfinite(epoch_shares(data)).any():
+        words += (
+            " This is asked of all that the stager was given, the epochs around it too: a stage that the spectrum decides may "
+            "be decided by the spectrum of the epochs around."
+        )
     yield Text("Spectrum or waveforms", html.paragraph(words) + html.frame(written, corner="stage"), "Bands")
 
 

@@ -132,7 +132,7 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
     """What decides, stage by stage; of too few epochs only what was seen in them."""
     told = [one for one in stages if one.is_told]
     elsewhere = [one for one in told if one.is_elsewhere]
-    how = grade("decided elsewhere", len(elsewhere) / len(told)) if told else "unknown"
+    how = grade("decided elsewhere", len(elsewhere) / len(stages)) if told else "unknown"
     known = [one for one in stages if one.n_context_known]
     said = list(_elsewhere(told))
     for way, words in _WORDS.items():
@@ -152,10 +152,12 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
         said.append(f"Too few epochs to tell ({', '.join(f'{one.stage} {one.n}' for one in few)}).")
     if around := [one for one in few if one.is_of_context]:
         said.append(f"In these, the epochs around decide {_names(around, 'n_context', 'n_context_known')}.")
+    verb = "is" if len(elsewhere) == 1 else "are"
+    not_so = f"{_list(elsewhere)} {verb} not decided by the epoch's own rhythms"
     titles = {
         "good": "The epoch itself decides",
-        "some": f"Other than the epoch's own rhythms decides {_list(elsewhere)}",
-        "bad": f"Other than the epoch's own rhythms decides {_list(elsewhere)}",
+        "some": not_so,
+        "bad": not_so,
         "unknown": "What decides is not known",
     }
     if how == "good" and few:

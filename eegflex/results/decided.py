@@ -227,9 +227,8 @@ def _near(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
 def _stage(dataset: xr.Dataset) -> pd.Categorical:
     """The stage for which each epoch is counted; missing of one whose stage no channel set explains."""
     stages = tables.counted_stages(dataset, "predicted")
-    return pd.Categorical(
-        np.where(stages == "", None, stages.astype(object)), categories=dataset["stage_name"].values.astype(str)
-    )
+    names = dataset["stage_name"].values.astype(str)
+    return pd.Categorical([stage or None for stage in stages.tolist()], categories=names)
 
 
 def _mean(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -154,6 +154,6 @@ def unexplained_words(dataset: xr.Dataset, stage_from: str = "predicted") -> str
         return ""
     stages = tables.counted_stages(dataset, stage_from)[left].tolist()
     order = dict.fromkeys([*dataset["stage_name"].values.astype(str).tolist(), *sorted(stages)])
-    by_stage = ", ".join(f"{stage} {stages.count(stage)}" for stage in order if stage in stages)
+    by_stage = ", ".join(f"{stage} {stages.count(stage)}" for stage in order if stage and stage in stages)
     told = f"n = {len(left)}, of which {left.sum()} {'is' if left.sum() == 1 else 'are'} not explained by the epoch"
     return f"{told} ({by_stage}): its change of the score is within the attribution's error."

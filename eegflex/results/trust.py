@@ -209,7 +209,7 @@ def trust_words(dataset: xr.Dataset, trust: str = "all", stage_from: str = "pred
     kept, tested = found.epochs, found.tested
     order = dict.fromkeys([*dataset["stage_name"].values.astype(str).tolist(), *sorted(stages.tolist())])
     counts = {one: (int((kept & (stages == one)).sum()), int((tested & (stages == one)).sum())) for one in order}
-    by_stage = ", ".join(f"{stage} {n} of {of}" for stage, (n, of) in counts.items() if of)
+    by_stage = ", ".join(f"{stage} {n} of {of}" for stage, (n, of) in counts.items() if of and stage)
     shown = "Only trusted epochs are shown" if trust == "trusted" else "Trusted"
     left = len(tested) - int(tested.sum())
     told = [f"{shown}: {kept.sum()} of {count_epochs(int(tested.sum()))} that were tested ({by_stage})"]
@@ -224,7 +224,7 @@ def trust_of_stages(dataset: xr.Dataset) -> dict[str, Finding]:
     A warning where fewer than `MIN_EPOCHS`, or not even half, are.
     """
     found, stages = judge(dataset), tables.counted_stages(dataset, "predicted")
-    return {stage: _of_stage(found, stages == stage, stage) for stage in dict.fromkeys(stages.tolist())}
+    return {stage: _of_stage(found, stages == stage, stage) for stage in dict.fromkeys(stages.tolist()) if stage}
 
 
 def _of_stage(found: Trust, own: npt.NDArray[np.bool_], stage: str) -> Finding:

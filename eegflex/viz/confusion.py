@@ -257,5 +257,5 @@ def _notes(
     if any(one.is_within for own in told.values() for one, _ in own):
         yield "Grey, slanted: within its error."
     if result.data.sizes["channel_set"] > 1:
-        yield "Of an epoch: the median over the channel sets that give it its predicted stage."
+        yield "Of an epoch: the mean over the channels that explain its predicted stage."
     yield sample_words(result)

@@ -51,6 +51,8 @@ FMAX = 30.0
 WINDOW = 0.5
 #: Channel sets whose probabilities are drawn one by one; of more, the first and their mean.
 MOST_SETS = 10
+#: Characters of names of bands that stand side by side below their sums; more are turned.
+_ROOM = 24
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def draw_band_sums(ax: Axes, case: EpochCard) -> None:
         ax.legend(fontsize=points(8), frameon=False, loc="best")
     ax.axhline(0, color="0.3", linewidth=0.6)
     ax.margins(y=0.15)
-    crowded = len(places) > 7 or max(map(len, case.bands.names)) > 5
+    crowded = len(places) * max(map(len, case.bands.names)) > _ROOM
     ax.set_xticks(places, [plain(name) for name in case.bands.names], rotation=90 if crowded else 0)
     ax.set_ylabel(f"Sum in the band\n({case.unit})")
 

@@ -136,8 +136,9 @@ class TestPage:
         assert "nobody asked the model whether its answer follows them, so that none of them is trusted" in page.text
 
     def test_all_figures_are_there(self, page):
-        # night, confusion, bands, spectrum, topography, five cards, completeness
-        assert len(page.images) == 11
+        # confusion, bands, spectrum, five cards, completeness; the night is the page's own, and two epochs make no map
+        assert len(page.images) == 9
+        assert "Not drawn, of fewer than 3 epochs that all channels explain: W (n = 2)" in page.text
         assert all(image.startswith(b"\x89PNG") for image in page.images)
 
     def test_nothing_is_left_behind(self, made, compared):
@@ -209,13 +210,13 @@ class TestWhatIsSaid:
 
     def test_a_note_stands_on_top(self, result):
         said = written(result, note="Only a try.")
-        assert said.index("Only a try.") < said.index("What was found")
+        assert said.index("Only a try.") < said.index("tiny staged 10 epochs")
 
     def test_a_stopped_attribution_is_called_one_on_top(self, result):
         data = result.to_xarray().isel(epoch=slice(6))
         said = written(altered(FlexResult(data), provenance={"partial": True}))
         warning = said.index("The attribution was stopped before it was finished: 6 of the recording's 10 epochs")
-        assert warning < said.index("What was found")
+        assert warning < said.index("tiny staged 10 epochs")
         assert "4 epochs more were not reached" in said
 
     def test_without_positions_the_report_says_so(self):
@@ -301,7 +302,7 @@ class TestOtherResults:
         epochs = example_results.make_epochs(("C3-M2", "C4-M1"), ["eeg", "eeg"])
         made = make(example_results.explain(epochs, method="shapley"), folder, epochs_per_stage=0)
         assert "There are no spectra: the method (exact Shapley values of the bands)" in made.page.text
-        assert len(made.page.images) == 5  # night, confusion, bands, topography, completeness
+        assert len(made.page.images) == 3  # confusion, bands, completeness
 
     def test_other_stages_and_channels_make_a_report(self, folder):
         spec = ModelSpec(name="odd", scores="log_probs", stages=("awake", "a", "b", "c", "dream"))

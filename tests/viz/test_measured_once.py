@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from eegflex.viz.layout import MeasuredOnce
+from eegflex.viz.style import add_note
 
 
 def figure(layout, heights):

@@ -96,7 +96,8 @@ def test_few_sites_are_discs(pair_result, drawn):
 
 def test_where_channels_disagree_on_the_stage_they_are_compared_over_the_others(pair_result):
     data = pair_result.to_xarray()
-    data["predicted"][0, 1] = "N2"  # by C4; W by C3
+    data["predicted"][0, 1] = "N2"  # by C4; W by C3, which is surer
+    data["scores"].values[0, 1] *= 0.5
     result = type(pair_result)(data)
     fig = viz.plot_topomap(result, show=False)
     titles = [ax.get_title() for ax in fig.axes][:5]
@@ -106,8 +107,8 @@ def test_where_channels_disagree_on_the_stage_they_are_compared_over_the_others(
     assert titles == ["W\nn = 1", "N1\nn = 2", "N2\nn = 2", "N3\nn = 2", "REM\nn = 2"]
     table = result.band_table()
     assert table["n_epochs"]["W"][["C3-M2", "C4-M1"]].tolist() == [1, 1]
-    assert table["n_left_out"]["W"][["C3-M2", "C4-M1"]].tolist() == [1, 0]
-    assert table["n_left_out"]["N2"][["C3-M2", "C4-M1"]].tolist() == [0, 1]
+    assert table["n_left_out"]["W"][["C3-M2", "C4-M1"]].tolist() == [1, 1]
+    assert table["n_left_out"]["N2"][["C3-M2", "C4-M1"]].tolist() == [0, 0]
 
 
 def test_a_stager_of_all_channels_does_not_explain_each_by_itself(result):
@@ -163,6 +164,7 @@ def test_wrong_stage_and_band_are_refused(result):
 def test_a_stage_that_no_two_channels_agree_about_has_no_values(pair_result):
     data = pair_result.to_xarray()
     data["predicted"].values[:, 1] = "N2"
+    data["scores"].values[:, 1] *= 0.5  # less sure than the other
     changed = type(pair_result)(data)
     values = site_values(data, Bands(), find_sites(data), "predicted")["alpha"]
     assert np.isnan(values["W"]).all()

@@ -32,9 +32,8 @@ class Cohort:
         ``subject``, ``session`` (empty where there is none), ``status`` (``"done"``, ``"failed"`` or ``"missing"``), ``error``
         and ``remedy`` (empty where nothing failed), ``kappa`` (of the stager and the scorer; NaN where nobody scored),
         ``disagreement`` (the share of epochs to which channels give different stages), ``n_epochs``, ``n_explained``,
-        ``n_trusted`` (-1 where it was not evaluated), perhaps
-        ``n_tested`` (of how many), ``seconds`` that it took, ``result`` (the path of its file, relative to
-        the folder), and each covariate of the source (``group``, ``age`` ...).
+        ``n_trusted`` (-1 where it was not evaluated), perhaps ``n_tested`` (of how many), ``seconds`` that it took, ``result``
+        (the path of its file, relative to the folder), and each covariate of the source (``group``, ``age`` ...).
     stages : pandas.DataFrame
         A row for each recording and stage: epochs that were scored, predicted, explained and trusted (perhaps, too,
         ``n_tested``), and kappa of this stage against all others.

@@ -162,13 +162,14 @@ def _shared_out(spectra: Array, unknown: Array, of_bands: npt.NDArray[np.integer
 
 
 def _recording(data: xr.Dataset) -> dict[str, Any]:
-    agreement = tables.agreement(data)
+    agreement, found = tables.agreement(data), judge(data) if has_evidence(data) else None
     return {
         "kappa": float("nan") if agreement is None else float(agreement[0]),
         "disagreement": _disagreement(data),
         "n_epochs": int(data.sizes["night"]),
         "n_explained": int(data.sizes["epoch"]),
-        "n_trusted": int(judge(data).epochs.sum()) if has_evidence(data) else -1,
+        "n_trusted": -1 if found is None else int(found.epochs.sum()),
+        "n_tested": 0 if found is None else int(found.tested.sum()),
     }
 
 
@@ -186,14 +187,15 @@ def _stages(data: xr.Dataset, names: tuple[str, ...]) -> list[dict[str, Any]]:
     counts = tables.night_confusion(data)
     scored, predicted = data["night_stage"].values.astype(str), tables.night_stages(data)[1]
     explained = tables.epoch_stages(data, "predicted")
-    trusted = judge(data).epochs if has_evidence(data) else None
+    found = judge(data) if has_evidence(data) else None
     return [
         {
             "stage": stage,
             "n_scored": int((scored == stage).sum()),
             "n_predicted": int((predicted == stage).sum()),
             "n_explained": int((explained == stage).sum()),
-            "n_trusted": -1 if trusted is None else int((trusted & (explained == stage)).sum()),
+            "n_trusted": -1 if found is None else int((found.epochs & (explained == stage)).sum()),
+            "n_tested": 0 if found is None else int((found.tested & (explained == stage)).sum()),
             "kappa": cohens_kappa(_one_against_all(counts, place)),
         }
         for place, stage in enumerate(names)

@@ -26,7 +26,7 @@ MISSING = "missing"
 _ASKED = ("target", "baseline", "context", "method", "sample_per_stage")
 _TEXTS = ("subject", "session", "status", "error", "remedy")
 _NUMBERS = {
-    "kappa": np.nan, "disagreement": np.nan, "n_epochs": 0, "n_explained": 0, "n_trusted": -1, "seconds": np.nan
+    "kappa": np.nan, "disagreement": np.nan, "n_epochs": 0, "n_explained": 0, "n_trusted": -1, "n_tested": 0, "seconds": np.nan
 }  # fmt: skip
 
 

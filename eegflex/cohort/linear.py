@@ -257,8 +257,21 @@ class Correlation:
         r = np.where(np.ptp(values, axis=0) > 0, r, np.nan)
         se = np.sqrt((1 + r**2 / 2 if self.ranked else 1) / max(self.df - 1, 1))
         reach = stats.norm.ppf(_TAIL) * se
-        t = r * np.sqrt(self.df / (1 - r**2))
         return {
             "r": r, "low": np.tanh(np.arctanh(r) - reach), "high": np.tanh(np.arctanh(r) + reach),
-            "p": 2 * stats.t.sf(np.abs(t), self.df),
+            "p": stats.beta.sf(r**2, *self._square()),
         }  # fmt: skip
+
+    def _square(self) -> tuple[float, float]:
+        """The beta distribution of r squared where there is no correlation.
+
+        Of numbers it is that of Student's t. Ranks reach into the tails more often, where corrected p lie: of 24 people 0.0007
+        of them below a p of 0.0005; so it has their own fourth moment (Kendall and Gibbons 1990).
+        """
+        if not self.ranked:
+            return 0.5, self.df / 2
+        n = self.df + 2
+        square = 1 / (n - 1)
+        fourth = 3 / (n + 1) * (25 * n**3 - 38 * n**2 - 35 * n + 72) / (25 * n * (n - 1) ** 2)
+        total = (1 - fourth) / (fourth - square)
+        return square * total, (1 - square) * total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.transforms import Bbox
 
@@ -43,8 +44,8 @@ def _remembering(ax: Axes) -> Iterator[None]:
         ticks = tuple(tuple(axis.get_majorticklocs()) for axis in (ax.xaxis, ax.yaxis))
         if ticks not in found:
             box = measure(*args, **kwargs)
-            found[ticks] = None if box is None else box.extents - ax.bbox.extents
-        return None if found[ticks] is None else Bbox.from_extents(ax.bbox.extents + found[ticks])
+            found[ticks] = None if box is None else np.subtract(box.extents, ax.bbox.extents)
+        return None if found[ticks] is None else Bbox.from_extents(*np.add(ax.bbox.extents, found[ticks]))
 
     ax.get_tightbbox = remembered  # type: ignore[method-assign]
     try:

@@ -45,7 +45,7 @@ def _remembering(ax: Axes) -> Iterator[None]:
         if ticks not in found:
             box = measure(*args, **kwargs)
             found[ticks] = None if box is None else np.subtract(box.extents, ax.bbox.extents)
-        return None if found[ticks] is None else Bbox.from_extents(np.add(ax.bbox.extents, found[ticks]))
+        return None if found[ticks] is None else Bbox.from_extents(*np.add(ax.bbox.extents, found[ticks]))
 
     ax.get_tightbbox = remembered  # type: ignore[method-assign]
     try:

@@ -17,7 +17,6 @@ from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.intervals import LEVEL, effective_number
 from eegflex.results.result import FlexResult
-from eegflex.scores import consensus
 from eegflex.settings import MEAN
 
 __all__ = ["SHARE_OF_EPOCHS", "choose_nodes", "told_nodes"]
@@ -50,7 +49,7 @@ def choose_nodes(request: Request, known: Mapping[str, Any] | None = None) -> tu
     request : Request
         The same with that many.
     notes : dict
-        ``nodes``: how many (``n_steps``), and what that is estimated by.
+        ``nodes``: how many of each stage (``by_stage``), or of all (``n_steps``), and what that is estimated by.
     """
     settings = request.settings
     if settings.precision != MEAN:
@@ -61,30 +60,32 @@ def choose_nodes(request: Request, known: Mapping[str, Any] | None = None) -> tu
         notes = {"n_steps": settings.n_steps}
     else:
         notes = _estimated(request)
-    return dataclasses.replace(request, settings=_with_nodes(request, notes["n_steps"])), {"nodes": notes}
-
-
-def _with_nodes(request: Request, n_nodes: int) -> Any:
-    return dataclasses.replace(request.settings, n_steps=n_nodes)
+    return dataclasses.replace(request, nodes_by_stage=notes.get("by_stage", {})), {"nodes": notes}
 
 
 def _estimated(request: Request) -> dict[str, Any]:
-    """As many nodes as some epochs of each predicted stage need."""
-    predicted = consensus(request.night.scores[request.chosen], request.stager.spec.scores)
+    """As many nodes as some epochs of each predicted stage need; as the neediest, where a stage has too few to tell."""
+    predicted = request.night.predicted[request.chosen]
     rng = np.random.default_rng([_STREAM, request.settings.seed])
-    drawn = [rng.permutation(request.chosen[predicted == stage])[:N_PER_STAGE] for stage in np.unique(predicted)]
-    few = dataclasses.replace(request, settings=_with_nodes(request, N_NODES))
-    shares = [share for own in drawn if len(own) == N_PER_STAGE and np.isfinite(share := _share(few, own))]
-    if not shares:
-        return {"n_steps": N_NODES}
-    share = max(shares)
-    wanted = share * N_NODES / SHARE_OF_EPOCHS
-    chosen = next((one for one in LADDER if one >= wanted), LADDER[-1])
+    few = dataclasses.replace(request, settings=dataclasses.replace(request.settings, n_steps=N_NODES))
+    shares = {}
+    for stage in sorted(set(predicted.tolist())):
+        own = rng.permutation(request.chosen[predicted == stage])[:N_PER_STAGE]
+        if len(own) == N_PER_STAGE and np.isfinite(share := _share(few, own)):
+            shares[stage] = share
+    most = max(shares.values(), default=SHARE_OF_EPOCHS)
+    counts = {stage: _enough(shares.get(stage, most)) for stage in sorted(set(predicted.tolist()))}
+    told = ", ".join(f"{stage} {n}" for stage, n in counts.items())
     logger.info(
-        f"{chosen} random nodes for each epoch: with {N_NODES}, the nodes' error was {share:.2f} of the spread of "
-        f"{N_PER_STAGE} epochs of the stage in which it was the largest share"
+        f"Random nodes for each epoch, from {N_PER_STAGE} epochs of each stage: {told}; the nodes' error is then about a "
+        "third of the epochs'"
     )
-    return {"n_steps": chosen, "measured_on_epochs": len(shares) * N_PER_STAGE, "share_of_spread": share}
+    return {"by_stage": counts, "measured_on_epochs": len(shares) * N_PER_STAGE, "share_of_spread": shares}
+
+
+def _enough(share: float) -> int:
+    """How many nodes make the error by them small, where with `N_NODES` it is that share of the epochs'."""
+    return next((one for one in LADDER if one >= share * N_NODES / SHARE_OF_EPOCHS), LADDER[-1])
 
 
 def _share(request: Request, numbers: npt.NDArray[np.intp]) -> float:
@@ -112,16 +113,17 @@ def told_nodes(result: FlexResult) -> FlexResult:
         return result
     epochs = np.sqrt(half[known] ** 2 - nodes[known] ** 2)  # the interval holds both
     share = float(np.median(nodes[known] / np.maximum(epochs, _TINY)))
-    provenance, n_steps = result.provenance, result.parameters["n_steps"]
+    provenance, counts = result.provenance, np.unique(result.data["n_gradients"].values)
     provenance["nodes"] |= {"share_of_epochs": share}
+    several = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     told = (
-        f"Means of stages from {n_steps} random nodes an epoch: the nodes' error is {share:.2f} of the epochs' (median of "
+        f"Means of stages from {several} random nodes an epoch: the nodes' error is {share:.2f} of the epochs' (median of "
         "bands, channels and stages), and is in the intervals; single epochs are not to be read"
     )
     if share <= SHARE_OF_EPOCHS:
         logger.info(told)
     else:
-        wanted = 2 * int(np.ceil(n_steps * share / SHARE_OF_EPOCHS / 2))
+        wanted = 2 * int(np.ceil(counts[-1] * share / SHARE_OF_EPOCHS / 2))
         logger.warning(f"{told}. With n_steps={wanted} it would be a third.")
     carried = _carried_by_few(result)
     if carried:

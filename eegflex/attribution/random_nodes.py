@@ -106,7 +106,10 @@ def nodes_in_turn(
     asked = request.settings
     if asked.precision != MEAN:
         return request.make_nodes
-    n_nodes, graded = asked.n_steps or 2, request.baseline.magnitudes is None
+    graded = request.baseline.magnitudes is None
+    counts = [
+        request.nodes_by_stage.get(stage, asked.n_steps or 2) for stage in request.night.predicted[numbers].tolist()
+    ]
     streams = [(asked.seed, channel_set, *pair) for pair in zip(numbers.tolist(), draws.tolist(), strict=True)]
-    waiting = iter([RandomNodes(n_nodes, stream, graded) for stream in streams])
+    waiting = iter([RandomNodes(n, stream, graded) for n, stream in zip(counts, streams, strict=True)])
     return lambda sizes: next(waiting)

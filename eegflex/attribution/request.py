@@ -105,6 +105,8 @@ class Request:
         channel set.
     asked_of : StagedNight | None
         The night whose scores say what is explained of an epoch, such as its predicted stage, where that is another one.
+    nodes_by_stage : dict of str to int
+        How many random nodes an epoch has, by the stage that it is called, where it was estimated.
     """
 
     night: StagedNight
@@ -116,6 +118,7 @@ class Request:
     batches: dict[int, BatchSize] = field(default_factory=dict)
     beyond: dict[int, list[torch.Tensor]] = field(default_factory=dict)
     asked_of: StagedNight | None = None
+    nodes_by_stage: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def make_nodes(self) -> MakeNodes:

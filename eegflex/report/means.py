@@ -25,7 +25,9 @@ __all__ = ["SECTIONS_OF_MEANS"]
 def _summary(gathered: Gathered) -> Iterator[Part]:
     """What was done, how exact it is, and what this page does not tell."""
     result, nodes = gathered.result, gathered.result.provenance.get("nodes", {})
-    exact = f"Each epoch was asked at {result.parameters['n_steps']} points of its path, drawn at random"
+    counts = result.data["n_gradients"].values
+    n_points = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+    exact = f"Each epoch was asked at {n_points} points of its path, drawn at random"
     share = nodes.get("share_of_epochs")
     told = "" if share is None else f": the error by that is {share:.2f} of the error by the epochs (a median)"
     parts = [html.paragraph(sentence) for sentence in what_was_done(result)]

@@ -71,7 +71,7 @@ def test_an_epoch_has_its_nodes_whatever_is_explained_beside_it():
 def test_one_process_and_two_give_the_same():
     epochs, net = noise_epochs(40, n_channels=1), CNN(norm=True)
     one, two = (explain(epochs, net, precision="mean", n_jobs=n, on_check="ignore") for n in (1, 2))
-    assert one.parameters["n_steps"] == two.parameters["n_steps"]
+    assert one.provenance["nodes"]["by_stage"] == two.provenance["nodes"]["by_stage"]
     np.testing.assert_allclose(view(one), view(two), rtol=1e-4, atol=1e-6 * np.abs(view(one)).max())
 
 

@@ -110,7 +110,10 @@ def test_it_is_kept_in_the_file_and_told(result, tmp_path):
 
 def test_how_many_nodes_and_what_part_they_have_is_in_the_provenance(result, epochs):
     told = result.provenance["nodes"]
-    assert told["n_steps"] == result.parameters["n_steps"] == int(result.data["n_gradients"].values.max())
+    predicted, counts = result.data["predicted"].values.astype(str), result.data["n_gradients"].values
+    assert {stage: set(counts[(predicted == stage).all(axis=1)].ravel().tolist()) for stage in told["by_stage"]} == {
+        stage: {n} for stage, n in told["by_stage"].items()
+    }
     assert 0 < told["share_of_epochs"] < 1
     given = explain(epochs, Smooth(), precision="mean", n_steps=6, spectral_share=0, on_check="ignore")
     assert set(given.data["n_gradients"].values.ravel().tolist()) == {6}

@@ -13,6 +13,7 @@ from eegflex.bands import Bands
 from eegflex.results import tables
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval, quantile
 from eegflex.results.marks import cell_errors, pooled_errors, unexplained_words, within
+from eegflex.results.means import refuse_single
 from eegflex.results.select import (
     Pooled,
     as_bands,
@@ -232,6 +233,7 @@ def band_marks(
     stage_from : {"predicted", "scored", "target"}
         Whose stages they are.
     """
+    refuse_single(dataset, "a figure with a mark for each epoch")
     order = [bands.names.index(name) for name in bands_in_rows(bands)]
     sums, errors = tables.band_sums(dataset, bands)[..., order], cell_errors(dataset, bands)[..., order]
     kept = judge(dataset).epochs if has_evidence(dataset) else np.zeros(dataset.sizes["epoch"], dtype=bool)

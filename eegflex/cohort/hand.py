@@ -109,7 +109,6 @@ def _taken_up(path: str, digest: str) -> tuple[Any, Any]:
     mne.set_log_level("ERROR")
     torch.set_num_threads(1)  # so that what comes of it does not depend on how many work beside it
     job = read_job(Path(path), digest)
-    sys.path.extend(one for one in job.search if one not in sys.path)
     return job, job.stager()
 
 

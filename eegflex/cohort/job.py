@@ -162,7 +162,7 @@ def write_job(job: Job, path: Path) -> str:
         If the model cannot be given to other processes.
     """
     try:
-        text = cloudpickle.dumps(job)
+        text = cloudpickle.dumps((job.search, cloudpickle.dumps(job)))
     except Exception as error:  # of whatever a model is made of
         raise ModelError(
             f"The model cannot be given to other processes: {type(error).__name__}: {error}",
@@ -173,7 +173,10 @@ def write_job(job: Job, path: Path) -> str:
 
 
 def read_job(path: Path, digest: str) -> Job:
-    """Read a job that `write_job` wrote, and nothing else: to unpickle a file is to run it."""
+    """Read a job that `write_job` wrote, and nothing else: to unpickle a file is to run it.
+
+    Modules are then looked for where they were found when it was written, too, for a model may lie in one of them.
+    """
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -183,6 +186,8 @@ def read_job(path: Path, digest: str) -> Job:
         ) from error  # fmt: skip
     if hashlib.sha256(text).hexdigest() != digest:
         raise ModelError("The file of what is asked of a cohort is not the one that its run wrote", seen=path.name)
+    search, text = cloudpickle.loads(text)
+    sys.path.extend(one for one in search if one not in sys.path)
     job = cloudpickle.loads(text)
     assert isinstance(job, Job)  # noqa: S101
     return job

@@ -123,7 +123,9 @@ def _of_views(dataset: xr.Dataset) -> Iterator[str]:
         if not np.isfinite(absolute[sound]).all():
             yield f"{name} is not finite"
     (first, (total, absolute)), *others = totals.items()
-    for name, (other, its) in others:
+    # what a light file rounds is small beside each stage, but need not be beside the difference of two of them
+    rounded = is_light(dataset) and "target_stage" not in dataset.dims
+    for name, (other, its) in () if rounded else others:
         if _differ(total, other, absolute + its)[sound].any():
             yield f"{first} and {name} have different sums"
     if is_light(dataset) and "frequency_view" in dataset.variables:

@@ -35,7 +35,7 @@ _BAND, _MARK = 5, 4
 #: Labels that mean something else to a reader.
 _TAKEN = frozenset({"edf annotations", "bdf annotations"})
 #: Peaks of attributions from the first to the second are written in their own unit, others in a power of ten of it.
-_PLAIN = (1e-4, 9e6)
+_PLAIN = (1e-2, 9e6)
 
 
 def check_no_recording(path: Path) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 import matplotlib.pyplot as plt
 
 from eegflex import viz
-from eegflex.report.build import _sections
+from eegflex.report.build import sections_of
 from eegflex.report.parts import Picture
 from eegflex.report.pictures import as_figure
 from eegflex.results.wording import positive_means
@@ -31,7 +31,7 @@ def test_notes_are_text_of_the_page_and_not_of_the_picture(result):
 def test_a_section_says_a_note_once_and_what_is_not_of_the_page_is_not_there(result):
     draw = partial(viz.plot_bands, result, picks="eeg", show=False)
     pictures = [Picture(f"{k}", draw, "", "Bands", on_page=k < 2) for k in range(3)] + [Picture("3", draw, "", "Else")]
-    bands, other = _sections(pictures)
+    bands, other = sections_of(pictures)
     assert [part.heading for part in bands.parts] == ["0", "1"]
     said = [part.html.count("Line: median") for part in (*bands.parts, *other.parts)]
     assert said == [1, 0, 1]

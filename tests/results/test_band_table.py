@@ -52,11 +52,12 @@ def by_hand(result, by, stage_from):
         stage = said[epoch] if stage_from == "predicted" else row["stage"]
         of = {"stage": stage, "channel": row["channel"], "epoch": row["number"], "recording": row["recording"]}
         group = tuple(of[name] for name in by)
-        if compared and explained[epoch] != {stage}:
+        of_none = stage not in result.stages  # scored as no stage of the stager's: no channel can explain it
+        if compared and explained[epoch] != {stage} and not of_none:
             if stage in explained[epoch]:
                 left_out.setdefault(group, set()).add(epoch)
             continue
-        if "stage" in by and row["predicted"] != stage:
+        if "stage" in by and row["predicted"] != stage and not of_none:
             continue
         sums = parts.setdefault((group, epoch), {}).setdefault(row["band"], {})
         sums[set_of[row["channel"]]] = sums.get(set_of[row["channel"]], 0.0) + row["attribution"]

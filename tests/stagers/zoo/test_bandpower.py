@@ -40,7 +40,7 @@ def test_attributions_lie_in_the_bands_that_it_uses(explained):
 
 
 def test_complete(explained):
-    assert explained.relative_gap().max() < 1e-3
+    assert explained.relative_gap().max() < 0.02  # the tolerance
 
 
 def test_it_stages_a_simulated_night(explained):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Public modules, in the order in which they are needed, and what they are for.
 MODULES = {
-    "eegflex": "The verbs and nouns of every day, all of them in ``eegflex`` itself.",
+    "eegflex": "What most scripts need.",
     "eegflex.readers": "What is in a file, and what was done to it on the way in.",
     "eegflex.datasets": "Public data sets.",
     "eegflex.stagers": "Stagers, from wherever they come.",
@@ -25,10 +25,10 @@ MODULES = {
     "eegflex.doctor": "What is wrong with a model on a recording.",
     "eegflex.evaluation": "How far explanations can be believed, by themselves and against a truth that is known.",
     "eegflex.review": "What a scorer should look at first.",
-    "eegflex.results": "What a verb returns.",
+    "eegflex.results": "Results: tables, figures, export, and what to trust.",
     "eegflex.viz": "Figures, as functions; the methods of a result call them.",
     "eegflex.report": "Reports.",
-    "eegflex.cohort": "Many nights.",
+    "eegflex.cohort": "Many nights, and comparisons between people.",
     "eegflex.simulation": "Simulated nights with a known truth.",
     "eegflex.errors": "Errors that are yours to mend: each says what was wrong, what was seen, what is allowed and what to do.",
 }

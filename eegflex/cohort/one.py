@@ -19,7 +19,7 @@ from eegflex.cohort.job import Job, seed_of, versions
 from eegflex.cohort.recording import Recording
 from eegflex.cohort.summary import Summary, summarise
 from eegflex.errors import EegflexError, OutputError
-from eegflex.settings import StagingSettings
+from eegflex.settings import MEAN, StagingSettings
 from eegflex.utils.files import write_whole
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _explained(job: Job, stager: Stager, one: Recording) -> FlexResult:
     night = stage_with(stager, epochs, staging)
     seed = seed_of(job, one.name)
     result = attribute_epochs(night, **(asked | {"seed": seed, "label": one.name, "n_jobs": 1}))
-    if job.evaluate:
+    if job.evaluate and settings.precision != MEAN:  # of single epochs nothing is known then
         result = evaluate(result, night, parts=QUICK, sample_per_stage=job.evaluate, seed=seed).result
     return result
 

@@ -73,14 +73,14 @@ class Summary:
 def summarise(result: FlexResult) -> Summary:
     """Reduce the result of one recording to means over its epochs.
 
-    An epoch is of the stage that the channel's own channel set gave it, for that is the score that is explained. The standard
-    error of a mean is of its epochs, taken ten minutes at a time since neighbours are alike (the jackknife over such blocks;
-    NaN where there is but one), and, in quadrature, of what is not known of the epochs' attributions themselves. Within a band,
-    that is taken to lie where the attribution does.
+    An epoch has one stage, and counts with the channels that explain that stage, as everywhere (`tables.counted_labels`). The
+    standard error of a mean is of its epochs, taken ten minutes at a time since neighbours are alike (the jackknife over such
+    blocks; NaN where there is but one), and, in quadrature, of what is not known of the epochs' attributions themselves.
+    Within a band, that is taken to lie where the attribution does.
     """
     data = result.for_target().data
     names, channels = _words(data, "stage_name"), _words(data, "channel")
-    labels = tables.stage_labels(data, "predicted")
+    labels = tables.counted_labels(data, "predicted")
     blocks = blocks_of(data["onset"].values, data["recording"].values)
     sums, unknown = tables.band_sums(data, Bands()), cell_errors(data, Bands())
     spectra, of_bands, freqs = _per_hz(data)

@@ -29,10 +29,14 @@ def test_means_and_errors_of_bands(name, request):
     assert found.names == result.stages
     assert found.bands[-1] == "total"
     view, freqs = data["frequency_view"].values, data["freq"].values
-    of = data["of_channel_set"].values
+    of, scores = data["of_channel_set"].values, data["scores"].values  # logits
+    chances = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+    surest = chances.max(axis=-1).argmax(axis=1)
+    said = data["predicted"].values[np.arange(len(surest)), surest]  # the one stage of an epoch
     for s, stage in enumerate(found.names):
         for c in range(data.sizes["channel"]):
-            own = [e for e in range(len(data["epoch"])) if data["predicted"].values[e, of[c]] == stage]
+            explained = data["predicted"].values[:, of[c]]
+            own = [e for e in range(len(data["epoch"])) if said[e] == explained[e] == stage]
             assert found.n_epochs[s, c] == len(own)
             for band, (low, high) in Bands().items():
                 sums = [sum(view[e, c, k] for k, f in enumerate(freqs) if low <= f < high) for e in own]

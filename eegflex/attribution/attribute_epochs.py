@@ -176,8 +176,8 @@ def attribute_epochs(
     window_length : int | "auto"
         For a stager of whole nights: epochs of the window in which an epoch is explained. Its error is measured on one or
         two explained epochs of each predicted stage, as the change of their band sums against the whole run, or against
-        windows of 161 epochs where it is longer, and is in the provenance by stage. ``"auto"`` takes 21 epochs, or 41 or 81
-        where that error is larger than half of `tol`; where it stays so, the widest is taken, and a warning says the errors.
+        windows of 161 epochs where it is longer, and is in the provenance by stage. ``"auto"`` takes 21 epochs, or 41 or 81 for
+        the stages of which that error is larger than half of `tol`; where it stays so, the widest, and a warning says so.
     picks : str | sequence of str | None
         Channels to choose from; by default all that are not bad.
     spec : ModelSpec | str | path-like | None

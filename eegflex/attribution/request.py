@@ -36,6 +36,8 @@ MOVED_LENGTH = 9
 #: Epochs that are explained with each channel set before the next ones are. What they are batched with decides how sums are
 #: rounded: a run that is resumed takes up whole chunks, and so has the same bits; that costs it at most one chunk again.
 CHUNK = 16
+#: A run of so many epochs has chunks of twice the size, and so on; but they are at most so many times as large.
+MANY, MOST_CHUNKS = 256, 3
 #: A run of more than so many s is long: it is told what a sample of so many epochs of each stage takes.
 LONG, FEW = 120.0, 20
 
@@ -193,10 +195,31 @@ Explainer = Callable[["Request", int, npt.NDArray[np.intp]], Iterator[Explained]
 Part = tuple[int, npt.NDArray[np.intp]]
 
 
-def order_of(chosen: npt.NDArray[np.intp], seed: int) -> list[npt.NDArray[np.intp]]:
-    """The chunks in which epochs are explained: in an order drawn at random, so that those of any time are a fair sample."""
-    drawn = np.random.default_rng([seed, len(chosen)]).permutation(chosen)
-    return [np.sort(drawn[start : start + CHUNK]) for start in range(0, len(drawn), CHUNK)]
+def order_of(
+    chosen: npt.NDArray[np.intp], seed: int, kinds: npt.NDArray[np.int64] | None = None
+) -> list[npt.NDArray[np.intp]]:
+    """The chunks in which epochs are explained: in an order drawn at random, so that those of any time are a fair sample.
+
+    Parameters
+    ----------
+    chosen : array of int, shape (n,)
+        Which epochs.
+    seed : int
+        By which the order is drawn.
+    kinds : array of int, shape (n,) | None
+        Of which kind each is: those of a chunk are alike, such as in the length of their windows.
+
+    Returns
+    -------
+    chunks : list of array
+        The last passes through a network for a chunk have few points: of many epochs there are larger chunks.
+    """
+    rng = np.random.default_rng([seed, len(chosen)])
+    order = rng.permutation(len(chosen))
+    size = CHUNK * int(np.clip(len(chosen) // MANY, 1, MOST_CHUNKS))
+    alike = [order] if kinds is None else [order[kinds[order] == kind] for kind in np.unique(kinds)]
+    chunks = [np.sort(chosen[own[k : k + size]]) for own in alike for k in range(0, len(own), size)]
+    return chunks if len(alike) == 1 else [chunks[place] for place in rng.permutation(len(chunks))]
 
 
 def explain_all(
@@ -222,7 +245,8 @@ def explain_all(
     known : array of int | None
         Epochs that are explained already. A chunk of which some are is explained again as a whole.
     """
-    chunks = order_of(request.chosen, request.settings.seed)
+    lengths = request.night.bound[0].windows.length[request.chosen]
+    chunks = order_of(request.chosen, request.settings.seed, lengths if request.stager.spec.context.whole else None)
     if known is not None:
         chunks = [numbers for numbers in chunks if not np.isin(numbers, known).all()]
     parts = [(channel_set, numbers) for numbers in chunks for channel_set in range(len(request.night.bound))]

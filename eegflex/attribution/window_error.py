@@ -19,7 +19,7 @@ from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.request import Request
 from eegflex.settings import AUTO, MEAN
 from eegflex.stagers.batches import BatchSize, fitting_batch
-from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Length
 from eegflex.utils.progress import progress
 
 __all__ = ["choose_window"]
@@ -61,13 +61,13 @@ def choose_window(request: Request, known: Mapping[str, Any] | None = None) -> t
     Returns
     -------
     request : Request
-        The same in the window that was chosen.
+        The same in the windows that were chosen: each predicted stage has the narrowest that is good enough for it.
     notes : dict
-        ``window``: its length in epochs, and
-        ``error_by_stage``, the error of each epoch that was measured; their median and the largest.
+        ``window``: its length in epochs, the longest where stages have windows of their own (``length_by_stage``), and
+        ``error_by_stage``, the error of each epoch that was measured, in the window of its stage; their median and the largest.
     """
     if known is not None:
-        return _in_window(request, known["length"]), {"window": dict(known)}
+        return _in_window(request, known["length"], known.get("length_by_stage")), {"window": dict(known)}
     bound = request.night.bound[0]
     widest = int(np.unique(bound.windows.run, return_counts=True)[1].max())
     length = int(bound.windows.length[request.chosen].max())
@@ -79,9 +79,10 @@ def choose_window(request: Request, known: Mapping[str, Any] | None = None) -> t
     # the whole run, wherever in it the epoch is
     (far,) = _band_sums(request, numbers, [reference if reference < widest else 2 * widest])
     tried = _errors(request, numbers, [length], far)
+    chosen = dict.fromkeys(tried[length], length)
     if _largest(tried[length]) > request.settings.tol * SHARE_OF_TOL and length < reference:
-        request = _widened(request, numbers, tried, reference, far)
-    return request, {"window": _notes(request, tried, reference if reference < widest else None)}
+        request, chosen = _widened(request, numbers, tried, reference, far)
+    return request, {"window": _notes(tried, chosen, reference if reference < widest else None)}
 
 
 def _widened(
@@ -90,32 +91,40 @@ def _widened(
     tried: dict[int, Errors],
     reference: int,
     far: npt.NDArray[np.float64],
-) -> Request:
-    """The request in the narrowest window that is good enough; what is tried is added. Never without a word.
+) -> tuple[Request, dict[str, int]]:
+    """The request, in the narrowest windows that are good enough, and these by stage; what is tried is added.
 
-    A stager whose scores in another window are not those of the night keeps its own.
+    Never without a word. A stager whose scores in another window are not those of the night keeps its own.
     """
     length, allowed = max(tried), request.settings.tol * SHARE_OF_TOL
     wider = [one for one in LADDER if length < one < reference] if request.settings.window_length == AUTO else []
     if wider and _scores_are_the_nights(_in_window(request, wider[-1]), numbers):
         tried |= _errors(request, numbers, wider, far)
-    chosen = next((one for one in sorted(tried) if _largest(tried[one]) <= allowed), max(tried))
-    by_stage = ", ".join(f"{stage} {100 * max(own):.2g} %" for stage, own in tried[chosen].items())
-    if _largest(tried[chosen]) <= allowed:
-        logger.info(f"Explained within windows of {chosen} epochs, since {length} epochs change the band sums by more")
+    chosen = {
+        stage: next((one for one in sorted(tried) if max(tried[one][stage]) <= allowed), max(tried))
+        for stage in tried[length]
+    }
+    errors = {stage: max(tried[one][stage]) for stage, one in chosen.items()}
+    by_stage = ", ".join(f"{stage} {chosen[stage]} epochs, {100 * error:.2g} %" for stage, error in errors.items())
+    said = f"Explained within windows, in place of the whole night, which changes the band sums by stage so: {by_stage}"
+    if max(errors.values()) <= allowed:
+        logger.info(said)
     else:
         logger.warning(
-            f"Explaining within windows of {chosen} epochs, in place of the whole night, changes the band sums by more than "
-            f"half of the tolerance of {100 * request.settings.tol:g} %: {by_stage} (largest of {len(numbers)} epochs). A "
-            "larger window_length changes less."
+            f"{said} (largest of {len(numbers)} epochs). Where that is more than half of the tolerance of "
+            f"{100 * request.settings.tol:g} %, a larger window_length changes less."
         )
-    return request if chosen == length else _in_window(request, chosen)
+    return _in_window(request, max(chosen.values()), chosen), chosen
 
 
-def _in_window(request: Request, length: int) -> Request:
-    """The same question in windows of another length."""
+def _in_window(request: Request, length: int, by_stage: Mapping[str, int] | None = None) -> Request:
+    """The same question in windows of another length, or of that of each predicted stage."""
     night = request.night
-    bound = tuple(one.with_window_length(length) for one in night.bound)
+    lengths = {length, *(by_stage or {}).values()}
+    of_each: Length = length
+    if len(lengths) > 1 and by_stage is not None:
+        of_each = np.array([by_stage.get(stage, length) for stage in night.predicted.tolist()])
+    bound = tuple(one.with_window_length(of_each) for one in night.bound)
     settings = dataclasses.replace(night.settings, window_length=length)
     return dataclasses.replace(request, night=dataclasses.replace(night, bound=bound, settings=settings), batches={})
 
@@ -208,15 +217,16 @@ def _largest(errors: Errors) -> float:
     return max(error for own in errors.values() for error in own)
 
 
-def _notes(request: Request, tried: Mapping[int, Errors], reference: int | None) -> dict[str, Any]:
-    """What provenance says of the window; `reference` is None where that is the whole night."""
-    length = int(request.night.bound[0].windows.length[request.chosen].max())
-    errors = [error for own in tried[length].values() for error in own]
+def _notes(tried: Mapping[int, Errors], chosen: Mapping[str, int], reference: int | None) -> dict[str, Any]:
+    """What provenance says of the windows; `reference` is None where that is the whole night."""
+    by_stage = {stage: tried[length][stage] for stage, length in chosen.items()}
+    errors = [error for own in by_stage.values() for error in own]
     return {
-        "length": length,
+        "length": max(chosen.values()),
+        "length_by_stage": dict(chosen),
         "error_median": float(np.median(errors)),
         "error_largest": max(errors),
-        "error_by_stage": dict(tried[length]),
+        "error_by_stage": by_stage,
         "measured_on_epochs": len(errors),
         "measured_against": "the whole night" if reference is None else f"windows of {reference} epochs",
         "largest_by_length": {str(one): _largest(own) for one, own in sorted(tried.items())},

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from eegflex.evaluation.evidence import Evidence
 from eegflex.evaluation.thresholds import CANCELLING, MOST, TIGHT, USABLE
 from eegflex.findings import Finding, error, ok, unknown, warning
-from eegflex.results.wording import count_epochs, method_words, percent, sums_to_change, unit
+from eegflex.results.wording import count_epochs, method_words, percent, sums_to_change, unit, window_words
 from eegflex.settings import ADAPTIVE, DRAWN_BASELINES
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def window(evidence: Evidence) -> Finding | None:
     told = evidence.result.provenance.get("window")
     if not told:
         return None
-    within = f"explained within windows of {count_epochs(int(told['length']))}"
+    within = f"explained within windows of {window_words(told)}"
     if "error_median" not in told:
         return ok(f"{within}, which is all that the stager was given", length=int(told["length"]))
     median, largest, n = (told[name] for name in ("error_median", "error_largest", "measured_on_epochs"))

@@ -11,7 +11,7 @@ import torch
 
 from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.modules import rnn_safe
-from eegflex.stagers.windows import SILENCE, Windows
+from eegflex.stagers.windows import SILENCE, Length, Windows
 from eegflex.surrogates import cut_out
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class _OfPart(BoundStager):
     ) -> torch.Tensor:
         return self.own.score_windows(windows, self._places(index), beyond)
 
-    def with_window_length(self, window_length: int) -> BoundStager:
+    def with_window_length(self, window_length: Length) -> BoundStager:
         return _OfPart(self.own.with_window_length(window_length), self.members, self.windows)
 
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:

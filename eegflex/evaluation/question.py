@@ -30,6 +30,7 @@ from eegflex.results.select import is_whole
 from eegflex.settings import BANDS, VIEWS, Settings
 from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.modules import rnn_safe
+from eegflex.stagers.windows import Length
 from eegflex.staging import StagedNight
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ class _Changed(BoundStager):
     ) -> torch.Tensor:
         return self.own.score_windows(windows, index, beyond)
 
-    def with_window_length(self, window_length: int) -> BoundStager:
+    def with_window_length(self, window_length: Length) -> BoundStager:
         return _Changed(self.own.with_window_length(window_length), self.changed, self.channels)
 
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:

@@ -275,6 +275,7 @@ _TOLD_PERHAPS: dict[str, Callable[[Any], bool]] = {
         type(value["length"]) is int
         and all(_is_number(value.get(name)) for name in _WINDOW_ERRORS)
         and all(map(_is_number, itertools.chain(*value.get("error_by_stage", {}).values())))
+        and all(type(one) is int for one in value.get("length_by_stage", {}).values())
     ),
     "model_sha256": lambda value: bool(_DIGEST.fullmatch(value)),
     "evaluation": lambda value: _is_evaluation(value),

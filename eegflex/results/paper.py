@@ -27,6 +27,7 @@ from eegflex.results.wording import (
     sums_to_change,
     type_label,
     unit,
+    window_words,
 )
 from eegflex.settings import ADAPTIVE, DRAWN_BASELINES
 from eegflex.stages import NOT_STAGED
@@ -269,7 +270,7 @@ def _context(result: FlexResult, told: Mapping[str, Any]) -> Iterator[str]:
     window = told.get("window")
     if window and "error_median" in window:
         yield (
-            f"Gradients were taken within windows of {count_epochs(int(window['length']))}, which changed the band sums of "
+            f"Gradients were taken within windows of {window_words(window)}, which changed the band sums of "
             f"{count_epochs(int(window['measured_on_epochs']))} by {percent(window['error_median'])} at the median."
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +36,7 @@ __all__ = [
     "told_stages",
     "type_label",
     "unit",
+    "window_words",
     "words_of",
 ]
 
@@ -240,6 +242,13 @@ def span_words(name: str, bands: Bands) -> str:
 def count_epochs(count: int) -> str:
     """Return ``"1 epoch"`` or ``"2 epochs"``."""
     return f"{count} epoch{'' if count == 1 else 's'}"
+
+
+def window_words(told: Mapping[str, Any]) -> str:
+    """How long the windows of a stager of whole nights were, by what provenance says of them: ``"21 to 81 epochs"``."""
+    lengths = {int(told["length"]), *told.get("length_by_stage", {}).values()}
+    longest = count_epochs(max(lengths))
+    return longest if len(lengths) == 1 else f"{min(lengths)} to {longest}"
 
 
 def number_text(value: float, largest: float | None = None) -> str:

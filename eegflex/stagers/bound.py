@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from eegflex.stagers.windows import Windows
+    from eegflex.stagers.windows import Length, Windows
 
 __all__ = ["BoundStager"]
 
@@ -93,8 +93,11 @@ class BoundStager(ABC):
         """
 
     @abstractmethod
-    def with_window_length(self, window_length: int) -> BoundStager:
-        """The same, with other windows, for a stager of whole nights. What was computed once is not computed again."""
+    def with_window_length(self, window_length: Length) -> BoundStager:
+        """The same, with windows of another length, or of one for each epoch, for a stager of whole nights.
+
+        What was computed once is not computed again.
+        """
 
     @abstractmethod
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:

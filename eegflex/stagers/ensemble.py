@@ -14,6 +14,7 @@ from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.digest import digest_of_members
 from eegflex.stagers.fronts import Front
 from eegflex.stagers.stager import BoundStager, Stager
+from eegflex.stagers.windows import Length
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
@@ -232,7 +233,7 @@ class _BoundEnsemble(BoundStager):
         own = dict(zip(self.members, beyond.split([member.n_beyond for member in self.members], dim=1), strict=True))
         return self._of(lambda member: member.score_windows(windows, index, own[member]))
 
-    def with_window_length(self, window_length: int) -> BoundStager:
+    def with_window_length(self, window_length: Length) -> BoundStager:
         return _BoundEnsemble([member.with_window_length(window_length) for member in self.members], self.rule)
 
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:

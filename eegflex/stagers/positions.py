@@ -12,7 +12,7 @@ import torch
 from eegflex.errors import ParameterError, check_choice
 from eegflex.settings import EDGES
 from eegflex.spec.model_spec import ModelSpec
-from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Windows, cut_windows, split_window
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Length, Windows, cut_windows, split_window
 
 if TYPE_CHECKING:
     from eegflex.stagers.stager import Stager
@@ -48,7 +48,7 @@ def over_positions(
     return total / n  # type: ignore[return-value]
 
 
-def windows_of(stager: Stager, run: npt.NDArray[np.int64], edges: str, window_length: int | None) -> Windows:
+def windows_of(stager: Stager, run: npt.NDArray[np.int64], edges: str, window_length: Length | None) -> Windows:
     """The window of each epoch: all that its score depends on.
 
     Raises
@@ -63,7 +63,7 @@ def windows_of(stager: Stager, run: npt.NDArray[np.int64], edges: str, window_le
     return cut_windows(run, before, after, edges, can_shift=stager.scores_every_position, can_shrink=spec.context.whole)
 
 
-def _spans(run: npt.NDArray[np.int64], length: int, edges: str) -> Windows:
+def _spans(run: npt.NDArray[np.int64], length: Length, edges: str) -> Windows:
     """All windows that hold an epoch, put together; at the ends of a run there are fewer."""
     check_choice("edges", edges, EDGES)
     number = np.arange(len(run))
@@ -79,7 +79,7 @@ def _spans(run: npt.NDArray[np.int64], length: int, edges: str) -> Windows:
     return Windows(run, start, stop - start + 1, edge)
 
 
-def _neighbours(spec: ModelSpec, window_length: int | None) -> tuple[int, int]:
+def _neighbours(spec: ModelSpec, window_length: Length | None) -> tuple[Length, Length]:
     """Epochs before and after the target in its window."""
     context = spec.context
     if not context.whole:

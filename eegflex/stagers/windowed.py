@@ -17,7 +17,7 @@ from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.coding import Coding, Entry, codings_of, entries_of, leads_to, suffices
 from eegflex.stagers.failures import ForwardError
 from eegflex.stagers.positions import windows_of
-from eegflex.stagers.windows import SILENCE
+from eegflex.stagers.windows import SILENCE, Length
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
@@ -69,10 +69,10 @@ class WindowedStager(BoundStager):
         self._states: dict[int, tuple[torch.Tensor, ...]] = {}
         self._entry = next((entry for entry in entries if self._leads_to_the_same(entry)), None)
 
-    def _cut(self, run: npt.NDArray[np.int64], window_length: int | None) -> Windows:
+    def _cut(self, run: npt.NDArray[np.int64], window_length: Length | None) -> Windows:
         return windows_of(self.stager, run, self.edges, window_length)
 
-    def with_window_length(self, window_length: int) -> WindowedStager:
+    def with_window_length(self, window_length: Length) -> WindowedStager:
         """The same with windows of another length."""
         other = copy.copy(self)
         other.windows, other._states = self._cut(self.windows.run, window_length), {}

@@ -10,12 +10,14 @@ import numpy.typing as npt
 from eegflex.errors import ParameterError, check_choice
 from eegflex.settings import EDGES
 
-__all__ = ["DEFAULT_WINDOW_LENGTH", "SILENCE", "Windows", "cut_windows", "split_window"]
+__all__ = ["DEFAULT_WINDOW_LENGTH", "SILENCE", "Length", "Windows", "cut_windows", "split_window"]
 
 #: Epochs of a window of a stager whose context is the whole night.
 DEFAULT_WINDOW_LENGTH = 21
 #: A member of a window that lies outside the run: silence.
 SILENCE = -1
+#: Epochs of all windows, or of the window of each epoch.
+Length = int | npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class Windows:
 
 def cut_windows(
     run: npt.NDArray[np.int64],
-    before: int,
-    after: int,
+    before: Length,
+    after: Length,
     edges: str = "shift",
     *,
     can_shift: bool,
@@ -79,7 +81,7 @@ def cut_windows(
     ----------
     run : array of int, shape (n_epochs,)
         Stretches contiguous in time.
-    before, after : int
+    before, after : int | array of int, shape (n_epochs,)
         Neighbours on each side.
     edges : {"shift", "pad", "skip"}
         At the ends of a run: move the window inside, where the stager scores every position of it (otherwise the epoch
@@ -110,14 +112,16 @@ def cut_windows(
     return Windows(run, start, length, edge)
 
 
-def split_window(window_length: int) -> tuple[int, int]:
-    """Neighbours before and after the target of a window of `window_length` epochs.
+def split_window(window_length: Length) -> tuple[Length, Length]:
+    """Neighbours before and after the target of a window of `window_length` epochs, or of the window of each epoch.
 
     Raises
     ------
     ParameterError
         If there is no room for the target.
     """
+    if isinstance(window_length, np.ndarray):
+        return window_length // 2, window_length - 1 - window_length // 2
     if isinstance(window_length, bool) or int(window_length) != window_length or window_length < 1:
         raise ParameterError("A window must hold at least one epoch", seen=window_length)
     return int(window_length) // 2, int(window_length) - 1 - int(window_length) // 2

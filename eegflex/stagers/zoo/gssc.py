@@ -24,7 +24,7 @@ from eegflex.stagers.passes import by_channels_last, quickest
 from eegflex.stagers.recurrent import Layer, layers_of, one_varies
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windowed import recorded_inputs
-from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Windows, cut_windows, split_window
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Length, Windows, cut_windows, split_window
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
@@ -214,7 +214,7 @@ class _BoundGSSC(BoundStager):
         self.n_beyond = 2 * len(stager.module.layers) * stager.module.layers[0].hidden_size
         self._night: tuple[torch.Tensor, ...] | None = None
 
-    def with_window_length(self, window_length: int) -> BoundStager:
+    def with_window_length(self, window_length: Length) -> BoundStager:
         """The same with windows of another window_length."""
         other = copy.copy(self)
         other.windows = _windows(self.windows.run, window_length)
@@ -353,7 +353,7 @@ class _BoundGSSC(BoundStager):
         return states[:, within] * inside[:, None].to(states.device)
 
 
-def _windows(run: npt.NDArray[np.int64], window_length: int) -> Windows:
+def _windows(run: npt.NDArray[np.int64], window_length: Length) -> Windows:
     """Windows within their runs. Since GSSC knows the ends of a night, an epoch near one is staged as any other."""
     windows = cut_windows(run, *split_window(window_length), can_shift=True, can_shrink=True)
     return dataclasses.replace(windows, edge=np.full(len(run), "inside"))

@@ -25,7 +25,7 @@ import torch
 from eegflex.errors import MissingExtraError, ModelError
 from eegflex.spec.published import load_spec
 from eegflex.stagers.stager import BoundStager, Stager
-from eegflex.stagers.windows import cut_windows
+from eegflex.stagers.windows import Length, cut_windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ class _BoundYASA(BoundStager):
         """A window of YASA is its target alone: its neighbours are features by now."""
         return self(windows[:, 0], index)
 
-    def with_window_length(self, window_length: int) -> BoundStager:
+    def with_window_length(self, window_length: Length) -> BoundStager:
         """YASA's context has the length that it has."""
         return self
 

@@ -225,6 +225,16 @@ def test_the_order_is_drawn_by_the_seed():
     assert orders[0] != sorted(orders[0])
 
 
+def test_a_chunk_is_of_one_kind_and_of_many_epochs_it_is_larger():
+    kinds = np.arange(600) % 3
+    chunks = requests.order_of(np.arange(600), 0, kinds)
+    assert sorted(np.concatenate(chunks).tolist()) == list(range(600))
+    assert all(len(set(kinds[own].tolist())) == 1 for own in chunks)
+    assert max(map(len, chunks)) == 2 * requests.CHUNK
+    first = [int(kinds[own[0]]) for own in chunks]
+    assert first != sorted(first)
+
+
 def test_a_stop_while_the_result_is_put_together_keeps_all_of_it(monkeypatch):
     from eegflex.attribution import attribute_epochs as module
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eegflex.errors import ParameterError
-from eegflex.stagers.windows import EDGES, SILENCE, cut_windows
+from eegflex.stagers.windows import EDGES, SILENCE, cut_windows, split_window
 
 RUNS = st.lists(st.integers(1, 12), min_size=1, max_size=5).map(lambda n: np.repeat(np.arange(len(n)), n))
 SIDES = st.integers(0, 5)
@@ -115,3 +115,15 @@ def test_three_runs_by_hand():
 def test_edges_must_be_known():
     with pytest.raises(ParameterError, match="shift"):
         cut_windows(np.zeros(3, dtype=int), 1, 1, "wrap", can_shift=True)
+
+
+@pytest.mark.parametrize("edges", ["shift", "pad", "skip"])
+def test_windows_of_a_length_for_each_epoch_are_those_of_each_length(edges):
+    run = np.array([0] * 9 + [1] * 4)
+    lengths = np.array([3, 5, 7] * 4 + [1])
+    asked = {"edges": edges, "can_shift": True, "can_shrink": True}
+    each = cut_windows(run, *split_window(lengths), **asked)
+    for length in np.unique(lengths):
+        own, of_all = lengths == length, cut_windows(run, *split_window(int(length)), **asked)
+        for name in ("start", "length", "edge"):
+            np.testing.assert_array_equal(getattr(each, name)[own], getattr(of_all, name)[own])

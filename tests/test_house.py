@@ -60,6 +60,22 @@ def test_importing_the_package_is_cheap():
 
 
 @pytest.mark.slow
+def test_importing_a_module_changes_nothing_of_the_process():
+    """Neither what signals do, nor the threads of torch, nor the garbage collector."""
+    code = (
+        "import gc, importlib, signal, sys, torch\n"
+        "state = lambda: ([signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)], torch.get_num_threads(),\n"
+        "                 torch.is_grad_enabled(), gc.isenabled(), gc.get_freeze_count(), list(sys.path))\n"
+        "before = state()\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "    assert state() == before, name\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *names_of_modules()], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
 def test_public_modules_are_there_without_an_import_of_their_own():
     code = "import eegflex; print([getattr(eegflex, name).__name__ for name in eegflex._MODULES])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

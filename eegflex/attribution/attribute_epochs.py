@@ -141,7 +141,7 @@ def attribute_epochs(
     spectral_share : int
         How often the night is staged again with every magnitude kept and random phases, to tell by stage whether spectra or
         waveforms decide, which bounds what bands can say; see `FlexResult.spectral_share`. Fewer times, or a sample of the
-        epochs, where that would take long beside the explanation: a stager of whole nights does so once. 0: not at all.
+        epochs, where that would take long beside the explanation, as with stagers of whole nights. 0: not at all.
     precision : {"epoch", "mean"}
         What is to be exact. ``"epoch"``: each epoch, within `tol`. ``"mean"``, with FLEX: only means over the epochs of a
         stage, for a small part of the cost. Each epoch has a few nodes on its path, drawn at random by `seed`, so that it is

@@ -211,8 +211,9 @@ def order_of(
 
     Returns
     -------
-    chunks : list of array
-        The last passes through a network for a chunk have few points: of many epochs there are larger chunks.
+    chunks : list of array of int
+        Epochs that are explained together, in the order of time within each. They are larger where there are many epochs, since
+        the last passes for a chunk have few points.
     """
     rng = np.random.default_rng([seed, len(chosen)])
     order = rng.permutation(len(chosen))

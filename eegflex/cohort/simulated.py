@@ -25,7 +25,7 @@ _STEP = 0.5
 #: Hz: the middle and the width of what each band gives.
 BUMPS = {"delta": (1.5, 0.7), "theta": (5.5, 0.8), "alpha": (10.0, 0.8), "sigma": (13.7, 0.7), "beta": (20.0, 2.0)}
 # Mean attribution of each band (units of the score), in each stage; and what people, and epochs of a night, differ in from it:
-# the order of size that `bandpower` has on simulated nights (benchmarks/cohorts.py measures it).
+# chosen to look like those of a stager of five bands, not fitted to any.
 MEANS = {
     "W": (-0.2, 0.1, 1.0, -0.1, 0.4), "N1": (0.1, 0.5, 0.2, -0.1, 0.1), "N2": (0.2, 0.2, -0.1, 0.8, 0.05),
     "N3": (1.5, 0.1, -0.05, 0.1, -0.1), "REM": (-0.3, 0.5, 0.1, -0.2, 0.2),

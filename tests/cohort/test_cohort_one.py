@@ -1,5 +1,7 @@
 """One recording of a cohort, without a cluster."""
 
+import dataclasses
+
 import cohort_files
 import numpy as np
 import pytest
@@ -34,6 +36,19 @@ def test_a_bids_recording_has_the_stages_of_its_events_or_none(tmp_path):
     )
     assert explain_recording(job, stager, one)["error"] == ""
     assert Folder(tmp_path / "out").read_sidecar(one)["summary"]["recording"]["kappa"] is None
+
+
+def test_means_alone_are_summed_up_and_nothing_of_single_epochs_is_tested(tmp_path):
+    night = eegflex.simulate_psg(hours=0.4, sfreq=100, seed=1, verbose="error")
+    night.save(tmp_path / "night.edf")
+    (one,) = list_recordings(str(tmp_path / "*.edf"))
+    means = job_of(tmp_path / "out", precision="mean", quadrature="adaptive", n_steps=None, sample_per_stage=0)
+    job = dataclasses.replace(means, evaluate=1)
+    assert explain_recording(job, job.stager(), one)["error"] == ""
+    told = Folder(tmp_path / "out").read_sidecar(one)["summary"]
+    assert told["recording"]["n_explained"] == 48
+    assert told["recording"]["n_trusted"] == -1
+    assert np.isfinite(np.array(told["mean"], dtype=float)).any()
 
 
 def test_a_seed_is_of_the_name(tmp_path):

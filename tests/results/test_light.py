@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+import eegflex
 from eegflex import Bands, concatenate_results, read_result
 from eegflex.errors import ParameterError, RecordingError
 from eegflex.results.resolution import PER_HZ, bin_widths, light_bins, time_of
@@ -189,6 +190,19 @@ def test_parts_and_targets_are_written_as_they_are(read, light, tmp_path):
         first = read_result(part.save(tmp_path / f"{number}.nc"))
         second = read_result(first.save(tmp_path / f"{number} again.nc"))
         xr.testing.assert_identical(first.data, second.data)
+
+
+@pytest.mark.slow
+def test_stages_that_a_stager_does_not_tell_apart_are_read_back_too(tmp_path):
+    """Their difference is nothing, and what the file rounds is not."""
+    night = eegflex.simulate_psg(hours=0.2, sfreq=128, seed=3, verbose="error")
+    epochs = eegflex.make_epochs(night.raw, verbose="error")
+    asked = {"target": "all", "views": VIEWS, "baseline": "zero", "spectral_share": 0, "verbose": "error"}
+    result = eegflex.attribute_epochs(epochs, "known-spindle", select=[3, 9], on_check="ignore", **asked)
+    kept = read_result(result.save(tmp_path / "r.nc")).for_target(("W", "REM"))
+    again = read_result(kept.save(tmp_path / "pair.nc"))
+    assert (again.data["size"].values < 1e-6).all()
+    np.testing.assert_array_equal(again.data["frequency_view"].values, kept.data["frequency_view"].values)
 
 
 def test_steps_are_what_errors_justify(read, light):

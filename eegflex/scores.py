@@ -8,7 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
-__all__ = ["consensus", "probabilities", "surest"]
+__all__ = ["NEGLIGIBLE", "consensus", "negligible_size", "probabilities", "surest"]
+
+#: A change of a score by less than this share of how much scores differ over the night is nothing that decides anything.
+NEGLIGIBLE = 1e-3
 
 
 def probabilities(scores: npt.NDArray[np.floating[Any]], kind: str) -> npt.NDArray[np.float64]:
@@ -80,3 +83,36 @@ def consensus(scores: npt.NDArray[np.floating[Any]], kind: str) -> npt.NDArray[n
     chosen = np.take_along_axis(np.asarray(scores), surest(scores, kind)[:, None, None], axis=1)[:, 0]
     finite = np.isfinite(chosen).all(axis=-1)
     return np.where(finite, np.where(finite[:, None], chosen, 0).argmax(axis=-1), -1)
+
+
+def negligible_size(night_scores: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Below which size attributions are nothing that decides anything, by channel set.
+
+    It is a thousandth of the standard deviation of the scores over the night, each stage's about its own mean: of
+    log-probabilities, typically a few thousandths. An explanation smaller than that is made as exact as one of that size.
+
+    Parameters
+    ----------
+    night_scores : array, shape (n_epochs, n_channel_sets, n_stages)
+        Scores of all epochs, NaN where there are none.
+
+    Returns
+    -------
+    size : array, shape (n_channel_sets,)
+        In the unit of the scores; 0 where fewer than two epochs were scored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> night_scores = np.array([[[0.0, 1.0]], [[2.0, -1.0]]])  # two epochs, one channel set, two stages
+    >>> negligible_size(night_scores)
+    array([0.001])
+    """
+    scores = np.asarray(night_scores, dtype=np.float64)
+    found = np.zeros(scores.shape[1])
+    for channel_set in range(len(found)):
+        own = scores[:, channel_set]
+        own = own[np.isfinite(own).all(axis=1)]
+        if len(own) > 1:
+            found[channel_set] = NEGLIGIBLE * np.sqrt(own.var(axis=0).mean())
+    return found

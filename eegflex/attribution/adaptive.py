@@ -61,6 +61,9 @@ class AdaptiveNodes:
     sizes : array, shape (2, n_channels)
         How large the signal is at 0 and at 1. A network's gradient changes where the signal changes relative to its size: out
         of silence that is next to it, between alike signals nowhere in particular.
+    negligible : float
+        An integral whose absolute total is smaller than this is made as exact as one of this size, and `error` is relative to
+        this.
 
     Attributes
     ----------
@@ -77,6 +80,7 @@ class AdaptiveNodes:
     max_evals: int
     precision: float = 0.0
     sizes: npt.NDArray[np.float64] = field(default_factory=_FROM_NOTHING.copy)
+    negligible: float = 0.0
     nodes: npt.NDArray[np.float64] = field(init=False)
     error: float = field(init=False, default=np.inf)
     part_errors: npt.NDArray[np.float64] = field(init=False)
@@ -128,7 +132,7 @@ class AdaptiveNodes:
         noise = ROUNDINGS * self.precision * np.abs(scores[1:]).max(axis=0)
         of_stretches = _of_stretches(at)
         integral = np.einsum("n,nkp->kp", of_stretches.sum(axis=0), rates)
-        size = np.maximum(np.abs(integral).sum(axis=1), _TINY)
+        size = np.maximum(np.abs(integral).sum(axis=1), max(self.negligible, _TINY))
         gaps = np.maximum(np.abs(of_stretches @ rates.sum(axis=2) - np.diff(scores, axis=0)) - noise, 0.0)
         whole = np.maximum(np.abs(integral.sum(axis=1) - (scores[-1] - scores[0])) - noise, 0.0)
         unseen = SHARE_OF_GAP * np.maximum(whole, np.sqrt((gaps**2).sum(axis=0)))

@@ -152,7 +152,9 @@ def attribute_epochs(
         of the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` puts its nodes
         where networks change quickly, near the baseline.
     tol : float
-        For ``"adaptive"``: the error allowed, relative to the absolute total of the band sums.
+        For ``"adaptive"``: the error allowed, relative to the absolute total of the band sums. A total that is negligible,
+        less than a thousandth of the standard deviation of the stages' scores over the night, is not made more exact than one
+        of that size.
     max_evals : int
         For ``"adaptive"``: most gradient evaluations for an epoch (for each draw of its baseline); where they do not suffice,
         its ``error`` says so.

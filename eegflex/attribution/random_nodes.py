@@ -105,7 +105,7 @@ def nodes_in_turn(
     """
     asked = request.settings
     if asked.precision != MEAN:
-        return request.make_nodes
+        return request.make_nodes(channel_set)
     graded = request.baseline.magnitudes is None
     counts = [
         request.nodes_by_stage.get(stage, asked.n_steps or 2) for stage in request.night.predicted[numbers].tolist()

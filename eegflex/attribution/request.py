@@ -17,6 +17,7 @@ from eegflex.attribution.paths import MakeNodes
 from eegflex.attribution.quadrature import FixedNodes, make_rule
 from eegflex.bands import Bands
 from eegflex.preprocessing.segments import Segments
+from eegflex.scores import negligible_size
 from eegflex.settings import Settings
 from eegflex.stagers.batches import BatchSize, fitting_batch
 from eegflex.stagers.stager import BoundStager, Stager
@@ -122,14 +123,19 @@ class Request:
     asked_of: StagedNight | None = None
     nodes_by_stage: Mapping[str, int] = field(default_factory=dict)
 
-    @property
-    def make_nodes(self) -> MakeNodes:
-        """What makes the nodes of one path."""
+    def make_nodes(self, channel_set: int) -> MakeNodes:
+        """What makes the nodes of one path with a channel set."""
         asked = self.settings
         if asked.is_adaptive:
-            return partial(AdaptiveNodes, asked.tol, asked.max_evals, float(torch.finfo(self.dtype).eps))
+            eps, negligible = float(torch.finfo(self.dtype).eps), float(self.negligible[channel_set])
+            return partial(AdaptiveNodes, asked.tol, asked.max_evals, eps, negligible=negligible)
         rule = make_rule(asked.quadrature, asked.n_steps)
         return lambda _: FixedNodes(rule)
+
+    @cached_property
+    def negligible(self) -> npt.NDArray[np.float64]:
+        """Below which size attributions are not made more exact for it, shape (n_channel_sets,)."""
+        return negligible_size(self.night.scores)
 
     @cached_property
     def moved(self) -> tuple[BoundStager, ...]:

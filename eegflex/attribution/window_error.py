@@ -47,9 +47,10 @@ Errors = Mapping[str, list[float]]
 def choose_window(request: Request, known: Mapping[str, Any] | None = None) -> tuple[Request, dict[str, Any]]:
     """Measure the error of the window's length, and choose a wider one if that is asked for and needed.
 
-    The error is that of the band sums per channel, relative to their absolute total within the whole run, or within `REFERENCE`
-    epochs where it is longer. Both are taken at the same few nodes, so that most of what these miss cancels. On one simulated
-    night of 240 epochs, 161 epochs themselves differed from all by up to 0.7 %.
+    The error is that of the band sums per channel, relative to their absolute total, or to what is negligible where that is
+    more, within the whole run, or within `REFERENCE` epochs where it is longer. Both are taken at the same few nodes, so that
+    most of what these miss cancels. On one simulated night of 240 epochs, 161 epochs themselves differed from all by up to
+    0.7 %.
 
     Parameters
     ----------
@@ -154,7 +155,8 @@ def _errors(
     request: Request, numbers: npt.NDArray[np.intp], lengths: Sequence[int], far: npt.NDArray[np.float64]
 ) -> dict[int, Errors]:
     """The errors of epochs by stage, in windows of each length: of every epoch that of the target that has the largest."""
-    size = np.maximum(np.abs(far).sum(axis=2), np.finfo(float).tiny)
+    least = request.negligible[np.arange(len(numbers)) % len(request.night.bound)]
+    size = np.maximum(np.abs(far).sum(axis=2), np.maximum(least, np.finfo(float).tiny)[:, None])
     stages = request.night.predicted[numbers]
     found: dict[int, Errors] = {}
     for length, sums in zip(lengths, _band_sums(request, numbers, lengths), strict=True):

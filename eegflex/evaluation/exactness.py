@@ -10,7 +10,9 @@ import numpy.typing as npt
 from eegflex.evaluation.evidence import Evidence
 from eegflex.evaluation.thresholds import CANCELLING, MOST, TIGHT, USABLE
 from eegflex.findings import Finding, error, ok, unknown, warning
+from eegflex.results import tables
 from eegflex.results.wording import count_epochs, method_words, percent, sums_to_change, unit, window_words
+from eegflex.scores import NEGLIGIBLE
 from eegflex.settings import ADAPTIVE, DRAWN_BASELINES
 
 if TYPE_CHECKING:
@@ -75,6 +77,13 @@ def convergence(evidence: Evidence) -> Finding | None:
     values |= {"tol": tol, "n_converged": n_converged}
     how_many = f"all {len(errors)}" if n_converged == len(errors) else f"{n_converged} of {len(errors)}"
     said = f"{how_many} {evidence.cases} converged to the tolerance of {percent(tol)}; {size}"
+    n_negligible = int(tables.is_negligible(evidence.data).sum())
+    if n_negligible:
+        values["n_negligible"] = n_negligible
+        said += (
+            f". In {n_negligible} the band sums are negligible (all together less than {NEGLIGIBLE:g} of the standard "
+            "deviation of the scores over the night), and their errors are relative to that"
+        )
     converged = n_converged >= MOST * len(errors)
     return ok(said, **values) if converged else warning(said, _refine(evidence.result), **values)
 

@@ -62,12 +62,16 @@ def of_target(dataset: xr.Dataset, target: str | tuple[str, str]) -> xr.Dataset:
             # attributions are linear in the score; of their errors all that is known is that they add up at most
             variables[str(name)] = dims, _weighed(variable, np.abs(own) if name in _ERRORS else own)
     sizes, per_set = tables.sizes(dataset), ("epoch", "channel_set")
-    by_stage, size = np.diagonal(sizes, axis1=-2, axis2=-1), _of_pairs(sizes, weights)
+    by_stage, size = np.diagonal(sizes, axis1=-2, axis2=-1), _of_pairs(dataset["size"].values, weights)
     for name, more in (("path_share", ("fraction",)), ("change_error", ())):
         if name in dataset:
             variables[name] = (*per_set, *more), _of_pairs(dataset[name].values, weights)
     # Errors of several stages may add up, and are then relative to the size of what remains.
-    error = dataset["error"].values * (np.abs(weights) * by_stage).sum(axis=-1) / size
+    error = (
+        dataset["error"].values
+        * (np.abs(weights) * by_stage).sum(axis=-1)
+        / np.maximum(size, tables.least_sizes(dataset))
+    )
     variables |= {"size": (per_set, size), "error": (per_set, error), "target": (per_set, _labels(resolved))}
     if target != "predicted":
         dataset = without_measures(dataset)

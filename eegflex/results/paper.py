@@ -10,6 +10,7 @@ import numpy as np
 
 from eegflex.bands import Bands
 from eegflex.readers.notes import SIMULATED
+from eegflex.results import tables
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.recordings import one_recording, provenances
 from eegflex.results.references import REFERENCES, Reference, cited_by
@@ -29,6 +30,7 @@ from eegflex.results.wording import (
     unit,
     window_words,
 )
+from eegflex.scores import NEGLIGIBLE
 from eegflex.settings import ADAPTIVE, DRAWN_BASELINES
 from eegflex.stages import NOT_STAGED
 
@@ -244,6 +246,13 @@ def _quadrature(result: FlexResult) -> Iterator[str]:
             f"The integral was refined until the estimated error of the band sums was within {percent(asked['tol'])} of their "
             f"absolute total, with at most {asked['max_evals']} gradients for an epoch (median {np.median(n_gradients):.0f})."
         )
+        n_negligible = int(tables.is_negligible(data).sum())
+        if n_negligible:
+            yield (
+                f"Of {n_negligible} of {data['size'].size} explanations the absolute total was negligible (less than "
+                f"{NEGLIGIBLE:g} of the standard deviation of the scores over the night); their errors are relative to "
+                "that limit."
+            )
     elif asked.get("quadrature"):
         steps = f" with {asked['n_steps']} nodes" if asked.get("n_steps") else ""
         yield f"The integral was taken by the fixed rule {asked['quadrature']}{steps}, which has no estimate of its error."

@@ -17,7 +17,8 @@ from eegflex.errors import ParameterError, check_choice
 from eegflex.results.means import refuse_single
 from eegflex.results.resolution import bin_widths, check_edges
 from eegflex.review import Answers
-from eegflex.scores import consensus, probabilities, surest
+from eegflex.scores import consensus, negligible_size, probabilities, surest
+from eegflex.settings import ADAPTIVE
 
 __all__ = [
     "STAGES_FROM",
@@ -29,6 +30,8 @@ __all__ = [
     "counted_sets",
     "counted_stages",
     "epoch_stages",
+    "is_negligible",
+    "least_sizes",
     "long_table",
     "measure_sizes",
     "night_confusion",
@@ -86,12 +89,31 @@ def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view
 
 
 def sizes(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
-    """Absolute total of the band sums of all channels, shape (n_epochs, n_channel_sets), as it was measured when explained.
+    """What errors and gaps are relative to: the absolute total of the band sums of all channels, as it was when explained.
 
-    That of a result of all stages has two dimensions more: it is that of the difference of two stages, and of each stage
-    itself on the diagonal.
+    Shape (n_epochs, n_channel_sets). Where the quadrature adapts, it is at least what is negligible (`negligible_size`), since
+    smaller explanations were made as exact as one of that size. That of a result of all stages has two dimensions more: it is
+    that of the difference of two stages, and of each stage itself on the diagonal.
     """
-    return np.maximum(dataset["size"].values, np.finfo(float).tiny)
+    size = dataset["size"].values
+    least = least_sizes(dataset)
+    return np.maximum(size, least.reshape(*least.shape, *(1,) * (size.ndim - 2)))
+
+
+def least_sizes(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
+    """What `sizes` are at least, shape (n_epochs, n_channel_sets): of each recording its own."""
+    found = np.full((dataset.sizes["epoch"], dataset.sizes["channel_set"]), np.finfo(float).tiny)
+    if json.loads(dataset.attrs["parameters"]).get("quadrature") == ADAPTIVE:
+        night, own = (dataset[name].values.astype(str) for name in ("night_recording", "recording"))
+        for label in np.unique(own):
+            of_night = dataset["night_scores"].values[night == label]
+            found[own == label] = np.maximum(found[own == label], negligible_size(of_night))
+    return found
+
+
+def is_negligible(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Which explanations are so small that they were not made more exact for it; the shape is that of `sizes`."""
+    return np.asarray(dataset["size"].values < sizes(dataset))
 
 
 def measure_sizes(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
@@ -141,9 +163,9 @@ _ROUNDING = 1e-5
 def relative_gap(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     """|completeness gap| over the absolute total of the band sums, shape (n_epochs, n_channel_sets).
 
-    At the zero baseline large terms of both signs cancel in F(x) - F(0), so that is not what a gap is judged against. Where the
-    total itself is no larger than the rounding of scores in single precision, as of an epoch that is its own baseline, a gap is
-    judged against that.
+    At the zero baseline large terms of both signs cancel in F(x) - F(0), so that is not what a gap is judged against. It is
+    judged against `sizes`; and where these are no larger than the rounding of scores in single precision, as of an epoch that
+    is its own baseline, against that.
     """
     refuse_single(dataset, "a completeness gap")
     rounding = _ROUNDING * np.maximum(np.abs(dataset["score"].values), np.abs(dataset["baseline_score"].values))

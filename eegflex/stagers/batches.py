@@ -89,6 +89,17 @@ def fitting_batch(model: ScoreFunction, segment: torch.Tensor) -> int:
     segment : Tensor, shape (1, n_channels, n_times)
         One segment, the first of the epochs explained.
     """
+    alone, both = (_kept(model, segment.expand(n, *segment.shape[1:])) for n in (1, 2))
+    of_each = max(both - alone, 1)  # the rest, such as weights in another order, is there once
+    budget = CPU_BUDGET
+    if segment.device.type == "cuda":
+        budget = torch.cuda.mem_get_info(segment.device)[0] // 2
+    # Twice: the backward pass needs about as much again as was kept.
+    return int(min(max((budget - (alone - of_each)) // (2 * of_each), 1), LARGEST_BATCH))
+
+
+def _kept(model: ScoreFunction, segments: torch.Tensor) -> int:
+    """Bytes that autograd keeps for the way back from the scores of some segments."""
     kept: dict[tuple[int, int], int] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
@@ -96,11 +107,8 @@ def fitting_batch(model: ScoreFunction, segment: torch.Tensor) -> int:
             kept[tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()] = tensor.nbytes
         return tensor
 
+    rows = torch.zeros(len(segments), dtype=torch.long, device=segments.device)
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        scores = model(segment.clone().requires_grad_(True), torch.zeros(1, dtype=torch.long, device=segment.device))
+        scores = model(segments.clone().requires_grad_(True), rows)
     del scores
-    budget = CPU_BUDGET
-    if segment.device.type == "cuda":
-        budget = torch.cuda.mem_get_info(segment.device)[0] // 2
-    # Twice: the backward pass needs about as much again as was kept.
-    return int(min(max(budget // (2 * max(sum(kept.values()), 1)), 1), LARGEST_BATCH))
+    return sum(kept.values())

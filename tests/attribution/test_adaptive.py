@@ -14,6 +14,8 @@ from models import Smooth, Steep
 from eegflex import Bands
 from eegflex.attribution.adaptive import N_FIRST, AdaptiveNodes
 from eegflex.errors import ParameterError
+from eegflex.evaluation.evidence import Evidence
+from eegflex.evaluation.exactness import convergence
 
 
 def bands(result):
@@ -24,9 +26,9 @@ def bands(result):
 FROM_SILENCE, ALIKE = np.array([[0.0], [1.0]]), np.ones((2, 1))
 
 
-def integrate(rate, score, tol, max_evals=2000, sizes=FROM_SILENCE):
+def integrate(rate, score, tol, max_evals=2000, sizes=FROM_SILENCE, negligible=0.0):
     """Let the nodes find their way over known functions: rate(a), shape (n, targets, parts), and its integral score(a)."""
-    nodes = AdaptiveNodes(tol, max_evals, sizes=sizes)
+    nodes = AdaptiveNodes(tol, max_evals, sizes=sizes, negligible=negligible)
     while nodes.advance(rate(nodes.nodes), score(nodes.nodes), score(np.zeros(1))[0]):
         pass
     return nodes, np.einsum("n,nkp->kp", nodes.weights, rate(nodes.nodes))
@@ -290,3 +292,40 @@ def test_bands_that_take_turns_near_nothing_are_seen(floors):
     # Errors that all go one way, over twenty octaves, are more than those that wander: half as much again as was asked.
     assert np.abs(integral[0] - exact).sum() <= 1.5 * 0.02 * np.abs(integral).sum()
     assert len(nodes.nodes) < 150
+
+
+def test_what_is_negligible_is_as_exact_as_one_of_that_size():
+    rate, score, exact = jumps([0.2, 0.45, 0.7], [[3, -2], [-4, 1], [2, 2]])
+    total = np.abs(exact).sum()
+    nodes, _ = integrate(rate, score, tol=0.005, sizes=ALIKE)
+    fewer, integral = integrate(rate, score, tol=0.005, sizes=ALIKE, negligible=20 * total)
+    assert N_FIRST <= len(fewer.nodes) < len(nodes.nodes)
+    assert fewer.error <= 0.005, "relative to what is negligible"
+    assert np.abs(integral[0] - exact).sum() <= 0.005 * 20 * total
+    same, _ = integrate(rate, score, tol=0.005, sizes=ALIKE, negligible=total / 2)
+    np.testing.assert_array_equal(same.nodes, nodes.nodes, "what is larger is as before")
+
+
+@pytest.mark.parametrize("target", ["N3", "all"])
+def test_an_explanation_of_nearly_nothing_costs_little_and_says_its_error(target):
+    def given():
+        epochs = noise_epochs(n_epochs=8)
+        epochs._data[3] *= 1e-5
+        return epochs
+
+    exact = bands(explain(given(), Steep(), target="N3", quadrature="graded", n_steps=144))
+    result = explain(given(), Steep(), target=target)
+    data = result.to_xarray()
+    night = data["night_scores"].values[:, 0]
+    limit = 1e-3 * np.sqrt(((night - night.mean(axis=0)) ** 2).mean())
+    own = (result.for_target("N3") if target == "all" else result).to_xarray()
+    small = own["size"].values[:, 0] < limit
+    np.testing.assert_array_equal(small, np.arange(8) == 3)
+    assert data["n_gradients"].values[3, 0] == N_FIRST < data["n_gradients"].values[~small].min()
+    assert (data["error"].values <= 0.02).all()
+    found = bands(result.for_target("N3") if target == "all" else result)
+    assert np.abs(found - exact)[3].sum() <= 0.02 * limit
+    said = convergence(Evidence.of(result.for_target("N3") if target == "all" else result))
+    assert said.status == "ok"
+    assert said.values["n_negligible"] == 1
+    assert "In 1 the band sums are negligible" in said.measured

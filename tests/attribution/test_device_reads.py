@@ -100,7 +100,7 @@ def test_a_batch_is_read_from_the_device_once(model, spec, monkeypatch):
         end, begin = what.ends
         paths = Paths(what.model, end, begin, request.weights(numbers, 0), BatchSize(32))
         rates = band_rates(paths.change, request.band_masks)
-        return dict(average_gradients(paths, request.make_nodes, baseline_scores(paths), rates))
+        return dict(average_gradients(paths, request.make_nodes(0), baseline_scores(paths), rates))
 
     alone = run()
     with Device() as device:

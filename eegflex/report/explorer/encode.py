@@ -215,7 +215,7 @@ class Packing:
         score, baseline, gap = (
             self._read(n, rows).transpose(*order).values for n in ("score", "baseline_score", "gap")
         )
-        size = self.dataset["size"][rows].values
+        size = tables.sizes(self.dataset.isel(epoch=rows))
         size = (
             np.diagonal(size, axis1=-2, axis2=-1).swapaxes(1, 2)
             if "target_stage" in self.dataset.dims

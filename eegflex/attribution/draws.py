@@ -50,7 +50,7 @@ class Draw:
         return flat if self.beyond is None else np.column_stack([flat, self.beyond])
 
 
-def mean_over(draws: Sequence[Draw]) -> Explained:
+def mean_over(draws: Sequence[Draw], negligible: float = 0.0) -> Explained:
     """The mean of the draws of an epoch, or the only one as it is.
 
     The error of each band sum is what each draw's own may be, and in quadrature half of the interval that the draws give for
@@ -62,6 +62,8 @@ def mean_over(draws: Sequence[Draw]) -> Explained:
     ----------
     draws : sequence of Draw
         Of one epoch.
+    negligible : float
+        What the error is relative to at least.
     """
     explained = [draw.explained for draw in draws]
     first, own = explained[0], [draw.errors for draw in draws if draw.errors is not None]
@@ -79,7 +81,7 @@ def mean_over(draws: Sequence[Draw]) -> Explained:
             **{name: np.mean([getattr(one, name) for one in explained], axis=0) for name in averaged},
             **{name: sum(getattr(one, name) for one in explained) for name in ("n_gradients", "n_forwards")},
             "change_error": _change_error(begins, of_paths),
-            "error": float((errors.sum(axis=1) / np.maximum(sizes, _TINY)).max()),
+            "error": float((errors.sum(axis=1) / np.maximum(sizes, max(negligible, _TINY))).max()),
         }
     whole = dataclasses.replace(first, **facts)
     if errors is None:

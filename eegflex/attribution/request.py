@@ -134,7 +134,9 @@ class Request:
 
     @cached_property
     def negligible(self) -> npt.NDArray[np.float64]:
-        """Below which size attributions are not made more exact for it, shape (n_channel_sets,)."""
+        """What errors are relative to at least, shape (n_channel_sets,): nothing smaller is made more exact for it."""
+        if not self.settings.is_adaptive:
+            return np.zeros(len(self.night.bound))
         return negligible_size(self.night.scores)
 
     @cached_property

@@ -76,7 +76,7 @@ def explain_windows(request: Request, kept: Kept, replaced: npt.NDArray[np.float
 
     def keep(channel_set: int, explained: Explained) -> None:
         nonlocal n_gradients
-        kept.add(channel_set, explained.number, _views(explained))
+        kept.add(channel_set, explained.number, _views(explained, request.negligible[channel_set]))
         n_gradients += explained.n_gradients
 
     with progress(len(parts), "Explaining windows") as done:
@@ -96,12 +96,17 @@ def explain_window(request: Request, channel_set: int, numbers: npt.NDArray[np.i
     yield from explain_flex(dataclasses.replace(request, night=night, settings=settings), channel_set, numbers)
 
 
-def _views(explained: Explained) -> dict[str, npt.NDArray[np.floating]]:
-    """What is kept of a window."""
+def _views(explained: Explained, negligible: float) -> dict[str, npt.NDArray[np.floating]]:
+    """What is kept of a window, whose error is relative to what is negligible, at least."""
     own = explained.views["context"]
     beyond = explained.views.get("beyond", np.zeros((len(own), 1)))
     size = np.abs(own).sum(axis=(1, 2, 3), dtype=np.float64)[:, None] + np.abs(beyond)
-    facts = (beyond, explained.baseline_score[:, None], explained.gap[:, None], explained.error * size)
+    facts = (
+        beyond,
+        explained.baseline_score[:, None],
+        explained.gap[:, None],
+        explained.error * np.maximum(size, negligible),
+    )
     return {"window": own, **dict(zip(_FACTS, facts, strict=True))}
 
 
@@ -149,7 +154,7 @@ def _weights(request: Request, channel_set: int) -> tuple[npt.NDArray[np.float64
 def _sizes(
     request: Request, kept: Kept, channel_set: int, of_targets: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Absolute totals of the band sums of the epochs themselves, shape (n_chosen,)."""
+    """What errors are relative to: absolute totals of the band sums of the epochs themselves, shape (n_chosen,)."""
     view, place = kept.view_of("band" if kept.bins else "frequency"), kept.channels_of(channel_set)
     masks = np.eye(len(request.band_masks)) if kept.bins else request.band_masks.T.astype(np.float64)
     sizes = np.empty(len(view))
@@ -157,4 +162,4 @@ def _sizes(
         rows = slice(start, start + _AT_ONCE)
         sums = np.einsum("nkcf,nk->ncf", view[rows][:, :, place], of_targets[rows]) @ masks
         sizes[rows] = np.abs(sums).sum(axis=(1, 2))
-    return sizes
+    return np.maximum(sizes, request.negligible[channel_set])

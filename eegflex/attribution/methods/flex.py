@@ -36,7 +36,7 @@ def explain_flex(request: Request, channel_set: int, numbers: npt.NDArray[np.int
             own = drawn[draw.explained.number]
             own.append(draw)
             if len(own) == n_draws:
-                yield mean_over(drawn.pop(draw.explained.number))
+                yield mean_over(drawn.pop(draw.explained.number), float(request.negligible[channel_set]))
 
 
 def band_rates(change: torch.Tensor, masks: npt.NDArray[np.bool_]) -> Rates:

@@ -77,7 +77,8 @@ class StageFacts:
     called : float
         In what share of them the baseline is called this stage, where its score is what is explained; NaN elsewhere.
     way : str
-        What decides it where its spectrum does not: ``"waveforms"``, ``"relations"``, ``"unclear"``; empty else.
+        What decides it by random phases: ``"spectrum"``, ``"waveforms"``, ``"relations"``, ``"unclear"``; empty where nobody
+        asked.
     kept : tuple of (float, float, float, int)
         Of how many of the night, the share that keeps the stage with random phases, its interval, and of how many.
     n_trusted, n_tested : int | None

@@ -145,8 +145,8 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
         said.append(f"Rhythms or waveforms: unclear for {', '.join(one.stage for one in unclear)}.")
     rest = [one for one in told if not one.is_elsewhere and one.way != "unclear"]
     alone = "" if known else " (the stager sees no other)"
-    for words, own in _OWN.items():
-        if names := ", ".join(f"{one.stage} (n = {one.n})" for one in rest if one.way in own):
+    for words, ways in _OWN.items():
+        if names := ", ".join(f"{one.stage} (n = {one.n})" for one in rest if one.way in ways):
             said.append(f"{names}: {words}{alone}.")
     if any(not one.way for one in rest):
         said.append("Nobody asked whether rhythms or waveforms do.")

@@ -42,7 +42,7 @@ _FITS = {
 }
 _AGREE = {"good": "The channels agree", "some": "Not all channels agree", "bad": "The channels disagree"}
 _WORDS = {"waveforms": "waveforms, not rhythms", "relations": "relations between channels"}
-#: What decides a stage that nothing else does, by what random phases said of it; nothing where nobody asked.
+#: What decides a stage that nothing else does, by what random phases said of it; nothing where that is not known.
 _OWN = {"the epoch's own rhythms decide": ("spectrum",), "the epoch itself decides": ("",)}
 
 
@@ -149,7 +149,7 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
         if names := ", ".join(f"{one.stage} (n = {one.n})" for one in rest if one.way in ways):
             said.append(f"{names}: {words}{alone}.")
     if any(not one.way for one in rest):
-        said.append("Nobody asked whether rhythms or waveforms do.")
+        said.append("Whether rhythms or waveforms do is not known.")
     few = [one for one in stages if not one.is_told]
     if few:
         said.append(f"Too few epochs to tell ({', '.join(f'{one.stage} {one.n}' for one in few)}).")

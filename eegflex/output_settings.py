@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
@@ -16,6 +17,8 @@ __all__ = ["ExportSettings", "ReportSettings"]
 
 #: The years that the two digits of an EDF's start can mean.
 _YEARS = (1985, 2084)
+#: Suffixes of files whose header says when a recording started.
+_RECORDINGS = (".edf", ".bdf", ".rec")
 _EDGES = re.compile(r"\s*([^=,]+?)\s*=\s*([0-9.]+)\s*-\s*([0-9.]+)\s*")
 
 
@@ -57,11 +60,12 @@ class ExportSettings:
     n_review: int | None = field(
         default=50, metadata={"help": "Of how many epochs to review first there are annotations.", "at_least": 0}
     )
-    meas_date: dt.datetime | str | None = field(
+    meas_date: dt.datetime | str | Path | None = field(
         default=None,
         metadata={
-            "help": "When the recording started, such as 2020-01-31T22:30:00, for viewers that lay files on each other by the "
-            "clock; results do not hold it. Default: 1985-01-01T00:00:00, which means that it is not told.",
+            "help": "When the recording started, for viewers that lay files on each other by the clock (EDFbrowser): the "
+            "recording's EDF or BDF file, or a time such as 2020-01-31T22:30:00; results do not hold it. Default: "
+            "1985-01-01T00:00:00, which means that it is not told.",
             "read": "text",
         },
     )
@@ -80,9 +84,20 @@ class ExportSettings:
         return None if isinstance(self.bands, str) else self.bands
 
     @property
-    def start(self) -> dt.datetime:
-        """When the recording started, to the second; EDF's word for "not known" where it is not told."""
-        return self.meas_date if isinstance(self.meas_date, dt.datetime) else dt.datetime(_YEARS[0], 1, 1)
+    def beside(self) -> Path | None:
+        """The recording beside which it is laid, whose start is taken."""
+        return self.meas_date if isinstance(self.meas_date, Path) else None
+
+    def start(self, moment: dt.datetime | None = None) -> dt.datetime:
+        """When the recording started, to the second; EDF's word for "not known" where it is not told.
+
+        Parameters
+        ----------
+        moment : datetime | None
+            What the recording `beside` it says.
+        """
+        given = moment if self.beside else self.meas_date
+        return _to_second(given) if isinstance(given, dt.datetime) else dt.datetime(_YEARS[0], 1, 1)
 
 
 def _bands(given: Mapping[str, tuple[float, float]] | str | None) -> Mapping[str, tuple[float, float]] | None:
@@ -99,19 +114,25 @@ def _bands(given: Mapping[str, tuple[float, float]] | str | None) -> Mapping[str
     return Bands(edges)
 
 
-def _start(given: dt.datetime | str | None) -> dt.datetime | None:
-    """The start of a recording as its clock showed it, to the nearest second."""
+def _start(given: dt.datetime | str | Path | None) -> dt.datetime | Path | None:
+    """The start of a recording as its clock showed it, to the nearest second, or the recording."""
     if given is None:
         return None
+    if isinstance(given, str | Path) and Path(given).suffix.casefold() in _RECORDINGS:
+        return Path(given)
     try:
         when = dt.datetime.fromisoformat(given) if isinstance(given, str) else given
     except ValueError:
         when = None
+    return _to_second(when, given)
+
+
+def _to_second(when: object, given: object = None) -> dt.datetime:
     if not isinstance(when, dt.datetime) or not _YEARS[0] <= when.year <= _YEARS[1]:
         raise ParameterError(
             "meas_date must be the date and the time at which the recording started",
-            seen=repr(given),
-            allowed=f"2020-01-31T22:30:00, or a datetime, from {_YEARS[0]} to {_YEARS[1]}",
+            seen=repr(when if given is None else given),
+            allowed=f"2020-01-31T22:30:00, or a datetime, from {_YEARS[0]} to {_YEARS[1]}, or the recording, *.edf or *.bdf",
         )
     return (when.replace(tzinfo=None) + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
 

@@ -60,6 +60,11 @@ class Evidence:
         return np.fmax(self.gaps, self.errors)
 
     @property
+    def are_there(self) -> npt.NDArray[np.bool_]:
+        """Which cases have any attribution: those of a score that nothing moves have none, and no error."""
+        return np.asarray(self.totals > np.finfo(float).tiny)
+
+    @property
     def sizes(self) -> dict[str, Value]:
         """How many cases and epochs there are."""
         return {"n": len(self.totals), "n_epochs": self.data.sizes["epoch"]}

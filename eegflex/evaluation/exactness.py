@@ -90,7 +90,7 @@ def convergence(evidence: Evidence) -> Finding | None:
 
 def precision(evidence: Evidence) -> Finding | None:
     """How large differences between band sums must be to mean anything; None where nothing is known of their error."""
-    bounds = evidence.bounds[~np.isnan(evidence.bounds)]
+    bounds = evidence.bounds[~np.isnan(evidence.bounds) & evidence.are_there]
     if not len(bounds):
         return None
     limit = float(np.quantile(bounds, MOST, method="inverted_cdf"))
@@ -108,8 +108,8 @@ def precision(evidence: Evidence) -> Finding | None:
 
 
 def cancellation(evidence: Evidence) -> Finding | None:
-    """How much larger the parts are than the change of the score that they add up to; None where they do not."""
-    if not sums_to_change(evidence.result):
+    """How much larger the parts are than the change of the score that they add up to; None where they do not, or are none."""
+    if not sums_to_change(evidence.result) or not evidence.are_there.any():
         return None
     total, change = float(np.median(evidence.totals)), float(np.median(evidence.changes))
     ratio = total / change if change else np.inf

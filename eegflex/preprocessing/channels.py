@@ -18,6 +18,7 @@ from eegflex.readers.channels.together import mistyped, parse_channels
 from eegflex.readers.channels.units import parse_unit
 from eegflex.readers.notes import get_notes
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec
+from eegflex.spec.plain import unfit
 
 __all__ = ["InputChannel", "Inputs", "choose_inputs", "present_channels"]
 
@@ -129,6 +130,7 @@ def choose_inputs(epochs: mne.BaseEpochs, spec: ModelSpec, picks: str | Sequence
         places = range(len(channels), len(channels) + len(fitting))
         channels += [replace(channel, place=place) for channel in fitting]
         choices.append([(one,) for one in places] if wanted.use == "each" else [tuple(places)])
+    _check_names([channel.name for channel in channels])
     if spec.combine != "surest":
         return Inputs(tuple(channels), (tuple(range(len(channels))),), told)  # the stager itself goes through them
     sets = tuple(tuple(itertools.chain(*choice)) for choice in itertools.product(*choices))
@@ -164,6 +166,17 @@ def present_channels(
         kind = parsed.kind if kinds[i] == "eeg" else kinds[i]
         found.append(InputChannel(names[i], names[i], "", kind, role, parsed.reference, native, position))
     return found, told
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse names that no file of a result can hold, before anything is computed."""
+    odd = [name for name in names if unfit(name)]
+    if odd:
+        raise ChannelError(
+            "Names of channels have control characters",
+            seen=list(map(ascii, odd)),
+            remedy="Rename them (epochs.rename_channels), or leave them out with picks=[...]",
+        )
 
 
 def _mistyped(names: Sequence[str], meant: Sequence[Channel], places: Sequence[int]) -> tuple[str, ...]:

@@ -12,11 +12,14 @@ import pandas as pd
 from eegflex.results import tables
 from eegflex.results.decided import DECIDES, baseline_stages, change_error, epoch_shares, explained_epochs
 from eegflex.results.intervals import MIN_EPOCHS
-from eegflex.results.spectral_share import limits
+from eegflex.results.phase_table import is_told
+from eegflex.results.spectral_share import has_share, spectral_share
 from eegflex.results.trust import has_evidence, judge
 from eegflex.results.wording import percent, sums_to_change, told_stages
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from eegflex.results.result import FlexResult
 
 __all__ = ["GRADES", "LIMITS", "StageFacts", "grade", "of_stages", "worst"]
@@ -77,7 +80,8 @@ class StageFacts:
     called : float
         In what share of them the baseline is called this stage, where its score is what is explained; NaN elsewhere.
     way : str
-        What decides it where its spectrum does not: ``"waveforms"``, ``"relations"``, ``"unclear"``; empty else.
+        What decides it by random phases: ``"spectrum"``, ``"waveforms"``, ``"relations"``, ``"unclear"``; empty where that
+        is not known.
     kept : tuple of (float, float, float, int)
         Of how many of the night, the share that keeps the stage with random phases, its interval, and of how many.
     n_trusted, n_tested : int | None
@@ -180,7 +184,7 @@ def of_stages(result: FlexResult) -> list[StageFacts]:
     trust = judge(data) if has_evidence(data) else None
     around = epoch_shares(data)
     within = ~explained_epochs(data) & np.isfinite(change_error(data)).any(axis=1)
-    ways = limits(data)
+    ways = _ways(data)
     found = []
     for stage in order:
         here = own == stage
@@ -202,6 +206,12 @@ def of_stages(result: FlexResult) -> list[StageFacts]:
             )
         )
     return found
+
+
+def _ways(dataset: xr.Dataset) -> dict[str, pd.Series]:
+    """Stages of which random phases say what decides, and their rows of the table; none where nobody asked."""
+    found = spectral_share(dataset).iterrows() if has_share(dataset) else ()
+    return {str(stage): row for stage, row in found if is_told(row) or row["decided_by"] == "spectrum"}
 
 
 def _called(result: FlexResult, stage: str) -> float:

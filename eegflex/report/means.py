@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from eegflex.report import html
+from eegflex.report.methods_paragraph import methods
 from eegflex.report.parts import Gathered, Part, Text
 from eegflex.report.provenance import provenance
 from eegflex.report.sections import night, spectra, stager, topography, waveforms
@@ -82,6 +83,7 @@ SECTIONS_OF_MEANS: tuple[Callable[[Gathered], Iterator[Part]], ...] = (
     waveforms,
     spectra,
     topography,
+    methods,
     stager,
     provenance,
 )

@@ -143,9 +143,7 @@ def waveforms(gathered: Gathered) -> Iterator[Part]:
     words = (
         "The night was staged again with the magnitude of every frequency as recorded and random phases: "
         f"{told_of(data)}.{kinds} A stage that is lost by it was not told by how much there is of each frequency, and no band "
-        "says what decided. Kept: the share of epochs that keep their stage, with its interval of 95 %. This is asked of all "
-        "that the stager was given, the epochs around it too: a stage that the spectrum decides may be decided by the spectrum "
-        "of the epochs around."
+        "says what decided. Kept: the share of epochs that keep their stage, with its interval of 95 %."
     )
     if np.isfinite(epoch_shares(data)).any():
         words += (

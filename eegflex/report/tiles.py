@@ -42,6 +42,8 @@ _FITS = {
 }
 _AGREE = {"good": "The channels agree", "some": "Not all channels agree", "bad": "The channels disagree"}
 _WORDS = {"waveforms": "waveforms, not rhythms", "relations": "relations between channels"}
+#: What decides a stage that nothing else does, by what random phases said of it; nothing where that is not known.
+_OWN = {"the epoch's own rhythms decide": ("spectrum",), "the epoch itself decides": ("",)}
 
 
 def make_tiles(night: Night, stages: Sequence[StageFacts], agreement: Finding | None) -> list[Tile]:
@@ -138,15 +140,16 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
     for way, words in _WORDS.items():
         own = [one for one in stages if one.way == way]
         if own:
-            kept = ", ".join(f"{one.stage} ({percent(one.kept[0])} of {one.kept[3]} keep it without)" for one in own)
-            said.append(f"It is {words} that decide {kept}.")
+            said.append(f"It is {words} that decide {', '.join(map(_lost, own))}.")
     if unclear := [one for one in stages if one.way == "unclear"]:
         said.append(f"Rhythms or waveforms: unclear for {', '.join(one.stage for one in unclear)}.")
     rest = [one for one in told if not one.is_elsewhere and one.way != "unclear"]
-    if rest:
-        names = ", ".join(f"{one.stage} (n = {one.n})" for one in rest)
-        measured = "the epoch's own rhythms decide" if known else "the epoch itself decides (the stager sees no other)"
-        said.append(f"{names}: {measured}.")
+    alone = "" if known else " (the stager sees no other)"
+    for words, ways in _OWN.items():
+        if names := ", ".join(f"{one.stage} (n = {one.n})" for one in rest if one.way in ways):
+            said.append(f"{names}: {words}{alone}.")
+    if any(not one.way for one in rest):
+        said.append("Whether rhythms or waveforms do is not known.")
     few = [one for one in stages if not one.is_told]
     if few:
         said.append(f"Too few epochs to tell ({', '.join(f'{one.stage} {one.n}' for one in few)}).")
@@ -164,6 +167,13 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
         how = "unknown" if len(few) > len(told) else "some"
         titles |= {"some": f"The epoch itself decides {_list(told)}"}
     return Tile(how, titles[how], " ".join(said))
+
+
+def _lost(one: StageFacts) -> str:
+    """A stage that is lost with random phases, and in how many epochs of the night it is not."""
+    share, low, high, n = one.kept
+    between = f", 95 % interval {percent(low)} to {percent(high)}" if np.isfinite(low) and low < high else ""
+    return f"{one.stage} (with these scrambled, {percent(share)} of {n} keep it{between})"
 
 
 def _elsewhere(stages: Sequence[StageFacts]) -> Iterator[str]:

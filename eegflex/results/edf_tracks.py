@@ -28,6 +28,8 @@ _KIND = "attribution_tracks"
 FORMATS = {".edf": (pyedflib.FILETYPE_EDFPLUS, 2**15 - 1), ".bdf": (pyedflib.FILETYPE_BDFPLUS, 2**23 - 1)}
 #: What the library reads and writes of signals, those of annotations too; and of the text of an annotation, in bytes.
 _MOST_SIGNALS, _MOST_TEXT = 640, 40
+#: How the second and later parts of a text begin.
+_GOES_ON = "... "
 #: Characters of the fields of a signal.
 _LABEL, _FIELD = 16, 80
 #: So many of a label's characters a band has in any case, and a channel, for what tells it from others.
@@ -118,22 +120,30 @@ def exponent_of(peak: float) -> int:
 
 
 def pieces(text: str) -> list[str]:
-    """A text in parts that an annotation can hold, divided at semicolons and else between words, but not at "of"."""
-    found = []
+    """A text in parts that an annotation can hold, divided at semicolons and else between words, but not at "of".
+
+    The second and later parts begin with ``"... "``, as viewers list them like annotations of their own.
+    """
+    found: list[str] = []
     for part in [text] if len(text.encode()) <= _MOST_TEXT else text.split("; "):
         line = ""
         for word in re.findall(r"\S+(?: of \S+)*", part):
             longer = f"{line} {word}".strip()
-            if len(longer.encode()) > _MOST_TEXT and line:
+            if line and len(longer.encode()) > _room(found):
                 found.append(line)
                 longer = word
-            while len(longer.encode()) > _MOST_TEXT:
-                cut = longer.encode()[:_MOST_TEXT].decode(errors="ignore")
+            while len(longer.encode()) > _room(found):
+                cut = longer.encode()[: _room(found)].decode(errors="ignore")
                 found.append(cut)
                 longer = longer[len(cut) :]
             line = longer
         found += [line] if line else []
-    return found
+    return found[:1] + [_GOES_ON + one for one in found[1:]]
+
+
+def _room(found: Sequence[str]) -> int:
+    """How many bytes of text the next part can have."""
+    return _MOST_TEXT - len(_GOES_ON) * bool(found)
 
 
 def write_tracks(

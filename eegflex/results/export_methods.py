@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mne
+from mne.utils import logger
 
-from eegflex.errors import ParameterError, check_choice
+from eegflex.errors import ParameterError, RecordingError, check_choice
 from eegflex.output_settings import ExportSettings
+from eegflex.readers.file_heads import open_head
+from eegflex.readers.recordings.edf_header import read_header
 from eegflex.results.annotated import annotations_of
 from eegflex.results.edf_tracks import FORMATS, check_no_recording, write_tracks
 from eegflex.results.recordings import one_recording
@@ -37,12 +40,32 @@ _UNITS = {"logits": "logit", "log_probs": "logP", "probs": "P"}
 #: What is said, in an EDF, of stretches whose epochs were not explained.
 NOT_HERE = {"all": "not explained: tracks are 0", "trusted": "not explained or trusted: tracks are 0"}
 
+#: What is said of tracks that viewers cannot lay on their recording by the clock.
+_UNDATED = (
+    "The tracks do not say when the recording started, so that viewers which lay files on each other by the clock show them "
+    "elsewhere (EDFbrowser: choose Timesync, synchronize start of files). With meas_date, the recording's file or a time, they "
+    "say so."
+)
+
 
 def check_tracks_file(fname: str | Path) -> Path:
     """Refuse a file of tracks whose suffix names no format that there is."""
     path = Path(fname)
     check_choice("The suffix of a file of tracks", path.suffix.casefold(), tuple(FORMATS))
     return path
+
+
+def _began(recording: Path) -> dt.datetime:
+    """When a recording started, as the header of its file says."""
+    open_head(recording)
+    start = read_header(recording).start
+    if start.moment is None:
+        raise RecordingError(
+            "The recording does not say when it started",
+            seen=start,
+            remedy="Give the time itself (meas_date=, --meas-date)",
+        )
+    return start.moment
 
 
 class ResultExports:
@@ -128,7 +151,7 @@ class ResultExports:
         picks: str | Sequence[str] | None = None,
         bands: Bands | Mapping[str, tuple[float, float]] | None = None,
         n_review: int | None = 50,
-        meas_date: dt.datetime | str | None = None,
+        meas_date: dt.datetime | str | Path | None = None,
         carried: pd.DataFrame | None = None,
         overwrite: bool = False,
     ) -> Path:
@@ -140,10 +163,11 @@ class ResultExports:
             The file, ``*.edf``, or ``*.bdf`` for 24 bits a value.
         recording, target, trust, picks, bands, n_review, carried
             As in `to_annotations`, whose annotations are in the file.
-        meas_date : datetime | str | None
-            When the recording started, for viewers that lay files on each other by the clock: results do not hold it. A date
-            of a patient's night may identify the patient. By default 1985-01-01 at 0:00, which means that it is not told.
-            Fractions of a second are rounded.
+        meas_date : datetime | str | path-like | None
+            When the recording started, or its EDF or BDF file, whose header says so: for viewers that lay files on each other
+            by the clock. Results do not hold it, as the date of a patient's night may identify the patient. By default
+            1985-01-01 at 0:00, which means that it is not told; EDFbrowser then shows them beside the recording only
+            where *Timesync, synchronize start of files* is chosen. Fractions of a second are rounded.
         overwrite : bool
             Whether a file of that name may be replaced. A recording never is.
 
@@ -157,6 +181,8 @@ class ResultExports:
         ParameterError
             If the suffix is another one, the result is of several recordings or of another target, or there are more than 639
             tracks.
+        RecordingError
+            If the recording given as `meas_date` cannot be read, or does not say when it started.
         OutputError
             If the file is there already, is a recording, or cannot be written. Nothing half-written is left.
 
@@ -186,7 +212,7 @@ class ResultExports:
         is far less than the error of an attribution that is as large, 2 % with the usual `tol`; not than that of an epoch
         whose attributions are thousands of times smaller than others', as those of epochs are of which the model is wholly
         sure. A BDF has 256 times finer steps. Annotations of more than 40 bytes, which is what an EDF library writes, are in
-        several parts at one time.
+        several parts at one time, of which later ones begin with ``"... "``.
 
         The header says nothing of a person, and no file, folder or annotation of the recording is named.
 
@@ -211,6 +237,7 @@ class ResultExports:
         )
         path = check_output(check_tracks_file(fname), overwrite=overwrite)
         check_no_recording(path)
+        start = asked.start(_began(asked.beside) if asked.beside else None)
         dataset, seconds = self._seconds(asked)
         notes = self._annotations(dataset, seconds, asked, carried)
         away = unexplained_stretches(seconds)
@@ -219,9 +246,12 @@ class ResultExports:
         unit = "slope" if reading(self.for_target(asked.target)).per else _UNITS[score_kind(dataset)]
 
         def write(temporary: Path) -> None:
-            write_tracks(temporary, tracks, notes, unit=unit, start=asked.start)
+            write_tracks(temporary, tracks, notes, unit=unit, start=start)
 
-        return write_whole(path, write, overwrite=overwrite)
+        written = write_whole(path, write, overwrite=overwrite)
+        if asked.meas_date is None:
+            logger.info(_UNDATED)
+        return written
 
     def _seconds(self, asked: ExportSettings) -> tuple[xr.Dataset, Seconds]:
         if asked.target == "all":

@@ -123,8 +123,7 @@ def _seen(result: FlexResult, effects: Sequence[Effect], side: str) -> str:
     if not own:
         return ""
     one = max(own, key=lambda effect: abs(effect.median))
-    where = _where(result, one) if one.sites is not None and one.sites.are_told else ""
-    return f"{one.words} ({number_text(one.median)} {unit(result)} at the median, {_in_how_many(one)}){where}"
+    return f"{one.words} ({number_text(one.median)} {unit(result)} at the median, {_in_how_many(one)})"
 
 
 def _tell(result: FlexResult, one: Effect, effects: Sequence[Effect]) -> Finding:

@@ -12,6 +12,7 @@ from eegflex.bands import Bands
 from eegflex.readers.notes import SIMULATED
 from eegflex.results import tables
 from eegflex.results.intervals import MIN_EPOCHS
+from eegflex.results.means import only_means
 from eegflex.results.recordings import one_recording, provenances
 from eegflex.results.references import REFERENCES, Reference, cited_by
 from eegflex.results.spectral_share import has_share
@@ -101,7 +102,7 @@ def _written(result: FlexResult, *, of_all: bool = False) -> tuple[list[str], li
             _recording(single, told),
             _stager(single, told, cite),
             _attribution(single, told, cite, of_all=of_all),
-            _statistics(cite),
+            _statistics(single, cite),
             _evaluation(single, told, cite),
             _software(single, told, cite),
         )
@@ -241,6 +242,13 @@ def _how_chosen(told: Mapping[str, Any]) -> str:
 def _quadrature(result: FlexResult) -> Iterator[str]:
     asked, data = result.parameters, result.data
     n_gradients = data["n_gradients"].values
+    if only_means(data):
+        counts = " to ".join(map(str, sorted({int(n_gradients.min()), int(n_gradients.max())})))
+        yield (
+            f"The gradient was taken at {counts} points of each epoch's path, drawn at random, so that means over the epochs "
+            "of a stage are right on average and single epochs are not to be read."
+        )
+        return
     if asked.get("quadrature") == ADAPTIVE:
         yield (
             f"The integral was refined until the estimated error of the band sums was within {percent(asked['tol'])} of their "
@@ -284,11 +292,14 @@ def _context(result: FlexResult, told: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _statistics(cite: _Cited) -> Iterator[str]:
+def _statistics(result: FlexResult, cite: _Cited) -> Iterator[str]:
+    jackknife = "means with 95 % intervals from the jackknife over"
+    if only_means(result.data):
+        yield f"Told are {jackknife} blocks of 10 minutes, corrected for skewness {cite('means')}."
+        return
     yield (
         f"Over epochs of a stage (at least {MIN_EPOCHS}), findings are medians with 95 % intervals from blocks of 10 minutes "
-        f"{cite('medians')}, and tables have means with 95 % intervals from the jackknife over the same blocks, corrected for "
-        f"skewness {cite('means')}."
+        f"{cite('medians')}, and tables have {jackknife} the same blocks, corrected for skewness {cite('means')}."
     )
 
 

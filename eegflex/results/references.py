@@ -24,10 +24,10 @@ class Reference:
     title : str
         Its title.
     where : str
-        The journal, proceedings or archive; empty where that is not known.
+        The journal, the book, or the archive and the number there; empty where that is not known.
     volume, pages, doi : str
-        Empty where there is none, or it is not known.
-    kind : {"article", "inproceedings", "misc"}
+        Empty where there is none, or no source confirmed it; a volume can have its issue, ``"27(3)"``.
+    kind : {"article", "inproceedings", "incollection", "misc"}
         What BibTeX calls it.
     """
 
@@ -61,20 +61,24 @@ class Reference:
 
     def to_bibtex(self) -> str:
         """The work as an entry of BibTeX."""
-        place = {"article": "journal", "inproceedings": "booktitle"}.get(self.kind, "howpublished")
+        volume, _, number = self.volume.rstrip(")").partition("(")
         fields = {
-            "title": f"{{{self.title}}}", "author": " and ".join(self.authors), "year": str(self.year), place: self.where,
-            "volume": self.volume, "pages": self.pages.replace("–", "--"), "doi": self.doi,
+            "title": f"{{{self.title}}}", "author": " and ".join(self.authors), "year": str(self.year),
+            _PLACES[self.kind]: self.where, "volume": volume, "number": number, "pages": self.pages.replace("–", "--"),
+            "doi": self.doi,
         }  # fmt: skip
         lines = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items() if value)
         return f"@{self.kind}{{{self.key},\n{lines}}}"
 
 
+#: Kind of a work -> the field of BibTeX that says where it stands.
+_PLACES = {"article": "journal", "inproceedings": "booktitle", "incollection": "booktitle", "misc": "howpublished"}
 _TNSRE = "IEEE Transactions on Neural Systems and Rehabilitation Engineering"
 _ICML = "Proceedings of the 34th International Conference on Machine Learning, PMLR"
 _NEURIPS = "Advances in Neural Information Processing Systems"
 
-#: name -> the work
+#: name -> the work. Each field was compared with the work's own page, or with what others' lists of references say of it; of
+#: Hall 1992 none was at hand, so that it has no pages.
 REFERENCES: dict[str, Reference] = {
     # stagers
     "gssc": Reference(
@@ -131,6 +135,21 @@ REFERENCES: dict[str, Reference] = {
         "Convolutional neural networks for sleep stage scoring on a two-channel EEG signal", "Soft Computing", "24",
         "4067–4079", "10.1007/s00500-019-04174-1",
     ),
+    "sleepyland": Reference(
+        (
+            "Dei Rossi, Alvise", "Metaldi, Matteo", "Bechny, Michal", "Filchenko, Irina", "van der Meer, Julia",
+            "Schmidt, Markus H.", "Bassetti, Claudio L. A.", "Tzovara, Athina", "Faraci, Francesca D.", "Fiorillo, Luigi",
+        ), 2026,
+        "SLEEPYLAND: trust begins with fair evaluation of automatic sleep staging models", "npj Digital Medicine", "9",
+        "55", "10.1038/s41746-025-02237-2",
+    ),
+    "physioex": Reference(
+        (
+            "Gagliardi, Guido", "Alfeo, Luca", "Cimino, Mario G. C. A.", "Valenza, Gaetano", "De Vos, Maarten",
+        ), 2025,
+        "PhysioEx, a new Python library for explainable sleep staging through deep learning", "Physiological Measurement",
+        doi="10.1088/1361-6579/adaf73",
+    ),
     # methods
     "flex": Reference(
         (
@@ -145,8 +164,8 @@ REFERENCES: dict[str, Reference] = {
     ),
     "saliency": Reference(
         ("Simonyan, Karen", "Vedaldi, Andrea", "Zisserman, Andrew"), 2013,
-        "Deep inside convolutional networks: visualising image classification models and saliency maps", "arXiv", "",
-        "1312.6034", "10.48550/arXiv.1312.6034", "misc",
+        "Deep inside convolutional networks: visualising image classification models and saliency maps",
+        "arXiv:1312.6034", doi="10.48550/arXiv.1312.6034", kind="misc",
     ),
     "deeplift": Reference(
         ("Shrikumar, Avanti", "Greenside, Peyton", "Kundaje, Anshul"), 2017,
@@ -159,12 +178,13 @@ REFERENCES: dict[str, Reference] = {
     ),
     "shapley": Reference(
         ("Shapley, Lloyd S.",), 1953, "A value for n-person games", "Contributions to the Theory of Games", "2", "307–317",
+        "10.1515/9781400881970-018", "incollection",
     ),
     "captum": Reference(
         ("Kokhlikyan, Narine", "Miglani, Vivek", "Martin, Miguel", "Wang, Edward", "Alsallakh, Bilal", "Reynolds, Jonathan",
          "Melnikov, Alexander", "Kliushkina, Natalia", "Araya, Carlos", "Yan, Siqi", "Reblitz-Richardson, Orion"), 2020,
-        "Captum: a unified and generic model interpretability library for PyTorch", "arXiv", "", "2009.07896",
-        "10.48550/arXiv.2009.07896", "misc",
+        "Captum: a unified and generic model interpretability library for PyTorch", "arXiv:2009.07896",
+        doi="10.48550/arXiv.2009.07896", kind="misc",
     ),
     "aperiodic": Reference(
         ("Donoghue, Thomas", "Haller, Matar", "Peterson, Erik J.", "Varma, Paroma", "Sebastian, Priyadarshini",
@@ -179,16 +199,16 @@ REFERENCES: dict[str, Reference] = {
         "Sanity checks for saliency maps", _NEURIPS, "31", "", "10.48550/arXiv.1810.03292", "inproceedings",
     ),
     "infidelity": Reference(
-        ("Yeh, Chih-Kuan", "Hsieh, Cheng-Yu", "Suggala, Arun Sai", "Inouye, David I.", "Ravikumar, Pradeep"), 2019,
+        ("Yeh, Chih-Kuan", "Hsieh, Cheng-Yu", "Suggala, Arun", "Inouye, David I.", "Ravikumar, Pradeep"), 2019,
         "On the (in)fidelity and sensitivity of explanations", _NEURIPS, "32", "", "", "inproceedings",
     ),
     "medians": Reference(
         ("Woodruff, Ralph S.",), 1952, "Confidence intervals for medians and other position measures",
-        "Journal of the American Statistical Association", "47(260)", "635–646",
+        "Journal of the American Statistical Association", "47(260)", "635–646", "10.1080/01621459.1952.10483443",
     ),
     "means": Reference(
         ("Hall, Peter",), 1992, "On the removal of skewness by transformation",
-        "Journal of the Royal Statistical Society B", "54(1)", "221–228",
+        "Journal of the Royal Statistical Society B", "54",
     ),
     # software
     "mne": Reference(
@@ -211,6 +231,8 @@ _BEGINNINGS = {
     "Supratak et al. 2017": "deepsleepnet",
     "Eldele et al. 2021": "attnsleep",
     "Fernandez-Blanco et al. 2020": "blanco",
+    "Dei Rossi et al. 2026": "sleepyland",
+    "weights: Gagliardi et al., PhysioEx": "physioex",
 }
 
 

@@ -63,6 +63,13 @@ def unfit(value: Any, *, lines: bool = False) -> str:
     return ""
 
 
+#: What turns the direction of all that is written behind it.
+_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+
+
 def _is_odd(text: str, lines: bool) -> bool:
     allowed = "\n\r\t" if lines else ""
-    return any(unicodedata.category(letter) in {"Cc", "Cs"} and letter not in allowed for letter in text)
+    return any(
+        (unicodedata.category(letter) in {"Cc", "Cs"} or letter in _TURNING) and letter not in allowed
+        for letter in text
+    )

@@ -291,6 +291,18 @@ def test_cancelling_contributions_are_told(result, found):
     assert cancelling.values["change"] == pytest.approx(1e-3, rel=1e-3)
 
 
+def test_nothing_is_said_of_attributions_that_are_not_there(result):
+    """A score that nothing moves: of no parts there is no error, and none cancel."""
+
+    def empty(data):
+        for name in ("frequency_view", "time_view", "size", "gap", "error"):
+            if name in data:
+                data[name].values[:] = 0
+        data["score"].values[:] = data["baseline_score"].values
+
+    assert not {"precision", "cancellation"} & {one.check for one in assess(with_data(result, empty))}
+
+
 class TestWindow:
     def test_it_is_told_with_its_n(self, result, found):
         assert "window" not in found  # a stager of single epochs has none

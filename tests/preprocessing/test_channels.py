@@ -119,3 +119,15 @@ def test_sockets_are_at_no_site():
         choose_inputs(cut(raw), at_c3)
     each = ModelSpec(channels=(ChannelSpec("eeg", types=("eeg",), use="each"),))
     assert len(names(raw, each)) == len(bank)
+
+
+@pytest.mark.parametrize("name", ["\x00C4", "C4\x1b[31m", "C4\r\nX: 1", "\ud83d\ude00", "\u202eC4", "\u2066C4"])
+def test_names_that_no_file_holds_or_that_turn_what_is_behind_them_are_refused_at_once(name):
+    epochs = cut(continuous(names=("C3-M2", "C4-M1", "Chin"), types=("eeg", "eeg", "emg")))
+    spec = ModelSpec(channels=(ChannelSpec("eeg", types=("eeg",), use="each"),))
+    epochs.rename_channels({"Chin": name})  # which this stager is not given
+    assert [one.name for one in choose_inputs(epochs, spec).channels] == ["C3-M2", "C4-M1"]
+    epochs.rename_channels({"C4-M1": f"{name}!"})
+    with pytest.raises(ChannelError, match="control characters"):
+        choose_inputs(epochs, spec)
+    assert [one.name for one in choose_inputs(epochs, spec, ["C3-M2"]).channels] == ["C3-M2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 
@@ -153,6 +154,21 @@ class TestTiles:
         assert (looked.grade, looked.title) == ("bad", "1 of 40 epochs was looked at")
         assert "Too few to tell anything general: N3 (1)" in looked.text
         assert "None was tested on the model" in looked.text
+
+    def test_rhythms_are_said_to_decide_only_where_that_is_known(self, many):
+        def said(way, kept):
+            found = [dataclasses.replace(one, way=way, kept=kept) for one in of_stages(many)]
+            return make_tiles(night_of(many.data), found, None)[2].text
+
+        unknown = (np.nan, np.nan, np.nan, 0)
+        assert "the epoch's own rhythms decide (the stager sees no other)" in said("spectrum", (1.0, 0.9, 1.0, 40))
+        assert "not known" not in said("spectrum", (1.0, 0.9, 1.0, 40))
+        text = said("", unknown)
+        assert "the epoch itself decides (the stager sees no other)" in text
+        assert "rhythms decide" not in text
+        assert text.endswith("Whether rhythms or waveforms do is not known.")
+        lost = said("waveforms", (0.15, 0.023, 0.46, 197))
+        assert "W (with these scrambled, 15 % of 197 keep it, 95 % interval 2.3 % to 46 %)" in lost
 
     def test_a_context_that_decides_is_told(self):
         data = example_results.make_context_result().to_xarray()

@@ -8,6 +8,7 @@ from attribution_helpers import explain, noise_epochs
 from models import Edges
 from pages import written
 
+from eegflex.report.facts import of_stages
 from eegflex.results import FlexResult
 from eegflex.spec import ChannelSpec, ModelSpec
 
@@ -44,6 +45,12 @@ def test_the_summary_says_what_decided(result, page):
         "time-frequency, compared with 'surrogate' or 'zero'." in page
     )
     assert "W: waveforms decided" not in page
+
+
+def test_the_first_screen_says_what_decides_each_stage(result):
+    assert {one.stage: one.way for one in of_stages(result)} == {"W": "spectrum", "REM": "waveforms"}
+    nobody = FlexResult(result.to_xarray().drop_vars(["spectral_share", "share", "night_stage_share"]))
+    assert {one.way for one in of_stages(nobody)} == {""}
 
 
 def test_rows_of_bands_say_it(page):

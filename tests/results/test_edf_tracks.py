@@ -125,6 +125,26 @@ def test_the_start_is_told_where_it_is_given(result, given, start, tmp_path):
     assert mne.io.read_raw_edf(path, verbose="error").info["meas_date"].replace(tzinfo=None) == start
 
 
+def test_the_start_is_that_of_the_recording_where_that_is_given(result, tmp_path):
+    night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error").save(tmp_path / "night.edf")
+    began = mne.io.read_raw_edf(night.psg, verbose="error").info["meas_date"]
+    for recording in (night.psg, str(night.psg)):
+        path = result.export_edf(tmp_path / "tracks.edf", meas_date=recording, overwrite=True)
+        assert mne.io.read_raw_edf(path, verbose="error").info["meas_date"] == began
+
+
+def test_a_recording_that_does_not_say_when_it_began_is_refused(result, tmp_path):
+    undated = result.export_edf(tmp_path / "undated.edf")
+    for recording, said in (
+        (undated, "does not say when"),
+        (tmp_path / "none.edf", "no such recording"),
+        (__file__, "meas_date"),
+    ):
+        with pytest.raises(EegflexError, match=said):
+            result.export_edf(tmp_path / "tracks.edf", meas_date=recording)
+    assert not (tmp_path / "tracks.edf").exists()
+
+
 @pytest.mark.parametrize("given", ["yesterday", "1970-01-01", dt.datetime(2100, 1, 1), 5, "12:00"])
 def test_a_start_that_is_none_is_refused(result, given, tmp_path):
     with pytest.raises(ParameterError, match="meas_date"):
@@ -297,16 +317,18 @@ def test_values_of_any_size_are_read_back(exponent, seed, tmp_path_factory):
 def test_pieces_of_an_annotation_fit_and_lose_no_word(text):
     found = pieces(text)
     assert all(0 < len(piece.encode()) <= 40 for piece in found)
+    assert all(piece.startswith("... ") for piece in found[1:])
     if len(text.encode()) > 40:
-        assert "".join("".join(found).split()) == "".join(text.replace("; ", " ").split())
+        whole = "".join([*found[:1], *(piece[4:] for piece in found[1:])])
+        assert "".join(whole.split()) == "".join(text.replace("; ", " ").split())
 
 
 def test_a_long_annotation_is_told_in_parts():
     text = "review 1: scored N1, the model says N2; 3 of 6 channel sets say W; between N2"
-    assert pieces(text) == ["review 1: scored N1, the model says N2", "3 of 6 channel sets say W", "between N2"]
+    assert pieces(text) == ["review 1: scored N1, the model says N2", "... 3 of 6 channel sets say W", "... between N2"]
     assert pieces("against REM: sigma at E1-E2 -0.0406 of -0.0935") == [
         "against REM: sigma at E1-E2",
-        "-0.0406 of -0.0935",
+        "... -0.0406 of -0.0935",
     ]
 
 

@@ -163,10 +163,19 @@ def test_only_what_is_known_of_the_night_is_assessed(result):
     assert not {"completeness", "convergence", "precision", "cancellation"} & {one.check for one in found}
 
 
+def test_its_methods_speak_of_means_alone(result):
+    text, entries = result.methods_text(), result.bibtex()
+    assert "points of each epoch's path, drawn at random" in text
+    assert "Told are means with 95 % intervals" in text
+    assert "median" not in text.partition("References")[0].replace("the median spectrum", "")
+    assert "{hall1992," in entries
+    assert "{woodruff1952," not in entries
+
+
 def test_a_page_of_means_has_nothing_of_single_epochs(result):
     page = eegflex.make_report(result, verbose="error")
     assert page.sections[0] == "Summary"
-    assert "Bands" in page.sections
+    assert {"Bands", "Methods"} <= set(page.sections)
     assert not {"Epochs", "Completeness", "Disagreements"} & set(page.sections)
     assert "Single epochs are not to be read" in page.html
     assert "ex-data" not in page.html

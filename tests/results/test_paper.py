@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from pathlib import Path
 
 import example_results
 import numpy as np
@@ -12,6 +14,7 @@ from example_results import altered
 
 from eegflex.errors import ParameterError
 from eegflex.evaluation.evaluation import with_measures
+from eegflex.results import paper
 from eegflex.results.concatenate import concatenate_results
 from eegflex.results.read import read_result
 from eegflex.results.references import REFERENCES, cited_by
@@ -226,12 +229,59 @@ def test_the_citations_of_published_stagers_are_known():
     unknown = {name for name, (works, _) in found.items() if not works}
     assert unknown <= {"bandpower"}
     assert found["gssc"] == (["gssc"], [])
+    assert found["usleep-onnx"] == (["sleepyland", "usleep"], [])
+    assert found["physioex:chambon-eeg"] == (["chambon", "physioex"], [])
     assert {work for works, _ in found.values() for work in works} <= set(REFERENCES)
 
 
 def test_keys_of_works_are_told_apart():
     keys = [one.key for one in REFERENCES.values()]
     assert len(set(keys)) == len(keys)
+    assert all(re.fullmatch(r"[a-z]+\d{4}", key) for key in keys)
+
+
+#: What BibTeX asks of a kind of work.
+ASKED = {"article": {"journal"}, "inproceedings": {"booktitle"}, "incollection": {"booktitle"}, "misc": set()}
+
+
+def fields_of(entry):
+    """A strict reader of one entry: kind, key, and fields whose values stand in braces that match."""
+    head = re.match(r"@(\w+)\{([^,{}\s]+),\n", entry)
+    found, rest = {}, entry[head.end() :]
+    while rest != "}":
+        field = re.match(r"  ([a-z]+) = \{", rest)
+        end, depth = field.end(), 1
+        while depth:
+            depth += {"{": 1, "}": -1}.get(rest[end], 0)
+            end += 1
+        assert field[1] not in found
+        found[field[1]] = rest[field.end() : end - 1]
+        assert rest[end : end + 2] == ",\n"
+        rest = rest[end + 2 :]
+    return head[1], head[2], found
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_bibtex_is_read_back(name):
+    work = REFERENCES[name]
+    kind, key, found = fields_of(work.to_bibtex())
+    assert (kind, key) == (work.kind, work.key)
+    assert set(found) >= {"title", "author", "year"} | ASKED[kind]
+    assert found["title"] == f"{{{work.title}}}"
+    assert tuple(found["author"].split(" and ")) == work.authors
+    assert all(one.count(",") == 1 for one in work.authors)
+    assert not re.search(r"[&%$#_~^\\]", "".join(found.values()).replace(found.get("doi", ""), ""))
+    assert re.fullmatch(r"10\.\d{4,}/\S+", found.get("doi", "10.1000/1"))
+    assert all(found.get(name, "1").isdigit() for name in ("volume", "number"))
+    assert "–" not in found.get("pages", "")
+
+
+def test_every_work_is_cited_by_something():
+    """By a published contract, or by what writes methods."""
+    of_specs = {work for name in spec_names() for work in cited_by(load_spec(name).citation)[0]}
+    code = ast.parse(Path(paper.__file__).read_text(encoding="utf-8"))
+    written = {one.value for one in ast.walk(code) if isinstance(one, ast.Constant) and one.value in REFERENCES}
+    assert set(REFERENCES) == of_specs | written
 
 
 def test_an_evaluation_is_stated(result):

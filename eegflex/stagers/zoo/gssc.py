@@ -21,7 +21,7 @@ from eegflex.spec.model_spec import ModelSpec
 from eegflex.spec.published import load_spec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.passes import by_channels_last, quickest
-from eegflex.stagers.recurrent import Layer, layers_of, one_varies
+from eegflex.stagers.recurrent import Layer, Recorded, layers_of, one_varies, recorded
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windowed import recorded_inputs
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Length, Windows, cut_windows, split_window
@@ -212,7 +212,7 @@ class _BoundGSSC(BoundStager):
         self.stager, self.channels, self.windows, self.shared = stager, channels, windows, shared
         self.signals = segments.signals
         self.n_beyond = 2 * len(stager.module.layers) * stager.module.layers[0].hidden_size
-        self._night: tuple[torch.Tensor, ...] | None = None
+        self._night: tuple[torch.Tensor, torch.Tensor, torch.Tensor, Recorded] | None = None
 
     def with_window_length(self, window_length: Length) -> BoundStager:
         """The same with windows of another window_length."""
@@ -234,8 +234,10 @@ class _BoundGSSC(BoundStager):
         return self.shared.codes[channel, name]
 
     @torch.no_grad()
-    def _recorded(self, progress: Callable[[int], None] = lambda _: None) -> tuple[torch.Tensor, ...]:
-        """Codes (epoch, code), scores (epoch, stage), layer outputs (layer, epoch, 2 x state) of the night, and first gates."""
+    def _recorded(
+        self, progress: Callable[[int], None] = lambda _: None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Recorded]:
+        """Codes (epoch, code), scores (epoch, stage), layer outputs (layer, epoch, 2 x state) of the night; first products."""
         if self._night is None:
             told = [progress, lambda _: None]  # an epoch counts once, however many signals it has
             own = [
@@ -247,9 +249,8 @@ class _BoundGSSC(BoundStager):
             )
             run = self.windows.run
             runs = [self.stager.module.night(codes[torch.from_numpy(run == number)]) for number in np.unique(run)]
-            gates = torch.cat([direction.gates(codes) for direction in self.shared.layers[0]], dim=1)
             scores, outputs = torch.cat([own for own, _ in runs]), torch.cat([out for _, out in runs], dim=1)
-            self._night = codes, scores, outputs, gates
+            self._night = codes, scores, outputs, recorded(self.shared.layers, codes, outputs[0])
         return self._night
 
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
@@ -298,12 +299,10 @@ class _BoundGSSC(BoundStager):
 
     def _among_recorded(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """The same, of no step more than varies."""
-        _, _, outputs, gates = self._recorded()
-        numbers = index.numpy()
+        night, numbers = self._recorded()[3], index.numpy()
         members = torch.from_numpy(self.windows.members(numbers).T.copy()).to(codes.device)
         at = int(self.windows.at(numbers[:1])[0])
-        edges = self._boundaries(index)
-        states = one_varies(self.shared.layers, codes, gates[members], outputs[0][members], edges, at)
+        states = one_varies(self.shared.layers, codes, night, members, self._boundaries(index), at)
         return self.stager.module.head(states)
 
     def beyond(self, index: torch.Tensor) -> torch.Tensor:

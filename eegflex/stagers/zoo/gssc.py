@@ -20,6 +20,7 @@ from eegflex.errors import MissingExtraError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.spec.published import load_spec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
+from eegflex.stagers.layers import as_images, as_row
 from eegflex.stagers.passes import by_channels_last, quickest
 from eegflex.stagers.recurrent import Layer, Recorded, layers_of, one_varies, recorded
 from eegflex.stagers.stager import BoundStager, Stager
@@ -185,16 +186,18 @@ class GSSC(Stager):
 
     def bind(self, segments: Segments, edges: str = "shift", window_length: int | None = None) -> list[BoundStager]:
         """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
-        shared = _Shared(layers_of(self.module.layers))
+        images = {name: as_images(network) for name, network in self.module.signals.items()}
+        shared = _Shared(layers_of(self.module.layers), images)
         windows = _windows(segments.run, DEFAULT_WINDOW_LENGTH if window_length is None else window_length)
         return [_BoundGSSC(self, segments, channels, windows, shared) for channels in segments.channel_sets]
 
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the channel sets of a recording have in common: the recurrent layers, and the codes of channels, once known."""
+    """What the channel sets of a recording have in common: the networks, and the codes of channels, once known."""
 
     layers: list[Layer]
+    images: dict[str, nn.Module]
     codes: dict[tuple[int, str], torch.Tensor] = field(default_factory=dict)
 
 
@@ -265,8 +268,15 @@ class _BoundGSSC(BoundStager):
         """Codes of variants of segments, (n, code)."""
         function = self.stager.module.encode
         ways = by_channels_last(function, (segments,))
+        if ways:
+            ways = {"as images": self._by_images, **ways}
         code: torch.Tensor = quickest(self.stager.module, "encode", function, ways, (segments,), self.stager.spec.name)
         return code
+
+    def _by_images(self, segments: torch.Tensor) -> torch.Tensor:
+        module, images = self.stager.module, self.shared.images
+        codes = [images[name](as_row(segments[:, place, None])) for place, name in enumerate(module.names)]
+        return module.mix(*(code.flatten(1) for code in codes))
 
     def scored_as_in(self, other: BoundStager, index: torch.Tensor) -> torch.Tensor:
         """Score epochs as they are in another night: their codes are known there."""

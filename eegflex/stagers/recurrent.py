@@ -4,8 +4,8 @@ What does not vary is computed once for a recording: the first layer's states up
 it on; and what the second layer's products make of them. The last layer is read up to that step only. What the slopes need of a
 step is made while it is still at hand in the processor's cache.
 
-No step is left out for being far away: what an epoch changes fades slowly. In GSSC a hundredth of it is left 40 epochs away, in
-states and in slopes. To come down to rounding it would take hundreds.
+No step is left out for being far away: what an epoch changes fades slowly. In GSSC some hundredths of it are left 40 epochs
+away, in states and in slopes, and to come down to rounding would take hundreds.
 
 The products of weights are most of the work. Torch computes them by a library that has one kernel for all processors; the one
 that computes its convolutions has them too, for weights that were put in order before. That is a function of torch's own making
@@ -135,15 +135,15 @@ class Direction:
         """
         size, batch, n_steps = self.size, len(state), len(into)
         parts = state.new_empty(1, batch, 5, size) if kept is None else kept
-        minus = state.new_tensor(-1.0)
-        at_once, begun = max(ROWS // max(batch, 1), 1), 0
+        views = [*(part.unbind() for part in parts.unbind(2)), parts[:, :, 3:].flatten(2).unbind()]
+        minus, at_once, begun = state.new_tensor(-1.0), max(ROWS // max(batch, 1), 1), 0
         for step, (given, after) in enumerate(zip(gates, into, strict=True)):
-            now = parts[step if kept is not None else 0]
-            inner, change, new, r, z = now.unbind(1)
-            own = self.states(state)
-            torch.add(given[:, : 2 * size], own[:, : 2 * size], out=now[:, 3:].flatten(1)).sigmoid_()
-            inner.copy_(own[:, 2 * size :])
-            torch.addcmul(given[:, 2 * size :], r, inner, out=new).sigmoid_()
+            inner, change, new, r, z, both = (view[0 if kept is None else step] for view in views)
+            of_both, of_new = given.split((2 * size, size), dim=1)
+            own_of_both, own_of_new = self.states(state).split((2 * size, size), dim=1)
+            torch.add(of_both, own_of_both, out=both).sigmoid_()
+            inner.copy_(own_of_new)
+            torch.addcmul(of_new, r, inner, out=new).sigmoid_()
             torch.add(minus, new, alpha=2.0, out=new)
             torch.sub(state, new, out=change)
             state = torch.lerp(new, state, z, out=after)
@@ -165,12 +165,13 @@ class Direction:
             Where the slopes are written.
         """
         carried: torch.Tensor | None = None
+        to_sums, to_new, remain = kept[:, :, :3].unbind(), kept[:, :, 3].unbind(), kept[:, :, 4].unbind()
         for step in range(len(kept) - 1, -1, -1):
-            own = _sum(carried, of[step])
-            torch.mul(kept[step, :, :3], own[:, None], out=into[step])
+            own, gates = _sum(carried, of[step]), into[step]
+            torch.mul(to_sums[step], own[:, None], out=gates)
             if step:
-                carried = torch.addcmul(self.states.back(into[step].flatten(1)), own, kept[step, :, 4])
-            torch.mul(kept[step, :, 3], own, out=into[step][:, 2])
+                carried = torch.addcmul(self.states.back(gates.flatten(1)), own, remain[step])
+            torch.mul(to_new[step], own, out=gates[:, 2])
 
 
 def _to_factors(parts: torch.Tensor) -> None:

@@ -29,6 +29,8 @@ __all__ = ["text"]
 
 #: Points of a batch, of so many epochs, and passes of each side.
 N_POINTS, N_EPOCHS, REPEATS = 64, 4, 7
+#: Windows in which GSSC's recurrent layers are measured, and points of a batch such as the last of a chunk are.
+WINDOWS, FEW = (21, 41, 81), 8
 #: The least that GSSC's pass is to gain; and that others are not to lose, where there is nothing to gain.
 LEAST, NO_SLOWER = 1.4, 0.95
 
@@ -49,7 +51,8 @@ def _rows() -> list[Row]:
     try:
         epochs = night(hours=1.0)
         whole = [_whole(name, load(), epochs) for name, load in (STAGERS | {"sequence": SEQUENCES["sequence"]}).items()]
-        return [*_of_gssc(epochs), *whole, *(_in_turn(pooled) for pooled in (False, True))]
+        wide = night(hours=2.0)  # in which all windows have their epochs in the middle
+        return [*_of_gssc(wide), *whole, *(_in_turn(pooled) for pooled in (False, True))]
     finally:
         torch.set_num_threads(threads)
 
@@ -79,11 +82,11 @@ def _plain(task: Task) -> Task:
     return plain
 
 
-def _row(what: str, ours: Task, theirs: Task, least: float = NO_SLOWER) -> Row:
+def _row(what: str, ours: Task, theirs: Task, least: float = NO_SLOWER, n_points: int = N_POINTS) -> Row:
     """A way against another, and how far their slopes are apart."""
     found, expected = ours(), theirs()
     apart = float((found - expected).norm() / expected.norm())
-    own, others = (1e3 * one / N_POINTS for one in seconds(ours, theirs, repeats=REPEATS, clock=time.process_time))
+    own, others = (1e3 * one / n_points for one in seconds(ours, theirs, repeats=REPEATS, clock=time.process_time))
     ratio = others / own
     floor = f"at least {least:g}, slopes the same to 1e-5"
     met = ratio >= least and apart <= 1e-5
@@ -97,15 +100,21 @@ def _whole(name: str, stager: Stager, epochs: mne.BaseEpochs) -> Row:
 
 
 def _of_gssc(epochs: mne.BaseEpochs) -> list[Row]:
-    """Its encoder, and its recurrent layers in a window of 21 epochs."""
+    """Its encoders, and its recurrent layers in windows of several lengths."""
     bound, index, x = _bound(STAGERS["GSSC"](), epochs)
     with torch.no_grad():
         codes = bound.encode(x)
-    encoder, decoder = _pass(bound.encode, x), _pass(lambda own: bound.decode(own, index), codes)
-    return [
-        _row("GSSC: encoders", encoder, _plain(encoder)),
-        _row("GSSC: recurrent layers", decoder, _plain(decoder)),
-    ]
+    encoder = _pass(bound.encode, x)
+    rows = [_row("GSSC: encoders", encoder, _plain(encoder))]
+    for length in WINDOWS:
+        there = bound.with_window_length(length)
+        for n in (N_POINTS, FEW):
+            some = slice(None, None, N_POINTS // n)
+            layers = _pass(lambda own, there=there, some=some: there.decode(own, index[some]), codes[some])  # type: ignore[misc]
+            rows.append(
+                _row(f"GSSC: recurrent layers, {length} epochs, {n} points", layers, _plain(layers), n_points=n)
+            )
+    return rows
 
 
 class _NotEntered(TinySleepNetShaped):

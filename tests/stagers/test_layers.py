@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from eegflex.stagers.layers import ChannelsLast
+from eegflex.stagers.layers import LARGEST_MEAN, ChannelsLast, as_images, as_row
 
 N_TIMES = 61
 
@@ -216,3 +218,40 @@ def test_outside_nothing_is_changed():
     assert inside.stride() != before.stride()
     assert module(x).stride() == before.stride()
     np.testing.assert_array_equal(module(x).numpy(), before.numpy())
+
+
+class Block(nn.Module):
+    """Two ways of which the sum is taken; the layers are modules."""
+
+    def __init__(self, *layers, beside):
+        super().__init__()
+        self.layers, self.beside = nn.Sequential(*layers), beside
+
+    def forward(self, x):
+        return self.layers(x) + self.beside(x)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-6)])
+@pytest.mark.parametrize("offset", [0.0, 20 * LARGEST_MEAN])
+def test_a_network_of_images_is_the_network(dtype, tolerance, offset):
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv1d(1, 8, 5, 2, 2),
+        Block(
+            *(nn.GroupNorm(2, 8), nn.LeakyReLU(0.2), nn.Dropout(0.5), nn.Conv1d(8, 16, 3, 2, 1, bias=False)),
+            beside=nn.Sequential(nn.AvgPool1d(3, 2, 1), nn.Conv1d(8, 16, 1), nn.Identity()),
+        ),
+        nn.Conv1d(16, 16, 3, padding="same"),
+        nn.AvgPool1d(3, 2, 1, count_include_pad=False),
+        nn.Conv1d(16, 6, 3, padding=1, padding_mode="circular", groups=2),
+        nn.Flatten(),
+    )
+    frozen(network, dtype)
+    images, x = as_images(network), torch.randn(3, 1, N_TIMES, dtype=dtype) + offset
+    before = [one.clone() for one in network.parameters()]
+    for own, theirs in zip(slopes(lambda x: images(as_row(x)), x), slopes(network, x), strict=True):
+        assert own.shape == theirs.shape
+        assert float((own - theirs).norm()) <= tolerance * float(theirs.norm())
+    assert all(torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))
+    again = pickle.loads(pickle.dumps(images))
+    assert torch.equal(again(as_row(x)), images(as_row(x)))

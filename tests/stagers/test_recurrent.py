@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from eegflex.stagers import recurrent
-from eegflex.stagers.recurrent import Product, layers_of, one_varies
+from eegflex.stagers.recurrent import ROWS, Product, layers_of, one_varies, recorded
 
 N_INPUTS, SIZE, BATCH = 7, 4, 3
 
@@ -43,12 +43,14 @@ def test_it_is_the_whole_night_seen_from_one_epoch(products, n_layers, n_epochs,
     stop = start + length
     left = torch.stack([own[start - 1, :SIZE].expand(BATCH, -1) if start else zero for own in outputs])
     right = torch.stack([own[stop, SIZE:].expand(BATCH, -1) if stop < n_epochs else zero for own in outputs])
-    gates = torch.cat([direction.gates(night[0, start:stop]) for direction in layers[0]], dim=1)[:, None]
+    known = recorded(layers, night[0], outputs[0])
+    members = torch.arange(start, stop)[:, None].expand(-1, BATCH)
     weights = torch.arange(1, 2 * SIZE * BATCH + 1, dtype=dtype).cos().reshape(BATCH, 2 * SIZE)
     for at in range(length):
         code = torch.randn(BATCH, N_INPUTS, dtype=dtype).requires_grad_(True)
-        first = outputs[0][start:stop, None].expand(-1, BATCH, -1)
-        found = one_varies(layers, code, gates.expand(-1, BATCH, -1), first, (left, right), at)
+        found = one_varies(layers, code, known, members, (left, right), at)
+        with torch.no_grad():
+            assert torch.equal(one_varies(layers, code, known, members, (left, right), at), found)
         there = (torch.arange(length) == at)[:, None]
         states = torch.where(there, code[:, None], night[:, start:stop])
         for gru, before, after in zip(grus, left, right, strict=True):
@@ -59,22 +61,35 @@ def test_it_is_the_whole_night_seen_from_one_epoch(products, n_layers, n_epochs,
             assert float((own - theirs).norm()) <= tolerance * float(theirs.norm())
 
 
-def test_states_at_the_edges_have_slopes_too():
-    """They move where the whole context does."""
-    grus, layers = network(2, torch.float64)
-    inputs = torch.randn(5, BATCH, N_INPUTS, dtype=torch.float64)
-    state = torch.randn(BATCH, SIZE, dtype=torch.float64)
-    for number, direction in enumerate(layers[0]):
-
-        def steps(own, direction=direction):
-            return direction(direction.gates(inputs), own).sin()
-
-        def torchs(own, number=number):
-            both = torch.stack([own, own])
-            return grus[0](inputs.transpose(0, 1), both)[0].transpose(0, 1).chunk(2, dim=2)[number].sin()
-
-        found, expected = (torch.autograd.functional.jacobian(one, state) for one in (steps, torchs))
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+@pytest.mark.parametrize("gain", [0.3, 1.0, 4.0], ids=["fading", "as made", "lasting"])
+@pytest.mark.parametrize("batch", [1, ROWS // 3, ROWS + 1])
+def test_epochs_of_several_windows_share_a_batch(gain, batch):
+    """Whatever is far away counts, whether states fade or not; and however many steps are made ready at once."""
+    grus, _ = network(3, torch.float64)
+    for gru in grus:
+        for weight in gru.parameters():
+            weight.mul_(gain)
+    layers, n_epochs, length, at = layers_of(grus), 70, 41, 20
+    night, outputs, states = torch.randn(1, n_epochs, N_INPUTS, dtype=torch.float64), [], None
+    for gru in grus:
+        states, _ = gru(night if states is None else states)
+        outputs.append(states[0])
+    start = torch.arange(batch) % 28 + 1
+    members = start + torch.arange(length)[:, None]
+    edges = (
+        torch.stack([own[start - 1, :SIZE] for own in outputs]),
+        torch.stack([own[start + length, SIZE:] for own in outputs]),
+    )
+    code = torch.randn(batch, N_INPUTS, dtype=torch.float64).requires_grad_(True)
+    found = one_varies(layers, code, recorded(layers, night[0], outputs[0]), members, edges, at)
+    states = torch.where((torch.arange(length) == at)[:, None], code[:, None], night[0][members.T])
+    for gru, *ends in zip(grus, *edges, strict=True):
+        states, _ = gru(states, torch.stack(ends))
+    for target in (0, 2 * SIZE - 1):  # one graph, asked twice
+        own, theirs = (
+            torch.autograd.grad(one[:, target].sum(), code, retain_graph=True)[0] for one in (found, states[:, at])
+        )
+        assert float((own - theirs).norm()) <= 1e-12 * float(theirs.norm())
 
 
 def test_without_the_librarys_order_a_product_is_plain(monkeypatch):
@@ -92,4 +107,4 @@ def test_a_product_can_be_sent_to_another_process():
     again = pickle.loads(pickle.dumps(product))
     inputs = torch.randn(3, 5)
     torch.testing.assert_close(again(inputs), product(inputs), rtol=0, atol=0)
-    assert again.back(product(inputs), None).shape == (3, 5)
+    assert again.back(product(inputs)).shape == (3, 5)

@@ -20,8 +20,9 @@ from eegflex.errors import MissingExtraError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.spec.published import load_spec
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
+from eegflex.stagers.layers import as_images, as_row
 from eegflex.stagers.passes import by_channels_last, quickest
-from eegflex.stagers.recurrent import Layer, layers_of, one_varies
+from eegflex.stagers.recurrent import Layer, Recorded, layers_of, one_varies, recorded
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windowed import recorded_inputs
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Length, Windows, cut_windows, split_window
@@ -185,16 +186,18 @@ class GSSC(Stager):
 
     def bind(self, segments: Segments, edges: str = "shift", window_length: int | None = None) -> list[BoundStager]:
         """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
-        shared = _Shared(layers_of(self.module.layers))
+        images = {name: as_images(network) for name, network in self.module.signals.items()}
+        shared = _Shared(layers_of(self.module.layers), images)
         windows = _windows(segments.run, DEFAULT_WINDOW_LENGTH if window_length is None else window_length)
         return [_BoundGSSC(self, segments, channels, windows, shared) for channels in segments.channel_sets]
 
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the channel sets of a recording have in common: the recurrent layers, and the codes of channels, once known."""
+    """What the channel sets of a recording have in common: the networks, and the codes of channels, once known."""
 
     layers: list[Layer]
+    images: dict[str, nn.Module]
     codes: dict[tuple[int, str], torch.Tensor] = field(default_factory=dict)
 
 
@@ -212,7 +215,7 @@ class _BoundGSSC(BoundStager):
         self.stager, self.channels, self.windows, self.shared = stager, channels, windows, shared
         self.signals = segments.signals
         self.n_beyond = 2 * len(stager.module.layers) * stager.module.layers[0].hidden_size
-        self._night: tuple[torch.Tensor, ...] | None = None
+        self._night: tuple[torch.Tensor, torch.Tensor, torch.Tensor, Recorded] | None = None
 
     def with_window_length(self, window_length: Length) -> BoundStager:
         """The same with windows of another window_length."""
@@ -234,8 +237,10 @@ class _BoundGSSC(BoundStager):
         return self.shared.codes[channel, name]
 
     @torch.no_grad()
-    def _recorded(self, progress: Callable[[int], None] = lambda _: None) -> tuple[torch.Tensor, ...]:
-        """Codes (epoch, code), scores (epoch, stage), layer outputs (layer, epoch, 2 x state) of the night, and first gates."""
+    def _recorded(
+        self, progress: Callable[[int], None] = lambda _: None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Recorded]:
+        """Codes (epoch, code), scores (epoch, stage), layer outputs (layer, epoch, 2 x state) of the night; first products."""
         if self._night is None:
             told = [progress, lambda _: None]  # an epoch counts once, however many signals it has
             own = [
@@ -247,9 +252,8 @@ class _BoundGSSC(BoundStager):
             )
             run = self.windows.run
             runs = [self.stager.module.night(codes[torch.from_numpy(run == number)]) for number in np.unique(run)]
-            gates = torch.cat([direction.gates(codes) for direction in self.shared.layers[0]], dim=1)
             scores, outputs = torch.cat([own for own, _ in runs]), torch.cat([out for _, out in runs], dim=1)
-            self._night = codes, scores, outputs, gates
+            self._night = codes, scores, outputs, recorded(self.shared.layers, codes, outputs[0])
         return self._night
 
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
@@ -264,8 +268,15 @@ class _BoundGSSC(BoundStager):
         """Codes of variants of segments, (n, code)."""
         function = self.stager.module.encode
         ways = by_channels_last(function, (segments,))
+        if ways:
+            ways = {"as images": self._by_images, **ways}
         code: torch.Tensor = quickest(self.stager.module, "encode", function, ways, (segments,), self.stager.spec.name)
         return code
+
+    def _by_images(self, segments: torch.Tensor) -> torch.Tensor:
+        module, images = self.stager.module, self.shared.images
+        codes = [images[name](as_row(segments[:, place, None])) for place, name in enumerate(module.names)]
+        return module.mix(*(code.flatten(1) for code in codes))
 
     def scored_as_in(self, other: BoundStager, index: torch.Tensor) -> torch.Tensor:
         """Score epochs as they are in another night: their codes are known there."""
@@ -298,12 +309,10 @@ class _BoundGSSC(BoundStager):
 
     def _among_recorded(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """The same, of no step more than varies."""
-        _, _, outputs, gates = self._recorded()
-        numbers = index.numpy()
+        night, numbers = self._recorded()[3], index.numpy()
         members = torch.from_numpy(self.windows.members(numbers).T.copy()).to(codes.device)
         at = int(self.windows.at(numbers[:1])[0])
-        edges = self._boundaries(index)
-        states = one_varies(self.shared.layers, codes, gates[members], outputs[0][members], edges, at)
+        states = one_varies(self.shared.layers, codes, night, members, self._boundaries(index), at)
         return self.stager.module.head(states)
 
     def beyond(self, index: torch.Tensor) -> torch.Tensor:

@@ -290,7 +290,7 @@ def test_the_quick_pass_is_torchs(stager, segments):
             found[dtype, "quick"] = slopes(lambda x, bound=bound: bound(x, index), x)
         ways = verdicts(bound.stager.module)
         assert {one.way for part, own in ways.items() if part != "encode" for one in own} == {"recorded steps"}
-    assert [one.way for one in ways["encode"]] == ["channels last"]
+    assert [one.way for one in ways["encode"]] == ["as images"]
     for place, exact in enumerate(found[torch.float64, "torch"]):
 
         def error(dtype, way, place=place, exact=exact):

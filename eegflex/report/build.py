@@ -56,12 +56,12 @@ def make_report(
     title : str | None
         Title of the report. By default it names the stager.
     epochs_per_stage : int
-        How many epoch cards to show of each stage: so many typical epochs, and, where there are, as many to review.
+        How many single epochs to show of each stage: so many typical ones, and, where there are, as many to review.
     note : str | None
         A sentence to put on top, for example that the recording is simulated.
     signal : bool
         Whether the page holds the signals of the explained epochs, to walk through them. They are the patient's data, and the
-        page says so. Epoch cards, which show a few of them as pictures, are left out without them.
+        page says so. Single epochs, which show a few of them as pictures, are left out without them.
     began : str | None
         The clock when the recording began, such as ``"22:30"``, if times are to be those of the day. A result does not keep it.
     %(verbose)s

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 FIGURES = [getattr(viz, name) for name in viz.__all__ if name != "plot_context"]
 #: Figures of the night, of errors, and of several scores say by themselves what is positive.
 WITHOUT_SCORE = (viz.plot_night, viz.plot_completeness, viz.plot_confusion)
-OF_BANDS = [viz.plot_bands, viz.plot_topomap, viz.plot_epoch, viz.plot_night, viz.plot_completeness]
+OF_BANDS = [viz.plot_bands, viz.plot_topomap, viz.plot_epoch, viz.plot_examples, viz.plot_night, viz.plot_completeness]
 #: How attributions that do not sum to the score's change are read.
 INCOMPLETE = {
     "saliency": "a little more of {} would raise the score of the predicted stage",

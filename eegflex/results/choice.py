@@ -43,7 +43,7 @@ def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
     for kind in channel_types(part):
         did = pool(part, sums, kinds == kind, "predicted")
         far[did.epochs] += np.abs(did.values - np.median(did.values, axis=0)).sum(axis=1)
-    trusted = judge(part).epochs if has_evidence(part) else np.zeros(len(places), dtype=bool)
+    trusted = judge(dataset).epochs[places] if has_evidence(dataset) else np.zeros(len(places), dtype=bool)
     return [int(place) for place in places[np.lexsort((far, ~trusted, ~explained_epochs(part)))][:n]]
 
 

@@ -296,7 +296,8 @@ def _draw_middles(ax: Axes, middles: Sequence[Middle]) -> None:
     value, low, high, error = np.array([[one.value, one.low, one.high, one.error] for one in middles]).T
     rows, colours = np.arange(len(value)), np.where(np.abs(value) <= error, "0.45", "black")
     for width, own, order in ((3.4, "white", 4), (1.5, colours, 5)):
-        ax.vlines(value, rows - 0.42, rows + 0.42, color=own, linewidth=width, zorder=order, gid="median")
+        ax.vlines(value, rows - 0.42, rows + 0.42, color=own, linewidth=width, zorder=order, gid="median",
+                  capstyle="projecting")  # fmt: skip
     known = np.isfinite(low)
     for width, own, order in ((2.6, "white", 4), (1.1, colours[known], 5)) if known.any() else ():
         ax.hlines(rows[known] + 0.42, low[known], high[known], color=own, linewidth=width, zorder=order, gid="interval")

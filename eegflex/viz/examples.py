@@ -16,6 +16,7 @@ from eegflex.results.recordings import one_recording
 from eegflex.results.select import PICKED, as_bands, check_stages, is_whole, stage_order
 from eegflex.results.spectral_share import share_words
 from eegflex.results.subset import numbers_text
+from eegflex.results.trust import judged_once
 from eegflex.results.wording import positive_means, unit
 from eegflex.viz.canvas import Canvas, figure_of, given_axes
 from eegflex.viz.epoch import UNEXPLAINED, case_of, clock_of, highest_drawn, signed
@@ -135,7 +136,8 @@ def _find_cases(
     if numbers is None:
         stages = check_stages(stage, stage_order(dataset, "predicted"))
         there = set(tables.counted_stages(dataset, "predicted").tolist())
-        places = [typical_places(dataset, one, 1)[0] for one in stages if one in there]
+        with judged_once():
+            places = [typical_places(dataset, one, 1)[0] for one in stages if one in there]
     else:
         known = dataset["number"].values.astype(int).tolist()
         missing = [number for number in numbers if number not in known]

@@ -63,7 +63,7 @@ def test_what_colours_are_full_at_is_told_beside_them(result):
     change = float(data["score"][3, 0] - data["baseline_score"][3, 0])
     largest = np.abs(mesh.get_array()).max()
     assert facts(fig) == [
-        ["scored N3", f"F(x) − F(x_b) = {change:+.3f}".replace("= -", "= −"), f"above: ±{largest:.2g}"]
+        ["scored N3", f"F(x) − F(x_b) = {change:+.3f}".replace("= -", "= −"), f"full colour above: ±{largest:.2g}"]
     ]
     assert facts(viz.plot_examples(result, numbers=[9], show=False))[0][0] == "not scored"
 

@@ -114,7 +114,12 @@ def cards_of(result: FlexResult, n: int) -> list[Card]:
         shown = {card.number for card in typical}
         unsure = [number for number in reasons if number in here - shown][:n]
         found += typical + [
-            Card(number, stage, f"Among the first of {stage} in the queue: {reasons[number]}.", is_typical=False)
+            Card(
+                number,
+                stage,
+                f"To review, among the first of {stage} in the queue: {reasons[number]}.",
+                is_typical=False,
+            )
             for number in unsure
         ]
     return found

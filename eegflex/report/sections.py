@@ -177,10 +177,12 @@ def spectra(gathered: Gathered) -> Iterator[Part]:
     how = reading(result)
     caption = f"Which frequencies {how.raised} (red) or {how.lowered} (blue) the score in each stage; grey: the power."
     kinds = set(result.data["ch_type"].values.astype(str))
-    for kind in [kind for kind in ("eeg", "eog", "emg") if kind in kinds] or ["all"]:
+    shown = [kind for kind in ("eeg", "eog", "emg") if kind in kinds] or ["all"]
+    for kind in shown:
         name = "all channels" if kind == "all" else kind.upper()
         draw = partial(viz.plot_spectrum, result, picks=kind, show=False)
-        yield Picture(f"Attribution spectra, {name}", draw, caption, "Spectra")
+        on_page = kind != "emg" or shown == ["emg"]  # the tone of a muscle has no lines: its bands tell as much
+        yield Picture(f"Attribution spectra, {name}", draw, caption, "Spectra", on_page=on_page)
 
 
 def topography(gathered: Gathered) -> Iterator[Part]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,10 +99,15 @@ class BandMarks:
 
     def middles(self, stage: str) -> list[Middle]:
         """Return the medians of a stage, by row; none where it has no epoch."""
+        return self._by_stage.get(stage, [])
+
+    @cached_property
+    def _by_stage(self) -> dict[str, list[Middle]]:
+        return {stage: self._middles(stage) for stage in dict.fromkeys(self.did.labels.tolist())}
+
+    def _middles(self, stage: str) -> list[Middle]:
         of_stage = self.did.labels == stage
         values, weights = self.did.values[of_stage], self.did.weights[of_stage]
-        if not len(values):
-            return []
         low, high = median_interval(values, self.blocks[of_stage], weights)
         found = (quantile(one, weights, 0.5) for one in (values, self.errors[of_stage]))
         return [Middle(*map(float, row)) for row in np.column_stack([next(found), low, high, next(found)])]

@@ -73,8 +73,8 @@ def epochs(gathered: Gathered) -> Iterator[Part]:
             shown = own[first : first + _MOST]
             draw = partial(viz.plot_examples, gathered.result, numbers=[card.number for card in shown], show=False)
             yield Picture(f"{title}{f', {first // _MOST + 1}' if len(own) > _MOST else ''}", draw, caption, "Epochs")
-        if own:
-            yield Text(f"{title}: why these", _reasons(own), "Epochs")
+    if cards:
+        yield Text("Why these epochs", _reasons(cards), "Epochs")
     for card in cards:
         draw = partial(viz.plot_epoch, gathered.result, card.number, show=False)
         yield Picture(f"{card.stage}, epoch {card.number}", draw, card.why, "Epochs", on_page=False)

@@ -166,6 +166,13 @@ class TestPage:
         assert len([part for part in pictures if not part.on_page]) == 5 * n
         assert sum(part.html.count("<li>") for part in parts if not isinstance(part, Picture)) == 5 * n
 
+    def test_the_page_has_no_spectrum_of_a_muscle_beside_others(self):
+        (spectra,) = [section for section in SECTIONS if section.__name__ == "spectra"]
+        for kinds, shown in ((("eeg", "eog", "emg"), ["EEG", "EOG"]), (("emg",) * 3, ["EMG"])):
+            result = example_results.explain(example_results.make_epochs(("a", "b", "c"), list(kinds), positions=False))
+            found = [part.title for part in spectra(Gathered(result, assess(result))) if part.on_page]
+            assert found == [f"Attribution spectra, {kind}" for kind in shown]
+
     def test_why_an_epoch_is_shown_is_told_with_a_link_to_it(self, made):
         assert (
             len(re.findall(r'<li><a href="#epoch=\d+">\w+, epoch \d+</a>: Typical: of 2 epochs of', made.report.html))

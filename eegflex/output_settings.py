@@ -154,7 +154,7 @@ class ReportSettings:
 
     title: str | None = field(default=None, metadata={"help": "Its title. Default: one that names the stager."})
     epochs_per_stage: int = field(
-        default=1, metadata={"help": "Cards of typical epochs, and of some to review, for each stage.", "at_least": 0}
+        default=1, metadata={"help": "Typical epochs to show of each stage, and as many to review.", "at_least": 0}
     )
     note: str | None = field(default=None, metadata={"help": "A sentence to put on top."})
     signal: bool = field(

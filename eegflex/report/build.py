@@ -21,6 +21,7 @@ from eegflex.report.pictures import as_figure
 from eegflex.report.sections import SECTIONS, on_top
 from eegflex.results.means import only_means, refuse_single
 from eegflex.results.recordings import one_recording
+from eegflex.results.trust import judged_once
 from eegflex.utils.clock import since_midnight
 from eegflex.utils.verbose import verbose
 
@@ -56,12 +57,12 @@ def make_report(
     title : str | None
         Title of the report. By default it names the stager.
     epochs_per_stage : int
-        How many epoch cards to show of each stage: so many typical epochs, and, where there are, as many to review.
+        How many single epochs to show of each stage: so many typical ones, and, where there are, as many to review.
     note : str | None
         A sentence to put on top, for example that the recording is simulated.
     signal : bool
         Whether the page holds the signals of the explained epochs, to walk through them. They are the patient's data, and the
-        page says so. Epoch cards, which show a few of them as pictures, are left out without them.
+        page says so. Single epochs, which show a few of them as pictures, are left out without them.
     began : str | None
         The clock when the recording began, such as ``"22:30"``, if times are to be those of the day. A result does not keep it.
     %(verbose)s
@@ -94,7 +95,7 @@ def make_report(
     ('Why did bandpower stage this night so, and can the answer be believed?', 12)
     """
     asked = ReportSettings(title=title, epochs_per_stage=epochs_per_stage, note=note, signal=signal, began=began)
-    with _what_is_there_kept():
+    with _what_is_there_kept(), judged_once():
         gathered = _gather(result, compare_with, asked)
         return make_page(
             title or f"Why did {result.model} stage this night so, and can the answer be believed?",

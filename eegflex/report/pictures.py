@@ -38,7 +38,7 @@ def as_figure(picture: Picture, said: Container[str] = ()) -> tuple[str, list[st
     """
     import matplotlib.pyplot as plt
 
-    with _uncollected():
+    with _uncollected(), plt.rc_context({"text.hinting": "none"}):  # which so many dots an inch do not need
         with notes_apart() as notes:
             fig = picture.draw()
         try:

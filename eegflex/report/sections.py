@@ -105,15 +105,18 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
         f"once. {sum_words(result)}"
     )
     yield Picture(f"Bands by stage{how}", partial(viz.plot_bands, result, show=False), caption, "Bands")
-    table = result.band_table()
-    means = table[[*Bands().names, "total"]]
+    names = [*Bands().names, "total"]
+    every = result.band_table(statistic="all")
+    table = every.iloc[:: len(names)].droplevel("band")
+    shape = len(table), len(names)
+    means = pd.DataFrame(every["mean"].to_numpy().reshape(shape), index=table.index, columns=names)
     largest = float(np.nanmax(np.abs(means.to_numpy())))
     written = means.map(lambda value: number_text(value, largest)).assign(n=table["n_epochs"])
     if "decided_by" in table:
         written["decided by"] = table["decided_by"]
     if "n_trusted" in table:
         written["trusted"] = table["n_trusted"]
-    within = result.band_table(statistic="within_error")[means.columns]
+    within = pd.DataFrame(every["within_error"].to_numpy().reshape(shape), index=table.index, columns=names)
     grey = within.reindex(columns=written.columns, fill_value=False).to_numpy(dtype=bool)
     legend = html.paragraph(LEGEND) if grey.any() else ""
     table_of = legend + html.frame(written, corner="stage, channel", grey=grey)
@@ -172,10 +175,12 @@ def spectra(gathered: Gathered) -> Iterator[Part]:
     how = reading(result)
     caption = f"Which frequencies {how.raised} (red) or {how.lowered} (blue) the score in each stage; grey: the power."
     kinds = set(result.data["ch_type"].values.astype(str))
-    for kind in [kind for kind in ("eeg", "eog", "emg") if kind in kinds] or ["all"]:
+    shown = [kind for kind in ("eeg", "eog", "emg") if kind in kinds] or ["all"]
+    for kind in shown:
         name = "all channels" if kind == "all" else kind.upper()
         draw = partial(viz.plot_spectrum, result, picks=kind, show=False)
-        yield Picture(f"Attribution spectra, {name}", draw, caption, "Spectra")
+        on_page = kind != "emg" or shown == ["emg"]  # the tone of a muscle has no lines: its bands tell as much
+        yield Picture(f"Attribution spectra, {name}", draw, caption, "Spectra", on_page=on_page)
 
 
 def topography(gathered: Gathered) -> Iterator[Part]:

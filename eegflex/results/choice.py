@@ -8,6 +8,7 @@ import xarray as xr
 
 from eegflex.bands import Bands
 from eegflex.results import tables
+from eegflex.results.collapse import for_sums
 from eegflex.results.decided import explained_epochs
 from eegflex.results.select import channel_types, check_stages, pool
 from eegflex.results.trust import has_evidence, judge
@@ -37,13 +38,13 @@ def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
         If no epoch of the stage was explained.
     """
     places = _of_stage(dataset, stage)
-    part = dataset.isel(epoch=places)
+    part = for_sums(dataset).isel(epoch=places)
     sums, kinds = tables.band_sums(part, Bands()), part["ch_type"].values.astype(str)
     far = np.zeros(len(places))
     for kind in channel_types(part):
         did = pool(part, sums, kinds == kind, "predicted")
         far[did.epochs] += np.abs(did.values - np.median(did.values, axis=0)).sum(axis=1)
-    trusted = judge(part).epochs if has_evidence(part) else np.zeros(len(places), dtype=bool)
+    trusted = judge(dataset).epochs[places] if has_evidence(dataset) else np.zeros(len(places), dtype=bool)
     return [int(place) for place in places[np.lexsort((far, ~trusted, ~explained_epochs(part)))][:n]]
 
 

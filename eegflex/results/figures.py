@@ -188,6 +188,31 @@ class ResultFigures:
             show=show,
         )
 
+    def plot_examples(
+        self,
+        *,
+        numbers: Sequence[int] | None = None,
+        recording: str | None = None,
+        stage: str | Sequence[str] | None = None,
+        bands: Bands | Mapping[str, tuple[float, float]] | None = None,
+        axes: Axes | Sequence[Axes] | None = None,
+        annotate: bool = True,
+        show: bool = True,
+    ) -> Figure:
+        """A typical epoch of each stage, or some of your choice; see `eegflex.viz.plot_examples`."""
+        from eegflex.viz import plot_examples
+
+        return plot_examples(
+            cast("FlexResult", self),
+            numbers=numbers,
+            recording=recording,
+            stage=stage,
+            bands=bands,
+            axes=axes,
+            annotate=annotate,
+            show=show,
+        )
+
     def plot_completeness(
         self, *, axes: Axes | Sequence[Axes] | None = None, annotate: bool = True, show: bool = True
     ) -> Figure:

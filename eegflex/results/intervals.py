@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any
 
 import numpy as np
@@ -236,14 +237,17 @@ def _independent(
     return float(few**2 / (own**2).sum() / alike)
 
 
+_SHARES: list[float] = np.linspace(0, 0.5, 2001)[1:].tolist()
+
+
 def _share_outside(n: float) -> float:
     """The share of values below the lower end of the interval, that itself counted: of a sign test with n values."""
     tail = (1 - LEVEL) / 2
     if n < 1 or 0.5**n > tail:
         return 0.0
-    shares = np.linspace(0, 0.5, 2001)[1:]
-    held = special.betainc(n * (1 - shares) + 1, n * shares, 0.5) <= tail
-    return float(shares[held].max()) if held.any() else 0.0
+    # The chance grows with the share, so that the largest share that holds it is found by halving.
+    held = bisect_right(_SHARES, tail, key=lambda share: float(special.betainc(n * (1 - share) + 1, n * share, 0.5)))
+    return _SHARES[held - 1] if held else 0.0
 
 
 def quantile(

@@ -175,8 +175,9 @@ def _structure(dataset: xr.Dataset) -> Iterator[str]:
         yield f"it has neither {' nor '.join(_VIEWS)}"
     for name, known in _EVERY.items():
         yield from _variable(dataset, name, known)
+    coordinates = set(dataset.coords)
     for name in map(str, dataset.variables):
-        if (name in COORDINATES) != (name in dataset.coords):
+        if (name in COORDINATES) != (name in coordinates):
             yield f"{name} must {'' if name in COORDINATES else 'not '}be a coordinate"
 
 

@@ -52,6 +52,8 @@ def provenance_text(by_recording: Mapping[str, Mapping[str, Any]]) -> str:
 def of_recordings(dataset: xr.Dataset, labels: Sequence[str]) -> xr.Dataset:
     """The part of a dataset that is of some of its recordings."""
     every = provenances(dataset)
+    if set(every) <= set(labels):
+        return dataset
     chosen = dataset.isel(
         epoch=np.flatnonzero(np.isin(dataset["recording"].values.astype(str), labels)),
         night=np.flatnonzero(np.isin(dataset["night_recording"].values.astype(str), labels)),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -31,6 +33,7 @@ __all__ = [
     "chosen",
     "has_evidence",
     "judge",
+    "judged_once",
     "trust_of_stages",
     "trust_table",
     "trust_words",
@@ -100,6 +103,20 @@ class Trust:
         return "; ".join(f"{words} ({count})" for words, count in counts.most_common(n))
 
 
+#: What was judged already, where datasets do not change.
+_JUDGED: ContextVar[list[tuple[xr.Dataset, Trust]] | None] = ContextVar("eegflex_judged", default=None)
+
+
+@contextmanager
+def judged_once() -> Iterator[None]:
+    """Judge a dataset once within, however often it is asked for: none may change there."""
+    token = _JUDGED.set([])
+    try:
+        yield
+    finally:
+        _JUDGED.reset(token)
+
+
 def judge(dataset: xr.Dataset, limits: Mapping[str, float] | None = None) -> Trust:
     """Judge the explanations of a result.
 
@@ -116,7 +133,18 @@ def judge(dataset: xr.Dataset, limits: Mapping[str, float] | None = None) -> Tru
         If there is no such criterion, or a limit is not a number.
     """
     refuse_single(dataset, "trust")
-    criteria = CRITERIA | {name: _with_limit(name, limit) for name, limit in (limits or {}).items()}
+    known = None if limits else _JUDGED.get()
+    if known is None:
+        return _judge(dataset, limits or {})
+    found = next((trust for one, trust in known if one is dataset), None)
+    if found is None:
+        found = _judge(dataset, {})
+        known.append((dataset, found))
+    return found
+
+
+def _judge(dataset: xr.Dataset, limits: Mapping[str, float]) -> Trust:
+    criteria = CRITERIA | {name: _with_limit(name, limit) for name, limit in limits.items()}
     holds = {name: one.holds(dataset) for name, one in criteria.items()}
     sums = np.isfinite(dataset["gap"].values)
     missing = {

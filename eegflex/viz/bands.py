@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,10 +99,15 @@ class BandMarks:
 
     def middles(self, stage: str) -> list[Middle]:
         """Return the medians of a stage, by row; none where it has no epoch."""
+        return self._by_stage.get(stage, [])
+
+    @cached_property
+    def _by_stage(self) -> dict[str, list[Middle]]:
+        return {stage: self._middles(stage) for stage in dict.fromkeys(self.did.labels.tolist())}
+
+    def _middles(self, stage: str) -> list[Middle]:
         of_stage = self.did.labels == stage
         values, weights = self.did.values[of_stage], self.did.weights[of_stage]
-        if not len(values):
-            return []
         low, high = median_interval(values, self.blocks[of_stage], weights)
         found = (quantile(one, weights, 0.5) for one in (values, self.errors[of_stage]))
         return [Middle(*map(float, row)) for row in np.column_stack([next(found), low, high, next(found)])]
@@ -201,7 +207,7 @@ def plot_bands(
             n, kept = _counts(marks[kind], one)
             filled = f", {kept} trusted" if has_evidence(dataset) else ""
             where = f"{plain(names[kind])}, " if len(kinds) > 1 or not canvas.own else ""
-            ax.set_title(f"{where}{plain(one)}\nn = {n}{filled}", fontsize=points(8.5))
+            ax.set_title(f"{where}{plain(one)}\nn = {n}{filled}", fontsize=points(8.5), y=1)
             ax.spines["top"].set(color=stage_colours(result.stages).get(one, LIGHT.muted), linewidth=3)
             _label_bands(ax, bands, labelled=not canvas.own or ax is axes_of_row[0])
     canvas.label_x(f"Attribution{chr(10) if widest < _NARROW else ' '}({unit(result)})")
@@ -272,6 +278,8 @@ def draw_panel(ax: Axes, marks: BandMarks, stage: str, scale: Scale) -> None:
             for is_trusted in (False, True):
                 chosen = (np.sign(values) == sign) & (doubtful == is_within) & (trusted == is_trusted)
                 chosen |= (values == 0) & (sign > 0) & (doubtful == is_within) & (trusted == is_trusted)
+                if not chosen.any():
+                    continue
                 own = _WITHIN if is_within else colour
                 filled = own if is_trusted or open_mark == "+" else "none"
                 ax.plot(
@@ -279,8 +287,7 @@ def draw_panel(ax: Axes, marks: BandMarks, stage: str, scale: Scale) -> None:
                     markerfacecolor=filled, markersize=4.2, markeredgewidth=0.8, linestyle="none",
                     zorder=2 if is_within else 3, gid=_gid(sign, within=is_within, trusted=is_trusted),
                 )  # fmt: skip
-    for row, middle in enumerate(marks.middles(stage)):
-        _draw_middle(ax, row, middle)
+    _draw_middles(ax, marks.middles(stage))
     ax.set_ylim(len(rows) - 0.5, -0.5)
 
 
@@ -290,24 +297,28 @@ def _gid(sign: int, *, within: bool, trusted: bool) -> str:
     return ", ".join(word for word in words if word)
 
 
-def _draw_middle(ax: Axes, row: int, middle: Middle) -> None:
-    """Draw a median, grey where it is within its error, and its interval if there is one."""
-    colour = "0.45" if abs(middle.value) <= middle.error else "black"
-    for width, own, order in ((3.4, "white", 4), (1.5, colour, 5)):
-        ax.plot([middle.value] * 2, [row - 0.42, row + 0.42], color=own, linewidth=width, zorder=order, gid="median")
-    if np.isfinite(middle.low):
-        for width, own, order in ((2.6, "white", 4), (1.1, colour, 5)):
-            ax.plot([middle.low, middle.high], [row + 0.42] * 2, color=own, linewidth=width, zorder=order,
-                    solid_capstyle="butt", gid="interval")  # fmt: skip
+def _draw_middles(ax: Axes, middles: Sequence[Middle]) -> None:
+    """Draw the medians of rows, grey where they are within their error, and their intervals where there are any."""
+    value, low, high, error = np.array([[one.value, one.low, one.high, one.error] for one in middles]).T
+    rows, colours = np.arange(len(value)), np.where(np.abs(value) <= error, "0.45", "black")
+    for width, own, order in ((3.4, "white", 4), (1.5, colours, 5)):
+        ax.vlines(value, rows - 0.42, rows + 0.42, color=own, linewidth=width, zorder=order, gid="median",
+                  capstyle="projecting")  # fmt: skip
+    known = np.isfinite(low)
+    for width, own, order in ((2.6, "white", 4), (1.1, colours[known], 5)) if known.any() else ():
+        ax.hlines(rows[known] + 0.42, low[known], high[known], color=own, linewidth=width, zorder=order, gid="interval")
 
 
 def _label_bands(ax: Axes, bands: Bands, *, labelled: bool) -> None:
     rows = bands_in_rows(bands)
-    ax.set_yticks(range(len(rows)), [f"{plain(name)} {span_words(name, bands)}" for name in rows], fontsize=points(8))
-    ax.tick_params(axis="y", length=0, labelleft=labelled)
+    if labelled:
+        names = [f"{plain(name)} {span_words(name, bands)}" for name in rows]
+        ax.set_yticks(range(len(rows)), names, fontsize=points(8))
+        ax.tick_params(axis="y", length=0)
+    ax.yaxis.set_visible(labelled)
     ax.tick_params(axis="x", labelsize=points(7.5), labelbottom=True)
-    for edge in np.arange(len(rows) - 1) + 0.5:
-        ax.axhline(edge, color="0.9", linewidth=0.6, zorder=0)
+    edges = np.arange(len(rows) - 1) + 0.5
+    ax.hlines(edges, 0, 1, transform=ax.get_yaxis_transform(), color="0.9", linewidth=0.6, zorder=0)
     for side in ("left", "right"):
         ax.spines[side].set_visible(False)
 

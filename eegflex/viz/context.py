@@ -165,7 +165,7 @@ def plot_context(
             offsets, found[name].low[drawn], found[name].high[drawn], color="black", linewidth=1.0, gid="interval"
         )
         share = f"context {100 * found[name].share:.0f} %" if np.isfinite(found[name].share) else ""
-        ax.set_title(f"{plain(name)} (n = {counts[name]})\n{share}", fontsize=points(9))
+        ax.set_title(f"{plain(name)} (n = {counts[name]})\n{share}", fontsize=points(9), y=1)
     _share_y(canvas.axes[0])
     neighbours = [np.where(offsets[:, None] == 0, np.nan, found[name].means[drawn]) for name in columns]
     colours = symmetric(neighbours)

@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 
     from eegflex.results.result import FlexResult
 
-__all__ = ["plot_epoch"]
+__all__ = ["UNEXPLAINED", "case_of", "clock_of", "highest_drawn", "plot_epoch", "signed"]
 
 
 #: Said of an epoch whose change of the score is within the error of its attribution.
-_UNEXPLAINED = (
+UNEXPLAINED = (
     "Not explained by this epoch: its change of the score, F(x) − F(x_b), is within the error of the attribution."
 )
 
@@ -79,7 +79,7 @@ def plot_epoch(
     stage : str | None
         Which stage, as predicted by the most confident channel set, if there is no `number`; by default the most frequent.
     channel : str | None
-        Which channel. By default the EEG channel with the largest attributions.
+        Which channel. By default the EEG channel with the largest attributions, of those that explain the epoch's stage.
     bands : Bands | mapping | None
         Frequency bands; by default those of `Bands`.
     axes : matplotlib Axes | sequence of matplotlib Axes | None
@@ -141,7 +141,7 @@ def plot_epoch(
     errors = case.band_errors()[case.channel]
     notes.append("Whiskers: estimated error of a sum." if np.isfinite(errors).any() else "")
     notes.append("Hatched: within its error." if within(case.band_sums()[case.channel], errors).any() else "")
-    notes.append("" if case.is_explained else _UNEXPLAINED)
+    notes.append("" if case.is_explained else UNEXPLAINED)
     notes.append(shown_sets(case.dataset))
     notes = [positive_means(result, "what the epoch has here"), *notes, "" if is_whole(case.dataset) else PICKED]
     stage = str(case.dataset["predicted"].values[case.epoch, case.channel_set])
@@ -161,14 +161,21 @@ def _find_card(
     if number is not None and number not in numbers:
         raise ParameterError("This epoch was not explained", seen=number, allowed=numbers_text(numbers))
     epoch = typical_places(dataset, stage, 1)[0] if number is None else numbers.index(number)
+    return case_of(dataset, bands, unit(result), epoch, channel)
+
+
+def case_of(dataset: xr.Dataset, bands: Bands, score_unit: str, epoch: int, channel: str | None = None) -> EpochCard:
+    """Return an epoch, by its place among those explained, on a channel, by default on that with the largest attributions."""
     chosen = _find_channel(dataset, bands, epoch, channel)
-    return EpochCard(dataset, bands, unit(result), epoch, chosen, int(dataset["of_channel_set"].values[chosen]))
+    return EpochCard(dataset, bands, score_unit, epoch, chosen, int(dataset["of_channel_set"].values[chosen]))
 
 
 def _find_channel(dataset: xr.Dataset, bands: Bands, epoch: int, channel: str | None) -> int:
-    """The channel that was asked for, or the EEG channel with the largest attributions."""
+    """The channel that was asked for, or the EEG channel with the largest attributions of those that explain the stage."""
     if channel is None:
         candidates = pick(dataset, None)
+        own = tables.counted_sets(dataset, "predicted")[epoch][dataset["of_channel_set"].values]
+        candidates = candidates & own if (candidates & own).any() else candidates
     else:
         names, labels = dataset["ch_name"].values.astype(str), dataset["channel"].values.astype(str)
         candidates = (labels == channel) if (labels == channel).any() else (names == channel)
@@ -235,8 +242,7 @@ def _draw_in_time(card: _Card, axes: Sequence[Axes], result: FlexResult, case: E
         _add_bar(card, mesh, 0, f"Attribution per {WINDOW:g} s\n({case.unit})")
         notes.append(f"Background of the signal: attribution to time, summed over {WINDOW:g} s.")
     if len(axes) > 1:
-        highest = (result.spec["input"].get("filter") or {}).get("h_freq") or FMAX
-        mesh = draw_time_frequency(axes[1], case, min(FMAX, float(highest), result.sfreq / 2))
+        mesh = draw_time_frequency(axes[1], case, highest_drawn(result))
         frame, freq = (float(np.diff(case.dataset[name].values[:2])[0]) for name in ("frame", "frame_freq"))
         _add_bar(card, mesh, 1, f"Attribution per {frame:.2g} s\nand {freq:.2g} Hz ({case.unit})")
         notes.append(
@@ -249,6 +255,12 @@ def _draw_in_time(card: _Card, axes: Sequence[Axes], result: FlexResult, case: E
         else:
             ax.tick_params(labelbottom=False)
     return notes
+
+
+def highest_drawn(result: FlexResult) -> float:
+    """The highest frequency that is drawn in Hz: no more than the stager is given."""
+    highest = (result.spec["input"].get("filter") or {}).get("h_freq") or FMAX
+    return min(FMAX, float(highest), result.sfreq / 2)
 
 
 def _add_bar(card: _Card, mesh: QuadMesh, panel: int, label: str) -> None:
@@ -287,9 +299,9 @@ def _facts(result: FlexResult, case: EpochCard) -> dict[str, str]:
         "Scored": "–" if scored == "UNSCORED" else scored,
         "Predicted": str(_value(case, "predicted")),
         "Explained": f"score of {target}",
-        "F(x), as recorded": _signed(score),
-        "F(x_b), baseline": _signed(baseline),
-        "F(x) − F(x_b)": _signed(score - baseline),
+        "F(x), as recorded": signed(score),
+        "F(x_b), baseline": signed(baseline),
+        "F(x) − F(x_b)": signed(score - baseline),
         **_sums(result, case),
         **_spent(case),
     }
@@ -301,15 +313,15 @@ def _sums(result: FlexResult, case: EpochCard) -> dict[str, str]:
     name = "Sum of attributions" if is_whole(case.dataset) else "Sum, channels picked"
     if "context_map" in case.dataset:
         around = _of_context(case)
-        whole, found["  of the context"] = whole + around, _signed(around)
+        whole, found["  of the context"] = whole + around, signed(around)
         if "beyond" in case.dataset:
             beyond = float(_value(case, "beyond"))
-            whole, found["  of the night beyond it"] = whole + beyond, _signed(beyond)
-    facts = {name: _signed(whole), "  of this channel": _signed(float(sums[case.channel])), **found}
+            whole, found["  of the night beyond it"] = whole + beyond, signed(beyond)
+    facts = {name: signed(whole), "  of this channel": signed(float(sums[case.channel])), **found}
     if not sums_to_change(result):
         return facts | {"Completeness": "not meant to sum to it"}
     relative = float(tables.relative_gap(case.dataset)[case.epoch, case.channel_set])
-    return facts | {"Completeness gap": _signed(_value(case, "gap")), "  of |band sums|": _percent(relative)}
+    return facts | {"Completeness gap": signed(_value(case, "gap")), "  of |band sums|": _percent(relative)}
 
 
 def _of_context(case: EpochCard) -> float:
@@ -331,7 +343,8 @@ def _value(case: EpochCard, name: str) -> Any:
     return case.dataset[name].values[case.epoch, case.channel_set]
 
 
-def _signed(number: float) -> str:
+def signed(number: float) -> str:
+    """Write a number with its sign and three decimals."""
     return f"{round(float(number), 3) + 0.0:+.3f}".replace("-", "−")
 
 
@@ -344,9 +357,10 @@ def _title(case: EpochCard) -> str:
     label = shown_label(case.dataset, str(label))
     name = case.dataset["channel"].values[case.channel]
     unexplained = "" if case.is_explained else "\n(not explained by this epoch)"
-    return f"{f'{label}, epoch' if label else 'Epoch'} {number}, {_clock(case)} from the start, {name}{unexplained}"
+    return f"{f'{label}, epoch' if label else 'Epoch'} {number}, {clock_of(case)} from the start, {name}{unexplained}"
 
 
-def _clock(case: EpochCard) -> str:
+def clock_of(case: EpochCard) -> str:
+    """Write when the epoch began, from the start of the recording."""
     seconds = int(case.dataset["onset"].values[case.epoch])
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

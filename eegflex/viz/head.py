@@ -223,8 +223,8 @@ def _outline(ax: Axes) -> None:
         (0.995 + 0.08 * np.cos(ear), 0.2 * np.sin(ear)),
         (-0.995 - 0.08 * np.cos(ear), 0.2 * np.sin(ear)),
     )
-    for x, y in lines:
-        ax.plot(RADIUS * x, RADIUS * y, color="black", linewidth=1.5)
+    broken = np.concatenate([part for line in lines for part in (np.stack(line), np.full((2, 1), np.nan))], axis=1)
+    ax.plot(*(RADIUS * broken), color="black", linewidth=1.5)
 
 
 def _write_names(ax: Axes, sites: Sites, there: npt.NDArray[np.bool_]) -> None:

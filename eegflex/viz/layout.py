@@ -38,6 +38,7 @@ class MeasuredOnce(ConstrainedLayoutEngine):
 def _remembering(ax: Axes) -> Iterator[None]:
     """Let a panel remember how far what stands around it reaches beyond it."""
     measure, found = ax.get_tightbbox, dict[Any, Any]()
+    lines = [spine for spine in ax.spines.values() if spine.get_in_layout()]
 
     def remembered(*args: Any, **kwargs: Any) -> Bbox | None:
         ax.apply_aspect()
@@ -48,7 +49,11 @@ def _remembering(ax: Axes) -> Iterator[None]:
         return None if found[ticks] is None else Bbox.from_extents(*np.add(ax.bbox.extents, found[ticks]))
 
     ax.get_tightbbox = remembered  # type: ignore[method-assign]
+    for line in lines:  # each would look for the ticks on it once more, and reaches no further than their labels
+        line.set_in_layout(False)
     try:
         yield
     finally:
         del ax.get_tightbbox
+        for line in lines:
+            line.set_in_layout(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ __all__ = [
     "draw_power",
     "draw_signal",
     "draw_time_frequency",
+    "per_frequency",
     "shown_sets",
 ]
 
@@ -101,6 +103,10 @@ class EpochCard:
     def band_errors(self) -> npt.NDArray[np.float64]:
         """Their errors; NaN where there is no estimate."""
         return cell_errors(self.dataset.isel(epoch=[self.epoch]), self.bands)[0]
+
+    def per(self, edges: npt.NDArray[np.float64]) -> str:
+        """What attributions to frequencies are sums over: bins with these edges, or bands where the method has only those."""
+        return f"per {edges[1]:g} Hz" if "frequency_view" in self.dataset else "per band"
 
     @property
     def is_explained(self) -> bool:
@@ -162,17 +168,22 @@ def draw_attribution(ax: Axes, case: EpochCard) -> None:
     freqs = case.dataset["freq"].values
     edges = bin_edges(freqs, FMAX)
     shade_bands(ax, case.bands, edges[-1], names=False)
-    if "frequency_view" in case.dataset:
-        draw_signed(ax, edges, into_bins(case.values("frequency_view"), freqs, edges))
-        per = f"per {edges[1]:g} Hz"
-    else:
-        sums = case.band_sums()[case.channel]
-        for value, (low, high) in zip(sums, case.bands.values(), strict=False):
-            draw_signed(ax, np.array([low, high]), np.array([value]))
-        per = "per band"
+    for own, heights in per_frequency(case, edges):
+        draw_signed(ax, own, heights)
     ax.set_xlim(0, edges[-1])
     ax.set_xlabel("Frequency (Hz)")
-    ax.set_ylabel(f"Attribution {per}\n({case.unit})")
+    ax.set_ylabel(f"Attribution {case.per(edges)}\n({case.unit})")
+
+
+def per_frequency(
+    case: EpochCard, edges: npt.NDArray[np.float64]
+) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """Edges and attributions of bins of frequency, or of one band after the other where the method has only those."""
+    if "frequency_view" in case.dataset:
+        yield edges, into_bins(case.values("frequency_view"), case.dataset["freq"].values, edges)
+        return
+    for value, span in zip(case.band_sums()[case.channel], case.bands.values(), strict=False):
+        yield np.array(span), np.array([value])
 
 
 def draw_band_sums(ax: Axes, case: EpochCard) -> None:

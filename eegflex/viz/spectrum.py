@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -132,10 +132,12 @@ def plot_spectrum(
         _draw_row(ax, edges, dataset, attribution, power, compared, name, bands, named=named)
         _hatch_bands(ax, bands, marked[:, row], edges[-1])
         title = f"{plain(name)}  (n = {counts[name]})"
-        ax.set_title(title, loc="left", fontsize=points(9), pad=14 if named else 4)
+        ax.set_title(title, loc="left", fontsize=points(9), pad=14 if named else 4, y=1)
         ax.spines["left"].set(color=stage_colours(result.stages).get(name, LIGHT.muted), linewidth=3)
         if ax is canvas.axes[-1, 0] or not canvas.own:
             ax.set_xlabel("Frequency (Hz)")
+        else:
+            ax.xaxis.set_visible(False)
         ax.set_xlim(0, edges[-1])
     canvas.label_y(f"Attribution per {width:g} Hz{' ' if canvas.own and len(order) > 2 else chr(10)}({unit(result)})")
     return canvas.finish(
@@ -203,11 +205,14 @@ def into_bins(
     return np.concatenate([*blocks]).reshape(*values.shape[:-1], len(masks))
 
 
-def draw_signed(ax: Axes, edges: npt.NDArray[np.float64], heights: npt.NDArray[np.float64]) -> None:
-    """Draw steps that are red above zero and blue below."""
-    ax.stairs(np.maximum(heights, 0), edges, fill=True, color=RAISED, linewidth=0)
-    ax.stairs(np.minimum(heights, 0), edges, fill=True, color=LOWERED, linewidth=0)
-    ax.axhline(0, color="0.3", linewidth=0.6)
+def draw_signed(
+    ax: Axes, edges: npt.NDArray[np.float64], heights: npt.NDArray[np.float64], *, upright: bool = True
+) -> None:
+    """Draw steps that are red above zero and blue below, or to its right and left where frequencies go up."""
+    how: Literal["vertical", "horizontal"] = "vertical" if upright else "horizontal"
+    for part, colour in ((np.maximum(heights, 0), RAISED), (np.minimum(heights, 0), LOWERED)):
+        ax.stairs(part, edges, fill=True, color=colour, linewidth=0, orientation=how)
+    (ax.axhline if upright else ax.axvline)(0, color="0.3", linewidth=0.6)
 
 
 def decibels(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -120,9 +120,9 @@ def plot_topomap(
         draw_head(ax, shown[row, column], sites, limits[column], names=shown.shape[:2] == (1, 1), marked=marked)
         name, n = plain(columns[column]), f"n = {counts[columns[column]]}"
         if not canvas.own:
-            ax.set_title(f"{plain(rows[row])} in {name}\n{n}", fontsize=points(9))
+            ax.set_title(f"{plain(rows[row])} in {name}\n{n}", fontsize=points(9), y=1)
         elif row == 0:
-            ax.set_title(f"{name}\n{n}", fontsize=points(9))
+            ax.set_title(f"{name}\n{n}", fontsize=points(9), y=1)
         if canvas.own and column == 0:
             _name_row(ax, rows[row], bands)
     add_bars(canvas.fig, canvas.axes, limits, attribution_label(result), scale_by)

@@ -22,7 +22,7 @@ from eegflex.evaluation import assess
 from eegflex.readers.notes import SIMULATED
 from eegflex.report import Report, main_findings, make_report
 from eegflex.report.html import without_directories
-from eegflex.report.parts import Gathered
+from eegflex.report.parts import Gathered, Picture
 from eegflex.report.sections import SECTIONS
 from eegflex.report.summary import what_was_done
 from eegflex.results import FlexResult, tables
@@ -136,8 +136,8 @@ class TestPage:
         assert "nobody asked the model whether its answer follows them, so that none of them is trusted" in page.text
 
     def test_all_figures_are_there(self, page):
-        # confusion, bands, spectrum, five cards, completeness; the night is the page's own, and two epochs make no map
-        assert len(page.images) == 9
+        # confusion, bands, spectrum, typical epochs, completeness; the night is the page's own, and two epochs make no map
+        assert len(page.images) == 5
         assert "Not drawn, of fewer than 3 epochs that all channels explain: W (n = 2)" in page.text
         assert all(image.startswith(b"\x89PNG") for image in page.images)
 
@@ -155,9 +155,29 @@ class TestPage:
         assert made.path.stat().st_size < 2.5e6
 
     @pytest.mark.parametrize("n", [0, 2])
-    def test_cards_are_as_many_as_asked_for(self, result, n):
-        (cards,) = [section for section in SECTIONS if section.__name__ == "epochs"]
-        assert len(list(cards(Gathered(result, assess(result), epochs_per_stage=n)))) == 5 * n
+    def test_epochs_are_as_many_as_asked_for(self, result, n):
+        """Five in a figure of the page, why each is there, and a card of each for reports of MNE's."""
+        (epochs,) = [section for section in SECTIONS if section.__name__ == "epochs"]
+        parts = list(epochs(Gathered(result, assess(result), epochs_per_stage=n)))
+        pictures = [part for part in parts if isinstance(part, Picture)]
+        shown = [part.draw.keywords["numbers"] for part in pictures if part.on_page]
+        assert [len(numbers) for numbers in shown] == [5] * n
+        assert len({number for numbers in shown for number in numbers}) == 5 * n
+        assert len([part for part in pictures if not part.on_page]) == 5 * n
+        assert sum(part.html.count("<li>") for part in parts if not isinstance(part, Picture)) == 5 * n
+
+    def test_the_page_has_no_spectrum_of_a_muscle_beside_others(self):
+        (spectra,) = [section for section in SECTIONS if section.__name__ == "spectra"]
+        for kinds, shown in ((("eeg", "eog", "emg"), ["EEG", "EOG"]), (("emg",) * 3, ["EMG"])):
+            result = example_results.explain(example_results.make_epochs(("a", "b", "c"), list(kinds), positions=False))
+            found = [part.title for part in spectra(Gathered(result, assess(result))) if part.on_page]
+            assert found == [f"Attribution spectra, {kind}" for kind in shown]
+
+    def test_why_an_epoch_is_shown_is_told_with_a_link_to_it(self, made):
+        assert (
+            len(re.findall(r'<li><a href="#epoch=\d+">\w+, epoch \d+</a>: Typical: of 2 epochs of', made.report.html))
+            == 5
+        )
 
 
 class TestWhatIsSaid:

@@ -114,7 +114,7 @@ def test_one_bout_tells_nothing_and_no_scatter_leaves_none():
 # Of a median.
 
 
-@pytest.mark.parametrize("n", [6, 9, 20])
+@pytest.mark.parametrize("n", [6, 9, 20, 250])
 def test_of_independent_epochs_it_is_the_interval_of_the_sign_test(n):
     values = np.random.default_rng(n).permutation(n).astype(float)
     low, high = median_interval(values[:, None], alone(n))

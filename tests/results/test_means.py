@@ -43,6 +43,7 @@ SINGLE = {
     "one after the other": lambda r: list(r),
     "a few epochs": lambda r: r.sel(epoch=[1, 2, 3]),
     "a card": lambda r: r.plot_epoch(number=3, show=False),
+    "examples": lambda r: r.plot_examples(show=False),
     "a figure of epochs": lambda r: r.plot_bands(show=False),
     "confusions": lambda r: r.plot_confusion(show=False),
     "a figure of gaps": lambda r: r.plot_completeness(show=False),

@@ -11,7 +11,7 @@ import xarray as xr
 import eegflex
 from eegflex.errors import ParameterError
 from eegflex.results.criteria import CRITERIA
-from eegflex.results.trust import NOT_EXPLAINED, NOT_TRUSTED, TRUSTED, judge, trust_words
+from eegflex.results.trust import NOT_EXPLAINED, NOT_TRUSTED, TRUSTED, judge, judged_once, trust_words
 
 #: What an evaluation finds of an explanation that is as it should be.
 WELL = {
@@ -51,6 +51,17 @@ def sound():
     data["replaced_scores"] = (("epoch", "channel_set", "replaced", "stage_name"), replaced)
     data["path_share"].values[:] = 0.1
     return with_measures(eegflex.FlexResult(data))
+
+
+def test_a_dataset_is_judged_once_where_that_is_asked_for(sound):
+    with judged_once():
+        first = judge(sound.data)
+        assert judge(sound.data) is first
+        other = spoil(sound, "error", 1.0)
+        assert judge(other.data).verdict[0, 0] != first.verdict[0, 0]
+        assert judge(sound.data, {"converged": 0.0}) is not first
+    assert judge(sound.data) is not first
+    np.testing.assert_array_equal(judge(sound.data).verdict, first.verdict)
 
 
 def spoil(result, name, value):

@@ -24,6 +24,7 @@ PANELS = {
     "plot_confusion": 1,
     "plot_context": 10,
     "plot_epoch": 5,
+    "plot_examples": 10,
     "plot_night": 4,
     "plot_spectrum": 5,
     "plot_topomap": 25,
@@ -33,6 +34,7 @@ ONE = {
     "plot_bands": ({"stage": "N2"}, 1),
     "plot_context": ({"stage": "N2"}, 2),
     "plot_epoch": ({"stage": "N2"}, 5),
+    "plot_examples": ({"stage": "N2"}, 2),
     "plot_spectrum": ({"stage": "N2"}, 1),
     "plot_topomap": ({"stage": "N2", "band": "sigma"}, 1),
 }

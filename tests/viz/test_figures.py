@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 FIGURES = [getattr(viz, name) for name in viz.__all__ if name != "plot_context"]
 #: Figures of the night, of errors, and of several scores say by themselves what is positive.
 WITHOUT_SCORE = (viz.plot_night, viz.plot_completeness, viz.plot_confusion)
-OF_BANDS = [viz.plot_bands, viz.plot_topomap, viz.plot_epoch, viz.plot_night, viz.plot_completeness]
+OF_BANDS = [viz.plot_bands, viz.plot_topomap, viz.plot_epoch, viz.plot_examples, viz.plot_night, viz.plot_completeness]
 #: How attributions that do not sum to the score's change are read.
 INCOMPLETE = {
     "saliency": "a little more of {} would raise the score of the predicted stage",
@@ -130,7 +130,9 @@ def test_a_margin_of_a_result_of_all_stages_is_that_of_the_margin(of_all):
     by_difference = viz.plot_bands(of_all.for_target(("N2", "N1")), show=False)
     asked_for = viz.plot_bands(example_results.make_result(target=("N2", "N1")), show=False)
     drawn = [
-        [line.get_xdata()[0] for line in fig.axes[0].get_lines() if line.get_gid() == "median"]
+        [[line[0][0] for line in one.get_segments()] for one in fig.axes[0].collections if one.get_gid() == "median"][
+            -1
+        ]
         for fig in (by_difference, asked_for)
     ]
     np.testing.assert_allclose(*drawn, atol=0.02 * np.abs(drawn[1]).max())

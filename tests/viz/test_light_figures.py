@@ -20,7 +20,9 @@ def both():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["plot_epoch", "plot_spectrum", "plot_bands", "plot_topomap", "plot_night"])
+@pytest.mark.parametrize(
+    "name", ["plot_epoch", "plot_examples", "plot_spectrum", "plot_bands", "plot_topomap", "plot_night"]
+)
 def test_a_light_result_draws_the_same(both, name):
     drawn = []
     for result in both:

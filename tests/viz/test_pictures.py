@@ -64,6 +64,11 @@ def test_epoch(result):
 
 
 @picture
+def test_examples(result):
+    return bare(viz.plot_examples(result, stage=["W", "N2"], annotate=False, show=False))
+
+
+@picture
 def test_context(context_result):
     return bare(viz.plot_context(context_result, annotate=False, show=False))
 

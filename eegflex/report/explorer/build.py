@@ -10,7 +10,7 @@ import jinja2
 
 from eegflex.errors import ParameterError
 from eegflex.report.colours import variables
-from eegflex.report.explorer.encode import CHUNK, Packing, as_blob, as_json
+from eegflex.report.explorer.encode import CHUNK, WORDS, Packing, as_blob, as_json
 from eegflex.report.explorer.facts import meta_of, night_of
 from eegflex.report.summary import is_simulated
 from eegflex.results.means import refuse_single
@@ -95,7 +95,7 @@ def make_explorer(result: FlexResult, *, signal: bool = True, began: str | None 
     packing = Packing(result.data, signal)
     meta = meta_of(result, packing, None if began is None else since_midnight("began", began)) | {"perChunk": CHUNK}
     blobs = [f'<script type="application/json" id="ex-data-meta">{as_json(meta)}</script>\n']
-    blobs.append(as_blob("ex-data-night", as_json(night_of(result)).encode()))
+    blobs.append(as_blob("ex-data-night", as_json(night_of(result)).encode(), WORDS))
     blobs += [as_blob(f"ex-data-{k}", chunk) for k, chunk in enumerate(packing.chunks())]
     text = jinja2.Template(_part("explorer.html"), autoescape=True)
     html = text.render(

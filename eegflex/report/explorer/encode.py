@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,12 +29,15 @@ from eegflex.results import tables
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CHUNK", "Packing", "as_blob", "as_json"]
+__all__ = ["CHUNK", "NUMBERS", "WORDS", "Packing", "as_blob", "as_json"]
 
 #: Epochs that are opened together.
 CHUNK = 25
-#: How hard it is tried to pack them: at 6 it takes half as long, for 0.7 % more.
-PACKED = 8
+#: How they are packed. In small whole numbers few stretches come again, but for runs of one number: to look for no others takes
+#: an eleventh of the time, and is 4 % shorter.
+NUMBERS, WORDS = zlib.Z_RLE, zlib.Z_DEFAULT_STRATEGY
+#: As gzip has it, which browsers open.
+_GZIP = 16 + zlib.MAX_WBITS
 #: Samples of a signal in a second, at most: two for each dot of a wide screen, and enough for spindles.
 SIGNAL_RATE = 50
 #: Steps of a signal up to the amplitude that 199 of 200 samples do not exceed; what exceeds twice that is cut off.
@@ -63,9 +66,10 @@ def as_json(value: Any) -> str:
     return text
 
 
-def as_blob(name: str, content: bytes) -> str:
-    """Content as an element that no browser runs or shows: packed, in letters."""
-    packed = base64.b64encode(gzip.compress(content, PACKED, mtime=0)).decode("ascii")
+def as_blob(name: str, content: bytes, strategy: int = NUMBERS) -> str:
+    """Content, `NUMBERS` or `WORDS`, as an element that no browser runs or shows: packed, in letters."""
+    packer = zlib.compressobj(wbits=_GZIP, memLevel=9, strategy=strategy)
+    packed = base64.b64encode(packer.compress(content) + packer.flush()).decode("ascii")
     return f'<script type="application/octet-stream" id="{name}">{packed}</script>\n'
 
 
@@ -156,8 +160,13 @@ class Packing:
     @cached_property
     def loudest(self) -> Array:
         """The largest power of each signal in its steps of frequency, in dB; power is told from there down."""
-        found = [self._power(slice(k, k + CHUNK)).max(axis=(0, 2)) for k in range(0, self.n_epochs, CHUNK)]
-        return np.asarray(np.max(found, axis=0))
+        return np.asarray(self.power.max(axis=(0, 2)))
+
+    @cached_property
+    def power(self) -> npt.NDArray[np.float32]:
+        """Power of each signal in its steps of frequency, in dB: (epoch, signal, step)."""
+        found = [self._power(slice(k, k + CHUNK)).astype(np.float32) for k in range(0, self.n_epochs, CHUNK)]
+        return np.concatenate(found)
 
     def views(self) -> list[str]:
         """Which views there are."""
@@ -180,7 +189,7 @@ class Packing:
             found |= self._view(name, rows)
         if self.context:
             found |= self._context(rows)
-        level = (self._power(rows) - self.loudest[:, None]) / DECIBEL + 255
+        level = (self.power[rows] - self.loudest[:, None]) / DECIBEL + 255
         found["power"] = np.clip(np.rint(level), 0, 255).astype(np.uint8)
         if self.signal:
             recorded = self.dataset["signal"][rows].values[:, self.signals]

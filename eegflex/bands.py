@@ -177,4 +177,7 @@ class Bands(Mapping[str, tuple[float, float]]):
             In the order of `names`; the sums over the last axis equal those of `values`.
         """
         # einsum sums in double precision without a copy of the values in it
-        return np.einsum("...f,bf->...b", np.asarray(values), self.masks(freqs), dtype=np.float64)
+        found: npt.NDArray[np.float64] = np.einsum(
+            "...f,bf->...b", np.asarray(values), self.masks(freqs), dtype=np.float64
+        )
+        return found

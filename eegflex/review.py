@@ -150,7 +150,8 @@ class Answers:
     def _disagreeing(self) -> npt.NDArray[np.bool_]:
         """Which voices say something else, shape (n_epochs, n_voices)."""
         voices = self._choices.reshape(len(self), -1)
-        return (voices != self.places(self.predicted)[:, None]) & (voices >= 0)
+        found: npt.NDArray[np.bool_] = (voices != self.places(self.predicted)[:, None]) & (voices >= 0)
+        return found
 
     def _reasons(self, row: int, second: int, against: bool) -> str:
         """Why an epoch is to be looked at, in words."""

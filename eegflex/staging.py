@@ -98,12 +98,14 @@ class StagedNight:
     @cached_property
     def explicable(self) -> npt.NDArray[np.bool_]:
         """Which epochs have the context that the stager needs, shape (n_epochs,)."""
-        return np.logical_and.reduce([one.windows.explicable for one in self.bound])
+        found: npt.NDArray[np.bool_] = np.logical_and.reduce([one.windows.explicable for one in self.bound])
+        return found
 
     @cached_property
     def sound(self) -> npt.NDArray[np.bool_]:
         """Which epochs have a signal without a fault and the context that the stager needs, shape (n_epochs,)."""
-        return self.explicable & (self.segments.fault == "")
+        found: npt.NDArray[np.bool_] = self.explicable & (self.segments.fault == "")
+        return found
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.str_]:

@@ -205,7 +205,8 @@ class RandomPhases:
             return every
         groups = (self.windows.members(numbers[group]).ravel() for group in self.windows.alike(numbers))
         members = np.unique(np.concatenate([*groups]))
-        return members[members != SILENCE]
+        found: npt.NDArray[np.intp] = members[members != SILENCE]
+        return found
 
     @torch.no_grad()
     def _scores(

@@ -86,7 +86,8 @@ class Folder:
 
     def read_sidecar(self, one: Recording) -> dict[str, Any] | None:
         """What is said of a recording; None where nothing is, or the file is none of ours."""
-        return read_json(self.sidecar(one))
+        found: dict[str, Any] | None = read_json(self.sidecar(one))
+        return found
 
     def write_sidecar(self, one: Recording, said: Mapping[str, Any]) -> None:
         """Write what is said of a recording, whole or not at all."""
@@ -119,7 +120,7 @@ class Folder:
                 return False
             if now.st_mtime_ns != said["run"]["result_mtime"]:  # copied, or touched by somebody
                 check_seal(result, OutputError, "result")
-                return seal_of(result) == made["seal"]
+                return bool(seal_of(result) == made["seal"])
         except (OSError, KeyError):
             return False
         return True

@@ -134,7 +134,8 @@ def simulate_cohort(
 def _alike(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Standard normal numbers that channels (the third axis) share in part."""
     shared = rng.standard_normal((*shape[:2], 1, *shape[3:]))
-    return np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * rng.standard_normal(shape)
+    found: Array = np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * rng.standard_normal(shape)
+    return found
 
 
 def _skewed(normal: Array) -> Array:

@@ -137,7 +137,8 @@ class _Epoch:
 
     def covered(self, events: pd.DataFrame, kind: str) -> Mask:
         """Which moments of which channels events cover, shape (n_channels, n_moments)."""
-        return self.moments.covered(events, kind, self.place)[0]
+        found: Mask = self.moments.covered(events, kind, self.place)[0]
+        return found
 
 
 @dataclass(frozen=True)

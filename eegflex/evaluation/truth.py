@@ -86,7 +86,8 @@ def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.floa
     size = np.abs(data["frequency_view"].values.astype(np.float64))
     whole = size.sum(axis=(1, 2))
     inside = size[:, truth.input, _within(result.freqs, truth)].sum(axis=1)
-    return np.divide(inside, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    found: npt.NDArray[np.float64] = np.divide(inside, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return found
 
 
 def cover_of_events(

@@ -187,7 +187,7 @@ def simulate_psg(
         What disturbs the recording: any of 'line', 'ecg', 'sweat', 'movement', 'pop'. Each is in the events, too, and
         the night without it is otherwise the same.
     line_freq : float
-        Frequency of the mains in Hz, 50 or 60.
+        Frequency of the mains in Hz, 50 or 60. With the artifact 'line' it is ``raw.info["line_freq"]`` too.
     spindle_density : float
         How many times as many spindles a minute of N2 and N3 come as usual, from 0 to 3. The usual night has some 3.5 a minute
         of N2. All else of the night stays what it is with 1.
@@ -251,6 +251,8 @@ def simulate_psg(
     data *= 1e-6  # µV to V
     turned = ", ".join(f"{name} {value:g}" for name, value in knobs.items() if value != 1)
     raw = _raw(data, sfreq, hypnogram, montage, f"seed {seed}{turned and f', {turned}'}")
+    if "line" in wanted:
+        raw.info["line_freq"] = float(line_freq)
     logger.info(f"Simulated a night of {n_epochs * EPOCH_DURATION / 3600:g} h (seed {seed}): {len(truth)} events.")
     return SimulatedPSG(raw=raw, events=truth, hypnogram=hypnogram, seed=seed)
 

@@ -37,7 +37,7 @@ class Product:
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Inputs times weights; it has slopes."""
-        found: torch.Tensor = _Product.apply(inputs, self)
+        found: torch.Tensor = _Product.apply(inputs, self)  # type: ignore[no-untyped-call]  # torch's own
         return found
 
 
@@ -104,7 +104,7 @@ class Direction:
         state : Tensor, shape (batch, size)
             Before the first step that is read.
         """
-        found: torch.Tensor = _Steps.apply(gates, state, self)
+        found: torch.Tensor = _Steps.apply(gates, state, self)  # type: ignore[no-untyped-call]  # torch's own
         return found
 
 

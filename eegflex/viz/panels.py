@@ -96,11 +96,13 @@ class EpochCard:
     def band_sums(self) -> npt.NDArray[np.float64]:
         """Sums in each band and outside them, shape (n_channels, n_names)."""
         one = self.dataset.isel(epoch=[self.epoch])
-        return tables.band_sums(one, self.bands)[0]
+        found: npt.NDArray[np.float64] = tables.band_sums(one, self.bands)[0]
+        return found
 
     def band_errors(self) -> npt.NDArray[np.float64]:
         """Their errors; NaN where there is no estimate."""
-        return cell_errors(self.dataset.isel(epoch=[self.epoch]), self.bands)[0]
+        found: npt.NDArray[np.float64] = cell_errors(self.dataset.isel(epoch=[self.epoch]), self.bands)[0]
+        return found
 
     @property
     def is_explained(self) -> bool:

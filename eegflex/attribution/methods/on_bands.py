@@ -39,7 +39,7 @@ class OfBands:
     @property
     def n_players(self) -> int:
         """Bands x channels."""
-        return self.parts.shape[0] * self.parts.shape[1]
+        return int(self.parts.shape[0] * self.parts.shape[1])
 
     def __call__(self, present: torch.Tensor) -> torch.Tensor:
         """(n, player), 1 for present -> scores (n, n_targets)."""

@@ -134,6 +134,13 @@ class RandomPhases:
         What was restaged so far.
     """
 
+    stager: Stager
+    segments: Segments
+    settings: StagingSettings
+    windows: Windows
+    scores: npt.NDArray[np.float64]
+    own: npt.NDArray[np.int_]
+
     def __init__(
         self,
         stager: Stager,

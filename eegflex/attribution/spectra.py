@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
@@ -92,6 +93,9 @@ class Frames:
     freqs : array, shape (n_freqs,)
         Frequencies in Hz, about 0.5 Hz apart.
     """
+
+    times: npt.NDArray[np.float64]
+    freqs: npt.NDArray[np.float64]
 
     def __init__(self, n_times: int, sfreq: float) -> None:
         hop = max(round(HOP * sfreq), 1)

@@ -30,6 +30,8 @@ _TRANSIENT = ("killed", "memory")
 _JOB = ".eegflex-cohort-{}.job"
 _KIND = "_desc-flex_"
 _SIDECAR = f"{_KIND}attribution.json"
+#: What BIDS has no names for, said to those who validate the folder.
+_BEYOND_BIDS = (f"*{_KIND}*", "tables/", "report.html")
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,9 @@ class Folder:
                     yield from (path for path in walk(one) if path.name.endswith(_SIDECAR))
 
     def write_description(self, versions: Mapping[str, str], asked: Mapping[str, Any]) -> None:
-        """Say of the folder what BIDS asks of derivatives."""
+        """Say of the folder what BIDS asks of derivatives, and what in it is beyond BIDS."""
+        ignored = "".join(f"{one}\n" for one in _BEYOND_BIDS)
+        write_whole(self.root / ".bidsignore", lambda path: path.write_text(ignored, "utf-8"), overwrite=True)
         made = {"Name": "eegflex", "Version": versions["eegflex"], "Description": "eegflex.cohort.run_cohort"}
         write_json(
             self.root / "dataset_description.json",

@@ -84,6 +84,14 @@ class Seconds:
         If epochs overlap, lie before the recording or too far behind its start, or attributions are not finite.
     """
 
+    data: xr.Dataset
+    bands: Bands
+    length: float
+    onset: npt.NDArray[np.float64]
+    n_seconds: int
+    names: tuple[str, ...]
+    totals: npt.NDArray[np.float64]
+
     def __init__(self, dataset: xr.Dataset, bands: Bands, members: npt.NDArray[np.bool_]) -> None:
         refuse_single(dataset, "what is told second by second")
         self.data, self.bands = dataset.isel(channel=np.flatnonzero(members)), bands

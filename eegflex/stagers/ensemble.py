@@ -116,6 +116,8 @@ class Ensemble(Stager):
         The contract of all of them, for canonical windows.
     """
 
+    members: list[Stager]
+
     def __init__(self, members: Sequence[Stager], rule: Rule, spec: ModelSpec) -> None:
         self.spec, self.rule, self.like = spec, rule, members[0].like
         self.members = [member.to(self.like.device, self.like.dtype) for member in members]
@@ -182,6 +184,9 @@ class Ensemble(Stager):
 
 class _Networks(nn.Module):
     """The members' networks, where hooks and whoever counts parameters find them: canonical windows -> combined scores."""
+
+    members: list[Stager]
+    networks: nn.ModuleList
 
     def __init__(self, members: Sequence[Stager], rule: Rule) -> None:
         super().__init__()

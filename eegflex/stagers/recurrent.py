@@ -27,6 +27,9 @@ class Product:
     bias : Tensor, shape (n_outputs,)
     """
 
+    weight: torch.Tensor
+    bias: torch.Tensor
+
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
         self.weight, self.bias = weight, bias
         self.onward, self.back = _times(weight), _times(weight.t().contiguous())
@@ -83,6 +86,11 @@ class Direction:
     reverse : bool
         Whether it reads from the end.
     """
+
+    size: int
+    reverse: bool
+    gates: Product
+    states: Product
 
     def __init__(self, gru: nn.GRU, *, reverse: bool) -> None:
         suffix = "_l0_reverse" if reverse else "_l0"

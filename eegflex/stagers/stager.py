@@ -60,6 +60,9 @@ class Stager:
         What makes the spectrogram that the module is fed; ``None`` where it is fed the signal.
     """
 
+    module: Callable[[Any], torch.Tensor]
+    like: torch.Tensor
+
     front: Front | None = None
 
     _digest = ""

@@ -93,7 +93,11 @@ def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
     ParameterError
         If it is not.
     """
-    if value not in allowed:
+    try:
+        known = value in allowed
+    except ValueError:  # an array, which is equal to nothing as a whole
+        known = False
+    if not known:
         raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}", seen=repr(value))
 
 

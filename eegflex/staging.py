@@ -29,6 +29,7 @@ from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.surrogates import RandomPhases
+from eegflex.utils.arguments import checked_methods
 from eegflex.utils.files import write_table, write_whole
 from eegflex.utils.progress import progress
 from eegflex.utils.verbose import verbose
@@ -42,6 +43,7 @@ __all__ = ["StagedNight", "night_of", "stage_epochs"]
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
+@checked_methods
 @dataclass(frozen=True, eq=False, repr=False)
 class StagedNight:
     """A stager on a recording, with its scores of every epoch. Made by `eegflex.stage_epochs`.

@@ -18,6 +18,7 @@ from eegflex.cohort.people import Asked, Units, gather, numbers_of
 from eegflex.cohort.staging_differences import staging_of
 from eegflex.errors import ParameterError, check_choice
 from eegflex.findings import Findings
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
@@ -29,6 +30,7 @@ Array = npt.NDArray[np.float64]
 LEAST = 6
 
 
+@checked
 def correlate(
     cohort: Cohort,
     covariate: str,

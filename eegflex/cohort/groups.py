@@ -19,6 +19,7 @@ from eegflex.cohort.people import Asked, Units, gather, group_of, numbers_of
 from eegflex.cohort.staging_differences import staging_of
 from eegflex.errors import ParameterError
 from eegflex.findings import Findings
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
@@ -70,6 +71,7 @@ class _Question:
         return table
 
 
+@checked
 def compare_groups(
     cohort: Cohort,
     by: str,

@@ -17,6 +17,7 @@ from eegflex.cohort.extra import from_extra
 from eegflex.cohort.folder import DONE, Folder, read_json
 from eegflex.cohort.recording import Recording
 from eegflex.errors import ParameterError
+from eegflex.utils.arguments import checked
 from eegflex.utils.files import write_whole
 
 __all__ = ["read_cohort", "write_tables"]
@@ -39,6 +40,7 @@ _NUMBERS = {
 }  # fmt: skip
 
 
+@checked
 def read_cohort(out: str | Path) -> Cohort:
     """Read what is known of a cohort, finished or not.
 

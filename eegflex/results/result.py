@@ -27,10 +27,12 @@ from eegflex.results.subset import at_epochs, by_index, subset
 from eegflex.results.table_methods import ResultTables
 from eegflex.results.trust import chosen
 from eegflex.results.trust_methods import ResultTrust
+from eegflex.utils.arguments import checked_methods
 
 __all__ = ["FlexResult"]
 
 
+@checked_methods
 class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExports):
     """Attributions of a recording, or of several, labelled.
 

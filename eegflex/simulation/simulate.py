@@ -29,6 +29,7 @@ from eegflex.simulation.knobs import check_knobs, plan_night
 from eegflex.simulation.states import draw_states
 from eegflex.simulation.write import SimulatedFiles, write_night
 from eegflex.stages import EPOCH_DURATION
+from eegflex.utils.arguments import checked_methods
 from eegflex.utils.verbose import verbose
 
 __all__ = ["SimulatedFiles", "SimulatedPSG", "simulate_psg"]
@@ -41,6 +42,7 @@ MAX_SEED = 2**32 - 1  # so that it fits into the header of an EDF
 NIGHT_BEGINS = dt.datetime(2000, 1, 1, 22, 30, tzinfo=dt.UTC)  # fictional, the same for every night
 
 
+@checked_methods
 @dataclass(frozen=True, eq=False)
 class SimulatedPSG:
     """A simulated night with its ground truth. No person was recorded.

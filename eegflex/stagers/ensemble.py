@@ -15,6 +15,7 @@ from eegflex.stagers.digest import digest_of_members
 from eegflex.stagers.fronts import Front
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windows import Length
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
@@ -27,6 +28,7 @@ _SHARED = ("sfreq", "n_times", "channels", "unit", "filter", "scale", "context",
 Rule = Literal["mean", "sum"]
 
 
+@checked
 def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
     """Combine stagers.
 

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TextIO
 
 from eegflex._version import __version__
+from eegflex.utils.arguments import checked
 
 __all__ = ["sys_info"]
 
@@ -21,6 +22,7 @@ _OURS = {"docs", "test", "tools"}
 _WIDTH = 22
 
 
+@checked
 def sys_info(fid: TextIO | None = None) -> None:
     """Write the versions of Python and of what eegflex stands on, and what the machine has, to be copied into a bug report.
 

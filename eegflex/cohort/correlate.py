@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from eegflex.cohort import told
-from eegflex.cohort.clusters import Map, find_clusters, over_stages
+from eegflex.cohort.clusters import Map, check_search, find_clusters, over_stages
 from eegflex.cohort.comparison import Comparison
 from eegflex.cohort.linear import Correlation, by_pattern, fdr
 from eegflex.cohort.people import Asked, Units, gather, numbers_of
@@ -81,6 +81,7 @@ def correlate(
     'sigma'
     """
     check_choice("method", method, ("spearman", "pearson"))
+    check_search(freq_step, cluster_alpha, n_permutations, seed)
     units = gather(cohort, Asked(stages, bands, picks, epochs)).people()
     number = numbers_of(units, [covariate])
     if number.shape[1] != 1 or not pd.api.types.is_numeric_dtype(units.table[covariate]):

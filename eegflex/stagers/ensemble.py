@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from eegflex.errors import ParameterError, SpecError
+from eegflex.errors import ParameterError, SpecError, check_choice
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.digest import digest_of_members
 from eegflex.stagers.fronts import Front
@@ -64,8 +64,9 @@ def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
     >>> both.pooling
     'mean'
     """
-    if not members or rule not in ("mean", "sum"):
-        raise ParameterError("An ensemble needs members and a rule", seen=(len(members), rule), allowed="mean, sum")
+    check_choice("rule", rule, ("mean", "sum"))
+    if not members:
+        raise ParameterError("An ensemble needs members", seen="none")
     for name in _SHARED:
         values = [getattr(member.spec, name) for member in members]
         if any(value != values[0] for value in values):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eegflex.errors import ParameterError
+from eegflex.utils.arguments import checked_methods
 
 __all__ = ["OUTSIDE", "ROUNDING", "Bands"]
 
@@ -28,6 +29,7 @@ ROUNDING = 1e-9
 BELOW, BETWEEN, ABOVE = OUTSIDE = ("below", "between", "above")
 
 
+@checked_methods
 class Bands(Mapping[str, tuple[float, float]]):
     """Named, half-open frequency bands that do not overlap.
 
@@ -115,8 +117,15 @@ class Bands(Mapping[str, tuple[float, float]]):
         -------
         masks : array of bool, shape (n_names, n_freqs)
             One row for each of `names`; each frequency is in exactly one row.
+
+        Raises
+        ------
+        ParameterError
+            If they are not numbers along one axis.
         """
         freqs = np.asarray(freqs, dtype=float) + ROUNDING
+        if freqs.ndim != 1:
+            raise ParameterError("freqs must have one axis", seen=f"shape {freqs.shape}")
         inside = np.array([(low <= freqs) & (freqs < high) for low, high in self.values()], dtype=bool)
         inside = inside.reshape(len(self), freqs.size)
         lowest = min((low for low, _ in self.values()), default=0.0)
@@ -175,6 +184,19 @@ class Bands(Mapping[str, tuple[float, float]]):
         -------
         sums : array, shape (..., n_names)
             In the order of `names`; the sums over the last axis equal those of `values`.
+
+        Raises
+        ------
+        ParameterError
+            If their last axis is another than that of the frequencies, or they are no numbers.
         """
+        values, masks = np.asarray(values), self.masks(freqs)
+        if values.ndim < 1 or values.shape[-1] != masks.shape[1]:
+            raise ParameterError(
+                "The last axis of values must be that of the frequencies",
+                seen=f"shape {values.shape}",
+                allowed=f"shape (..., {masks.shape[1]})",
+            )
         # einsum sums in double precision without a copy of the values in it
-        return np.einsum("...f,bf->...b", np.asarray(values), self.masks(freqs), dtype=np.float64)
+        found: npt.NDArray[np.float64] = np.einsum("...f,bf->...b", values, masks, dtype=np.float64)
+        return found

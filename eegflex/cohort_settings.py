@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
 
 from eegflex.errors import ParameterError
 from eegflex.settings import Settings, check_count
 
-__all__ = ["SAMPLE_PER_STAGE", "CohortAttribution", "CohortSettings"]
+__all__ = ["SAMPLE_PER_STAGE", "AskedOfEach", "CohortAttribution", "CohortSettings"]
 
 #: So many epochs of each stage of a recording are explained, where nothing else is asked for.
 SAMPLE_PER_STAGE = 20
@@ -106,6 +108,50 @@ class CohortAttribution(Settings):
     def to_dict(self) -> dict[str, Any]:
         """As `Settings.to_dict`, without what changes no more than rounding."""
         return {name: value for name, value in super().to_dict().items() if name not in ("device", "batch_size")}
+
+
+class AskedOfEach(TypedDict, total=False):
+    """What `eegflex.cohort.run_cohort` hands on, for those who check types: how to read, to load the model, and to explain."""
+
+    channels: Sequence[str | int] | None
+    units: str | Mapping[str, str] | None
+    coding: str
+    epoch_length: float | None
+    column: str | None
+    majority: float | None
+    on_mismatch: str
+    labels: Mapping[str, str] | None
+    columns: Mapping[str, str] | None
+    dst: bool | None
+    profile: str | Path | None
+    spec: Any
+    weights: str | Path | None
+    trusted: bool
+    picks: str | Sequence[str] | None
+    edges: str
+    filter_edges: str
+    window_length: int | str
+    device: Any
+    dtype: str | None
+    target: str | tuple[str, str]
+    baseline: Any
+    context: str
+    windows_per_stage: int | str
+    method: str
+    second_opinion: str | None
+    spectral_share: int
+    precision: str
+    quadrature: str
+    tol: float
+    max_evals: int
+    n_steps: int | None
+    views: Sequence[str]
+    resolution: str
+    select: str | Sequence[int] | Sequence[bool] | None
+    sample_per_stage: int | None
+    seed: int
+    batch_size: int | None
+    on_check: str
 
 
 _INSTEAD = {

@@ -17,6 +17,7 @@ from mne.utils import logger
 
 from eegflex.errors import DownloadError, ParameterError, check_choice
 from eegflex.readers.profiles import ChannelCard, Profile, load_profile, profile_names
+from eegflex.utils.arguments import checked
 from eegflex.utils.verbose import verbose
 
 __all__ = ["RecordingFiles", "describe_dataset", "fetch_sleep_edf", "list_datasets"]
@@ -94,6 +95,7 @@ def check_fetchable(name: str | None) -> None:
         )
 
 
+@checked
 def describe_dataset(name: str | Path) -> str:
     """Describe a data set: what it is, who may have it, its channels, how to get it and how to read it.
 

@@ -79,9 +79,8 @@ def make_epochs(
     >>> epochs.metadata["stage"].value_counts().to_dict()
     {'N2': 8, 'W': 6, 'N3': 4, 'REM': 4, 'N1': 2}
     """
-    if not duration > 0:
-        raise ParameterError("duration must be above 0 s", seen=duration)
     sfreq = float(raw.info["sfreq"])
+    _check_duration(raw, duration, sfreq)
     _warn_of_other_epochs(raw, duration)
     stretches = _stretches(raw)
     phase = _phase(raw, stretches, duration)
@@ -90,12 +89,7 @@ def make_epochs(
     broken = _straddles(onset, duration, breaks, sfreq)
     onset = onset[~broken]
     if not onset.size:
-        raise EmptyRecordingError(
-            "The recording is shorter than one epoch",
-            seen=f"{raw.n_times / sfreq:g} s",
-            allowed=f"{duration:g} s or more",
-            remedy="Give a longer recording, or a shorter duration=",
-        )
+        raise _too_short(raw, duration, sfreq)
     stage = _label(onset, duration, stretches, tolerance=0.5 / sfreq)
     metadata = pd.DataFrame(
         {
@@ -223,6 +217,29 @@ def _noted_phase(raw: mne.io.BaseRaw, duration: float) -> float | None:
     if notes is None or "grid_phase_s" not in notes.alignment:
         return None
     return float((notes.alignment["grid_phase_s"] - raw.first_time) % duration)
+
+
+def _check_duration(raw: mne.io.BaseRaw, duration: float, sfreq: float) -> None:
+    """Refuse a length of epochs that is none, or of which not one fits."""
+    if not duration > 0:
+        raise ParameterError("duration must be above 0 s", seen=duration)
+    if duration * sfreq < 2:
+        raise ParameterError(
+            "An epoch must have two samples or more",
+            seen=f"duration={duration:g} s",
+            allowed=f"{2 / sfreq:g} s or more",
+        )
+    if duration > (raw.n_times + 1) / sfreq:
+        raise _too_short(raw, duration, sfreq)
+
+
+def _too_short(raw: mne.io.BaseRaw, duration: float, sfreq: float) -> EmptyRecordingError:
+    return EmptyRecordingError(
+        "The recording is shorter than one epoch",
+        seen=f"{raw.n_times / sfreq:g} s",
+        allowed=f"{duration:g} s or more",
+        remedy="Give a longer recording, or a shorter duration=",
+    )
 
 
 def _grid(raw: mne.io.BaseRaw, phase: float, duration: float) -> npt.NDArray[np.float64]:

@@ -46,6 +46,11 @@ class EegflexError(Exception):
         What to do about it.
     """
 
+    what: str
+    seen: object
+    allowed: object
+    remedy: str | None
+
     def __init__(self, what: str, *, seen: object = None, allowed: object = None, remedy: str | None = None) -> None:
         self.what, self.seen, self.allowed, self.remedy = what, seen, allowed, remedy
         sentences = [
@@ -88,7 +93,11 @@ def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
     ParameterError
         If it is not.
     """
-    if value not in allowed:
+    try:
+        known = value in allowed
+    except ValueError:  # an array, which is equal to nothing as a whole
+        known = False
+    if not known:
         raise ParameterError(f"{name} must be one of {', '.join(map(repr, allowed))}", seen=repr(value))
 
 
@@ -157,6 +166,10 @@ class AttributionFailed(ModelError):  # noqa: N818  (the sister of AttributionSt
         As given.
     """
 
+    result: Any
+    n_finished: int
+    n_wanted: int
+
     def __init__(self, result: Any, n_finished: int, n_wanted: int, why: BaseException) -> None:
         self.result, self.n_finished, self.n_wanted = result, n_finished, n_wanted
         said = str(why).rstrip(".")[:500] or "no more was said"
@@ -202,6 +215,10 @@ class AttributionStopped(KeyboardInterrupt):
     n_finished, n_wanted : int
         How many were finished, and how many there were to be.
     """
+
+    result: Any
+    n_finished: int
+    n_wanted: int
 
     def __init__(self, result: Any, n_finished: int, n_wanted: int) -> None:
         super().__init__(

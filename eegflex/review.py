@@ -18,6 +18,7 @@ from eegflex.errors import ParameterError, check_choice
 from eegflex.scores import probabilities
 from eegflex.stagers.ensemble import Ensemble, members_of
 from eegflex.stagers.modules import rnn_safe
+from eegflex.utils.arguments import checked
 from eegflex.utils.files import write_table, write_whole
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ class Answers:
     def _disagreeing(self) -> npt.NDArray[np.bool_]:
         """Which voices say something else, shape (n_epochs, n_voices)."""
         voices = self._choices.reshape(len(self), -1)
-        return (voices != self.places(self.predicted)[:, None]) & (voices >= 0)
+        found: npt.NDArray[np.bool_] = (voices != self.places(self.predicted)[:, None]) & (voices >= 0)
+        return found
 
     def _reasons(self, row: int, second: int, against: bool) -> str:
         """Why an epoch is to be looked at, in words."""
@@ -239,6 +241,7 @@ def _with_trust(table: pd.DataFrame, trust: pd.DataFrame) -> pd.DataFrame:
     return table.assign(reasons=said)
 
 
+@checked
 def review_queue(
     staged: StagedNight | FlexResult, *, hypnogram: bool = True, trust: pd.DataFrame | None = None
 ) -> pd.DataFrame:
@@ -291,6 +294,7 @@ def review_queue(
     return staged.review_queue(hypnogram=hypnogram, trust=trust)
 
 
+@checked
 def to_annotations(queue: pd.DataFrame, n: int | None = 50, *, duration: float = 30.0) -> mne.Annotations:
     """Make annotations of a review queue, for a viewer.
 
@@ -325,6 +329,7 @@ def to_annotations(queue: pd.DataFrame, n: int | None = 50, *, duration: float =
     return mne.Annotations(own["onset"].to_numpy(dtype=float), np.full(len(own), duration), said)
 
 
+@checked
 def save_queue(
     queue: pd.DataFrame, fname: str | Path, *, overwrite: bool = False, inputs: Sequence[str | Path] = ()
 ) -> Path:
@@ -373,6 +378,7 @@ def check_queue_file(fname: str | Path) -> Path:
     return path
 
 
+@checked
 def epochs_to_review(queue: pd.DataFrame, kappa: float = 0.9, *, truth: Sequence[str] | None = None) -> int | None:
     """Count how many epochs must be reviewed, in the order of a queue, until the night agrees with the truth.
 

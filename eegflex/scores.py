@@ -62,7 +62,8 @@ def surest(scores: npt.NDArray[np.floating[Any]], kind: str) -> npt.NDArray[np.i
     channel_set : array of int, shape (n_epochs,)
         Its place; 0 where no channel set has finite scores.
     """
-    return np.nan_to_num(probabilities(scores, kind).max(axis=-1), nan=-1.0).argmax(axis=-1)
+    found: npt.NDArray[np.intp] = np.nan_to_num(probabilities(scores, kind).max(axis=-1), nan=-1.0).argmax(axis=-1)
+    return found
 
 
 def consensus(scores: npt.NDArray[np.floating[Any]], kind: str) -> npt.NDArray[np.intp]:

@@ -29,6 +29,7 @@ from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.surrogates import RandomPhases
+from eegflex.utils.arguments import checked_methods
 from eegflex.utils.files import write_table, write_whole
 from eegflex.utils.progress import progress
 from eegflex.utils.verbose import verbose
@@ -42,6 +43,7 @@ __all__ = ["StagedNight", "night_of", "stage_epochs"]
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
+@checked_methods
 @dataclass(frozen=True, eq=False, repr=False)
 class StagedNight:
     """A stager on a recording, with its scores of every epoch. Made by `eegflex.stage_epochs`.
@@ -98,12 +100,14 @@ class StagedNight:
     @cached_property
     def explicable(self) -> npt.NDArray[np.bool_]:
         """Which epochs have the context that the stager needs, shape (n_epochs,)."""
-        return np.logical_and.reduce([one.windows.explicable for one in self.bound])
+        found: npt.NDArray[np.bool_] = np.logical_and.reduce([one.windows.explicable for one in self.bound])
+        return found
 
     @cached_property
     def sound(self) -> npt.NDArray[np.bool_]:
         """Which epochs have a signal without a fault and the context that the stager needs, shape (n_epochs,)."""
-        return self.explicable & (self.segments.fault == "")
+        found: npt.NDArray[np.bool_] = self.explicable & (self.segments.fault == "")
+        return found
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.str_]:

@@ -134,6 +134,13 @@ class RandomPhases:
         What was restaged so far.
     """
 
+    stager: Stager
+    segments: Segments
+    settings: StagingSettings
+    windows: Windows
+    scores: npt.NDArray[np.float64]
+    own: npt.NDArray[np.int_]
+
     def __init__(
         self,
         stager: Stager,
@@ -205,7 +212,8 @@ class RandomPhases:
             return every
         groups = (self.windows.members(numbers[group]).ravel() for group in self.windows.alike(numbers))
         members = np.unique(np.concatenate([*groups]))
-        return members[members != SILENCE]
+        found: npt.NDArray[np.intp] = members[members != SILENCE]
+        return found
 
     @torch.no_grad()
     def _scores(

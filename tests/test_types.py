@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+PLOTS = ["plot_bands", "plot_completeness", "plot_confusion", "plot_context", "plot_epoch", "plot_night"]
+PLOTS += ["plot_spectrum", "plot_topomap"]
 #: Lines of a script, and what of each is misspelt in another.
 LINES = [
     ('raw = eegflex.read_psg("night.edf", hypnogram="night.csv")', "hypnogram=", "hypnogramm="),
@@ -28,6 +30,11 @@ LINES = [
     ('eegflex.readers.read_psg("night.edf")', "read_psg", "read_psgs"),
     ("night.review_queue()", "review_queue", "review_list"),
     ("eegflex.sys_info()", "sys_info", "show_versions"),
+    *((f"result.{name}(show=False)", "show=", "shown=") for name in PLOTS),
+    *((f"eegflex.viz.{name}(result, annotate=False)", "annotate=", "notes=") for name in PLOTS),
+    ('cohort = eegflex.cohort.run_cohort("in", "gssc", "out", sample_per_stage=4)', "sample_per_stage", "per_stage"),
+    ('eegflex.cohort.compare_groups(cohort, "group", n_permutations=99)', "n_permutations", "permutations"),
+    ("eegflex.cohort.make_cohort_report(cohort, title=None)", "title=", "name="),
 ]
 HEAD = "import eegflex\n"
 #: What is beneath is not looked at, which would take most of a minute: it is our own signatures that are meant.
@@ -55,6 +62,28 @@ def test_a_script_is_clean_and_each_misspelt_word_an_error(tmp_path):
     misspelt = checked("\n".join(line.replace(word, wrong) for line, word, wrong in LINES), tmp_path)
     missed = [line for number, (line, _, _) in enumerate(LINES, start=2) if number not in misspelt]
     assert missed == []
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_figures_have_signatures_of_their_own(name):
+    import inspect
+
+    from eegflex import FlexResult, viz
+
+    method, function = (inspect.signature(getattr(home, name)).parameters for home in (FlexResult, viz))
+    assert [one.kind for one in method.values() if one.kind in (one.VAR_KEYWORD, one.VAR_POSITIONAL)] == []
+    assert [(one.name, one.default) for one in list(method.values())[1:]] == [
+        (one.name, one.default) for one in list(function.values())[1:]
+    ]
+    assert {"axes", "annotate", "show"} <= set(method)
+
+
+def test_mypy_is_strict_for_the_package():
+    import tomllib
+
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]
+    assert asked["strict"] is True
+    assert asked["packages"] == ["eegflex"]
 
 
 def test_the_package_says_that_it_has_types():

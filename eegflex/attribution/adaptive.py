@@ -94,7 +94,8 @@ class AdaptiveNodes:
     def _logarithm(self, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Logarithm of the sizes at points of the path, relative to those at 0, without its sign: the mean over channels."""
         begin, end = self.sizes + NOTHING * self.sizes.max(axis=0) + _TINY
-        return np.abs(np.log1p(at[:, None] * (end / begin - 1))).mean(axis=1)
+        found: npt.NDArray[np.float64] = np.abs(np.log1p(at[:, None] * (end / begin - 1))).mean(axis=1)
+        return found
 
     @property
     def weights(self) -> npt.NDArray[np.float64]:
@@ -161,7 +162,9 @@ class AdaptiveNodes:
         line = (rates[:-2] * right + rates[2:] * left) / (left + right)
         inner = (rates[1:-1] - line) ** 2 * (1 / left + 1 / right)
         rough = np.concatenate([inner[:1], inner, inner[-1:]])  # at each node
-        found = BETWEEN * lengths**3 * np.concatenate([rough[:1], (rough[1:] + rough[:-1]) / 2])
+        found: npt.NDArray[np.float64] = (
+            BETWEEN * lengths**3 * np.concatenate([rough[:1], (rough[1:] + rough[:-1]) / 2])
+        )
         taken = SHARE_BEFORE * self._from_nothing(at[0]) * at[0] * np.abs(rates[0])
         found[0] = np.maximum(found[0] * (BEFORE / BETWEEN), taken**2)
         return found
@@ -210,7 +213,8 @@ def _shares(
     likely = (near[:-2] + 2 * near[1:-1] + near[2:]) / 4  # one difference tells little of a variance
     seen = (likely / parts).sum(axis=1)
     told = seen if SHARE_OF_ALL * parts.sum() >= missed else gaps**2
-    return missed * told / max(told.sum(), _TINY)
+    found: npt.NDArray[np.float64] = missed * told / max(told.sum(), _TINY)
+    return found
 
 
 def _further(shares: npt.NDArray[np.float64], allowed: float, most: int) -> npt.NDArray[np.intp]:
@@ -232,4 +236,5 @@ def _further(shares: npt.NDArray[np.float64], allowed: float, most: int) -> npt.
 def _at_least(parts: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Errors of parts, (n_targets, n_parts), of which those of a target are not smaller together than its error as a whole."""
     missing = np.maximum(whole - parts.sum(axis=1), 0.0)
-    return parts + (missing / parts.shape[1])[:, None]
+    found: npt.NDArray[np.float64] = parts + (missing / parts.shape[1])[:, None]
+    return found

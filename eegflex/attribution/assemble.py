@@ -297,7 +297,7 @@ def _provenance(request: Request, n_explained: int) -> dict[str, Any]:
 
 
 #: Dimensions of the views, after those of the epoch and the targets.
-DIMS = {
+DIMS: dict[str, tuple[str, ...]] = {
     "frequency": ("channel", "freq"),
     "time": ("channel", "time"),
     "time-frequency": ("channel", "frame_freq", "frame"),
@@ -336,6 +336,8 @@ class Kept:
     bins : dict of str to Bins
         Of views of which sums over neighbours are kept; none of a result that keeps every bin.
     """
+
+    bins: dict[str, Bins]
 
     def __init__(self, request: Request) -> None:
         self._bound, self._chosen = request.moved, request.chosen

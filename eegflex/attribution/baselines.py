@@ -285,7 +285,8 @@ def _ordinary(signals: npt.NDArray[np.floating[Any]], masks: npt.NDArray[np.bool
         total = ordinary[mask].sum()
         if total > 0:
             ordinary[mask] *= np.median(power[:, mask].sum(axis=1)) / total
-    return np.sqrt(ordinary)
+    found: npt.NDArray[np.float64] = np.sqrt(ordinary)
+    return found
 
 
 def _as_magnitudes(given: Any, segments: Segments) -> npt.NDArray[np.float64]:

@@ -62,7 +62,7 @@ class _Known:
     """Stands for what was found of all modules that were pickled before it."""
 
 
-class _Packer(cloudpickle.CloudPickler):
+class _Packer(cloudpickle.CloudPickler):  # type: ignore[misc]  # it has no types
     """Functions and classes that only the caller's program has go by value; large arrays and TorchScript by files."""
 
     def __init__(self, file: BufferedWriter, folder: Path) -> None:

@@ -178,7 +178,8 @@ class Request:
     def recorded_scores(self, numbers: npt.NDArray[np.intp], channel_set: int) -> npt.NDArray[np.float64]:
         """F(x), the scores explained of the epochs as recorded, shape (n, n_targets)."""
         weights = self._resolved(numbers, channel_set).weights
-        return np.einsum("nts,ns->nt", weights, self.night.scores[numbers, channel_set])
+        found: npt.NDArray[np.float64] = np.einsum("nts,ns->nt", weights, self.night.scores[numbers, channel_set])
+        return found
 
     def labels(self, numbers: npt.NDArray[np.intp], channel_set: int) -> npt.NDArray[np.str_]:
         """What is explained of each epoch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
@@ -58,13 +59,14 @@ def attribution_in_frequency(change: torch.Tensor, gradient: torch.Tensor) -> to
     attribution : Tensor, shape (..., n_freqs)
         ``n_freqs`` is ``n_times // 2 + 1``. w_f is 2, but 1 at 0 Hz and, for even n_times, at Nyquist.
     """
-    return (weighted_spectrum(change) * torch.fft.rfft(gradient).conj()).real
+    found: torch.Tensor = (weighted_spectrum(change) * torch.fft.rfft(gradient).conj()).real
+    return found
 
 
 def weighted_spectrum(change: torch.Tensor) -> torch.Tensor:
     """What `attribution_in_frequency` multiplies a gradient's spectrum with, ``(w_f / T) D_f``, shape (..., n_freqs)."""
     n_times = change.shape[-1]
-    spectrum = torch.fft.rfft(change) * (2.0 / n_times)
+    spectrum: torch.Tensor = torch.fft.rfft(change) * (2.0 / n_times)
     spectrum[..., 0] /= 2
     if n_times % 2 == 0:
         spectrum[..., -1] /= 2
@@ -91,6 +93,9 @@ class Frames:
     freqs : array, shape (n_freqs,)
         Frequencies in Hz, about 0.5 Hz apart.
     """
+
+    times: npt.NDArray[np.float64]
+    freqs: npt.NDArray[np.float64]
 
     def __init__(self, n_times: int, sfreq: float) -> None:
         hop = max(round(HOP * sfreq), 1)
@@ -126,7 +131,8 @@ class Frames:
     def _coefficients(self, signal: torch.Tensor) -> torch.Tensor:
         """What `ShortTimeFFT.stft` gives, all frames at once, shape (..., n_frames, n_freqs)."""
         slices = torch.nn.functional.pad(signal, self._padding).unfold(-1, len(self._window), self._hop)
-        return torch.fft.rfft(slices * self._window)
+        found: torch.Tensor = torch.fft.rfft(slices * self._window)
+        return found
 
 
 #: `Frames`, made once for segments of a kind.
@@ -166,4 +172,5 @@ def turned_phases(segment: torch.Tensor, magnitudes: torch.Tensor, turns: torch.
     """
     spectrum = torch.fft.rfft(segment)
     polar = torch.polar(magnitudes.expand_as(spectrum.real).contiguous(), spectrum.angle() + turns)
-    return torch.fft.irfft(polar, n=segment.shape[-1])
+    found: torch.Tensor = torch.fft.irfft(polar, n=segment.shape[-1])
+    return found

@@ -139,7 +139,8 @@ def _context_decides(request: Request, kept: Kept, replaced: npt.NDArray[np.floa
             error = np.array([one.error for one in own]) * _sizes(request, kept, channel_set, of_targets)
         within.append(np.abs((change * of_targets).sum(axis=1)) <= np.where(np.isfinite(error), error, -1.0))
     share = np.nan_to_num(np.stack(shares), nan=0.0).mean(axis=0)
-    return (share > DECIDES) | (np.mean(within, axis=0) >= 0.5)
+    found: npt.NDArray[np.bool_] = (share > DECIDES) | (np.mean(within, axis=0) >= 0.5)
+    return found
 
 
 def _weights(request: Request, channel_set: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

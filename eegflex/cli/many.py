@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -50,7 +50,8 @@ def cohort(
         one.name: getattr(asking, one.name) for one in dataclasses.fields(asking) if one.metadata.get("shell", True)
     }
     how = {"spec": loading.spec, "weights": loading.weights, "trusted": loading.trusted}
-    found = run_cohort(source, loading.named(), output, **vars(running), **how, **reading.asked(), **attribution)
+    asked: dict[str, Any] = vars(running) | how | reading.asked() | attribution
+    found = run_cohort(source, loading.named(), output, **asked)
     typer.echo(found)
     for name, row in found.recordings[found.recordings["status"] == "failed"].iterrows():
         typer.echo(f"  {name}: {row['error']}. {row['remedy']}.", err=True)

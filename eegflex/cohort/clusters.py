@@ -14,12 +14,14 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from eegflex.errors import ParameterError
 from eegflex.readers.channels.electrodes import MASTOIDS, canonical, electrode, position
+from eegflex.settings import check_count
 
 if TYPE_CHECKING:
     from eegflex.cohort.people import Units
 
-__all__ = ["COLUMNS", "Map", "adjacency_of", "find_clusters", "over_stages", "spectra_of"]
+__all__ = ["COLUMNS", "Map", "adjacency_of", "check_search", "find_clusters", "over_stages", "spectra_of"]
 
 Array = npt.NDArray[np.float64]
 
@@ -102,6 +104,16 @@ def _place(channel: str) -> Array | None:
     sites = [part for part in parts if electrode(part) and canonical(part) not in MASTOIDS]
     found = [place for site in sites if (place := position(site)) is not None]
     return np.mean(found, axis=0) if found else None
+
+
+def check_search(freq_step: float, cluster_alpha: float, n_permutations: int, seed: int) -> None:
+    """Refuse what no search for clusters can be asked."""
+    if not 0 <= freq_step < np.inf:
+        raise ParameterError("freq_step must be a width in Hz, or 0 for every bin", seen=freq_step)
+    if not 0 < cluster_alpha < 1:
+        raise ParameterError("cluster_alpha must be between 0 and 1", seen=cluster_alpha, remedy="0.05 is usual")
+    check_count("n_permutations", n_permutations, least=0)
+    check_count("seed", seed, least=0)
 
 
 def find_clusters(

@@ -11,13 +11,14 @@ import pandas as pd
 from scipy import stats
 
 from eegflex.cohort import told
-from eegflex.cohort.clusters import Map, find_clusters, over_stages
+from eegflex.cohort.clusters import Map, check_search, find_clusters, over_stages
 from eegflex.cohort.comparison import Comparison
 from eegflex.cohort.linear import Correlation, by_pattern, fdr
 from eegflex.cohort.people import Asked, Units, gather, numbers_of
 from eegflex.cohort.staging_differences import staging_of
 from eegflex.errors import ParameterError, check_choice
 from eegflex.findings import Findings
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
@@ -29,6 +30,7 @@ Array = npt.NDArray[np.float64]
 LEAST = 6
 
 
+@checked
 def correlate(
     cohort: Cohort,
     covariate: str,
@@ -79,6 +81,7 @@ def correlate(
     'sigma'
     """
     check_choice("method", method, ("spearman", "pearson"))
+    check_search(freq_step, cluster_alpha, n_permutations, seed)
     units = gather(cohort, Asked(stages, bands, picks, epochs)).people()
     number = numbers_of(units, [covariate])
     if number.shape[1] != 1 or not pd.api.types.is_numeric_dtype(units.table[covariate]):

@@ -30,6 +30,8 @@ _TRANSIENT = ("killed", "memory")
 _JOB = ".eegflex-cohort-{}.job"
 _KIND = "_desc-flex_"
 _SIDECAR = f"{_KIND}attribution.json"
+#: What BIDS has no names for, said to those who validate the folder.
+_BEYOND_BIDS = (f"*{_KIND}*", "tables/", "report.html")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Folder:
 
     def read_sidecar(self, one: Recording) -> dict[str, Any] | None:
         """What is said of a recording; None where nothing is, or the file is none of ours."""
-        return read_json(self.sidecar(one))
+        found: dict[str, Any] | None = read_json(self.sidecar(one))
+        return found
 
     def write_sidecar(self, one: Recording, said: Mapping[str, Any]) -> None:
         """Write what is said of a recording, whole or not at all."""
@@ -119,7 +122,7 @@ class Folder:
                 return False
             if now.st_mtime_ns != said["run"]["result_mtime"]:  # copied, or touched by somebody
                 check_seal(result, OutputError, "result")
-                return seal_of(result) == made["seal"]
+                return bool(seal_of(result) == made["seal"])
         except (OSError, KeyError):
             return False
         return True
@@ -132,7 +135,9 @@ class Folder:
                     yield from (path for path in walk(one) if path.name.endswith(_SIDECAR))
 
     def write_description(self, versions: Mapping[str, str], asked: Mapping[str, Any]) -> None:
-        """Say of the folder what BIDS asks of derivatives."""
+        """Say of the folder what BIDS asks of derivatives, and what in it is beyond BIDS."""
+        ignored = "".join(f"{one}\n" for one in _BEYOND_BIDS)
+        write_whole(self.root / ".bidsignore", lambda path: path.write_text(ignored, "utf-8"), overwrite=True)
         made = {"Name": "eegflex", "Version": versions["eegflex"], "Description": "eegflex.cohort.run_cohort"}
         write_json(
             self.root / "dataset_description.json",

@@ -12,13 +12,14 @@ import pandas as pd
 from scipy import stats
 
 from eegflex.cohort import told
-from eegflex.cohort.clusters import Map, find_clusters, over_stages
+from eegflex.cohort.clusters import Map, check_search, find_clusters, over_stages
 from eegflex.cohort.comparison import Comparison
 from eegflex.cohort.linear import GroupDesign, by_pattern, fdr
 from eegflex.cohort.people import Asked, Units, gather, group_of, numbers_of
 from eegflex.cohort.staging_differences import staging_of
 from eegflex.errors import ParameterError
 from eegflex.findings import Findings
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
@@ -70,6 +71,7 @@ class _Question:
         return table
 
 
+@checked
 def compare_groups(
     cohort: Cohort,
     by: str,
@@ -145,6 +147,7 @@ def compare_groups(
     >>> bool(row["g_low"] < 1.5 < row["g_high"])
     True
     """
+    check_search(freq_step, cluster_alpha, n_permutations, seed)
     asked = Asked(stages, bands, picks, epochs)
     units = gather(cohort, asked).people()
     question, units = _grouped(units, by, groups, covariates)

@@ -76,7 +76,8 @@ class GroupDesign:
     @cached_property
     def _room(self) -> Array:
         """1 less the leverage of each."""
-        return np.maximum(1 - np.einsum("nk,kn->n", self._matrix, self._solver), 1e-9)
+        found: Array = np.maximum(1 - np.einsum("nk,kn->n", self._matrix, self._solver), 1e-9)
+        return found
 
     @property
     def df(self) -> int:
@@ -88,7 +89,8 @@ class GroupDesign:
         if not self.covariates.shape[1]:
             return values
         own = np.column_stack([np.ones(len(values)), self.covariates])
-        return values - own @ np.linalg.lstsq(own, values, rcond=None)[0]
+        found: Array = values - own @ np.linalg.lstsq(own, values, rcond=None)[0]
+        return found
 
     def means(self, values: Array) -> Array:
         """Of each group, at the mean of the covariates: (n_groups, n_cells)."""

@@ -14,6 +14,7 @@ from eegflex.cohort.listing_table import of_table
 from eegflex.cohort.recording import Recording
 from eegflex.errors import ParameterError
 from eegflex.readers.profiles import FilesCard, load_profile
+from eegflex.utils.arguments import checked
 
 __all__ = ["list_recordings"]
 
@@ -22,6 +23,7 @@ _TABLES = (".csv", ".tsv")
 _SHOWN = 5
 
 
+@checked
 def list_recordings(
     source: str | Path | Sequence[Recording], *, profile: str | Path | None = None, task: str | None = None
 ) -> tuple[Recording, ...]:

@@ -60,6 +60,10 @@ class Lock:
         If another run has it.
     """
 
+    path: Path
+    owner: Owner
+    lost: bool
+
     def __init__(self, root: Path) -> None:
         self.path = root / _NAME
         self.owner = Owner(os.getpid(), socket.gethostname(), _started(os.getpid()), uuid.uuid4().hex)

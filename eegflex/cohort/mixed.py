@@ -19,6 +19,7 @@ from eegflex.cohort.people import Asked, Units, gather, numbers_of
 from eegflex.errors import MissingExtraError, ParameterError
 from eegflex.findings import Finding, Findings, ok, unknown, warning
 from eegflex.results.intervals import LEVEL
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
@@ -30,6 +31,7 @@ Array = npt.NDArray[np.float64]
 LEAST_REPEATED, LEAST = 3, 6
 
 
+@checked
 def mixed_model(
     cohort: Cohort,
     by: str,

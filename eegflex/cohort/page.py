@@ -29,6 +29,7 @@ from eegflex.report.page import Report, fill, make_page
 from eegflex.report.parts import Part, Picture, Text
 from eegflex.report.stage_rows import HEIGHT, WIDTH
 from eegflex.results.wording import type_label
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
@@ -51,6 +52,7 @@ class _Gathered:
     comparisons: tuple[Any, ...]
 
 
+@checked
 def make_cohort_report(
     cohort: Cohort, comparisons: Sequence[Any] = (), *, title: str | None = None, folder: str | Path | None = None
 ) -> Report:

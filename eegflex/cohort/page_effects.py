@@ -128,7 +128,8 @@ def found_clusters(table: Any) -> pd.DataFrame:
 def _told(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Which effects are told from chance."""
     p = "p_fdr" if "p_fdr" in table else "p"
-    return table[p].to_numpy(dtype=np.float64) < ALPHA
+    found: npt.NDArray[np.bool_] = table[p].to_numpy(dtype=np.float64) < ALPHA
+    return found
 
 
 def plot_effects(table: pd.DataFrame, people: People, effect: Effect, title: str) -> Figure:

@@ -18,6 +18,7 @@ from eegflex.readers.channels.units import parse_unit
 from eegflex.results.intervals import MIN_EPOCHS, mean_interval
 from eegflex.results.select import Pooled, check_stages
 from eegflex.results.wording import UNITS, span_words, type_label
+from eegflex.utils.arguments import checked
 from eegflex.viz.bands import BandMarks, draw_panel
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
@@ -61,6 +62,7 @@ def label_of(cohort: Cohort, per: str = "") -> str:
     return f"Attribution{f' {per}' if per else ''} ({plain(unit_of(cohort))})"
 
 
+@checked
 def plot_bands(
     cohort: Cohort,
     *,
@@ -107,6 +109,7 @@ def plot_bands(
     )
 
 
+@checked
 def plot_spectrum(
     cohort: Cohort,
     *,
@@ -169,6 +172,7 @@ def _draw_mean(ax: Any, values: npt.NDArray[np.float64], edges: npt.NDArray[np.f
             ax.stairs(end, edges, color="black", linewidth=0.8, baseline=None, zorder=4)
 
 
+@checked
 def plot_topomap(
     cohort: Cohort,
     *,

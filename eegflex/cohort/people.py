@@ -150,7 +150,7 @@ def group_of(units: Units, by: str, groups: Sequence[Any] | None) -> tuple[npt.N
             remedy="Use correlate for a number, or name the groups with groups=[...]",
         )
     wanted = list(groups) if groups is not None else sorted(there, key=str)
-    unknown = [one for one in wanted if one not in list(there)]
+    unknown = [one for one in wanted if np.ndim(one) or one not in list(there)]
     if unknown or len(wanted) < 2 or len(set(map(str, wanted))) < len(wanted):
         raise ParameterError(
             f"{by} must have two groups or more", seen=unknown or wanted, allowed=[str(one) for one in there]
@@ -201,6 +201,8 @@ def _wanted(column: str, wanted: Sequence[str] | None, there: pd.Series) -> list
     if wanted is None:
         return known
     words = [wanted] if isinstance(wanted, str) else list(wanted)
+    if not words:
+        raise ParameterError(f"Nothing is left without a {column}", allowed=known, remedy="Leave it out to take all")
     if unknown := [one for one in words if one not in known]:
         raise ParameterError(f"The cohort has no such {column}", seen=unknown, allowed=known)
     return words

@@ -17,6 +17,7 @@ from eegflex.cohort.told import cell
 from eegflex.errors import MissingExtraError, ParameterError
 from eegflex.findings import Finding, Findings, ok, unknown, warning
 from eegflex.results.intervals import LEVEL
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
@@ -53,6 +54,7 @@ class EpochPlan:
         return str(self.findings)
 
 
+@checked
 def plan_epochs(
     cohort: Cohort,
     *,

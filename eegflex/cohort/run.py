@@ -8,9 +8,9 @@ import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from mne.utils import logger, verbose
+from mne.utils import logger
 
 from eegflex import errors
 from eegflex.cohort.cohort import Cohort
@@ -23,10 +23,11 @@ from eegflex.cohort.lock import Lock
 from eegflex.cohort.one import ended, record
 from eegflex.cohort.recording import Recording
 from eegflex.cohort.tables import read_cohort, write_tables
-from eegflex.cohort_settings import CohortSettings
+from eegflex.cohort_settings import AskedOfEach, CohortSettings
 from eegflex.errors import EegflexError, ModelError, OutputError, ParameterError
 from eegflex.utils.progress import duration_text, progress
 from eegflex.utils.stopping import check, held
+from eegflex.utils.verbose import verbose
 
 __all__ = ["run_cohort"]
 
@@ -46,7 +47,7 @@ def run_cohort(
     force: bool = False,
     task: str | None = None,
     verbose: bool | str | int | None = None,
-    **asked: Any,
+    **asked: Unpack[AskedOfEach],
 ) -> Cohort:
     """Stage and explain all recordings of a cohort, side by side, and reduce each to means over its epochs.
 

@@ -14,6 +14,7 @@ from eegflex.bands import Bands
 from eegflex.cohort.cohort import Cohort
 from eegflex.errors import ParameterError
 from eegflex.stages import STAGES
+from eegflex.utils.arguments import checked
 
 __all__ = ["simulate_cohort"]
 
@@ -37,6 +38,7 @@ SKEW = 0.3  # sd of the logarithm, for people are skewed
 EPOCHS_OF = {"W": 40, "N1": 30, "N2": 200, "N3": 80, "REM": 90}
 
 
+@checked
 def simulate_cohort(
     n_people: int = 24,
     *,
@@ -134,7 +136,8 @@ def simulate_cohort(
 def _alike(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Standard normal numbers that channels (the third axis) share in part."""
     shared = rng.standard_normal((*shape[:2], 1, *shape[3:]))
-    return np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * rng.standard_normal(shape)
+    found: Array = np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * rng.standard_normal(shape)
+    return found
 
 
 def _skewed(normal: Array) -> Array:

@@ -9,6 +9,7 @@ from pathlib import Path
 from eegflex.cohort.folder import Folder, read_json
 from eegflex.cohort.lock import Owner, lives
 from eegflex.errors import ParameterError
+from eegflex.utils.arguments import checked
 from eegflex.utils.progress import duration_text
 
 __all__ = ["CohortStatus", "cohort_status"]
@@ -60,6 +61,7 @@ class CohortStatus:
         return "\n".join(lines)
 
 
+@checked
 def cohort_status(out: str | Path) -> CohortStatus:
     """Say how far a cohort is, while a run works on it or afterwards.
 

@@ -17,6 +17,7 @@ from eegflex.cohort.extra import from_extra
 from eegflex.cohort.folder import DONE, Folder, read_json
 from eegflex.cohort.recording import Recording
 from eegflex.errors import ParameterError
+from eegflex.utils.arguments import checked
 from eegflex.utils.files import write_whole
 
 __all__ = ["read_cohort", "write_tables"]
@@ -24,12 +25,22 @@ __all__ = ["read_cohort", "write_tables"]
 MISSING = "missing"
 #: What the spectra say of what was asked.
 _ASKED = ("target", "baseline", "context", "method", "sample_per_stage")
+#: What spectra and their axes are, and in what unit: a score per Hz; a text has none.
+_SPECTRA = {
+    "mean": {"long_name": "mean over epochs of the attribution per Hz", "units": "Hz-1"},
+    "error": {"long_name": "standard error of the mean", "units": "Hz-1"},
+    "freq": {"long_name": "frequency", "units": "Hz"},
+    "recording": {"long_name": "name of the recording"},
+    "stage": {"long_name": "predicted stage"},
+    "channel": {"long_name": "label of the channel"},
+}
 _TEXTS = ("subject", "session", "status", "error", "remedy")
 _NUMBERS = {
     "kappa": np.nan, "disagreement": np.nan, "n_epochs": 0, "n_explained": 0, "n_trusted": -1, "n_tested": 0, "seconds": np.nan
 }  # fmt: skip
 
 
+@checked
 def read_cohort(out: str | Path) -> Cohort:
     """Read what is known of a cohort, finished or not.
 
@@ -140,7 +151,7 @@ def _spectra(folder: Folder, listed: Iterable[Recording], done: Mapping[str, dic
     asked = (
         {name: str(told["attribution"].get(name)) for name in _ASKED} | {"model": str(told["model"])} if done else {}
     )
-    return xr.Dataset(
+    spectra = xr.Dataset(
         {"mean": (dims, values[0]), "error": (dims, values[1])},
         coords={
             **{
@@ -151,6 +162,9 @@ def _spectra(folder: Folder, listed: Iterable[Recording], done: Mapping[str, dic
         },
         attrs={"score": _score(done), "stages": list(stages), **asked},
     )
+    for name, told_of in _SPECTRA.items():
+        spectra[name].attrs = told_of
+    return spectra
 
 
 def _score(done: Mapping[str, dict[str, Any]]) -> str:

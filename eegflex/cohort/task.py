@@ -33,6 +33,8 @@ _HANDS = threading.local()
 class Hand:
     """A process that explains one recording after another, for one thread of a worker."""
 
+    process: subprocess.Popen[bytes]
+
     def __init__(self) -> None:
         own = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
         search = {"PYTHONPATH": os.pathsep.join(one or str(Path.cwd()) for one in sys.path)}

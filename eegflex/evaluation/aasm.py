@@ -16,6 +16,7 @@ from eegflex.evaluation.grounding import LEAST_OF_ALL, ground, interval_of, is_i
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.select import is_whole
 from eegflex.results.wording import count_epochs
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -78,6 +79,7 @@ AASM_CRITERIA = (
 )
 
 
+@checked
 def aasm_criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Lay the AASM's criteria of each stage beside what the network used.
 

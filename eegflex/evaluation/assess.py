@@ -10,6 +10,7 @@ from eegflex.evaluation.evidence import Evidence
 from eegflex.findings import Finding, Findings
 from eegflex.results.means import only_means
 from eegflex.results.recordings import one_recording
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -33,6 +34,7 @@ TRUST_CHECKS: dict[str, Callable[[Evidence], Finding | None]] = {
 OF_SINGLE = ("completeness", "convergence", "precision", "cancellation")
 
 
+@checked
 def assess(result: FlexResult) -> Findings:
     """Measure how far a result can be believed.
 

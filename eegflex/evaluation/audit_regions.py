@@ -229,7 +229,10 @@ def _line(segments: Segments, info: mne.Info, freqs: Array, power: Array) -> Reg
 
 
 def _around(freqs: Array, centres: set[float], width: float) -> Mask:
-    return np.logical_or.reduce([np.zeros(len(freqs), dtype=bool), *(np.abs(freqs - one) <= width for one in centres)])
+    found: Mask = np.logical_or.reduce(
+        [np.zeros(len(freqs), dtype=bool), *(np.abs(freqs - one) <= width for one in centres)]
+    )
+    return found
 
 
 def _is_peak(power: Array, freqs: Array, centre: float) -> bool:

@@ -13,6 +13,7 @@ import pandas as pd
 from eegflex.evaluation.detectors import KINDS
 from eegflex.evaluation.event_shares import MOST_COVERED, SIGNS, Moments, check_events, occurrences, shifted
 from eegflex.evaluation.grounding import LEAST_OF_ALL, many
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -62,6 +63,7 @@ class _Kind:
         return (self.inside - self.inside.mean()) / spread if spread > 1e-9 else np.zeros_like(self.inside)
 
 
+@checked
 def decisive_events(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
     """Say of each epoch which events carried what spoke for its stage.
 
@@ -137,7 +139,8 @@ class _Epoch:
 
     def covered(self, events: pd.DataFrame, kind: str) -> Mask:
         """Which moments of which channels events cover, shape (n_channels, n_moments)."""
-        return self.moments.covered(events, kind, self.place)[0]
+        found: Mask = self.moments.covered(events, kind, self.place)[0]
+        return found
 
 
 @dataclass(frozen=True)

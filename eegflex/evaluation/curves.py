@@ -83,7 +83,10 @@ def areas(one: Explanation, values: Mapping[str, npt.NDArray[np.floating[Any]]])
 
 def _means(curves: list[list[Curves]], kind: str) -> npt.NDArray[np.float64]:
     """Areas under the curves of one kind, shape (n_orders,), each the mean over the draws of the baseline."""
-    return np.array([[getattr(order, kind) for order in draw] for draw in curves], dtype=np.float64).mean(axis=0)
+    found: npt.NDArray[np.float64] = np.array(
+        [[getattr(order, kind) for order in draw] for draw in curves], dtype=np.float64
+    ).mean(axis=0)
+    return found
 
 
 def area_table(evaluation: Evaluation) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from eegflex.results.intervals import blocks_of, mean_interval
 from eegflex.results.recordings import one_recording, provenance_text, provenances
 from eegflex.results.result import FlexResult
 from eegflex.results.wording import count_epochs
+from eegflex.utils.arguments import checked_methods
 
 if TYPE_CHECKING:
     from eegflex.evaluation.parts import Part
@@ -55,6 +56,7 @@ OF_PROBABILITY = {"area": (-1.0, 1.0), "insertion": (0.0, 1.0), "deletion": (0.0
 OF_MARGIN = {"area": (-2.0, 2.0), "insertion": (-1.0, 1.0), "deletion": (-1.0, 1.0)}
 
 
+@checked_methods
 class Evaluation:
     """How far the explanations of a recording can be believed, as measured by asking the model again.
 

@@ -178,7 +178,8 @@ class Moments:
 
     def whole(self, sign: float) -> Array:
         """All that speaks so, shape (n_epochs, n_channel_sets)."""
-        return self.by_set(self.sums(sign)).sum(axis=2)
+        found: Array = self.by_set(self.sums(sign)).sum(axis=2)
+        return found
 
     def covered(self, events: pd.DataFrame, kind: str, epochs: slice = slice(None)) -> Mask:
         """Which moments of which channels events of one kind cover, shape (n_epochs, n_channels, n_moments).

@@ -234,7 +234,7 @@ def between(
     """
     change = torch.fft.rfft((end - begin).double())
     kept = torch.from_numpy(present[:, groups]).to(change.device)
-    signals = (begin + torch.fft.irfft(change * kept, n=end.shape[-1])).to(end)
+    signals: torch.Tensor = (begin + torch.fft.irfft(change * kept, n=end.shape[-1])).to(end)
     signals[torch.from_numpy(present.all(axis=1))] = end
     signals[torch.from_numpy(~present.any(axis=1))] = begin
     return signals

@@ -19,6 +19,7 @@ from eegflex.findings import Finding, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.select import hypnogram_order
 from eegflex.results.tables import STAGES_FROM
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -40,6 +41,7 @@ LEAST_OF_ALL = 0.01
 ALPHA = 0.05
 
 
+@checked
 def grounding(
     result: FlexResult, events: pd.DataFrame, *, stage_from: str = "predicted", seed: int = 0
 ) -> pd.DataFrame:

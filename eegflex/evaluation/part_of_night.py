@@ -51,7 +51,8 @@ def _neighbours(night: StagedNight, number: int) -> npt.NDArray[np.intp]:
     """The epochs in the window of one of them; of a stager of whole nights, those about it in its run."""
     if night.stager.spec.context.whole:
         near = np.arange(max(number - N_AROUND, 0), min(number + N_AROUND + 1, len(night)))
-        return near[night.segments.run[near] == night.segments.run[number]]
+        found: npt.NDArray[np.intp] = near[night.segments.run[near] == night.segments.run[number]]
+        return found
     members = np.concatenate([own.windows.members(np.array([number])).ravel() for own in night.bound])
     return np.asarray(members[members != SILENCE], dtype=np.intp)
 

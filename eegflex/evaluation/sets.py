@@ -173,7 +173,10 @@ class Cells:
         tiny = np.finfo(np.float64).tiny
         logs = np.log(np.maximum(probabilities, tiny))
         ahead = logs[:, self.one.stage] - np.delete(logs, self.one.stage, axis=1).max(axis=1)
-        return np.where(probabilities.argmax(axis=1) == self.one.stage, np.maximum(ahead, tiny), ahead)
+        found: npt.NDArray[np.float64] = np.where(
+            probabilities.argmax(axis=1) == self.one.stage, np.maximum(ahead, tiny), ahead
+        )
+        return found
 
     @property
     def limits(self) -> npt.NDArray[np.float64]:

@@ -14,6 +14,7 @@ from eegflex.results.recordings import one_recording
 from eegflex.results.resolution import check_edges
 from eegflex.results.select import is_whole
 from eegflex.stagers.zoo.known_truth import SITES, TRUTHS, KnownTruth
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,7 @@ class Cover:
         return self.average_precision / self.chance
 
 
+@checked
 def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.float64]:
     """Which share of the absolute attribution, per channel and frequency, lies in the true channel and band.
 
@@ -86,9 +88,11 @@ def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.floa
     size = np.abs(data["frequency_view"].values.astype(np.float64))
     whole = size.sum(axis=(1, 2))
     inside = size[:, truth.input, _within(result.freqs, truth)].sum(axis=1)
-    return np.divide(inside, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    found: npt.NDArray[np.float64] = np.divide(inside, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return found
 
 
+@checked
 def cover_of_events(
     result: FlexResult, truth: KnownTruth, events: pd.DataFrame, *, rows: Literal["band", "all"] = "band"
 ) -> Cover:
@@ -176,6 +180,7 @@ def covered_by(
     return covered
 
 
+@checked
 def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     """Area under the precision-recall curve, as the sum of the steps of recall times the precision at their end.
 
@@ -208,6 +213,7 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     return float(np.sum(np.diff(recall, prepend=0.0) * hits / (last + 1)))
 
 
+@checked
 def area_under_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     """How often what is to be found scores higher than what is not; equal scores are half.
 

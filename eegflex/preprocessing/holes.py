@@ -40,7 +40,8 @@ def holes(epochs: mne.BaseEpochs) -> npt.NDArray[np.intp]:
     jumps = np.flatnonzero(np.diff(epoch_onsets(epochs)) > (len(epochs.times) + 0.5) / rate)
     if epochs.metadata is not None and "run" in epochs.metadata:
         run = epochs.metadata["run"].to_numpy()
-        return jumps[run[jumps] == run[jumps + 1]]
+        found: npt.NDArray[np.intp] = jumps[run[jumps] == run[jumps + 1]]
+        return found
     return np.array(
         [place for place in jumps if _taken_out(epochs, *epochs.selection[place : place + 2])], dtype=np.intp
     )

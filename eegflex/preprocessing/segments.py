@@ -90,7 +90,7 @@ class Segments:
         """Length of an epoch in s, without a sample that it shares with the next one."""
         n_times, steps = self.signals.shape[-1], np.diff(self.onset) * self.sfreq
         shares = bool(len(steps)) and abs(n_times - 1 - float(steps.min())) < 0.5
-        return (n_times - shares) / self.sfreq
+        return float((n_times - shares) / self.sfreq)
 
 
 def prepare(
@@ -189,6 +189,7 @@ def _settled(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
 def _stages(epochs: mne.BaseEpochs) -> npt.NDArray[np.str_]:
     """The scored stages: of the metadata, else of the event names where those are stages."""
     if epochs.metadata is not None and "stage" in epochs.metadata:
-        return epochs.metadata["stage"].to_numpy(dtype=str)
+        found: npt.NDArray[np.str_] = epochs.metadata["stage"].to_numpy(dtype=str)
+        return found
     names = {code: name for name, code in epochs.event_id.items() if name in STAGES}
     return np.array([names.get(code, "UNSCORED") for code in epochs.events[:, 2]], dtype=str)

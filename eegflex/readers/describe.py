@@ -21,6 +21,7 @@ from eegflex.readers.psg import find_stages
 from eegflex.readers.recordings.registry import open_source
 from eegflex.readers.recordings.source import Source
 from eegflex.stages import STAGE_CODES
+from eegflex.utils.arguments import checked
 
 __all__ = ["PSGDescription", "SignalDescription", "describe_psg"]
 
@@ -109,6 +110,7 @@ class PSGDescription:
         return "\n".join(_lines(self))
 
 
+@checked
 def describe_psg(
     fname: str | Path,
     *,

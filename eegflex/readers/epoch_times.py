@@ -26,7 +26,8 @@ def epoch_onsets(epochs: mne.BaseEpochs) -> npt.NDArray[np.float64]:
         From the start of the recording.
     """
     if epochs.metadata is not None and "onset" in epochs.metadata:
-        return epochs.metadata["onset"].to_numpy(dtype=np.float64)
+        found: npt.NDArray[np.float64] = epochs.metadata["onset"].to_numpy(dtype=np.float64)
+        return found
     return event_onsets(epochs)
 
 

@@ -18,6 +18,7 @@ from eegflex.readers.hypnograms.formats.registry import HYPNOGRAM_FORMATS
 from eegflex.readers.hypnograms.read import HypnogramOptions
 from eegflex.readers.recordings.source import Source
 from eegflex.spec.toml import Schema
+from eegflex.utils.arguments import checked
 
 __all__ = ["ChannelCard", "FilesCard", "HypnogramCard", "Profile", "load_profile", "profile_names"]
 
@@ -226,6 +227,7 @@ def profile_names() -> list[str]:
     return sorted(_cards())
 
 
+@checked
 def load_profile(profile: str | Path) -> Profile:
     """Load a profile.
 

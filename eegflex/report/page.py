@@ -17,6 +17,7 @@ from markupsafe import Markup
 from eegflex._version import __version__
 from eegflex.errors import MissingExtraError, ParameterError
 from eegflex.report.colours import variables
+from eegflex.utils.arguments import checked_methods
 from eegflex.utils.files import check_output, write_whole
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Section:
         return "section-" + re.sub(r"[^a-z0-9]+", "-", self.title.casefold()).strip("-")
 
 
+@checked_methods
 @dataclass(frozen=True, repr=False)
 class Report:
     """A report of a result, as `make_report` makes it.

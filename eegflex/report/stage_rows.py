@@ -294,7 +294,8 @@ def _ring(x: float, y: float) -> str:
 def _place(values: npt.NDArray[np.float64], end: float) -> npt.NDArray[np.float64]:
     """Where values are drawn: on a scale that is linear about 0 and logarithmic from there on, the same in all cells."""
     scale = np.arcsinh(1 / LINEAR)
-    return WIDTH / 2 + np.arcsinh(values / (LINEAR * end)) / scale * (WIDTH / 2 - MARK - 2)
+    found: npt.NDArray[np.float64] = WIDTH / 2 + np.arcsinh(values / (LINEAR * end)) / scale * (WIDTH / 2 - MARK - 2)
+    return found
 
 
 def round_up(value: float) -> float:

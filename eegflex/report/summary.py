@@ -18,6 +18,7 @@ from eegflex.results.wording import (
     sums_to_change,
     unit,
 )
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 
+@checked
 def main_findings(result: FlexResult) -> list[str]:
     """Say what spoke most for and against each stage, in the words of `FlexResult.main_findings`.
 

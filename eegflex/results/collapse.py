@@ -112,7 +112,10 @@ class _Weighed(BackendArray):
         self.shape, self.dtype = tuple(found.sizes[dim] for dim in self.dims), found.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> npt.NDArray[Any]:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._at)
+        found: npt.NDArray[Any] = indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._at
+        )
+        return found
 
     def _at(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
         """A few epochs at a time: no more of all stages is in memory."""

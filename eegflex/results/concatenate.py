@@ -14,6 +14,7 @@ import xarray as xr
 from eegflex.errors import ParameterError
 from eegflex.results.recordings import labels_of, provenance_text, provenances, relabelled
 from eegflex.results.result import FlexResult
+from eegflex.utils.arguments import checked
 
 __all__ = ["concatenate_results"]
 
@@ -39,6 +40,7 @@ _AXES = {
 _APART = 0.01
 
 
+@checked
 def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[str] | None = None) -> FlexResult:
     """Put the results of several recordings together, each with a label.
 

@@ -220,7 +220,7 @@ CRITERIA: dict[str, Criterion] = {
     "no shortcut": Criterion(_shortcut, 1.0, "it lies where no sleep can be seen"),
 }
 #: Without one of each of these an explanation is not trusted, but for an error of what is not meant to sum to anything.
-EVIDENCE = {
+EVIDENCE: dict[tuple[str, ...], str] = {
     ("converged",): "its error was not estimated",
     ("second opinion", "one by one"): "it was not tested on the model",
 }

@@ -102,7 +102,8 @@ def context_shares(replaced: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     by_epoch = np.abs((recorded - no_epoch) + (no_context - neither))
     by_context = np.abs((recorded - no_context) + (no_epoch - neither))
     total = by_epoch + by_context
-    return np.divide(by_context, total, out=np.full_like(total, np.nan), where=total > 0)
+    found: npt.NDArray[np.float64] = np.divide(by_context, total, out=np.full_like(total, np.nan), where=total > 0)
+    return found
 
 
 def _explained(dataset: xr.Dataset) -> npt.NDArray[np.float64]:

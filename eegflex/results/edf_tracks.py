@@ -108,7 +108,7 @@ def limit_of(peak: float) -> float:
     for places in range(5, -1, -1):
         limit = math.ceil(round(peak * 10**places, 6)) / 10**places
         if len(f"{limit:.{places}f}") < 8:
-            return max(limit, 10.0**-places)
+            return float(max(limit, 10.0**-places))
     raise ParameterError("A value is too large for an EDF file", seen=peak, allowed="below 1e7")
 
 

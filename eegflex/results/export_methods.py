@@ -24,6 +24,7 @@ from eegflex.results.tables import score_kind
 from eegflex.results.tracks import Seconds, attribution_tracks, night_tracks, unexplained_stretches
 from eegflex.results.trust import chosen
 from eegflex.results.wording import reading
+from eegflex.utils.arguments import checked_methods
 from eegflex.utils.files import check_output, write_whole
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _began(recording: Path) -> dt.datetime:
     return start.moment
 
 
+@checked_methods
 class ResultExports:
     """A result as other programs show it."""
 

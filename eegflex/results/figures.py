@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from eegflex.utils.arguments import checked_methods
+
 if TYPE_CHECKING:
     import mne
     from matplotlib.axes import Axes
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ResultFigures"]
 
 
+@checked_methods
 class ResultFigures:
     """The figures of a result. Each method is the function of its name in `eegflex.viz`, where its arguments are explained."""
 

@@ -27,7 +27,7 @@ from eegflex.settings import Settings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.targets import check_target
 
-__all__ = ["COORDINATES", "LAYOUT", "VARIABLES", "Variable", "check_layout", "is_large"]
+__all__ = ["COORDINATES", "LAYOUT", "VARIABLES", "Variable", "check_layout", "described", "is_large"]
 
 #: What a file must hold to be a result, and the version of its layout.
 LAYOUT = "eegflex result 4"
@@ -41,17 +41,23 @@ class Variable:
 
     Attributes
     ----------
+    means : str
+        What it says, for its ``long_name``.
     dims : tuple of str
         Its dimensions; those of the stages explained are there only where all of them were.
+    unit : str
+        For its ``units``, as UDUNITS writes them. Scores, and so what is attributed of them, are numbers: ``"1"``.
     kinds : str
-        Kinds of its numpy dtype; ``"s"`` for text.
+        Kinds of its numpy dtype; ``"s"`` for text, which has no unit.
     needed : bool
         Whether every result has it, so far as it has its dimensions.
     light : mapping of str to str
         Dimensions of which a light result has others.
     """
 
+    means: str
     dims: tuple[str, ...]
+    unit: str = "1"
     kinds: str = "f"
     needed: bool = True
     light: Mapping[str, str] = field(default_factory=dict)
@@ -61,64 +67,97 @@ class Variable:
         own = tuple(dim for dim in self.dims if dim not in _OF_ALL or "target_stage" in dataset.sizes)
         return tuple(self.light.get(dim, dim) for dim in own) if is_light(dataset) else own
 
+    @property
+    def attrs(self) -> dict[str, str]:
+        """What it is called and in what unit it is, as attributes of netCDF."""
+        return {"long_name": self.means} | ({} if self.kinds == "s" else {"units": self.unit})
 
-_PER_SET = ("epoch", "channel_set")
+
+_SET, _TARGET = ("epoch", "channel_set"), ("epoch", "channel_set", "target_stage")
+_WINDOW, _PAIR = ("epoch", "target_stage", "channel_set"), (*_TARGET, "other_stage")
+_CHANNEL = ("epoch", "target_stage", "channel")
+_CONTEXT = ("epoch", "target_stage", "context", "channel", "band")
+_view, _text = functools.partial(Variable, needed=False), functools.partial(Variable, kinds="s")
+_count = functools.partial(Variable, kinds="iu")
+_TIME_BIN = {"time": "time_bin"}
 #: The first and the last of what a bin of a light result holds.
 _ENDS = ("low", "high")
 #: The variables of a result; views are those that were asked for.
 VARIABLES: dict[str, Variable] = {
-    "frequency_view": Variable(("epoch", "target_stage", "channel", "freq"), needed=False),
-    "time_view": Variable(("epoch", "target_stage", "channel", "time"), needed=False, light={"time": "time_bin"}),
-    "time_frequency_view": Variable(("epoch", "target_stage", "channel", "frame_freq", "frame"), needed=False),
-    "band_view": Variable(("epoch", "target_stage", "channel", "band"), needed=False),
-    "context_map": Variable(("epoch", "target_stage", "context", "channel", "band"), needed=False),
-    **{
-        name: Variable(("epoch", "target_stage", "channel", "band"), needed=False)
-        for name in ("band_error", "second_view", "second_error")
-    },
-    "window_map": Variable(("epoch", "target_stage", "context", "channel", "band"), needed=False),
-    **{
-        name: Variable(("epoch", "target_stage", "channel_set"), needed=False)
-        for name in ("beyond", "window_baseline_score", "window_gap", "window_error")
-    },
-    "power": Variable(("epoch", "channel", "freq")),
-    "signal": Variable(("epoch", "channel", "time")),
-    "scores": Variable((*_PER_SET, "stage_name")),
-    "night_scores": Variable(("night", "channel_set", "stage_name")),
-    "replaced_scores": Variable((*_PER_SET, "replaced", "stage_name")),
-    "spectral_share": Variable(("night", "share"), needed=False),
-    **{name: Variable((*_PER_SET, "target_stage")) for name in ("score", "baseline_score", "gap")},
-    "size": Variable((*_PER_SET, "target_stage", "other_stage")),
-    "path_share": Variable((*_PER_SET, "target_stage", "other_stage", "fraction")),
-    "change_error": Variable((*_PER_SET, "target_stage", "other_stage"), needed=False),
-    "error": Variable(_PER_SET),
-    "measures": Variable((*_PER_SET, "measure"), needed=False),
-    **{name: Variable(_PER_SET, "iu") for name in ("n_gradients", "n_forwards")},
-    **{name: Variable(_PER_SET, "s") for name in ("predicted", "target")},
+    "frequency_view": _view("attribution to each frequency", (*_CHANNEL, "freq")),
+    "time_view": _view("attribution to each sample", (*_CHANNEL, "time"), light=_TIME_BIN),
+    "time_frequency_view": _view("attribution to each frequency in each frame", (*_CHANNEL, "frame_freq", "frame")),
+    "band_view": _view("attribution to each band", (*_CHANNEL, "band")),
+    "context_map": _view("attribution to each band of each epoch of the window", _CONTEXT),
+    "band_error": _view("estimated error of the sum over each band", (*_CHANNEL, "band")),
+    "second_view": _view("Shapley value of each band", (*_CHANNEL, "band")),
+    "second_error": _view("standard error of the Shapley value of each band", (*_CHANNEL, "band")),
+    "window_map": _view("attribution to each band of each epoch of the window that moved as a whole", _CONTEXT),
+    "beyond": _view("attribution to what reaches into the window from the rest of the night", _WINDOW),
+    "window_baseline_score": _view("score of the window of baselines", _WINDOW),
+    "window_gap": _view("completeness gap of the window that moved as a whole", _WINDOW),
+    "window_error": _view("estimated error of the attribution to the window that moved as a whole", _WINDOW),
+    "power": Variable("power spectral density of the segment", ("epoch", "channel", "freq"), "uV2 Hz-1"),
+    "signal": Variable("segment as the stager got it", ("epoch", "channel", "time"), "uV"),
+    "scores": Variable("scores of the recorded epoch", (*_SET, "stage_name")),
+    "night_scores": Variable("scores of each epoch of the night", ("night", "channel_set", "stage_name")),
+    "replaced_scores": Variable("scores with the baseline in place of a part", (*_SET, "replaced", "stage_name")),
+    "spectral_share": _view("probability of the stage, and share of draws, with random phases", ("night", "share")),
+    "score": Variable("score explained, of the segment", _TARGET),
+    "baseline_score": Variable("score explained, of the baseline", _TARGET),
+    "gap": Variable("completeness gap: sum of attributions less the change of the score", _TARGET),
+    "size": Variable("absolute total of the band sums", _PAIR),
+    "path_share": Variable(
+        "share of the absolute band sums that arises below a fraction of the path", (*_PAIR, "fraction")
+    ),
+    "change_error": _view("estimated error of the change of the score", _PAIR),
+    "error": Variable("estimated error of the band sums, relative to their absolute total", _SET),
+    "measures": _view("what an evaluation measured of the explanation", (*_SET, "measure")),
+    "n_gradients": _count("gradient evaluations spent", _SET),
+    "n_forwards": _count("scores computed without a gradient", _SET),
+    "predicted": _text("stage that the stager predicted", _SET),
+    "target": _text("score that was explained", _SET),
 }
 #: Its coordinates.
 COORDINATES: dict[str, Variable] = {
-    **{name: Variable(("epoch",), "s") for name in ("recording", "stage", "edge")},
-    **{name: Variable(("epoch",), "iu") for name in ("number", "run")},
-    "onset": Variable(("epoch",)),
-    "filter_edge": Variable(("epoch",), "b"),
-    **{name: Variable(("channel",), "s") for name in ("channel", "ch_name", "ch_type")},
-    "of_channel_set": Variable(("channel",), "iu"),
-    **{axis: Variable(("channel",)) for axis in "xyz"},
-    **{name: Variable((name,)) for name in ("freq", "time", "frame", "frame_freq", "fraction")},
-    **{f"freq_{end}": Variable(("freq",), needed=False) for end in _ENDS},
-    "time_bin": Variable(("time_bin",)),
-    **{f"time_{end}": Variable(("time_bin",)) for end in _ENDS},
-    "context": Variable(("context",), "iu"),
-    **{
-        name: Variable((name,), "s")
-        for name in ("band", "channel_set", "stage_name", "replaced", "share", "measure", *_OF_ALL)
-    },
-    "n_channels": Variable(("channel_set",), "iu"),
-    **{f"night_{name}": Variable(("night",), "s") for name in ("recording", "stage", "fault")},
-    "night_stage_share": Variable(("night",), "s", needed=False),
-    "night_onset": Variable(("night",)),
-    "night_run": Variable(("night",), "iu"),
+    "recording": _text("label of the recording", ("epoch",)),
+    "stage": _text("stage in the hypnogram", ("epoch",)),
+    "edge": _text("where the window lay in its run", ("epoch",)),
+    "number": _count("place of the epoch in the recording", ("epoch",)),
+    "run": _count("run of adjoining epochs that the epoch is in", ("epoch",)),
+    "onset": Variable("time since the beginning of the recording", ("epoch",), "s"),
+    "filter_edge": Variable("whether the edge of the run reaches in through the filter", ("epoch",), kinds="b"),
+    "channel": _text("label of the channel", ("channel",)),
+    "ch_name": _text("name of the channel", ("channel",)),
+    "ch_type": _text("type of the channel", ("channel",)),
+    "of_channel_set": _count("channel set that the channel is in", ("channel",)),
+    **{axis: Variable(f"{axis} of the electrode in head coordinates", ("channel",), "m") for axis in "xyz"},
+    "freq": Variable("frequency", ("freq",), "Hz"),
+    "time": Variable("time since the beginning of the epoch", ("time",), "s"),
+    "frame": Variable("time of the middle of the frame since the beginning of the epoch", ("frame",), "s"),
+    "frame_freq": Variable("frequency in the frame", ("frame_freq",), "Hz"),
+    "fraction": Variable("fraction of the path from the baseline to the epoch", ("fraction",)),
+    "freq_low": _view("lowest frequency of the bin", ("freq",), "Hz"),
+    "freq_high": _view("highest frequency of the bin", ("freq",), "Hz"),
+    "time_bin": Variable("time of the middle of the bin since the beginning of the epoch", ("time_bin",), "s"),
+    "time_low": Variable("time of the first sample of the bin", ("time_bin",), "s"),
+    "time_high": Variable("time of the last sample of the bin", ("time_bin",), "s"),
+    "context": _count("offset of the epoch of the window from the epoch that is staged", ("context",)),
+    "band": _text("frequency band", ("band",)),
+    "channel_set": _text("channels that were staged together", ("channel_set",)),
+    "stage_name": _text("stage of the stager", ("stage_name",)),
+    "replaced": _text("what the baseline took the place of", ("replaced",)),
+    "share": _text("what was measured with random phases", ("share",)),
+    "measure": _text("what was measured, and its kind", ("measure",)),
+    "target_stage": _text("stage whose score was explained", ("target_stage",)),
+    "other_stage": _text("stage that it is compared with", ("other_stage",)),
+    "n_channels": _count("number of channels of the channel set", ("channel_set",)),
+    "night_recording": _text("label of the recording of each epoch of the night", ("night",)),
+    "night_stage": _text("stage of each epoch of the night in the hypnogram", ("night",)),
+    "night_fault": _text("why an epoch of the night could not be used", ("night",)),
+    "night_stage_share": _text("stage of which the shares with random phases are", ("night",), needed=False),
+    "night_onset": Variable("time of each epoch of the night since the beginning of the recording", ("night",), "s"),
+    "night_run": _count("run of adjoining epochs that each epoch of the night is in", ("night",)),
 }
 _EVERY = VARIABLES | COORDINATES
 _VIEWS = ("frequency_view", "band_view")
@@ -128,6 +167,15 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 def is_large(variable: xr.DataArray | xr.Variable) -> bool:
     """Whether a variable has values for each epoch and channel: these make up nearly all of a result."""
     return {"epoch", "channel"} <= set(variable.dims)
+
+
+def described(dataset: xr.Dataset) -> xr.Dataset:
+    """Say of each variable what it is called and in what unit it is; the dataset that is given stays as it is."""
+    own = dataset.copy(deep=False)
+    own.set_close(dataset.close)
+    for name, variable in own.variables.items():
+        variable.attrs = _EVERY[str(name)].attrs
+    return own
 
 
 def check_layout(dataset: xr.Dataset, error: type[EegflexError] = ParameterError) -> None:

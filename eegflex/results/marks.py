@@ -48,7 +48,8 @@ def cell_errors(dataset: xr.Dataset, bands: Bands) -> npt.NDArray[np.float64]:
         return known
     freqs = dataset["freq"].values
     shared = bands.masks(freqs).astype(float) @ Bands().masks(freqs).astype(float).T > 0
-    return np.minimum(known @ shared.T.astype(float), error_of_all(dataset)[..., None])
+    found: npt.NDArray[np.float64] = np.minimum(known @ shared.T.astype(float), error_of_all(dataset)[..., None])
+    return found
 
 
 def error_of_all(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
@@ -118,7 +119,8 @@ def mean_error(
     if drawn:
         tail = (1 + LEVEL) / 2
         return np.asarray(independent * stats.t.ppf(tail, effective_number(parts)) / stats.norm.ppf(tail))
-    return np.hypot(independent, SHARED * parts.sum(axis=0))
+    found: npt.NDArray[np.float64] = np.hypot(independent, SHARED * parts.sum(axis=0))
+    return found
 
 
 def within(

@@ -15,7 +15,7 @@ from eegflex.errors import ParameterError, RecordingError
 from eegflex.results.consistency import check_values
 from eegflex.results.layout import COORDINATES, LAYOUT, VARIABLES, check_layout, is_large
 from eegflex.results.seal import check_seal, is_sealed, seal
-from eegflex.results.stored import STEP, Stored, decoded, stored
+from eegflex.results.stored import OFFSET, STEP, Stored, decoded, stored
 from eegflex.utils.files import check_input, write_whole
 from eegflex.utils.inside import data_sets
 
@@ -75,7 +75,7 @@ def write_dataset(dataset: xr.Dataset, fname: str | Path, *, overwrite: bool) ->
     meets a full disk takes the process down with it.
     """
     light = stored(dataset)
-    steps = {f"{name}{STEP}": how.step for name, how in light.items() if how.step is not None}
+    steps = {f"{name}{STEP}": _described(name, how.step) for name, how in light.items() if how.step is not None}
     plain = dataset.drop_vars(light).assign(steps)
     encoding: dict[str, dict[str, Any]] = {
         str(name): {"_FillValue": None} for name, variable in plain.variables.items() if variable.dtype.kind == "f"
@@ -97,6 +97,14 @@ def write_dataset(dataset: xr.Dataset, fname: str | Path, *, overwrite: bool) ->
     return write_whole(check_result_file(fname), write, overwrite=overwrite)
 
 
+def _described(name: str, step: xr.Variable) -> xr.Variable:
+    """Steps, with what they are of and in what unit."""
+    known = VARIABLES[name].attrs
+    own = step.copy(deep=False)
+    own.attrs = known | {"long_name": f"step of: {known['long_name']}"}
+    return own
+
+
 def _chunks(variable: xr.DataArray) -> tuple[int, ...]:
     """One epoch of what is large; as many of what is small as are worth a chunk of their own."""
     together = max(1, min(len(variable), _CHUNK // max(variable[0].nbytes, 1)))
@@ -108,6 +116,10 @@ def _write_blocks(file: h5netcdf.File, name: str, how: Stored) -> None:
     chunks, dims = (1, *how.variable.shape[1:]), tuple(map(str, how.variable.dims))
     packed = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "chunks": chunks}
     there = file.create_variable(name, dims, how.dtype, **packed)
+    attrs = dict(how.variable.attrs)
+    if how.step is not None:  # each epoch and channel has a step of its own, so that scale_factor could not say it
+        attrs = {"long_name": f"{attrs['long_name']}: (number - {OFFSET}) * {name}{STEP}", "units": "1"}
+    there.attrs.update(attrs)
     for rows, values in how.blocks():
         there[rows] = values
 
@@ -148,7 +160,7 @@ def _checked(dataset: xr.Dataset, path: Path, *, lazy: bool) -> xr.Dataset:
         dataset.attrs.pop("coordinates", None)
         dataset = dataset.set_coords([name for name in COORDINATES if name in dataset])
         for variable in dataset.variables.values():
-            variable.attrs.clear()  # they say which of them are coordinates
+            variable.attrs.clear()  # they say which of them are coordinates; what else they say, the layout knows
             if not is_large(variable):
                 variable.load()
         in_file = dataset

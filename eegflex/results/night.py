@@ -74,7 +74,8 @@ class Night:
     @property
     def is_wrong(self) -> npt.NDArray[np.bool_]:
         """Epochs whose predicted stage is not the scored one."""
-        return self.is_judged & (self.scored != self.predicted)
+        found: npt.NDArray[np.bool_] = self.is_judged & (self.scored != self.predicted)
+        return found
 
     @property
     def is_staged(self) -> npt.NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from eegflex.results.paper import methods_of
+from eegflex.utils.arguments import checked_methods
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["ResultText"]
 
 
+@checked_methods
 class ResultText:
     """The methods section of a paper about a result."""
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from eegflex.results.netcdf import read_dataset
 from eegflex.results.result import FlexResult
+from eegflex.utils.arguments import checked
 
 __all__ = ["read_result"]
 
 
+@checked
 def read_result(fname: str | Path, *, lazy: bool = False) -> FlexResult:
     """Read a result that `FlexResult.save` wrote.
 

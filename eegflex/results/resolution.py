@@ -60,7 +60,8 @@ class Bins:
     @property
     def high(self) -> npt.NDArray[np.float64]:
         """The last of what each bin holds, which is in it."""
-        return self.axis[self.starts + self.counts - 1]
+        found: npt.NDArray[np.float64] = self.axis[self.starts + self.counts - 1]
+        return found
 
     @property
     def middle(self) -> npt.NDArray[np.float64]:

@@ -17,7 +17,7 @@ from eegflex.results import summary
 from eegflex.results.collapse import of_target
 from eegflex.results.export_methods import ResultExports
 from eegflex.results.figures import ResultFigures
-from eegflex.results.layout import check_layout
+from eegflex.results.layout import check_layout, described
 from eegflex.results.main_findings import main_findings
 from eegflex.results.means import enough
 from eegflex.results.netcdf import write_dataset
@@ -27,10 +27,12 @@ from eegflex.results.subset import at_epochs, by_index, subset
 from eegflex.results.table_methods import ResultTables
 from eegflex.results.trust import chosen
 from eegflex.results.trust_methods import ResultTrust
+from eegflex.utils.arguments import checked_methods
 
 __all__ = ["FlexResult"]
 
 
+@checked_methods
 class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExports):
     """Attributions of a recording, or of several, labelled.
 
@@ -140,7 +142,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
 
     def __init__(self, dataset: xr.Dataset) -> None:
         check_layout(dataset)
-        self._dataset = dataset
+        self._dataset = described(dataset)
 
     def __repr__(self) -> str:
         return summary.as_text(self)

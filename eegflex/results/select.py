@@ -131,11 +131,13 @@ class Pooled:
 
     def of(self, stage: str) -> npt.NDArray[np.float64]:
         """Return the values of one stage, shape (n, ...)."""
-        return self.values[self.labels == stage]
+        found: npt.NDArray[np.float64] = self.values[self.labels == stage]
+        return found
 
     def weights_of(self, stage: str) -> npt.NDArray[np.float64]:
         """Return for how many epochs each case of one stage stands, shape (n,)."""
-        return self.weights[self.labels == stage]
+        found: npt.NDArray[np.float64] = self.weights[self.labels == stage]
+        return found
 
     def mean(self, stage: str) -> npt.NDArray[np.float64]:
         """Return the mean over the epochs of one stage, shape (...); NaN where there are none."""

@@ -173,7 +173,10 @@ class _Steps(BackendArray):
         self.shape, self.dtype = found.shape, step.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> npt.NDArray[Any]:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._at)
+        found: npt.NDArray[Any] = indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._at
+        )
+        return found
 
     def _at(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
         values = np.asarray(self.found[key].values).astype(self.dtype)

@@ -24,6 +24,7 @@ from eegflex.results.subset import at_epochs
 from eegflex.results.trust import chosen, judge
 from eegflex.results.window_rhythms import window_rhythms
 from eegflex.review import queue_of
+from eegflex.utils.arguments import checked_methods
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["ResultTables"]
 
 
+@checked_methods
 class ResultTables:
     """The tables of a result, and what is counted in them."""
 

@@ -134,7 +134,8 @@ def measure_sizes(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     def total(values: npt.NDArray[Any], more: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         own = np.abs(values).sum(axis=-1, dtype=np.float64)
         within = [own[:, of == k].sum(axis=1) for k in range(dataset.sizes["channel_set"])]
-        return np.stack(within, axis=1) + np.abs(more)
+        found: npt.NDArray[np.float64] = np.stack(within, axis=1) + np.abs(more)
+        return found
 
     if "target_stage" not in dataset.dims:
         return total(parts, beyond)
@@ -169,7 +170,8 @@ def relative_gap(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     """
     refuse_single(dataset, "a completeness gap")
     rounding = _ROUNDING * np.maximum(np.abs(dataset["score"].values), np.abs(dataset["baseline_score"].values))
-    return np.abs(dataset["gap"].values) / np.maximum(sizes(dataset), rounding)
+    found: npt.NDArray[np.float64] = np.abs(dataset["gap"].values) / np.maximum(sizes(dataset), rounding)
+    return found
 
 
 def stage_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:

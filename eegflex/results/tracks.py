@@ -84,6 +84,14 @@ class Seconds:
         If epochs overlap, lie before the recording or too far behind its start, or attributions are not finite.
     """
 
+    data: xr.Dataset
+    bands: Bands
+    length: float
+    onset: npt.NDArray[np.float64]
+    n_seconds: int
+    names: tuple[str, ...]
+    totals: npt.NDArray[np.float64]
+
     def __init__(self, dataset: xr.Dataset, bands: Bands, members: npt.NDArray[np.bool_]) -> None:
         refuse_single(dataset, "what is told second by second")
         self.data, self.bands = dataset.isel(channel=np.flatnonzero(members)), bands
@@ -138,11 +146,13 @@ class Seconds:
         phase = round(float(self.onset[epoch]) - self.first(epoch), 6)
         found = self._placed(epoch, phase)
         left = self.totals[epoch] - found.sum(axis=-1)
-        return found + left[..., None] * self.evenly(phase)
+        own: Array = found + left[..., None] * self.evenly(phase)
+        return own
 
     def evenly(self, phase: float) -> Array:
         """The share of an epoch in each of its seconds, by how far into the first it begins."""
-        return _shares(((0.0, self.length),), self.length, phase)[0]
+        found: Array = _shares(((0.0, self.length),), self.length, phase)[0]
+        return found
 
     def _placed(self, epoch: int, phase: float) -> Array:
         """What the view in time says, in seconds."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from eegflex.results.trust import trust_table
+from eegflex.utils.arguments import checked_methods
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ResultTrust"]
 
 
+@checked_methods
 class ResultTrust:
     """Which explanations of a result can be believed."""
 

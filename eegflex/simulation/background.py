@@ -190,7 +190,8 @@ class _Segment:
         inside = (self.freqs >= band[0]) & (self.freqs < band[1])
         # irfft of a + bi with a, b ~ N(0, s) has variance 4 * sum(s**2) / n**2 over the bins inside.
         rms = 2 * np.sqrt((shape[inside] ** 2).sum()) / self.n_fft
-        return (shape / rms).astype(np.float32)
+        found: NDArray[np.float32] = (shape / rms).astype(np.float32)
+        return found
 
     def draw(self, mixing: Array, shape: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.complex64]:
         """Draw independent sources of one amplitude spectrum and mix them: shape (n_channels, n_freqs)."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eegflex._version import __version__
 from eegflex.errors import MissingExtraError, OutputError, ParameterError
 from eegflex.simulation.write import write_night, write_truth
 from eegflex.utils.files import write_tree
@@ -25,6 +26,12 @@ TASK = "sleep"
 #: What describes a data set: tables, and what has no suffix, such as README.
 _TABLES = (".tsv", ".json", "")
 TITLE = "eegflex simulated nights"
+#: What is true of every simulated night, and mne-bids cannot know.
+SIDECAR = {
+    "TaskDescription": "A night of sleep, simulated by eegflex. No person was recorded.",
+    "EEGReference": "the contralateral mastoid, M2 for electrodes of the midline; each channel is named after its own",
+    "EEGPlacementScheme": "places of the 10-05 system",
+}
 #: The ground truth of the nights, a derivative of the data set.
 TRUTH = Path("derivatives") / "eegflex-simulation"
 COLUMNS = {
@@ -76,8 +83,10 @@ def write_bids(
         written = mne.io.read_raw_edf(files.psg, verbose="error")
         written.set_channel_types(dict(zip(raw.ch_names, raw.get_channel_types(), strict=True)), verbose="error")
         written.set_annotations(raw.annotations)
-        written.info["line_freq"] = None
+        written.info["line_freq"] = raw.info["line_freq"]
         mne_bids.write_raw_bids(written, at(own), overwrite=True, verbose="error")
+        mne_bids.update_sidecar_json(at(own).update(extension=".json"), SIDECAR, verbose="error")
+        _refer(Path(at(own).update(suffix="channels", extension=".tsv").fpath))
         _describe(mne_bids, own, TITLE, "raw")
         _write_truth(mne_bids, own, at(own), events)
 
@@ -108,10 +117,24 @@ def _label(label: str | None) -> str | None:
     return label
 
 
+def _refer(path: Path) -> None:
+    """Say of each channel what it is recorded against, as its name does, and that no filter was applied."""
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    own = table["name"].str.rpartition("-")[2]
+    cutoffs = {"low_cutoff": "n/a", "high_cutoff": "n/a"}
+    table.assign(reference=own, **cutoffs).to_csv(path, sep="\t", index=False, lineterminator="\n")
+
+
 def _describe(mne_bids: Any, root: Path, name: str, kind: str) -> None:
-    sources = {"generated_by": [{"Name": "eegflex", "Description": "simulate_psg"}]} if kind == "derivative" else {}
     mne_bids.make_dataset_description(
-        path=root, name=name, dataset_type=kind, data_license="BSD-3-Clause", overwrite=True, verbose="error", **sources
+        path=root,
+        name=name,
+        dataset_type=kind,
+        data_license="BSD-3-Clause",
+        authors=["eegflex contributors"],
+        generated_by=[{"Name": "eegflex", "Version": __version__, "Description": "simulate_psg"}],
+        overwrite=True,
+        verbose="error",
     )
 
 

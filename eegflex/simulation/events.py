@@ -204,7 +204,8 @@ def _travelling(source: Cortex, origins: Array, montage: Montage) -> Array:
         np.stack([left * source.potentials(m, step) for left, step in zip(PATH.values(), steps, strict=True)], axis=1)
         for m in (montage, STANDARD)
     )
-    return found / np.abs(standard.sum(axis=1)).max(axis=1)[:, None, None]
+    own: Array = found / np.abs(standard.sum(axis=1)).max(axis=1)[:, None, None]
+    return own
 
 
 def render_events(

@@ -29,6 +29,7 @@ from eegflex.simulation.knobs import check_knobs, plan_night
 from eegflex.simulation.states import draw_states
 from eegflex.simulation.write import SimulatedFiles, write_night
 from eegflex.stages import EPOCH_DURATION
+from eegflex.utils.arguments import checked_methods
 from eegflex.utils.verbose import verbose
 
 __all__ = ["SimulatedFiles", "SimulatedPSG", "simulate_psg"]
@@ -41,6 +42,7 @@ MAX_SEED = 2**32 - 1  # so that it fits into the header of an EDF
 NIGHT_BEGINS = dt.datetime(2000, 1, 1, 22, 30, tzinfo=dt.UTC)  # fictional, the same for every night
 
 
+@checked_methods
 @dataclass(frozen=True, eq=False)
 class SimulatedPSG:
     """A simulated night with its ground truth. No person was recorded.
@@ -187,7 +189,7 @@ def simulate_psg(
         What disturbs the recording: any of 'line', 'ecg', 'sweat', 'movement', 'pop'. Each is in the events, too, and
         the night without it is otherwise the same.
     line_freq : float
-        Frequency of the mains in Hz, 50 or 60.
+        Frequency of the mains in Hz, 50 or 60. With the artifact 'line' it is ``raw.info["line_freq"]`` too.
     spindle_density : float
         How many times as many spindles a minute of N2 and N3 come as usual, from 0 to 3. The usual night has some 3.5 a minute
         of N2. All else of the night stays what it is with 1.
@@ -251,6 +253,8 @@ def simulate_psg(
     data *= 1e-6  # µV to V
     turned = ", ".join(f"{name} {value:g}" for name, value in knobs.items() if value != 1)
     raw = _raw(data, sfreq, hypnogram, montage, f"seed {seed}{turned and f', {turned}'}")
+    if "line" in wanted:
+        raw.info["line_freq"] = float(line_freq)
     logger.info(f"Simulated a night of {n_epochs * EPOCH_DURATION / 3600:g} h (seed {seed}): {len(truth)} events.")
     return SimulatedPSG(raw=raw, events=truth, hypnogram=hypnogram, seed=seed)
 

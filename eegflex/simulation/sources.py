@@ -32,7 +32,8 @@ class Source(Protocol):
 
 def _scaled(gains: Array, standard: Array) -> Array:
     """Divide by the largest weight on the standard montage."""
-    return gains / np.abs(standard).max(axis=-1, keepdims=True)
+    found: Array = gains / np.abs(standard).max(axis=-1, keepdims=True)
+    return found
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,8 @@ def muscle(times: Array, duration: float, frequency: float, rng: np.random.Gener
 def heartbeat(times: Array, duration: float, frequency: float, rng: np.random.Generator) -> Array:
     """One beat: P, QRS and T."""
     del duration, frequency, rng
-    return np.sum([height * _bell(times, centre, width) for centre, width, height in PQRST], axis=0)
+    found: Array = np.sum([height * _bell(times, centre, width) for centre, width, height in PQRST], axis=0)
+    return found
 
 
 def hum(times: Array, duration: float, frequency: float, rng: np.random.Generator) -> Array:

@@ -17,6 +17,7 @@ from eegflex.spec.scaling import ScaleSpec, check_scale
 from eegflex.spec.spectrogram import SpectrogramSpec, check_spectrogram
 from eegflex.spec.toml import Schema
 from eegflex.stages import STAGES
+from eegflex.utils.arguments import checked_methods
 
 __all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
 
@@ -72,6 +73,7 @@ class ContextSpec:
         return not (self.whole or self.before or self.after)
 
 
+@checked_methods
 @dataclass(frozen=True)
 class ModelSpec:
     """The contract of a stager.

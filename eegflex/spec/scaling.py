@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from eegflex.errors import SpecError
 from eegflex.spec.plain import short
@@ -49,7 +50,7 @@ def check_scale(scale: ScaleSpec, n_inputs: int) -> None:
     """Refuse numbers that do not go with the kind of scaling, or are none."""
     given, moving = scale.kind == "given", scale.kind == "moving"
     one_each = f"finite numbers, {n_inputs} or 1: one for each of [[input.channels]], or one for all"
-    fits = {
+    fits: dict[str, tuple[Any, bool, str, Callable[[Any], bool]]] = {
         "mean": (scale.mean, given, one_each, lambda x: len(x) in (1, n_inputs) and all(map(math.isfinite, x))),
         "sd": (scale.sd, given, f"{one_each}, above zero", lambda x: len(x) in (1, n_inputs) and _above_zero(x)),
         "factor": (scale.factor, moving, "above 0, below 1", lambda x: x is not None and 0 < x < 1),

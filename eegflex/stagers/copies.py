@@ -46,7 +46,8 @@ def moved_copy(module: nn.Module, device: torch.device | str, dtype: torch.dtype
             own = dtype.to_complex() if tensor.is_complex() else dtype if tensor.is_floating_point() else tensor.dtype
             return tensor.to(device=device, dtype=own)
 
-        return copied._apply(cast)
+        found: nn.Module = copied._apply(cast)
+        return found
 
 
 def refuse_uninitialised(module: Any) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from eegflex.errors import ParameterError, SpecError
+from eegflex.errors import ParameterError, SpecError, check_choice
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.digest import digest_of_members
 from eegflex.stagers.fronts import Front
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windows import Length
+from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
@@ -27,6 +28,7 @@ _SHARED = ("sfreq", "n_times", "channels", "unit", "filter", "scale", "context",
 Rule = Literal["mean", "sum"]
 
 
+@checked
 def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
     """Combine stagers.
 
@@ -62,8 +64,9 @@ def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
     >>> both.pooling
     'mean'
     """
-    if not members or rule not in ("mean", "sum"):
-        raise ParameterError("An ensemble needs members and a rule", seen=(len(members), rule), allowed="mean, sum")
+    check_choice("rule", rule, ("mean", "sum"))
+    if not members:
+        raise ParameterError("An ensemble needs members", seen="none")
     for name in _SHARED:
         values = [getattr(member.spec, name) for member in members]
         if any(value != values[0] for value in values):
@@ -115,6 +118,8 @@ class Ensemble(Stager):
     spec : ModelSpec
         The contract of all of them, for canonical windows.
     """
+
+    members: list[Stager]
 
     def __init__(self, members: Sequence[Stager], rule: Rule, spec: ModelSpec) -> None:
         self.spec, self.rule, self.like = spec, rule, members[0].like
@@ -182,6 +187,9 @@ class Ensemble(Stager):
 
 class _Networks(nn.Module):
     """The members' networks, where hooks and whoever counts parameters find them: canonical windows -> combined scores."""
+
+    members: list[Stager]
+    networks: nn.ModuleList
 
     def __init__(self, members: Sequence[Stager], rule: Rule) -> None:
         super().__init__()

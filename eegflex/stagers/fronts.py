@@ -192,7 +192,8 @@ class Front:
         if mode == "reflect" and signals.shape[-1] <= length // 2:
             return signals[..., :0]  # too short, as is said below
         flat = signals.reshape(1, -1, signals.shape[-1])
-        return torch.nn.functional.pad(flat, (length // 2, length // 2), mode=mode).unflatten(1, signals.shape[:-1])[0]
+        padded = torch.nn.functional.pad(flat, (length // 2, length // 2), mode=mode)
+        return padded.reshape(*signals.shape[:-1], padded.shape[-1])
 
     def _of_bank(self, bank: torch.Tensor, powers: torch.Tensor) -> torch.Tensor:
         if bank.ndim == 3 and len(bank) != powers.shape[-3]:
@@ -258,7 +259,8 @@ def _gain(words: SpectrogramSpec, sfreq: float, window: Array, n_bins: int) -> A
     sides[0] = 1.0
     if samples(words, sfreq)[2] % 2 == 0:
         sides[-1] = 1.0
-    return sides / whole
+    found: Array = sides / whole
+    return found
 
 
 def _bank(words: SpectrogramSpec, n_bins: int, folder: Path | None) -> Array | None:

@@ -93,7 +93,8 @@ def _convolved(
     is_row = weight.ndim == 3 or weight.shape[2] == 1
     in_time = is_row and (stride[0], padding[0], dilation[1]) == (1, 0, 1)
     if in_time and groups == 1 and weight.shape[1] < ENOUGH_CHANNELS:
-        return _OfFewChannels.apply(image, weight, bias, stride[1], padding[1])
+        found: torch.Tensor = _OfFewChannels.apply(image, weight, bias, stride[1], padding[1])  # type: ignore[no-untyped-call]  # torch's own
+        return found
     return functional.conv2d(image, _arranged(weight), bias, stride, padding, dilation, groups)
 
 

@@ -30,6 +30,7 @@ from eegflex.stagers.formats.registry import Format, ModelFile, format_of, resol
 from eegflex.stagers.formats.shapes import refuse_other_kinds
 from eegflex.stagers.networks import network_class
 from eegflex.stagers.stager import Stager
+from eegflex.utils.arguments import checked
 from eegflex.utils.files import check_input
 
 __all__ = ["load_model", "names"]
@@ -53,6 +54,7 @@ _OWN = {
 _WRAPPED = {"keras": "eegflex.stagers.formats.keras:wrap"}
 
 
+@checked
 def load_model(
     source: Any,
     *,

@@ -57,7 +57,7 @@ def from_layout(
     left = f"b {'e' if 'e' in named else ''} {'s' if 's' in spec.output else '1'}"
     try:
         # what is left out on the right, parts and moments of an epoch, is averaged, or the highest of it taken
-        scores = reduce(returned, f"{spec.output} -> {left}", spec.pool, **named)
+        scores: torch.Tensor = reduce(returned, f"{spec.output} -> {left}", spec.pool, **named)
     except EinopsError as error:
         raise ModelError(
             f"The model returned shape {tuple(returned.shape)} where its spec says {spec.output!r}",

@@ -141,7 +141,7 @@ def by_channels_last(function: Function, of: Sequence[torch.Tensor]) -> dict[str
 
 def by_own(own: Pass | None, fed: Callable[..., Any]) -> dict[str, Function]:
     """The way of a pass that a stager brings; `fed` makes of tensors what it is fed."""
-    return {} if own is None else {OWN: lambda *of: _Own.apply(own, fed, *of)}
+    return {} if own is None else {OWN: lambda *of: _Own.apply(own, fed, *of)}  # type: ignore[no-untyped-call]
 
 
 class _Own(torch.autograd.Function):

@@ -153,7 +153,7 @@ class _Reads(TorchDispatchMode):
     """Notes when tensors are first read, by where their values lie: by whatever runs a network, and through any view."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
         self.first: dict[int, int] = {}
 
     def __torch_dispatch__(

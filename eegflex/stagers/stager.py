@@ -60,6 +60,9 @@ class Stager:
         What makes the spectrogram that the module is fed; ``None`` where it is fed the signal.
     """
 
+    module: Callable[[Any], torch.Tensor]
+    like: torch.Tensor
+
     front: Front | None = None
 
     _digest = ""
@@ -244,7 +247,8 @@ class Stager:
         """Score the first of some epochs by their codes (batch, epoch, ...) and the state before them, (batch, stage)."""
 
         def decode_from(own: torch.Tensor) -> torch.Tensor:
-            return self.module.decode_from(own, state)  # type: ignore[attr-defined]
+            found: torch.Tensor = self.module.decode_from(own, state)  # type: ignore[attr-defined]
+            return found
 
         first = torch.zeros(len(codes), dtype=torch.long, device=codes.device)
         spec = self.spec.replace(target_index=None)
@@ -287,7 +291,8 @@ class Stager:
         part = "forward" if function is self.module else getattr(function, "__name__", "")
         try:
             ways = by_own(self.slopes(part), form) | by_channels_last(plain, of)
-            return quickest(self.module, part, plain, ways, of, self.spec.name)
+            found: torch.Tensor = quickest(self.module, part, plain, ways, of, self.spec.name)
+            return found
         except EegflexError:
             raise
         except Exception as error:  # of whatever a model does

@@ -55,6 +55,14 @@ class WindowedStager(BoundStager):
         Epochs of a window, where the stager's context is the whole night.
     """
 
+    stager: Stager
+    edges: str
+    signals: npt.NDArray[np.float32]
+    channels: list[int]
+    onset: npt.NDArray[np.float64]
+    windows: Windows
+    batch: BatchSize
+
     def __init__(
         self, stager: Stager, segments: Segments, channels: tuple[int, ...], edges: str, window_length: int | None
     ) -> None:

@@ -42,7 +42,8 @@ class Windows:
     @property
     def explicable(self) -> npt.NDArray[np.bool_]:
         """Which epochs have the context that the stager needs."""
-        return self.edge != "skipped"
+        found: npt.NDArray[np.bool_] = self.edge != "skipped"
+        return found
 
     def at(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The place of epochs in their windows."""

@@ -7,13 +7,15 @@ from typing import Any, TypeVar, cast
 
 import mne.utils
 
+from eegflex.utils.arguments import checked
+
 __all__ = ["verbose"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def verbose(function: Function) -> Function:
-    """Set the log level while a function runs, by its argument `verbose`; its type stays what it was.
+    """Set the log level while a function runs, by its argument `verbose`; its type stays what it was. It is `checked`, too.
 
     MNE has no types that a checker would see, so that its own decorator makes anything of a function, and a misspelt argument
     is found when it runs, not before.
@@ -32,4 +34,4 @@ def verbose(function: Function) -> Function:
     >>> level(verbose="error")
     40
     """
-    return cast(Function, mne.utils.verbose(function))
+    return checked(cast(Function, mne.utils.verbose(function)))

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TextIO
 
 from eegflex._version import __version__
+from eegflex.utils.arguments import checked
 
 __all__ = ["sys_info"]
 
@@ -21,8 +22,9 @@ _OURS = {"docs", "test", "tools"}
 _WIDTH = 22
 
 
+@checked
 def sys_info(fid: TextIO | None = None) -> None:
-    """Write the versions of Python, of the machine and of what eegflex stands on, to be copied into a bug report.
+    """Write the versions of Python and of what eegflex stands on, and what the machine has, to be copied into a bug report.
 
     No name of a person, a directory or a host is written.
 
@@ -46,7 +48,9 @@ def sys_info(fid: TextIO | None = None) -> None:
 def _lines() -> Iterator[str]:
     yield _row("eegflex", __version__)
     yield _row("Python", f"{platform.python_version()} ({platform.python_implementation()})")
-    yield _row("system", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores")
+    yield _row("system", f"{platform.system()} {platform.machine()}")
+    yield _row("cores", _cores())
+    yield _row("memory", _memory())
     yield _row("device", _device())
     packages = _packages()
     for extra in sorted(packages, key=lambda name: (name != "", name)):
@@ -76,9 +80,31 @@ def _version(name: str) -> str:
         return "not installed"
 
 
+def _cores() -> str:
+    import joblib
+    import torch
+
+    usable, there = joblib.cpu_count(), os.cpu_count()
+    few = "" if usable == there else f", of which this process may use {usable}"
+    return f"{there}{few}; torch computes with {torch.get_num_threads()} threads"
+
+
+def _memory() -> str:
+    """The memory of the machine; a container may be given less."""
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        try:
+            import psutil
+        except ImportError:
+            return "unknown"
+        size = psutil.virtual_memory().total
+    return f"{size / 2**30:.1f} GiB"
+
+
 def _device() -> str:
     import torch
 
     if torch.cuda.is_available():
         return f"{torch.cuda.get_device_name()} (CUDA {torch.version.cuda})"
-    return "mps" if torch.backends.mps.is_available() else f"cpu, {torch.get_num_threads()} threads"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -31,6 +31,7 @@ from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import has_evidence, judge, trust_words
 from eegflex.results.weights import weight_words
 from eegflex.results.wording import positive_means, reading, span_words, unit
+from eegflex.utils.arguments import checked
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.scales import Scale, choose_scale
 from eegflex.viz.style import LIGHT, LOWERED, RAISED, plain, points, stage_colours, swarm
@@ -113,6 +114,7 @@ class BandMarks:
         return [Middle(*map(float, row)) for row in np.column_stack([next(found), low, high, next(found)])]
 
 
+@checked
 def plot_bands(
     result: FlexResult,
     *,

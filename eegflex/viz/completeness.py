@@ -12,6 +12,7 @@ from eegflex.results import tables
 from eegflex.results.collapse import facts
 from eegflex.results.means import refuse_single
 from eegflex.results.wording import sum_words, sums_to_change
+from eegflex.utils.arguments import checked
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import GREY, points
 
@@ -29,6 +30,7 @@ _SMALLEST = 1e-8
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+@checked
 def plot_completeness(
     result: FlexResult,
     *,

@@ -19,6 +19,7 @@ from eegflex.results.marks import cell_errors, pooled_errors
 from eegflex.results.result import FlexResult
 from eegflex.results.select import as_bands, hypnogram_order, pick_all, picked_words, pool, sample_words
 from eegflex.results.wording import number_text, positive_means, reading, unit
+from eegflex.utils.arguments import checked
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import LIGHT, LOWERED, RAISED, plain, points, stage_colours
 
@@ -60,6 +61,7 @@ class Spoke:
         return abs(self.median) <= self.error
 
 
+@checked
 def plot_confusion(
     result: FlexResult,
     *,

@@ -27,6 +27,7 @@ from eegflex.results.spectral_share import share_words
 from eegflex.results.weights import weight_words
 from eegflex.results.window_rhythms import with_context_map
 from eegflex.results.wording import attribution_label, positive_means, unit
+from eegflex.utils.arguments import checked
 from eegflex.viz.canvas import Canvas, make_canvas
 from eegflex.viz.style import LOWERED, RAISED, diverging, hatch_bars, ink, plain, points, symmetric
 
@@ -75,6 +76,7 @@ class ContextMeans:
     marked: bool = False
 
 
+@checked
 def plot_context(
     result: FlexResult,
     *,

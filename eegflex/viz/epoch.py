@@ -19,6 +19,7 @@ from eegflex.results.select import PICKED, as_bands, is_whole, pick
 from eegflex.results.spectral_share import share_words
 from eegflex.results.subset import numbers_text
 from eegflex.results.wording import positive_means, sums_to_change, unit
+from eegflex.utils.arguments import checked
 from eegflex.viz.canvas import Canvas, figure_of, given_axes
 from eegflex.viz.panels import (
     FMAX,
@@ -53,6 +54,7 @@ UNEXPLAINED = (
 )
 
 
+@checked
 def plot_epoch(
     result: FlexResult,
     number: int | None = None,

@@ -21,6 +21,7 @@ from eegflex.results.select import hypnogram_order
 from eegflex.results.trust import Trust, has_evidence, judge
 from eegflex.results.wording import count_epochs
 from eegflex.scores import probabilities
+from eegflex.utils.arguments import checked
 from eegflex.utils.clock import clock_text, since_midnight
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import plain, points, stage_colours
@@ -94,6 +95,7 @@ class _Drawn:
         return self.night.onset + self.night.length
 
 
+@checked
 def plot_night(
     night: FlexResult | StagedNight,
     *,

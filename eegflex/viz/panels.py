@@ -98,11 +98,13 @@ class EpochCard:
     def band_sums(self) -> npt.NDArray[np.float64]:
         """Sums in each band and outside them, shape (n_channels, n_names)."""
         one = self.dataset.isel(epoch=[self.epoch])
-        return tables.band_sums(one, self.bands)[0]
+        found: npt.NDArray[np.float64] = tables.band_sums(one, self.bands)[0]
+        return found
 
     def band_errors(self) -> npt.NDArray[np.float64]:
         """Their errors; NaN where there is no estimate."""
-        return cell_errors(self.dataset.isel(epoch=[self.epoch]), self.bands)[0]
+        found: npt.NDArray[np.float64] = cell_errors(self.dataset.isel(epoch=[self.epoch]), self.bands)[0]
+        return found
 
     def per(self, edges: npt.NDArray[np.float64]) -> str:
         """What attributions to frequencies are sums over: bins with these edges, or bands where the method has only those."""

@@ -31,6 +31,7 @@ from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import trust_words
 from eegflex.results.weights import weight_words
 from eegflex.results.wording import positive_means, unit
+from eegflex.utils.arguments import checked
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.style import GREY, LIGHT, LOWERED, RAISED, WITHIN, plain, points, shade_bands, stage_colours
 
@@ -50,6 +51,7 @@ _AT_ONCE = 1024
 BIN = 0.5
 
 
+@checked
 def plot_spectrum(
     result: FlexResult,
     *,

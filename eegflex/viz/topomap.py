@@ -20,6 +20,7 @@ from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import trust_words
 from eegflex.results.weights import case_weights, weight_words
 from eegflex.results.wording import attribution_label, positive_means, span_words
+from eegflex.utils.arguments import checked
 from eegflex.viz.canvas import make_canvas
 from eegflex.viz.head import MIN_SITES, Sites, draw_head, find_sites
 from eegflex.viz.style import colour_limits, diverging, plain, points
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["add_bars", "panel_size", "plot_topomap", "site_marks", "site_values"]
 
 
+@checked
 def plot_topomap(
     result: FlexResult,
     *,

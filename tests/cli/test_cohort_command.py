@@ -11,7 +11,7 @@ import typer
 import eegflex
 from eegflex import cli
 from eegflex.cohort import cohort_status, run_cohort
-from eegflex.cohort_settings import CohortAttribution, CohortSettings
+from eegflex.cohort_settings import AskedOfEach, CohortAttribution, CohortSettings
 from eegflex.errors import ParameterError
 
 
@@ -35,6 +35,17 @@ def test_a_cohort_is_asked_the_same_in_the_shell_and_in_python():
     read = set(inspect.signature(eegflex.read_psg).parameters) - {"fname", "hypnogram", "verbose"}
     loading = {"model", "spec", "weights", "trusted"}
     assert set(options()) == {*own, *asked, *read, *loading, "source", "output", "status"}
+
+
+def test_what_is_handed_on_has_the_types_of_what_takes_it():
+    asked = {one.name for one in dataclasses.fields(CohortAttribution)} - {"label", "n_jobs"}
+    read = set(inspect.signature(eegflex.read_psg).parameters) - {"fname", "hypnogram", "verbose"}
+    assert set(AskedOfEach.__annotations__) == {*asked, *read, "spec", "weights", "trusted"}
+    for function in (eegflex.read_psg, eegflex.load_model, eegflex.attribute_epochs):
+        for name, one in inspect.signature(function).parameters.items():
+            said = AskedOfEach.__annotations__.get(name)
+            if said is not None and said.__forward_arg__ not in ("Any", "str | None", "int | None"):
+                assert said.__forward_arg__ == one.annotation, name
 
 
 def test_defaults_are_those_of_python_but_for_the_sample():

@@ -1,5 +1,6 @@
 """A cohort from its table to its rows: what is done, what failed and why, and what a second run does."""
 
+import fnmatch
 import json
 import multiprocessing
 import os
@@ -7,6 +8,7 @@ import shutil
 import sys
 
 import cohort_files
+import h5netcdf
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,7 +90,27 @@ def test_the_folder_is_a_derivative_of_bids_without_names_of_files(explained):
     assert names == {f"sub-good0_desc-flex_{end}" for end in ends}
     texts = [path.read_text() for path in explained.out.rglob("*.json")]
     assert not any(str(explained.root) in text or "good0.edf" in text for text in texts)
-    assert not [path for path in explained.out.iterdir() if path.name.startswith(".")]
+    assert [path.name for path in explained.out.iterdir() if path.name.startswith(".")] == [".bidsignore"]
+
+
+def test_whatever_bids_has_no_name_for_is_ignored_by_its_validators(explained):
+    patterns = (explained.out / ".bidsignore").read_text().split()
+    told = json.loads((explained.out / "dataset_description.json").read_text())
+    assert {"Name", "BIDSVersion", "DatasetType", "GeneratedBy"} <= set(told)
+    assert set(told["GeneratedBy"][0]) == {"Name", "Version", "Description"}
+    for path in explained.out.rglob("*"):
+        own = path.relative_to(explained.out)
+        if path.is_file() and own.name not in (".bidsignore", "dataset_description.json"):
+            parts = [f"{part}/" for part in own.parts[:-1]] + [own.name]
+            assert any(fnmatch.fnmatch(part, pattern) for part in parts for pattern in patterns), own
+
+
+def test_spectra_say_what_they_are_and_in_what_unit(explained):
+    with h5netcdf.File(explained.out / "tables" / "spectra.nc", "r") as written:
+        said = {name: dict(found.attrs) for name, found in written.variables.items()}
+    assert all(attrs["long_name"] for attrs in said.values())
+    units = {name: attrs["units"] for name, attrs in said.items() if "units" in attrs}
+    assert units == {"mean": "Hz-1", "error": "Hz-1", "freq": "Hz"}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import statsmodels.api as sm
 from cohorts import PAIR, by_hand, with_columns
 from scipy import stats
 
-from eegflex.cohort import compare_groups, simulate_cohort
+from eegflex.cohort import compare_groups, correlate, simulate_cohort
 from eegflex.cohort.linear import GroupDesign
 from eegflex.errors import ParameterError
 
@@ -261,3 +261,29 @@ def test_cells_without_variance_have_no_p():
     found = compare_groups(by_hand(np.ones(10), ["a", "b"] * 5), "group", n_permutations=20)
     assert np.isnan(found.bands["p"].iloc[0])
     assert found.findings["bands"].status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"freq_step": -1.0}, "freq_step must be a width in Hz"),
+        ({"freq_step": float("nan")}, "freq_step must be"),
+        ({"cluster_alpha": 1.5}, r"cluster_alpha must be between 0 and 1\. Got 1\.5"),
+        ({"n_permutations": -1}, "n_permutations must be a positive whole number or 0"),
+        ({"n_permutations": "many"}, "n_permutations must be a positive whole number or 0"),
+        ({"seed": -1}, "seed must be"),
+        ({"stages": []}, "without a stage"),
+        ({"bands": []}, "without a band"),
+        ({"picks": []}, "without a channel"),
+        ({"stages": "N9"}, "no such stage"),
+        ({"covariates": 3}, "covariates must be a list of text"),
+        ({"groups": 3}, "groups must be a list"),
+    ],
+)
+def test_what_cannot_be_asked_of_groups_and_numbers(given, words):
+    cohort = simulate_cohort(8, seed=1)
+    with pytest.raises(ParameterError, match=words):
+        compare_groups(cohort, "group", **given)
+    if "groups" not in given:
+        with pytest.raises(ParameterError, match=words):
+            correlate(cohort, "age", **given)

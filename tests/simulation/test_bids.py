@@ -38,6 +38,49 @@ def test_bids_comes_back_with_its_stages(clean, dataset):
     assert channels["type"].tolist() == ["EEG"] * 6 + ["EOG"] * 2 + ["EMG"]
 
 
+def sidecar(path):
+    return json.loads(path.with_suffix(".json").read_text("utf-8"))
+
+
+def test_the_sidecar_says_what_was_simulated(clean, dataset):
+    root, first, _ = dataset
+    said = sidecar(first)
+    assert said["PowerLineFrequency"] == "n/a"  # no hum was asked for
+    assert "contralateral mastoid" in said["EEGReference"]
+    assert "10-05" in said["EEGPlacementScheme"]
+    assert "no person was recorded" in said["TaskDescription"].lower()
+    assert said["RecordingDuration"] == pytest.approx(clean.raw.times[-1])
+    assert (said["EEGChannelCount"], said["EOGChannelCount"], said["EMGChannelCount"]) == (6, 2, 1)
+    channels = pd.read_csv(first.with_name("sub-01_task-sleep_channels.tsv"), sep="\t", keep_default_na=False)
+    assert channels.columns[:3].tolist() == ["name", "type", "units"]
+    told = dict(zip(channels["name"], channels["reference"], strict=True))
+    assert told["C4-M1"] == "M1"
+    assert told["C3-M2"] == told["E1-M2"] == "M2"
+    assert told["Chin1-Chin2"] == "Chin2"
+    assert set(channels["low_cutoff"]) == set(channels["high_cutoff"]) == {"n/a"}
+    described = json.loads((root / "dataset_description.json").read_text("utf-8"))
+    assert described["Authors"] == ["eegflex contributors"]
+    assert described["GeneratedBy"] == [
+        {"Name": "eegflex", "Version": eegflex.__version__, "Description": "simulate_psg"}
+    ]
+
+
+@pytest.mark.parametrize("line_freq", [50, 60])
+def test_the_power_line_is_the_one_that_was_planted(tmp_path, line_freq):
+    pytest.importorskip("mne_bids", reason="the extra bids is not installed")
+    night = eegflex.simulate_psg(
+        hours=0.2, sfreq=128, electrodes=["C3"], artifacts=["line"], line_freq=line_freq, verbose="error"
+    )
+    assert night.raw.info["line_freq"] == line_freq
+    assert sidecar(night.save_bids(tmp_path))["PowerLineFrequency"] == line_freq
+    assert eegflex.make_epochs(night.raw, verbose="error").info["line_freq"] == line_freq
+
+
+def test_without_hum_there_is_no_power_line():
+    night = eegflex.simulate_psg(hours=0.2, sfreq=128, electrodes=["C3"], line_freq=60, verbose="error")
+    assert night.raw.info["line_freq"] is None
+
+
 def test_the_truth_is_a_derivative(clean, dataset):
     root, *_ = dataset
     truth = root / "derivatives" / "eegflex-simulation"

@@ -45,7 +45,8 @@ def band_rates(change: torch.Tensor, masks: npt.NDArray[np.bool_]) -> Rates:
     weighted = functools.cache(lambda: weighted_spectrum(change)[:, None])  # made when first asked for
 
     def rates(slopes: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        return ((weighted()[rows] * torch.fft.rfft(slopes).conj()).real @ in_band).flatten(2)
+        found: torch.Tensor = ((weighted()[rows] * torch.fft.rfft(slopes).conj()).real @ in_band).flatten(2)
+        return found
 
     return rates
 

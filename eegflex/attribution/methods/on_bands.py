@@ -22,6 +22,12 @@ from eegflex.utils.stopping import check
 class OfBands:
     """The score explained as a function of which bands of which channels are as recorded, the others as in the baseline."""
 
+    weights: torch.Tensor
+    row: int
+    begin: torch.Tensor
+    parts: torch.Tensor
+    n_scores: int
+
     def __init__(self, request: Request, what: Moving, weights: torch.Tensor, row: int) -> None:
         self.score, self.weights, self.row = what.model, weights[row], row
         self.begin = what.begin[row, 0]
@@ -39,7 +45,7 @@ class OfBands:
     @property
     def n_players(self) -> int:
         """Bands x channels."""
-        return self.parts.shape[0] * self.parts.shape[1]
+        return int(self.parts.shape[0] * self.parts.shape[1])
 
     def __call__(self, present: torch.Tensor) -> torch.Tensor:
         """(n, player), 1 for present -> scores (n, n_targets)."""

@@ -40,7 +40,8 @@ def saliency(
     """The slope of the score at the epoch as recorded."""
     from captum.attr import Saliency
 
-    return Saliency(model).attribute(magnitudes, abs=False, additional_forward_args=extra)
+    found: torch.Tensor = Saliency(model).attribute(magnitudes, abs=False, additional_forward_args=extra)
+    return found
 
 
 def input_x_gradient(
@@ -49,7 +50,8 @@ def input_x_gradient(
     """The magnitude of each frequency times the slope of the score."""
     from captum.attr import InputXGradient
 
-    return InputXGradient(model).attribute(magnitudes, additional_forward_args=extra)
+    found: torch.Tensor = InputXGradient(model).attribute(magnitudes, additional_forward_args=extra)
+    return found
 
 
 def deeplift(
@@ -58,7 +60,8 @@ def deeplift(
     """DeepLIFT's rescale rule from the baseline to the epoch."""
     from captum.attr import DeepLift
 
-    return DeepLift(model).attribute(magnitudes, baselines=begin, additional_forward_args=extra)
+    found: torch.Tensor = DeepLift(model).attribute(magnitudes, baselines=begin, additional_forward_args=extra)
+    return found
 
 
 def gradient_shap(
@@ -67,9 +70,10 @@ def gradient_shap(
     """Integrated Gradients at points drawn at random on the path."""
     from captum.attr import GradientShap
 
-    return GradientShap(model).attribute(
+    found: torch.Tensor = GradientShap(model).attribute(
         magnitudes, baselines=begin, n_samples=N_SAMPLES, additional_forward_args=extra
     )
+    return found
 
 
 def on_magnitudes(attribute: Callable[..., torch.Tensor], evaluations: int = 1, *, draws: bool = False) -> Explainer:

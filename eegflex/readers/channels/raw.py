@@ -79,7 +79,7 @@ def _resample(data: npt.NDArray[np.float64], old: float, new: float, n_times: in
     return np.pad(out, (0, max(0, n_times - out.size)), mode="edge")[:n_times]
 
 
-class RawPSG(mne.io.BaseRaw):
+class RawPSG(mne.io.BaseRaw):  # type: ignore[misc]  # MNE has no types
     """A recording whose channels are sums of a file's signals, read when asked for.
 
     Parameters

@@ -42,6 +42,15 @@ class EdfSource:
         If it has no data.
     """
 
+    header: EdfHeader
+    format: str
+    warnings: list[str]
+    start: Start
+    events: list[Event]
+    runs: list[Run]
+    duration: float
+    signals: list[Signal]
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.header = read_header(path)

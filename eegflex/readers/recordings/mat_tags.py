@@ -129,7 +129,7 @@ class _Walk:
             self.ends.pop()
         if self.at != end:
             raise _TagError(f"an array that ends at byte {self.at} and says {end}")
-        return end
+        return int(end)
 
     def array(self, name: str, depth: int) -> None:
         flags = (self.numbers() or [0])[0]

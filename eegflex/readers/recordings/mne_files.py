@@ -60,6 +60,17 @@ class MneSource:
         If MNE cannot read it.
     """
 
+    path: Path
+    format: str
+    raw: Any
+    info: Any
+    warnings: list[str]
+    start: Start
+    events: list[Event]
+    runs: list[Run]
+    duration: float
+    signals: list[Signal]
+
     def __init__(
         self, path: Path, name: str, reader: str, look: Callable[[Path, Any], Found] = lambda path, raw: Found()
     ) -> None:
@@ -104,6 +115,16 @@ class EpochsSource:
     RecordingError
         If MNE cannot read it, or its epochs overlap.
     """
+
+    path: Path
+    format: str
+    info: Any
+    warnings: list[str]
+    start: Start
+    events: list[Event]
+    runs: list[Run]
+    duration: float
+    signals: list[Signal]
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.format = path, name

@@ -193,7 +193,8 @@ def baseline_power(result: FlexResult, packing: Packing) -> list[list[float]] | 
         power = data["power"][:, place].values.astype(np.float64)
         level = in_steps(_ordinary(power, masks), freqs, packing.freq_edges)
         levels.append(as_decibels(level, freqs, packing.freq_edges))
-    return _numbers(np.array(levels), 2)
+    found: list[list[float]] | None = _numbers(np.array(levels), 2)
+    return found
 
 
 def _ordinary(power: npt.NDArray[np.float64], masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eegflex.errors import ParameterError
 from eegflex.spec.model_spec import ModelSpec
+from eegflex.utils.arguments import checked
 
 __all__ = ["load_spec", "spec_names", "spec_text", "specs_text"]
 
@@ -31,6 +32,7 @@ def spec_names() -> list[str]:
     return sorted(_files())
 
 
+@checked
 def load_spec(name: str) -> ModelSpec:
     """Load a spec by its name.
 
@@ -53,6 +55,7 @@ def load_spec(name: str) -> ModelSpec:
     return ModelSpec.from_toml(_file(name))
 
 
+@checked
 def spec_text(name: str) -> str:
     """The TOML of a spec: what to start from for a network that differs in something.
 

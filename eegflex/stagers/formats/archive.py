@@ -59,6 +59,11 @@ class Archive:
         outside its folder.
     """
 
+    path: Path
+    inner: bytes | None
+    members: list[zipfile.ZipInfo]
+    size: int
+
     def __init__(self, path: Path, inner: bytes | None = None) -> None:
         self.path, self.inner = path, inner
         try:

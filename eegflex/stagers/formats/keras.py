@@ -70,7 +70,7 @@ class _Keras(nn.Module):
         )
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> _Keras:
-        super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)
+        super()._apply(lambda tensor: fn(tensor).to(tensor.dtype), recurse)  # type: ignore[no-untyped-call]  # torch's own
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Keras:
@@ -170,7 +170,8 @@ def _package() -> ModuleType:
             allowed="torch",
             remedy="Set the environment variable KERAS_BACKEND=torch before Keras is imported",
         )
-    return keras
+    found: ModuleType = keras
+    return found
 
 
 def _inspect_weights(source: Any, file: ModelFile) -> tuple[Any, dict[str, tuple[str, tuple[int, ...]]]]:

@@ -194,7 +194,8 @@ def _onnx2torch() -> ModuleType:
             library.define(f"{name}{_SIGNATURE}")
         _DECLARED.append(library)  # it is forgotten when it is collected
         import onnx2torch
-    return onnx2torch
+    found: ModuleType = onnx2torch
+    return found
 
 
 def _check_names(model: Any, path: Path) -> None:

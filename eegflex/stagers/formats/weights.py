@@ -161,4 +161,5 @@ def _named_class(file: ModelFile) -> Callable[..., nn.Module]:
             seen=name,
             remedy="Install the package, put its module beside the spec, or pass the class: load_model(path, module=TheClass)",
         ) from error
-    return found
+    own: Callable[..., nn.Module] = found
+    return own

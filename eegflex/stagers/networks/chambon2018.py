@@ -43,11 +43,13 @@ class Chambon2018(nn.Module):
 
     def encode(self, epochs: torch.Tensor) -> torch.Tensor:
         """(n, channel, time) -> (n, code)."""
-        return self.epoch_encoder(epochs)
+        found: torch.Tensor = self.epoch_encoder(epochs)
+        return found
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, code) -> logits of the middle epoch, (batch, stage)."""
-        return self.clf(codes.flatten(1))
+        found: torch.Tensor = self.clf(codes.flatten(1))
+        return found
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, channel, time) -> logits of the middle epoch, (batch, stage)."""
@@ -78,4 +80,5 @@ class _EpochEncoder(nn.Module):
         images = epochs[:, None]
         if self.spatial_conv is not None:
             images = self.spatial_conv(images).transpose(1, 2)
-        return self.feature_extractor(images).flatten(1)
+        found: torch.Tensor = self.feature_extractor(images).flatten(1)
+        return found

@@ -50,11 +50,13 @@ class SeqSleepNet(nn.Module):
 
     def encode(self, spectrograms: torch.Tensor) -> torch.Tensor:
         """(n, channel, window, frequency) -> (n, code)."""
-        return self.epoch_encoder(spectrograms)
+        found: torch.Tensor = self.epoch_encoder(spectrograms)
+        return found
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, code) -> logits, (batch, epoch, stage)."""
-        return self.sequence_encoder(codes)
+        found: torch.Tensor = self.sequence_encoder(codes)
+        return found
 
     def forward(self, sequences: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, channel, window, frequency) -> logits, (batch, epoch, stage)."""
@@ -83,7 +85,8 @@ class _EpochEncoder(nn.Module):
         n, _, n_windows, _ = filtered.shape
         steps = filtered if self.interleaved else filtered.transpose(1, 2)
         states, _ = self.F2_birnn(steps.reshape(n, n_windows, -1))
-        return self.F2_attention(states)
+        found: torch.Tensor = self.F2_attention(states)
+        return found
 
 
 class _SequenceEncoder(nn.Module):
@@ -94,7 +97,8 @@ class _SequenceEncoder(nn.Module):
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         states, _ = self.LSTM(codes)
-        return self.clf(states)
+        found: torch.Tensor = self.clf(states)
+        return found
 
 
 class _FilterBank(nn.Module):

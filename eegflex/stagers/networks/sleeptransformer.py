@@ -57,14 +57,16 @@ class SleepTransformer(nn.Module):
 
     def encode(self, spectrograms: torch.Tensor) -> torch.Tensor:
         """(n, channel, window, frequency) -> (n, code)."""
-        return self.frame_attention(self.frame_transformer(spectrograms.transpose(1, 2).flatten(2)))
+        found: torch.Tensor = self.frame_attention(self.frame_transformer(spectrograms.transpose(1, 2).flatten(2)))
+        return found
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, code) -> logits, (batch, epoch, stage)."""
         states = self.seq_transformer(codes)
         for layer in (self.fc1, self.fc2):
             states = self.dropout(torch.relu(layer(states)))
-        return self.fc3(states)
+        found: torch.Tensor = self.fc3(states)
+        return found
 
     def forward(self, sequences: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, channel, window, frequency) -> logits, (batch, epoch, stage)."""
@@ -82,7 +84,8 @@ class _Transformer(nn.Module):
     def forward(self, steps: torch.Tensor) -> torch.Tensor:
         """(batch, step, n_inputs) -> the same."""
         n_inputs = steps.shape[-1]
-        return self.transformer_encoder(math.sqrt(n_inputs) * steps + _positions(steps))
+        found: torch.Tensor = self.transformer_encoder(math.sqrt(n_inputs) * steps + _positions(steps))
+        return found
 
 
 def _positions(steps: torch.Tensor) -> torch.Tensor:

@@ -38,11 +38,13 @@ class TinySleepNet(nn.Module):
 
     def encode(self, epochs: torch.Tensor) -> torch.Tensor:
         """(n, channel, time) -> (n, code)."""
-        return self.feature_extractor(epochs)
+        found: torch.Tensor = self.feature_extractor(epochs)
+        return found
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, code) -> logits, (batch, epoch, stage)."""
-        return self.clf(codes)
+        found: torch.Tensor = self.clf(codes)
+        return found
 
     def state_before(self, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What the LSTM keeps of epochs: (batch, epoch, code) -> two of (batch, 1, n_hidden)."""
@@ -50,7 +52,8 @@ class TinySleepNet(nn.Module):
 
     def decode_from(self, codes: torch.Tensor, state: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Logits of epochs, (batch, epoch, stage), of which the first follows on a state."""
-        return self.clf(codes, tuple(own.transpose(0, 1).contiguous() for own in state))
+        found: torch.Tensor = self.clf(codes, tuple(own.transpose(0, 1).contiguous() for own in state))
+        return found
 
     def forward(self, sequences: torch.Tensor) -> torch.Tensor:
         """(batch, epoch, channel, time) -> logits, (batch, epoch, stage)."""
@@ -75,7 +78,8 @@ class _FeatureExtractor(nn.Module):
         )
 
     def forward(self, epochs: torch.Tensor) -> torch.Tensor:
-        return self.cnn(epochs)
+        found: torch.Tensor = self.cnn(epochs)
+        return found
 
 
 def _block(n_inputs: int, kernel: int, stride: int, padding: tuple[int, int]) -> nn.Sequential:
@@ -96,4 +100,5 @@ class _Classifier(nn.Module):
 
     def forward(self, codes: torch.Tensor, state: tuple[torch.Tensor, ...] | None = None) -> torch.Tensor:
         states, _ = self.rnn(codes, state)
-        return self.clf(self.dropout(states))
+        found: torch.Tensor = self.clf(self.dropout(states))
+        return found

@@ -109,11 +109,13 @@ class _Networks(nn.Module):
 
     def signal_codes(self, signal: torch.Tensor, name: str) -> torch.Tensor:
         """(batch, time) -> (batch, code)."""
-        return self.signals[name](signal[:, None]).flatten(1)
+        found: torch.Tensor = self.signals[name](signal[:, None]).flatten(1)
+        return found
 
     def mix(self, *codes: torch.Tensor) -> torch.Tensor:
         """Codes of the signals -> code of the epoch, (batch, 512)."""
-        return self.mixer(torch.hstack(codes)[..., None])[..., 0]
+        found: torch.Tensor = self.mixer(torch.hstack(codes)[..., None])[..., 0]
+        return found
 
     def encode(self, segments: torch.Tensor) -> torch.Tensor:
         """(batch, signal, time) -> (batch, code)."""

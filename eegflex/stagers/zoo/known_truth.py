@@ -38,6 +38,7 @@ from eegflex.errors import ParameterError
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec
 from eegflex.stagers.stager import Stager
 from eegflex.stages import STAGES
+from eegflex.utils.arguments import checked
 
 __all__ = [
     "ALPHA",
@@ -182,6 +183,7 @@ SHORTCUT = KnownTruth("known-shortcut", "N3", "C4", (48.0, 52.0), "line", level=
 TRUTHS = {truth.name: truth for truth in (SPINDLE, SLOW_WAVE, ALPHA, SHORTCUT)}
 
 
+@checked
 def plant_line_noise(
     raw: mne.io.BaseRaw, stage: str, *, amplitude: float = 20.0, freq: float = 49.98
 ) -> mne.io.BaseRaw:

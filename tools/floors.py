@@ -20,23 +20,31 @@ _OF_DEVELOPERS = {"docs", "test", "tools"}
 _STAGERS = {"braindecode", "yasa"}
 
 
-def extras(project: dict, which: str) -> list[str]:
-    """The extras of a set, in order."""
-    promised = project["optional-dependencies"].keys() - _OF_DEVELOPERS
-    return sorted({"own": promised - _STAGERS, "stagers": _STAGERS}[which])
+def promised() -> list[str]:
+    """All extras that eegflex has for those who use it."""
+    return sorted(_project()["optional-dependencies"].keys() - _OF_DEVELOPERS)
 
 
-def floors(project: dict, which: str) -> list[str]:
+def extras(which: str) -> list[str]:
+    """The extras of a set."""
+    return sorted({"own": set(promised()) - _STAGERS, "stagers": _STAGERS}[which])
+
+
+def floors(which: str) -> list[str]:
     """The lowest version of each package, as constraints."""
+    project = _project()
     own = project["dependencies"] if which == "own" else []
-    asked = own + [one for extra in extras(project, which) for one in project["optional-dependencies"][extra]]
+    asked = own + [one for extra in extras(which) for one in project["optional-dependencies"][extra]]
     return [f"{found['name']}=={found['version']}" for found in map(_FLOOR.match, asked) if found]
+
+
+def _project() -> dict:
+    return tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def main() -> None:
     what, which = sys.argv[1:]
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
-    print(",".join(extras(project, which)) if what == "extras" else "\n".join(floors(project, which)))
+    print(",".join(extras(which)) if what == "extras" else "\n".join(floors(which)))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ LOWEST, IN_ERRORS = 0.05, 4.0
 #: Most peaks of a spectrum, how many standard deviations of what is left one stands out by, and the standard deviations in Hz
 #: that it may have.
 MOST_PEAKS, STANDS_OUT, WIDTHS = 6, 2.0, (1 / WELCH, 4.0)
-#: In standard deviations of a peak: how near the end of what is fitted or a higher peak it is none, and how far the fit may move it.
+#: In standard deviations of a peak: how near the end of the spectrum, or a higher peak, it is none; how far the fit moves it.
 FROM_THE_END, APART, MOVED = 1.0, 0.75, 3.0
 #: Full width at half maximum of a Gaussian of standard deviation 1.
 _FWHM = 2 * np.sqrt(2 * np.log(2))
@@ -125,9 +125,7 @@ def _fit_peaks(
         return np.empty((0, 2))
     centres, heights, widths = guesses.T
     low = np.column_stack([np.maximum(centres - MOVED * widths, freqs[0]), 0 * heights, 0 * widths + WIDTHS[0]])
-    high = np.column_stack(
-        [np.minimum(centres + MOVED * widths, freqs[-1]), heights + np.inf, 0 * widths + WIDTHS[1]]
-    )
+    high = np.column_stack([np.minimum(centres + MOVED * widths, freqs[-1]), heights + np.inf, 0 * widths + WIDTHS[1]])
 
     def peaks(_: object, *parameters: float) -> npt.NDArray[np.float64]:
         found = np.reshape(parameters, (-1, 3))

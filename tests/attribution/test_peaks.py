@@ -19,7 +19,9 @@ def spectrum(peaks, exponent=1.5, noise=0.01, seed=0):
 @pytest.mark.parametrize("exponent", [0.5, 1.5, 2.5])
 def test_peaks_are_found_where_they_were_planted(exponent):
     found = _fit_peaks(FREQS, spectrum([(6, 0.3, 1.0), (13, 0.8, 0.7), (24, 0.4, 2.0)], exponent), LOWEST)
-    np.testing.assert_allclose(found, [(6, 1.0), (13, 0.7), (24, 2.0)], atol=0.25)  # a bin; the line lies a little too high
+    np.testing.assert_allclose(
+        found, [(6, 1.0), (13, 0.7), (24, 2.0)], atol=0.25
+    )  # a bin; the line lies a little too high
 
 
 def test_of_a_line_no_peak_is_found():

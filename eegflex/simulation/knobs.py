@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ def plan_night(
 
 def _twin(rng: np.random.Generator) -> np.random.Generator:
     """A generator that draws and spawns what this one will; before NumPy 2 a copy of one forgot whose children it spawns."""
-    parent = rng.bit_generator.seed_seq
+    parent: Any = rng.bit_generator.seed_seq
     seeds = np.random.SeedSequence(
         parent.entropy, spawn_key=parent.spawn_key, n_children_spawned=parent.n_children_spawned
     )

@@ -168,7 +168,7 @@ def kill(folder: Path, what: str, times: int = 3) -> None:
     for turn in range(times):
         out = folder / f"killed-{what}-{turn}"
         shutil.rmtree(out, ignore_errors=True)
-        client = subprocess.Popen([sys.executable, __file__, folder, "once", out])  # noqa: S603
+        client = subprocess.Popen([sys.executable, __file__, folder, "once", out])
         while not list(out.rglob("*_attribution.json")):
             time.sleep(0.5)
         wait = random.uniform(5, 60)  # noqa: S311

@@ -163,4 +163,4 @@ def _sizes(
         rows = slice(start, start + _AT_ONCE)
         sums = np.einsum("nkcf,nk->ncf", view[rows][:, :, place], of_targets[rows]) @ masks
         sizes[rows] = np.abs(sums).sum(axis=(1, 2))
-    return np.maximum(sizes, request.negligible[channel_set])
+    return np.asarray(np.maximum(sizes, request.negligible[channel_set]))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from eegflex.errors import ParameterError
-from eegflex.utils.files import check_output
+from eegflex.utils.files import check_output, write_whole
 
 __all__ = ["Overwrite", "Seed", "datasets", "simulate", "specs"]
 
@@ -113,7 +113,7 @@ def specs(
     if output is None:
         typer.echo(text)
         return
-    check_output(output, overwrite=overwrite).write_text(f"{text}\n", encoding="utf-8")
+    write_whole(output, lambda part: part.write_text(f"{text}\n", encoding="utf-8"), overwrite=overwrite)
     typer.echo(f"Spec: {output}" if name else f"Specs: {output}")
 
 

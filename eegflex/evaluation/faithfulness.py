@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.integrate import trapezoid
 
 __all__ = [
     "Curves",
@@ -71,12 +72,12 @@ class Curves:
     @property
     def inserted(self) -> float:
         """Area under insertion: the mean answer while groups are inserted."""
-        return float(np.trapezoid(self.insertion, self.shares))
+        return float(trapezoid(self.insertion, self.shares))
 
     @property
     def deleted(self) -> float:
         """Area under deletion: the mean answer while groups are deleted."""
-        return float(np.trapezoid(self.deletion, self.shares))
+        return float(trapezoid(self.deletion, self.shares))
 
 
 @dataclass(frozen=True)

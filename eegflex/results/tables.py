@@ -97,7 +97,7 @@ def sizes(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     """
     size = dataset["size"].values
     least = least_sizes(dataset)
-    return np.maximum(size, least.reshape(*least.shape, *(1,) * (size.ndim - 2)))
+    return np.asarray(np.maximum(size, least.reshape(*least.shape, *(1,) * (size.ndim - 2))))
 
 
 def least_sizes(dataset: xr.Dataset) -> npt.NDArray[np.float64]:

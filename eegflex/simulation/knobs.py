@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +86,7 @@ def plan_night(
     seeds : array of int, shape (n_events,)
         Of each event's waveform.
     """
-    again = copy.deepcopy(rng)
+    again = _twin(rng)
     plan = Planner(KINDS, stretches, n_epochs).plan(rng)
     seeds = render_rng.integers(2**63, size=len(plan))
     denser = {KNOBS[name].kind: value for name, value in knobs.items() if KNOBS[name].density and value != 1}
@@ -102,6 +102,17 @@ def plan_night(
     plan = plan.assign(amplitude=plan["amplitude"] * plan["kind"].map(sizes).fillna(1.0))
     there = (plan["amplitude"] > 0).to_numpy()
     return plan[there].reset_index(drop=True), seeds[there]
+
+
+def _twin(rng: np.random.Generator) -> np.random.Generator:
+    """A generator that draws and spawns what this one will; before NumPy 2 a copy of one forgot whose children it spawns."""
+    parent: Any = rng.bit_generator.seed_seq
+    seeds = np.random.SeedSequence(
+        parent.entropy, spawn_key=parent.spawn_key, n_children_spawned=parent.n_children_spawned
+    )
+    twin = np.random.Generator(type(rng.bit_generator)(seeds))
+    twin.bit_generator.state = rng.bit_generator.state
+    return twin
 
 
 def _denser(kind: EventKind, factor: float) -> EventKind:

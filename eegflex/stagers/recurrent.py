@@ -261,7 +261,7 @@ def one_varies(
     at : int
         The step.
     """
-    found: torch.Tensor = _OneVaries.apply(code, _Windows(layers, night, members, edges, at))
+    found: torch.Tensor = _OneVaries.apply(code, _Windows(layers, night, members, edges, at))  # type: ignore[no-untyped-call]  # torch's own
     return found
 
 

@@ -9,6 +9,7 @@ import mne
 import numpy as np
 import pytest
 from models import Linear
+from scipy.integrate import trapezoid
 
 import eegflex
 from eegflex.errors import ParameterError
@@ -95,14 +96,10 @@ def test_areas_are_those_of_the_orders_and_an_order_at_random_comes_with_its_rev
     orders = [rng.permutation(n_groups) for _ in range(curves.N_RANDOM)]
     both = orders + [order[::-1] for order in orders]
     every = insertion_and_deletion(one.answer, one.begins[0], one.ends[0], one.groups, both)
-    assert found["insertion: random"] == pytest.approx(
-        np.mean([np.trapezoid(own.insertion, own.shares) for own in every])
-    )
-    assert found["deletion: random"] == pytest.approx(
-        np.mean([np.trapezoid(own.deletion, own.shares) for own in every])
-    )
+    assert found["insertion: random"] == pytest.approx(np.mean([trapezoid(own.insertion, own.shares) for own in every]))
+    assert found["deletion: random"] == pytest.approx(np.mean([trapezoid(own.deletion, own.shares) for own in every]))
     assert np.mean([own.area for own in every]) == pytest.approx(found["area: random"], abs=1e-9)
-    beaten = np.mean([np.trapezoid(own.deletion, own.shares) > found["deletion: attribution"] for own in every])
+    beaten = np.mean([trapezoid(own.deletion, own.shares) > found["deletion: attribution"] for own in every])
     assert found["deletion: random beaten"] == pytest.approx(beaten)
     for name in ("attribution", "power"):
         assert found[f"area: {name}"] == pytest.approx(found[f"insertion: {name}"] - found[f"deletion: {name}"])

@@ -309,6 +309,12 @@ def to_annotations(queue: pd.DataFrame, n: int | None = 50, *, duration: float =
         One for each epoch, such as ``"review 1: N1/N2 margin 0.04; 3 of 6 channel sets say W"``. Onsets count from the start of
         the recording. Add them to the recording (``raw.set_annotations(raw.annotations + annotations)``), or save them.
 
+    See Also
+    --------
+    eegflex.review.review_queue : Which epochs a scorer should look at first.
+    eegflex.review.save_queue : Write the queue to a file.
+    mne.Annotations : What is returned.
+
     Examples
     --------
     >>> import pandas as pd
@@ -353,6 +359,11 @@ def save_queue(
     OutputError
         If the file is there already, or cannot be written.
 
+    See Also
+    --------
+    eegflex.review.review_queue : Which epochs a scorer should look at first.
+    eegflex.review.to_annotations : The queue for a viewer.
+
     Examples
     --------
     >>> import pandas as pd
@@ -389,6 +400,10 @@ def epochs_to_review(queue: pd.DataFrame, kappa: float = 0.9, *, truth: Sequence
     -------
     n : int | None
         How many of the first epochs must be given their true stage; 0 where none must, None where it is never reached.
+
+    See Also
+    --------
+    eegflex.review.review_queue : Which epochs a scorer should look at first.
 
     Examples
     --------

@@ -103,6 +103,14 @@ def run_cohort(
     KeyboardInterrupt
         On Ctrl-C. What was done is kept; what was being done is not.
 
+    See Also
+    --------
+    eegflex.cohort.list_recordings : Which recordings there are.
+    eegflex.cohort.read_cohort : Read what was found.
+    eegflex.cohort.cohort_status : How far a run is.
+    eegflex.cohort.compare_groups : Compare groups of people.
+    eegflex.cohort.make_cohort_report : A cohort on one page.
+
     Notes
     -----
     In a script this must stand under ``if __name__ == "__main__":``, since other processes import the script.

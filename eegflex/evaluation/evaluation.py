@@ -70,6 +70,21 @@ class Evaluation:
     ------
     ParameterError
         If it was not, or is of several recordings.
+
+    See Also
+    --------
+    eegflex.evaluate : Ask the model again whether explanations hold.
+    eegflex.evaluation.assess : What can be told without asking the model again.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> psg = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    >>> night = eegflex.stage_epochs(eegflex.make_epochs(psg.raw, verbose="error"), "bandpower", verbose="error")
+    >>> result = eegflex.attribute_epochs(night, sample_per_stage=1, verbose="error")
+    >>> evaluation = eegflex.evaluate(result, night, parts="knock-out", verbose="error")
+    >>> evaluation.parts, "knock-out: correlation" in evaluation.to_data_frame()
+    (('knock-out',), True)
     """
 
     def __init__(self, result: FlexResult) -> None:

@@ -43,6 +43,11 @@ def main_findings(result: FlexResult) -> list[str]:
     sentences : list of str
         In the order of the stages; a stage of which too few epochs were explained is called so.
 
+    See Also
+    --------
+    eegflex.FlexResult : The attributions.
+    eegflex.make_report : All of it on one page.
+
     Examples
     --------
     >>> import eegflex

@@ -31,6 +31,10 @@ def sys_info(fid: TextIO | None = None) -> None:
     fid : file-like | None
         Where to write to; to the standard output if None.
 
+    See Also
+    --------
+    mne.sys_info : The same of MNE-Python alone.
+
     Examples
     --------
     >>> import io

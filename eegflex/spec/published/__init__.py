@@ -22,6 +22,16 @@ def spec_names() -> list[str]:
 
     ``"package:name"`` is that of a model whose network or weights are in a package.
 
+    Returns
+    -------
+    names : list of str
+        As ``spec=`` and ``--spec`` take them.
+
+    See Also
+    --------
+    eegflex.spec.load_spec : A published spec.
+    eegflex.spec.spec_text : A published spec as TOML.
+
     Examples
     --------
     >>> from eegflex.spec import spec_names
@@ -39,10 +49,21 @@ def load_spec(name: str) -> ModelSpec:
     name : str
         One of `spec_names`.
 
+    Returns
+    -------
+    spec : ModelSpec
+        The contract.
+
     Raises
     ------
     ParameterError
         If there is none such.
+
+    See Also
+    --------
+    eegflex.spec.spec_names : The names of the published specs.
+    eegflex.spec.spec_text : A published spec as TOML.
+    eegflex.ModelSpec : The contract of a stager.
 
     Examples
     --------
@@ -61,10 +82,20 @@ def spec_text(name: str) -> str:
     name : str
         One of `spec_names`.
 
+    Returns
+    -------
+    text : str
+        As it would stand in a file.
+
     Raises
     ------
     ParameterError
         If there is none such.
+
+    See Also
+    --------
+    eegflex.spec.spec_names : The names of the published specs.
+    eegflex.spec.load_spec : A published spec.
 
     Examples
     --------

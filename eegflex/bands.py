@@ -47,7 +47,7 @@ class Bands(Mapping[str, tuple[float, float]]):
 
     See Also
     --------
-    eegflex.FlexResult : The attributions.
+    eegflex.FlexResult : Attributions, labelled.
     eegflex.viz.plot_bands : Bands, by stage.
 
     Examples

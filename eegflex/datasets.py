@@ -60,7 +60,7 @@ def list_datasets() -> pd.DataFrame:
 
     See Also
     --------
-    eegflex.datasets.describe_dataset : One of them in words.
+    eegflex.datasets.describe_dataset : A data set in words.
     eegflex.readers.load_profile : Load the card of a data set.
 
     Examples
@@ -291,7 +291,7 @@ def fetch_sleep_edf(
     --------
     eegflex.datasets.RecordingFiles : The files of a recording.
     eegflex.read_psg : Read a recording with its hypnogram.
-    eegflex.datasets.describe_dataset : One of them in words.
+    eegflex.datasets.describe_dataset : A data set in words.
 
     Examples
     --------

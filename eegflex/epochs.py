@@ -73,7 +73,7 @@ def make_epochs(
     --------
     eegflex.read_psg : Read a recording with its hypnogram.
     eegflex.stage_epochs : Let a network stage the epochs.
-    mne.Epochs : What is returned.
+    mne.Epochs : MNE's epochs.
 
     Examples
     --------

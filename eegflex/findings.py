@@ -47,7 +47,7 @@ class Finding:
 
     See Also
     --------
-    eegflex.doctor.Findings : What all of them found.
+    eegflex.doctor.Findings : What all checks found.
     eegflex.check_model : Whether a model is connected as it was meant.
     eegflex.evaluation.assess : What can be told without asking the model again.
 

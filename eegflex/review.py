@@ -264,6 +264,13 @@ def review_queue(
         otherwise, the probability of that stage; ``doubt``, by which epochs are ordered; and ``reasons``, in words. Epochs
         that are not staged come last, with the reason.
 
+    See Also
+    --------
+    eegflex.StagedNight : A recording as it was staged.
+    eegflex.review.to_annotations : The queue for a viewer.
+    eegflex.review.save_queue : Write the queue to a file.
+    eegflex.review.epochs_to_review : How many epochs must be looked at.
+
     Notes
     -----
     *Doubt* is 1 less the probability of the stage predicted: the mean over channel sets and members, half of it that of the
@@ -272,11 +279,6 @@ def review_queue(
     an error.
 
     An epoch that was scored otherwise is the more urgent, the less probable the scored stage is to the model.
-
-    See Also
-    --------
-    to_annotations : The queue for a viewer.
-    epochs_to_review : How many epochs must be looked at.
 
     Examples
     --------
@@ -313,7 +315,7 @@ def to_annotations(queue: pd.DataFrame, n: int | None = 50, *, duration: float =
     --------
     eegflex.review.review_queue : Which epochs a scorer should look at first.
     eegflex.review.save_queue : Write the queue to a file.
-    mne.Annotations : What is returned.
+    mne.Annotations : MNE's notes on a recording.
 
     Examples
     --------

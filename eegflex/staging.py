@@ -352,8 +352,8 @@ def stage_epochs(
 
     See Also
     --------
-    eegflex.StagedNight : What it returns.
-    eegflex.make_epochs : Cut it into epochs of 30 s.
+    eegflex.StagedNight : A recording as it was staged.
+    eegflex.make_epochs : Cut a recording into epochs of 30 s.
     eegflex.load_model : Load a stager.
     eegflex.attribute_epochs : Explain the stages.
 

@@ -238,10 +238,10 @@ def attribute_epochs(
 
     See Also
     --------
-    eegflex.FlexResult : The attributions.
+    eegflex.FlexResult : Attributions, labelled.
     eegflex.stage_epochs : Let a network stage the epochs.
     eegflex.evaluate : Ask the model again whether explanations hold.
-    eegflex.make_report : All of it on one page.
+    eegflex.make_report : A result on one page.
     eegflex.attribute : Explain one score of any network.
 
     Notes
@@ -264,8 +264,8 @@ def attribute_epochs(
     ----------
     .. [1] Gräve P., Steinbrinker T., Ehrlich F., Hempel P., Zaschke P., Krefting D., Spicher N. (2025). Using EEG frequency
        attributions to explain the classifications of a deep neural network for sleep staging.
-    .. [2] Sundararajan M., Taly A., Yan Q. (2017). Axiomatic attribution for deep networks. Proceedings of the 34th International
-       Conference on Machine Learning, PMLR 70:3319-3328.
+    .. [2] Sundararajan M., Taly A., Yan Q. (2017). Axiomatic attribution for deep networks. Proceedings of the 34th
+       International Conference on Machine Learning, PMLR 70:3319-3328.
     .. [3] Donoghue T. et al. (2020). Parameterizing neural power spectra into periodic and aperiodic components. Nature
        Neuroscience 23:1655-1665. doi:10.1038/s41593-020-00744-x
 

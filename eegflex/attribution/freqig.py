@@ -87,8 +87,8 @@ def attribute(
     ----------
     .. [1] Gräve P., Steinbrinker T., Ehrlich F., Hempel P., Zaschke P., Krefting D., Spicher N. (2025). Using EEG frequency
        attributions to explain the classifications of a deep neural network for sleep staging.
-    .. [2] Sundararajan M., Taly A., Yan Q. (2017). Axiomatic attribution for deep networks. Proceedings of the 34th International
-       Conference on Machine Learning, PMLR 70:3319-3328.
+    .. [2] Sundararajan M., Taly A., Yan Q. (2017). Axiomatic attribution for deep networks. Proceedings of the 34th
+       International Conference on Machine Learning, PMLR 70:3319-3328.
 
     Examples
     --------

@@ -52,7 +52,7 @@ class Cohort:
     See Also
     --------
     eegflex.cohort.run_cohort : Explain many nights.
-    eegflex.cohort.read_cohort : Read what was found.
+    eegflex.cohort.read_cohort : Read what is known of many nights.
     eegflex.cohort.compare_groups : Compare groups of people.
     eegflex.cohort.make_cohort_report : A cohort on one page.
 

@@ -40,7 +40,7 @@ class Comparison:
     See Also
     --------
     eegflex.cohort.compare_groups : Compare groups of people.
-    eegflex.cohort.correlate : What goes with age, say.
+    eegflex.cohort.correlate : What goes with a number of people's, such as age.
     eegflex.cohort.mixed_model : Several nights of each person.
     eegflex.cohort.make_cohort_report : A cohort on one page.
 

@@ -81,8 +81,8 @@ def correlate(
     ----------
     .. [1] Benjamini Y., Hochberg Y. (1995). Controlling the false discovery rate: a practical and powerful approach to multiple
        testing. Journal of the Royal Statistical Society B 57:289-300.
-    .. [2] Maris E., Oostenveld R. (2007). Nonparametric statistical testing of EEG- and MEG-data. Journal of Neuroscience Methods
-       164:177-190.
+    .. [2] Maris E., Oostenveld R. (2007). Nonparametric statistical testing of EEG- and MEG-data. Journal of Neuroscience
+       Methods 164:177-190.
 
     Examples
     --------

@@ -129,7 +129,7 @@ def compare_groups(
     See Also
     --------
     eegflex.cohort.Comparison : What a comparison found.
-    eegflex.cohort.correlate : What goes with age, say.
+    eegflex.cohort.correlate : What goes with a number of people's, such as age.
     eegflex.cohort.mixed_model : Several nights of each person.
     eegflex.cohort.plan_epochs : How many epochs and people are needed.
 
@@ -146,16 +146,16 @@ def compare_groups(
 
     References
     ----------
-    .. [1] Welch B. L. (1947). The generalization of 'Student's' problem when several different population variances are involved.
-       Biometrika 34:28-35.
+    .. [1] Welch B. L. (1947). The generalization of 'Student's' problem when several different population variances are
+       involved. Biometrika 34:28-35.
     .. [2] Hedges L. V. (1981). Distribution theory for Glass's estimator of effect size and related estimators. Journal of
        Educational Statistics 6:107-128.
-    .. [3] MacKinnon J. G., White H. (1985). Some heteroskedasticity-consistent covariance matrix estimators with improved finite
-       sample properties. Journal of Econometrics 29:305-325.
+    .. [3] MacKinnon J. G., White H. (1985). Some heteroskedasticity-consistent covariance matrix estimators with improved
+       finite sample properties. Journal of Econometrics 29:305-325.
     .. [4] Benjamini Y., Hochberg Y. (1995). Controlling the false discovery rate: a practical and powerful approach to multiple
        testing. Journal of the Royal Statistical Society B 57:289-300.
-    .. [5] Maris E., Oostenveld R. (2007). Nonparametric statistical testing of EEG- and MEG-data. Journal of Neuroscience Methods
-       164:177-190.
+    .. [5] Maris E., Oostenveld R. (2007). Nonparametric statistical testing of EEG- and MEG-data. Journal of Neuroscience
+       Methods 164:177-190.
 
     Examples
     --------

@@ -56,7 +56,7 @@ def list_recordings(
 
     See Also
     --------
-    eegflex.cohort.Recording : One of them.
+    eegflex.cohort.Recording : A recording of a cohort.
     eegflex.cohort.run_cohort : Explain many nights.
 
     Examples

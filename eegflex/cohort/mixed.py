@@ -75,7 +75,7 @@ def mixed_model(
     --------
     eegflex.cohort.Comparison : What a comparison found.
     eegflex.cohort.compare_groups : Compare groups of people.
-    eegflex.cohort.correlate : What goes with age, say.
+    eegflex.cohort.correlate : What goes with a number of people's, such as age.
 
     Notes
     -----

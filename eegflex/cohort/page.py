@@ -75,9 +75,9 @@ def make_cohort_report(
 
     See Also
     --------
-    eegflex.report.Report : The page.
+    eegflex.report.Report : A report, to be shown or saved.
     eegflex.cohort.Cohort : Many nights, a row for each.
-    eegflex.make_report : All of it on one page.
+    eegflex.make_report : A result on one page.
 
     Notes
     -----

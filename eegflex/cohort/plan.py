@@ -105,7 +105,7 @@ def plan_epochs(
 
     See Also
     --------
-    eegflex.cohort.EpochPlan : How many are needed.
+    eegflex.cohort.EpochPlan : What `plan_epochs` returns.
     eegflex.cohort.compare_groups : Compare groups of people.
     eegflex.cohort.simulate_cohort : A cohort with a known truth.
 

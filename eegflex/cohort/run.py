@@ -106,7 +106,7 @@ def run_cohort(
     See Also
     --------
     eegflex.cohort.list_recordings : Which recordings there are.
-    eegflex.cohort.read_cohort : Read what was found.
+    eegflex.cohort.read_cohort : Read what is known of many nights.
     eegflex.cohort.cohort_status : How far a run is.
     eegflex.cohort.compare_groups : Compare groups of people.
     eegflex.cohort.make_cohort_report : A cohort on one page.

@@ -90,9 +90,9 @@ def cohort_status(out: str | Path) -> CohortStatus:
 
     See Also
     --------
-    eegflex.cohort.CohortStatus : How far a run is.
+    eegflex.cohort.CohortStatus : What `cohort_status` returns.
     eegflex.cohort.run_cohort : Explain many nights.
-    eegflex.cohort.read_cohort : Read what was found.
+    eegflex.cohort.read_cohort : Read what is known of many nights.
 
     Examples
     --------

@@ -77,7 +77,7 @@ def check_model(
 
     See Also
     --------
-    eegflex.doctor.Findings : What all of them found.
+    eegflex.doctor.Findings : What all checks found.
     eegflex.load_model : Load a stager.
     eegflex.stage_epochs : Let a network stage the epochs.
 

@@ -120,9 +120,9 @@ def aasm_criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) ->
 
     See Also
     --------
-    eegflex.evaluation.AasmCriterion : One of these criteria.
+    eegflex.evaluation.AasmCriterion : What a scorer looks for.
     eegflex.evaluation.find_sleep_events : Find what scorers look for.
-    eegflex.evaluation.grounding : Hold attributions against these events.
+    eegflex.evaluation.grounding : Hold attributions against what scorers look for.
 
     Notes
     -----

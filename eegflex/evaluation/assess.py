@@ -51,7 +51,7 @@ def assess(result: FlexResult) -> Findings:
     See Also
     --------
     eegflex.evaluate : Ask the model again whether explanations hold.
-    eegflex.doctor.Findings : What all of them found.
+    eegflex.doctor.Findings : What all checks found.
 
     Notes
     -----

@@ -89,7 +89,7 @@ def decisive_events(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
     See Also
     --------
     eegflex.evaluation.find_sleep_events : Find what scorers look for.
-    eegflex.evaluation.grounding : Hold attributions against these events.
+    eegflex.evaluation.grounding : Hold attributions against what scorers look for.
 
     Notes
     -----

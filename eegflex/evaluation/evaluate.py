@@ -92,9 +92,9 @@ def evaluate(
 
     See Also
     --------
-    eegflex.evaluation.Evaluation : What was measured.
+    eegflex.evaluation.Evaluation : What `eegflex.evaluate` measured.
     eegflex.evaluation.assess : What can be told without asking the model again.
-    eegflex.FlexResult : The attributions.
+    eegflex.FlexResult : Attributions, labelled.
     eegflex.check_model : Whether a model is connected as it was meant.
 
     Notes
@@ -140,8 +140,8 @@ def evaluate(
 
     References
     ----------
-    .. [1] Yeh C.-K. et al. (2019). On the (in)fidelity and sensitivity of explanations. Advances in Neural Information Processing
-       Systems 32.
+    .. [1] Yeh C.-K. et al. (2019). On the (in)fidelity and sensitivity of explanations. Advances in Neural Information
+       Processing Systems 32.
     .. [2] Adebayo J. et al. (2018). Sanity checks for saliency maps. Advances in Neural Information Processing Systems 31.
        doi:10.48550/arXiv.1810.03292
 

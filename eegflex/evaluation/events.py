@@ -77,16 +77,16 @@ def find_sleep_events(
 
     See Also
     --------
-    eegflex.evaluation.grounding : Hold attributions against these events.
+    eegflex.evaluation.grounding : Hold attributions against what scorers look for.
     eegflex.evaluation.decisive_events : Which events carried an epoch.
     eegflex.evaluation.aasm_criteria : The AASM's criteria beside what the network used.
 
     Notes
     -----
-    YASA [1]_ finds spindles (11 to 16 Hz, 0.5 to 3 s), slow waves (more than 75 µV) and rapid eye movements; the rest follows the
-    definitions of the AASM manual [2]_, with thresholds that are constants of ``eegflex/evaluation/detectors.py``. A wave that is
-    a K-complex on one channel is one on all, where both are looked for. Eye movements are looked for in the difference of
-    E1 and E2 and listed for both; blinks of the waking are among the rapid ones, for E1 lies below an eye and E2 above one.
+    YASA [1]_ finds spindles (11 to 16 Hz, 0.5 to 3 s), slow waves (more than 75 µV) and rapid eye movements; the rest follows
+    the definitions of the AASM manual [2]_, with thresholds that are constants of ``eegflex/evaluation/detectors.py``. A wave
+    that is a K-complex on one channel is one on all, where both are looked for. Eye movements are looked for in the
+    difference of E1 and E2 and listed for both; blinks of the waking are among the rapid ones, for E1 lies below an eye and E2 above one.
     Chin tone is low or high in the lowest and the highest third of its range in this recording.
 
     On simulated nights, of which all events are known, precision and recall are (5 nights of 1.5 h; an event is found where a

@@ -90,7 +90,7 @@ def grounding(
     See Also
     --------
     eegflex.evaluation.find_sleep_events : Find what scorers look for.
-    eegflex.evaluation.grounding_findings : The same in sentences.
+    eegflex.evaluation.grounding_findings : What its table says, in sentences.
     eegflex.evaluation.decisive_events : Which events carried an epoch.
 
     Notes
@@ -322,8 +322,8 @@ def grounding_findings(table: pd.DataFrame) -> list[Finding]:
 
     See Also
     --------
-    eegflex.evaluation.grounding : Hold attributions against these events.
-    eegflex.doctor.Findings : What all of them found.
+    eegflex.evaluation.grounding : Hold attributions against what scorers look for.
+    eegflex.doctor.Findings : What all checks found.
 
     Examples
     --------

@@ -139,7 +139,7 @@ def cover_of_events(
 
     See Also
     --------
-    eegflex.evaluation.Cover : How well it finds them.
+    eegflex.evaluation.Cover : How well a view finds planted events.
     eegflex.evaluation.share_in_truth : How much of an explanation lies where the truth is.
     eegflex.evaluation.KnownTruth : What decides for a stager that was made so.
 

@@ -104,7 +104,7 @@ class PSGDescription:
     See Also
     --------
     eegflex.readers.describe_psg : What is in a file.
-    eegflex.readers.SignalDescription : One of its signals.
+    eegflex.readers.SignalDescription : One signal of a file.
 
     Examples
     --------

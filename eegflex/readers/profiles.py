@@ -144,7 +144,7 @@ class Profile:
     See Also
     --------
     eegflex.readers.load_profile : Load the card of a data set.
-    eegflex.datasets.describe_dataset : One of them in words.
+    eegflex.datasets.describe_dataset : A data set in words.
 
     Examples
     --------

@@ -132,10 +132,10 @@ def read_psg(
     See Also
     --------
     eegflex.read_hypnogram : Read stages alone.
-    eegflex.make_epochs : Cut it into epochs of 30 s.
+    eegflex.make_epochs : Cut a recording into epochs of 30 s.
     eegflex.readers.describe_psg : What is in a file.
     eegflex.readers.get_notes : What the reader did.
-    mne.io.Raw : What is returned.
+    mne.io.Raw : MNE's recordings.
 
     Examples
     --------

@@ -80,8 +80,8 @@ def make_report(
 
     See Also
     --------
-    eegflex.report.Report : The page.
-    eegflex.FlexResult : The attributions.
+    eegflex.report.Report : A report, to be shown or saved.
+    eegflex.FlexResult : Attributions, labelled.
     eegflex.cohort.make_cohort_report : A cohort on one page.
     mne.Report : Reports of MNE's, which `FlexResult.add_to_report` serves.
 

@@ -72,7 +72,7 @@ class Report:
 
     See Also
     --------
-    eegflex.make_report : All of it on one page.
+    eegflex.make_report : A result on one page.
     eegflex.cohort.make_cohort_report : A cohort on one page.
 
     Examples

@@ -45,8 +45,8 @@ def main_findings(result: FlexResult) -> list[str]:
 
     See Also
     --------
-    eegflex.FlexResult : The attributions.
-    eegflex.make_report : All of it on one page.
+    eegflex.FlexResult : Attributions, labelled.
+    eegflex.make_report : A result on one page.
 
     Examples
     --------

@@ -63,7 +63,7 @@ def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[s
 
     See Also
     --------
-    eegflex.FlexResult : The attributions.
+    eegflex.FlexResult : Attributions, labelled.
     eegflex.read_result : Read a result from its file.
     eegflex.cohort.run_cohort : Explain many nights.
 

@@ -34,7 +34,7 @@ def read_result(fname: str | Path, *, lazy: bool = False) -> FlexResult:
 
     See Also
     --------
-    eegflex.FlexResult : The attributions.
+    eegflex.FlexResult : Attributions, labelled.
     eegflex.concatenate_results : Results of several recordings as one.
 
     Notes

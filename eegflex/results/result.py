@@ -52,7 +52,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
     eegflex.read_result : Read a result from its file.
     eegflex.concatenate_results : Results of several recordings as one.
     eegflex.evaluate : Ask the model again whether explanations hold.
-    eegflex.make_report : All of it on one page.
+    eegflex.make_report : A result on one page.
 
     Notes
     -----

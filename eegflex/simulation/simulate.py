@@ -66,7 +66,7 @@ class SimulatedPSG:
     --------
     eegflex.simulate_psg : Simulate a night.
     eegflex.read_psg : Read a recording with its hypnogram.
-    eegflex.make_epochs : Cut it into epochs of 30 s.
+    eegflex.make_epochs : Cut a recording into epochs of 30 s.
 
     Examples
     --------

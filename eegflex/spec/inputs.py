@@ -51,7 +51,7 @@ class ChannelSpec:
     See Also
     --------
     eegflex.ModelSpec : The contract of a stager.
-    eegflex.spec.FilterSpec : Its pass band.
+    eegflex.spec.FilterSpec : A pass band.
 
     Examples
     --------

@@ -95,9 +95,9 @@ class ModelSpec:
     --------
     eegflex.spec.load_spec : A published spec.
     eegflex.spec.ChannelSpec : One input of a stager.
-    eegflex.spec.ContextSpec : The neighbours that it sees.
-    eegflex.spec.ScaleSpec : How its input is standardised.
-    eegflex.spec.SpectrogramSpec : The spectrogram that it is given.
+    eegflex.spec.ContextSpec : The neighbours that a stager sees.
+    eegflex.spec.ScaleSpec : How an input is standardised.
+    eegflex.spec.SpectrogramSpec : The spectrogram that a stager is given.
     eegflex.check_model : Whether a model is connected as it was meant.
 
     Examples

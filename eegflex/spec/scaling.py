@@ -37,7 +37,7 @@ class ScaleSpec:
     See Also
     --------
     eegflex.ModelSpec : The contract of a stager.
-    eegflex.spec.FilterSpec : Its pass band.
+    eegflex.spec.FilterSpec : A pass band.
 
     Examples
     --------

@@ -44,7 +44,7 @@ class LogSpec:
 
     See Also
     --------
-    eegflex.spec.SpectrogramSpec : The spectrogram that it is given.
+    eegflex.spec.SpectrogramSpec : The spectrogram that a stager is given.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class SpectrogramSpec:
 
     See Also
     --------
-    eegflex.spec.LogSpec : The logarithm of that.
+    eegflex.spec.LogSpec : The logarithm of a spectrogram.
     eegflex.ModelSpec : The contract of a stager.
 
     Examples

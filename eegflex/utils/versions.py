@@ -33,7 +33,7 @@ def sys_info(fid: TextIO | None = None) -> None:
 
     See Also
     --------
-    mne.sys_info : The same of MNE-Python alone.
+    mne.sys_info : The same for MNE-Python.
 
     Examples
     --------

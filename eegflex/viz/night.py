@@ -142,7 +142,7 @@ def plot_night(
 
     See Also
     --------
-    eegflex.StagedNight : What it returns.
+    eegflex.StagedNight : A recording as it was staged.
     eegflex.viz.plot_confusion : Which stage was taken for which, and why.
     eegflex.viz.plot_epoch : One epoch.
 

@@ -148,7 +148,7 @@ def read_hypnogram(
     --------
     eegflex.read_psg : Read a recording with its hypnogram.
     eegflex.readers.describe_psg : What is in a file.
-    mne.Annotations : What is returned.
+    mne.Annotations : MNE's notes on a recording.
 
     Examples
     --------

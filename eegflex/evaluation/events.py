@@ -86,8 +86,8 @@ def find_sleep_events(
     YASA [1]_ finds spindles (11 to 16 Hz, 0.5 to 3 s), slow waves (more than 75 µV) and rapid eye movements; the rest follows
     the definitions of the AASM manual [2]_, with thresholds that are constants of ``eegflex/evaluation/detectors.py``. A wave
     that is a K-complex on one channel is one on all, where both are looked for. Eye movements are looked for in the
-    difference of E1 and E2 and listed for both; blinks of the waking are among the rapid ones, for E1 lies below an eye and E2 above one.
-    Chin tone is low or high in the lowest and the highest third of its range in this recording.
+    difference of E1 and E2 and listed for both; blinks of the waking are among the rapid ones, for E1 lies below an eye and
+    E2 above one. Chin tone is low or high in the lowest and the highest third of its range in this recording.
 
     On simulated nights, of which all events are known, precision and recall are (5 nights of 1.5 h; an event is found where a
     fifth of the union overlaps): spindles 0.98 and 0.95, K-complexes 0.93 and 0.93, slow waves with these 0.96 and 0.84,

@@ -8,7 +8,7 @@ from pathlib import Path
 from eegflex.errors import ParameterError
 from eegflex.spec.model_spec import ModelSpec
 
-__all__ = ["load_spec", "spec_names", "spec_text", "specs_text"]
+__all__ = ["described", "load_spec", "spec_names", "spec_text", "specs_text"]
 
 _HERE = Path(__file__).parent
 #: Names by which a spec is known too.
@@ -109,13 +109,14 @@ def spec_text(name: str) -> str:
 def specs_text() -> str:
     """A table of the specs: name, rate, length of an epoch, inputs, context, and where the weights are from."""
     rows: list[tuple[str, ...]] = [("name", "rate", "epoch", "inputs", "context", "weights")]
-    rows += [(name, *_described(name, load_spec(name))) for name in spec_names()]
+    rows += [(name, *described(name, load_spec(name))) for name in spec_names()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines)
 
 
-def _described(name: str, spec: ModelSpec) -> tuple[str, ...]:
+def described(name: str, spec: ModelSpec) -> tuple[str, ...]:
+    """Rate, length of an epoch, inputs, context, and where the weights are from, in words."""
     context = spec.context
     neighbours = "the night" if context.whole else f"{context.before} + 1 + {context.after}"
     # what was looked at is what comes with a package

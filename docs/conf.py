@@ -9,8 +9,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-import names  # noqa: E402
+import links  # noqa: E402
 import pages  # noqa: E402
+from numpydoc.xref import DEFAULT_LINKS  # noqa: E402
 
 from eegflex import __version__  # noqa: E402
 
@@ -28,7 +29,6 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "inventories", "**/*.ipynb"]
-rst_prolog = ".. |br| raw:: html\n\n   <br>\n\n"
 templates_path = ["_templates"]
 default_role = "py:obj"
 
@@ -45,11 +45,12 @@ autodoc_typehints = "none"  # numpydoc's sections have the types
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # but for these, words of types stay words
-numpydoc_xref_aliases = names.aliases()
+numpydoc_xref_aliases = links.aliases()
+DEFAULT_LINKS.clear()  # of numpydoc: they are links to glossaries that our inventories leave out
 
 # Text of our own (version 1 of the format) that names what our pages link to, and nothing else: no network is needed.
 intersphinx_mapping = {
-    name: (address, (str(HERE / "inventories" / f"{name}.inv"),)) for name, address in names.OTHERS.items()
+    name: (address, (str(HERE / "inventories" / f"{name}.inv"),)) for name, address in links.OTHERS.items()
 }
 
 
@@ -75,6 +76,6 @@ def plain(app: object, what: str, name: str, obj: object, options: object, lines
 
 
 def setup(app: object) -> None:
-    """Connect `plain` before numpydoc reads a docstring, and `names.resolve` where nobody else knows a name."""
+    """Connect `plain` before numpydoc reads a docstring, and `links.resolve` where nobody else knows a name."""
     app.connect("autodoc-process-docstring", plain, priority=400)  # type: ignore[attr-defined]
-    app.connect("missing-reference", names.resolve, priority=900)  # type: ignore[attr-defined]  # after intersphinx
+    app.connect("missing-reference", links.resolve, priority=900)  # type: ignore[attr-defined]

@@ -117,9 +117,14 @@ TASKS = (
 _OF_STAGERS = """Stagers that ``load_model`` (``--model``) takes by name, as their specs have it. Any other network, file or
 estimator can be given, too: :doc:`/guide/stagers`.
 
-*Channels*: of those marked *each* the stager takes one at a time, and is run once for each; of those marked *all*, all together; of
-others the first that fits. *Context*: the epochs before, the epoch, and those after. *Licence*: of the weights where they come with
-it, else of the code; where none is said, ask whoever gives you the weights."""
+*Channels*: of those marked *each* the stager takes one at a time, and is run once for each; of those marked *all*, all
+together; of others the first that fits. *Context*: the epochs before, the epoch, and those after. *Licence*: of the weights
+where they come with it, else of the code; where none is said, ask whoever gives you the weights.
+
+.. |br| raw:: html
+
+   <br>
+"""
 
 #: Stagers that are made, not trained, have no file of a spec.
 _KNOWN = (
@@ -135,7 +140,7 @@ _HOW_WEIGHTS_ARE_GOT = (
     ("come along", "They are eegflex's own."),
     (
         "of the package gssc",
-        "``pip install 'eegflex[gssc]'``. Its licence is AGPL. ``gssc-eeg`` and ``gssc-eog`` hear one signal.",
+        "``pip install 'eegflex[gssc]'``, under the AGPL. ``gssc-eeg`` and ``gssc-eog`` hear one signal.",
     ),
     ("of the package yasa", "``pip install 'eegflex[yasa]'``. It has no gradient: methods that need none explain it."),
     (

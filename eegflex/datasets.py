@@ -190,7 +190,7 @@ class _Study:
     Attributes
     ----------
     module : str
-        In `mne.datasets.sleep_physionet`.
+        In ``mne.datasets.sleep_physionet``.
     folder : str
         At PhysioNet.
     subjects : frozenset of int
@@ -253,7 +253,7 @@ def fetch_sleep_edf(
 ) -> list[RecordingFiles]:
     """Fetch recordings of Sleep-EDF, with their hypnograms, from PhysioNet.
 
-    MNE fetches them (`mne.datasets.sleep_physionet`), into its own folder and checked by its own checksums. What is there
+    MNE fetches them (``mne.datasets.sleep_physionet``), into its own folder and checked by its own checksums. What is there
     already is not downloaded again. A recording with its hypnogram is about 50 MB.
 
     Parameters

@@ -44,13 +44,16 @@ def inventory(name: str) -> dict[str, str]:
     return {line.split()[0]: line.split()[2] for line in lines[3:]}
 
 
+#: All that intersphinx finds. (Sphinx asks everyone who can resolve a name, and takes the first answer.)
+_NAMED = {name for package in OTHERS for name in inventory(package)}
+
+
 def aliases() -> dict[str, str]:
     """Words of types -> what they link to; numpydoc leaves all others alone."""
     own = {
         name.rpartition(".")[2]: f"eegflex.{name}" for name, thing in pages.public().items() if inspect.isclass(thing)
     }
-    others = {name: name for package in OTHERS for name in inventory(package) if "." in name}
-    return own | others | _WORDS
+    return own | {name: name for name in _NAMED} | _WORDS
 
 
 def resolve(app: Any, env: Any, node: Any, contnode: nodes.Node) -> nodes.Node | None:
@@ -64,7 +67,8 @@ def resolve(app: Any, env: Any, node: Any, contnode: nodes.Node) -> nodes.Node |
         one = objects[found[0]]
         page = app.builder.get_relative_uri(node.get("refdoc", env.docname), one.docname)
         return nodes.reference("", "", contnode, internal=True, refuri=f"{page}#{one.node_id}", reftitle=found[0])
-    if target.partition(".")[0] in {"eegflex", *OTHERS} and "." in target and not _is_module(target):
+    package, dot, _ = target.partition(".")
+    if dot and package in {"eegflex", *OTHERS} and target not in _NAMED and not _is_module(target):
         logger.warning("there is no page of %s", target, location=node, type="ref", subtype="names")
     return None
 

@@ -48,12 +48,15 @@ def inventory(name: str) -> dict[str, str]:
 _NAMED = {name for package in OTHERS for name in inventory(package)}
 
 
+_PUBLIC = {f"eegflex.{name}" for name in pages.public()}
+
+
 def aliases() -> dict[str, str]:
     """Words of types -> what they link to; numpydoc leaves all others alone."""
     own = {
         name.rpartition(".")[2]: f"eegflex.{name}" for name, thing in pages.public().items() if inspect.isclass(thing)
     }
-    return own | {name: name for name in _NAMED} | _WORDS
+    return own | {name: f":obj:`{name}`" for name in _NAMED} | _WORDS
 
 
 def resolve(app: Any, env: Any, node: Any, contnode: nodes.Node) -> nodes.Node | None:
@@ -62,7 +65,9 @@ def resolve(app: Any, env: Any, node: Any, contnode: nodes.Node) -> nodes.Node |
         return None
     target = node["reftarget"]
     objects = env.domains.python_domain.objects
-    found = [name for name in objects if name.startswith("eegflex") and name.endswith(f".{target}")]
+    # a single word is a public name's, never a method's: parameters are called alike
+    known = objects if "." in target else _PUBLIC & objects.keys()
+    found = [name for name in known if name.startswith("eegflex.") and name.endswith(f".{target}")]
     if len(found) == 1:
         one = objects[found[0]]
         page = app.builder.get_relative_uri(node.get("refdoc", env.docname), one.docname)

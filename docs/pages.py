@@ -202,7 +202,8 @@ def which_function() -> str:
     table = re.search(r"^\.\. list-table:: Which function.*?(?=^\.\. toctree)", text, re.DOTALL | re.MULTILINE)
     if table is None:
         raise ValueError("docs/guide/index.rst has no table of functions")
-    return re.sub(r":doc:`(?=\w)", ":doc:`/guide/", table[0])
+    bare = table[0].replace(" Which function do I need?", "", 1)  # there it is the heading of a section
+    return re.sub(r":doc:`(?=\w)", ":doc:`/guide/", bare)
 
 
 def command_line() -> str:

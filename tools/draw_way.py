@@ -154,7 +154,9 @@ def in_page(fig: plt.Figure, title: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r' width="[^"]*pt" height="[^"]*pt"| height="[^"]*pt"(?= viewBox)', "", text, count=1)
     text = re.sub(r"font-family: [^;\"]*", "font-family: inherit", text)
-    text = re.sub(r"(\d\.\d)\d+", r"\1", text)  # a tenth of a point is enough
+    text = re.sub(
+        r'"[^"]*"', lambda found: re.sub(r"(\d\.\d)\d+", r"\1", found[0]), text
+    )  # a tenth of a point is enough
     text = re.sub(r"\s*\n\s*(?=[LMCz\d<\"])", " ", text)
     return text.replace("<svg", f'<svg role="img" aria-label="{title}"', 1).strip() + "\n"
 

@@ -7,9 +7,9 @@ import io
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
@@ -22,8 +22,7 @@ from eegflex.spec.published import described
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """What somebody wants to do, and the public names that it takes, in the order in which they are needed."""
 
     title: str
@@ -223,7 +222,8 @@ def changelog() -> str:
     """Turn the changelog's few forms of Markdown into reStructuredText."""
     text = (ROOT / "CHANGELOG.md").read_text("utf-8").replace("`", "``")
     text = re.sub(r"^# (.+)$", lambda found: _title(found[1], "="), text, flags=re.MULTILINE)
-    return re.sub(r"^## (.+)$", lambda found: _title(found[1], "-"), text, flags=re.MULTILINE)
+    text = re.sub(r"^## (.+)$", lambda found: _title(found[1], "-"), text, flags=re.MULTILINE)
+    return re.sub(r"^### (.+)$", lambda found: _title(found[1], "~"), text, flags=re.MULTILINE)
 
 
 def strict(gallery_conf: dict, fname: str) -> None:

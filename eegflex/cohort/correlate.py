@@ -77,6 +77,11 @@ def correlate(
     eegflex.cohort.compare_groups : Compare groups of people.
     eegflex.cohort.mixed_model : Several nights of each person.
 
+    Notes
+    -----
+    The false discovery rate is over all rows [1]_. Clusters over frequency and channel are held against the largest of each
+    permutation of people [2]_.
+
     References
     ----------
     .. [1] Benjamini Y., Hochberg Y. (1995). Controlling the false discovery rate: a practical and powerful approach to multiple

@@ -126,8 +126,9 @@ def aasm_criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) ->
 
     Notes
     -----
-    For a criterion that asks for an absence, such as attenuated alpha in N1, what the events should do is speak against the
-    stage; its verdict is ``"used"`` where they do, and ``"used against"`` where they speak for the stage.
+    Criteria are those of the AASM manual [1]_. For a criterion that asks for an absence, such as attenuated alpha in N1,
+    what the events should do is speak against the stage; its verdict is ``"used"`` where they do, and ``"used against"``
+    where they speak for the stage.
 
     References
     ----------

@@ -73,7 +73,18 @@ class Finding:
         return f"{_MARKS[self.status]:>7}  {self.check}: {self.measured}." + (f" {self.remedy}." if self.remedy else "")
 
     def named(self, check: str) -> Finding:
-        """The same finding under the name of its check."""
+        """The same finding under the name of its check.
+
+        Parameters
+        ----------
+        check : str
+            The name.
+
+        Returns
+        -------
+        finding : Finding
+            A copy.
+        """
         return dataclasses.replace(self, check=check)
 
     @property
@@ -158,7 +169,18 @@ class Findings:
         return any(check in (finding.check, finding) for finding in self.findings)
 
     def of(self, status: Status) -> tuple[Finding, ...]:
-        """The findings of one status."""
+        """The findings of one status.
+
+        Parameters
+        ----------
+        status : {"ok", "unknown", "warning", "error"}
+            Which.
+
+        Returns
+        -------
+        findings : tuple of Finding
+            In the order of the checks.
+        """
         return tuple(finding for finding in self.findings if finding.status == status)
 
     @property

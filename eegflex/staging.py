@@ -274,6 +274,18 @@ class StagedNight:
         """The epochs in the order in which a scorer should look at them; see `eegflex.review.review_queue`.
 
         Members of an ensemble are asked one by one, which stages the night again.
+
+        Parameters
+        ----------
+        hypnogram : bool
+            Whether epochs that were scored otherwise come first.
+        trust : pandas.DataFrame | None
+            The table of `FlexResult.trust`, if there is one.
+
+        Returns
+        -------
+        queue : pandas.DataFrame
+            One row for each epoch.
         """
         from eegflex.review import answers_of, queue_of
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import itertools
 import re
 from operator import attrgetter
 from pathlib import Path
@@ -35,7 +36,7 @@ def section(thing, title):
     """The lines below a heading of a docstring, up to the next; none where there is no such heading."""
     lines = (inspect.getdoc(thing) or "").splitlines()
     heads = [i for i in range(len(lines) - 1) if lines[i + 1] and set(lines[i + 1]) == {"-"}]
-    for i, end in zip(heads, [*heads[1:], len(lines)], strict=True):
+    for i, end in itertools.pairwise([*heads, len(lines)]):
         if lines[i] == title:
             return [line for line in lines[i + 2 : end] if line.strip()]
     return []

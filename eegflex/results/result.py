@@ -348,7 +348,13 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         return main_findings(self, trust)
 
     def copy(self) -> FlexResult:
-        """A copy that shares nothing with this result, and is wholly in memory."""
+        """A copy that shares nothing with this result, and is wholly in memory.
+
+        Returns
+        -------
+        result : FlexResult
+            The copy.
+        """
         return FlexResult(self.to_xarray())
 
     def for_target(self, target: str | tuple[str, str] | None = None) -> FlexResult:
@@ -389,7 +395,13 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         return self._dataset
 
     def to_xarray(self) -> xr.Dataset:
-        """Copy of the result as a labelled dataset, wholly in memory."""
+        """Copy of the result as a labelled dataset, wholly in memory.
+
+        Returns
+        -------
+        dataset : xarray.Dataset
+            Its variables are told in the notes of `eegflex.FlexResult`.
+        """
         return self._dataset.copy(deep=True).load()  # a copy of what is on disk is on disk too, until it is loaded
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:

@@ -178,6 +178,16 @@ class ModelSpec:
         """Copy of the spec with some values changed.
 
         Where no input is used ``"each"`` any more, `combine` has nothing to combine and is what it is by default.
+
+        Parameters
+        ----------
+        **changes : object
+            New values, by name.
+
+        Returns
+        -------
+        spec : ModelSpec
+            The copy.
         """
         channels = changes.get("channels", self.channels)
         if isinstance(channels, tuple) and not _uses_each(channels):
@@ -185,12 +195,28 @@ class ModelSpec:
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The spec as plain values, in the sections of its TOML file."""
+        """The spec as plain values, in the sections of its TOML file.
+
+        Returns
+        -------
+        sections : dict
+            What `from_dict` takes.
+        """
         return _SCHEMA.to_dict(self)
 
     @classmethod
     def from_dict(cls, sections: Mapping[str, Mapping[str, Any]]) -> ModelSpec:
         """Build a spec from the sections `input`, `output` and `model` of a TOML file.
+
+        Parameters
+        ----------
+        sections : mapping of str to mapping
+            As in the file; what is left out is as by default.
+
+        Returns
+        -------
+        spec : ModelSpec
+            The contract.
 
         Raises
         ------
@@ -202,6 +228,16 @@ class ModelSpec:
     @classmethod
     def from_toml(cls, fname: str | Path) -> ModelSpec:
         """Read a spec from a TOML file.
+
+        Parameters
+        ----------
+        fname : path-like
+            The file.
+
+        Returns
+        -------
+        spec : ModelSpec
+            The contract.
 
         Raises
         ------

@@ -133,6 +133,21 @@ def test_the_home_page_has_the_table_of_the_guide():
         assert (DOCS / f"{page[1:]}.rst").exists()
 
 
+def test_the_home_page_names_stagers_that_there_are():
+    text = (DOCS / "index.rst").read_text("utf-8")
+    table = text[text.index("Which stager?") : text.index("How do I ...")]
+    names = {
+        name
+        for name in re.findall(r"^   \* - (``.*)$", table, re.MULTILINE)
+        for name in re.findall("``([^`]+)``", name)
+    }
+    whole = {name for name in names if "..." not in name}
+    assert len(whole) > 8
+    assert whole <= {*spec_names(), *eegflex.evaluation.TRUTHS, "gssc-eeg", "gssc-eog"}
+    begun = {name.removesuffix("...") for name in names if name.endswith("...")}
+    assert all(any(known.startswith(one) for known in spec_names()) for one in begun)
+
+
 def test_pictures_of_the_home_page_can_be_read_in_the_dark_and_by_ear():
     pictures = re.findall(r":file: (\S+)", (DOCS / "index.rst").read_text("utf-8"))
     assert len(pictures) == 4

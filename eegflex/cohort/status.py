@@ -96,6 +96,8 @@ def cohort_status(out: str | Path) -> CohortStatus:
 
     Examples
     --------
+    Of a folder of `run_cohort`, whose own example makes one:
+
     >>> from eegflex.cohort import cohort_status
     >>> print(cohort_status("out"))  # doctest: +SKIP
     """

@@ -57,6 +57,8 @@ def read_cohort(out: str | Path) -> Cohort:
 
     Examples
     --------
+    Of a folder of `run_cohort`, whose own example makes one:
+
     >>> from eegflex.cohort import read_cohort
     >>> read_cohort("out").recordings  # doctest: +SKIP
     """

@@ -24,7 +24,7 @@ mpl.use("agg")
 STAGES = ("W", "N1", "N2", "N3", "REM")
 #: Of the epoch that is shown; readable on white and on black.
 FOR, AGAINST, QUIET = "#e0503c", "#3f87d9", "#888888"
-COLOURS = {"W": "#d6a11e", "N1": "#7fb069", "N2": "#3f87d9", "N3": "#7b5bc4", "REM": "#e0503c"}
+COLOURS = {"W": "#b8860b", "N1": "#5d9148", "N2": "#3f87d9", "N3": "#7b5bc4", "REM": "#e0503c"}
 #: Stands for the colour of the page's letters.
 INK = "#010203"
 STYLE = {

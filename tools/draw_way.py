@@ -18,6 +18,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 import eegflex
+from eegflex.results.intervals import blocks_of, median_interval
 
 mpl.use("agg")
 
@@ -104,9 +105,8 @@ def stages(ax: Axes, night: eegflex.StagedNight, number: int) -> None:
     )
     ax.set(xlim=(0, minutes[-1]), ylim=(0, 1), yticks=[0, 1], xlabel="Time (min)", ylabel="Probability")
     for place, stage in enumerate(STAGES):
-        ax.text(
-            1.03, 0.1 + 0.2 * place, stage, transform=ax.transAxes, color=COLOURS[stage], weight="bold", va="center"
-        )
+        ax.text(1.03, 0.1 + 0.2 * place, "■", transform=ax.transAxes, color=COLOURS[stage], va="center")
+        ax.text(1.09, 0.1 + 0.2 * place, stage, transform=ax.transAxes, va="center")
 
 
 def attribution(ax: Axes, result: eegflex.FlexResult, number: int) -> None:
@@ -127,21 +127,19 @@ def answer(ax: Axes, result: eegflex.FlexResult) -> None:
     """Sigma in each epoch, and the median of each stage with its interval."""
     rows = result.to_data_frame().query("band == 'sigma' and channel == 'C4-M1'")
     chance = np.random.default_rng(0)
+    labels = []
     for place, stage in enumerate(STAGES):
-        values = rows.loc[rows["predicted"] == stage, "attribution"].to_numpy()
+        of_stage = rows[rows["predicted"] == stage]
+        values = of_stage["attribution"].to_numpy()
         ax.scatter(place + chance.uniform(-0.25, 0.25, len(values)), values, 5, color=QUIET, linewidths=0)
-        low, middle, high = median_interval(values)
-        ax.plot([place, place], [low, high], color=COLOURS[stage], linewidth=4, solid_capstyle="butt")
-        ax.plot([place - 0.3, place + 0.3], [middle, middle], color=COLOURS[stage], linewidth=2)
+        blocks = blocks_of(of_stage["onset"].to_numpy(), of_stage["recording"].to_numpy())
+        low, high = median_interval(values[:, None], blocks)
+        ax.plot([place, place], [low[0], high[0]], color=COLOURS[stage], linewidth=4, solid_capstyle="butt")
+        ax.plot([place - 0.3, place + 0.3], [np.median(values)] * 2, color=COLOURS[stage], linewidth=2)
+        labels.append(f"{stage}\n{len(values)}")
     ax.axhline(0, color=INK, linewidth=0.8)
-    ax.set(xticks=range(5), xticklabels=STAGES, ylabel="Sigma at C4-M1")
+    ax.set(xticks=range(5), xticklabels=labels, ylabel="Attribution to sigma")
     ax.tick_params(axis="x", length=0)
-
-
-def median_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """The median and a 95 % interval, by drawing epochs again."""
-    drawn = np.median(np.random.default_rng(1).choice(values, (2000, len(values))), axis=1)
-    return float(np.quantile(drawn, 0.025)), float(np.median(values)), float(np.quantile(drawn, 0.975))
 
 
 def in_page(fig: plt.Figure, title: str) -> str:

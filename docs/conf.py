@@ -9,7 +9,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import links  # noqa: E402
 import pages  # noqa: E402
+from numpydoc.xref import DEFAULT_LINKS  # noqa: E402
 
 from eegflex import __version__  # noqa: E402
 
@@ -18,8 +20,15 @@ pages.write(HERE / "generated")
 project = "eegflex"
 author = "eegflex contributors"
 version = release = __version__
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "sphinx_gallery.gen_gallery"]
-exclude_patterns = ["_build", "**/*.ipynb"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",  # sources come with the site: no link that is dead until the repository is public
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "inventories", "**/*.ipynb"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 
@@ -34,6 +43,15 @@ html_copy_source = False
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections have the types
 numpydoc_show_class_members = False
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"  # but for these, words of types stay words
+numpydoc_xref_aliases = links.aliases()
+DEFAULT_LINKS.clear()  # of numpydoc: they are links to glossaries that our inventories leave out
+
+# Text of our own (version 1 of the format) that names what our pages link to, and nothing else: no network is needed.
+intersphinx_mapping = {
+    name: (address, (str(HERE / "inventories" / f"{name}.inv"),)) for name, address in links.OTHERS.items()
+}
 
 
 sphinx_gallery_conf = {
@@ -58,5 +76,6 @@ def plain(app: object, what: str, name: str, obj: object, options: object, lines
 
 
 def setup(app: object) -> None:
-    """Connect `plain` before numpydoc reads a docstring."""
+    """Connect `plain` before numpydoc reads a docstring, and `links.resolve` where nobody else knows a name."""
     app.connect("autodoc-process-docstring", plain, priority=400)  # type: ignore[attr-defined]
+    app.connect("missing-reference", links.resolve, priority=900)  # type: ignore[attr-defined]

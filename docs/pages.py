@@ -3,59 +3,206 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import re
 import warnings
+from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
+import eegflex
 from eegflex import cli
+from eegflex.evaluation import TRUTHS
+from eegflex.spec import load_spec, spec_names
+from eegflex.spec.published import described
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: Public modules, in the order in which they are needed, and what they are for.
-MODULES = {
-    "eegflex": "What most scripts need.",
-    "eegflex.readers": "What is in a file, and what was done to it on the way in.",
-    "eegflex.datasets": "Public data sets.",
-    "eegflex.stagers": "Stagers, from wherever they come.",
-    "eegflex.spec": "The contract of a stager.",
-    "eegflex.doctor": "What is wrong with a model on a recording.",
-    "eegflex.evaluation": "How far explanations can be believed, by themselves and against a truth that is known.",
-    "eegflex.review": "What a scorer should look at first.",
-    "eegflex.results": "Results: tables, figures, export, and what to trust.",
-    "eegflex.viz": "Figures, as functions; the methods of a result call them.",
-    "eegflex.report": "Reports.",
-    "eegflex.cohort": "Many nights, and comparisons between people.",
-    "eegflex.simulation": "Simulated nights with a known truth.",
-    "eegflex.errors": "Errors that are yours to mend: each says what was wrong, what was seen, what is allowed and what to do.",
-}
+
+class Task(NamedTuple):
+    """What somebody wants to do, and the public names that it takes, in the order in which they are needed."""
+
+    title: str
+    purpose: str
+    names: str
+
+    @property
+    def listed(self) -> list[str]:
+        """The names, as they stand below ``eegflex``."""
+        return self.names.split()
+
+
+#: The API reference, task by task.
+TASKS = (
+    Task(
+        "Read a recording",
+        "A file and its hypnogram to MNE's recordings and epochs, with what was seen in it and done to it.",
+        """read_psg read_hypnogram make_epochs
+        readers.describe_psg readers.PSGDescription readers.SignalDescription readers.get_notes readers.ReadingNotes""",
+    ),
+    Task(
+        "Public data sets",
+        "What is known of them: their channels and codes, who may have them, and how they are got.",
+        """datasets.list_datasets datasets.describe_dataset datasets.fetch_sleep_edf datasets.RecordingFiles
+        readers.profile_names readers.load_profile readers.Profile""",
+    ),
+    Task(
+        "Load a stager",
+        "Any model that stages sleep, and whether it is connected as it was meant. :doc:`models` lists those that are known.",
+        "load_model Stager stagers.ensemble check_model doctor.Findings doctor.Finding",
+    ),
+    Task(
+        "Say what it is given",
+        "The contract of a stager, in Python; in TOML it is :doc:`/specs`.",
+        """ModelSpec spec.ChannelSpec spec.FilterSpec spec.ScaleSpec spec.ContextSpec spec.SpectrogramSpec spec.LogSpec
+        spec.spec_names spec.load_spec spec.spec_text""",
+    ),
+    Task(
+        "Stage a night",
+        "Stages and probabilities, and which epochs a scorer should look at first.",
+        """stage_epochs StagedNight
+        review.review_queue review.epochs_to_review review.save_queue review.to_annotations""",
+    ),
+    Task(
+        "Explain it",
+        "Which rhythms, on which channels, at which moment. A result has its tables, figures and files as methods.",
+        "attribute_epochs FlexResult Bands read_result concatenate_results attribute",
+    ),
+    Task(
+        "Ask whether it can be believed",
+        "What can be told of an explanation by itself, and what the model says when it is asked again.",
+        "evaluate evaluation.Evaluation evaluation.assess",
+    ),
+    Task(
+        "Compare it with what scorers look for",
+        "Spindles, K-complexes, slow waves, eye movements: whether the network used them.",
+        """evaluation.find_sleep_events evaluation.grounding evaluation.grounding_findings evaluation.decisive_events
+        evaluation.aasm_criteria evaluation.AASM_CRITERIA evaluation.AasmCriterion""",
+    ),
+    Task(
+        "Show it",
+        "One page of a result, and figures as functions; the methods of a result call them.",
+        """make_report report.Report report.main_findings viz.plot_bands viz.plot_spectrum viz.plot_topomap viz.plot_epoch
+        viz.plot_night viz.plot_confusion viz.plot_context viz.plot_completeness""",
+    ),
+    Task(
+        "Explain many nights, and compare people",
+        "A person is one case. It takes the extra ``cohort``.",
+        """cohort.run_cohort cohort.list_recordings cohort.Recording cohort.cohort_status cohort.CohortStatus
+        cohort.read_cohort cohort.Cohort cohort.compare_groups cohort.correlate cohort.mixed_model cohort.Comparison
+        cohort.plan_epochs cohort.EpochPlan cohort.make_cohort_report""",
+    ),
+    Task(
+        "Simulate, and hold explanations against a known truth",
+        "Nights whose every event is known, stagers that were made to read one of them, and how much of an explanation "
+        "lies where the truth is.",
+        """simulate_psg simulation.SimulatedPSG cohort.simulate_cohort evaluation.KnownTruth evaluation.TRUTHS
+        evaluation.share_in_truth evaluation.cover_of_events evaluation.Cover evaluation.average_precision
+        evaluation.area_under_roc evaluation.plant_line_noise""",
+    ),
+    Task(
+        "When something goes wrong",
+        "Errors that are yours to mend: each says what was wrong, what was seen, what is allowed and what to do.",
+        """EegflexError errors.ParameterError errors.RecordingError errors.EmptyRecordingError errors.UnitError
+        errors.ChannelError errors.HypnogramError errors.EmptyHypnogramError errors.ModelError errors.SpecError
+        errors.MemoryShortError errors.AttributionFailed errors.AttributionStopped errors.EvaluationStopped
+        errors.DownloadError errors.OutputError errors.MissingExtraError sys_info""",
+    ),
+)
+
+_OF_STAGERS = """Stagers that ``load_model`` (``--model``) takes by name, as their specs have it. Any other network, file or
+estimator can be given, too: :doc:`/guide/stagers`.
+
+*Channels*: of those marked *each* the stager takes one at a time, and is run once for each; of those marked *all*, all
+together; of others the first that fits. *Context*: the epochs before, the epoch, and those after. *Licence*: of the weights
+where they come with it, else of the code; where none is said, ask whoever gives you the weights.
+
+.. |br| raw:: html
+
+   <br>
+"""
+
+#: Stagers that are made, not trained, have no file of a spec.
+_KNOWN = (
+    "100 Hz, 30 s, signal",
+    "eeg (all)",
+    "none",
+    "BSD-3-Clause",
+    "made, not trained: each reads one band of one channel",
+)
+
+_HOW_WEIGHTS_ARE_GOT = (
+    ("weights", "how"),
+    ("come along", "They are eegflex's own."),
+    (
+        "of the package gssc",
+        "``pip install 'eegflex[gssc]'``, under the AGPL. ``gssc-eeg`` and ``gssc-eog`` hear one signal.",
+    ),
+    ("of the package yasa", "``pip install 'eegflex[yasa]'``. It has no gradient: methods that need none explain it."),
+    (
+        "of the package physioex",
+        "``pip install --no-deps physioex==1.0.0.dev4``, or ``weights=`` its wheel or a folder.",
+    ),
+    (
+        "a file of yours",
+        '``load_model(name, weights="mine.ckpt")``. Those of braindecode need ``eegflex[braindecode]``.',
+    ),
+)
 
 
 def write(folder: Path) -> None:
     """Write all pages into a folder; a page that has not changed is left alone, so that Sphinx need not read it again."""
     folder.mkdir(exist_ok=True)
-    for name, text in {"api": api(), "cli": command_line(), "changelog": changelog()}.items():
-        path = folder / f"{name}.rst"
+    made = {"api.rst": api(), "models.rst": models(), "cli.rst": command_line(), "changelog.rst": changelog()}
+    for name, text in (made | {"which_function.txt": which_function()}).items():
+        path = folder / name
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
 
 
+def public() -> dict[str, object]:
+    """Every public thing under the one name, below ``eegflex``, by which the reference lists it."""
+    return {name: attrgetter(name)(eegflex) for task in TASKS for name in task.listed}
+
+
 def api() -> str:
-    """List every public name once, where it is first public."""
-    seen: set[int] = set()
-    parts = [_title("API reference", "=")]
-    for home, purpose in MODULES.items():
-        module = importlib.import_module(home)
-        names = [name for name in module.__all__ if not name.startswith("_") and id(getattr(module, name)) not in seen]
-        seen |= {id(getattr(module, name)) for name in names}
-        if names:
-            listed = "\n".join(f"   {name}" for name in names)
-            summary = f".. autosummary::\n   :toctree: .\n   :nosignatures:\n\n{listed}\n"
-            parts += [_title(home, "-"), purpose, f".. currentmodule:: {home}", summary]
+    """List every public name once, under the task that it is for."""
+    parts = [_title("API reference", "="), "Every public name, by what it is for. Each page has an example that runs."]
+    parts += [".. currentmodule:: eegflex"]
+    for task in TASKS:
+        listed = "\n".join(f"   {name}" for name in task.listed)
+        table = f".. autosummary::\n   :toctree: .\n   :nosignatures:\n\n{listed}\n"
+        parts += [_title(task.title, "-"), task.purpose, table]
     return "\n\n".join(parts)
+
+
+def models() -> str:
+    """Say of each stager that is known by name what its spec says."""
+    rows: list[Sequence[str]] = [("stager", "input", "channels", "context", "licence", "weights")]
+    for name in spec_names():
+        spec = load_spec(name)
+        rate, length, _, context, weights = described(name, spec)
+        taken = f"{rate}, {length}, {'spectrogram' if spec.spectrogram else 'signal'}"
+        channels = ", ".join(one.name if one.use == "first" else f"{one.name} ({one.use})" for one in spec.channels)
+        whose = re.split("[,;]", spec.citation)[0]
+        rows.append((f"``{name}`` |br| {whose}", taken, channels, context, spec.licence or "not said", weights))
+    rows.append((", ".join(f"``{name}``" for name in TRUTHS), *_KNOWN))
+    parts = [_title("Stagers that are known", "="), _OF_STAGERS, _table(rows, "26 18 13 12 13 18")]
+    parts += [_title("How weights are got", "-"), _table(_HOW_WEIGHTS_ARE_GOT, "30 70")]
+    return "\n\n".join([*parts, "``eegflex specs`` lists the same in a shell, and prints a spec to be changed.\n"])
+
+
+def which_function() -> str:
+    """The guide's table "Which function do I need?", to stand on the home page as well."""
+    text = (ROOT / "docs" / "guide" / "index.rst").read_text("utf-8")
+    table = re.search(r"^\.\. list-table:: Which function.*?(?=^\.\. toctree)", text, re.DOTALL | re.MULTILINE)
+    if table is None:
+        raise ValueError("docs/guide/index.rst has no table of functions")
+    bare = table[0].replace(" Which function do I need?", "", 1)  # there it is the heading of a section
+    return re.sub(r":doc:`(?=\w)", ":doc:`/guide/", bare)
 
 
 def command_line() -> str:
@@ -75,7 +222,8 @@ def changelog() -> str:
     """Turn the changelog's few forms of Markdown into reStructuredText."""
     text = (ROOT / "CHANGELOG.md").read_text("utf-8").replace("`", "``")
     text = re.sub(r"^# (.+)$", lambda found: _title(found[1], "="), text, flags=re.MULTILINE)
-    return re.sub(r"^## (.+)$", lambda found: _title(found[1], "-"), text, flags=re.MULTILINE)
+    text = re.sub(r"^## (.+)$", lambda found: _title(found[1], "-"), text, flags=re.MULTILINE)
+    return re.sub(r"^### (.+)$", lambda found: _title(found[1], "~"), text, flags=re.MULTILINE)
 
 
 def strict(gallery_conf: dict, fname: str) -> None:
@@ -85,3 +233,11 @@ def strict(gallery_conf: dict, fname: str) -> None:
 
 def _title(text: str, line: str) -> str:
     return f"{text}\n{line * len(text)}"
+
+
+def _table(rows: Sequence[Sequence[str]], widths: str) -> str:
+    """A table of which the first row is the head."""
+    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
+    for row in rows:
+        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
+    return "\n".join(lines)

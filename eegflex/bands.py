@@ -47,6 +47,11 @@ class Bands(Mapping[str, tuple[float, float]]):
     ParameterError
         If a band is empty or negative, overlaps another, or is called ``below``, ``between`` or ``above``.
 
+    See Also
+    --------
+    eegflex.FlexResult : Attributions, labelled.
+    eegflex.viz.plot_bands : Bands, by stage.
+
     Examples
     --------
     >>> Bands()["sigma"]

@@ -32,6 +32,18 @@ class RecordingFiles(NamedTuple):
     ----------
     psg, hypnogram : Path
         Its signals and its stages, as `read_psg` takes them.
+
+    See Also
+    --------
+    eegflex.datasets.fetch_sleep_edf : Download recordings of Sleep-EDF.
+    eegflex.read_psg : Read a recording with its hypnogram.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> files = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error").save("night.edf")
+    >>> recording = eegflex.datasets.RecordingFiles(files.psg, files.hypnogram)
+    >>> raw = eegflex.read_psg(recording.psg, hypnogram=recording.hypnogram, verbose="error")
     """
 
     psg: Path
@@ -46,6 +58,11 @@ def list_datasets() -> pd.DataFrame:
     table : pandas.DataFrame
         One row a data set, by the name that ``profile=`` of `read_psg` takes: `title`, `persons`, `recordings`
         (NA where the card does not say), `access`, `licence` and `url`.
+
+    See Also
+    --------
+    eegflex.datasets.describe_dataset : A data set in words.
+    eegflex.readers.load_profile : Load the card of a data set.
 
     Examples
     --------
@@ -107,11 +124,17 @@ def describe_dataset(name: str | Path) -> str:
     Returns
     -------
     text : str
+        Some lines, to be printed.
 
     Raises
     ------
     ParameterError
         If there is no such card.
+
+    See Also
+    --------
+    eegflex.datasets.list_datasets : A table of the data sets.
+    eegflex.readers.load_profile : Load the card of a data set.
 
     Examples
     --------
@@ -169,7 +192,7 @@ class _Study:
     Attributes
     ----------
     module : str
-        In `mne.datasets.sleep_physionet`.
+        In ``mne.datasets.sleep_physionet``.
     folder : str
         At PhysioNet.
     subjects : frozenset of int
@@ -232,7 +255,7 @@ def fetch_sleep_edf(
 ) -> list[RecordingFiles]:
     """Fetch recordings of Sleep-EDF, with their hypnograms, from PhysioNet.
 
-    MNE fetches them (`mne.datasets.sleep_physionet`), into its own folder and checked by its own checksums. What is there
+    MNE fetches them (``mne.datasets.sleep_physionet``), into its own folder and checked by its own checksums. What is there
     already is not downloaded again. A recording with its hypnogram is about 50 MB.
 
     Parameters
@@ -265,6 +288,12 @@ def fetch_sleep_edf(
     DownloadError
         If the server cannot be reached, or a file is not the one that its checksum is of. Nothing half-written is left, and
         the files before it are kept.
+
+    See Also
+    --------
+    eegflex.datasets.RecordingFiles : The files of a recording.
+    eegflex.read_psg : Read a recording with its hypnogram.
+    eegflex.datasets.describe_dataset : A data set in words.
 
     Examples
     --------

@@ -69,6 +69,12 @@ def make_epochs(
     HypnogramError
         If stages overlap, or a label begins like a stage and is none.
 
+    See Also
+    --------
+    eegflex.read_psg : Read a recording with its hypnogram.
+    eegflex.stage_epochs : Let a network stage the epochs.
+    mne.Epochs : MNE's epochs.
+
     Examples
     --------
     >>> import eegflex

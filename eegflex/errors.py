@@ -44,6 +44,24 @@ class EegflexError(Exception):
         What is allowed, or the candidates.
     remedy : str, optional
         What to do about it.
+
+    See Also
+    --------
+    eegflex.errors.ParameterError : An argument is not allowed.
+    eegflex.errors.RecordingError : A recording cannot be read.
+    eegflex.errors.HypnogramError : A hypnogram cannot be read.
+    eegflex.errors.ModelError : A model cannot be loaded or run.
+
+    Examples
+    --------
+    Whoever catches it catches all that a user can mend:
+
+    >>> import eegflex
+    >>> try:
+    ...     eegflex.Bands({"slow": (4, 1)})
+    ... except eegflex.EegflexError as error:
+    ...     print(type(error).__name__)
+    ParameterError
     """
 
     what: str
@@ -117,35 +135,139 @@ def _text(value: object) -> str:
 
 
 class ParameterError(EegflexError, ValueError):
-    """An argument has a value that is not allowed."""
+    """An argument has a value that is not allowed.
+
+    See Also
+    --------
+    eegflex.EegflexError, eegflex.errors.ChannelError
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=-1)
+    Traceback (most recent call last):
+        ...
+    eegflex.errors.ParameterError: ...
+    """
 
 
 class RecordingError(EegflexError, ValueError):
-    """A recording cannot be read as it stands."""
+    """A recording cannot be read as it stands.
+
+    See Also
+    --------
+    eegflex.errors.UnitError, eegflex.errors.EmptyRecordingError, eegflex.readers.describe_psg
+
+    Examples
+    --------
+    >>> import eegflex, pathlib
+    >>> _ = pathlib.Path("night.edf").write_text("no recording")
+    >>> raw = eegflex.read_psg("night.edf")
+    Traceback (most recent call last):
+        ...
+    eegflex.errors.RecordingError: ...
+    """
 
 
 class EmptyRecordingError(RecordingError):
-    """A recording holds no data."""
+    """A recording holds no data.
+
+    See Also
+    --------
+    eegflex.errors.RecordingError, eegflex.read_psg
+
+    Examples
+    --------
+    >>> import eegflex, pathlib
+    >>> pathlib.Path("night.edf").touch()
+    >>> raw = eegflex.read_psg("night.edf")
+    Traceback (most recent call last):
+        ...
+    eegflex.errors.EmptyRecordingError: ...
+    """
 
 
 class UnitError(RecordingError):
-    """A physical unit is missing, unknown or not a voltage."""
+    """A physical unit is missing, unknown or not a voltage.
+
+    See Also
+    --------
+    eegflex.errors.RecordingError, eegflex.read_psg
+
+    Examples
+    --------
+    >>> from eegflex.errors import UnitError
+    >>> print(UnitError("The unit of C3 is blank", remedy="Say it with units="))
+    The unit of C3 is blank. Say it with units=.
+    """
 
 
 class ChannelError(EegflexError, ValueError):
-    """A channel is missing, ambiguous or unfit."""
+    """A channel is missing, ambiguous or unfit.
+
+    See Also
+    --------
+    eegflex.read_psg, eegflex.stage_epochs
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> files = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error").save("night.edf")
+    >>> raw = eegflex.read_psg(files.psg, channels=["Oz"], verbose="error")
+    Traceback (most recent call last):
+        ...
+    eegflex.errors.ChannelError: ...
+    """
 
 
 class HypnogramError(EegflexError, ValueError):
-    """A hypnogram cannot be read, or does not fit its recording."""
+    """A hypnogram cannot be read, or does not fit its recording.
+
+    See Also
+    --------
+    eegflex.errors.EmptyHypnogramError, eegflex.read_hypnogram
+
+    Examples
+    --------
+    >>> import eegflex, pathlib
+    >>> _ = pathlib.Path("stages.txt").write_text("no stages at all")
+    >>> stages = eegflex.read_hypnogram("stages.txt")
+    Traceback (most recent call last):
+        ...
+    eegflex.errors.HypnogramError: ...
+    """
 
 
 class EmptyHypnogramError(HypnogramError):
-    """A file that should be a hypnogram holds no stages."""
+    """A file that should be a hypnogram holds no stages.
+
+    See Also
+    --------
+    eegflex.errors.HypnogramError, eegflex.read_hypnogram
+
+    Examples
+    --------
+    >>> from eegflex.errors import EmptyHypnogramError, HypnogramError
+    >>> issubclass(EmptyHypnogramError, HypnogramError)
+    True
+    """
 
 
 class ModelError(EegflexError, ValueError):
-    """A model cannot be loaded, run or explained."""
+    """A model cannot be loaded, run or explained.
+
+    See Also
+    --------
+    eegflex.errors.SpecError, eegflex.load_model, eegflex.check_model
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> stager = eegflex.load_model("no such stager")
+    Traceback (most recent call last):
+        ...
+    eegflex.errors.ModelError: ...
+    """
 
 
 class AttributionFailed(ModelError):  # noqa: N818  (the sister of AttributionStopped)
@@ -164,6 +286,17 @@ class AttributionFailed(ModelError):  # noqa: N818  (the sister of AttributionSt
     ----------
     result, n_finished, n_wanted
         As given.
+
+    See Also
+    --------
+    eegflex.errors.AttributionStopped, eegflex.attribute_epochs
+
+    Examples
+    --------
+    >>> from eegflex.errors import AttributionFailed
+    >>> failed = AttributionFailed(None, 12, 40, RuntimeError("the device was taken away"))
+    >>> failed.n_finished, failed.n_wanted
+    (12, 40)
     """
 
     result: Any
@@ -181,23 +314,84 @@ class AttributionFailed(ModelError):  # noqa: N818  (the sister of AttributionSt
 
 
 class MemoryShortError(ModelError):
-    """A model does not fit into memory, however little it is given at a time."""
+    """A model does not fit into memory, however little it is given at a time.
+
+    See Also
+    --------
+    eegflex.errors.ModelError, eegflex.attribute_epochs
+
+    Examples
+    --------
+    >>> from eegflex.errors import MemoryShortError, ModelError
+    >>> issubclass(MemoryShortError, ModelError)
+    True
+    """
 
 
 class SpecError(EegflexError, ValueError):
-    """A stager's contract is incomplete or contradicts itself."""
+    """A stager's contract is incomplete or contradicts itself.
+
+    See Also
+    --------
+    eegflex.ModelSpec, eegflex.check_model
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> spec = eegflex.ModelSpec(name="mine", scores="percent")
+    Traceback (most recent call last):
+        ...
+    eegflex.errors.SpecError: ...
+    """
 
 
 class DownloadError(EegflexError, OSError):
-    """A file of a public data set, or the weights of a model, cannot be downloaded."""
+    """A file of a public data set, or the weights of a model, cannot be downloaded.
+
+    See Also
+    --------
+    eegflex.datasets.fetch_sleep_edf, eegflex.load_model
+
+    Examples
+    --------
+    >>> from eegflex.errors import DownloadError
+    >>> issubclass(DownloadError, OSError)
+    True
+    """
 
 
 class OutputError(EegflexError, OSError):
-    """A file cannot be written."""
+    """A file cannot be written.
+
+    See Also
+    --------
+    eegflex.FlexResult, eegflex.report.Report
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> files = night.save("night.edf")
+    >>> files = night.save("night.edf")  # the same file again, without overwrite=True
+    Traceback (most recent call last):
+        ...
+    eegflex.errors.OutputError: ...
+    """
 
 
 class MissingExtraError(EegflexError, ImportError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed.
+
+    See Also
+    --------
+    eegflex.EegflexError
+
+    Examples
+    --------
+    >>> from eegflex.errors import MissingExtraError
+    >>> print(MissingExtraError("YASA is not installed", "yasa"))
+    YASA is not installed. Install it with: pip install 'eegflex[yasa]'.
+    """
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(what, remedy=f"Install it with: pip install 'eegflex[{extra}]'")
@@ -214,6 +408,17 @@ class AttributionStopped(KeyboardInterrupt):
         The epochs that were finished, flagged as partial.
     n_finished, n_wanted : int
         How many were finished, and how many there were to be.
+
+    See Also
+    --------
+    eegflex.errors.AttributionFailed, eegflex.attribute_epochs
+
+    Examples
+    --------
+    >>> from eegflex.errors import AttributionStopped
+    >>> stopped = AttributionStopped(None, 12, 40)  # Ctrl-C raises it, with the result in the place of None
+    >>> stopped.n_finished, stopped.n_wanted
+    (12, 40)
     """
 
     result: Any
@@ -239,6 +444,16 @@ class EvaluationStopped(KeyboardInterrupt):
     ----------
     evaluation : Evaluation
         What was measured so far.
+
+    See Also
+    --------
+    eegflex.errors.AttributionStopped, eegflex.evaluate
+
+    Examples
+    --------
+    >>> from eegflex.errors import EvaluationStopped
+    >>> issubclass(EvaluationStopped, KeyboardInterrupt)
+    True
     """
 
     def __init__(self, evaluation: Any) -> None:

@@ -45,6 +45,12 @@ class Finding:
         The numbers that the sentence tells, and of how many each is; as plain as JSON has them. None for a number that is
         not defined. Not to be changed.
 
+    See Also
+    --------
+    eegflex.doctor.Findings : What all checks found.
+    eegflex.check_model : Whether a model is connected as it was meant.
+    eegflex.evaluation.assess : What can be told without asking the model again.
+
     Examples
     --------
     >>> finding = ok("kappa 0.81 on 640 scored epochs", kappa=0.81, n_epochs=640).named("agreement")
@@ -67,7 +73,18 @@ class Finding:
         return f"{_MARKS[self.status]:>7}  {self.check}: {self.measured}." + (f" {self.remedy}." if self.remedy else "")
 
     def named(self, check: str) -> Finding:
-        """The same finding under the name of its check."""
+        """The same finding under the name of its check.
+
+        Parameters
+        ----------
+        check : str
+            The name.
+
+        Returns
+        -------
+        finding : Finding
+            A copy.
+        """
         return dataclasses.replace(self, check=check)
 
     @property
@@ -119,6 +136,19 @@ class Findings:
         The stager's name.
     findings : tuple of Finding
         In the order of the checks.
+
+    See Also
+    --------
+    eegflex.doctor.Finding : What one check found.
+    eegflex.check_model : Whether a model is connected as it was meant.
+    eegflex.evaluation.assess : What can be told without asking the model again.
+
+    Examples
+    --------
+    >>> from eegflex.doctor import Finding, Findings
+    >>> found = Findings("mine", (Finding("warning", "the unit is not said", "Say it in the spec", check="unit"),))
+    >>> len(found.errors), found["unit"].remedy
+    (0, 'Say it in the spec')
     """
 
     model: str
@@ -139,7 +169,18 @@ class Findings:
         return any(check in (finding.check, finding) for finding in self.findings)
 
     def of(self, status: Status) -> tuple[Finding, ...]:
-        """The findings of one status."""
+        """The findings of one status.
+
+        Parameters
+        ----------
+        status : {"ok", "unknown", "warning", "error"}
+            Which.
+
+        Returns
+        -------
+        findings : tuple of Finding
+            In the order of the checks.
+        """
         return tuple(finding for finding in self.findings if finding.status == status)
 
     @property

@@ -267,6 +267,13 @@ def review_queue(
         otherwise, the probability of that stage; ``doubt``, by which epochs are ordered; and ``reasons``, in words. Epochs
         that are not staged come last, with the reason.
 
+    See Also
+    --------
+    eegflex.StagedNight : A recording as it was staged.
+    eegflex.review.to_annotations : The queue for a viewer.
+    eegflex.review.save_queue : Write the queue to a file.
+    eegflex.review.epochs_to_review : How many epochs must be looked at.
+
     Notes
     -----
     *Doubt* is 1 less the probability of the stage predicted: the mean over channel sets and members, half of it that of the
@@ -275,11 +282,6 @@ def review_queue(
     an error.
 
     An epoch that was scored otherwise is the more urgent, the less probable the scored stage is to the model.
-
-    See Also
-    --------
-    to_annotations : The queue for a viewer.
-    epochs_to_review : How many epochs must be looked at.
 
     Examples
     --------
@@ -312,6 +314,12 @@ def to_annotations(queue: pd.DataFrame, n: int | None = 50, *, duration: float =
     annotations : mne.Annotations
         One for each epoch, such as ``"review 1: N1/N2 margin 0.04; 3 of 6 channel sets say W"``. Onsets count from the start of
         the recording. Add them to the recording (``raw.set_annotations(raw.annotations + annotations)``), or save them.
+
+    See Also
+    --------
+    eegflex.review.review_queue : Which epochs a scorer should look at first.
+    eegflex.review.save_queue : Write the queue to a file.
+    mne.Annotations : MNE's notes on a recording.
 
     Examples
     --------
@@ -358,6 +366,11 @@ def save_queue(
     OutputError
         If the file is there already, or cannot be written.
 
+    See Also
+    --------
+    eegflex.review.review_queue : Which epochs a scorer should look at first.
+    eegflex.review.to_annotations : The queue for a viewer.
+
     Examples
     --------
     >>> import pandas as pd
@@ -395,6 +408,10 @@ def epochs_to_review(queue: pd.DataFrame, kappa: float = 0.9, *, truth: Sequence
     -------
     n : int | None
         How many of the first epochs must be given their true stage; 0 where none must, None where it is never reached.
+
+    See Also
+    --------
+    eegflex.review.review_queue : Which epochs a scorer should look at first.
 
     Examples
     --------

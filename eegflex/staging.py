@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from mne.utils import logger
 
 from eegflex.agreement import cohens_kappa, confusion
 from eegflex.errors import ParameterError, check_choice
@@ -28,6 +27,7 @@ from eegflex.stagers.device import check_device
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import BoundStager, Stager
+from eegflex.stagers.told import frozen, telling_of_short_runs
 from eegflex.surrogates import RandomPhases
 from eegflex.utils.arguments import checked_methods
 from eegflex.utils.files import write_table, write_whole
@@ -65,10 +65,25 @@ class StagedNight:
     settings : StagingSettings
         How it was staged.
 
+    See Also
+    --------
+    eegflex.stage_epochs : Let a network stage the epochs.
+    eegflex.attribute_epochs : Explain the stages.
+    eegflex.review.review_queue : Which epochs a scorer should look at first.
+    eegflex.viz.plot_night : The night as it was staged.
+
     Notes
     -----
     A *channel set* is one way of connecting channels to the stager. A stager of one EEG channel is run once for each; what
     is said of an epoch as a whole, `predicted` and `probabilities`, is then by the most confident of them.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> psg = eegflex.simulate_psg(hours=0.2, sfreq=128, seed=1, verbose="error")
+    >>> night = eegflex.stage_epochs(eegflex.make_epochs(psg.raw, verbose="error"), "bandpower", verbose="error")
+    >>> len(night), night.stages
+    (24, ('W', 'N1', 'N2', 'N3', 'REM'))
     """
 
     epochs: mne.BaseEpochs
@@ -263,6 +278,18 @@ class StagedNight:
         """The epochs in the order in which a scorer should look at them; see `eegflex.review.review_queue`.
 
         Members of an ensemble are asked one by one, which stages the night again.
+
+        Parameters
+        ----------
+        hypnogram : bool
+            Whether epochs that were scored otherwise come first.
+        trust : pandas.DataFrame | None
+            The table of `FlexResult.trust`, if there is one.
+
+        Returns
+        -------
+        queue : pandas.DataFrame
+            One row for each epoch.
         """
         from eegflex.review import answers_of, queue_of
 
@@ -339,6 +366,13 @@ def stage_epochs(
     ModelError
         If the model cannot be loaded, or fails.
 
+    See Also
+    --------
+    eegflex.StagedNight : A recording as it was staged.
+    eegflex.make_epochs : Cut a recording into epochs of 30 s.
+    eegflex.load_model : Load a stager.
+    eegflex.attribute_epochs : Explain the stages.
+
     Examples
     --------
     >>> import eegflex
@@ -372,47 +406,14 @@ def stage_with(stager: Stager, epochs: mne.BaseEpochs, settings: StagingSettings
     device = check_device(stager.like.device if settings.device is None else settings.device, dtype)
     stager = stager.to(device, dtype)
     segments = prepare(epochs, stager.spec, settings.picks, filter_edges=settings.filter_edges)
-    stager, segments = _frozen(stager, segments)
+    stager, segments = frozen(stager, segments)
     stager = with_counted_stages(stager, segments)
     with rnn_safe(stager.module):
         bound = tuple(stager.bind(segments, settings.edges, settings.n_window))
         with progress(len(segments) * len(bound), f"Staging with {stager.spec.name}") as done:
             scores = [one.night_scores(done).double().cpu().numpy() for one in bound]
-    segments = _telling_of_short_runs(stager, segments, bound)
+    segments = telling_of_short_runs(stager, segments, bound)
     return StagedNight(epochs, stager, segments, bound, np.stack(scores, axis=1), settings)
-
-
-def _telling_of_short_runs(stager: Stager, segments: Segments, bound: Sequence[BoundStager]) -> Segments:
-    """Say how many epochs are not staged since their run is shorter than the stager's window."""
-    context = stager.spec.context
-    length = 1 if context.whole else context.before + 1 + context.after
-    n_run = np.unique(segments.run, return_counts=True)[1][np.unique(segments.run, return_inverse=True)[1]]
-    explicable = np.logical_and.reduce([one.windows.explicable for one in bound])
-    n = int((~explicable & (n_run < length)).sum())
-    if n == 0:
-        return segments
-    told = (
-        f"{n} of {len(segments)} epochs are not staged: {stager.spec.name} sees {length} epochs at once, and the longest run "
-        f"of those has {int(n_run[~explicable].max())}. Give a longer recording, or put silence beyond its ends with "
-        "edges='pad' (--edges pad), which such a model may never have seen"
-    )
-    logger.warning(told)
-    notes = segments.notes | {"warnings": [*segments.notes.get("warnings", ()), told]}
-    return dataclasses.replace(segments, notes=notes)
-
-
-def _frozen(stager: Stager, segments: Segments) -> tuple[Stager, Segments]:
-    """The stager with the statistics of the recording where its spectrogram asks for them; and segments that say so."""
-    asked = list(dict.fromkeys(name for front in stager.fronts for name in front.recorded))
-    if not asked:
-        return stager, segments
-    told = (
-        f"{' and '.join(asked)} of the spectrogram of {stager.spec.name} are those of this recording, over its "
-        f"{int((segments.fault == '').sum())} sound epochs, in the place of a training set's"
-    )
-    logger.warning(told)
-    notes = segments.notes | {"spectrogram": told, "warnings": [*segments.notes.get("warnings", ()), told]}
-    return stager.fitted(segments), dataclasses.replace(segments, notes=notes)
 
 
 def night_of(

@@ -1,4 +1,4 @@
-"""Every public function has an example, and its numbers are true."""
+"""Every public function and class has an example, and its numbers are true."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ def documented():
 
 
 THINGS = documented()
-FUNCTIONS = [name for name, thing in THINGS.items() if inspect.isfunction(thing)]
 #: What cannot be shown without a network.
 NO_NETWORK = {"eegflex.datasets.fetch_sleep_edf"}
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_public_function_has_an_example(name):
+@pytest.mark.parametrize("name", THINGS)
+def test_a_public_thing_has_an_example(name):
     assert ">>> " in (inspect.getdoc(THINGS[name]) or "")
 
 

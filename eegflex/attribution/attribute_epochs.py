@@ -238,6 +238,14 @@ def attribute_epochs(
         A ``ModelError``, whatever else ends it after epochs were finished: its ``result`` holds them, and its cause is what
         went wrong.
 
+    See Also
+    --------
+    eegflex.FlexResult : Attributions, labelled.
+    eegflex.stage_epochs : Let a network stage the epochs.
+    eegflex.evaluate : Ask the model again whether explanations hold.
+    eegflex.make_report : A result on one page.
+    eegflex.attribute : Explain one score of any network.
+
     Notes
     -----
     Epochs that are not finite, flat, saturated or out of range, and those whose neighbours a model needs and the recording
@@ -252,7 +260,16 @@ def attribute_epochs(
 
     The path is a straight line in time, so that one pass of time-domain gradients and one FFT give the attribution to
     frequencies: ``A_f = (w_f / T) Re(D_f conj(G_f))`` with D and G the spectra of the change along the path and of the
-    averaged gradient.
+    averaged gradient [1]_ [2]_. Peaks, for the aperiodic baseline, are found as in [3]_.
+
+    References
+    ----------
+    .. [1] Gräve P., Steinbrinker T., Ehrlich F., Hempel P., Zaschke P., Krefting D., Spicher N. (2025). Using EEG frequency
+       attributions to explain the classifications of a deep neural network for sleep staging.
+    .. [2] Sundararajan M., Taly A., Yan Q. (2017). Axiomatic attribution for deep networks. Proceedings of the 34th
+       International Conference on Machine Learning, PMLR 70:3319-3328.
+    .. [3] Donoghue T. et al. (2020). Parameterizing neural power spectra into periodic and aperiodic components. Nature
+       Neuroscience 23:1655-1665. doi:10.1038/s41593-020-00744-x
 
     Examples
     --------

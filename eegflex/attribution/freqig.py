@@ -74,10 +74,21 @@ def attribute(
     ModelError
         If the model fails on the input, or cannot be differentiated.
 
+    See Also
+    --------
+    eegflex.attribute_epochs : Explain the stages.
+
     Notes
     -----
-    FLEX: Integrated Gradients over the magnitudes of the rfft, its phases held fixed (Gräve et al. 2025). That path is a
+    FLEX [1]_: Integrated Gradients [2]_ over the magnitudes of the rfft, its phases held fixed. That path is a
     straight line in time, so the network is differentiated in time and one FFT does the rest.
+
+    References
+    ----------
+    .. [1] Gräve P., Steinbrinker T., Ehrlich F., Hempel P., Zaschke P., Krefting D., Spicher N. (2025). Using EEG frequency
+       attributions to explain the classifications of a deep neural network for sleep staging.
+    .. [2] Sundararajan M., Taly A., Yan Q. (2017). Axiomatic attribution for deep networks. Proceedings of the 34th
+       International Conference on Machine Learning, PMLR 70:3319-3328.
 
     Examples
     --------

@@ -129,7 +129,7 @@ def _fit_peaks(
 
     def peaks(_: object, *parameters: float) -> npt.NDArray[np.float64]:
         found = np.reshape(parameters, (-1, 3))
-        return found[:, 1] @ np.stack(_bumps(freqs, found[:, [0, 2]]))
+        return np.asarray(found[:, 1] @ np.stack(_bumps(freqs, found[:, [0, 2]])))
 
     try:
         fitted, _ = curve_fit(peaks, freqs, flat, p0=guesses.ravel(), bounds=(low.ravel(), high.ravel()))
@@ -177,4 +177,4 @@ def _apart(freqs: npt.NDArray[np.float64], peaks: npt.NDArray[np.float64]) -> np
     left_out = np.zeros(len(inner), dtype=bool)
     left_out[:-1] |= one & rises
     left_out[1:] |= one & ~rises
-    return inner[~left_out]
+    return np.asarray(inner[~left_out])

@@ -48,6 +48,22 @@ class Cohort:
         as far as they are known, what was asked: ``model``, ``target``, ``baseline``, ``context``, ``method``,
         ``sample_per_stage`` and ``simulated``. Coordinates of the channels may be ``ch_type`` and their places ``x``, ``y``
         and ``z``, in m.
+
+    See Also
+    --------
+    eegflex.cohort.run_cohort : Explain many nights.
+    eegflex.cohort.read_cohort : Read what is known of many nights.
+    eegflex.cohort.compare_groups : Compare groups of people.
+    eegflex.cohort.make_cohort_report : A cohort on one page.
+
+    Examples
+    --------
+    >>> from eegflex.cohort import simulate_cohort
+    >>> cohort = simulate_cohort(10, seed=1)
+    >>> cohort
+    <Cohort | 10 recordings of 10 people, 10 done>
+    >>> cohort.recordings["group"].value_counts().to_dict()
+    {'patient': 5, 'control': 5}
     """
 
     recordings: pd.DataFrame

@@ -36,6 +36,21 @@ class Comparison:
         How the groups differ in how they were staged: shares of stages, agreement and disagreement, in the same columns.
     findings : Findings
         Sentences, with what speaks against.
+
+    See Also
+    --------
+    eegflex.cohort.compare_groups : Compare groups of people.
+    eegflex.cohort.correlate : What goes with a number of people's, such as age.
+    eegflex.cohort.mixed_model : Several nights of each person.
+    eegflex.cohort.make_cohort_report : A cohort on one page.
+
+    Examples
+    --------
+    >>> from eegflex.cohort import compare_groups, simulate_cohort
+    >>> cohort = simulate_cohort(12, stages=("N2",), channels=("C3-M2",), seed=1)
+    >>> found = compare_groups(cohort, "group", groups=["patient", "control"], n_permutations=100)
+    >>> dict(found.n)
+    {'patient': 6, 'control': 6}
     """
 
     title: str

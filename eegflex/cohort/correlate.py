@@ -73,6 +73,24 @@ def correlate(
     ParameterError
         If the column is no number, is the same for all, or fewer than six people have it.
 
+    See Also
+    --------
+    eegflex.cohort.Comparison : What a comparison found.
+    eegflex.cohort.compare_groups : Compare groups of people.
+    eegflex.cohort.mixed_model : Several nights of each person.
+
+    Notes
+    -----
+    The false discovery rate is over all rows [1]_. Clusters over frequency and channel are held against the largest of each
+    permutation of people [2]_.
+
+    References
+    ----------
+    .. [1] Benjamini Y., Hochberg Y. (1995). Controlling the false discovery rate: a practical and powerful approach to multiple
+       testing. Journal of the Royal Statistical Society B 57:289-300.
+    .. [2] Maris E., Oostenveld R. (2007). Nonparametric statistical testing of EEG- and MEG-data. Journal of Neuroscience
+       Methods 164:177-190.
+
     Examples
     --------
     >>> from eegflex.cohort import correlate, simulate_cohort

@@ -128,15 +128,36 @@ def compare_groups(
     ParameterError
         If there are no such groups, a group has fewer than three people, or a person is in two of them.
 
+    See Also
+    --------
+    eegflex.cohort.Comparison : What a comparison found.
+    eegflex.cohort.correlate : What goes with a number of people's, such as age.
+    eegflex.cohort.mixed_model : Several nights of each person.
+    eegflex.cohort.plan_epochs : How many epochs and people are needed.
+
     Notes
     -----
-    Bands: Welch's test, with covariates in the linear model with variances of each group (HC2). People are not weighted by
+    Bands: Welch's test [1]_ and Hedges' g [2]_, with covariates in the linear model with variances of each group (HC2 [3]_),
+    and the false discovery rate over all rows [4]_. People are not weighted by
     their own errors: weights find more where errors are as large as what people differ in, but with a dozen people of each
     group they are false in 7 to 8 % instead of 5, and they bias the mean where those with few epochs of a stage are unlike the
     others. Where errors make much of the variance a finding tells it: more epochs are the remedy.
 
-    Clusters: the same statistic at each frequency of each channel, neighbours by MNE's triangulation; the mass of
+    Clusters [5]_: the same statistic at each frequency of each channel, neighbours by MNE's triangulation; the mass of
     clusters is held against the largest of each permutation, and p is multiplied by the number of stages.
+
+    References
+    ----------
+    .. [1] Welch B. L. (1947). The generalization of 'Student's' problem when several different population variances are
+       involved. Biometrika 34:28-35.
+    .. [2] Hedges L. V. (1981). Distribution theory for Glass's estimator of effect size and related estimators. Journal of
+       Educational Statistics 6:107-128.
+    .. [3] MacKinnon J. G., White H. (1985). Some heteroskedasticity-consistent covariance matrix estimators with improved
+       finite sample properties. Journal of Econometrics 29:305-325.
+    .. [4] Benjamini Y., Hochberg Y. (1995). Controlling the false discovery rate: a practical and powerful approach to multiple
+       testing. Journal of the Royal Statistical Society B 57:289-300.
+    .. [5] Maris E., Oostenveld R. (2007). Nonparametric statistical testing of EEG- and MEG-data. Journal of Neuroscience
+       Methods 164:177-190.
 
     Examples
     --------

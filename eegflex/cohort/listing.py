@@ -56,6 +56,11 @@ def list_recordings(
     ParameterError
         If there is no such source, no recording in it, or two recordings would have one name or are one file.
 
+    See Also
+    --------
+    eegflex.cohort.Recording : A recording of a cohort.
+    eegflex.cohort.run_cohort : Explain many nights.
+
     Examples
     --------
     >>> import eegflex

@@ -73,11 +73,21 @@ def mixed_model(
     ParameterError
         If fewer than three people have several nights, or there are fewer than six people.
 
+    See Also
+    --------
+    eegflex.cohort.Comparison : What a comparison found.
+    eegflex.cohort.compare_groups : Compare groups of people.
+    eegflex.cohort.correlate : What goes with a number of people's, such as age.
+
     Notes
     -----
-    ``statsmodels.MixedLM`` by restricted maximum likelihood. Its z would take few people for many: p and intervals are
+    ``statsmodels.MixedLM`` by restricted maximum likelihood [1]_. Its z would take few people for many: p and intervals are
     Student's, with the degrees of freedom of people where `by` is of people, and of nights within people where it is of
     nights.
+
+    References
+    ----------
+    .. [1] Laird N. M., Ware J. H. (1982). Random-effects models for longitudinal data. Biometrics 38:963-974.
 
     Examples
     --------

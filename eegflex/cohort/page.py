@@ -75,6 +75,12 @@ def make_cohort_report(
     report : eegflex.report.Report
         One HTML page that loads nothing. Its ``save`` writes it as HTML or PDF.
 
+    See Also
+    --------
+    eegflex.report.Report : A report, to be shown or saved.
+    eegflex.cohort.Cohort : Many nights, a row for each.
+    eegflex.make_report : A result on one page.
+
     Notes
     -----
     A person is one case: several recordings of a person are averaged first. Medians and means stand with 95 % intervals between

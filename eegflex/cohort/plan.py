@@ -44,6 +44,17 @@ class EpochPlan:
         (``people_least``). NaN where the pilot cannot tell.
     findings : Findings
         The same in sentences.
+
+    See Also
+    --------
+    eegflex.cohort.plan_epochs : How many epochs and people are needed.
+
+    Examples
+    --------
+    >>> from eegflex.cohort import plan_epochs, simulate_cohort
+    >>> plan = plan_epochs(simulate_cohort(20, stages=("N2",), channels=("C3-M2",), n_explained=4, seed=2))
+    >>> plan.table["n"].max().item()
+    20
     """
 
     table: pd.DataFrame
@@ -93,6 +104,12 @@ def plan_epochs(
     ------
     ParameterError
         If the pilot has fewer than five people, or a number is out of its range.
+
+    See Also
+    --------
+    eegflex.cohort.EpochPlan : What `plan_epochs` returns.
+    eegflex.cohort.compare_groups : Compare groups of people.
+    eegflex.cohort.simulate_cohort : A cohort with a known truth.
 
     Notes
     -----

@@ -31,6 +31,19 @@ class Recording:
         Whether the hypnogram is a list of events that may hold no stages.
     error, remedy : str
         Why it cannot be used, and what to do; empty where it can.
+
+    See Also
+    --------
+    eegflex.cohort.list_recordings : Which recordings there are.
+    eegflex.cohort.run_cohort : Explain many nights.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from eegflex.cohort import Recording
+    >>> one = Recording("sub-01_ses-2", Path("night.edf"), subject="01", session="2", covariates={"age": 41})
+    >>> one.covariates["age"]
+    41
     """
 
     name: str

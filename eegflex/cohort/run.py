@@ -104,6 +104,14 @@ def run_cohort(
     KeyboardInterrupt
         On Ctrl-C. What was done is kept; what was being done is not.
 
+    See Also
+    --------
+    eegflex.cohort.list_recordings : Which recordings there are.
+    eegflex.cohort.read_cohort : Read what is known of many nights.
+    eegflex.cohort.cohort_status : How far a run is.
+    eegflex.cohort.compare_groups : Compare groups of people.
+    eegflex.cohort.make_cohort_report : A cohort on one page.
+
     Notes
     -----
     In a script this must stand under ``if __name__ == "__main__":``, since other processes import the script.
@@ -117,9 +125,17 @@ def run_cohort(
 
     Examples
     --------
+    >>> import eegflex
     >>> from eegflex.cohort import run_cohort
-    >>> cohort = run_cohort("nights.csv", "gssc", "out", units="uV")  # doctest: +SKIP
-    >>> cohort.recordings["status"].value_counts()  # doctest: +SKIP
+    >>> files = eegflex.simulate_psg(hours=0.2, sfreq=128, seed=1, verbose="error").save("night.edf")
+    >>> cohort = run_cohort("night*.edf", "bandpower", "out", n_workers=1, evaluate=0, sample_per_stage=1, verbose="error")
+    >>> cohort
+    <Cohort | 1 recordings of 1 people, 1 done>
+    >>> print(eegflex.cohort.cohort_status("out"))
+    1 recordings: 1 done, 0 failed, 0 left; nobody works on it
+    ...
+    >>> eegflex.cohort.read_cohort("out").recordings["n_explained"].tolist()
+    [5]
     """
     settings = CohortSettings(
         scheduler=scheduler, n_workers=n_workers, memory=memory, retries=retries, evaluate=evaluate, reports=reports,

@@ -80,6 +80,12 @@ def simulate_cohort(
     Cohort
         As `eegflex cohort` makes it.
 
+    See Also
+    --------
+    eegflex.cohort.Cohort : Many nights, a row for each.
+    eegflex.cohort.compare_groups : Compare groups of people.
+    eegflex.simulate_psg : Simulate a night.
+
     Examples
     --------
     >>> simulate_cohort(10, nights=2)

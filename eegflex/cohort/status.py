@@ -32,6 +32,16 @@ class CohortStatus:
         What those that are done or failed took together, one after the other.
     owner : Owner | None
         Who works in the folder now.
+
+    See Also
+    --------
+    eegflex.cohort.cohort_status : How far a run is.
+
+    Examples
+    --------
+    >>> from eegflex.cohort import CohortStatus
+    >>> print(CohortStatus(n_recordings=10, n_done=0, n_failed=0, n_missing=10, failures={}, seconds=0.0, owner=None))
+    10 recordings: 0 done, 0 failed, 10 left; nobody works on it
     """
 
     n_recordings: int
@@ -80,8 +90,16 @@ def cohort_status(out: str | Path) -> CohortStatus:
     ParameterError
         If the folder is not one of a cohort.
 
+    See Also
+    --------
+    eegflex.cohort.CohortStatus : What `cohort_status` returns.
+    eegflex.cohort.run_cohort : Explain many nights.
+    eegflex.cohort.read_cohort : Read what is known of many nights.
+
     Examples
     --------
+    Of a folder of `run_cohort`, whose own example makes one:
+
     >>> from eegflex.cohort import cohort_status
     >>> print(cohort_status("out"))  # doctest: +SKIP
     """

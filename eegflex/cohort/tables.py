@@ -60,8 +60,16 @@ def read_cohort(out: str | Path) -> Cohort:
     ParameterError
         If the folder is not one of a cohort.
 
+    See Also
+    --------
+    eegflex.cohort.Cohort : Many nights, a row for each.
+    eegflex.cohort.run_cohort : Explain many nights.
+    eegflex.cohort.cohort_status : How far a run is.
+
     Examples
     --------
+    Of a folder of `run_cohort`, whose own example makes one:
+
     >>> from eegflex.cohort import read_cohort
     >>> read_cohort("out").recordings  # doctest: +SKIP
     """

@@ -75,6 +75,12 @@ def check_model(
     ParameterError
         If there is no such device, or `epochs` are none.
 
+    See Also
+    --------
+    eegflex.doctor.Findings : What all checks found.
+    eegflex.load_model : Load a stager.
+    eegflex.stage_epochs : Let a network stage the epochs.
+
     Notes
     -----
     Whether another reading of the scores is *clearly* better is decided by a sign test over bouts of sleep, since epochs

@@ -51,6 +51,16 @@ class AasmCriterion:
     lasts : bool
         Whether it is a level that fills epochs, so that there is no other time to compare it with: then what the channel
         adds to the score is more than nothing.
+
+    See Also
+    --------
+    eegflex.evaluation.aasm_criteria : The AASM's criteria beside what the network used.
+
+    Examples
+    --------
+    >>> from eegflex.evaluation import AASM_CRITERIA
+    >>> [one.words for one in AASM_CRITERIA if one.stage == "N2"]
+    ['sleep spindles', 'K-complexes']
     """
 
     stage: str
@@ -110,10 +120,22 @@ def aasm_criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) ->
     ParameterError
         If the result has neither view or is of several recordings, or `events` is no table of events.
 
+    See Also
+    --------
+    eegflex.evaluation.AasmCriterion : What a scorer looks for.
+    eegflex.evaluation.find_sleep_events : Find what scorers look for.
+    eegflex.evaluation.grounding : Hold attributions against what scorers look for.
+
     Notes
     -----
-    For a criterion that asks for an absence, such as attenuated alpha in N1, what the events should do is speak against the
-    stage; its verdict is ``"used"`` where they do, and ``"used against"`` where they speak for the stage.
+    Criteria are those of the AASM manual [1]_. For a criterion that asks for an absence, such as attenuated alpha in N1,
+    what the events should do is speak against the stage; its verdict is ``"used"`` where they do, and ``"used against"``
+    where they speak for the stage.
+
+    References
+    ----------
+    .. [1] Iber C., Ancoli-Israel S., Chesson A. L., Quan S. F. (2007). The AASM manual for the scoring of sleep and associated
+       events. American Academy of Sleep Medicine.
 
     Examples
     --------

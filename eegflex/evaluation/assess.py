@@ -50,6 +50,11 @@ def assess(result: FlexResult) -> Findings:
         epochs (or of pairs of an epoch and a channel set, ``n``) that it is of. A check that means nothing for the method or
         the stager is left out. Shares of errors are of the absolute total of the band sums.
 
+    See Also
+    --------
+    eegflex.evaluate : Ask the model again whether explanations hold.
+    eegflex.doctor.Findings : What all checks found.
+
     Notes
     -----
     ``model checks``

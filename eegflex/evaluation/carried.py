@@ -88,6 +88,11 @@ def decisive_events(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
     ParameterError
         If the result has neither view or is of several recordings, or `events` is no table of events.
 
+    See Also
+    --------
+    eegflex.evaluation.find_sleep_events : Find what scorers look for.
+    eegflex.evaluation.grounding : Hold attributions against what scorers look for.
+
     Notes
     -----
     What spoke for the stage is the positive attribution of all channels of the channel set and all frequencies; inside an

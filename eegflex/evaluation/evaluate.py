@@ -90,6 +90,13 @@ def evaluate(
     EvaluationStopped
         If it was stopped: its ``evaluation`` is what was measured so far. To evaluate its ``evaluation.result`` goes on there.
 
+    See Also
+    --------
+    eegflex.evaluation.Evaluation : What `eegflex.evaluate` measured.
+    eegflex.evaluation.assess : What can be told without asking the model again.
+    eegflex.FlexResult : Attributions, labelled.
+    eegflex.check_model : Whether a model is connected as it was meant.
+
     Notes
     -----
     An explanation is that of one epoch with one channel set. All that is asked is asked of the epoch among its neighbours as
@@ -103,7 +110,7 @@ def evaluate(
         more slowly.
     ``knock-out``
         ``"knock-out: correlation"``, by ranks, of attributions to bands of channels with what the score loses without each one;
-        ``"infidelity: attribution"`` (after Yeh et al. 2019), how far they are off what it loses without half of them, from 0,
+        ``"infidelity: attribution"`` (after [1]_), how far they are off what it loses without half of them, from 0,
         which is exact, to 1, which knows nothing of where, and 2.
     ``one by one``
         ``"bands: one by one"``, the share of the attribution to bands of channels that each does by itself, put in first or
@@ -127,9 +134,16 @@ def evaluate(
         second opinion"``; and a table ``"agreement: neighbours"`` of epochs of one stage that follow each other.
     ``sanity``
         A table of how similar the explanations of the model with weights in random order, of other stages, and of epochs with
-        random phases are to its own, of the first 10, or a fifth of more than 50; after Adebayo et al. (2018).
+        random phases are to its own, of the first 10, or a fifth of more than 50; after [2]_.
 
     Similarity is the cosine of the angle between signed band sums.
+
+    References
+    ----------
+    .. [1] Yeh C.-K. et al. (2019). On the (in)fidelity and sensitivity of explanations. Advances in Neural Information
+       Processing Systems 32.
+    .. [2] Adebayo J. et al. (2018). Sanity checks for saliency maps. Advances in Neural Information Processing Systems 31.
+       doi:10.48550/arXiv.1810.03292
 
     Examples
     --------

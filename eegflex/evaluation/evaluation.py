@@ -72,6 +72,21 @@ class Evaluation:
     ------
     ParameterError
         If it was not, or is of several recordings.
+
+    See Also
+    --------
+    eegflex.evaluate : Ask the model again whether explanations hold.
+    eegflex.evaluation.assess : What can be told without asking the model again.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> psg = eegflex.simulate_psg(hours=0.5, sfreq=128, seed=1, verbose="error")
+    >>> night = eegflex.stage_epochs(eegflex.make_epochs(psg.raw, verbose="error"), "bandpower", verbose="error")
+    >>> result = eegflex.attribute_epochs(night, sample_per_stage=1, verbose="error")
+    >>> evaluation = eegflex.evaluate(result, night, parts="knock-out", verbose="error")
+    >>> evaluation.parts, "knock-out: correlation" in evaluation.to_data_frame()
+    (('knock-out',), True)
     """
 
     def __init__(self, result: FlexResult) -> None:
@@ -165,7 +180,18 @@ class Evaluation:
         return Interval(float(values[kept].mean()), *limits.tolist())
 
     def difference(self, measure: str, other: str) -> Interval:
-        """The mean of a measure less another of the same explanation, with its interval, as `interval` has it."""
+        """The mean of a measure less another of the same explanation, with its interval, as `interval` has it.
+
+        Parameters
+        ----------
+        measure, other : str
+            Columns of `to_data_frame`.
+
+        Returns
+        -------
+        interval : Interval
+            The mean, and the ends of its interval.
+        """
         own = self.interval(self._table[measure] - self._table[other])
         (low, high), (other_low, other_high) = self._range(measure), self._range(other)
         limits = np.clip([own.low, own.high], low - other_high, high - other_low)
@@ -177,7 +203,20 @@ class Evaluation:
         return known.get(measure, known.get(measure.partition(":")[0], (-np.inf, np.inf)))
 
     def count(self, measure: str, *, stage: str | None = None) -> int:
-        """Of how many explanations a measure is known."""
+        """Of how many explanations a measure is known.
+
+        Parameters
+        ----------
+        measure : str
+            A column of `to_data_frame`.
+        stage : str | None
+            Of this stage alone.
+
+        Returns
+        -------
+        count : int
+            How many.
+        """
         table = self._table if stage is None else self._table[self._table["predicted"] == stage]
         return int(table[measure].notna().sum()) if measure in table else 0
 
@@ -243,7 +282,20 @@ class Evaluation:
         return read_rows(rows or (), *layouts, name=name)
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the result with the numbers in it; see `FlexResult.save`."""
+        """Write the result with the numbers in it; see `FlexResult.save`.
+
+        Parameters
+        ----------
+        fname : path-like
+            The file, ``*.nc``.
+        overwrite : bool
+            Whether a file of that name may be replaced.
+
+        Returns
+        -------
+        fname : Path
+            The file.
+        """
         return self._result.save(fname, overwrite=overwrite)
 
     @property

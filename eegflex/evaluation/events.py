@@ -75,18 +75,31 @@ def find_sleep_events(
     ChannelError
         If there are no channels for a kind that was asked for by name.
 
+    See Also
+    --------
+    eegflex.evaluation.grounding : Hold attributions against what scorers look for.
+    eegflex.evaluation.decisive_events : Which events carried an epoch.
+    eegflex.evaluation.aasm_criteria : The AASM's criteria beside what the network used.
+
     Notes
     -----
-    YASA finds spindles (11 to 16 Hz, 0.5 to 3 s), slow waves (more than 75 µV) and rapid eye movements; the rest follows the
-    definitions of the AASM manual, with thresholds that are constants of ``eegflex/evaluation/detectors.py``. A wave that is
-    a K-complex on one channel is one on all, where both are looked for. Eye movements are looked for in the difference of
-    E1 and E2 and listed for both; blinks of the waking are among the rapid ones, for E1 lies below an eye and E2 above one.
-    Chin tone is low or high in the lowest and the highest third of its range in this recording.
+    YASA [1]_ finds spindles (11 to 16 Hz, 0.5 to 3 s), slow waves (more than 75 µV) and rapid eye movements; the rest follows
+    the definitions of the AASM manual [2]_, with thresholds that are constants of ``eegflex/evaluation/detectors.py``. A wave
+    that is a K-complex on one channel is one on all, where both are looked for. Eye movements are looked for in the
+    difference of E1 and E2 and listed for both; blinks of the waking are among the rapid ones, for E1 lies below an eye and
+    E2 above one. Chin tone is low or high in the lowest and the highest third of its range in this recording.
 
     On simulated nights, of which all events are known, precision and recall are (5 nights of 1.5 h; an event is found where a
     fifth of the union overlaps): spindles 0.98 and 0.95, K-complexes 0.93 and 0.93, slow waves with these 0.96 and 0.84,
     alpha 0.95 and 0.99, sawtooth waves 0.93 and 0.94, rapid eye movements in REM 0.94 and 0.86, slow ones 0.98 and 1.00,
     twitches 0.91 and 0.66. Real recordings are harder.
+
+    References
+    ----------
+    .. [1] Vallat R., Walker M. P. (2021). An open-source, high-performance tool for automated sleep staging. eLife 10:e70092.
+       doi:10.7554/eLife.70092
+    .. [2] Iber C., Ancoli-Israel S., Chesson A. L., Quan S. F. (2007). The AASM manual for the scoring of sleep and associated
+       events. American Academy of Sleep Medicine.
 
     Examples
     --------

@@ -89,6 +89,12 @@ def grounding(
     ParameterError
         If the result has neither view or is of several recordings, or `events` is no table of events.
 
+    See Also
+    --------
+    eegflex.evaluation.find_sleep_events : Find what scorers look for.
+    eegflex.evaluation.grounding_findings : What its table says, in sentences.
+    eegflex.evaluation.decisive_events : Which events carried an epoch.
+
     Notes
     -----
     *Chance* is what lies inside the same events after they are shifted round the epoch, each epoch by an amount of its own.
@@ -315,6 +321,11 @@ def grounding_findings(table: pd.DataFrame) -> list[Finding]:
     findings : list of Finding
         ``"N2 grounding"`` and so on: ``"ok"`` where what spoke for the stage lies in events that scorers look for more than by
         chance, ``"warning"`` where it lies in none although there were enough of them, ``"unknown"`` where there were not.
+
+    See Also
+    --------
+    eegflex.evaluation.grounding : Hold attributions against what scorers look for.
+    eegflex.doctor.Findings : What all checks found.
 
     Examples
     --------

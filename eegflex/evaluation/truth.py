@@ -40,6 +40,16 @@ class Cover:
         What a view at random has: the share of the cells that events cover.
     auroc : float
         Area under the ROC curve: how often a cell that an event covers has more than one that none does.
+
+    See Also
+    --------
+    eegflex.evaluation.cover_of_events : Whether a view in time finds the planted events.
+
+    Examples
+    --------
+    >>> from eegflex.evaluation import Cover
+    >>> Cover(average_precision=0.5, chance=0.125, auroc=0.9).ratio  # times better than a view at random
+    4.0
     """
 
     average_precision: float
@@ -72,6 +82,11 @@ def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.floa
     ------
     ParameterError
         If the result explains another kind of stager, has lost channels, or has no frequency view.
+
+    See Also
+    --------
+    eegflex.evaluation.KnownTruth : What decides for a stager that was made so.
+    eegflex.evaluation.cover_of_events : Whether a view in time finds the planted events.
 
     Examples
     --------
@@ -125,6 +140,12 @@ def cover_of_events(
     ParameterError
         If no such event lies in them, or the result explains another kind of stager, has lost channels, is of several
         recordings or lacks the view.
+
+    See Also
+    --------
+    eegflex.evaluation.Cover : How well a view finds planted events.
+    eegflex.evaluation.share_in_truth : How much of an explanation lies where the truth is.
+    eegflex.evaluation.KnownTruth : What decides for a stager that was made so.
 
     Examples
     --------
@@ -182,7 +203,7 @@ def covered_by(
 
 @checked
 def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
-    """Area under the precision-recall curve, as the sum of the steps of recall times the precision at their end.
+    """Area under the precision-recall curve, as the sum of the steps of recall times the precision at their end [1]_.
 
     Parameters
     ----------
@@ -196,6 +217,16 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     area : float
         1 where all that is to be found scores above all else; for scores at random the share of it. NaN where there is nothing
         to be found.
+
+    See Also
+    --------
+    eegflex.evaluation.area_under_roc : Area under the ROC curve.
+    eegflex.evaluation.cover_of_events : Whether a view in time finds the planted events.
+
+    References
+    ----------
+    .. [1] Davis J., Goadrich M. (2006). The relationship between precision-recall and ROC curves. Proceedings of the 23rd
+       International Conference on Machine Learning, 233-240.
 
     Examples
     --------
@@ -215,7 +246,7 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
 
 @checked
 def area_under_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
-    """How often what is to be found scores higher than what is not; equal scores are half.
+    """How often what is to be found scores higher than what is not; equal scores are half [1]_.
 
     Parameters
     ----------
@@ -228,6 +259,16 @@ def area_under_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     -------
     area : float
         NaN where there is nothing to be found, or nothing else.
+
+    See Also
+    --------
+    eegflex.evaluation.average_precision : Area under the precision-recall curve.
+    eegflex.evaluation.cover_of_events : Whether a view in time finds the planted events.
+
+    References
+    ----------
+    .. [1] Hanley J. A., McNeil B. J. (1982). The meaning and use of the area under a receiver operating characteristic (ROC)
+       curve. Radiology 143:29-36.
 
     Examples
     --------

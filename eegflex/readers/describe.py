@@ -52,6 +52,19 @@ class SignalDescription:
         Whether `read_psg` picks it by default.
     reason : str
         Why not.
+
+    See Also
+    --------
+    eegflex.readers.PSGDescription : What is in a file.
+    eegflex.readers.describe_psg : What is in a file.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> files = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error").save("night.edf")
+    >>> signal = eegflex.readers.describe_psg(files.psg).signals[0]
+    >>> signal.label, signal.unit, signal.kind, signal.picked
+    ('F3-M2', 'uV', 'eeg', True)
     """
 
     index: int | None
@@ -88,6 +101,19 @@ class PSGDescription:
         Why `read_psg` would refuse to pick channels; "" if it would not.
     warnings : list of str
         What should be looked at.
+
+    See Also
+    --------
+    eegflex.readers.describe_psg : What is in a file.
+    eegflex.readers.SignalDescription : One signal of a file.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> files = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error").save("night.edf")
+    >>> described = eegflex.readers.describe_psg(files.psg)
+    >>> described.format, len(described.signals), described.problem
+    ('EDF+C', 9, '')
     """
 
     name: str
@@ -144,6 +170,12 @@ def describe_psg(
         If the file cannot be read. Channels that cannot be picked are described, not raised.
     HypnogramError
         If the hypnogram cannot be read or does not fit.
+
+    See Also
+    --------
+    eegflex.readers.PSGDescription : What is in a file.
+    eegflex.readers.get_notes : What the reader did.
+    eegflex.read_psg : Read a recording with its hypnogram.
 
     Examples
     --------

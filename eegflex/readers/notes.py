@@ -46,6 +46,19 @@ class ReadingNotes:
         What a reader of the results should know. What they quote from a file stands in quotation marks, as `repr` sets them.
     content : str
         SHA-256 of the signals; see `eegflex.readers.recordings.content`.
+
+    See Also
+    --------
+    eegflex.readers.get_notes : What the reader did.
+    eegflex.read_psg : Read a recording with its hypnogram.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> files = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error").save("night.edf")
+    >>> notes = eegflex.readers.get_notes(eegflex.read_psg(files.psg, verbose="error").info)
+    >>> notes.units["C4-M1"], notes.native_sfreq["C4-M1"]
+    ('uV', 64.0)
     """
 
     source: str
@@ -75,6 +88,11 @@ def get_notes(info: Any) -> ReadingNotes | None:
     -------
     notes : ReadingNotes | None
         A copy; None for data that eegflex did not read, or that went through a file since.
+
+    See Also
+    --------
+    eegflex.readers.ReadingNotes : What the reader did.
+    eegflex.readers.describe_psg : What is in a file.
 
     Examples
     --------

@@ -141,6 +141,18 @@ class Profile:
         The hypnograms.
     files : FilesCard
         What the files are called.
+
+    See Also
+    --------
+    eegflex.readers.load_profile : Load the card of a data set.
+    eegflex.datasets.describe_dataset : A data set in words.
+
+    Examples
+    --------
+    >>> from eegflex.readers import load_profile
+    >>> profile = load_profile("sleep_edf")
+    >>> profile.title
+    'Sleep-EDF Database Expanded'
     """
 
     name: str
@@ -219,6 +231,16 @@ class Profile:
 def profile_names() -> list[str]:
     """Return the names of the profiles that come with the package, sorted.
 
+    Returns
+    -------
+    names : list of str
+        As `load_profile` and ``profile=`` take them.
+
+    See Also
+    --------
+    eegflex.readers.load_profile : Load the card of a data set.
+    eegflex.datasets.list_datasets : A table of the data sets.
+
     Examples
     --------
     >>> profile_names()[:4]
@@ -236,10 +258,21 @@ def load_profile(profile: str | Path) -> Profile:
     profile : str | Path
         A name of `profile_names`, or the path of a card, which ends in ``.toml``.
 
+    Returns
+    -------
+    profile : Profile
+        The card.
+
     Raises
     ------
     ParameterError
         If there is none such, or the card has a key or a value that is not known.
+
+    See Also
+    --------
+    eegflex.readers.profile_names : Which cards there are.
+    eegflex.readers.Profile : The card of a data set.
+    eegflex.read_psg : Read a recording with its hypnogram.
 
     Examples
     --------

@@ -129,6 +129,14 @@ def read_psg(
     HypnogramError
         If the hypnogram cannot be read or does not fit.
 
+    See Also
+    --------
+    eegflex.read_hypnogram : Read stages alone.
+    eegflex.make_epochs : Cut a recording into epochs of 30 s.
+    eegflex.readers.describe_psg : What is in a file.
+    eegflex.readers.get_notes : What the reader did.
+    mne.io.Raw : MNE's recordings.
+
     Examples
     --------
     >>> import eegflex

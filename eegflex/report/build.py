@@ -79,6 +79,13 @@ def make_report(
         If the result is of several recordings, `epochs_per_stage` is not a number of epochs, or `compare_with` is of another
         recording or of other epochs.
 
+    See Also
+    --------
+    eegflex.report.Report : A report, to be shown or saved.
+    eegflex.FlexResult : Attributions, labelled.
+    eegflex.cohort.make_cohort_report : A cohort on one page.
+    mne.Report : Reports of MNE's, which `FlexResult.add_to_report` serves.
+
     Notes
     -----
     The report holds no patient's name, birth date or ID, no date, no directories, no text of annotations, and not the name of

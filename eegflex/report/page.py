@@ -72,6 +72,11 @@ class Report:
     sections : tuple of str
         The titles of its sections, in order.
 
+    See Also
+    --------
+    eegflex.make_report : A result on one page.
+    eegflex.cohort.make_cohort_report : A cohort on one page.
+
     Examples
     --------
     >>> import tempfile

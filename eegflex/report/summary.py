@@ -45,6 +45,11 @@ def main_findings(result: FlexResult) -> list[str]:
     sentences : list of str
         In the order of the stages; a stage of which too few epochs were explained is called so.
 
+    See Also
+    --------
+    eegflex.FlexResult : Attributions, labelled.
+    eegflex.make_report : A result on one page.
+
     Examples
     --------
     >>> import eegflex

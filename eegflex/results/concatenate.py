@@ -63,6 +63,12 @@ def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[s
     ParameterError
         If stagers, settings, channels or frequencies differ, the same night is there twice, or labels are missing or the same.
 
+    See Also
+    --------
+    eegflex.FlexResult : Attributions, labelled.
+    eegflex.read_result : Read a result from its file.
+    eegflex.cohort.run_cohort : Explain many nights.
+
     Notes
     -----
     The settings ``device``, ``batch_size``, ``on_check``, ``seed`` and ``spectral_share`` may differ; those that do are left

@@ -34,6 +34,11 @@ def read_result(fname: str | Path, *, lazy: bool = False) -> FlexResult:
         If there is no such file, it is not as it was written, it does not hold a result or one that contradicts itself, or
         another version of eegflex wrote it in another layout.
 
+    See Also
+    --------
+    eegflex.FlexResult : Attributions, labelled.
+    eegflex.concatenate_results : Results of several recordings as one.
+
     Notes
     -----
     `FlexResult.save` ends a file with a hash of all that is in it, which is checked before anything else is read, of a lazy

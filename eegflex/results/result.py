@@ -48,6 +48,14 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
     ParameterError
         If the dataset is not laid out as a result; its numbers are not looked at.
 
+    See Also
+    --------
+    eegflex.attribute_epochs : Explain the stages.
+    eegflex.read_result : Read a result from its file.
+    eegflex.concatenate_results : Results of several recordings as one.
+    eegflex.evaluate : Ask the model again whether explanations hold.
+    eegflex.make_report : A result on one page.
+
     Notes
     -----
     ``len(result)`` is the number of explained epochs; ``result[3]``, ``result[2:5]`` and arrays of whole numbers or booleans
@@ -138,6 +146,18 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
     the recording), ``edge`` (whether its window was ``inside`` the run, ``shifted`` or ``padded``) and ``filter_edge``
     (whether the edge of the run reaches into it through the preparation's filter); of channel: ``ch_name``, ``ch_type``,
     ``of_channel_set`` and the electrode's ``x``, ``y``, ``z`` (m, head coordinates).
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> psg = eegflex.simulate_psg(hours=0.2, sfreq=128, seed=1, verbose="error")
+    >>> epochs = eegflex.make_epochs(psg.raw, verbose="error")
+    >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=1, verbose="error")
+    >>> len(result), result.stages
+    (5, ('W', 'N1', 'N2', 'N3', 'REM'))
+    >>> n2 = result.sel(stage="N2", channel="C4-M1").to_data_frame()
+    >>> n2["band"].tolist()
+    ['delta', 'theta', 'alpha', 'sigma', 'beta', 'below', 'above']
     """
 
     def __init__(self, dataset: xr.Dataset) -> None:
@@ -330,7 +350,13 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         return main_findings(self, trust)
 
     def copy(self) -> FlexResult:
-        """A copy that shares nothing with this result, and is wholly in memory."""
+        """A copy that shares nothing with this result, and is wholly in memory.
+
+        Returns
+        -------
+        result : FlexResult
+            The copy.
+        """
         return FlexResult(self.to_xarray())
 
     def for_target(self, target: str | tuple[str, str] | None = None) -> FlexResult:
@@ -371,7 +397,13 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         return self._dataset
 
     def to_xarray(self) -> xr.Dataset:
-        """Copy of the result as a labelled dataset, wholly in memory."""
+        """Copy of the result as a labelled dataset, wholly in memory.
+
+        Returns
+        -------
+        dataset : xarray.Dataset
+            Its variables are told in the notes of `eegflex.FlexResult`.
+        """
         return self._dataset.copy(deep=True).load()  # a copy of what is on disk is on disk too, until it is loaded
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:

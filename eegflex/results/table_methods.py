@@ -52,7 +52,13 @@ class ResultTables:
         """The dataset of one target."""
 
     def counts(self) -> dict[str, int]:
-        """How many epochs there are of each predicted stage, by the most confident channel set."""
+        """How many epochs there are of each predicted stage, by the most confident channel set.
+
+        Returns
+        -------
+        counts : dict of str to int
+            Stage -> epochs, in the order of the stager's stages.
+        """
         predicted = tables.epoch_stages(self.data, "predicted")
         return {stage: int((predicted == stage).sum()) for stage in self.stages if (predicted == stage).any()}
 

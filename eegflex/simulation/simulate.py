@@ -63,6 +63,19 @@ class SimulatedPSG:
         The stage of each 30-s epoch.
     seed : int
         The seed of the night.
+
+    See Also
+    --------
+    eegflex.simulate_psg : Simulate a night.
+    eegflex.read_psg : Read a recording with its hypnogram.
+    eegflex.make_epochs : Cut a recording into epochs of 30 s.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> night = eegflex.simulate_psg(hours=0.2, sfreq=64, seed=1, verbose="error")
+    >>> len(night.hypnogram), "spindle" in set(night.events["kind"])
+    (24, True)
     """
 
     raw: mne.io.RawArray
@@ -209,6 +222,12 @@ def simulate_psg(
     ------
     ParameterError
         If an argument is out of its range, or a name is unknown.
+
+    See Also
+    --------
+    eegflex.simulation.SimulatedPSG : A simulated night with its truth.
+    eegflex.cohort.simulate_cohort : A cohort with a known truth.
+    eegflex.evaluation.KnownTruth : What decides for a stager that was made so.
 
     Notes
     -----

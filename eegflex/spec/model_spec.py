@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eegflex.errors import SpecError
+from eegflex.spec.inputs import ChannelSpec, ContextSpec, FilterSpec
 from eegflex.spec.layouts import axes_of, check_layout
 from eegflex.spec.plain import short, unfit
 from eegflex.spec.scaling import ScaleSpec, check_scale
@@ -20,57 +21,6 @@ from eegflex.stages import STAGES
 from eegflex.utils.arguments import checked_methods
 
 __all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
-
-
-@dataclass(frozen=True)
-class FilterSpec:
-    """Pass band in Hz, applied before anything is explained. ``None`` leaves that side open."""
-
-    l_freq: float | None = None
-    h_freq: float | None = None
-
-
-@dataclass(frozen=True)
-class ChannelSpec:
-    """One input of a stager, and what may be connected to it.
-
-    Attributes
-    ----------
-    name : str
-        What the stager calls it, for example ``"eeg"``.
-    types : tuple of str
-        MNE channel types that fit. Empty: any type.
-    sites : tuple of str
-        Electrode sites or roles that fit (``"C4"``, ``"E1-E2"``, ``"CHIN"``), the preferred first. Empty: any of `types`.
-    use : {"first", "each", "all"}
-        Connect the first channel that fits; or each one by itself, so that the stager is run once for each (what becomes
-        of the answers is for `ModelSpec.combine` to say); or all of them together.
-    without : str
-        The name of a stager that does without this input, for recordings that have none that fits.
-    filter : FilterSpec or None
-        Pass band of this input, in the place of that of all of them, such as ``{ l_freq = 10.0 }`` for EMG. ``None``: that.
-    """
-
-    name: str = "input"
-    types: tuple[str, ...] = ()
-    sites: tuple[str, ...] = ()
-    use: Literal["first", "each", "all"] = "all"
-    without: str = ""
-    filter: FilterSpec | None = None
-
-
-@dataclass(frozen=True)
-class ContextSpec:
-    """How many neighbouring epochs a stager sees on each side; `whole` when it sees the recording's whole run."""
-
-    before: int = 0
-    after: int = 0
-    whole: bool = False
-
-    @property
-    def alone(self) -> bool:
-        """Whether it sees no neighbours."""
-        return not (self.whole or self.before or self.after)
 
 
 @checked_methods
@@ -142,6 +92,15 @@ class ModelSpec:
         What the SHA-256 of the file must be, 64 hexadecimal digits. Empty: any.
     assumed : tuple of str
         What nobody declared and eegflex took for granted.
+
+    See Also
+    --------
+    eegflex.spec.load_spec : A published spec.
+    eegflex.spec.ChannelSpec : One input of a stager.
+    eegflex.spec.ContextSpec : The neighbours that a stager sees.
+    eegflex.spec.ScaleSpec : How an input is standardised.
+    eegflex.spec.SpectrogramSpec : The spectrogram that a stager is given.
+    eegflex.check_model : Whether a model is connected as it was meant.
 
     Examples
     --------
@@ -221,6 +180,16 @@ class ModelSpec:
         """Copy of the spec with some values changed.
 
         Where no input is used ``"each"`` any more, `combine` has nothing to combine and is what it is by default.
+
+        Parameters
+        ----------
+        **changes : object
+            New values, by name.
+
+        Returns
+        -------
+        spec : ModelSpec
+            The copy.
         """
         channels = changes.get("channels", self.channels)
         if isinstance(channels, tuple) and not _uses_each(channels):
@@ -228,12 +197,28 @@ class ModelSpec:
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The spec as plain values, in the sections of its TOML file."""
+        """The spec as plain values, in the sections of its TOML file.
+
+        Returns
+        -------
+        sections : dict
+            What `from_dict` takes.
+        """
         return _SCHEMA.to_dict(self)
 
     @classmethod
     def from_dict(cls, sections: Mapping[str, Mapping[str, Any]]) -> ModelSpec:
         """Build a spec from the sections `input`, `output` and `model` of a TOML file.
+
+        Parameters
+        ----------
+        sections : mapping of str to mapping
+            As in the file; what is left out is as by default.
+
+        Returns
+        -------
+        spec : ModelSpec
+            The contract.
 
         Raises
         ------
@@ -245,6 +230,16 @@ class ModelSpec:
     @classmethod
     def from_toml(cls, fname: str | Path) -> ModelSpec:
         """Read a spec from a TOML file.
+
+        Parameters
+        ----------
+        fname : path-like
+            The file.
+
+        Returns
+        -------
+        spec : ModelSpec
+            The contract.
 
         Raises
         ------

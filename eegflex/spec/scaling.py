@@ -34,6 +34,17 @@ class ScaleSpec:
         For ``"moving"``: so many samples at the start of a run are scaled by their own mean and standard deviation.
     eps : float
         For ``"moving"``: the smallest standard deviation that is divided by.
+
+    See Also
+    --------
+    eegflex.ModelSpec : The contract of a stager.
+    eegflex.spec.FilterSpec : A pass band.
+
+    Examples
+    --------
+    >>> from eegflex.spec import ScaleSpec
+    >>> ScaleSpec("robust", clip=20.0).per
+    'recording'
     """
 
     kind: Literal["none", "zscore", "robust", "given", "moving"] = "none"

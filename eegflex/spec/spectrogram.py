@@ -41,6 +41,16 @@ class LogSpec:
         10 for decibels of a power, 20 for those of a magnitude; some networks were trained with 20 for a power.
     floor : float
         What is added before, in the unit of the spectrogram. It keeps silence, and gradients there, finite.
+
+    See Also
+    --------
+    eegflex.spec.SpectrogramSpec : The spectrogram that a stager is given.
+
+    Examples
+    --------
+    >>> from eegflex.spec import LogSpec
+    >>> LogSpec(factor=20, floor=1e-12).factor
+    20
     """
 
     factor: float
@@ -86,6 +96,11 @@ class SpectrogramSpec:
         What is subtracted, then divided by: of each frequency, of each channel and frequency, or of each window too. A
         `.npy` or safetensors beside the spec, or a list of numbers. ``"recording"``: over the sound epochs of the recording
         that is staged, for each channel and frequency, frozen. Empty: none.
+
+    See Also
+    --------
+    eegflex.spec.LogSpec : The logarithm of a spectrogram.
+    eegflex.ModelSpec : The contract of a stager.
 
     Examples
     --------

@@ -55,6 +55,11 @@ def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
     ParameterError
         If there are none, or the rule is not one.
 
+    See Also
+    --------
+    eegflex.load_model : Load a stager.
+    eegflex.Stager : A model and its spec.
+
     Examples
     --------
     >>> import torch, eegflex

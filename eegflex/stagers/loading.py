@@ -117,6 +117,14 @@ def load_model(
     MissingExtraError
         If the model needs a package that is not installed.
 
+    See Also
+    --------
+    eegflex.Stager : A model and its spec.
+    eegflex.ModelSpec : The contract of a stager.
+    eegflex.spec.spec_names : The names of the published specs.
+    eegflex.check_model : Whether a model is connected as it was meant.
+    eegflex.stagers.ensemble : Several stagers as one.
+
     Examples
     --------
     >>> import torch, eegflex

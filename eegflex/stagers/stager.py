@@ -58,6 +58,19 @@ class Stager:
         An empty tensor on the device and of the precision that the module computes in.
     front : Front or None
         What makes the spectrogram that the module is fed; ``None`` where it is fed the signal.
+
+    See Also
+    --------
+    eegflex.load_model : Load a stager.
+    eegflex.ModelSpec : The contract of a stager.
+    eegflex.stagers.ensemble : Several stagers as one.
+
+    Examples
+    --------
+    >>> import eegflex
+    >>> stager = eegflex.load_model("bandpower")
+    >>> stager.spec.sfreq, stager.has_gradient
+    (100.0, True)
     """
 
     module: Callable[[Any], torch.Tensor]

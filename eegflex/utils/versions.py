@@ -33,6 +33,10 @@ def sys_info(fid: TextIO | None = None) -> None:
     fid : file-like | None
         Where to write to; to the standard output if None.
 
+    See Also
+    --------
+    mne.sys_info : The same for MNE-Python.
+
     Examples
     --------
     >>> import io

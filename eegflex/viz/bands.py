@@ -169,6 +169,12 @@ def plot_bands(
     ParameterError
         If no epoch of a stage was explained, or `axes` are not as many as the panels.
 
+    See Also
+    --------
+    eegflex.viz.plot_spectrum : Frequencies, by stage.
+    eegflex.viz.plot_topomap : Bands over the head.
+    eegflex.Bands : Names and edges of frequency bands.
+
     Examples
     --------
     >>> import eegflex

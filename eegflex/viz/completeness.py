@@ -65,6 +65,11 @@ def plot_completeness(
     ParameterError
         If `axes` are not as many as the panels.
 
+    See Also
+    --------
+    eegflex.evaluation.assess : What can be told without asking the model again.
+    eegflex.evaluate : Ask the model again whether explanations hold.
+
     Examples
     --------
     >>> import eegflex

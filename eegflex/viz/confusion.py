@@ -105,6 +105,11 @@ def plot_confusion(
     ChannelError
         If there is no such channel.
 
+    See Also
+    --------
+    eegflex.viz.plot_night : The night as it was staged.
+    eegflex.viz.plot_bands : Bands, by stage.
+
     Examples
     --------
     >>> import eegflex

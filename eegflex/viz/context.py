@@ -125,6 +125,11 @@ def plot_context(
     ChannelError
         If there is no such channel.
 
+    See Also
+    --------
+    eegflex.viz.plot_epoch : One epoch.
+    eegflex.attribute_epochs : Explain the stages.
+
     Examples
     --------
     >>> import eegflex, torch

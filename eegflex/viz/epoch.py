@@ -110,6 +110,12 @@ def plot_epoch(
     ChannelError
         If there is no such channel.
 
+    See Also
+    --------
+    eegflex.viz.plot_spectrum : Frequencies, by stage.
+    eegflex.viz.plot_night : The night as it was staged.
+    eegflex.evaluation.decisive_events : Which events carried an epoch.
+
     Examples
     --------
     >>> import eegflex

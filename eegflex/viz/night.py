@@ -142,6 +142,12 @@ def plot_night(
         If there is no such recording, or one of several is not named, `began` is no time, or `axes` are not as many as the
         panels.
 
+    See Also
+    --------
+    eegflex.StagedNight : A recording as it was staged.
+    eegflex.viz.plot_confusion : Which stage was taken for which, and why.
+    eegflex.viz.plot_epoch : One epoch.
+
     Examples
     --------
     >>> import eegflex

@@ -107,6 +107,11 @@ def plot_spectrum(
         If the method attributes to whole bands, no epoch of a stage was explained, `fmax` is too low, or `axes` are not as
         many as the panels.
 
+    See Also
+    --------
+    eegflex.viz.plot_bands : Bands, by stage.
+    eegflex.viz.plot_epoch : One epoch.
+
     Examples
     --------
     >>> import eegflex

@@ -96,6 +96,11 @@ def plot_topomap(
     ParameterError
         If no epoch of a stage was explained, there is no such band, or `axes` are not as many as the panels.
 
+    See Also
+    --------
+    eegflex.viz.plot_bands : Bands, by stage.
+    mne.viz.plot_topomap : Any values over the head.
+
     Examples
     --------
     >>> import eegflex

@@ -144,6 +144,12 @@ def read_hypnogram(
         If the file is no hypnogram, a label is not known, codes can be read in two ways, stages overlap, or
         `epoch_length` or `column` is needed.
 
+    See Also
+    --------
+    eegflex.read_psg : Read a recording with its hypnogram.
+    eegflex.readers.describe_psg : What is in a file.
+    mne.Annotations : MNE's notes on a recording.
+
     Examples
     --------
     >>> import eegflex

@@ -9,7 +9,7 @@ from eegflex.errors import ParameterError
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.utils.arguments import checked
 
-__all__ = ["load_spec", "spec_names", "spec_text", "specs_text"]
+__all__ = ["described", "load_spec", "spec_names", "spec_text", "specs_text"]
 
 _HERE = Path(__file__).parent
 #: Names by which a spec is known too.
@@ -22,6 +22,16 @@ def spec_names() -> list[str]:
     """Return the names of the specs that come with the package, sorted.
 
     ``"package:name"`` is that of a model whose network or weights are in a package.
+
+    Returns
+    -------
+    names : list of str
+        As ``spec=`` and ``--spec`` take them.
+
+    See Also
+    --------
+    eegflex.spec.load_spec : A published spec.
+    eegflex.spec.spec_text : A published spec as TOML.
 
     Examples
     --------
@@ -41,10 +51,21 @@ def load_spec(name: str) -> ModelSpec:
     name : str
         One of `spec_names`.
 
+    Returns
+    -------
+    spec : ModelSpec
+        The contract.
+
     Raises
     ------
     ParameterError
         If there is none such.
+
+    See Also
+    --------
+    eegflex.spec.spec_names : The names of the published specs.
+    eegflex.spec.spec_text : A published spec as TOML.
+    eegflex.ModelSpec : The contract of a stager.
 
     Examples
     --------
@@ -64,10 +85,20 @@ def spec_text(name: str) -> str:
     name : str
         One of `spec_names`.
 
+    Returns
+    -------
+    text : str
+        As it would stand in a file.
+
     Raises
     ------
     ParameterError
         If there is none such.
+
+    See Also
+    --------
+    eegflex.spec.spec_names : The names of the published specs.
+    eegflex.spec.load_spec : A published spec.
 
     Examples
     --------
@@ -81,13 +112,14 @@ def spec_text(name: str) -> str:
 def specs_text() -> str:
     """A table of the specs: name, rate, length of an epoch, inputs, context, and where the weights are from."""
     rows: list[tuple[str, ...]] = [("name", "rate", "epoch", "inputs", "context", "weights")]
-    rows += [(name, *_described(name, load_spec(name))) for name in spec_names()]
+    rows += [(name, *described(name, load_spec(name))) for name in spec_names()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines)
 
 
-def _described(name: str, spec: ModelSpec) -> tuple[str, ...]:
+def described(name: str, spec: ModelSpec) -> tuple[str, ...]:
+    """Rate, length of an epoch, inputs, context, and where the weights are from, in words."""
     context = spec.context
     neighbours = "the night" if context.whole else f"{context.before} + 1 + {context.after}"
     # what was looked at is what comes with a package

@@ -86,6 +86,19 @@ class KnownTruth:
         Energy of a burst, in µV²: there a moment counts half. A sine of amplitude a has a² / 2.
     share : float
         Which share of an epoch must be in bursts for the stage to be scored.
+
+    See Also
+    --------
+    eegflex.evaluation.share_in_truth : How much of an explanation lies where the truth is.
+    eegflex.evaluation.cover_of_events : Whether a view in time finds the planted events.
+    eegflex.load_model : Load a stager.
+
+    Examples
+    --------
+    >>> from eegflex.evaluation import TRUTHS
+    >>> truth = TRUTHS["known-spindle"]
+    >>> truth.stage, truth.site, truth.band
+    ('N2', 'C4', (12.0, 16.0))
     """
 
     name: str
@@ -209,6 +222,12 @@ def plant_line_noise(
     ------
     ParameterError
         If the stage does not occur.
+
+    See Also
+    --------
+    eegflex.evaluation.KnownTruth : What decides for a stager that was made so.
+    eegflex.evaluate : Ask the model again whether explanations hold.
+    eegflex.simulate_psg : Simulate a night.
 
     Examples
     --------

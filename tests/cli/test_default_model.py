@@ -40,7 +40,7 @@ def test_a_report_without_a_stager_writes_nothing(nothing_installed, tmp_path, c
 @pytest.mark.slow
 def test_a_demo_goes_on_with_the_toy_and_says_so(nothing_installed, tmp_path, capsys):
     assert cli.main(["-q", "demo", str(tmp_path / "new"), "--hours", "0.2", "--sample-per-stage", "1"]) == 0
-    assert "goes on with 'bandpower': a toy" in capsys.readouterr().err
+    assert "uses 'bandpower', a toy" in capsys.readouterr().err
     assert (tmp_path / "new" / "report.html").is_file()
 
 

@@ -14,7 +14,7 @@ __all__ = ["asked_sentences", "positive_words", "staged_by", "warnings_of"]
 _TARGETS = {
     "predicted": "the score of the predicted stage",
     "scored": "the score of the stage in the hypnogram",
-    "margin": "the score of the predicted stage over that of the runner-up",
+    "margin": "the score of the predicted stage minus that of the runner-up",
     "all": "the score of each stage; shown is the predicted one",
 }
 _CONTEXTS = {"fixed": "the epochs around it stay as they were recorded", "scaled": "the epochs around it move along"}

@@ -1,4 +1,4 @@
-"""A row for each stage of a cohort: what spoke for and against it by band, one mark a person, and how the stage was found."""
+"""A row for each stage of a cohort: evidence for and against it by band, one mark a person, and how the stage was found."""
 
 from __future__ import annotations
 

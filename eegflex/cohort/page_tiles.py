@@ -21,9 +21,9 @@ __all__ = ["between_words", "count", "make_tiles"]
 #: People that are named.
 _MOST_NAMED = 3
 _FITS = {
-    "good": "The stager fits the scorers",
-    "some": "The stager fits the scorers in part",
-    "bad": "The stager does not fit the scorers",
+    "good": "The stager agrees with the scorers",
+    "some": "The stager agrees with the scorers in part",
+    "bad": "The stager does not agree with the scorers",
 }
 _AGREE = {
     "good": "The channels agree",

@@ -72,14 +72,18 @@ def cards_of(result: FlexResult, n: int) -> list[Card]:
     for stage in stage_order(data, "predicted"):
         own = stages == stage
         typical = [
-            Card(number, stage, why + (f" It is to review, too: {reasons[number]}." if number in reasons else ""))
+            Card(
+                number,
+                stage,
+                why + (f" It is also in the review queue: {reasons[number]}." if number in reasons else ""),
+            )
             for number, why in ((int(numbers[place]), why) for place, why in _typical(data, own, stage, n))
         ]
         here = set(numbers[own].tolist())
         shown = {card.number for card in typical}
         unsure = [number for number in reasons if number in here - shown][:n]
         found += typical + [
-            Card(number, stage, f"To review, among the first of {stage} in the queue: {reasons[number]}.")
+            Card(number, stage, f"To review, one of the first of {stage} in the queue: {reasons[number]}.")
             for number in unsure
         ]
     return found
@@ -92,9 +96,7 @@ def _typical(dataset: xr.Dataset, own: npt.NDArray[np.bool_], stage: str, n: int
     told = explained_epochs(dataset) & own
     of = f"{count_epochs(int(own.sum()))} of {stage} that {'was' if own.sum() == 1 else 'were'} explained"
     left = (
-        ""
-        if told.any()
-        else " None of them changed the score by more than the error, so that none is explained by this."
+        "" if told.any() else " None of them changed the score by more than its error, so this explains none of them."
     )
     for place in typical_places(dataset, stage, n):
-        yield place, f"Typical: of {of}, among the nearest to the median of their bands.{left}"
+        yield place, f"Typical: of {of}, one of the closest to the median of their bands.{left}"

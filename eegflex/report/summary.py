@@ -71,7 +71,7 @@ def what_was_done(result: FlexResult) -> list[str]:
     counts = ", ".join(f"{stage} {count}" for stage, count in n_epochs_by_stage(dataset, "predicted").items())
     sentences = [
         f"{result.model} staged {night} epochs ({length}); {explained} of them were explained ({counts}).",
-        f"Explained is {explained_words(result)}, in units of {unit(result)}, by {method_words(result)}. "
+        f"The attributions explain {explained_words(result)}, in units of {unit(result)}, by {method_words(result)}. "
         f"{positive_means(result, 'a rhythm of a channel')}",
         sum_words(result),
         *_what_the_baseline_is(result),
@@ -79,7 +79,7 @@ def what_was_done(result: FlexResult) -> list[str]:
     if not is_whole(result.data):
         sentences.append(PICKED)
     if parameters.get("select") is not None:
-        sentences.append(f"Only epochs that somebody chose were explained: {selection_words(parameters['select'])}.")
+        sentences.append(f"Only selected epochs were explained: {selection_words(parameters['select'])}.")
     if result.is_sample:
         sentences.append(
             f"This is a sample: at most {count_epochs(parameters['sample_per_stage'])} of each predicted stage, drawn "

@@ -44,7 +44,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
     Raises
     ------
     ParameterError
-        If the dataset is not laid out as a result; its numbers are not looked at.
+        If the dataset is not laid out as a result; its numbers are not checked.
 
     Notes
     -----

@@ -238,4 +238,4 @@ def _of_stage(found: Trust, own: npt.NDArray[np.bool_], stage: str) -> Finding:
     told += f"; {left} {'was' if left == 1 else 'were'} not tested" if left else ""
     if n >= min(of, MIN_EPOCHS) and n >= of / 2:
         return ok(told, **values).named(f"{stage} trust")
-    return warning(told, "Believe no single one of those; see result.trust()", **values).named(f"{stage} trust")
+    return warning(told, "Do not rely on any of those alone; see result.trust()", **values).named(f"{stage} trust")

@@ -73,7 +73,7 @@ def plot_confusion(
 
     In each cell stand the epochs of the night that were scored as its row and predicted as its column, and, where some of them
     were explained, the bands that raised the score most and the one that lowered it most: the median over these epochs. Of a
-    result of all stages that is the score of the predicted stage over that of the scored one, and of the predicted stage on
+    result of all stages that is the score of the predicted stage minus that of the scored one, and of the predicted stage on
     the diagonal; of another the score that was explained.
 
     Parameters
@@ -251,7 +251,7 @@ def _notes(
         f"median; + {how.raised}, ○ {how.lowered}"
     )
     if of_all:
-        yield "the score of the predicted stage over that of the scored one, or the predicted stage's on the diagonal."
+        yield "the score of the predicted stage minus that of the scored one, or the predicted stage's on the diagonal."
     else:
         yield f"the score. {positive_means(result)}"
     if any(one.is_within for own in told.values() for one, _ in own):

@@ -366,7 +366,7 @@ class TestWhatIsSaid:
         assert "W phases" not in names
         found, row = sharp.main_findings()["REM phases"], sharp.spectral_share().loc["REM"]
         assert found.status == "warning"
-        assert found.measured.startswith("waveforms decided, which no sum over bands tells: ")
+        assert found.measured.startswith("waveforms decided, which bands do not explain: ")
         assert "of 40 epochs of the night keep REM with all magnitudes and random phases" in found.measured
         assert "views by time" in found.remedy
         assert "'surrogate' or 'zero'" in found.remedy

@@ -169,7 +169,7 @@ class TestFirstScreen:
     def test_agreement_is_that_of_people(self, twice):
         kappa = np.repeat(np.linspace(0.55, 0.99, 12), 2)
         tile = tiles(with_recordings(twice, kappa=kappa))[1]
-        assert (tile.grade, tile.title) == ("some", "The stager fits the scorers in part")
+        assert (tile.grade, tile.title) == ("some", "The stager agrees with the scorers in part")
         assert "kappa of 0.77 (95 % interval 0.63 to 0.91, 12 people)" in tile.text
         assert "Lowest: sub-01 0.55, sub-02 0.59, sub-03 0.63." in tile.text
         assert "2 of 12 below 0.6" in tile.text
@@ -178,7 +178,7 @@ class TestFirstScreen:
         ("place", "columns", "grade", "words"),
         [
             (1, {"kappa": np.nan}, "unknown", "Nobody scored"),
-            (1, {"kappa": 0.9}, "good", "fits the scorers"),
+            (1, {"kappa": 0.9}, "good", "agrees with the scorers"),
             (2, {"disagreement": np.nan}, "unknown", "No channels were asked one by one"),
             (2, {"disagreement": 0.3}, "bad", "30 %"),
             (3, {"n_explained": 840}, "good", "All 20160 epochs were explained"),

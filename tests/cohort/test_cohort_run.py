@@ -187,7 +187,7 @@ def test_the_status_counts_and_tells(explained, copied):
     [
         ({"sample_per_stag": 3}, ParameterError, "An argument of run_cohort must be one of"),
         ({"label": "x"}, ParameterError, "label is not available for a cohort"),
-        ({"n_jobs": 2}, ParameterError, "Give n_workers"),
+        ({"n_jobs": 2}, ParameterError, "Use n_workers"),
         ({"n_workers": 0}, ParameterError, "n_workers"),
         ({"scheduler": "tcp://127.0.0.1:1", "n_workers": 2}, ParameterError, "own number of workers"),
         ({"method": "magic"}, ParameterError, "method"),

@@ -356,7 +356,7 @@ def test_the_report_begins_with_what_makes_it_false_and_shows_all_that_was_found
     said = read(eegflex.make_report(false, epochs_per_stage=0, verbose=False), tmp_path).text
     false_is = "This explanation is not to be believed. Scores: the scores are logits, declared as probs"
     assert said.index(false_is) < said.index("What was found")
-    checked = said[said.index("What was checked before it was explained") :]
+    checked = said[said.index("Checks before the explanation") :]
     assert checked.index("scores: error") < checked.index("shape: ok")
     assert "Declare scores = 'logits'" in checked
     assert all(f"{one['check']}: {one['status']}" in checked for one in false.provenance["checks"])

@@ -42,7 +42,7 @@ def test_the_paragraphs_of_a_whole_recording(result):
         "All 10 epochs were explained (W 2, N1 2, N2 2, N3 2, REM 2). Explained was the score of the predicted stage "
         "(log-probability) by FLEX (Gräve et al. 2025): Integrated Gradients (Sundararajan et al. 2017) over the magnitudes of "
         "the Fourier spectrum of each channel, phases held fixed. Epochs were compared with silence. The attributions of an "
-        "epoch sum to its score less that of silence on every channel: explained is everything that is in it, the 1/f part "
+        "epoch sum to its score minus that of silence on every channel: explained is everything that is in it, the 1/f part "
         "too. The integral was refined until the estimated error of the band sums was within 2 % of their absolute total, with "
         f"at most 400 gradients for an epoch (median {median}). Estimated errors of the band sums were "
     )
@@ -94,7 +94,7 @@ def test_what_is_not_known_is_not_stated(result):
         "MNE-Python",
         "None",
         "nan",
-        "asked again",
+        "Tests on the model",
     ):
         assert word not in text
     assert "were given by tiny." in text
@@ -135,11 +135,14 @@ def test_what_was_done_to_the_recording_is_stated(result, provenance, words):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"target": ["N2", "N1"]}, "Explained was the score of N2 over that of N1 (log-probability)"),
+        ({"target": ["N2", "N1"]}, "Explained was the score of N2 minus that of N1 (log-probability)"),
         ({"target": "N2"}, "Explained was the score of N2 (log-probability)"),
         ({"baseline": "recording"}, "Epochs were compared with an ordinary epoch of this recording."),
         ({"baseline": "stage:W"}, "Epochs were compared with an ordinary epoch of W."),
-        ({"baseline": "aperiodic"}, "Oscillatory peaks were told from the aperiodic part after Donoghue et al. 2020."),
+        (
+            {"baseline": "aperiodic"},
+            "Oscillatory peaks were separated from the aperiodic part after Donoghue et al. 2020.",
+        ),
         ({"baseline": "surrogate"}, "The baseline was drawn at random several times for each epoch"),
         ({"sample_per_stage": 2, "seed": 7}, "drawn at random, at most 2 of each predicted stage (seed 7)"),
         ({"select": "margin < 0.2"}, "explained, chosen by the user (those with margin < 0.2)"),
@@ -185,10 +188,10 @@ def test_stagers_see_what_they_see():
         in pair
     )
     window = example_results.make_context_result().methods_text()
-    assert "It sees each epoch with 1 before and 1 after it." in window
+    assert "It gets each epoch with 1 before and 1 after it." in window
     assert "Neighbouring epochs moved along the path, too." in window
     night = example_results.make_night_result().methods_text()
-    assert "It sees each epoch among all others of the night." in night
+    assert "It gets each epoch together with all others of the night." in night
     assert "Neighbouring epochs stayed as recorded." in night
 
 
@@ -199,10 +202,10 @@ def test_stagers_see_what_they_see():
         ("Vallat and Walker 2021, ...", "given by tiny (Vallat and Walker 2021),", ["vallat2021"]),
         (
             "Perslev et al. 2021, U-Sleep; network: braindecode",
-            "Its contract says further: network: braindecode.",
+            "Its spec also says: network: braindecode.",
             ["perslev2021"],
         ),
-        ("Somebody 1999, Sleep", "Its contract says further: Somebody 1999, Sleep.", []),
+        ("Somebody 1999, Sleep", "Its spec also says: Somebody 1999, Sleep.", []),
         ("", "were given by tiny, weights", []),
     ],
 )
@@ -215,7 +218,7 @@ def test_the_stager_is_cited_where_it_is_known(result, citation, words, works):
 
 def test_what_was_assumed_is_stated(result):
     assert (
-        "Nobody declared unit, stages; eegflex assumed them."
+        "Its spec does not declare unit, stages; eegflex assumed them."
         in with_spec(result, assumed=["unit", "stages"]).methods_text()
     )
 
@@ -241,8 +244,8 @@ def test_an_evaluation_is_stated(result):
     }  # fmt: skip
     text = with_measures(result, told, ["bands: one by one"], np.full((10, 1, 1), 0.95)).methods_text()
     assert (
-        "The model was asked again about 10 explanations of 10 epochs, at most 2 of each predicted stage (seed 3), about some "
-        "things of fewer: putting in and leaving out single bands; random weights, other stages and random phases (Adebayo et "
+        "Tests on the model used 10 explanations of 10 epochs, at most 2 of each predicted stage (seed 3), in some "
+        "tests fewer: putting in and leaving out single bands; random weights, other stages and random phases (Adebayo et "
         "al. 2018). The evaluation was stopped before sets. An epoch was trusted if all of " in text
     )
 

@@ -159,7 +159,7 @@ class AttributionFailed(ModelError):  # noqa: N818  (the sister of AttributionSt
 
     def __init__(self, result: Any, n_finished: int, n_wanted: int, why: BaseException) -> None:
         self.result, self.n_finished, self.n_wanted = result, n_finished, n_wanted
-        said = str(why).rstrip(".")[:500] or "no more was said"
+        said = str(why).rstrip(".")[:500] or "no message"
         super().__init__(
             f"{said if isinstance(why, EegflexError) else f'{type(why).__name__}: {said}'}. "
             f"That was after {n_finished} of {n_wanted} epochs, which are the `result` of this exception",

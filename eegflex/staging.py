@@ -403,8 +403,8 @@ def _frozen(stager: Stager, segments: Segments) -> tuple[Stager, Segments]:
     if not asked:
         return stager, segments
     told = (
-        f"{' and '.join(asked)} of the spectrogram of {stager.spec.name} are those of this recording, over its "
-        f"{int((segments.fault == '').sum())} sound epochs, in the place of a training set's"
+        f"{' and '.join(asked)} of the spectrogram of {stager.spec.name} come from this recording, from its "
+        f"{int((segments.fault == '').sum())} usable epochs, instead of from a training set"
     )
     logger.warning(told)
     notes = segments.notes | {"spectrogram": told, "warnings": [*segments.notes.get("warnings", ()), told]}
@@ -424,7 +424,7 @@ def night_of(
     if not isinstance(epochs, StagedNight):
         if model is None:
             raise ParameterError(
-                "The model is missing", remedy="Give epochs and a model, or what eegflex.stage_epochs returned"
+                "The model is missing", remedy="Pass epochs and a model, or the output of eegflex.stage_epochs"
             )
         return stage_with(load_model(model, spec=spec), epochs, settings)
     given = {"model": model, "spec": spec}
@@ -435,8 +435,8 @@ def night_of(
             clashing.append(one.name)
     if clashing:
         raise ParameterError(
-            f"A StagedNight is staged already: {' and '.join(clashing)} cannot be chosen any more",
+            f"A StagedNight is already staged: {' and '.join(clashing)} cannot be changed now",
             seen=f"staged by {epochs.stager.spec.name} with {epochs.settings}",
-            remedy="Leave it out, or give it to eegflex.stage_epochs",
+            remedy="Leave it out here, and pass it to eegflex.stage_epochs",
         )
     return epochs

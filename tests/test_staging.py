@@ -162,7 +162,7 @@ def test_the_doctor_takes_a_staged_night():
 )
 def test_what_was_decided_when_it_was_staged_cannot_be_chosen_again(given):
     night = stage(told([[CLEAR]] * 3))
-    with pytest.raises(ParameterError, match=f"staged already: {next(iter(given))} cannot"):
+    with pytest.raises(ParameterError, match=f"already staged: {next(iter(given))} cannot"):
         eegflex.attribute_epochs(night, **given)
 
 

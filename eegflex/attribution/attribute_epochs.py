@@ -110,7 +110,7 @@ def attribute_epochs(
         pass (see `FlexResult.for_target`).
     baseline : str | array-like
         What an epoch is compared with, but for ``"surrogate"`` always with the epoch's own phases. ``"auto"``: ``"recording"``
-        where at least 60 epochs are sound, else ``"aperiodic"``; which of them, and why, is in the provenance, and
+        where at least 60 epochs are usable, else ``"aperiodic"``; which of them, and why, is in the provenance, and
         `FlexResult.baseline_stages` says what stages the model makes of it. ``"zero"``: silence on every channel, as FLEX was
         published. ``"aperiodic"``: the epoch's own 1/f part, so that the oscillatory peaks are explained. ``"recording"``:
         the spectrum of an ordinary epoch of the recording. ``"stage:W"``: of one of a stage of the hypnogram.

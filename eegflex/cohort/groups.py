@@ -184,7 +184,7 @@ def _grouped(units: Units, by: str, groups: Sequence[Any] | None, covariates: Se
         raise ParameterError(
             f"A group has fewer than {LEAST} people",
             seen={name: int(count) for name, count in zip(names, counts, strict=True)},
-            remedy="Nights of one person are one person; people without a covariate are left out",
+            remedy="Several nights of a person count as one; people without a covariate are left out",
         )
     return _Question(codes[rows], names, numbers[rows]), units.of(rows)
 

@@ -216,7 +216,7 @@ def _fits_line(table: pd.DataFrame) -> Finding:
         "variance is between people"
     )
     if edge:
-        told_of += f"; in {edge} people do not differ more than nights do, and their intervals may be narrow"
+        told_of += f"; in {edge} people do not differ more than nights, and their intervals may be narrow"
     if bad:
         return warning(told_of, "Those that did not are left out: use compare_groups for them", **values).named(
             "models"

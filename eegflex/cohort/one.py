@@ -30,7 +30,7 @@ __all__ = ["QUICK", "ended", "explain_recording", "failure", "record"]
 
 #: What is measured of a few explanations: the quick parts that a verdict of trust rests on.
 QUICK = ("faithfulness", "one by one", "shortcuts")
-_FAULT = "This should not happen, and is a fault of eegflex: report it, with the recording if that may be given away"
+_FAULT = "This is a bug in eegflex. Please report it, with the recording if you may share it"
 
 
 def explain_recording(job: Job, stager: Stager, one: Recording) -> dict[str, Any]:
@@ -154,8 +154,9 @@ def ended(kind: str, what: str) -> dict[str, Any]:
 
 _REMEDIES = {
     "memory": "Give each process more memory: fewer of them (n_workers=), or memory= on a larger machine; then run it again",
-    "killed": "See whether the machine ran out of memory (take fewer processes, n_workers=) or who ended it; then run it again",
-    "died": "Its file may be damaged in a way that a library does not survive: look at it with eegflex info, or leave it out",
+    "killed": "Check whether the machine ran out of memory (use fewer processes, n_workers=), or who stopped it; then "
+    "run it again",
+    "died": "Its file may be damaged in a way that crashes a library: check it with eegflex info, or leave it out",
 }
 
 

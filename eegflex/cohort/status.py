@@ -43,7 +43,9 @@ class CohortStatus:
 
     def __str__(self) -> str:
         works = (
-            "nobody works on it" if self.owner is None else f"process {self.owner.pid} on {self.owner.host} works on it"
+            "no process works on it"
+            if self.owner is None
+            else f"process {self.owner.pid} on {self.owner.host} works on it"
         )
         lines = [
             f"{self.n_recordings} recordings: {self.n_done} done, {self.n_failed} failed, {self.n_missing} left; {works}"

@@ -110,7 +110,7 @@ def check_model(
 def _open(night: StagedNight) -> Case:
     """What the checks look at."""
     if not night.sound.any():
-        raise RecordingError("No epoch is sound and has the context that the model needs")
+        raise RecordingError("No epoch is usable and has the context that the model needs")
     return Case(night, asked=False)
 
 

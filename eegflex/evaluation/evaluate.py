@@ -168,7 +168,9 @@ def wanted_parts(asked: EvaluationSettings) -> tuple[str, ...]:
         If there is no such part, or none is named.
     """
     if asked.parts is not None and not asked.parts:
-        raise ParameterError("parts names no part", allowed=tuple(PARTS), remedy="Leave it out to measure all of them")
+        raise ParameterError(
+            "parts names an unknown part", allowed=tuple(PARTS), remedy="Leave it out to run all tests"
+        )
     for name in asked.parts or ():
         check_choice("parts", name, tuple(PARTS))
     return tuple(name for name in PARTS if asked.parts is None or name in asked.parts)
@@ -201,10 +203,11 @@ def check_goes_on(result: FlexResult, asked: EvaluationSettings) -> None:
     if before is None or before["settings"] == _as_kept(asked):
         return
     raise OutputError(
-        f"The result holds an evaluation {_why_other(before, _as_kept(asked))}, whose numbers would be lost",
+        f"The result has an evaluation {_why_other(before, _as_kept(asked))}, whose numbers would be lost",
         seen=f"{', '.join(before['done']) or 'nothing'} of {len(before['cases'])} explanations, "
         + ", ".join(f"{name} {value}" for name, value in before["settings"].items() if value != []),
-        remedy="Write this one to another file (-o), ask the same as before to go on there, or replace it with --overwrite",
+        remedy="Write this one to another file (-o), use the same arguments as before to continue, or replace it with "
+        "--overwrite",
     )
 
 

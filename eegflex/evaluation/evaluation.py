@@ -210,7 +210,7 @@ class Evaluation:
     def _found(self, name: str, part: Part) -> Sequence[Finding]:
         """What is said of a part: of one that has tables, only when they are there."""
         if part.of_all is not None and name in self._told["left"]:
-            return [unknown("it was stopped before it was told", "Evaluate again: it goes on there").named(name)]
+            return [unknown("it was stopped before it was told", "Evaluate again to continue").named(name)]
         try:
             return part.findings(self)
         except KeyError as missing:

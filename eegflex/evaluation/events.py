@@ -117,7 +117,7 @@ def find_sleep_events(
         )
     for words in (
         *told,
-        *([f"not looked for, as there are no channels for them: {', '.join(missing)}"] if missing else ()),
+        *([f"not searched, because the channels are missing: {', '.join(missing)}"] if missing else ()),
     ):
         logger.warning(words)
     table = _one_kind(pd.DataFrame(rows, columns=list(COLUMNS)))
@@ -209,11 +209,11 @@ class _Night:
             raise ParameterError("There must be one stage for each epoch", seen=len(asked), allowed=n)
         found = asked if asked is not None else own if own is not None else np.full(n, "UNSCORED")
         if unknown := sorted(set(found.tolist()) - {*STAGES, *NOT_STAGED}):
-            raise ParameterError("These are no stages", seen=unknown, allowed=[*STAGES, *NOT_STAGED])
+            raise ParameterError("These are not stages", seen=unknown, allowed=[*STAGES, *NOT_STAGED])
         scored = bool(np.isin(found, STAGES).any())
         if not scored and stages is None:
             logger.warning(
-                "no epoch is scored: every kind of event is looked for everywhere, and is found where it is none"
+                "no epoch is scored, so every kind of event is searched everywhere, which gives false detections"
             )
         length = len(epochs.times) / float(epochs.info["sfreq"])
         return cls(epoch_onsets(epochs), found, length, isinstance(stages, str) or not scored)

@@ -142,7 +142,7 @@ def cover_of_events(
     cells = np.ix_(np.arange(len(covered)), plane, inside)
     if not covered[cells].any():
         raise ParameterError(
-            f"None of the events lies in the epochs that were explained, and in the band of {truth.name}",
+            f"No event lies in the explained epochs and in the band of {truth.name}",
             seen=events["kind"].value_counts().to_dict(),
             allowed=f"{truth.kind!r} of {truth.band[0]:g} to {truth.band[1]:g} Hz",
         )
@@ -240,14 +240,14 @@ def _view(result: FlexResult, view: str) -> xr.Dataset:
     """The result of one target, if it has the view and its channels are the inputs of a stager whose truth is known."""
     if [channel["name"] for channel in result.spec["input"]["channels"]] != list(SITES):
         raise ParameterError(
-            "This does not explain a stager whose truth is known", seen=result.model, allowed=list(TRUTHS)
+            "This is not a result of a stager whose right explanation is known", seen=result.model, allowed=list(TRUTHS)
         )
     data = result.for_target().data
     if not is_whole(data):
         raise ParameterError(
             "Channels were left out of this result",
             seen=result.ch_names,
-            remedy="Hold the result of all channels against the truth",
+            remedy="Compare the result of all channels with the truth",
         )
     if f"{view.replace('-', '_')}_view" not in data:
         raise ParameterError(

@@ -290,7 +290,7 @@ _PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "one by one": ("putting in and leaving out single bands", ()),
     "sets": ("the smallest sets of bands that keep or lose the stage", ()),
     "shortcuts": ("attribution where no sleep can be seen", ()),
-    "events": ("attribution within events that scorers look for", ()),
+    "events": ("attribution within events that scorers use", ()),
     "stability": ("noise and a shift of the signal", ("infidelity",)),
     "agreement": ("other baselines, and neighbouring epochs", ()),
     "sanity": ("random weights, other stages and random phases", ("sanity",)),

@@ -206,7 +206,7 @@ def simulate_psg(
     Raises
     ------
     ParameterError
-        If an argument is out of its range, or a name is unknown.
+        If an argument is out of range, or a name is unknown.
 
     Notes
     -----

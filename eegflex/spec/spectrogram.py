@@ -84,7 +84,7 @@ class SpectrogramSpec:
         Lowest and highest value, before mean and sd.
     mean, sd : str | tuple of float
         What is subtracted, then divided by: of each frequency, of each channel and frequency, or of each window too. A
-        `.npy` or safetensors beside the spec, or a list of numbers. ``"recording"``: over the sound epochs of the recording
+        `.npy` or safetensors beside the spec, or a list of numbers. ``"recording"``: over the usable epochs of the recording
         that is staged, for each channel and frequency, frozen. Empty: none.
 
     Examples

@@ -186,7 +186,7 @@ def test_an_explanation_does_not_fail_for_it(caplog):
     Failing.armed = True
     with caplog.at_level("WARNING", logger="mne"):
         assert phases.restaged(night, Settings(), N_EPOCHS) is None
-    assert "Spectrum or waveform is not told: known failed on random phases" in caplog.text
+    assert "Spectrum or waveform is not known: known failed on random phases" in caplog.text
     assert phases.told(None, night, Settings())["random_phases"] == {"n_draws": 0, "n_epochs": 0, "of": 80}
 
 

@@ -137,7 +137,7 @@ def test_what_is_read_is_never_written(command, night, tmp_path, capsys):
         before = read.read_bytes()
         asked = [command, str(files.psg), "--model", "bandpower", "--hypnogram", str(files.hypnogram)]
         assert cli.main(["-q", *asked, "-o", str(other), "--overwrite"]) == 1
-        assert "is what is read" in capsys.readouterr().err
+        assert "is an input file" in capsys.readouterr().err
         assert read.read_bytes() == before
 
 

@@ -177,9 +177,9 @@ class TestFirstScreen:
     @pytest.mark.parametrize(
         ("place", "columns", "grade", "words"),
         [
-            (1, {"kappa": np.nan}, "unknown", "Nobody scored"),
+            (1, {"kappa": np.nan}, "unknown", "not scored"),
             (1, {"kappa": 0.9}, "good", "agrees with the scorers"),
-            (2, {"disagreement": np.nan}, "unknown", "No channels were asked one by one"),
+            (2, {"disagreement": np.nan}, "unknown", "so they cannot disagree"),
             (2, {"disagreement": 0.3}, "bad", "30 %"),
             (3, {"n_explained": 840}, "good", "All 20160 epochs were explained"),
             (4, {"n_trusted": -1}, "some", "was not asked"),
@@ -386,7 +386,7 @@ class TestPage:
             cohort, spectra=xr.Dataset(coords={name: [] for name in ("recording", "stage", "channel", "freq")})
         )
         text = Page(make_cohort_report(bare).html).text
-        assert "What was asked is not recorded" in text
+        assert "These tables do not contain the settings" in text
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
     def test_numbers_that_are_none_are_left_out(self, value):

@@ -173,7 +173,7 @@ def test_the_status_counts_and_tells(explained, copied):
     status = cohort_status(root / "out")
     assert (status.n_recordings, status.n_done, status.n_failed, status.n_missing) == (11, 2, 8, 1)
     text = str(status)
-    assert "11 recordings: 2 done, 8 failed, 1 left; nobody works on it" in text
+    assert "11 recordings: 2 done, 8 failed, 1 left; no process works on it" in text
     assert "sub-badempty: The recording is empty" in text
     assert read_cohort(root / "out").recordings.loc["sub-good2", "status"] == "missing"
     with Lock(root / "out"):
@@ -191,7 +191,7 @@ def test_the_status_counts_and_tells(explained, copied):
         ({"n_workers": 0}, ParameterError, "n_workers"),
         ({"scheduler": "tcp://127.0.0.1:1", "n_workers": 2}, ParameterError, "own number of workers"),
         ({"method": "magic"}, ParameterError, "method"),
-        ({"baseline": np.zeros(3)}, ParameterError, "one of those with a name"),
+        ({"baseline": np.zeros(3)}, ParameterError, "must be given by name"),
         ({"profile": "atlantis"}, ParameterError, "no data set of this name"),
         ({"coding": "secret"}, ParameterError, "coding"),
     ],
@@ -209,7 +209,7 @@ def test_a_wrong_model_a_wrong_folder_and_a_locked_one_are_refused(explained, tm
     with pytest.raises(OutputError, match="cannot be made"):
         run_cohort(explained.source, "bandpower", tmp_path / "file", verbose="error")
     (tmp_path / "busy").mkdir()
-    with Lock(tmp_path / "busy"), pytest.raises(OutputError, match="Another run works in this folder"):
+    with Lock(tmp_path / "busy"), pytest.raises(OutputError, match="Another run uses this folder"):
         run_cohort(explained.source, "bandpower", tmp_path / "busy", verbose="error")
 
 

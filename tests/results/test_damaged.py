@@ -137,7 +137,7 @@ def test_what_is_said_is_what_happened(saved, tmp_path):
     with pytest.raises(RecordingError, match="is damaged: it is not as it was written"):
         read_result(path)
     path.write_bytes(saved.read_bytes()[:-1])
-    with pytest.raises(RecordingError, match="it was cut, or another program wrote it"):
+    with pytest.raises(RecordingError, match="it was truncated, or another program wrote it"):
         read_result(path)
 
 

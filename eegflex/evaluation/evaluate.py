@@ -149,7 +149,7 @@ def evaluate(
             "There must be a result to evaluate",
             seen=type(result).__name__,
             allowed="a FlexResult",
-            remedy="Make it with eegflex.attribute_epochs, or read it with eegflex.read_result",
+            remedy="Create it with eegflex.attribute_epochs, or read it with eegflex.read_result",
         )
     wanted, methods = wanted_parts(asked), tuple(asked.compare)
     check_asked(result, methods)

@@ -198,7 +198,7 @@ class Profile:
             name = card.name or signal.label
             if name != signal.label and (name in renamed or any(name == other.label for other in signals)):
                 raise ChannelError(
-                    f"Two signals would be called {name!r}", seen=[renamed.get(name, name), signal.label]
+                    f"Two signals would have the name {name!r}", seen=[renamed.get(name, name), signal.label]
                 )
             if name != signal.label:
                 renamed[name] = signal.label
@@ -248,7 +248,7 @@ def load_profile(profile: str | Path) -> Profile:
     if path is None:
         near = difflib.get_close_matches(str(profile).casefold(), profile_names(), n=1)
         raise ParameterError(
-            "There is no data set of this name",
+            "There is no data set with this name",
             seen=repr(str(profile)),
             allowed=[*profile_names(), "a path that ends in .toml"],
             remedy=f"Nearest: {near[0]}" if near else None,

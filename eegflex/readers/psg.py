@@ -295,8 +295,8 @@ def _own_stages(source: Source, options: HypnogramOptions, *, given: bool) -> tu
     if not looks_like_hypnogram(noted, named):
         count = count_stage_names(noted)
         told = (
-            f"{count} notes of the recording are called like stages and do not follow each other like them: they are "
-            "taken for events (if they are stages, give the recording as hypnogram= too)"
+            f"{count} notes of the recording are named like stages but do not follow each other like stages: they are treated "
+            "as events (if they are stages, pass the recording as hypnogram= too)"
         )
         return None, [told] if count else []
     try:

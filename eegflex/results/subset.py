@@ -29,14 +29,14 @@ def subset(
 ) -> xr.Dataset:
     """The part of a dataset that is all that was asked for; see `FlexResult.sel`."""
     if recording is not None:
-        wanted = _check_there("There is no such recording", as_list(recording), labels_of(dataset))
+        wanted = _check_there("The recording does not exist", as_list(recording), labels_of(dataset))
         dataset = of_recordings(dataset, wanted)
     kept = np.ones(dataset.sizes["epoch"], dtype=bool)
     if stage is not None:
         found = tables.epoch_stages(dataset, stage_from)
         order = [*dataset["stage_name"].values.tolist(), *sorted(set(found.tolist()))]
         there = [one for one in dict.fromkeys(map(str, order)) if one in found]
-        kept &= np.isin(found, _check_there("No explained epoch is of this stage", as_list(stage), there))
+        kept &= np.isin(found, _check_there("No epoch of this stage was explained", as_list(stage), there))
     if epoch is not None:
         dataset = dataset if len(labels_of(dataset)) == 1 else one_recording(dataset, None, "The number of an epoch")
         numbers = dataset["number"].values

@@ -128,7 +128,7 @@ def judge(dataset: xr.Dataset, limits: Mapping[str, float] | None = None) -> Tru
 
 def _with_limit(name: str, limit: Any) -> Criterion:
     if name not in CRITERIA:
-        raise ParameterError("There is no such criterion of trust", seen=repr(name), allowed=list(CRITERIA))
+        raise ParameterError("There is no trust criterion with this name", seen=repr(name), allowed=list(CRITERIA))
     if isinstance(limit, bool) or not isinstance(limit, int | float | np.number) or np.isnan(limit):
         raise ParameterError(f"The limit of {name!r} must be a number", seen=repr(limit))
     return replace(CRITERIA[name], limit=float(limit))

@@ -206,9 +206,7 @@ class Stager:
         except ForwardError:
             raise error from error.__cause__
         self.module = module
-        logger.warning(
-            f"{self.spec.name} computes in a precision of its own, and no other: its scores are rounded to it"
-        )
+        logger.warning(f"{self.spec.name} computes only in its own precision: its scores are rounded to it")
         return returned
 
     def arrange(self, windows: torch.Tensor) -> Fed:

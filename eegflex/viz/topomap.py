@@ -241,7 +241,9 @@ def _check_bands(band: str | Sequence[str] | None, bands: Bands) -> list[str]:
     wanted = list(bands) if band is None else as_list(band)
     missing = [one for one in wanted if one not in bands.names]
     if missing or not wanted:
-        raise ParameterError("There is no such band", seen=list(map(repr, missing)) or "nothing", allowed=bands.names)
+        raise ParameterError(
+            "There is no band with this name", seen=list(map(repr, missing)) or "nothing", allowed=bands.names
+        )
     return [one for one in bands_in_rows(bands) if one in wanted]
 
 

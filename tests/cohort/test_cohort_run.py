@@ -24,12 +24,12 @@ pytestmark = pytest.mark.slow
 SAID = {
     "truncated": "ends inside its header",
     "unit": "unit of EEG signals",
-    "noeeg": "No signal of the recording can be used as the EEG",
+    "noeeg": "No signal of the recording is recognised as the EEG",
     "empty": "is empty",
     "text": "is not a recording that can be read",
     "crash": "died of SIGABRT",
-    "hypnogram": "A stage label is not known",
-    "gone": "There is no such recording",
+    "hypnogram": "A stage label is unknown",
+    "gone": "The recording does not exist",
 }
 
 
@@ -192,7 +192,7 @@ def test_the_status_counts_and_tells(explained, copied):
         ({"scheduler": "tcp://127.0.0.1:1", "n_workers": 2}, ParameterError, "own number of workers"),
         ({"method": "magic"}, ParameterError, "method"),
         ({"baseline": np.zeros(3)}, ParameterError, "must be given by name"),
-        ({"profile": "atlantis"}, ParameterError, "no data set of this name"),
+        ({"profile": "atlantis"}, ParameterError, "no data set with this name"),
         ({"coding": "secret"}, ParameterError, "coding"),
     ],
 )

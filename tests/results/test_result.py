@@ -76,7 +76,7 @@ def test_what_is_not_a_result_is_refused(tmp_path):
 def test_a_truncated_result_is_refused(whole, tmp_path):
     path = whole.save(tmp_path / "r.nc")
     path.write_bytes(path.read_bytes()[:-4096])
-    with pytest.raises(RecordingError, match="it was cut"):
+    with pytest.raises(RecordingError, match="it was truncated"):
         read_result(path)
 
 

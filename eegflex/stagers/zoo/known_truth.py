@@ -111,7 +111,7 @@ class KnownTruth:
             unit="uV",
             format="eegflex",
             licence="BSD-3-Clause",
-            citation="eegflex; made by hand, not trained: it knows nothing of sleep but its one feature",
+            citation="eegflex; built by hand, not trained: it uses a single feature",
         )
 
     def stager(self) -> Stager:
@@ -220,7 +220,7 @@ def plant_line_noise(
     chosen = raw.annotations[raw.annotations.description == stage]
     if len(chosen) == 0:
         raise ParameterError(
-            "There is no such stage to confound",
+            "The stage does not exist",
             seen=repr(stage),
             allowed=np.unique(raw.annotations.description).tolist(),
             remedy="Give a night whose hypnogram is in its annotations, as read_psg and simulate_psg make it",

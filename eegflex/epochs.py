@@ -39,7 +39,7 @@ class _Stretches:
 def make_epochs(
     raw: mne.io.BaseRaw, *, duration: float = EPOCH_DURATION, verbose: bool | str | int | None = None
 ) -> mne.Epochs:
-    """Cut a recording into epochs on the grid of its hypnogram.
+    """Cut a recording into epochs that are aligned with its hypnogram.
 
     The grid begins where the first stage does and covers the whole recording, before the first stage and after the last
     one too. An epoch has a stage if one stage covers all of it, and is UNSCORED otherwise. Without stages there is an

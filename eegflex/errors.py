@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: what was wrong, the value seen, what is allowed, what to do."""
+"""Errors that the user can fix: what was wrong, the value seen, what is allowed, what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_WORD, _MOST_WORDS = 100, 256  # characters of each value of a list, and va
 
 
 class EegflexError(Exception):
-    """Base of every error that the user can mend.
+    """Base of all errors that the user can fix.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class MemoryShortError(ModelError):
 
 
 class SpecError(EegflexError, ValueError):
-    """A stager's contract is incomplete or contradicts itself."""
+    """A stager's spec is incomplete or inconsistent."""
 
 
 class DownloadError(EegflexError, OSError):

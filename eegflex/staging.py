@@ -193,7 +193,7 @@ class StagedNight:
         annotate: bool = True,
         show: bool = True,
     ) -> Figure:
-        """The night as it was scored and as it was staged; see `eegflex.viz.plot_night`."""
+        """Plot the scored and the predicted hypnogram; see `eegflex.viz.plot_night`."""
         from eegflex.viz import plot_night
 
         return plot_night(self, began=began, axes=axes, annotate=annotate, show=show)
@@ -202,7 +202,7 @@ class StagedNight:
     def spectral_share(
         self, *, n_draws: int = 3, seed: int = 0, verbose: bool | str | int | None = None
     ) -> pd.DataFrame:
-        """Tell by stage whether the model reads spectra or waveforms: stage the night again with random phases.
+        """Measure by stage whether spectra or waveforms decide: stage the night again with random phases.
 
         The magnitudes of the spectrum of every epoch stay as recorded on every channel, to the last bin; its phases are drawn
         at random. So each frequency keeps its power, and no wave its form. What an epoch loses by it does not lie in how much
@@ -256,7 +256,7 @@ class StagedNight:
         return self.random_phases(n_draws, seed).table(self.segments.onset, self.stages)
 
     def review_queue(self, *, hypnogram: bool = True, trust: pd.DataFrame | None = None) -> pd.DataFrame:
-        """The epochs in the order in which a scorer should look at them; see `eegflex.review.review_queue`.
+        """The epochs in the order in which a scorer should check them; see `eegflex.review.review_queue`.
 
         Members of an ensemble are asked one by one, which stages the night again.
         """
@@ -293,7 +293,7 @@ def stage_epochs(
     dtype: str = "float32",
     verbose: bool | str | int | None = None,
 ) -> StagedNight:
-    """Let a network stage the epochs of a recording.
+    """Stage the epochs of a recording with a network.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def attribute_epochs(
     resume: FlexResult | str | Path | None = None,
     verbose: bool | str | int | None = None,
 ) -> FlexResult:
-    """Explain which rhythms, on which channels, made a network stage each epoch as it did.
+    """Explain which rhythms on which channels made a network stage each epoch as it did.
 
     FLEX attributes the score of an epoch to the frequencies of each channel: Integrated Gradients over the magnitudes of
     the spectrum, its phases held fixed, from a baseline to the epoch as recorded (Gräve et al. 2025). A positive

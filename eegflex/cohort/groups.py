@@ -85,7 +85,7 @@ def compare_groups(
     n_permutations: int = 1000,
     seed: int = 0,
 ) -> Comparison:
-    """Compare groups of people: what drives the decisions about them, and how they are staged.
+    """Compare attributions and staging between groups of people.
 
     The person is the unit. Nights of one person are averaged first, and permutations exchange people.
 

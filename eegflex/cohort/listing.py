@@ -25,7 +25,7 @@ _SHOWN = 5
 def list_recordings(
     source: str | Path | Sequence[Recording], *, profile: str | Path | None = None, task: str | None = None
 ) -> tuple[Recording, ...]:
-    """List the recordings of a cohort. No recording is opened, and no folder is looked at twice.
+    """List the recordings of a cohort, without opening them.
 
     Parameters
     ----------

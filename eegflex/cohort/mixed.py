@@ -41,7 +41,7 @@ def mixed_model(
     picks: Sequence[str] | None = None,
     epochs: str = "all",
 ) -> Comparison:
-    """Compare nights by a linear model in which each person has an intercept of its own.
+    """Compare nights with a linear mixed model with an intercept for each person.
 
     Use it where people have several nights, and above all where `by` differs between the nights of a person: a session, a dose.
     Every night is used, and none counts as if it were another person.

@@ -64,7 +64,7 @@ def plan_epochs(
     bands: Sequence[str] | None = None,
     picks: Sequence[str] | None = None,
 ) -> EpochPlan:
-    """Say how many epochs of each night, and how many people, a comparison needs.
+    """Estimate how many epochs of each night, and how many people, a comparison needs.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def run_cohort(
     verbose: bool | str | int | None = None,
     **asked: Any,
 ) -> Cohort:
-    """Stage and explain all recordings of a cohort, side by side, and reduce each to means over its epochs.
+    """Stage and explain all recordings of a cohort in parallel, and reduce each to means over its epochs.
 
     A run that was ended, whatever ended it, is gone on with by the same call: what is done is not done again.
 

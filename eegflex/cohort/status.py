@@ -19,7 +19,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class CohortStatus:
-    """How far a cohort is. Made by `cohort_status`.
+    """Progress of a cohort. Made by `cohort_status`.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class CohortStatus:
 
 
 def cohort_status(out: str | Path) -> CohortStatus:
-    """Say how far a cohort is, while a run works on it or afterwards.
+    """Get the progress of a cohort, during a run or afterwards.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ _NUMBERS = {
 
 
 def read_cohort(out: str | Path) -> Cohort:
-    """Read what is known of a cohort, finished or not.
+    """Read a cohort, finished or not.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The model doctor: whether a model does what its spec says, on a recording."""
+"""Checks of a model on a recording: whether it does what its spec says."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_model(
     device: str | torch.device | None = None,
     verbose: bool | str | int | None = None,
 ) -> Findings:
-    """Check a model and its spec on a recording, before its explanations are believed.
+    """Check a model and its spec on a recording.
 
     A wrong unit, order of stages or target epoch gives an explanation that looks plausible and is false. Most of that
     shows: in how the scores react, in gradients that do not add up, and in another reading of the scores that agrees

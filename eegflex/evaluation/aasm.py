@@ -79,7 +79,7 @@ AASM_CRITERIA = (
 
 
 def aasm_criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """Lay the AASM's criteria of each stage beside what the network used.
+    """Compare the AASM's criteria of each stage with what the network used.
 
     Parameters
     ----------

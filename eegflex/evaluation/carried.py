@@ -63,7 +63,7 @@ class _Kind:
 
 
 def decisive_events(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
-    """Say of each epoch which events carried what spoke for its stage.
+    """Find the events that contain the evidence for the stage of each epoch.
 
     Parameters
     ----------

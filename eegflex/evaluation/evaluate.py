@@ -46,7 +46,7 @@ def evaluate(
     seed: int = 0,
     verbose: bool | str | int | None = None,
 ) -> Evaluation:
-    """Measure how far explanations can be believed, by asking the model again.
+    """Test explanations on the model, to measure how far they can be believed.
 
     Parameters
     ----------

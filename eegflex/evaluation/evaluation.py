@@ -56,7 +56,7 @@ OF_MARGIN = {"area": (-2.0, 2.0), "insertion": (-1.0, 1.0), "deletion": (-1.0, 1
 
 
 class Evaluation:
-    """How far the explanations of a recording can be believed, as measured by asking the model again.
+    """How far the explanations of a recording can be believed, as tested on the model.
 
     Made by `eegflex.evaluate`. The numbers are kept with the result, so that ``Evaluation(eegflex.read_result(fname))`` is
     what was found before.
@@ -83,7 +83,7 @@ class Evaluation:
 
     @property
     def result(self) -> FlexResult:
-        """The result, with the numbers in it."""
+        """The result, with the measured numbers."""
         return self._result
 
     @property
@@ -93,12 +93,12 @@ class Evaluation:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What was measured, wholly or so far."""
+        """The parts that were measured, completely or so far."""
         return tuple(self._told["done"])
 
     @property
     def is_partial(self) -> bool:
-        """Whether it was stopped before all was measured."""
+        """Whether it was stopped early."""
         return bool(self._told["left"])
 
     @cached_property
@@ -128,7 +128,7 @@ class Evaluation:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """What was measured of the model or of stages, and not of single explanations, by its name."""
+        """Tables about the model or about stages, by name."""
         return {name: pd.DataFrame(rows) for name, rows in self._told["tables"].items()}
 
     def interval(
@@ -163,7 +163,7 @@ class Evaluation:
         return Interval(float(values[kept].mean()), *limits.tolist())
 
     def difference(self, measure: str, other: str) -> Interval:
-        """The mean of a measure less another of the same explanation, with its interval, as `interval` has it."""
+        """The mean difference of two measures of the same explanation, with its interval, as in `interval`."""
         own = self.interval(self._table[measure] - self._table[other])
         (low, high), (other_low, other_high) = self._range(measure), self._range(other)
         limits = np.clip([own.low, own.high], low - other_high, high - other_low)
@@ -175,13 +175,13 @@ class Evaluation:
         return known.get(measure, known.get(measure.partition(":")[0], (-np.inf, np.inf)))
 
     def count(self, measure: str, *, stage: str | None = None) -> int:
-        """Of how many explanations a measure is known."""
+        """Number of explanations for which a measure is known."""
         table = self._table if stage is None else self._table[self._table["predicted"] == stage]
         return int(table[measure].notna().sum()) if measure in table else 0
 
     @property
     def area(self) -> pd.DataFrame:
-        """Insertion less deletion, by the order in which frequencies were taken.
+        """Insertion minus deletion area, by the order of frequencies.
 
         Returns
         -------
@@ -219,7 +219,7 @@ class Evaluation:
             raise refuse(name, f"no measure {missing.args[0]!r}") from missing
 
     def told(self, name: str, *layouts: Mapping[str, str], needed: bool = True) -> pd.DataFrame:
-        """One of `tables`, with the columns that are to be told of it.
+        """One of `tables`, with the columns to show.
 
         Parameters
         ----------
@@ -241,7 +241,7 @@ class Evaluation:
         return read_rows(rows or (), *layouts, name=name)
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the result with the numbers in it; see `FlexResult.save`."""
+        """Save the result with the measured numbers; see `FlexResult.save`."""
         return self._result.save(fname, overwrite=overwrite)
 
     @property

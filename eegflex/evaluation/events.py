@@ -40,7 +40,7 @@ def find_sleep_events(
     picks: str | Sequence[str] | None = None,
     verbose: bool | str | int | None = None,
 ) -> pd.DataFrame:
-    """Find what scorers look for: spindles, K-complexes, slow waves, eye movements, alpha, sawtooth waves, chin tone.
+    """Find the events that scorers use: spindles, K-complexes, slow waves, eye movements, alpha, sawtooth waves, chin tone.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ ALPHA = 0.05
 def grounding(
     result: FlexResult, events: pd.DataFrame, *, stage_from: str = "predicted", seed: int = 0
 ) -> pd.DataFrame:
-    """Hold what spoke for each stage, and against it, against the events that scorers use.
+    """Test whether the evidence for and against each stage lies in the events that scorers use.
 
     Parameters
     ----------
@@ -301,7 +301,7 @@ def _portions(n: int, most: int) -> Sequence[int]:
 
 
 def grounding_findings(table: pd.DataFrame) -> list[Finding]:
-    """What a table of `grounding` says, one finding for each stage.
+    """Summarise a table of `grounding`, one finding for each stage.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ SPREAD = 1.0
 
 @dataclass(frozen=True)
 class Cover:
-    """How well a time-frequency view finds planted events.
+    """How well a time-frequency view finds simulated events.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Cover:
 
 
 def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.float64]:
-    """Which share of the absolute attribution, per channel and frequency, lies in the true channel and band.
+    """Share of the absolute attribution that lies in the true channel and band.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.floa
 def cover_of_events(
     result: FlexResult, truth: KnownTruth, events: pd.DataFrame, *, rows: Literal["band", "all"] = "band"
 ) -> Cover:
-    """Hold the time-frequency view of the true channel against the events that were planted.
+    """Compare the time-frequency view of the true channel with the simulated events.
 
     A cell is covered by an event if the middle of its frame lies in the event's time, and its frequency within 1 Hz of
     the event's, the width of a frame's window. Events whose frequency is not in the stager's band are no truth of it; those
@@ -209,7 +209,7 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
 
 
 def area_under_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
-    """How often what is to be found scores higher than what is not; equal scores are half.
+    """Area under the ROC curve: how often positives score higher than negatives; ties count half.
 
     Parameters
     ----------

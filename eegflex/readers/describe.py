@@ -29,7 +29,7 @@ _WIDTH = 100  # columns of a terminal
 
 @dataclass(frozen=True)
 class SignalDescription:
-    """One signal of a file, or a derivation that would be made.
+    """One signal of a file, or a derivation that would be computed.
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ def describe_psg(
     dst: bool | None = None,
     profile: str | Path | None = None,
 ) -> PSGDescription:
-    """Say what is in a recording, without loading it.
+    """Describe what is in a recording, without loading it.
 
     Parameters
     ----------

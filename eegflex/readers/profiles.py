@@ -120,7 +120,7 @@ class FilesCard:
 
 @dataclass(frozen=True)
 class Profile:
-    """A data set's card.
+    """The profile of a data set.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class Profile:
     files: FilesCard = field(default_factory=FilesCard)
 
     def options(self, given: HypnogramOptions) -> HypnogramOptions:
-        """Fill in how to read the hypnogram, where the user has not said."""
+        """Fill in arguments for the hypnogram that the user did not give."""
         card = self.hypnogram
         return replace(
             given,
@@ -170,7 +170,7 @@ class Profile:
         )
 
     def rename(self, source: Source) -> dict[str, str]:
-        """Name a recording's signals as what they are.
+        """Rename the signals of a recording by the profile.
 
         Returns
         -------
@@ -208,7 +208,7 @@ class Profile:
         return renamed
 
     def check(self, report: Mapping[str, Any]) -> list[str]:
-        """Say where a hypnogram is of another format than the card has it."""
+        """Warn if a hypnogram has another format than the profile."""
         wanted, found = self.hypnogram.format, report["format"]
         if not wanted or found in {wanted, "mne.Annotations"}:
             return []

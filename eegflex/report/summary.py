@@ -31,7 +31,7 @@ __all__ = [
 
 
 def main_findings(result: FlexResult) -> list[str]:
-    """Say what spoke most for and against each stage, in the words of `FlexResult.main_findings`.
+    """List the strongest evidence for and against each stage; see `FlexResult.main_findings`.
 
     Parameters
     ----------

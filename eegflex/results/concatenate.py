@@ -40,7 +40,7 @@ _APART = 0.01
 
 
 def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[str] | None = None) -> FlexResult:
-    """Put the results of several recordings together, each with a label.
+    """Concatenate the results of several recordings, each with a label.
 
     Parameters
     ----------

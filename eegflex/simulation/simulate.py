@@ -74,7 +74,7 @@ class SimulatedPSG:
         return f"<SimulatedPSG | {hours:g} h at {sfreq:g} Hz, {len(self.events)} events, seed {self.seed}>"
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> SimulatedFiles:
-        """Write the night as EDF+, with its hypnogram and its events beside it.
+        """Save the night as EDF+, with its hypnogram and its events.
 
         Parameters
         ----------

@@ -49,7 +49,7 @@ class LogSpec:
 
 @dataclass(frozen=True)
 class SpectrogramSpec:
-    """Spectrogram that a stager is given in the place of the signal, computed within the graph.
+    """Spectrogram that a stager gets instead of the signal, computed within the graph.
 
     The steps, in this order: windows of each epoch, detrended and tapered; their spectrum; `fmin` to `fmax`; `filterbank`;
     `log`; `clip`; ``(x - mean) / sd``. So attributions are those of the *signal*, whatever the network itself sees.

@@ -69,7 +69,7 @@ def plot_confusion(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw how often each stage was taken for each, and why.
+    """Plot the confusion matrix, with the evidence in each cell.
 
     In each cell stand the epochs of the night that were scored as its row and predicted as its column, and, where some of them
     were explained, the bands that raised the score most and the one that lowered it most: the median over these epochs. Of a

@@ -85,7 +85,7 @@ def plot_context(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw what the epochs around an epoch did to its score, one column a stage.
+    """Plot the contribution of neighbouring epochs to the score, by stage.
 
     Above, the attribution to each epoch of the window, summed over all bands: how much the epoch itself counts, and how much
     its neighbours. Below, the neighbours alone, by band, on a colour scale of their own. Sums are over the picked channels

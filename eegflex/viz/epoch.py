@@ -65,7 +65,7 @@ def plot_epoch(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw the card of one epoch.
+    """Plot one epoch: signal, spectrum and attributions.
 
     Parameters
     ----------

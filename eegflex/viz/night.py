@@ -103,7 +103,7 @@ def plot_night(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw the night as it was scored and as it was staged.
+    """Plot the scored and the predicted hypnogram of a night.
 
     Of a stager that is run once for each EEG channel, the stage is that of the most confident channel set, and the
     probabilities are the mean over all of them. Epochs without a stage, and those whose signal is not fit to be staged, are

@@ -49,7 +49,7 @@ def plot_topomap(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw the attribution to bands over the head, one row a band and one column a stage.
+    """Plot topographies of the attribution, by band and stage.
 
     Attributions are summed in each band first and averaged over the epochs of a stage, the same ones at every electrode: those
     on which the channel sets of all electrodes drawn say that stage. Fewer than 16 sites are drawn as discs; from there on what

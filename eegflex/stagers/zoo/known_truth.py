@@ -67,7 +67,7 @@ GAIN = 2.0
 
 @dataclass(frozen=True)
 class KnownTruth:
-    """What decides for a stager, and what an explanation of it must therefore show.
+    """The feature that a known stager uses, which its explanation must show.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class KnownTruth:
 
     @property
     def input(self) -> int:
-        """The place of its channel among the stager's inputs, and so among the channels of a result."""
+        """Index of its channel among the stager's inputs, and so among the channels of a result."""
         return SITES.index(self.site)
 
     @property

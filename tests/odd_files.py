@@ -187,7 +187,7 @@ ODD: dict[str, Odd] = {
     "wrong unit": Odd(Edf([Sig(unit="mV")]), says="standard deviation of 4.5", scale=1e-3),
     "wrong small unit": Odd(Edf([Sig(unit="nV")]), says="standard deviation of 0.04", scale=1e-9),
     # ranges
-    "physical range turned over": Odd(Edf([Sig(low="500", high="-500")]), says="turned over"),
+    "physical range turned over": Odd(Edf([Sig(low="500", high="-500")]), says="inverted"),
     "physical minimum = maximum": Odd(Edf([Sig(low="5", high="5")]), ChannelError, "so it has no scale"),
     "digital minimum = maximum": Odd(Edf([Sig(bottom="7", top="7")]), ChannelError, "so it has no scale"),
     "digital range turned over": Odd(Edf([Sig(bottom="7", top="-7")]), ChannelError, "so it has no scale"),
@@ -227,7 +227,7 @@ ODD: dict[str, Odd] = {
     ),
     # no header to speak of
     "number of signals is rubbish": Odd(Edf(n_signals="abc"), RecordingError, "number of signals"),
-    "header length contradicts": Odd(Edf(header_bytes="1024"), RecordingError, "contradicts itself"),
+    "header length contradicts": Odd(Edf(header_bytes="1024"), RecordingError, "is inconsistent"),
     "duration of a record is 0": Odd(Edf(duration="0"), RecordingError, "duration of a record"),
     "duration of a record is nan": Odd(Edf(duration="nan"), RecordingError, "duration of a record"),
     "samples per record is 0": Odd(Edf([Sig(n=0)], n_records=0), RecordingError, "number of samples"),

@@ -250,7 +250,7 @@ def test_the_table_is_written_as_it_is(simulated_night, tmp_path):
 
 def test_files_are_written_whole_or_refused(simulated_night, tmp_path):
     fname = simulated_night.save(tmp_path / "night.csv")
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="already exists"):
         simulated_night.save(fname)
     simulated_night.save(fname, overwrite=True)
     with pytest.raises(ParameterError, match=r"'\.csv', '\.edf', '\.tsv'"):

@@ -111,7 +111,7 @@ def _how_read(result: FlexResult, every: FlexResult | None) -> str:
     if isinstance(result.parameters["target"], list | tuple):
         return f"The evidence concerns {explained_words(result)}, in units of {unit(result)}."
     return (
-        f"Explained was only {explained_words(result)} (in units of {unit(result)}): the evidence for the "
+        f"Only {explained_words(result)} was explained (in units of {unit(result)}): the evidence for the "
         f"other stage is not known, and the same bands may have raised it too. {_ALL_OR_PAIR}."
     )
 

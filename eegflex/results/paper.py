@@ -114,8 +114,8 @@ def _recording(result: FlexResult, told: Mapping[str, Any]) -> Iterator[str]:
     kinds, names = data["ch_type"].values.astype(str), data["ch_name"].values.astype(str)
     by_kind = {kind: list(dict.fromkeys(names[kinds == kind].tolist())) for kind in dict.fromkeys(kinds.tolist())}
     listed = "; ".join(f"{type_label(kind)} {', '.join(own)}" for kind, own in by_kind.items())
-    rate = f", recorded at {told['sfreq_recorded']:.6g} Hz" if "sfreq_recorded" in told else ""
-    yield f"One recording of {count_epochs(n)} of {seconds:g} s ({n * seconds / 3600:.2g} h){rate}, was analysed."
+    rate = f", recorded at {told['sfreq_recorded']:.6g} Hz," if "sfreq_recorded" in told else ""
+    yield f"One recording of {count_epochs(n)} of {seconds:g} s ({n * seconds / 3600:.2g} h){rate} was analysed."
     n_scored = int((~np.isin(data["night_stage"].values.astype(str), ["", *NOT_STAGED])).sum())
     yield f"A hypnogram had a stage for {n_scored} of them." if n_scored else "No hypnogram was given."
     if SIMULATED in told.get("warnings", ()):
@@ -178,7 +178,7 @@ def _attribution(result: FlexResult, told: Mapping[str, Any], cite: _Cited, *, o
     asked = result.parameters
     yield _which_epochs(result, told)
     what = "the score of every stage; reported here is that of the predicted one" if of_all else explained_words(result)
-    yield f"Explained was {what} ({unit(result)}) by {_by_method(result, cite)}."
+    yield f"The analysis explained {what} ({unit(result)}) by {_by_method(result, cite)}."
     yield f"Epochs were compared with {baseline_words(result)}{_how_chosen(told)}. {sum_words(result)}"
     if str(asked["baseline"]).startswith("aperiodic"):
         yield f"Oscillatory peaks were separated from the aperiodic part after {cite('aperiodic').strip('()')}."

@@ -314,7 +314,7 @@ class TestAuto:
         result = eegflex.attribute_epochs(epochs, Smooth(), **asked)
         told = result.provenance["baseline"]
         assert result.parameters["baseline"] == told["chosen"] == chosen
-        assert f"{n_epochs - n_flat} sound epochs" in told["because"]
+        assert f"{n_epochs - n_flat} usable epochs" in told["because"]
         assert ("of such a short recording" in told["because"]) == (chosen == "recording")  # 30 minutes
         named = eegflex.attribute_epochs(epochs, Smooth(), baseline=chosen, **asked)
         np.testing.assert_array_equal(view(result), view(named))
@@ -347,7 +347,7 @@ class TestAuto:
         """Of a model that says N2 whatever it hears, every baseline is N2."""
         eegflex.attribute_epochs(noise_epochs(), Constantly(), baseline="auto", on_check="ignore", verbose="info")
         assert (
-            "Compared with the epoch's own 1/f part, which Constantly calls N2 (100 %), since 6 sound epochs"
+            "Compared with the epoch's own 1/f part, which Constantly calls N2 (100 %), since 6 usable epochs"
             in caplog.text
         )
 

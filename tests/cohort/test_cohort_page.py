@@ -182,7 +182,7 @@ class TestFirstScreen:
             (2, {"disagreement": np.nan}, "unknown", "so they cannot disagree"),
             (2, {"disagreement": 0.3}, "bad", "30 %"),
             (3, {"n_explained": 840}, "good", "All 20160 epochs were explained"),
-            (4, {"n_trusted": -1}, "some", "was not asked"),
+            (4, {"n_trusted": -1}, "some", "not tested on the model"),
             (
                 4,
                 {"n_trusted": 10, "n_tested": 10},
@@ -356,7 +356,7 @@ class TestFigures:
         assert len(crossed.axes[0].collections[-1].get_offsets()) == len(CHANNELS)
 
     def test_what_is_not_there_is_refused(self, twice):
-        with pytest.raises(ParameterError, match="no such band"):
+        with pytest.raises(ParameterError, match="no band with this name"):
             twice.plot_topomap(band="gamma", show=False)
         with pytest.raises(ParameterError):
             twice.plot_bands(stage="N4", show=False)

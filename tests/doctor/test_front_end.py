@@ -73,7 +73,7 @@ WRONG = {
     "limits": (lambda m, s: {"clip": (0.0, 10.0)}, "warning", "beyond clip"),
     "the end left out": (lambda m, s: {"hop": 27.0}, "warning", "are in no window"),
     "gaps": (lambda m, s: {"hop": 5.0}, "warning", "are in no window"),
-    "few epochs": (lambda m, s: {"mean": "recording", "sd": "recording"}, "warning", "144 sound epochs"),
+    "few epochs": (lambda m, s: {"mean": "recording", "sd": "recording"}, "warning", "144 usable epochs"),
 }
 
 
@@ -92,7 +92,7 @@ def test_what_is_wrong_with_a_front_is_said(name, night, decibels):
 def test_statistics_of_a_whole_night_are_told_and_well(night, caplog):
     assert found(night, mean="recording", sd="recording").measured.endswith("mean and sd are those of this recording")
     staged = eegflex.stage_epochs(night, ReadsBands(), spec=spectral(mean="recording"), verbose="error")
-    assert "over its 144 sound epochs" in staged.segments.notes["spectrogram"]
+    assert "over its 144 usable epochs" in staged.segments.notes["spectrogram"]
     result = eegflex.attribute_epochs(staged, sample_per_stage=1, verbose="error")
     assert any("mean of the spectrogram" in one for one in result.provenance["warnings"])
 

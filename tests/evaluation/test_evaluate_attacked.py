@@ -159,7 +159,7 @@ def test_a_nonsensical_evaluation_is_refused(result, wrong):
     data = told(result, areas(ORDERS)).result.to_xarray()
     provenance = json.loads(data.attrs["provenance"])
     provenance["evaluation"] |= wrong
-    with pytest.raises(ParameterError, match="not laid out as a result"):
+    with pytest.raises(ParameterError, match="not have the layout of a result"):
         check_layout(data.assign_attrs(provenance=json.dumps(provenance)))
 
 

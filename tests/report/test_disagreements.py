@@ -87,7 +87,7 @@ def test_channels_that_say_otherwise_are_named_without_what_they_share(pair):
 
 def test_what_is_not_known_of_the_other_stage_is_said(one):
     _, said = section(staged(one, {7: [{"N2": 0.5, "N1": 0.4}]}))
-    assert "Explained was only the score of the predicted stage (in units of log-probability)" in said
+    assert "Only the score of the predicted stage was explained (in units of log-probability)" in said
     assert "target='all' explains every stage against every other." in said
 
 

@@ -407,7 +407,7 @@ class TestFile:
         path = tmp_path / "page.html"
         assert self.report.save(path) == path
         path.write_text("mine")
-        with pytest.raises(OutputError, match="there already"):
+        with pytest.raises(OutputError, match="already exists"):
             self.report.save(path)
         assert path.read_text() == "mine"
         self.report.save(path, overwrite=True)

@@ -31,18 +31,18 @@ def test_the_paragraphs_of_a_whole_recording(result):
     recording, stager, attribution, statistics, software, *_ = result.methods_text().split("\n\n")
     told = result.provenance
     assert recording == (
-        "One recording of 10 epochs of 30 s (0.083 h), was analysed. A hypnogram had a stage for 8 of them. The channels "
+        "One recording of 10 epochs of 30 s (0.083 h) was analysed. A hypnogram had a stage for 8 of them. The channels "
         "explained were EEG F3-M2, F4-M1, C3-M2, C4-M1, O1-M2, O2-M1."
     ).replace(
-        ", was analysed", f", recorded at {told['sfreq_recorded']:g} Hz, was analysed" * ("sfreq_recorded" in told)
+        " was analysed", f", recorded at {told['sfreq_recorded']:g} Hz, was analysed" * ("sfreq_recorded" in told)
     )
     assert stager == f"Stages (W, N1, N2, N3, REM) were given by tiny, weights with SHA-256 {told['model_sha256']}."
     median = int(np.median(result.data["n_gradients"].values))
     assert attribution.startswith(
-        "All 10 epochs were explained (W 2, N1 2, N2 2, N3 2, REM 2). Explained was the score of the predicted stage "
+        "All 10 epochs were explained (W 2, N1 2, N2 2, N3 2, REM 2). The analysis explained the score of the predicted stage "
         "(log-probability) by FLEX (Gräve et al. 2025): Integrated Gradients (Sundararajan et al. 2017) over the magnitudes of "
         "the Fourier spectrum of each channel, phases held fixed. Epochs were compared with silence. The attributions of an "
-        "epoch sum to its score minus that of silence on every channel: explained is everything that is in it, the 1/f part "
+        "epoch sum to its score minus that of silence on every channel: they explain everything that is in it, the 1/f part "
         "too. The integral was refined until the estimated error of the band sums was within 2 % of their absolute total, with "
         f"at most 400 gradients for an epoch (median {median}). Estimated errors of the band sums were "
     )
@@ -135,8 +135,8 @@ def test_what_was_done_to_the_recording_is_stated(result, provenance, words):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"target": ["N2", "N1"]}, "Explained was the score of N2 minus that of N1 (log-probability)"),
-        ({"target": "N2"}, "Explained was the score of N2 (log-probability)"),
+        ({"target": ["N2", "N1"]}, "The analysis explained the score of N2 minus that of N1 (log-probability)"),
+        ({"target": "N2"}, "The analysis explained the score of N2 (log-probability)"),
         ({"baseline": "recording"}, "Epochs were compared with an ordinary epoch of this recording."),
         ({"baseline": "stage:W"}, "Epochs were compared with an ordinary epoch of W."),
         (
@@ -253,7 +253,10 @@ def test_an_evaluation_is_stated(result):
 def test_it_is_the_same_after_the_file_and_of_one_recording(result, tmp_path):
     assert read_result(result.save(tmp_path / "one.nc")).methods_text() == result.methods_text()
     of_all = example_results.explain(example_results.make_epochs(), target="all")
-    assert "Explained was the score of every stage; reported here is that of the predicted one" in of_all.methods_text()
+    assert (
+        "The analysis explained the score of every stage; reported here is that of the predicted one"
+        in of_all.methods_text()
+    )
     other = example_results.explain(example_results.make_epochs(seed=1))
     with pytest.raises(ParameterError, match="A methods section is of one recording"):
         concatenate_results([result, other]).methods_text()

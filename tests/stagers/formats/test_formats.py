@@ -367,7 +367,7 @@ def test_a_damaged_file_is_refused_or_loaded_and_nothing_else(form, tmp_path):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ModelError, match=r"no such model.*b\.pt"):
+    with pytest.raises(ModelError, match=r"model does not exist.*b\.pt"):
         load_model(str(tmp_path / "b.pt"))
 
 

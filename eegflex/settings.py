@@ -234,7 +234,7 @@ class Settings(StagingSettings):
     sample_per_stage: int | None = field(
         default=None, metadata=_said("Explain only this many epochs of each predicted stage.", at_least=1)
     )
-    seed: int = field(default=0, metadata=_said("Seed of what is drawn at random."))
+    seed: int = field(default=0, metadata=_said("Random seed."))
     batch_size: int | None = field(
         default=None, metadata=_said("Points in one pass through the network. Default: as many as fit.", at_least=1)
     )
@@ -374,7 +374,7 @@ class EvaluationSettings:
         default=10, metadata=_said("Number of explanations of each predicted stage to evaluate; 0: all.", at_least=0)
     )
     device: str | None = field(default=None, metadata=_said("Where to compute: cpu, cuda or mps."))
-    seed: int = field(default=0, metadata=_said("Seed of what is drawn at random."))
+    seed: int = field(default=0, metadata=_said("Random seed."))
 
     def __post_init__(self) -> None:
         for name in ("parts", "compare"):

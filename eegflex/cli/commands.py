@@ -79,7 +79,10 @@ def _options(
 @app.command()
 @takes(about=RecordingOptions)
 def info(recording: Recording, about: RecordingOptions) -> None:
-    """Show what is in a recording: signals with rate, unit, type and role, the default picks, and the stages."""
+    """Show what is in a recording.
+
+    Lists signals with rate, unit, type and role, the channels that would be picked, and the stages.
+    """
     from eegflex.readers import describe_psg
 
     mne.set_log_level("ERROR")  # what the reader would say is in the description
@@ -95,7 +98,10 @@ def check(
     reading: ReadingOptions,
     device: Annotated[str | None, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")] = None,
 ) -> None:
-    """Check a model on a recording, preferably with its hypnogram. The exit status is 1 if an explanation would be wrong."""
+    """Check a model on a recording, if possible scored.
+
+    The exit status is 1 if an explanation would be wrong.
+    """
     from eegflex.doctor.check_model import check_model
 
     findings = check_model(loading.load(model), reading.epochs(recording), device=device)
@@ -123,7 +129,7 @@ def stage(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Stage a recording and write the stages as a table or a hypnogram."""
+    """Stage a recording and write the stages."""
     from eegflex.review import check_queue_file, save_queue
     from eegflex.staging import check_stages_file, stage_with
 
@@ -187,7 +193,10 @@ def evaluate(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Test the explanations of a result on the model, and store the numbers in the result."""
+    """Test the explanations of a result on the model.
+
+    The numbers are stored in the result.
+    """
     from eegflex.errors import EvaluationStopped
     from eegflex.evaluation import evaluate as measured
     from eegflex.evaluation.evaluate import check_goes_on, wanted_parts
@@ -226,7 +235,10 @@ def report(
     resume: Resume = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a report, as HTML or PDF, of a result, or of a recording that is first staged and explained."""
+    """Write a report of a result or of a recording.
+
+    The report is HTML or PDF. A recording is staged and explained first.
+    """
     from eegflex.report.page import check_report_file
 
     inputs = _inputs(recording, loading, reading)
@@ -262,7 +274,10 @@ def export(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write attributions as tracks and annotations that a PSG viewer can show beside the recording."""
+    """Write attributions as tracks for a PSG viewer.
+
+    The tracks and annotations can be shown beside the recording.
+    """
     from eegflex.results import read_result
     from eegflex.results.export_methods import check_tracks_file
 
@@ -284,7 +299,10 @@ def demo(
     sample_per_stage: Annotated[int, typer.Option("--sample-per-stage", min=1, help="Epochs of each stage.")] = 8,
     seed: Seed = 1,
 ) -> None:
-    """Simulate a night, stage and explain it, and write the report. Files of an earlier demo are replaced."""
+    """Simulate a night, explain it and write a report.
+
+    Files of an earlier demo are replaced.
+    """
     from eegflex.evaluation import evaluate as evaluate_result
     from eegflex.report.summary import main_findings
     from eegflex.simulation.simulate import simulate_psg

@@ -36,7 +36,10 @@ def cohort(
         Path | None, typer.Option("--status", help="Show the progress of the run in this folder.", show_default=False)
     ] = None,
 ) -> None:
-    """Stage and explain all recordings of a cohort. Run it again to continue an interrupted run."""
+    """Stage and explain all recordings of a cohort.
+
+    Run it again to continue an interrupted run.
+    """
     from eegflex.cohort import cohort_status, run_cohort
 
     if status is not None:

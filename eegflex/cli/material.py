@@ -12,7 +12,7 @@ from eegflex.utils.files import check_output
 
 __all__ = ["Overwrite", "Seed", "datasets", "simulate", "specs"]
 
-Seed = Annotated[int, typer.Option("--seed", help="Seed of what is drawn at random.")]
+Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 
 
@@ -46,7 +46,10 @@ def simulate(
     subject: Annotated[str, typer.Option("--subject", help="Subject in the BIDS data set.")] = "01",
     overwrite: Overwrite = False,
 ) -> None:
-    """Simulate a night and write it as EDF+ or BIDS, with its hypnogram and its events."""
+    """Simulate a night.
+
+    It is written as EDF+ or BIDS, with its hypnogram and its events.
+    """
     from eegflex.simulation.simulate import simulate_psg
 
     if output is None and bids is None:
@@ -84,7 +87,7 @@ def datasets(
     recordings: Annotated[str | None, typer.Option(help="Nights to fetch: 1 or 1,2. Default: all.")] = None,
     path: Annotated[Path | None, typer.Option(help="Folder to download to. Default: MNE's data folder.")] = None,
 ) -> None:
-    """List public sleep data sets, describe one, or fetch recordings of Sleep-EDF."""
+    """List, describe or fetch public sleep data sets."""
     from eegflex import datasets as known
 
     if fetch is not None:
@@ -104,7 +107,10 @@ def specs(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the spec to a file, mine.toml.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """List the specs of published stagers, or print one, for example to edit it for your own network."""
+    """List the specs of published stagers, or print one.
+
+    Edit a printed spec for your own network.
+    """
     from eegflex.spec.published import spec_text, specs_text
 
     text = specs_text() if name is None else spec_text(name).rstrip()

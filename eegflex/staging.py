@@ -298,22 +298,21 @@ def stage_epochs(
     Parameters
     ----------
     epochs : mne.BaseEpochs
-        Epochs of a recording, as `eegflex.make_epochs` cuts it, in the order of time. They are not changed.
+        Epochs of a recording in the order of time, as returned by `eegflex.make_epochs`. They are not changed.
     model : str | path-like | Stager | torch.nn.Module | callable | sequence
         The stager; see `eegflex.load_model`.
     spec : ModelSpec | str | path-like | None
-        The contract of a bare network, its TOML file, or the name of a published one (`eegflex.spec.spec_names`). Without one
-        it is fed the epochs as they are, in MNE's units.
+        The spec of a bare network, its TOML file, or the name of a published one (`eegflex.spec.spec_names`). Without a spec,
+        the network gets the epochs unchanged, in MNE's units.
     picks : str | sequence of str | None
         Channels to choose from; by default all that are not bad.
     edges : {"shift", "pad", "skip"}
-        Where a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
-        (if not, the epoch is not staged); put silence there; or do not stage the epoch.
+        If a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
+        (otherwise the epoch is not staged); fill the window with silence; or do not stage the epoch.
     filter_edges : {"keep", "mask"}
-        Whether epochs into which the preparation's filter reaches from beyond the edge of a run are used like any other, or
-        masked.
+        Whether to use epochs that contain the filter's edge artifact, at the ends of a run, or to mask them.
     window_length : int | "auto"
-        For a stager of whole nights: epochs of the window in which an epoch is later explained; see
+        For whole-night stagers: the number of epochs of the window in which an epoch is later explained; see
         `eegflex.attribute_epochs`.
     device : str | torch.device | None
         Where to compute, such as ``"cuda"``. By default where the model is.
@@ -329,9 +328,9 @@ def stage_epochs(
     Raises
     ------
     ParameterError
-        If an argument is not one of its choices.
+        If an argument has a value that is not allowed.
     ChannelError, RecordingError
-        If the epochs cannot give what the model's spec asks for.
+        If the epochs do not have what the model's spec requires.
     ModelError
         If the model cannot be loaded, or fails.
 

@@ -57,38 +57,38 @@ def evaluate(
     model : object
         The model that they are of, as in `eegflex.attribute_epochs`; left out with a `StagedNight`.
     spec : ModelSpec | path-like | None
-        Its contract, as there.
+        Its spec, as in `attribute_epochs`.
     parts : str | sequence of str | None
-        What to measure; by default all. What an earlier evaluation of the same result measured, and was asked in the same
-        way, is not measured again.
+        Tests to run; by default all. Tests that an earlier evaluation of the same result ran with the same arguments are not
+        repeated.
     compare : str | sequence of str
-        Other methods, such as ``"gradient_shap"``, that explain the same epochs and are held against the result's, in the order
-        that they insert and delete frequencies in.
+        Other methods, such as ``"gradient_shap"``, that explain the same epochs and are compared with the result's by the order
+        in which they insert and delete frequencies.
     groups : float | "bands"
-        What is inserted and deleted at once, of each channel: frequencies within so many Hz, or a band.
+        What is inserted and deleted at once, for each channel: frequency ranges of this width in Hz, or bands.
     sample_per_stage : int | None
-        How many explanations of each predicted stage are evaluated, drawn at random; None or 0: all.
+        Number of random explanations of each predicted stage to evaluate; None or 0: all.
     baseline : array | None
-        What the attribution was compared with, where that was an array: a result does not keep it.
+        The baseline of the attribution, if it was an array: a result does not store it.
     device : str | None
         Where to compute; by default where the model is.
     seed : int
-        Of what is drawn at random.
+        Random seed.
     verbose : bool | str | int | None
         As in MNE.
 
     Returns
     -------
     evaluation : Evaluation
-        Its ``findings`` say what was measured, and its ``result`` is the result with the numbers in it.
+        Its ``findings`` say what was measured, and its ``result`` is the result with the measured numbers.
 
     Raises
     ------
     ParameterError
-        If the result is of several recordings, of another recording or model, or of only some channels; or an argument is none,
-        such as a method to compare that does not know the result's baseline.
+        If the result is of several recordings, of another recording or model, or of only some channels; or if an argument is
+        not valid, such as a method to compare that does not support the result's baseline.
     EvaluationStopped
-        If it was stopped: its ``evaluation`` is what was measured so far. To evaluate its ``evaluation.result`` goes on there.
+        If it was stopped. Its ``evaluation`` has what was measured so far; evaluate its ``evaluation.result`` to continue.
 
     Notes
     -----
@@ -168,9 +168,7 @@ def wanted_parts(asked: EvaluationSettings) -> tuple[str, ...]:
         If there is no such part, or none is named.
     """
     if asked.parts is not None and not asked.parts:
-        raise ParameterError(
-            "parts names an unknown part", allowed=tuple(PARTS), remedy="Leave it out to run all tests"
-        )
+        raise ParameterError("parts is empty", allowed=tuple(PARTS), remedy="Leave it out to run all tests")
     for name in asked.parts or ():
         check_choice("parts", name, tuple(PARTS))
     return tuple(name for name in PARTS if asked.parts is None or name in asked.parts)

@@ -59,7 +59,7 @@ class HypnogramCard:
     coding : str
         As in `read_psg`.
     epoch_length : float | None
-        Seconds an epoch.
+        Length of an epoch in s.
     column : str | None
         The column or rater that holds the stages.
     file : str

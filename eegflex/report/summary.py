@@ -36,7 +36,7 @@ def main_findings(result: FlexResult) -> list[str]:
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording. One of all stages speaks for the predicted one.
+        Attributions of a recording. For a result of all stages, the report shows the predicted one.
 
     Returns
     -------

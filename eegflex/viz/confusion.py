@@ -118,7 +118,7 @@ def plot_confusion(
     counts = tables.night_confusion(result.data)[np.ix_(places, places)]
     if not counts.sum():
         raise ParameterError(
-            "There is no hypnogram to compare the stages with",
+            "There is no hypnogram to compare with",
             seen="no epoch that is both scored and staged",
             remedy="Give a hypnogram when the recording is read",
         )
@@ -135,7 +135,7 @@ def plot_confusion(
         _write_cell(ax, row, column, int(count), float(shares[row, column]), own)
     _label(ax, order, counts)
     return canvas.finish(
-        f"{result.model}: {'what spoke for the predicted stage' if spoke else 'stages'}, by scored and predicted stage, "
+        f"{result.model}: {'evidence for the predicted stage' if spoke else 'stages'}, by scored and predicted stage, "
         f"Cohen's kappa {cohens_kappa(counts):.2f} (n = {counts.sum()} epochs)",
         *_notes(result, picks, told),
         show=show,

@@ -56,7 +56,7 @@ class Hypnogram:
     others : int
         Entries of the file that are no stages and were left out before.
     epoch_length : float | None
-        Seconds an epoch.
+        Length of an epoch in s.
     has_time : bool
         False where it can only start with the recording.
     in_epochs : bool

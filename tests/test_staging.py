@@ -261,7 +261,7 @@ def test_files_are_written_whole_or_refused(simulated_night, tmp_path):
 def test_the_night_draws_itself(simulated_night):
     fig = simulated_night.plot_night(show=False)
     assert len(fig.axes) == 4
-    assert "against the hypnogram" in fig.get_suptitle()
+    assert "compared with the hypnogram" in fig.get_suptitle()
     assert "explained" not in fig.get_supxlabel()
 
 

@@ -137,7 +137,7 @@ def test_a_model_of_sequences_without_its_context_is_told_by_what_it_would_be_wi
     findings = check_model(trained.context().module, simulated(11), spec=alone, verbose="error")
     assert set(not_well(findings)) == {"window"}
     assert findings["window"].status == "error"
-    assert "kappa 0.99 in place of 0.68" in findings["window"].measured
+    assert "kappa 0.99 instead of 0.68" in findings["window"].measured
     assert "context = { before = 10, after = 9 }" in findings["window"].remedy
 
 

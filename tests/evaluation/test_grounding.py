@@ -154,7 +154,7 @@ def test_several_recordings_and_no_tables_are_refused(in_silence):
     for wrong in (table_of(ONSETS).drop(columns="kind"), [1, 2]):
         with pytest.raises(ParameterError, match="find_sleep_events"):
             grounding(in_silence, wrong)
-    with pytest.raises(ParameterError, match="no onset"):
+    with pytest.raises(ParameterError, match="needs an onset"):
         grounding(in_silence, table_of([np.nan, 1.0]))
 
 

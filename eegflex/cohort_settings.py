@@ -93,7 +93,7 @@ class CohortAttribution(Settings):
     )
     sample_per_stage: int | None = field(
         default=SAMPLE_PER_STAGE,
-        metadata={"help": "Number of random epochs of each predicted stage to explain; 0: all.", "at_least": 0},
+        metadata={"help": "Epochs of each predicted stage that are explained, at random; 0: all.", "at_least": 0},
     )
     n_jobs: int | None = field(default=None, metadata={"shell": False})
     label: str | None = field(default=None, metadata={"shell": False})

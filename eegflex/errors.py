@@ -172,7 +172,7 @@ class MemoryShortError(ModelError):
 
 
 class SpecError(EegflexError, ValueError):
-    """A stager's spec is incomplete or inconsistent."""
+    """A stager's contract is incomplete or contradicts itself."""
 
 
 class DownloadError(EegflexError, OSError):

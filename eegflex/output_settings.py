@@ -56,8 +56,8 @@ class ExportSettings:
     meas_date: dt.datetime | str | None = field(
         default=None,
         metadata={
-            "help": "Start of the recording, such as 2020-01-31T22:30:00, for viewers that align files by clock time; "
-            "results do not store it. Default: 1985-01-01T00:00:00, which means unknown.",
+            "help": "When the recording started, such as 2020-01-31T22:30:00, for viewers that lay files on each other by the "
+            "clock; results do not hold it. Default: 1985-01-01T00:00:00, which means that it is not told.",
             "read": "text",
         },
     )
@@ -127,12 +127,9 @@ class ReportSettings:
         If one of them cannot be.
     """
 
-    title: str | None = field(
-        default=None, metadata={"help": "Title of the report. Default: a title with the name of the stager."}
-    )
+    title: str | None = field(default=None, metadata={"help": "Its title. Default: one that names the stager."})
     epochs_per_stage: int = field(
-        default=1,
-        metadata={"help": "Number of typical epochs, and of epochs to review, shown for each stage.", "at_least": 0},
+        default=1, metadata={"help": "Cards of typical epochs, and of some to review, for each stage.", "at_least": 0}
     )
     note: str | None = field(default=None, metadata={"help": "A note at the top of the report."})
     signal: bool = field(

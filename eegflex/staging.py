@@ -402,8 +402,8 @@ def _frozen(stager: Stager, segments: Segments) -> tuple[Stager, Segments]:
     if not asked:
         return stager, segments
     told = (
-        f"{' and '.join(asked)} of the spectrogram of {stager.spec.name} come from this recording, from its "
-        f"{int((segments.fault == '').sum())} usable epochs, instead of from a training set"
+        f"{' and '.join(asked)} of the spectrogram of {stager.spec.name} are those of this recording, over its "
+        f"{int((segments.fault == '').sum())} sound epochs, in the place of a training set's"
     )
     logger.warning(told)
     notes = segments.notes | {"spectrogram": told, "warnings": [*segments.notes.get("warnings", ()), told]}

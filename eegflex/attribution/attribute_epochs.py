@@ -149,7 +149,7 @@ def attribute_epochs(
         the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` has more nodes near the
         baseline, where networks change quickly.
     tol : float
-        For ``"adaptive"``: the allowed error, relative to the absolute total of the band sums.
+        For ``"adaptive"``: the error allowed, relative to the absolute total of the band sums.
     max_evals : int
         For ``"adaptive"``: maximum of gradient evaluations for an epoch (for each draw of its baseline). The ``error`` of an
         epoch shows whether they were enough.

@@ -163,7 +163,7 @@ class Evaluation:
         return Interval(float(values[kept].mean()), *limits.tolist())
 
     def difference(self, measure: str, other: str) -> Interval:
-        """The mean difference of two measures of the same explanation, with its interval, as in `interval`."""
+        """The mean of a measure less another of the same explanation, with its interval, as `interval` has it."""
         own = self.interval(self._table[measure] - self._table[other])
         (low, high), (other_low, other_high) = self._range(measure), self._range(other)
         limits = np.clip([own.low, own.high], low - other_high, high - other_low)
@@ -175,7 +175,7 @@ class Evaluation:
         return known.get(measure, known.get(measure.partition(":")[0], (-np.inf, np.inf)))
 
     def count(self, measure: str, *, stage: str | None = None) -> int:
-        """Number of explanations for which a measure is known."""
+        """Of how many explanations a measure is known."""
         table = self._table if stage is None else self._table[self._table["predicted"] == stage]
         return int(table[measure].notna().sum()) if measure in table else 0
 
@@ -241,7 +241,7 @@ class Evaluation:
         return read_rows(rows or (), *layouts, name=name)
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
-        """Save the result with the measured numbers; see `FlexResult.save`."""
+        """Write the result with the numbers in it; see `FlexResult.save`."""
         return self._result.save(fname, overwrite=overwrite)
 
     @property

@@ -209,7 +209,7 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
 
 
 def area_under_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
-    """Area under the ROC curve: how often positives score higher than negatives; ties count half.
+    """How often what is to be found scores higher than what is not; equal scores are half.
 
     Parameters
     ----------

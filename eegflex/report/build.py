@@ -56,12 +56,12 @@ def make_report(
     title : str | None
         Title of the report. By default it names the stager.
     epochs_per_stage : int
-        Number of typical epochs to show for each stage, and of epochs to review.
+        How many epoch cards to show of each stage: so many typical epochs, and, where there are, as many to review.
     note : str | None
         A note at the top of the report, for example that the recording is simulated.
     signal : bool
-        Whether the page contains the signals of the explained epochs. They are patient data, and the page says so. Without
-        signals, figures of single epochs are left out too.
+        Whether the page holds the signals of the explained epochs, to walk through them. They are the patient's data, and the
+        page says so. Epoch cards, which show a few of them as pictures, are left out without them.
     began : str | None
         Clock time at which the recording began, such as ``"22:30"``, to show times of day. A result does not store it.
     %(verbose)s

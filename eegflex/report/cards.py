@@ -72,18 +72,14 @@ def cards_of(result: FlexResult, n: int) -> list[Card]:
     for stage in stage_order(data, "predicted"):
         own = stages == stage
         typical = [
-            Card(
-                number,
-                stage,
-                why + (f" It is also in the review queue: {reasons[number]}." if number in reasons else ""),
-            )
+            Card(number, stage, why + (f" It is to review, too: {reasons[number]}." if number in reasons else ""))
             for number, why in ((int(numbers[place]), why) for place, why in _typical(data, own, stage, n))
         ]
         here = set(numbers[own].tolist())
         shown = {card.number for card in typical}
         unsure = [number for number in reasons if number in here - shown][:n]
         found += typical + [
-            Card(number, stage, f"To review, one of the first of {stage} in the queue: {reasons[number]}.")
+            Card(number, stage, f"To review, among the first of {stage} in the queue: {reasons[number]}.")
             for number in unsure
         ]
     return found

@@ -142,10 +142,10 @@ def waveforms(gathered: Gathered) -> Iterator[Part]:
     kinds = "" if alike else " The phases of all channels were rotated together (joint) or separately."
     words = (
         "The night was staged again with the magnitude of every frequency as recorded and random phases: "
-        f"{told_of(data)}.{kinds} A stage that is lost is not recognised by the magnitudes of frequencies, so bands "
-        f"cannot explain it. Kept: the share of epochs that keep their stage, with its 95 % interval. This concerns "
-        f"the whole input of the stager, including the neighbours: a stage may be decided by the spectrum of "
-        f"neighbouring epochs."
+        f"{told_of(data)}.{kinds} A stage that is lost by it was not told by how much there is of each frequency, and no band "
+        "says what decided. Kept: the share of epochs that keep their stage, with its interval of 95 %. This is asked of all "
+        "that the stager was given, the epochs around it too: a stage that the spectrum decides may be decided by the spectrum "
+        "of the epochs around."
     )
     if np.isfinite(epoch_shares(data)).any():
         words += (
@@ -190,7 +190,7 @@ def topography(gathered: Gathered) -> Iterator[Part]:
     counts = counts_of(gathered.result)
     few = {stage: n for stage, n in counts.items() if n < LEAST_ON_MAP}
     told = ", ".join(f"{stage} (n = {n})" for stage, n in few.items())
-    left = f"Not drawn, fewer than {LEAST_ON_MAP} epochs that all channels explain: {told}." if few else ""
+    left = f"Not drawn, of fewer than {LEAST_ON_MAP} epochs that all channels explain: {told}." if few else ""
     if len(few) == len(counts):
         yield Text("Topography", html.paragraph(left))
         return

@@ -328,7 +328,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         return main_findings(self, trust)
 
     def copy(self) -> FlexResult:
-        """A deep copy in memory."""
+        """A copy that shares nothing with this result, and is wholly in memory."""
         return FlexResult(self.to_xarray())
 
     def for_target(self, target: str | tuple[str, str] | None = None) -> FlexResult:
@@ -369,7 +369,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         return self._dataset
 
     def to_xarray(self) -> xr.Dataset:
-        """Copy of the result as a labelled dataset in memory."""
+        """Copy of the result as a labelled dataset, wholly in memory."""
         return self._dataset.copy(deep=True).load()  # a copy of what is on disk is on disk too, until it is loaded
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:

@@ -23,7 +23,7 @@ __all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
 
 @dataclass(frozen=True)
 class FilterSpec:
-    """Pass band in Hz, applied before the explanation. ``None`` leaves that side open."""
+    """Pass band in Hz, applied before anything is explained. ``None`` leaves that side open."""
 
     l_freq: float | None = None
     h_freq: float | None = None
@@ -31,7 +31,7 @@ class FilterSpec:
 
 @dataclass(frozen=True)
 class ChannelSpec:
-    """One input of a stager, and which channels may be connected to it.
+    """One input of a stager, and what may be connected to it.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ _WIDTH = 22
 
 
 def sys_info(fid: TextIO | None = None) -> None:
-    """Print the versions of Python, of the machine and of dependencies, for a bug report.
+    """Write the versions of Python, of the machine and of what eegflex stands on, to be copied into a bug report.
 
     No name of a person, a directory or a host is written.
 

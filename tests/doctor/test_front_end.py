@@ -92,7 +92,7 @@ def test_what_is_wrong_with_a_front_is_said(name, night, decibels):
 def test_statistics_of_a_whole_night_are_told_and_well(night, caplog):
     assert found(night, mean="recording", sd="recording").measured.endswith("mean and sd are those of this recording")
     staged = eegflex.stage_epochs(night, ReadsBands(), spec=spectral(mean="recording"), verbose="error")
-    assert "over its 144 usable epochs" in staged.segments.notes["spectrogram"]
+    assert "over its 144 sound epochs" in staged.segments.notes["spectrogram"]
     result = eegflex.attribute_epochs(staged, sample_per_stage=1, verbose="error")
     assert any("mean of the spectrogram" in one for one in result.provenance["warnings"])
 

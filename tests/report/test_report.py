@@ -138,7 +138,7 @@ class TestPage:
     def test_all_figures_are_there(self, page):
         # confusion, bands, spectrum, five cards, completeness; the night is the page's own, and two epochs make no map
         assert len(page.images) == 9
-        assert "Not drawn, fewer than 3 epochs that all channels explain: W (n = 2)" in page.text
+        assert "Not drawn, of fewer than 3 epochs that all channels explain: W (n = 2)" in page.text
         assert all(image.startswith(b"\x89PNG") for image in page.images)
 
     def test_nothing_is_left_behind(self, made, compared):

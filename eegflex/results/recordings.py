@@ -95,7 +95,7 @@ def one_recording(dataset: xr.Dataset, recording: str | None, what: str) -> xr.D
             remedy=f"Name one with recording=, or take its part of the result: result.sel(recording={labels[0]!r})",
         )
     if recording not in labels:
-        raise ParameterError("The recording does not exist", seen=repr(recording), allowed=list(map(repr, labels)))
+        raise ParameterError("There is no such recording", seen=repr(recording), allowed=list(map(repr, labels)))
     return of_recordings(dataset, [recording]) if len(labels) > 1 else dataset
 
 

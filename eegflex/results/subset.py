@@ -29,7 +29,7 @@ def subset(
 ) -> xr.Dataset:
     """The part of a dataset that is all that was asked for; see `FlexResult.sel`."""
     if recording is not None:
-        wanted = _check_there("The recording does not exist", as_list(recording), labels_of(dataset))
+        wanted = _check_there("There is no such recording", as_list(recording), labels_of(dataset))
         dataset = of_recordings(dataset, wanted)
     kept = np.ones(dataset.sizes["epoch"], dtype=bool)
     if stage is not None:

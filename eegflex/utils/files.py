@@ -65,13 +65,13 @@ def check_input(fname: str | Path, error: type[EegflexError], what: str, *, fold
     >>> from eegflex.utils.files import check_input
     >>> check_input("nights", RecordingError, "recording")
     Traceback (most recent call last):
-    eegflex.errors.RecordingError: The recording does not exist. Got nights. Check the path.
+    eegflex.errors.RecordingError: There is no such recording. Got nights. Check the path.
     """
     path = Path(fname)
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise error(f"The {what} does not exist", seen=path, remedy="Check the path") from None
+        raise error(f"There is no such {what}", seen=path, remedy="Check the path") from None
     except (OSError, ValueError) as failure:  # no right to look, a loop of links, a name that no system takes
         reason = getattr(failure, "strerror", None) or failure
         raise error(

@@ -170,7 +170,7 @@ class TestFirstScreen:
         kappa = np.repeat(np.linspace(0.55, 0.99, 12), 2)
         tile = tiles(with_recordings(twice, kappa=kappa))[1]
         assert (tile.grade, tile.title) == ("some", "The stager agrees with the scorers in part")
-        assert "kappa of 0.77 (95 % interval 0.63 to 0.91, 12 people)" in tile.text
+        assert "median person is 0.77 (95 % interval 0.63 to 0.91, 12 people)" in tile.text
         assert "Lowest: sub-01 0.55, sub-02 0.59, sub-03 0.63." in tile.text
         assert "2 of 12 below 0.6" in tile.text
 

@@ -29,7 +29,7 @@ SAID = {
     "text": "is not a recording that can be read",
     "crash": "died of SIGABRT",
     "hypnogram": "A stage label is unknown",
-    "gone": "The recording does not exist",
+    "gone": "There is no such recording",
 }
 
 

@@ -46,8 +46,8 @@ def clean():
 
 def test_a_clean_recording_of_which_nobody_tells_a_filter(clean):
     assert "50, 60 Hz" in clean["line"].where
-    assert "tells of a high-pass" in clean["below"].why
-    assert "tells of a low-pass" in clean["above"].why
+    assert "states a high-pass" in clean["below"].why
+    assert "states a low-pass" in clean["above"].why
     assert not clean["images"].mask.any()
     assert not clean["channel"].mask.any()
     assert np.isnan(clean["below"].share(np.ones((2, len(FREQS))), (0, 1))).all()

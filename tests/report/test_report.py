@@ -235,11 +235,11 @@ class TestWhatIsSaid:
     @pytest.mark.parametrize(
         ("baseline", "words"),
         [
-            ("zero", "less that of silence on every channel"),
-            ("aperiodic", "less that of the same epoch without its oscillatory peaks"),
-            ("recording", "less that of an epoch with the median spectrum of the recording and the same phases"),
-            ("stage:W", "less that of an epoch with the median spectrum of W and the same phases"),
-            ("array:0a1b", "less that of an epoch with the spectrum that was given as the baseline"),
+            ("zero", "minus that of silence on every channel"),
+            ("aperiodic", "minus that of the same epoch without its oscillatory peaks"),
+            ("recording", "minus that of an epoch with the median spectrum of the recording and the same phases"),
+            ("stage:W", "minus that of an epoch with the median spectrum of W and the same phases"),
+            ("array:0a1b", "minus that of an epoch with the spectrum that was given as the baseline"),
         ],
     )
     def test_what_the_sum_is_at_each_baseline_is_told(self, result, baseline, words):

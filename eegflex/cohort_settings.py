@@ -33,30 +33,35 @@ class CohortSettings:
 
     scheduler: str | None = field(
         default=None,
-        metadata={"help": "A Dask cluster that exists, tcp://host:8786. Default: one on this machine, for this run."},
+        metadata={
+            "help": "Address of a running Dask cluster, tcp://host:8786. Default: a cluster on this machine for this run."
+        },
     )
     n_workers: int | None = field(
-        default=None, metadata={"help": "Processes on this machine. Default: one a core.", "at_least": 1}
+        default=None,
+        metadata={"help": "Number of processes on this machine. Default: one for each core.", "at_least": 1},
     )
     memory: str | None = field(
         default=None,
-        metadata={"help": "What each process on this machine may take, such as 4GB. Default: its share of the memory."},
+        metadata={
+            "help": "Memory limit of each process on this machine, such as 4GB. Default: its share of the memory."
+        },
     )
     retries: int = field(
         default=2,
-        metadata={"help": "How often a recording whose process died or was killed is tried again.", "at_least": 0},
+        metadata={"help": "How often to retry a recording whose process crashed or was killed.", "at_least": 0},
     )
     evaluate: int = field(
         default=2,
         metadata={
-            "help": "Explanations of each stage that are tested on the model, with the quick parts; 0: none.",
+            "help": "Number of explanations of each stage that are tested on the model, with the fast tests; 0: none.",
             "at_least": 0,
         },
     )
-    reports: bool = field(default=False, metadata={"help": "Write the report of each recording, too."})
-    force: bool = field(default=False, metadata={"help": "Do all recordings again, those too that are done."})
+    reports: bool = field(default=False, metadata={"help": "Also write a report for each recording."})
+    force: bool = field(default=False, metadata={"help": "Repeat all recordings, including those that are done."})
     task: str | None = field(
-        default=None, metadata={"help": "Of a BIDS data set: which task. Default: its only one, or sleep."}
+        default=None, metadata={"help": "Task of the BIDS data set. Default: the only one, or sleep."}
     )
 
     def __post_init__(self) -> None:
@@ -68,7 +73,7 @@ class CohortSettings:
                 raise ParameterError(f"{name} must be True or False", seen=repr(getattr(self, name)))
         if self.scheduler is not None and (self.n_workers is not None or self.memory is not None):
             raise ParameterError(
-                "A cluster that exists has its own number of workers and its own limits of memory",
+                "A running cluster has its own number of workers and memory limits",
                 seen=f"scheduler={self.scheduler!r} with n_workers={self.n_workers}, memory={self.memory!r}",
                 remedy="Leave these out, or the scheduler",
             )
@@ -86,7 +91,7 @@ class CohortAttribution(Settings):
 
     views: tuple[str, ...] = field(
         default=(),
-        metadata=Settings.__dataclass_fields__["views"].metadata | {"help": "Views beside that of frequency."},
+        metadata=Settings.__dataclass_fields__["views"].metadata | {"help": "Views in addition to frequency."},
     )
     sample_per_stage: int | None = field(
         default=SAMPLE_PER_STAGE,
@@ -101,7 +106,7 @@ class CohortAttribution(Settings):
         for name in ("n_jobs", "label"):
             if getattr(self, name) is not None:
                 raise ParameterError(
-                    f"{name} is not asked of a cohort", seen=repr(getattr(self, name)), remedy=_INSTEAD[name]
+                    f"{name} is not available for a cohort", seen=repr(getattr(self, name)), remedy=_INSTEAD[name]
                 )
         super().__post_init__()
 
@@ -155,6 +160,6 @@ class AskedOfEach(TypedDict, total=False):
 
 
 _INSTEAD = {
-    "n_jobs": "Give n_workers: recordings are explained side by side",
+    "n_jobs": "Use n_workers: recordings are explained in parallel",
     "label": "Recordings are named by subject and session",
 }

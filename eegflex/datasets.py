@@ -1,4 +1,4 @@
-"""Public data sets of sleep: what there is, how to get it, and the one that can be fetched without an account."""
+"""Public sleep data sets: what exists, how to get it, and one that can be fetched without an account."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RecordingFiles(NamedTuple):
 
 
 def list_datasets() -> pd.DataFrame:
-    """List the public data sets that eegflex has a card of.
+    """List the public data sets that eegflex describes.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def check_fetchable(name: str | None) -> None:
 
 @checked
 def describe_dataset(name: str | Path) -> str:
-    """Describe a data set: what it is, who may have it, its channels, how to get it and how to read it.
+    """Describe a data set: contents, access, channels, and how to read it.
 
     Parameters
     ----------

@@ -39,35 +39,35 @@ class _Stretches:
 def make_epochs(
     raw: mne.io.BaseRaw, *, duration: float = EPOCH_DURATION, verbose: bool | str | int | None = None
 ) -> mne.Epochs:
-    """Cut a recording into epochs on the grid of its hypnogram.
+    """Cut a recording into epochs that are aligned with its hypnogram.
 
-    The grid begins where the first stage does and covers the whole recording, before the first stage and after the last
-    one too. An epoch has a stage if one stage covers all of it, and is UNSCORED otherwise. Without stages there is an
-    epoch every `duration` seconds from the start.
+    Epochs are aligned with the first stage and cover the whole recording, including the time before the first stage and
+    after the last. An epoch has a stage if one stage covers all of it; otherwise it is UNSCORED. Without stages, epochs
+    start at the beginning of the recording.
 
     Parameters
     ----------
     raw : mne.io.BaseRaw
-        Any Raw; its annotations may be canonical stages (`read_psg`) or labels such as "Sleep stage N2". It is not
+        Any Raw. Its annotations can be stages (as from `read_psg`) or labels such as "Sleep stage N2". It is not
         changed.
     duration : float
-        Seconds an epoch.
+        Length of an epoch in s.
     verbose : bool | str | int | None
         As in MNE.
 
     Returns
     -------
     epochs : mne.Epochs
-        Of ``round(duration * sfreq)`` samples, from 0 to ``duration - 1 / sfreq`` s, not loaded. `metadata` has a
-        row an epoch: `stage`; `onset`, in s from the start of `raw` as given; and `run`, which number of the
-        stretches contiguous in time it lies in; no epoch reaches into a gap. `event_id` maps the stages present to codes.
+        Epochs of ``round(duration * sfreq)`` samples, from 0 to ``duration - 1 / sfreq`` s, not loaded. `metadata` has a
+        row for each epoch: `stage`; `onset`, in s from the start of `raw`; and `run`, the number of the continuous part
+        that contains it. No epoch contains a gap. `event_id` maps the stages to codes.
 
     Raises
     ------
     EmptyRecordingError
         If the recording is shorter than an epoch.
     HypnogramError
-        If stages overlap, or a label begins like a stage and is none.
+        If stages overlap, or a label begins like a stage but is not one.
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: what was wrong, the value seen, what is allowed, what to do."""
+"""Errors that the user can fix: what was wrong, the value seen, what is allowed, what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_WORD, _MOST_WORDS = 100, 256  # characters of each value of a list, and va
 
 
 class EegflexError(Exception):
-    """Base of every error that the user can mend.
+    """Base of all errors that the user can fix.
 
     Parameters
     ----------
@@ -305,7 +305,7 @@ class AttributionFailed(ModelError):  # noqa: N818  (the sister of AttributionSt
 
     def __init__(self, result: Any, n_finished: int, n_wanted: int, why: BaseException) -> None:
         self.result, self.n_finished, self.n_wanted = result, n_finished, n_wanted
-        said = str(why).rstrip(".")[:500] or "no more was said"
+        said = str(why).rstrip(".")[:500] or "no message"
         super().__init__(
             f"{said if isinstance(why, EegflexError) else f'{type(why).__name__}: {said}'}. "
             f"That was after {n_finished} of {n_wanted} epochs, which are the `result` of this exception",

@@ -89,7 +89,7 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """Sentences: what was measured and, where it is not well, what to do."""
+        """What was measured and, if there is a problem, what to do, as sentences."""
         said = (self.measured, self.remedy if self.status != "ok" else "")
         return " ".join(f"{part[0].upper()}{part[1:]}." for part in said if part)
 
@@ -128,7 +128,7 @@ def error(measured: str, remedy: str, /, **values: Value) -> Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was found of a model or of a result; printed, one line a check.
+    """All findings about a model or a result; printed, one line for each check.
 
     Attributes
     ----------
@@ -185,12 +185,12 @@ class Findings:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What would make an explanation false."""
+        """Findings that would make an explanation wrong."""
         return self.of("error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What to look at."""
+        """Findings to look at."""
         return self.of("warning")
 
     def __str__(self) -> str:
@@ -222,7 +222,7 @@ class Findings:
         return [finding.to_dict() for finding in self.findings]
 
     def to_data_frame(self) -> pd.DataFrame:
-        """The numbers as a table, for example to be put together over recordings.
+        """The numbers as a table, for example to combine recordings.
 
         Returns
         -------

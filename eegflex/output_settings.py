@@ -37,28 +37,24 @@ class ExportSettings:
         If one of them cannot be.
     """
 
-    recording: str | None = field(
-        default=None, metadata={"help": "Label of the recording, where the result is of several."}
-    )
+    recording: str | None = field(default=None, metadata={"help": "Label of the recording, if the result has several."})
     target: str | tuple[str, str] | None = field(
         default=None,
         metadata={
-            "help": "Of a result of all stages, whose attributions: predicted, scored, margin, a stage, or two as in N2,N1. "
+            "help": "Target, if the result has all stages: predicted, scored, margin, a stage, or two as in N2,N1. "
             "Default: predicted.",
             "read": "pair",
         },
     )
-    trust: str = field(
-        default="all", metadata={"help": "Of which epochs: all that were explained, or those that are trusted."}
-    )
+    trust: str = field(default="all", metadata={"help": "Epochs to export: all, or trusted."})
     picks: str | Sequence[str] | None = field(
         default=None, metadata={"help": "Channels or their types, separated by commas. Default: all.", "read": "list"}
     )
     bands: Mapping[str, tuple[float, float]] | str | None = field(
-        default=None, metadata={"help": "Bands in Hz: slow=0.5-1,fast=1-4. Default: those of sleep.", "read": "text"}
+        default=None, metadata={"help": "Bands in Hz: slow=0.5-1,fast=1-4. Default: the sleep bands.", "read": "text"}
     )
     n_review: int | None = field(
-        default=50, metadata={"help": "Of how many epochs to review first there are annotations.", "at_least": 0}
+        default=50, metadata={"help": "Number of epochs to review that get an annotation.", "at_least": 0}
     )
     meas_date: dt.datetime | str | Path | None = field(
         default=None,
@@ -156,14 +152,14 @@ class ReportSettings:
     epochs_per_stage: int = field(
         default=1, metadata={"help": "Typical epochs to show of each stage, and as many to review.", "at_least": 0}
     )
-    note: str | None = field(default=None, metadata={"help": "A sentence to put on top."})
+    note: str | None = field(default=None, metadata={"help": "A note at the top of the report."})
     signal: bool = field(
         default=True,
-        metadata={"help": "Whether the page holds the signals of the explained epochs, which are the patient's data."},
+        metadata={"help": "Whether the report contains the signals of the explained epochs, which are patient data."},
     )
     began: str | None = field(
         default=None,
-        metadata={"help": "The clock when the recording began, such as 22:30; a result does not keep it."},
+        metadata={"help": "Clock time at which the recording began, such as 22:30; a result does not store it."},
     )
 
     def __post_init__(self) -> None:

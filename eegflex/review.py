@@ -1,4 +1,4 @@
-"""What a scorer should look at first: the epochs of a staged night in the order of doubt, with the reasons."""
+"""What a scorer should check first: the epochs of a staged night in the order of doubt, with reasons."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def _with_trust(table: pd.DataFrame, trust: pd.DataFrame) -> pd.DataFrame:
 def review_queue(
     staged: StagedNight | FlexResult, *, hypnogram: bool = True, trust: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Put the epochs of a night in the order in which a scorer should look at them.
+    """Sort the epochs of a night in the order in which a scorer should check them.
 
     Parameters
     ----------

@@ -107,16 +107,16 @@ class StagingSettings:
     )
     edges: str = field(
         default="shift",
-        metadata=_said("Where a run ends within a window: shift the window, pad it with silence, or skip the epoch."),
+        metadata=_said("If a run ends within a window: shift the window, pad it with silence, or skip the epoch."),
     )
     filter_edges: str = field(
         default="keep",
-        metadata=_said("Epochs that the preparation's filter makes up in part, at the ends of a run: keep or mask."),
+        metadata=_said("Epochs at the ends of a run that contain the filter's edge artifact: keep or mask."),
     )
     window_length: int | str = field(
         default=AUTO,
         metadata=_said(
-            "Epochs of a window, for a stager that sees the whole night; auto: 21, or more where that changes too much.",
+            "Epochs of a window, for whole-night stagers; auto: 21, or more where 21 changes the result too much.",
             read="text",
         ),
     )
@@ -168,92 +168,90 @@ class Settings(StagingSettings):
     baseline: Any = field(
         default=AUTO,
         metadata=_said(
-            "What to compare with: zero, aperiodic, recording, surrogate, or stage:W; auto: recording where it has 60 sound "
+            "What to compare with: zero, aperiodic, recording, surrogate, or stage:W; auto: recording if it has 60 usable "
             "epochs, else aperiodic.",
             read="text",
         ),
     )
     context: str = field(
         default="fixed",
-        metadata=_said("Whether neighbouring epochs stay as recorded (fixed), or move along the path (scaled)."),
+        metadata=_said("Keep neighbouring epochs as recorded (fixed), or change them with the epoch (scaled)."),
     )
     windows_per_stage: int | str = field(
         default=AUTO,
         metadata=_said(
-            "With the context fixed: explain the whole windows of so many epochs of each stage in which the context decides; "
-            "auto: few; 0: none.",
+            "With a fixed context: number of epochs of each stage whose whole window is explained, if the context decides; "
+            "auto: a few; 0: none.",
             read="text",
         ),
     )
-    method: str = field(default="flex", metadata=_said("How to attribute: flex, saliency, deeplift, shapley, ..."))
+    method: str = field(default="flex", metadata=_said("Attribution method: flex, saliency, deeplift, shapley, ..."))
     second_opinion: str | None = field(
         default=None,
-        metadata=_said("Ask about some epochs of each stage in a second way, which takes no path: shapley."),
+        metadata=_said("Explain some epochs of each stage with a second method that uses no path: shapley."),
     )
     spectral_share: int = field(
         default=3,
         metadata=_said(
-            "How often the night is staged again with random phases, to tell spectrum from waveforms; 0: not.",
+            "How often to stage the night again with random phases, to separate spectra from waveforms; 0: never.",
             at_least=0,
         ),
     )
     precision: str = field(
         default="epoch",
-        metadata=_said("What is to be exact: each epoch, or, with far fewer evaluations, only means of stages (mean)."),
+        metadata=_said("What to compute exactly: each epoch, or, much faster, only means of stages (mean)."),
     )
     quadrature: str = field(
-        default=ADAPTIVE, metadata=_said(f"Rule on the path: {', '.join((ADAPTIVE, *FIXED_RULES))}.")
+        default=ADAPTIVE, metadata=_said(f"Integration rule: {', '.join((ADAPTIVE, *FIXED_RULES))}.")
     )
     tol: float = field(
-        default=0.02, metadata=_said("Of the adaptive rule: error allowed of the band sums, of their absolute total.")
+        default=0.02, metadata=_said("Adaptive rule: allowed error of the band sums, relative to their absolute total.")
     )
-    max_evals: int = field(default=400, metadata=_said("Of the adaptive rule: most gradient evaluations for an epoch."))
+    max_evals: int = field(default=400, metadata=_said("Adaptive rule: maximum of gradient evaluations for an epoch."))
     n_steps: int | None = field(
         default=None,
-        metadata=_said("Of the other rules, and with precision mean: gradient evaluations for each epoch.", at_least=1),
+        metadata=_said("Other rules, and precision mean: gradient evaluations for each epoch.", at_least=1),
     )
     views: tuple[str, ...] = field(
         default=("frequency",),
-        metadata=_said(f"What to attribute to, separated by commas: {', '.join(VIEWS)}.", read="list"),
+        metadata=_said(f"Views of the attribution, separated by commas: {', '.join(VIEWS)}.", read="list"),
     )
     resolution: str = field(
         default="light",
         metadata=_said(
-            "Of all stages, what views keep: sums over 0.1 Hz and over 0.25 s (light), or every bin (full), as one target "
-            "always does."
+            "With target all, views keep sums over 0.1 Hz and 0.25 s (light) or every bin (full), which other "
+            "targets always keep."
         ),
     )
     select: str | tuple[int, ...] | tuple[bool, ...] | None = field(
         default=None,
         metadata=_said(
-            "Explain only these epochs, among their neighbours: numbers such as 12,20-25, or a query of the night's table "
+            "Explain only these epochs: numbers such as 12,20-25, or a query of the night's table "
             "such as \"predicted == 'N1' and margin < 0.2\".",
             read="text",
         ),
     )
     sample_per_stage: int | None = field(
-        default=None, metadata=_said("Explain only so many epochs of each predicted stage.", at_least=1)
+        default=None, metadata=_said("Explain only this many epochs of each predicted stage.", at_least=1)
     )
-    seed: int = field(default=0, metadata=_said("Seed of what is drawn at random."))
+    seed: int = field(default=0, metadata=_said("Random seed."))
     batch_size: int | None = field(
-        default=None, metadata=_said("Points on the paths in one pass; by default as many as fit.", at_least=1)
+        default=None, metadata=_said("Points in one pass through the network. Default: as many as fit.", at_least=1)
     )
     n_jobs: int | None = field(
         default=None,
         metadata=_said(
-            "Processes that explain: 1, 2, ...; -1: one a core. Default: one a core, where it takes long enough."
+            "Number of processes: 1, 2, ...; -1: one for each core. Default: one for each core in long runs."
         ),
     )
     on_check: str = field(
         default="raise",
-        metadata=_said(
-            "A model whose explanation would be false: refuse it (raise), warn of it (warn), or do not look (ignore)."
-        ),
+        metadata=_said("If a check finds that the explanation would be wrong: raise, warn or ignore (no check)."),
     )
     label: str | None = field(
         default=None,
         metadata=_said(
-            "What the recording is called in the result; file: by the name of its file. Default: by a hash of its content."
+            "Name of the recording in the result; file: the name of its file. Default: a hash of its content."
         ),
     )
 
@@ -359,26 +357,24 @@ class EvaluationSettings:
     """
 
     parts: Sequence[str] | str | None = field(
-        default=None, metadata=_said("What to measure, separated by commas. Default: all.", read="list")
+        default=None, metadata=_said("Tests to run, separated by commas. Default: all.", read="list")
     )
     compare: Sequence[str] | str = field(
         default=(),
-        metadata=_said(
-            "Other methods to hold against the result's, separated by commas: gradient_shap, ...", read="list"
-        ),
+        metadata=_said("Methods to compare with the result's, separated by commas: gradient_shap, ...", read="list"),
     )
     groups: float | str = field(
         default=1.0,
         metadata=_said(
-            "What is inserted and deleted at once, of each channel: frequencies within so many Hz, or bands.",
+            "What is inserted and deleted at once, for each channel: frequency ranges of this width in Hz, or bands.",
             read="text",
         ),
     )
     sample_per_stage: int | None = field(
-        default=10, metadata=_said("Explanations of each predicted stage that are evaluated; 0: all.", at_least=0)
+        default=10, metadata=_said("Number of explanations of each predicted stage to evaluate; 0: all.", at_least=0)
     )
     device: str | None = field(default=None, metadata=_said("Where to compute: cpu, cuda or mps."))
-    seed: int = field(default=0, metadata=_said("Seed of what is drawn at random."))
+    seed: int = field(default=0, metadata=_said("Random seed."))
 
     def __post_init__(self) -> None:
         for name in ("parts", "compare"):

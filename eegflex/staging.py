@@ -212,7 +212,7 @@ class StagedNight:
         annotate: bool = True,
         show: bool = True,
     ) -> Figure:
-        """The night as it was scored and as it was staged; see `eegflex.viz.plot_night`."""
+        """Plot the scored and the predicted hypnogram; see `eegflex.viz.plot_night`."""
         from eegflex.viz import plot_night
 
         return plot_night(self, began=began, axes=axes, annotate=annotate, show=show)
@@ -221,7 +221,7 @@ class StagedNight:
     def spectral_share(
         self, *, n_draws: int = 3, seed: int = 0, verbose: bool | str | int | None = None
     ) -> pd.DataFrame:
-        """Tell by stage whether the model reads spectra or waveforms: stage the night again with random phases.
+        """Measure by stage whether spectra or waveforms decide: stage the night again with random phases.
 
         The magnitudes of the spectrum of every epoch stay as recorded on every channel, to the last bin; its phases are drawn
         at random. So each frequency keeps its power, and no wave its form. What an epoch loses by it does not lie in how much
@@ -275,7 +275,7 @@ class StagedNight:
         return self.random_phases(n_draws, seed).table(self.segments.onset, self.stages)
 
     def review_queue(self, *, hypnogram: bool = True, trust: pd.DataFrame | None = None) -> pd.DataFrame:
-        """The epochs in the order in which a scorer should look at them; see `eegflex.review.review_queue`.
+        """The epochs in the order in which a scorer should check them; see `eegflex.review.review_queue`.
 
         Members of an ensemble are asked one by one, which stages the night again.
 
@@ -324,27 +324,26 @@ def stage_epochs(
     dtype: str = "float32",
     verbose: bool | str | int | None = None,
 ) -> StagedNight:
-    """Let a network stage the epochs of a recording.
+    """Stage the epochs of a recording with a network.
 
     Parameters
     ----------
     epochs : mne.BaseEpochs
-        Epochs of a recording, as `eegflex.make_epochs` cuts it, in the order of time. They are not changed.
+        Epochs of a recording in the order of time, as returned by `eegflex.make_epochs`. They are not changed.
     model : str | path-like | Stager | torch.nn.Module | callable | sequence
         The stager; see `eegflex.load_model`.
     spec : ModelSpec | str | path-like | None
-        The contract of a bare network, its TOML file, or the name of a published one (`eegflex.spec.spec_names`). Without one
-        it is fed the epochs as they are, in MNE's units.
+        The spec of a bare network, its TOML file, or the name of a published one (`eegflex.spec.spec_names`). Without a spec,
+        the network gets the epochs unchanged, in MNE's units.
     picks : str | sequence of str | None
         Channels to choose from; by default all that are not bad.
     edges : {"shift", "pad", "skip"}
-        Where a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
-        (if not, the epoch is not staged); put silence there; or do not stage the epoch.
+        If a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
+        (otherwise the epoch is not staged); fill the window with silence; or do not stage the epoch.
     filter_edges : {"keep", "mask"}
-        Whether epochs into which the preparation's filter reaches from beyond the edge of a run are used like any other, or
-        masked.
+        Whether to use epochs that contain the filter's edge artifact, at the ends of a run, or to mask them.
     window_length : int | "auto"
-        For a stager of whole nights: epochs of the window in which an epoch is later explained; see
+        For whole-night stagers: the number of epochs of the window in which an epoch is later explained; see
         `eegflex.attribute_epochs`.
     device : str | torch.device | None
         Where to compute, such as ``"cuda"``. By default where the model is.
@@ -360,9 +359,9 @@ def stage_epochs(
     Raises
     ------
     ParameterError
-        If an argument is not one of its choices.
+        If an argument has a value that is not allowed.
     ChannelError, RecordingError
-        If the epochs cannot give what the model's spec asks for.
+        If the epochs do not have what the model's spec requires.
     ModelError
         If the model cannot be loaded, or fails.
 
@@ -429,7 +428,7 @@ def night_of(
     if not isinstance(epochs, StagedNight):
         if model is None:
             raise ParameterError(
-                "The model is missing", remedy="Give epochs and a model, or what eegflex.stage_epochs returned"
+                "The model is missing", remedy="Pass epochs and a model, or the output of eegflex.stage_epochs"
             )
         return stage_with(load_model(model, spec=spec), epochs, settings)
     given = {"model": model, "spec": spec}
@@ -440,8 +439,8 @@ def night_of(
             clashing.append(one.name)
     if clashing:
         raise ParameterError(
-            f"A StagedNight is staged already: {' and '.join(clashing)} cannot be chosen any more",
+            f"A StagedNight is already staged: {' and '.join(clashing)} cannot be changed now",
             seen=f"staged by {epochs.stager.spec.name} with {epochs.settings}",
-            remedy="Leave it out, or give it to eegflex.stage_epochs",
+            remedy="Leave it out here, and pass it to eegflex.stage_epochs",
         )
     return epochs

@@ -173,7 +173,7 @@ class RandomPhases:
             raise ParameterError("n_draws must be a positive whole number", seen=repr(n_draws))
         every = np.flatnonzero(self.own >= 0)
         if not len(every):
-            raise RecordingError("No epoch is sound and has the context that the model needs")
+            raise RecordingError("No epoch is usable and has the context that the model needs")
         numbers = every if numbers is None else np.intersect1d(numbers, every)
         key = int(n_draws), seed, numbers.tobytes()
         if key not in self.known:

@@ -162,7 +162,7 @@ ODD: dict[str, Odd] = {
     "bytes after the last record": Odd(Edf(tail=bytes(200 * 9 + 3)), says="1803 bytes after"),
     # nothing in it
     "zero records": Odd(Edf(n_records=0), EmptyRecordingError, "no whole data record"),
-    "header counts zero records": Odd(Edf(count="0"), EmptyRecordingError, "0 records by the header"),
+    "header counts zero records": Odd(Edf(count="0"), EmptyRecordingError, "0 records according to the header"),
     "cut inside the first record": Odd(Edf(cut=120 * 200 - 10), EmptyRecordingError, "no whole data record"),
     "cut inside the header": Odd(Edf(n_records=1, cut=200 + 100), EmptyRecordingError, "inside its header"),
     "zero bytes": Odd(b"", EmptyRecordingError, "0 bytes"),
@@ -187,7 +187,7 @@ ODD: dict[str, Odd] = {
     "wrong unit": Odd(Edf([Sig(unit="mV")]), says="standard deviation of 4.5", scale=1e-3),
     "wrong small unit": Odd(Edf([Sig(unit="nV")]), says="standard deviation of 0.04", scale=1e-9),
     # ranges
-    "physical range turned over": Odd(Edf([Sig(low="500", high="-500")]), says="turned over"),
+    "physical range turned over": Odd(Edf([Sig(low="500", high="-500")]), says="inverted"),
     "physical minimum = maximum": Odd(Edf([Sig(low="5", high="5")]), ChannelError, "so it has no scale"),
     "digital minimum = maximum": Odd(Edf([Sig(bottom="7", top="7")]), ChannelError, "so it has no scale"),
     "digital range turned over": Odd(Edf([Sig(bottom="7", top="-7")]), ChannelError, "so it has no scale"),
@@ -195,7 +195,7 @@ ODD: dict[str, Odd] = {
     "digital range with decimals": Odd(Edf([Sig(top="32.767")]), ChannelError, "not of whole numbers"),
     "blank physical range": Odd(Edf([Sig(low="", high="")]), ChannelError, "blank or not a number"),
     "underscore in a number": Odd(Edf([Sig(high="5_0")]), ChannelError, "blank or not a number"),
-    "physical range without end": Odd(Edf([Sig(low="-9e99", high="9e99")]), ChannelError, "beyond all measure"),
+    "physical range without end": Odd(Edf([Sig(low="-9e99", high="9e99")]), ChannelError, "impossible"),
     "one channel has no scale": Odd(Edf([Sig(), Sig("EEG C4-A1", bottom="7", top="7")]), says="EEG C4-A1 cannot"),
     "blank ranges of one channel": Odd(Edf([Sig(), Sig("EEG C4-A1", low="", high="")]), says="EEG C4-A1 cannot"),
     "blank ranges of a belt": Odd(Edf([Sig(), Sig("Abdomen", low="", high="")])),
@@ -227,7 +227,7 @@ ODD: dict[str, Odd] = {
     ),
     # no header to speak of
     "number of signals is rubbish": Odd(Edf(n_signals="abc"), RecordingError, "number of signals"),
-    "header length contradicts": Odd(Edf(header_bytes="1024"), RecordingError, "contradicts itself"),
+    "header length contradicts": Odd(Edf(header_bytes="1024"), RecordingError, "is inconsistent"),
     "duration of a record is 0": Odd(Edf(duration="0"), RecordingError, "duration of a record"),
     "duration of a record is nan": Odd(Edf(duration="nan"), RecordingError, "duration of a record"),
     "samples per record is 0": Odd(Edf([Sig(n=0)], n_records=0), RecordingError, "number of samples"),

@@ -281,7 +281,7 @@ SABOTAGE: dict[str, Spoilt] = {
         with_it=frozenset({"rate by hypnogram", "agreement", "class order"}),
     ),
     "no rate at all": Spoilt(
-        HalfWave, HALF_WAVE.replace(sfreq=None, n_times=None), "rate", "nobody declared the rate", "sfreq", "warning",
+        HalfWave, HALF_WAVE.replace(sfreq=None, n_times=None), "rate", "no rate was declared", "sfreq", "warning",
         recording=lambda _: half_wave_night(),
     ),
     "twice the rate": Spoilt(

@@ -15,7 +15,7 @@ from eegflex.findings import Findings, ok, unknown, warning
 
 STAGES = ("W", "N1", "N2", "N3", "REM")
 CHANNELS = ("F3-M2", "F4-M1", "C3-M2", "C4-M1", "O1-M2", "O2-M1")
-#: What each band does to each stage in the middle person, and how much people scatter about that.
+#: What each band does to each stage in the median person, and how much people scatter about that.
 PROFILE = {
     "W": {"delta": -1.0, "theta": -0.2, "alpha": 2.0, "sigma": 0.1, "beta": 0.8},
     "N1": {"delta": -0.4, "theta": 0.9, "alpha": -0.5, "sigma": -0.3, "beta": 0.1},

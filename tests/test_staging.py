@@ -162,7 +162,7 @@ def test_the_doctor_takes_a_staged_night():
 )
 def test_what_was_decided_when_it_was_staged_cannot_be_chosen_again(given):
     night = stage(told([[CLEAR]] * 3))
-    with pytest.raises(ParameterError, match=f"staged already: {next(iter(given))} cannot"):
+    with pytest.raises(ParameterError, match=f"already staged: {next(iter(given))} cannot"):
         eegflex.attribute_epochs(night, **given)
 
 
@@ -250,7 +250,7 @@ def test_the_table_is_written_as_it_is(simulated_night, tmp_path):
 
 def test_files_are_written_whole_or_refused(simulated_night, tmp_path):
     fname = simulated_night.save(tmp_path / "night.csv")
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="already exists"):
         simulated_night.save(fname)
     simulated_night.save(fname, overwrite=True)
     with pytest.raises(ParameterError, match=r"'\.csv', '\.edf', '\.tsv'"):
@@ -261,7 +261,7 @@ def test_files_are_written_whole_or_refused(simulated_night, tmp_path):
 def test_the_night_draws_itself(simulated_night):
     fig = simulated_night.plot_night(show=False)
     assert len(fig.axes) == 4
-    assert "against the hypnogram" in fig.get_suptitle()
+    assert "compared with the hypnogram" in fig.get_suptitle()
     assert "explained" not in fig.get_supxlabel()
 
 

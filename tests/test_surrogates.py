@@ -285,7 +285,7 @@ def test_faulty_epochs_stay_as_they_are_and_do_not_count():
     table = share(night(Together(), data), n_draws=1)
     assert table["n_epochs"].sum() == N_EPOCHS - 1
     far = SPEC.replace(layout="b e c t", context=ContextSpec(3, 3))
-    with pytest.raises(RecordingError, match="No epoch is sound"):
+    with pytest.raises(RecordingError, match="No epoch is usable"):
         share(night(Neighbours(), alternating(same)[:6], far))
 
 

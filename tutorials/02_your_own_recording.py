@@ -2,20 +2,20 @@
 Your own EDF and hypnogram
 ==========================
 
-Recordings from the wild have labels, units and codes of their own. eegflex reads what is certain, and where a file
-can be read in two ways it stops and lists them: a unit that is wrong by a factor of a thousand, or a 4 that is read
-as REM when it was N3, would give an explanation that looks fine and is false.
+Recordings from clinics have labels, units and codes of their own. eegflex reads what is unambiguous. Where a file can
+be read in two ways, it stops and lists them: a unit that is wrong by a factor of a thousand, or a 4 that is read as
+REM although it was N3, would give an explanation that looks good and is wrong.
 
 We make two such files from a **simulated** night, as an older laboratory might have exported them, and read them as
-you would read yours.
+you would read your own.
 """
 
 # %%
-# Two files as they come
-# ----------------------
-# The recording has the old names of the mastoids, A1 and A2, its eye channels are called LOC and ROC, and the unit
-# field of its chin EMG is empty. The hypnogram is a table of R&K numbers. It begins at lights out, four minutes after
-# the recording.
+# Two typical files
+# -----------------
+# The recording has the old names of the mastoids, A1 and A2; its eye channels are called LOC and ROC; and the unit of
+# its chin EMG is empty. The hypnogram is a table of R&K numbers. It begins at lights out, four minutes after the
+# recording.
 
 import tempfile
 from datetime import datetime
@@ -69,21 +69,21 @@ table.to_csv(scoring, index=False)
 # %%
 # Look before you read
 # --------------------
-# ``describe_psg``, or ``eegflex info PSG_0042.edf`` in a shell, shows what is in the file and what would be picked.
-# Look at the columns *type*, *role* and *unit*: has every channel been taken for what it is?
+# ``describe_psg``, or ``eegflex info PSG_0042.edf`` in a shell, shows what is in the file and which channels would be
+# picked. Check the columns *type*, *role* and *unit*: is every channel recognised correctly?
 
 print(eegflex.readers.describe_psg(psg).to_text())
 
 # %%
 # Units
 # -----
-# A channel without a unit is not guessed at, but left out. ``units={"EMG Chin": "uV"}`` gives it one, here and below.
+# A channel without a unit is left out, because its unit cannot be guessed. ``units={"EMG Chin": "uV"}`` sets it, here
+# and below.
 #
 # Codes
 # -----
-# Numbers are another matter. The hypnogram has 0, 1, 2, 4 and 5. Under R&K a 4 is deep sleep; in tables that follow
-# AASM a 4 is REM. Nothing in the file says which, so eegflex does not choose. It says what each reading would make of
-# the night:
+# The hypnogram contains 0, 1, 2, 4 and 5. In R&K numbering, 4 is deep sleep; in tables that follow the AASM, 4 is
+# REM. The file does not say which, so eegflex raises an error and shows what each reading would mean for the night:
 
 try:
     eegflex.read_psg(psg, hypnogram=scoring)
@@ -91,38 +91,38 @@ except eegflex.EegflexError as problem:
     print(problem)
 
 # %%
-# You know the laboratory, so you say it, and the missing unit with it. (Where a school has codes or words of its own,
-# ``labels={"1": "REM", ...}`` says what each means.)
+# You know the laboratory, so you can say which it is, and add the missing unit. (For other codes or labels, use
+# ``labels={"1": "REM", ...}``.)
 
 raw = eegflex.read_psg(psg, hypnogram=scoring, coding="rk", units={"EMG Chin": "uV"})
 raw
 
 # %%
-# What was done is kept with the recording: which signal plays which role, and how the hypnogram was laid on it.
+# What was done is stored with the recording: the role of each signal, and how the hypnogram was aligned with it.
 
 notes = eegflex.readers.get_notes(raw.info)
 print(notes.roles)
 print(notes.alignment)
 
 # %%
-# Lights
-# ------
-# The epochs before lights out have no stage. They are called ``UNSCORED``: a network may stage them, but nothing is
-# compared with a stage that nobody gave.
+# Lights out
+# ----------
+# The epochs before lights out have no stage and are called ``UNSCORED``. A network may stage them, but they are not
+# compared with the hypnogram.
 
 epochs = eegflex.make_epochs(raw)
 epochs.metadata["stage"].value_counts(sort=False)
 
 # %%
-# Other formats need no other call: EDF+ annotations, NSRR and Compumedics XML, text lists, WFDB, and a dozen more are
-# known by their content. For public data sets there are cards that know their labels: ``eegflex datasets`` lists
-# them, and ``read_psg(..., profile="shhs")`` uses one. A card of your own laboratory is ten lines of TOML.
+# Other formats use the same call: EDF+ annotations, NSRR and Compumedics XML, text lists, WFDB and a dozen more are
+# recognised from their content. For public data sets there are profiles that know their labels: ``eegflex datasets``
+# lists them, and ``read_psg(..., profile="shhs")`` uses one. A profile for your own laboratory is ten lines of TOML.
 #
 # Do the two files belong together?
 # ---------------------------------
-# One look tells. Below the hypnogram is the spectrum of each 30-s epoch, each frequency compared with its own median
-# over the night. Where deep sleep is scored, slow waves must glow at the bottom; in N2, spindles make bright spots
-# between 12 and 15 Hz. If the two are shifted against each other, or one belongs to another night, the edges do not meet.
+# One figure tells. Below the hypnogram is the spectrum of each 30-s epoch, relative to the median of each frequency
+# over the night. In deep sleep, low frequencies must be strong; in N2, spindles give bright spots between 12 and 15
+# Hz. If the hypnogram is shifted, or belongs to another night, stages and spectra do not match.
 
 # sphinx_gallery_thumbnail_number = -1
 power = epochs.compute_psd(method="welch", fmin=0.5, fmax=20, n_fft=512, picks="EEG C4-A1")

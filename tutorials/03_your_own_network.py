@@ -2,19 +2,19 @@
 Your own PyTorch network and its spec
 =====================================
 
-A network is a function of numbers. It does not know whether they are volts or microvolts, at which rate they were
-taken, or which of its outputs is N2. A *spec* says so. It is short, and it is worth the trouble: with a wrong spec
-the explanation still looks like an explanation. This tutorial trains a small network, writes its spec, and lets the
-doctor find a mistake in it.
+A network maps numbers to numbers. It does not know whether they are volts or microvolts, at which rate they were
+sampled, or which of its outputs is N2. A *spec* says so. It is short and important: with a wrong spec you still get
+an explanation, but a wrong one. This tutorial trains a small network, writes its spec, and uses ``check_model`` to
+find a mistake in it.
 
-The nights are **simulated**; the network knows nothing of real sleep.
+The nights are **simulated**; the network knows nothing about real sleep.
 """
 
 # %%
 # A network
 # ---------
-# It is fed one EEG and one EOG channel in microvolts, at 100 Hz. Sixteen filters are learnt; their power, on average
-# over the epoch and on a logarithmic scale, is weighed into five scores. Any ``torch.nn.Module`` would do.
+# Its input is one EEG and one EOG channel in microvolts, at 100 Hz. It learns sixteen filters. The logarithm of their
+# power, averaged over the epoch, is weighted into five scores. Any ``torch.nn.Module`` would do.
 
 import mne
 import torch
@@ -44,7 +44,7 @@ class SmallStager(nn.Module):
 
 
 # %%
-# Two simulated nights to learn from, prepared with nothing but MNE: the two channels, at 100 Hz, in µV.
+# We train it on two simulated nights. They are prepared with MNE alone: the two channels, at 100 Hz, in µV.
 
 
 def prepare(seed):
@@ -73,13 +73,13 @@ network.eval()
 x3, y3, epochs = prepare(seed=13)
 with torch.no_grad():
     right = (network(x3).argmax(1) == y3).float().mean()
-print(f"Of a simulated night that it has not seen, it stages {100 * right:.0f} % as simulated.")
+print(f"Agreement on a new simulated night: {100 * right:.0f} %")
 
 # %%
 # Its spec
 # --------
-# What it eats: rate, length, unit, and for each input which channels fit, the preferred first. What it says: the kind
-# of its scores and the stage of each output.
+# The spec describes the input (sampling rate, length, unit, and for each input the suitable channels in order of
+# preference) and the output (the kind of scores and the stage of each output).
 
 spec = ModelSpec(
     name="small stager",
@@ -95,19 +95,19 @@ spec = ModelSpec(
 )
 
 # %%
-# Channels, rate and unit are now eegflex's care: epochs at 256 Hz are resampled, volts become microvolts, and a night
-# whose only central channel is C3 is staged by C3.
+# eegflex now takes care of channels, sampling rate and unit: epochs at 256 Hz are resampled, volts become microvolts,
+# and a night whose only central channel is C3 is staged with C3.
 #
-# The doctor
-# ----------
-# ``stage_epochs`` lets the network stage a scored night, and ``check_model`` tries on it what else the spec could have
-# said. One line a check; what has nothing to be judged by is marked with a question mark.
+# Check the spec
+# --------------
+# ``stage_epochs`` stages a scored night with the network. ``check_model`` then tries alternatives to the spec. Each
+# line is one check. A question mark means that there are not enough data to judge.
 
 night = eegflex.stage_epochs(epochs, network, spec=spec)
 eegflex.check_model(night)
 
 # %%
-# Now the commonest mistake of all. The network was trained in microvolts, and the spec says volts.
+# Now the most common mistake: the network was trained in microvolts, and the spec says volts.
 
 wrong = spec.replace(unit="V")
 findings = eegflex.check_model(network, epochs, spec=wrong)
@@ -115,8 +115,8 @@ for finding in (*findings.errors, *findings.warnings):
     print(finding)
 
 # %%
-# And this is why it matters. Asked to explain with the wrong spec, eegflex refuses, as it runs the quick checks
-# itself:
+# This matters, because the explanation would be wrong too. ``attribute_epochs`` runs the quick checks itself and
+# raises an error:
 
 try:
     eegflex.attribute_epochs(epochs, network, spec=wrong, sample_per_stage=2)
@@ -124,7 +124,7 @@ except eegflex.EegflexError as problem:
     print(problem)
 
 # %%
-# A spec travels beside the weights, as TOML, so that the next person need not ask you::
+# Save the spec as TOML beside the weights, so that others can use the network::
 #
 #     [input]
 #     sfreq = 100.0
@@ -148,15 +148,14 @@ except eegflex.EegflexError as problem:
 #     file = "small.safetensors"
 #
 # ``load_model("folder")`` reads both, and so does ``--model folder`` in a shell. Files that would run code when
-# opened are refused unless you pass ``trusted=True``.
+# opened raise an error unless you pass ``trusted=True``.
 #
 # What did it learn?
 # ------------------
-# The bars are the attribution to each frequency, averaged over the epochs of a predicted stage: above zero, what the
-# signal has there spoke for that stage; below, against it; the black lines are 95 % intervals over epochs. The grey
-# line is the power spectrum, dashed that of the baseline. A network that
-# follows power alone would have the two run together. Look for the places where they part: there it was trained to
-# care, or not to.
+# Bars are the attribution to each frequency, averaged over the epochs of a predicted stage. Above zero, the signal at
+# this frequency is evidence for that stage; below zero, against it. Black lines are 95 % intervals over epochs. The
+# grey line is the power spectrum, the dashed line that of the baseline. In a network that only follows power, the two
+# would run together. Where they differ, training taught the network to use a frequency more, or less, than its power.
 
 # sphinx_gallery_thumbnail_number = -1
 result = eegflex.attribute_epochs(night, sample_per_stage=12)

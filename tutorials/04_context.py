@@ -2,19 +2,19 @@
 A sequence stager and its context map
 =====================================
 
-Human scorers look at the neighbouring epochs, and so do most networks. Whether an epoch was called N2 for its own
-spindles or because its neighbours were N2 is a question with an answer: the *context map* gives every epoch of the
-window its part of the score.
+Human scorers look at neighbouring epochs, and so do most networks. Was an epoch called N2 because of its own
+spindles, or because its neighbours were N2? The *context map* answers this: it gives every epoch of the window its
+part of the score.
 
-The night and the network's training are **simulated**.
+The night and the training nights of the network are **simulated**.
 """
 
 # %%
-# A network that looks around
-# ---------------------------
-# Eleven epochs come in, the middle one is staged. Each epoch is first reduced to a code by itself (``encode``); a
-# recurrent network reads the eleven codes (``decode``). Where a module has these two methods eegflex encodes no epoch
-# twice.
+# A network that uses neighbours
+# ------------------------------
+# It gets eleven epochs and stages the middle one. Each epoch is first encoded separately (``encode``); a recurrent
+# network reads the eleven codes (``decode``). If a module has these two methods, eegflex encodes each epoch only
+# once.
 
 import mne
 import torch
@@ -54,8 +54,8 @@ class SequenceStager(nn.Module):
 
 
 # %%
-# It learns on three simulated nights, one central channel at 100 Hz: every epoch of a night is encoded once, and all windows
-# of eleven codes are decoded.
+# We train it on three simulated nights, with one central channel at 100 Hz. Every epoch of a night is encoded once,
+# and all windows of eleven codes are decoded.
 
 
 def prepare(seed):
@@ -89,10 +89,10 @@ network.eval()
 x, y, epochs = prepare(seed=24)
 with torch.no_grad():
     right = (stage_night(x).argmax(1) == y).float().mean()
-print(f"Of a simulated night that it has not seen, it stages {100 * right:.0f} % as simulated.")
+print(f"Agreement on a new simulated night: {100 * right:.0f} %")
 
 # %%
-# The spec says how many neighbours it sees, and the axes of its input: batch, epoch, channel, time.
+# The spec states how many neighbours the network gets, and the axes of its input: batch, epoch, channel, time.
 
 spec = ModelSpec(
     name="sequence stager",
@@ -108,9 +108,9 @@ spec = ModelSpec(
 # %%
 # Two questions
 # -------------
-# ``context="fixed"``, the default, leaves the neighbours as they were recorded and turns up the middle epoch alone:
-# *given what was around it, what did this epoch add?* ``context="scaled"`` turns up all eleven together: *what did
-# each of them add?* Both are exact; they are different questions, and their totals differ.
+# ``context="fixed"``, the default, leaves the neighbours as recorded and changes only the middle epoch: *given its
+# neighbours, what did this epoch add?* ``context="scaled"`` changes all eleven together: *what did each of them add?*
+# Both are exact. They are different questions, so their totals differ.
 
 asked = {"spec": spec, "sample_per_stage": 10, "seed": 1}
 fixed = eegflex.attribute_epochs(epochs, network, context="fixed", **asked)
@@ -120,25 +120,26 @@ own, with_others = (one.band_table(by=("stage",))["total"] for one in (fixed, sc
 own.to_frame("neighbours fixed").assign(**{"scaled with them": with_others}).round(2)
 
 # %%
-# Where the neighbours decide, the rhythms that matter are theirs. ``window_rhythms`` has what each band of the epoch and of its
-# neighbours did; with ``context="fixed"`` in a few windows of each stage where they decide, with ``"scaled"`` in all.
+# Where the neighbours decide, their rhythms matter. ``window_rhythms`` shows what each band of the epoch and of its
+# neighbours contributed: with ``context="fixed"`` for a few windows of each stage in which they decide, with
+# ``"scaled"`` for all windows.
 
 table = scaled.window_rhythms().xs("all", level="channel")
 table["median"].loc[:, ["epoch", "neighbours"]].unstack("band").round(2)
 
 # %%
-# At the two ends of a night there are no neighbours to one side. This network scores the middle of its window only,
-# so these epochs are left out by default rather than fed with silence; ``edges="pad"`` would feed it silence, and say
-# so in the result.
+# At both ends of a night, neighbours are missing on one side. This network stages only the middle of its window, so
+# these epochs are left out by default. With ``edges="pad"`` the missing neighbours are silence, and the result says
+# so.
 #
 # The map
 # -------
-# Above: how much each epoch of the window did to the score, the epoch itself at 0. Below: the neighbours alone, by band.
-# Red raised the score of the predicted stage, blue lowered it. *Context %* is the neighbours' part of all that was
-# attributed, whatever its sign.
+# Top: how much each epoch of the window contributed to the score, with the explained epoch at 0. Bottom: the
+# neighbours alone, by band. Red raised the score of the predicted stage, blue lowered it. *Context %* is the
+# neighbours' part of the absolute attribution.
 #
-# Look at which stages lean on their neighbours. Where the bar at 0 is blue, the epoch by itself spoke *against* the stage
-# that it got: its neighbours, or what the network says without having seen anything, carried the day.
+# Look for stages that depend on their neighbours. Where the bar at 0 is blue, the epoch itself is evidence *against*
+# the stage that it got. Its neighbours, or the network's bias, decided.
 
 # sphinx_gallery_thumbnail_number = -1
 fig = scaled.plot_context()

@@ -2,18 +2,18 @@
 Why N2, and not N1?
 ===================
 
-"Why N2?" has a silent second half: rather than what? A rhythm that speaks for sleep in general raises the score of
-N2, and that of N1 as well; it decides nothing between the two. The question that a scorer asks is a *margin*, the
-score of one stage less that of another.
+"Why N2?" has an unspoken second half: rather than what? A rhythm that is evidence for sleep in general raises the
+score of N2, and that of N1 as well. It does not decide between the two. Scorers usually ask about a *margin*: the
+score of one stage minus that of another.
 
-The night is **simulated**, and so are those on which the stager was fitted.
+The night is **simulated**, and so are the nights on which the stager was fitted.
 """
 
 # %%
 # All stages at once
 # ------------------
-# ``target="all"`` attributes every stage's score from the same passes through the network. As attributions are linear
-# in the score, any margin can be had from them afterwards, without the network.
+# ``target="all"`` attributes every stage's score from the same passes through the network. Attributions are linear in
+# the score, so you can compute any margin from them afterwards, without the network.
 
 import matplotlib.pyplot as plt
 import mne
@@ -33,7 +33,8 @@ result
 # %%
 # Why N2?
 # -------
-# First the plain question: what raised the score of N2, in the epochs that were called N2? Positive values raised it.
+# First the simple question: what raised the score of N2, in the epochs that were predicted N2? Positive values raised
+# it.
 
 
 def in_n2(result, target):
@@ -47,15 +48,14 @@ in_n2(result, "N2").to_frame("N2").T
 # %%
 # ... and not N1?
 # ---------------
-# Now the same epochs, with the score of N2 less that of N1. A positive value spoke for N2 *rather than* N1. Bands
-# that are large above and small here did nothing to tell the two apart.
+# Now the same epochs, with the score of N2 minus that of N1. A positive value is evidence for N2 *rather than* N1.
+# Bands that are large above and small here do not distinguish the two stages.
 
 in_n2(result, ("N2", "N1")).to_frame("N2 rather than N1").T
 
 # %%
-# The margin's total is how much further N2 drew ahead of N1 on the way from silence to the recorded epoch. It need
-# not be positive: a network has leanings of its own before it has seen anything (its biases), and at silence N2 may
-# already be ahead.
+# The margin's total is how much further N2 leads N1 in the recorded epoch than in silence. It need not be positive: a
+# network has biases, and at silence N2 may already lead.
 
 data = result.for_target(("N2", "N1")).to_xarray()
 of_n2 = (data["predicted"] == "N2").values[:, 0]
@@ -65,9 +65,9 @@ for name, value in (("as recorded", "score"), ("at silence", "baseline_score")):
 # %%
 # Another baseline
 # ----------------
-# All this was compared with silence, as FLEX was published. Is silence a fair thing to compare with? Every living EEG
-# has a 1/f background. ``baseline="aperiodic"`` starts from the background fitted to each epoch, so that only peaks
-# above it are explained. Ask twice, and believe what both agree on.
+# All this was compared with silence, as FLEX was published. But every EEG has a 1/f background.
+# ``baseline="aperiodic"`` starts from the background fitted to each epoch, so that only peaks above it are explained.
+# Ask both ways, and rely on what both agree on.
 
 peaks = eegflex.attribute_epochs(
     epochs, "bandpower", target="all", baseline="aperiodic", sample_per_stage=10
@@ -77,8 +77,8 @@ in_n2(peaks, ("N2", "N1")).to_frame("N2 rather than N1").T
 # %%
 # One stage against each of the others
 # ------------------------------------
-# Rows are the stage that N2 is compared with, in the epochs that were called N2. Red spoke for N2, blue for the
-# other. Each row has its own answer: what tells N2 from wakefulness is not what tells it from deep sleep.
+# Each row compares N2 with another stage, in the epochs that were predicted N2. Red is evidence for N2, blue for the
+# other stage. The rows differ: what distinguishes N2 from wakefulness is not what distinguishes it from deep sleep.
 
 # sphinx_gallery_thumbnail_number = -1
 bands = eegflex.Bands().names

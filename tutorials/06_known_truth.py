@@ -2,16 +2,16 @@
 A night whose truth is known
 ============================
 
-Nobody can check an explanation against a network and a brain that are both unknown. Here both are known: the night is
-**simulated**, so that the time, frequency and electrode of every spindle are on record; and the stager is made by
-hand, so that there is no doubt about what it looks at. What is left to doubt is the explanation.
+You cannot check an explanation if neither the network nor the signal is known. Here both are known: the night is
+**simulated**, so the time, frequency and electrode of every spindle are on record; and the stager is built by hand,
+so we know what it uses. Only the explanation is left to check.
 """
 
 # %%
-# A stager with one idea
-# ----------------------
-# ``"known-spindle"`` is given six EEG channels. It listens to one of them, C4, in one band, 12 to 16 Hz, and calls an
-# epoch N2 if enough of it is in bursts. Nothing in it is trained. Its truth comes with it.
+# A stager that uses one band
+# ---------------------------
+# ``"known-spindle"`` gets six EEG channels. It uses one of them, C4, in one band, 12 to 16 Hz, and calls an epoch N2
+# if enough of that band is in bursts. It was not trained. Its truth is stored with it.
 
 import matplotlib.pyplot as plt
 import mne
@@ -31,7 +31,7 @@ truth
 # %%
 # The truth of the night
 # ----------------------
-# Every event of the simulated night is a row: when, what, how fast, how large, and with which weight on each channel.
+# Every event of the simulated night is a row: onset, kind, frequency, amplitude, and its weight on each channel.
 
 CHANNEL = "C4-M1"
 spindles = night.events[night.events["kind"] == truth.kind]
@@ -40,9 +40,9 @@ spindles[["onset", "duration", "stage", "frequency", "amplitude", CHANNEL]].head
 # %%
 # The explanation
 # ---------------
-# Thirty epochs scored N2 are explained, in frequency and in time and frequency at once. The score explained is that
-# of N2, whatever the stager chose. These stagers are made so that silence scores as the absence of their feature, and silence
-# is what the epochs are compared with.
+# We explain thirty epochs that were scored N2, in frequency and in time and frequency. The target is the score of N2,
+# whatever the stager predicted. For these stagers, silence means that their feature is absent, so silence is the
+# baseline.
 
 of_n2 = np.flatnonzero(epochs.metadata["stage"] == "N2")[:30]
 result = eegflex.attribute_epochs(
@@ -50,21 +50,21 @@ result = eegflex.attribute_epochs(
 )
 
 # %%
-# First check: the right band of the right electrode
+# First check: the right band at the right electrode
 # --------------------------------------------------
-# Of all that was attributed, signs left aside, how much is in sigma at C4? Nearly everything must be. The other
-# electrodes have spindles too, and get nothing, because the stager does not listen to them.
+# How much of the absolute attribution is in sigma at C4? It must be nearly all. The other electrodes have spindles
+# too, but get nothing, because the stager does not use them.
 
 print(f"{100 * share_in_truth(result, truth).min():.2f} % in the worst of the epochs.")
 result.band_table(by=("channel",)).round(2)
 
 # %%
-# Second check: at the right moments
-# ----------------------------------
-# The time-frequency view says *when*. The cells that a spindle on record covers are marked, all cells are ranked by their
-# attribution, and one sees whether the marked ones come first. The area under the precision-recall curve is 1 if they
-# all do; of a ranking by chance it is the marked share of the cells. Within the rows of sigma, knowing the band is no
-# help, and only the moment is asked.
+# Second check: the right moments
+# -------------------------------
+# The time-frequency view says *when*. We mark the cells that are covered by a simulated spindle, rank all cells by
+# their attribution, and see whether the marked cells come first. The area under the precision-recall curve is 1 if
+# they all do. For a random ranking it is the marked share of the cells. The first row uses only cells within sigma,
+# where knowing the band does not help.
 
 for rows in ("band", "all"):
     cover = cover_of_events(result, truth, night.events, rows=rows)
@@ -73,16 +73,16 @@ for rows in ("band", "all"):
     )
 
 # %%
-# It is not 1, and should not be. The stager is moved by every burst of sigma at C4, the background's too, and by a large
-# spindle more than by a faint one; the list of events knows no difference. Where the two part, the explanation tells
-# of the *stager*, and the list of the *night*. On real data the list is missing, and the same caution is due: an
-# attribution is no detector of spindles.
+# The area is not 1, and should not be. The stager responds to every burst of sigma at C4, also in the background, and
+# more to large spindles than to small ones; the list of events does not distinguish them. Where the two differ, the
+# explanation describes the *stager*, and the list describes the *night*. Keep this in mind for real data, where there
+# is no list: an attribution is not a detector of spindles.
 #
-# A stager that cheats
-# --------------------
-# Suppose that whenever somebody slept deeply, a lamp hummed beside the bed. ``"known-shortcut"`` has learnt the lamp:
-# it calls N3 what has 50 Hz at C4. On such a night it agrees with the hypnogram, and no table of agreement gives it away.
-# Its explanation does: all of it lies ``above`` every band of sleep.
+# A stager that uses a shortcut
+# -----------------------------
+# Suppose that power-line noise was present whenever somebody slept deeply. ``"known-shortcut"`` has learnt this: it
+# calls an epoch N3 if it has 50 Hz at C4. On such a night it agrees with the hypnogram, so agreement does not reveal
+# the shortcut. Its explanation does: all of it is ``above`` every sleep band.
 
 hum = eegflex.make_epochs(plant_line_noise(night.raw, "N3"))
 deep = hum[np.flatnonzero(hum.metadata["stage"] == "N3")[:10]]
@@ -90,11 +90,12 @@ cheat = eegflex.attribute_epochs(deep, "known-shortcut", target="N3", baseline="
 cheat.band_table(by=("channel",)).round(2)
 
 # %%
-# See for yourself
-# ----------------
-# The epoch with the most spindles. Above, its signal at C4; below, the attribution to time and frequency. Boxes are
-# the planted spindles, drawn from the simulator's list and not from the explanation. Red raised the score of N2. A box that
-# stays empty is a spindle that this stager cannot hear: a slow one, below 12 Hz, or one that hardly reaches C4.
+# Look at one epoch
+# -----------------
+# This is the epoch with the most spindles. Top: its signal at C4. Bottom: the attribution to time and frequency.
+# Boxes are the simulated spindles, from the simulator's list and not from the explanation. Red raised the score of
+# N2. An empty box is a spindle that this stager does not detect: a slow one, below 12 Hz, or one that hardly reaches
+# C4.
 
 # sphinx_gallery_thumbnail_number = -1
 data = result.to_xarray().sel(channel=CHANNEL)

@@ -2,11 +2,11 @@
 From freqIG to eegflex
 ======================
 
-FLEX was published with a package, freqIG, whose one verb is ``attribute(input, model, target, ...)`` on plain arrays.
-``eegflex.attribute`` has the same signature and, for one epoch of even length, the same numbers: change the import
-and the rest of a script stays. This tutorial shows the numbers, what was repaired, and what a labelled result adds.
-freqIG itself is not needed here (the tests of eegflex compare with it); in its place stands the definition of FLEX,
-written out.
+FLEX was published with a package, freqIG, whose only function is ``attribute(input, model, target, ...)`` on plain
+arrays. ``eegflex.attribute`` has the same signature and, for one epoch of even length, gives the same numbers: change
+the import and keep the rest of your script. This tutorial shows the numbers, what was corrected, and what a labelled
+result adds. You do not need freqIG (the tests of eegflex compare with it); here we compare with the definition of
+FLEX.
 
 The signals are **simulated**.
 """
@@ -43,7 +43,7 @@ network = nn.Sequential(
 )
 
 # %%
-# It was never trained, but its first filters are tuned, each to a rhythm, so that there is something to see.
+# The network is not trained, but each of its first filters is tuned to a rhythm, so that there is something to see.
 
 with torch.no_grad():
     times = (torch.arange(64) - 31.5) / SFREQ
@@ -57,8 +57,8 @@ with torch.no_grad():
 # %%
 # The same call
 # -------------
-# ``target`` is the index of the class, ``n_steps`` the number of nodes on the path. What comes back is an array with
-# one value for each frequency of the rfft: positive where the signal's content raised the score of that class.
+# ``target`` is the index of the class, ``n_steps`` the number of nodes on the path. The output is an array with one
+# value for each frequency of the rfft. It is positive where the signal raised the score of that class.
 
 attribution = eegflex.attribute(signal, network, target=2, n_steps=50)
 freqs = np.fft.rfftfreq(signal.shape[-1], 1 / SFREQ)
@@ -67,8 +67,8 @@ attribution.shape, freqs.shape
 # %%
 # The same numbers
 # ----------------
-# The definition: scale all magnitudes of the spectrum from nothing to what they are, keep the phases, differentiate
-# the score by the magnitudes on the way, and average.
+# The definition: scale all magnitudes of the spectrum from zero to their recorded values, keep the phases,
+# differentiate the score with respect to the magnitudes along the way, and average.
 
 
 def literal_flex(x, target, n_steps):
@@ -91,14 +91,14 @@ print(
 )
 
 # %%
-# eegflex does not go this way. With the phases fixed the path is a straight line in time, so it differentiates the
-# network in time and transforms once at the end. The numbers agree to rounding, and the network is spared an FFT at
+# eegflex computes this in another way. With fixed phases, the path is a straight line in time. So eegflex
+# differentiates the network in time and transforms once at the end. The numbers agree to rounding, without an FFT at
 # every step.
 #
-# What was repaired
-# -----------------
-# **Odd lengths.** 30 s at 85.33 Hz are 2,560 samples, but a cut of your own may be odd. The last sample is kept, and
-# the attribution sums to what the score changes.
+# What was corrected
+# ------------------
+# **Odd lengths.** 30 s at 85.33 Hz are 2,560 samples, but other cuts may be odd. The last sample is kept, and the
+# attribution sums to the change of the score.
 
 odd = signal[:, :-1]
 attribution_odd = eegflex.attribute(odd, network, target=2, n_steps=200)
@@ -110,7 +110,7 @@ print(
 )
 
 # %%
-# **Your network stays yours.** It works on a copy: mode, device and gradients are as they were.
+# **Your network is not changed.** eegflex works on a copy: mode, device and gradients stay as they were.
 
 network.train()
 eegflex.attribute(signal, network, target=2)
@@ -119,11 +119,11 @@ print("gradients left behind:", network[0].weight.grad is not None)
 _ = network.eval()
 
 # %%
-# **A segment in its context.** With ``segment=`` and ``start_idx=`` one epoch of a longer input is explained while
-# its neighbours move along. They must move together: the segment at half its strength belongs to neighbours at half
-# of theirs. In freqIG the two were scaled at different points of the path, so that more steps led to another number
-# than the true one. Here segments add up to the whole. We take a toy whose answer needs its neighbours, a product of
-# three epochs:
+# **A segment in its context.** With ``segment=`` and ``start_idx=``, one epoch of a longer input is explained while
+# its neighbours are scaled with it. They must be scaled together: a segment at half its strength needs neighbours at
+# half of theirs. freqIG scaled the two at different points of the path, so more steps converged to a wrong number.
+# Here the segments add up to the whole. We use a toy network whose output needs the neighbours, a product of three
+# epochs:
 
 
 class Gated(nn.Module):
@@ -151,9 +151,9 @@ print(f"three segments together {sums[-1]:.6f}, change of the score {exact:.6f}"
 
 # %%
 # **How many steps?** Fifty are too many for most epochs and too few for some. ``attribute`` keeps freqIG's fixed
-# number. ``attribute_epochs``, the verb for recordings, adds nodes to each epoch until the estimated error of its
-# band sums is within 2 %, and says how far it came. It also knows stages, channels and Hz, takes baselines other than
-# silence, and looks at the model before it believes it. That this network was never trained is noticed:
+# number. ``attribute_epochs``, the function for recordings, adds nodes to each epoch until the estimated error of its
+# band sums is within 2 %, and reports the error. It also knows stages, channels and frequencies, offers baselines
+# other than silence, and checks the model first. It notices that this network was never trained:
 
 spec = eegflex.ModelSpec(name="toy", sfreq=SFREQ, n_times=30 * SFREQ, unit="uV")
 result = eegflex.attribute_epochs(
@@ -162,10 +162,10 @@ result = eegflex.attribute_epochs(
 result.to_data_frame().head(6)
 
 # %%
-# Both repairs at a glance
-# ------------------------
-# Left, the epoch above: ``eegflex.attribute`` on the definition of FLEX, one on the other. Right, the context: the
-# more steps, the nearer the segments' sum is to the change of the score, until only rounding is left.
+# Both corrections in one figure
+# ------------------------------
+# Left: the epoch above; ``eegflex.attribute`` lies on the definition of FLEX. Right: the context; with more steps the
+# sum of the segments approaches the change of the score, until only rounding is left.
 
 # sphinx_gallery_thumbnail_number = -1
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")

@@ -2,21 +2,21 @@
 A spectrogram network
 =====================
 
-Many published networks are not given the signal but its spectrogram, in dB and standardised. Explain such a network where its
-input is, and the answer is in cells of a picture that nobody recorded. In eegflex the spectrogram is a part of the network,
-written down in its spec: attributions are those of the *signal*, in its own frequencies and at its own times.
+Many published networks do not take the signal but its spectrogram, in dB and standardised. An explanation at that
+input refers to cells of the spectrogram, not to the recording. In eegflex the spectrogram is part of the network and
+is described in its spec, so attributions refer to the *signal*, its frequencies and its times.
 
-The network is real: SeqSleepNet (Phan et al. 2019) with the weights that PhysioEx trained on real nights. The night is
-**simulated**, so that the spindles in it are on record.
+The network is SeqSleepNet (Phan et al. 2019) with the weights that PhysioEx trained on real nights. The night is
+**simulated**, so its spindles are known.
 """
 
 # %%
-# A network by its name
-# ---------------------
-# The weights lie in a release of PhysioEx. Nothing of that package is imported, so it may be installed without all
-# that it asks for: ``pip install --no-deps physioex==1.0.0.dev4``. Or its wheel is downloaded, and ``load_model``
-# told where it is: ``weights="physioex-1.0.0.dev4-py3-none-any.whl"``. Without either, the tutorial ends here and
-# says so.
+# Load a network by its name
+# --------------------------
+# The weights are part of a release of PhysioEx. eegflex does not import the package, so you can install it without
+# its dependencies: ``pip install --no-deps physioex==1.0.0.dev4``. Or download its wheel, and pass
+# ``weights="physioex-1.0.0.dev4-py3-none-any.whl"`` to ``load_model``. Without either, the tutorial stops here with a
+# message.
 
 import matplotlib.pyplot as plt
 import mne
@@ -35,8 +35,8 @@ except eegflex.errors.ModelError as missing:
 stager
 
 # %%
-# What it is given stands in its spec, which came with it: the spectrogram in words that mean what they mean in scipy.
-# It reads 21 epochs at a time; what it says of the one in the middle is what counts.
+# The spec comes with the network. It describes the spectrogram in the terms of scipy. The network gets 21 epochs at a
+# time; its output for the middle epoch is used.
 
 spec = stager.spec
 print(spec.spectrogram)
@@ -45,9 +45,9 @@ print(f"Before the epoch: {spec.context.before} epochs, after it: {spec.context.
 # %%
 # Stage the night
 # ---------------
-# PhysioEx standardised each frequency by the mean and sd of its training nights, which are in no release. Those of
-# this recording take their place, and a warning says so: how well that does is seen from the agreement with the
-# simulated hypnogram.
+# PhysioEx standardised each frequency by the mean and standard deviation of its training nights, which no release
+# contains. eegflex uses those of this recording instead, with a warning. The agreement with the simulated hypnogram
+# shows how well that works.
 
 SITE = "C4-M1"
 recorded = eegflex.simulate_psg(hours=2, sfreq=100, seed=1)
@@ -55,24 +55,23 @@ night = eegflex.stage_epochs(eegflex.make_epochs(recorded.raw), stager, picks=[S
 night
 
 # %%
-# Rows are the stages of the hypnogram, columns what the network said. N1 is what it hardly ever says.
+# Rows are the stages of the hypnogram, columns the stages of the network. The network hardly ever predicts N1.
 
 pd.DataFrame(night.confusion, index=night.stages, columns=night.stages)
 
 # %%
-# Ask the doctor
-# --------------
-# ``check_model`` tries what goes wrong with networks of others: another unit, another order of the stages, another
-# epoch than the middle one, gradients that do not account for the scores. A spectrogram has a check of its own,
-# ``front end``.
+# Check the model
+# ---------------
+# ``check_model`` looks for common mistakes: a wrong unit, a wrong order of the stages, a wrong epoch of the window,
+# gradients that do not account for the scores. For a spectrogram there is one more check, ``front end``.
 
 eegflex.check_model(night)
 
 # %%
 # FLEX on the signal
 # ------------------
-# The call is that for any network. The spectrogram is differentiated along with the layers behind it, so the
-# attribution has the frequencies of 30 s of signal, not those of the spectrogram.
+# The call is the same as for any network. The spectrogram is differentiated together with the layers after it, so the
+# attribution has the frequency resolution of 30 s of signal, not that of the spectrogram.
 
 result = eegflex.attribute_epochs(night, sample_per_stage=8)
 bins = stager.front.frequencies
@@ -86,29 +85,29 @@ print(
 )
 
 # %%
-# A logarithm is steep where there is little of something, so on the way from its baseline to an epoch the score may
-# change within a small part of it. That is why epochs differ so much in the number of gradients that they need. A
-# fixed number of steps would not have said how wrong it was (:doc:`10_from_physioex`).
+# A logarithm is steep near zero, so the score may change within a small part of the path from the baseline to the
+# epoch. That is why epochs differ so much in the number of gradients that they need. A fixed number of steps would
+# not have shown its error (:doc:`10_from_physioex`).
 #
-# What the baseline is called
-# ---------------------------
-# Each epoch was compared with an ordinary one of this night, in its place and between its neighbours. That too has a
-# stage. In the epochs that were called N2:
+# The stage of the baseline
+# -------------------------
+# Each epoch was compared with an ordinary epoch of this night, in its place and between its neighbours. The network
+# assigns a stage to that too. For the epochs that were predicted N2:
 
 of_n2 = np.flatnonzero((data["predicted"] == "N2").values[:, 0])
 result[of_n2].baseline_stages()
 
 # %%
-# An ordinary epoch in the place of one of N2 is N2 again. So this comparison says how an epoch of N2 differs from an
-# ordinary one, and next to nothing of why it is N2.
+# An ordinary epoch in the place of an N2 epoch is N2 again. So this comparison says how an N2 epoch differs from an
+# ordinary one, and next to nothing about why it is N2.
 #
 # What the neighbours decide
 # --------------------------
-# ``p`` is the network's probability of the stage that it chose, ``p_replaced`` what is left with the ordinary epoch
-# in its place. ``context_share`` is how much of the change the ten epochs to each side made. N3 is lost without its
-# epoch; REM stays, as an ordinary epoch between epochs of REM is called REM. ``decided_by`` is about something else:
-# the night was staged again with random phases, and the stages that stayed are read off spectra. A network of
-# spectrograms could hardly do otherwise.
+# ``p`` is the network's probability of the predicted stage; ``p_replaced`` is what remains with the ordinary epoch in
+# its place. ``context_share`` is how much of the change the ten epochs on each side made. N3 is lost without its
+# epoch; REM stays, because an ordinary epoch between REM epochs is called REM. ``decided_by`` is another measure: the
+# night was staged again with random phases, and the stages that stayed are recognised from spectra, as expected for a
+# network of spectrograms.
 
 table = result.decided_by()
 table[["n_epochs", "p", "p_replaced", "context_share", "decided_by"]].round(2)
@@ -116,9 +115,9 @@ table[["n_epochs", "p", "p_replaced", "context_share", "decided_by"]].round(2)
 # %%
 # Why N2, and not N1?
 # -------------------
-# The question of a scorer is a *margin*, the score of N2 less that of N1 (:doc:`05_why_n2_and_not_n1`), and the fair
-# comparison is with N1: an ordinary epoch of what the hypnogram calls N1. ``"aperiodic"`` asks what the rhythms did,
-# those that rise above the 1/f part. Epochs are taken that are N2 by the hypnogram and for the network.
+# Scorers ask about a *margin*, the score of N2 minus that of N1 (:doc:`05_why_n2_and_not_n1`), and a suitable
+# baseline is N1: an ordinary epoch of the hypnogram's N1. ``"aperiodic"`` asks what the rhythms above the 1/f part
+# did. We use epochs that are N2 both in the hypnogram and for the network.
 
 asked = {
     "target": ("N2", "N1"),
@@ -140,22 +139,22 @@ sums = {name: one.band_table(by="stage").loc["N2"] for name, one in answers.item
 pd.DataFrame(sums).T.drop(columns="n_epochs").astype(float).round(2)
 
 # %%
-# Each row sums to how much further N2 is ahead of N1 with the epoch than with what it is compared with. Peaks above
-# the 1/f part are nearly all sigma, and spoke for N2. Compared with N1 other bands did too.
+# Each row sums to how much further N2 leads N1 with the epoch than with the baseline. Peaks above the 1/f part are
+# nearly all sigma, and were evidence for N2. Compared with N1, other bands were evidence too.
 #
-# And what is called so? With N1 in the place of the epoch alone (``epoch``), and in that of its neighbours as well
+# Which stage is the baseline? With N1 in the place of the epoch alone (``epoch``), and also in that of its neighbours
 # (``both``), the network says:
 
 rather = answers["ordinary N1"]
 rather.baseline_stages()
 
 # %%
-# The neighbours hold it: between epochs of N2 an ordinary epoch of N1 is called N2. A whole window of them is called
+# The neighbours decide: between N2 epochs, an ordinary N1 epoch is called N2. A whole window of N1 epochs is called
 # W.
 #
-# The rhythms of the neighbours can be had with ``context="scaled"``, which turns up all 21 epochs together, each from
-# N1. It takes more gradients, so a few epochs must do. Medians over them, and the error that a number must exceed to
-# be one:
+# For the rhythms of the neighbours, use ``context="scaled"``, which changes all 21 epochs together, each from N1. It
+# needs more gradients, so we use a few epochs. The table shows medians; values below the printed error are not
+# distinguishable from zero:
 
 window = eegflex.attribute_epochs(
     night, baseline="stage:N1", context="scaled", **(asked | {"sample_per_stage": 5, "views": ()})
@@ -169,11 +168,11 @@ pd.DataFrame(parts).T[shown_bands].round(2)
 # %%
 # When?
 # -----
-# Nobody told this network of spindles, and they were planted. If the explanation is right about the moment, the cells
-# of the time-frequency view that spindles cover should come first when all cells from 11 to 16 Hz are ranked by their
-# attribution. The area under the precision-recall curve is 1 if they all do, and by chance the share of the cells
-# that are covered. Windows of 2 s blur what is shorter, and other waves speak for N2 too: it cannot be 1. It must be
-# well above chance.
+# The network was not told about spindles, and they were simulated. If the explanation finds the right moments, the
+# cells of the time-frequency view that contain a spindle should come first when all cells from 11 to 16 Hz are ranked
+# by their attribution. The area under the precision-recall curve is 1 if they all do; by chance it is the share of
+# the cells that contain a spindle. Windows of 2 s blur shorter events, and other waves are evidence for N2 too, so it
+# cannot be 1. It should be well above chance.
 
 heard = recorded.events["kind"].eq("spindle") & (recorded.events[SITE].abs() > 0.3)
 spindles = recorded.events[heard]
@@ -197,13 +196,13 @@ for name, one in answers.items():
     print(f"{name:>17}: area {area:.2f}, by chance {truth.mean():.3f}")
 
 # %%
-# See for yourself
-# ----------------
-# The epoch with the most spindles. Above, its signal; below, the attribution to time and frequency for two of the
-# questions; boxes are the planted spindles, drawn from the simulator's list. Red spoke for N2 rather than N1.
-# Compared with N1, large slow waves speak too. A box that stays empty is a spindle that did not count for this
-# network, and red outside the boxes is what it took for N2 elsewhere. The way to these pictures led back through a
-# spectrogram whose windows of 2 s are a second apart.
+# Look at one epoch
+# -----------------
+# This is the epoch with the most spindles. Top: its signal. Below: the attribution to time and frequency for two
+# baselines. Boxes are the simulated spindles, from the simulator's list. Red is evidence for N2 rather than N1.
+# Compared with N1, large slow waves are evidence too. An empty box is a spindle that this network did not use, and
+# red outside the boxes is other evidence for N2. All of this was computed through a spectrogram whose windows of 2 s
+# are one second apart.
 
 # sphinx_gallery_thumbnail_number = -1
 shown = {name: answers[name].to_xarray() for name in ("ordinary N1", "without its peaks")}

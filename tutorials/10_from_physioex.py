@@ -2,10 +2,10 @@
 From PhysioEx
 =============
 
-PhysioEx explains sleep stagers too: its DFT-IG and STFT-IG are Integrated Gradients over a signal's Fourier coefficients.
-This tutorial writes their formulas down beside that of FLEX, on one network, and shows what changes: a conjugate, a
-factor, the way back through the inverse STFT, and a spectrogram that is a part of the network or is not. PhysioEx is
-not needed here; eegflex's benchmarks run the package itself, release 2.0.4, and have its numbers.
+PhysioEx explains sleep stagers too: its DFT-IG and STFT-IG are Integrated Gradients over a signal's Fourier
+coefficients. This tutorial compares their formulas with that of FLEX, on one network. Four things differ: a
+conjugate, a factor, the gradient through the inverse STFT, and whether the spectrogram is part of the network. You do
+not need PhysioEx; eegflex's benchmarks run the package itself, release 2.0.4, and have its numbers.
 
 The night is **simulated**.
 """
@@ -13,9 +13,9 @@ The night is **simulated**.
 # %%
 # A network and an epoch
 # ----------------------
-# It takes a spectrogram as many published ones do: power in windows of 2 s, in dB. It was never trained; its weights
-# listen to 11 to 15 Hz in each window. As a function of the *signal* it has a gradient, because the spectrogram is
-# torch's.
+# The network takes a spectrogram, as many published ones do: power in windows of 2 s, in dB. It is not trained; its
+# weights select 11 to 15 Hz in each window. Its spectrogram is written in torch, so it has a gradient with respect to
+# the *signal*.
 
 import matplotlib.pyplot as plt
 import mne
@@ -60,12 +60,12 @@ print(f"Change of the score from silence to the epoch: {change:+.3f}")
 # The conjugate and the factor
 # ----------------------------
 # Let X be the spectrum of the epoch, G that of its averaged gradient, T the number of samples, and w 2, but 1 at 0 Hz
-# and at Nyquist. FLEX is the product of X with the *conjugate* of G, its real part, times w / T: by Parseval's
+# and at Nyquist. FLEX is the real part of the product of X and the *conjugate* of G, times w / T. By Parseval's
 # theorem it has the same sum as the product in time, which is the change of the score.
 #
-# DFT-IG, as it comes, multiplies X and G without the conjugate. That rotates each product by twice the phase of G, so
-# its sign is that of an accident. With ``real_valued=True`` real and imaginary parts are features of their own, which
-# amounts to the conjugate; the factor w / T is still missing. Its nodes are 64 even steps, by the trapezoidal rule.
+# DFT-IG by default multiplies X and G without the conjugate. That rotates each product by twice the phase of G, so
+# its sign is arbitrary. With ``real_valued=True``, real and imaginary parts are separate features, which amounts to
+# the conjugate; the factor w / T is still missing. Its nodes are 64 even steps with the trapezoidal rule.
 
 even = np.linspace(0, 1, 64)
 trapezoid = np.full(64, 1 / 63)
@@ -84,8 +84,8 @@ for name, values in ways.items():
     print(f"{name:36} sum {values.sum():+12.3f}, change of the score {change:+.3f}")
 
 # %%
-# FLEX at silence, ``eegflex.attribute``, is the third line but for its nodes. Signs are compared over all frequencies
-# from 0.5 to 30 Hz. Half of them agree by chance.
+# FLEX with the silent baseline, ``eegflex.attribute``, equals the third line except for its nodes. We compare signs
+# over all frequencies from 0.5 to 30 Hz. By chance, half of them agree.
 
 flex = eegflex.attribute(signal[None], lambda s: network(s[:, 0]), target=0, n_steps=200)
 freqs = np.fft.rfftfreq(n_times, 1 / SFREQ)
@@ -95,15 +95,15 @@ for name, values in ways.items():
     print(f"{name:36} {100 * agree:3.0f} % of signs agree with FLEX")
 
 # %%
-# The factor does not matter for one recording at one rate, where it is nearly the same for all frequencies. It does
-# where epochs of different lengths or rates meet, or where a sum should be a change of the score.
+# The factor does not matter for one recording at one rate, where it is nearly the same for all frequencies. It
+# matters if you compare epochs of different lengths or rates, or if the sum should be the change of the score.
 #
-# Back through an inverse STFT
-# ----------------------------
-# STFT-IG takes the coefficients of windows that overlap as its features. The gradient by a coefficient leads back
-# through the inverse STFT: the gradient by the samples, *divided by what the squared windows add up to*, tapered, and
-# transformed. STFT-IG hands back the STFT of the gradient instead, without that division. With a Hann window at a
-# quarter of its length the squares add up to 1.5. Here are both, with the factor w / n in each.
+# The gradient through an inverse STFT
+# ------------------------------------
+# The features of STFT-IG are the coefficients of overlapping windows. The gradient with respect to a coefficient goes
+# through the inverse STFT: it is the gradient with respect to the samples, *divided by the sum of the squared
+# windows*, tapered, and transformed. STFT-IG returns the STFT of the gradient instead, without that division. With a
+# Hann window at a quarter of its length the squares add up to 1.5. Here are both, each with the factor w / n.
 
 FFT = 200
 window = torch.hann_window(FFT, dtype=torch.float64)
@@ -122,12 +122,12 @@ for name, values in {"through the inverse STFT": exact, "STFT of the gradient": 
     print(f"{name:25} sum {values.sum():+.3f}, differs by {100 * difference:.0f} %")
 
 # %%
-# eegflex needs no inverse: its frame is *tight*, the squared windows add up to a constant that is divided by, and
-# frames reach beyond both ends of the epoch, so the view has the same sum as the others.
+# eegflex needs no inverse: its frame is *tight* (the squared windows add up to a constant, which is divided out), and
+# frames extend beyond both ends of the epoch, so the view has the same sum as the others.
 #
 # A spectrogram outside the graph
 # -------------------------------
-# PhysioEx makes spectrograms with scipy, before the network. The numbers are the same, but there is no way back:
+# PhysioEx computes spectrograms with scipy, before the network. The numbers are the same, but there is no gradient:
 
 _, _, power = spectrogram(signal, SFREQ, taper.numpy(), LENGTH, LENGTH - HOP, detrend=False)
 ours = torch.fft.rfft(x.unfold(-1, LENGTH, HOP) * taper).abs() ** 2 / (SFREQ * (taper**2).sum())
@@ -139,14 +139,15 @@ except RuntimeError as error:
     print("scipy, of a signal with a gradient:", error)
 
 # %%
-# So a network of spectrograms is explained by cells of its picture, and a "DFT" of its input is one along the rows of
-# a spectrogram, not of the signal. In eegflex the spectrogram stands in the spec (``[input.spectrogram]``), is
-# computed in the graph, and attributions are those of the signal (:doc:`09_spectrogram_network`).
+# So a network of spectrograms can be explained only by cells of the spectrogram, and a "DFT" of its input runs along
+# the rows of the spectrogram, not along the signal. In eegflex the spectrogram is part of the spec
+# (``[input.spectrogram]``) and is computed in the graph, so attributions refer to the signal
+# (:doc:`09_spectrogram_network`).
 #
 # How many steps?
 # ---------------
-# Even steps are a choice that nobody checks. Their sum is one check, the gap to the change of the score; it can be
-# small by luck. The other is how far the attributions of all frequencies are from those of 2,000 steps.
+# A fixed number of even steps needs a check. One check is the gap between the sum and the change of the score; it can
+# be small by luck. Another is the difference between the attributions of all frequencies and those of 2,000 steps.
 
 
 def by_frequency(n):
@@ -167,13 +168,12 @@ for n in steps:
     print(f"{n:4} steps: gap {gaps[-1]:5.2f} %, attributions off by {errors[-1]:5.2f} %")
 
 # %%
-# ``attribute_epochs`` adds nodes to each epoch until its error is estimated to be small, and writes down how far it
-# came.
+# ``attribute_epochs`` adds nodes to each epoch until its estimated error is small, and stores the error.
 #
-# All at a glance
-# ---------------
-# Left, FLEX and the real part of X G, scaled to one height, from 8 to 18 Hz: sizes alike, signs by chance. Right, the
-# gap and the error by the number of steps.
+# All in one figure
+# -----------------
+# Left: FLEX and the real part of X G, scaled to the same height, from 8 to 18 Hz; the sizes are similar, the signs
+# agree by chance. Right: the gap and the error by the number of steps.
 
 # sphinx_gallery_thumbnail_number = -1
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")

@@ -2,19 +2,20 @@
 A foundation encoder and a linear probe
 =======================================
 
-Foundation models of EEG are trained on thousands of hours without stages. What they have learnt is asked with a *probe*:
-the encoder stays as it is, and a linear layer is fitted to the codes that it makes of scored epochs. Encoder and probe
-together are a network that stages sleep, and are explained as any other.
+Foundation models of EEG are trained on thousands of hours without stages. A *probe* shows what they have learnt: the
+encoder stays as it is, and a linear layer is fitted to its codes of scored epochs. Encoder and probe together are a
+network that stages sleep, and you can explain it like any other.
 
-The night is **simulated**, and the encoder, BIOT of ``braindecode`` (``pip install 'eegflex[braindecode]'``), is small and has
-**random weights**: it has not seen any EEG. What it is good for here is to show the way; for what it knows, load its
-authors' weights into it.
+The night is **simulated**, and the encoder, BIOT of ``braindecode`` (``pip install 'eegflex[braindecode]'``), is
+small and has **random weights**: it was not trained on any EEG. This tutorial only shows the steps. To learn what
+BIOT knows, load its authors' weights.
 """
 
 # %%
 # The encoder
 # -----------
-# One EEG and one EOG channel at 200 Hz. BIOT cuts each channel into pieces, and makes a code of the spectrum of each.
+# Its input is one EEG and one EOG channel at 200 Hz. BIOT cuts each channel into pieces and encodes the spectrum of
+# each.
 
 import mne
 import torch
@@ -40,8 +41,8 @@ encoder = BIOT(
 ).eval()
 
 # %%
-# The night is prepared as the spec below says: two channels, 200 Hz, in 20 µV, so that an encoder of numbers near one is
-# fed numbers near one.
+# The night is prepared as the spec below says: two channels, 200 Hz, in units of 20 µV, because the encoder expects
+# numbers near one.
 
 
 def prepare(seed):
@@ -61,7 +62,7 @@ def codes_of(x):
 # %%
 # The probe
 # ---------
-# Logistic regression on the codes, standardised. Nothing of the encoder is changed.
+# This is logistic regression on the standardised codes. The encoder is not changed.
 
 inputs, stages, _ = prepare(seed=21)
 with torch.no_grad():
@@ -85,8 +86,8 @@ def loss():
 optimiser.step(loss)
 
 # %%
-# Both are one module. How many epochs of another night it stages right says what can be read from the codes; a random
-# encoder passes on more than one might think.
+# Both become one module. Its agreement on another night shows how much the codes contain; even a random encoder
+# passes on a lot.
 
 
 class Probed(nn.Module):
@@ -116,13 +117,13 @@ spec = ModelSpec(
 )
 night = eegflex.stage_epochs(epochs, Probed(), spec=spec)
 right = (night.predicted == epochs.metadata["stage"].to_numpy()).mean()
-print(f"Of a simulated night that it has not seen, it stages {100 * right:.0f} % as simulated.")
+print(f"Agreement on a new simulated night: {100 * right:.0f} %")
 
 # %%
-# What the stages are read from
-# -----------------------------
-# FLEX goes through probe and encoder to the signal. Where the bars leave the spectrum in grey, the codes weigh
-# frequencies otherwise than their power does.
+# Which frequencies decide the stages
+# -----------------------------------
+# FLEX goes through probe and encoder to the signal. Where the bars differ from the spectrum in grey, the codes weight
+# frequencies differently from their power.
 
 # sphinx_gallery_thumbnail_number = -1
 result = eegflex.attribute_epochs(night, sample_per_stage=4)

@@ -2,17 +2,18 @@
 Can it be believed?
 ===================
 
-An attribution is a claim about a model: *these* frequencies of *this* channel made it say N2. The model can be asked whether
-that is so. ``evaluate`` puts other signals in the place of the epoch, random numbers in the place of the weights, and other
-stages in the place of the question, and tells what came of it, with the number of explanations and an interval.
+An attribution is a claim about a model: *these* frequencies of *this* channel made it say N2. The model can test this
+claim. ``evaluate`` replaces the epoch by other signals, shuffles the weights, and asks about other stages. It reports
+each result with the number of explanations and an interval.
 
-The night is **simulated**, so that the events in it are on record.
+The night is **simulated**, so its events are known.
 """
 
 # %%
 # A night, explained
 # ------------------
-# ``"bandpower"`` is a small white box. A view in time is asked for, so that attributions can be held against events.
+# ``"bandpower"`` is a small transparent model. We add a view in time, so that attributions can be compared with
+# events.
 
 import mne
 import pandas as pd
@@ -27,11 +28,11 @@ result = eegflex.attribute_epochs(night, sample_per_stage=8, views=("frequency",
 result
 
 # %%
-# Ask the model again
-# -------------------
-# By default everything is asked that can be, of ten explanations of each stage. Each line is a check: what was measured, of
-# how many explanations, and what to do where it is not well. ``?`` says that there is too little to tell, which is no
-# all-clear.
+# Test the explanations
+# ---------------------
+# By default ``evaluate`` runs every test that is possible, on ten explanations of each stage. Each line is one check:
+# what was measured, the number of explanations, and what to do if the result is bad. ``?`` means that there are too
+# few data to tell. It does not mean that all is well.
 
 evaluation = eegflex.evaluate(result, night)
 print(evaluation)
@@ -39,9 +40,9 @@ print(evaluation)
 # %%
 # Insertion and deletion
 # ----------------------
-# Frequencies are put into the baseline in the order of their attribution, and taken out of the epoch. Where the order is
-# right, the probability follows at once, and the area between both curves is large. An order by power needs no explanation
-# at all: an explanation that is no better than that has told nothing.
+# Frequencies are inserted into the baseline, and deleted from the epoch, in the order of their attribution. If the
+# order is right, the probability changes at once, and the area between both curves is large. An order by power needs
+# no explanation at all, so an explanation must be better than that.
 
 area = evaluation.area[["n", "mean", "low", "high", "behind_attribution", "behind_attribution_low"]]
 area.round(2)
@@ -49,8 +50,9 @@ area.round(2)
 # %%
 # Random weights
 # --------------
-# If the explanation stays the same with weights in random order, it is of the signal and not of the model. The *signed*
-# similarity must be near 0. That of sizes alone never is: attributions are a product with the signal, and have its spectrum.
+# If the explanation stays the same when the weights are shuffled, it describes the signal and not the model. The
+# *signed* similarity must be near 0. The similarity of absolute values never is, because attributions follow the
+# spectrum of the signal.
 
 sanity = evaluation.tables["sanity"]
 sanity[["change", "level", "n", "signed", "signed_low", "signed_high", "unsigned"]]
@@ -58,8 +60,8 @@ sanity[["change", "level", "n", "signed", "signed_low", "signed_high", "unsigned
 # %%
 # What scorers look for
 # ---------------------
-# Spindles, slow waves and eye movements are found in the recording, and the AASM's criteria stand beside what the network used.
-# The extra ``yasa`` finds the former; without it this part says so.
+# Spindles, slow waves and eye movements are detected in the recording (with the extra ``yasa``), and the AASM's
+# criteria are compared with what the network used. Without ``yasa`` a message says so.
 
 criteria = evaluation.tables.get(
     "AASM criteria", pd.DataFrame({"verdict": ["YASA is not installed"]})
@@ -69,7 +71,8 @@ criteria[[name for name in ("stage", "criterion", "verdict", "because") if name 
 # %%
 # The smallest sets
 # -----------------
-# What is enough for a stage, what is needed for it, and how little makes it another: each was given to the model.
+# These are the bands that suffice for a stage, the bands that are necessary for it, and the smallest change that
+# gives another stage. Each was tested on the model.
 
 for line in evaluation.tables["sets"].iloc[:3].to_dict("records"):
     print("; ".join(f"{name}: {value}" for name, value in line.items() if isinstance(value, str)))
@@ -77,22 +80,23 @@ for line in evaluation.tables["sets"].iloc[:3].to_dict("records"):
 # %%
 # Which explanations to trust
 # ---------------------------
-# An explanation is trusted only if it was tested and every criterion that was measured holds. The table says why others are
-# not.
+# An explanation is trusted only if it was tested and meets every criterion that was measured. The table says why
+# others are not trusted.
 
 trust = evaluation.result.trust()
 pd.crosstab(trust["predicted"], trust["verdict"])
 
 # %%
-# The first of those that are not trusted, and why.
+# The first explanations that are not trusted, and why:
 
 trust.loc[trust["verdict"] != "trusted", ["number", "predicted", "reasons"]].head(8)
 
 # %%
-# A model that cheats
-# -------------------
-# ``"known-shortcut"`` tells N3 by the hum of the mains, which was louder then. Its explanations are exact, and pass every
-# test of faithfulness: they say what the model does. The audit says that this is no sleep.
+# A model that uses a shortcut
+# ----------------------------
+# ``"known-shortcut"`` recognises N3 by power-line noise, which is added to N3 here. Its explanations are exact, and
+# pass every test of faithfulness, because they describe the model correctly. The check for shortcuts shows that the
+# model does not use sleep.
 
 hum = eegflex.evaluation.plant_line_noise(psg.raw, stage="N3")
 cheat = eegflex.stage_epochs(eegflex.make_epochs(hum), "known-shortcut")
@@ -102,15 +106,15 @@ print(audit.findings["faithfulness"])
 print(audit.findings["shortcut: line"])
 
 # %%
-# What to look at first
-# ---------------------
-# Whoever scores the night again should begin where the model doubts most.
+# What to check first
+# -------------------
+# If you score the night again, start where the model has the most doubt.
 
 night.review_queue().head(8)
 
 # %%
-# A viewer shows that beside the recording. Annotations say what carried the decision on each epoch that was explained, by its
-# most confident channels, and hold the first of the queue.
+# A viewer can show this beside the recording. The annotations say what contributed most to each explained epoch, for
+# its most confident channels, and mark the first epochs of the queue.
 
 annotations = evaluation.result.to_annotations(n_review=8)
 raw = psg.raw.copy().set_annotations(annotations, on_missing="ignore")
@@ -118,8 +122,9 @@ for one in annotations[:6]:
     print(f"{one['onset']:.0f} s, {one['duration']:.0f} s: {one['description']}")
 
 # %%
-# Attributions themselves become tracks, one value a second for each channel and band, in a file of their own that EDFbrowser
-# and its like lay on the recording; from a shell, ``eegflex export night.nc -o night-attribution.edf``. In MNE::
+# Attributions can also become tracks, with one value a second for each channel and band, in a file that EDFbrowser
+# and other viewers show beside the recording. In a shell, use ``eegflex export night.nc -o night-attribution.edf``.
+# In MNE::
 #
 #     fname = evaluation.result.export_edf("night-attribution.edf", meas_date=psg.raw.info["meas_date"])
 #     tracks = mne.io.read_raw_edf(fname, preload=True)
@@ -130,8 +135,9 @@ for one in annotations[:6]:
 #     raw.add_channels([beside], force_update_info=True)
 #     raw.plot(scalings={"misc": 0.5})
 #
-# The numbers are kept with the result: ``evaluation.save("night.nc")``, and ``eegflex.evaluation.Evaluation(result)`` reads
-# them back. The report shows them beside the explanations, and figures fill the marks of epochs that are trusted.
+# The numbers are stored in the result: ``evaluation.save("night.nc")`` saves them, and
+# ``eegflex.evaluation.Evaluation(result)`` reads them back. The report shows them beside the explanations, and
+# figures fill the marks of trusted epochs.
 
 result = evaluation.result
 fig = result.plot_bands()

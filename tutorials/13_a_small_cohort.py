@@ -2,17 +2,17 @@
 A small cohort
 ==============
 
-One night is an anecdote. Here are twelve people, half of whom have few sleep spindles, from the command that explains all their
-nights to the question whether the groups differ: in what drives the decisions of the stager, or already in how they are staged.
+Here are twelve people, half of whom have few sleep spindles. We explain all their nights with one command, and then
+ask whether the groups differ: in what drives the decisions of the stager, or already in how they are staged.
 
-The nights are **simulated**, so that the difference is known: it was planted. It needs ``eegflex[cohort]``.
+The nights are **simulated**, with a known difference. This tutorial needs ``eegflex[cohort]``.
 """
 
 # %%
-# Twelve nights, and who they are of
-# ----------------------------------
-# Nights of half an hour keep this short. Patients have a quarter of the usual spindles; all else is drawn alike. A table says
-# where the recordings are, whose they are, and what else is known of the people.
+# Twelve nights
+# -------------
+# Nights of half an hour keep this short. Patients have a quarter of the usual spindles; everything else has the same
+# distribution. A table lists the recordings, the people, and their covariates.
 
 import subprocess
 import sys
@@ -44,9 +44,9 @@ table.head()
 # %%
 # One command
 # -----------
-# ``eegflex cohort`` reads, checks, stages and explains every recording, several at once, and writes what came of each. The same
-# command again goes on where it ended. In a shell it is
-# ``eegflex cohort nights.csv --model bandpower --sample-per-stage 8 -o flex``; ``"bandpower"`` is a small white box.
+# ``eegflex cohort`` reads, checks, stages and explains every recording, several in parallel, and writes the results.
+# If it is interrupted, run the same command again to continue. In a shell it is ``eegflex cohort nights.csv --model
+# bandpower --sample-per-stage 8 -o flex``; ``"bandpower"`` is a small transparent model.
 
 command = [
     "cohort",
@@ -68,10 +68,10 @@ done = subprocess.run(
 )
 
 # %%
-# What there is
-# -------------
-# Each recording is a row, a failed one too, with its error and what to do. Of each there are means over its own epochs, by
-# stage, channel and band, with their own errors.
+# The output
+# ----------
+# Each recording is a row; a failed one has its error and what to do. For each recording there are means over its
+# epochs, by stage, channel and band, with their errors.
 
 cohort = read_cohort(folder / "flex")
 cohort.recordings[["subject", "group", "status", "kappa", "n_explained"]]
@@ -79,8 +79,8 @@ cohort.recordings[["subject", "group", "status", "kappa", "n_explained"]]
 # %%
 # Do the groups differ?
 # ---------------------
-# The person is the unit, not the epoch. What speaks against stands beside what speaks for: how few people there are, whether
-# they are staged unlike, and how much of the scatter between them is error.
+# The unit is the person, not the epoch. The output also states what speaks against a difference: how few people there
+# are, whether they are staged differently, and how much of the variance between them is error.
 
 found = compare_groups(
     cohort, "group", groups=["patient", "control"], stages=["N2"], n_permutations=200
@@ -88,18 +88,18 @@ found = compare_groups(
 print(found)
 
 # %%
-# A cluster about 13 Hz in N2 is told from chance, lower in patients, as it was planted. No band by itself is, corrected for all
-# that were asked, and the page says why: eight epochs of a stage leave errors within nights as large as the scatter between
-# people. ``plan_epochs`` tells how many are needed. How large, and how sure? Hedges' g counts in standard
-# deviations between people.
+# A cluster near 13 Hz in N2 differs significantly, and is lower in patients, as simulated. No single band does after
+# correction for all bands, and the output says why: with eight epochs of a stage, the errors within nights are as
+# large as the variance between people. ``plan_epochs`` estimates how many epochs are needed. How large is the effect?
+# Hedges' g is in standard deviations between people.
 
 effects = found.bands.query("channel == 'all channels'").set_index("band")
 effects[["difference", "low", "high", "g", "g_low", "g_high", "p_fdr"]].round(2)
 
 # %%
-# One page
-# --------
-# The page has all this, and who stands out and why. It loads nothing, so that it can be sent.
+# The report
+# ----------
+# The report contains all this, and lists outlying people with the reason. It works offline, so you can send it.
 
 report = make_cohort_report(cohort, [found], folder=folder / "flex")
 report.save(folder / "flex" / "report.html", overwrite=True)
@@ -107,7 +107,7 @@ report.save(folder / "flex" / "report.html", overwrite=True)
 # %%
 # The people
 # ----------
-# One mark a person: with so few of them, look at each.
+# One mark is one person. With so few people, look at each.
 
 sigma = cohort.bands.query("stage == 'N2' and band == 'sigma'").groupby("recording")["mean"].mean()
 group = cohort.recordings["group"].reindex(sigma.index)

@@ -126,7 +126,7 @@ def _warned(dataset: xr.Dataset) -> xr.Dataset:
     asked = json.loads(dataset.attrs["parameters"])["baseline"]
     told = f"More than half of the band sums arises below 1/32 of the way from the baseline {asked!r}: {counted}"
     remedy = _REMEDIES.get(asked, "Compare it with baseline='aperiodic'")
-    logger.warning(f"{told}. They say what happens near the baseline. {remedy}.")
+    logger.warning(f"{told}. They describe what happens near the baseline. {remedy}.")
     known = json.loads(dataset.attrs["provenance"])
     known["warnings"].append(told)
     return dataset.assign_attrs(provenance=json.dumps(known))

@@ -87,135 +87,127 @@ def attribute_epochs(
     resume: FlexResult | str | Path | None = None,
     verbose: bool | str | int | None = None,
 ) -> FlexResult:
-    """Explain which rhythms, on which channels, made a network stage each epoch as it did.
+    """Explain which rhythms on which channels made a network stage each epoch as it did.
 
-    FLEX attributes the score of an epoch to the frequencies of each channel: Integrated Gradients over the magnitudes of
-    the spectrum, its phases held fixed, from a baseline to the epoch as recorded (Gräve et al. 2025). A positive
-    attribution means that what the epoch has of this frequency, beyond the baseline, raised the score; the attributions
-    of all channels sum to the score's change, F(x) - F(x_b).
+    FLEX attributes the score of an epoch to the frequencies of each channel. It is Integrated Gradients over the magnitudes
+    of the spectrum, with the phases held fixed, from a baseline to the recorded epoch (Gräve et al. 2025). A positive
+    attribution means that what the epoch has of this frequency, beyond the baseline, raised the score. The attributions of
+    all channels sum to the change of the score, F(x) - F(x_b).
 
     Parameters
     ----------
     epochs : mne.BaseEpochs | StagedNight
-        Epochs of a recording, as `eegflex.make_epochs` cuts it, in the order of time. They are not changed. Or what
-        `eegflex.stage_epochs` returned, without a `model`: it is not staged again, and what it was staged with (`picks`,
-        `edges`, `filter_edges`, `window_length`, `device`, `dtype`) holds.
+        Epochs of a recording in the order of time, as returned by `eegflex.make_epochs`. They are not changed. Or the output
+        of `eegflex.stage_epochs`, without a `model`: then the night is not staged again, and its `picks`, `edges`,
+        `filter_edges`, `window_length`, `device` and `dtype` are used.
     model : None | str | path-like | Stager | torch.nn.Module | callable | sequence
         ``"gssc"``, ``"bandpower"``, a network that maps ``(batch, channel, time)`` to ``(batch, stage)``, a file or folder
-        that holds one, or several of them, which are averaged; see `eegflex.load_model`.
+        with one, or several models that are averaged; see `eegflex.load_model`.
     target : str | tuple of (str, str)
-        What is explained: ``"predicted"``, the score of the stage that the network chose; ``"scored"``, that of the
-        hypnogram's, of the epochs that have one; ``"margin"``, predicted minus runner-up; a stage's name; a pair such as
-        ``("N2", "N1")``, the score of the first minus that of the second; or ``"all"``, every stage from one forward
-        pass (see `FlexResult.for_target`).
+        The score to explain. ``"predicted"``: that of the predicted stage. ``"scored"``: that of the stage in the hypnogram,
+        for scored epochs. ``"margin"``: predicted stage minus runner-up. A stage's name. A pair such as ``("N2", "N1")``:
+        the first minus the second. ``"all"``: every stage, from one forward pass (see `FlexResult.for_target`).
     baseline : str | array-like
-        What an epoch is compared with, but for ``"surrogate"`` always with the epoch's own phases. ``"auto"``: ``"recording"``
-        where at least 60 epochs are sound, else ``"aperiodic"``; which of them, and why, is in the provenance, and
-        `FlexResult.baseline_stages` says what stages the model makes of it. ``"zero"``: silence on every channel, as FLEX was
-        published. ``"aperiodic"``: the epoch's own 1/f part, so that the oscillatory peaks are explained. ``"recording"``:
-        the spectrum of an ordinary epoch of the recording. ``"stage:W"``: of one of a stage of the hypnogram.
-        ``"surrogate"``: ordinary epochs with other waveforms, whose phases are drawn at random (by `seed`), so that what the
-        network reads off waveforms is explained too; attributions are means over five draws, which cost five times as much.
-        Or magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the stager is given them; with
-        a first axis more for each epoch.
+        What each epoch is compared with. Except for ``"surrogate"``, baselines have the phases of the epoch. ``"auto"``:
+        ``"recording"`` if at least 60 epochs are usable, else ``"aperiodic"``; the provenance says which and why.
+        ``"recording"``: the spectrum of an ordinary epoch of the recording. ``"stage:W"``: that of an ordinary epoch of a
+        stage of the hypnogram. ``"aperiodic"``: the epoch's own 1/f part, so that oscillatory peaks are explained.
+        ``"zero"``: silence on every channel, as FLEX was published. ``"surrogate"``: ordinary epochs with random phases (by
+        `seed`), so that waveforms are explained too; attributions are means over five draws and cost five times as much. Or
+        an array: magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the stager gets them,
+        optionally with a first axis of epochs. `FlexResult.baseline_stages` shows the stage of the baseline.
     context : {"fixed", "scaled"}
-        ``"fixed"``: neighbouring epochs stay as recorded, and only the segment moves along the path. ``"scaled"``: the
-        whole window does, each of its epochs from its own baseline; what it adds is in ``context_map``. The map's sum is
-        F(window) - F(baseline window). For a stager of whole nights, what reaches into the window from the rest of the night
-        moves too, from the night of baselines to the recorded one; it is in ``beyond``.
+        ``"fixed"``: neighbouring epochs stay as recorded, and only the explained epoch changes along the path. ``"scaled"``:
+        all epochs of the window change together, each from its own baseline, and ``context_map`` shows what each
+        contributes. The map sums to F(window) - F(baseline window). For whole-night stagers, the states at the window's ends
+        change too; their contribution is in ``beyond``.
     windows_per_stage : int | "auto"
-        With FLEX and a fixed context: the whole windows are explained too, as with ``context="scaled"``, of so many epochs of
-        each predicted stage in which the context decides: it made more than half of the change, or the epoch's own change is
-        within its error. ``"auto"`` takes up to three, and so few that all their epochs are at most a quarter of those that are
-        explained, but one; 0 leaves it out, and is what a result says where there can be none. For a stager that keeps states
-        between epochs these windows have at most nine epochs, and the rest of the night is in ``beyond``. See
-        `FlexResult.window_rhythms`.
+        With FLEX and a fixed context: the number of epochs of each predicted stage whose whole window is also explained, as
+        with ``context="scaled"``. Only epochs in which the context decides are used: it made more than half of the change,
+        or the epoch's own change is within its error. ``"auto"`` uses up to three, limited to about a quarter of the
+        explained epochs. 0 switches this off. For stagers that keep states between epochs these windows have at most nine
+        epochs, and the rest of the night is in ``beyond``. See `FlexResult.window_rhythms`.
     method : str
-        ``"flex"``. On the frequency-domain model, by captum: ``"saliency"``, ``"input_x_gradient"``, ``"deeplift"``,
-        ``"gradient_shap"``. For models without a gradient too, with the bands of each channel as features:
-        ``"shapley"`` (exact, up to two channels), ``"shapley_sampling"``, ``"feature_ablation"``.
+        ``"flex"``. By captum, on the frequency-domain model: ``"saliency"``, ``"input_x_gradient"``, ``"deeplift"``,
+        ``"gradient_shap"``. Without gradients, with the bands of each channel as features: ``"shapley"`` (exact, up to two
+        channels), ``"shapley_sampling"``, ``"feature_ablation"``.
     second_opinion : {"shapley"} | None
-        With FLEX and a fixed context: asks about five epochs of each predicted stage once more, in a way that takes no path:
-        Shapley values of the bands, exact for one channel, for more of them from 12 random orders and their reverses, with a
-        standard error. See `FlexResult.second_opinion`.
+        With FLEX and a fixed context: also explain about five epochs of each predicted stage by a method without a path,
+        Shapley values of the bands. They are exact for one channel; for more channels they use 12 random orders and their
+        reverses, with a standard error. See `FlexResult.second_opinion`.
     spectral_share : int
-        How often the night is staged again with every magnitude kept and random phases, to tell by stage whether spectra or
-        waveforms decide, which bounds what bands can say; see `FlexResult.spectral_share`. Fewer times, or a sample of the
-        epochs, where that would take long beside the explanation, as with stagers of whole nights. 0: not at all.
+        How often to stage the night again with the same magnitudes and random phases. It measures, by stage, whether
+        spectra or waveforms decide, which limits what bands can explain; see `FlexResult.spectral_share`. Where this would
+        take long, as with whole-night stagers, fewer repetitions or a sample of the epochs are used. 0: never.
     precision : {"epoch", "mean"}
-        What is to be exact. ``"epoch"``: each epoch, within `tol`. ``"mean"``, with FLEX: only means over the epochs of a
-        stage, for a small part of the cost. Each epoch has a few nodes on its path, drawn at random by `seed`, so that it is
-        right on average; intervals of means hold the nodes' error, and what tells of single epochs is refused. See
+        What to compute exactly. ``"epoch"``: each epoch, within `tol`. ``"mean"``, with FLEX: only means over the epochs of
+        a stage, at a small part of the cost. Each epoch then has a few random nodes (by `seed`) and is right on average;
+        intervals of means include the integration error, and methods for single epochs raise an error. See
         :ref:`means-of-stages`.
     quadrature : {"adaptive", "graded", "gauss-legendre", "riemann-left", "riemann-middle", "riemann-right"}
-        How the gradient is averaged over the path. ``"adaptive"`` adds nodes, epoch by epoch, until the estimated error
-        of the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` puts its nodes
-        where networks change quickly, near the baseline.
+        How the gradient is averaged over the path. ``"adaptive"`` adds nodes, epoch by epoch, until the estimated error of
+        the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` has more nodes near the
+        baseline, where networks change quickly.
     tol : float
         For ``"adaptive"``: the error allowed, relative to the absolute total of the band sums. A total that is negligible,
         less than a thousandth of the standard deviation of the stages' scores over the night, is not made more exact than one
         of that size.
     max_evals : int
-        For ``"adaptive"``: most gradient evaluations for an epoch (for each draw of its baseline); where they do not suffice,
-        its ``error`` says so.
+        For ``"adaptive"``: maximum of gradient evaluations for an epoch (for each draw of its baseline). The ``error`` of an
+        epoch shows whether they were enough.
     n_steps : int | None
         For a fixed rule: gradient evaluations for each epoch; by default 72 for ``"graded"``, else 50. For
-        ``precision="mean"``: random nodes for each epoch, an even number; by default so many that their error is at most a
-        third of the epochs'.
+        ``precision="mean"``: random nodes for each epoch, an even number; by default enough to keep their error below a third
+        of the sampling error over epochs.
     views : sequence of {"frequency", "time", "time-frequency"}
-        What to attribute to. Each view has the same sum. The frequency view is always there.
+        Views of the attribution. All have the same sum. The frequency view is always included.
     resolution : {"light", "full"}
-        With ``target="all"``, what is kept of views to frequencies and to time: ``"light"``, sums over 0.1 Hz and over 0.25 s,
-        and beside them those of the bands; or ``"full"``, every bin. The view to time and frequency is that of its frames
-        either way, and one target always has every bin.
+        With ``target="all"``: ``"light"`` keeps sums over 0.1 Hz and over 0.25 s, and those of the bands; ``"full"`` keeps
+        every bin. The time-frequency view always has its frames. Other targets always keep every bin.
     edges : {"shift", "pad", "skip"}
-        Where a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
-        (if not, the epoch is left unexplained); put silence there; or leave the epoch unexplained. ``edge`` of the result
-        says what happened to each epoch. A stager of whole nights knows their ends.
+        If a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
+        (otherwise the epoch is not explained); fill the window with silence; or do not explain the epoch. ``edge`` of the
+        result says what happened to each epoch. Not needed for whole-night stagers.
     filter_edges : {"keep", "mask"}
-        Whether epochs into which the preparation's filter reaches from beyond the edge of a run, as it does at both ends of
-        any night, are explained like any other, or left out.
+        Whether to explain epochs that contain the filter's edge artifact, as at both ends of any night, or to leave them
+        out.
     window_length : int | "auto"
-        For a stager of whole nights: epochs of the window in which an epoch is explained. Its error is measured on one or
-        two explained epochs of each predicted stage, as the change of their band sums against the whole run, or against
-        windows of 161 epochs where it is longer, and is in the provenance by stage. ``"auto"`` takes 21 epochs, or 41 or 81 for
-        the stages of which that error is larger than half of `tol`; where it stays so, the widest, and a warning says so.
+        For whole-night stagers: the number of epochs of the window in which an epoch is explained. The error of windows is
+        measured on one or two explained epochs of each predicted stage, as the change of their band sums compared with the
+        whole run, or with windows of 161 epochs if the run is longer. It is in the provenance, by stage. ``"auto"`` uses 21
+        epochs, or 41 or 81 for stages with an error of more than half of `tol`; if 81 do not suffice, a warning says so.
     picks : str | sequence of str | None
-        Channels to choose from; by default all that are not bad.
+        Channels to choose from. By default all that are not bad.
     spec : ModelSpec | str | path-like | None
-        The contract of a bare network, its TOML file, or the name of a published one (`eegflex.spec.spec_names`). Without one
-        it is fed the epochs as they are, in MNE's units.
+        The spec of a bare network, its TOML file, or the name of a published one (`eegflex.spec.spec_names`). Without a
+        spec, the network gets the epochs unchanged, in MNE's units.
     select : str | sequence of int | sequence of bool | None
-        Explain only these epochs, with all their neighbours in place: their numbers, a boolean for each epoch, or a query of
-        the table of `StagedNight.to_data_frame`, such as ``"predicted == 'N1' and stage == 'REM'"`` or ``"margin < 0.2"``. By
+        Explain only these epochs, without removing their neighbours: numbers, a boolean for each epoch, or a query of the
+        table of `StagedNight.to_data_frame`, such as ``"predicted == 'N1' and stage == 'REM'"`` or ``"margin < 0.2"``. By
         default all.
     sample_per_stage : int | None
-        Explain only so many epochs of each stage that the network predicted, drawn at random. By default all.
+        Explain only this many random epochs of each predicted stage. By default all.
     seed : int
-        Seed of all that is drawn at random.
+        Random seed.
     batch_size : int | None
-        Points on the paths in one pass through the network; by default as many as fit into memory. Halved where memory
-        runs out.
+        Number of points in one pass through the network. By default as many as fit into memory; halved if memory runs out.
     n_jobs : int | None
-        In how many processes epochs are explained, this one among them; ``-1``: in one a core. By default in one a core too,
-        but only from the moment that the rest would take a single process more than 10 s, since each needs a few seconds to
-        begin. The cores are divided among them: each has one thread where there is one a core. How many really take part makes
-        no difference to the result; other values of `n_jobs` differ by rounding at most. On a GPU there is one.
+        Number of processes, including this one; ``-1``: one for each core. By default one for each core, but only if a
+        single process would need more than 10 s, because each needs a few seconds to start. The cores are divided among the
+        processes. The result does not depend on it, except for rounding. On a GPU there is one process.
     device : str | torch.device | None
         Where to compute, such as ``"cuda"``. By default where the model is.
     dtype : {"float32", "float64"}
         Precision of the network's arithmetic, and of the result.
     on_check : {"raise", "warn", "ignore"}
-        The cheap checks of `check_model` are made first: ``"raise"`` refuses a model whose explanation would be false,
-        ``"warn"`` only logs what they find, ``"ignore"`` leaves them out. What they found is in the provenance, as
-        ``"checks"``.
+        The quick checks of `check_model` run first. ``"raise"``: raise an error if the explanation would be wrong. ``"warn"``:
+        only log the findings. ``"ignore"``: no checks. The findings are in the provenance, as ``"checks"``.
     label : str | None
-        What the recording is called in the result. By default its name is a hash of its content, such as
-        ``"recording 3f9a01c2"``, the same whatever the model: the name of a file is often a patient's. ``"file"`` asks for
-        that name all the same.
+        Name of the recording in the result. By default a hash of its content, such as ``"recording 3f9a01c2"``, because file
+        names often contain the name of a patient. ``"file"`` uses the file name.
     resume : FlexResult | path-like | None
-        What an earlier call had finished when it was stopped: this one goes on from there. Refused unless it was asked the same
-        of the same recording and model; only `device`, `batch_size`, `n_jobs` and `on_check` may differ.
+        Result of an earlier call that was stopped; this call continues it. Recording, model and arguments must be the same,
+        except `device`, `batch_size`, `n_jobs` and `on_check`.
     %(verbose)s
 
     Returns
@@ -226,17 +218,17 @@ def attribute_epochs(
     Raises
     ------
     ParameterError
-        If an argument is not one of its choices.
+        If an argument has a value that is not allowed.
     ChannelError, RecordingError
-        If the epochs cannot give what the model's spec asks for.
+        If the epochs do not have what the model's spec requires.
     ModelError
-        If the model fails, or a check finds that its explanation would be false.
+        If the model fails, or a check finds that its explanation would be wrong.
     AttributionStopped
-        On Ctrl-C, and where the process is told to end; a ``KeyboardInterrupt``. Its ``result`` holds the epochs that were
-        finished. The first Ctrl-C waits for the batch that is being computed, a second one does not.
+        On Ctrl-C or SIGTERM; a ``KeyboardInterrupt``. Its ``result`` has the finished epochs. The first Ctrl-C waits for the
+        current batch, a second one does not.
     AttributionFailed
-        A ``ModelError``, whatever else ends it after epochs were finished: its ``result`` holds them, and its cause is what
-        went wrong.
+        A ``ModelError``, raised if another error occurs after some epochs were finished. Its ``result`` has these epochs,
+        and its cause is the original error.
 
     See Also
     --------
@@ -248,15 +240,15 @@ def attribute_epochs(
 
     Notes
     -----
-    Epochs that are not finite, flat, saturated or out of range, and those whose neighbours a model needs and the recording
-    does not have, are left unexplained and counted in the provenance.
+    Epochs that are not finite, flat, saturated or out of range, and epochs without the neighbours that the model needs, are
+    not explained. The provenance counts them.
 
-    Epochs are explained in an order drawn at random, so that what is finished at any time is a fair sample of what was asked;
-    the result has them in the order of time. A run that was stopped and resumed gives, bit for bit, what an undisturbed one
-    does on the same machine with the same batches; what differs otherwise is rounding.
+    Epochs are explained in random order, so an interrupted run has a fair sample; the result is in the order of time. A run
+    that was stopped and resumed gives bit for bit the same result as an uninterrupted one, on the same machine with the same
+    batches; otherwise results differ by rounding.
 
-    Cutting a night, as ``epochs[...]`` does, takes an epoch's neighbours away: a model that sees them refuses a night with
-    holes. Choose what to explain with `select`.
+    Use `select` to choose epochs. Indexing with ``epochs[...]`` removes neighbours, and a model that uses neighbours raises an
+    error for a night with holes.
 
     The path is a straight line in time, so that one pass of time-domain gradients and one FFT give the attribution to
     frequencies: ``A_f = (w_f / T) Re(D_f conj(G_f))`` with D and G the spectra of the change along the path and of the

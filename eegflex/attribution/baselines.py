@@ -119,7 +119,7 @@ def make_baseline(baseline: Any, segments: Segments, bandpass: FilterSpec, seed:
             so that what is explained is the peaks. Where there is none, and outside the range of the fit, the epoch is kept
             as it is, and nothing is attributed.
         ``"recording"``
-            An ordinary epoch: the power of each frequency and channel is the median over the recording's sound epochs.
+            An ordinary epoch: the power of each frequency and channel is the median over the recording's usable epochs.
             Attributions sum to the score of the epoch less that of one with an ordinary spectrum and the same phases.
         ``"stage:W"``
             The same of the epochs that the hypnogram scores so. Attributions sum to the score of the epoch less that of one
@@ -176,13 +176,13 @@ def choose_baseline(segments: Segments, only: Sequence[str] = ()) -> tuple[str, 
         return only[0], "the method knows no other"
     n_sound = int((segments.fault == "").sum())
     if n_sound < MIN_SOUND:
-        few = f"{n_sound} sound epochs are too few to tell what is ordinary in this recording ({MIN_SOUND} do)"
+        few = f"{n_sound} usable epochs are too few for an ordinary epoch of this recording ({MIN_SOUND} do)"
         return "aperiodic", few
-    enough = f"{n_sound} sound epochs tell what is ordinary in this recording"
+    enough = f"{n_sound} usable epochs define an ordinary epoch of this recording"
     short = n_sound * segments.duration < SHORT
     return (
         "recording",
-        f"{enough}; of so short a stretch, an ordinary epoch is not that of a night" if short else enough,
+        f"{enough}; but an ordinary epoch of such a short recording is not that of a night" if short else enough,
     )
 
 
@@ -213,7 +213,7 @@ def _of_stage(segments: Segments, stage: str, _: FilterSpec) -> Magnitudes:
     of_stage = segments.stage == stage
     if not (of_stage & (segments.fault == "")).any():
         raise ParameterError(
-            "No sound epoch of this stage is in the hypnogram",
+            "The hypnogram has no usable epoch of this stage",
             seen=repr(stage),
             allowed=[str(name) for name in np.unique(segments.stage)],
             remedy="Score the recording, or give the magnitudes as an array",

@@ -159,7 +159,7 @@ class Crew:
                 logger.info(f"Explaining in {n_others + 1} processes")
             self._pool.feed(explain, left)
         except Exception as error:  # of whatever a model is made of, or a system that has no more processes
-            self._go_on_alone(f"what is to be explained cannot be given to another process ({_said(error)})")
+            self._go_on_alone(f"the task cannot be sent to another process ({_said(error)})")
 
     def _collect(self, own: deque[Part], keep: Keep, done: Callable[[int], None], *, wait: bool = False) -> None:
         """Keep what others have done; what they could not do is done here."""
@@ -200,7 +200,7 @@ class Crew:
         return not known
 
     def _go_on_alone(self, why: str) -> None:
-        logger.info(f"Explaining in one process, since {why}; n_jobs=1 does so at once")
+        logger.info(f"Explaining in one process, since {why}; n_jobs=1 avoids this message")
         self._alone = True
         self._dismiss()
 
@@ -334,4 +334,4 @@ def _next(own: deque[Part], left: deque[Part]) -> Part | None:
 
 
 def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200] if str(error).strip() else 'no more was said'}"
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200] if str(error).strip() else 'no message'}"

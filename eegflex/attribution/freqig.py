@@ -166,7 +166,7 @@ def _window(sample: torch.Tensor, segment: Any, start_idx: int | None, baseline:
 def _segment(sample: torch.Tensor, segment: Any, start_idx: int | None) -> tuple[torch.Tensor, int]:
     """The segment in the shape of the sample's channels, and where it begins."""
     if start_idx is None:
-        raise ParameterError("start_idx is missing", remedy="Say at which sample of the input the segment begins")
+        raise ParameterError("start_idx is missing", remedy="Give the sample of the input at which the segment begins")
     given = _array(segment, "segment").to(sample)
     channels = sample.shape[:-1]
     if _without_leading_ones(given.shape[:-1]) != _without_leading_ones(channels):

@@ -79,7 +79,7 @@ def work(folder: str, explain: Explainer, channel_set: int, numbers: npt.NDArray
     try:
         request, filters = _taken_up(Path(folder))
     except Exception as error:  # of whatever a model is made of
-        outcome.trouble = f"another process cannot read what is to be explained ({type(error).__name__}: {error})"
+        outcome.trouble = f"another process cannot read the task ({type(error).__name__}: {error})"
         return outcome
     failing = contextlib.suppress(Exception, KeyboardInterrupt, SystemExit)
     with _overheard(outcome, filters), rnn_safe(request.stager.module), failing:

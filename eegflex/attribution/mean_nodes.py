@@ -77,8 +77,8 @@ def _estimated(request: Request) -> dict[str, Any]:
     counts = {stage: _enough(shares.get(stage, most)) for stage in sorted(set(predicted.tolist()))}
     told = ", ".join(f"{stage} {n}" for stage, n in counts.items())
     logger.info(
-        f"Random nodes for each epoch, from {N_PER_STAGE} epochs of each stage: {told}; the nodes' error is then about a "
-        "third of the epochs'"
+        f"Random nodes for each epoch, from {N_PER_STAGE} epochs of each stage: {told}; the integration error is then "
+        f"about a third of the sampling error"
     )
     return {"by_stage": counts, "measured_on_epochs": len(shares) * N_PER_STAGE, "share_of_spread": shares}
 
@@ -117,8 +117,8 @@ def told_nodes(result: FlexResult) -> FlexResult:
     provenance["nodes"] |= {"share_of_epochs": share}
     several = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     told = (
-        f"Means of stages from {several} random nodes an epoch: the nodes' error is {share:.2f} of the epochs' (median of "
-        "bands, channels and stages), and is in the intervals; single epochs are not to be read"
+        f"Means of stages from {several} random nodes an epoch: the integration error is {share:.2f} of the sampling error "
+        "(median of bands, channels and stages), and is in the intervals; single epochs are not exact"
     )
     if share <= SHARE_OF_EPOCHS:
         logger.info(told)

@@ -70,7 +70,7 @@ def restaged(
         if not (isinstance(problem, ModelError) or out_of_memory(problem)):
             raise
         logger.warning(
-            f"Spectrum or waveform is not told: {night.stager.spec.name} failed on random phases ({problem})"
+            f"Spectrum or waveform is not known: {night.stager.spec.name} failed on random phases ({problem})"
         )
         return None
 

@@ -71,9 +71,9 @@ def take_up(request: Request, before: xr.Dataset, kept: Kept) -> npt.NDArray[np.
     differing = _differing(request, before)
     if differing:
         raise ParameterError(
-            "This cannot be resumed: it is not the same question about the same recording",
+            "This cannot be resumed: recording, model or arguments differ",
             seen=differing,
-            remedy="Give what the first run was given, or start anew without resume",
+            remedy="Use the arguments of the first run, or start again without resume",
         )
     return kept.restore(before)
 
@@ -96,7 +96,7 @@ def _differing(request: Request, before: xr.Dataset) -> list[str]:
         return [f"channels: {', '.join(map(str, channels))}, now {', '.join(here)}"]
     strange = np.setdiff1d(before["number"].values, request.chosen)
     if strange.size:
-        return [f"{strange.size} epochs that were explained are not to be explained now, the first is {strange[0]}"]
+        return [f"{strange.size} explained epochs are not selected now, the first is {strange[0]}"]
     return [] if _same_scores(before["night_scores"].values, request.night.scores) else ["the scores of the model"]
 
 

@@ -60,7 +60,7 @@ def _numbered(numbers: Sequence[int], n_epochs: int) -> npt.NDArray[np.intp]:
     outside = [number for number in numbers if not 0 <= number < n_epochs]
     if outside:
         raise ParameterError(
-            "select names epochs that are not there", seen=outside[:10], allowed=f"numbers from 0 to {n_epochs - 1}"
+            "select names epochs that do not exist", seen=outside[:10], allowed=f"numbers from 0 to {n_epochs - 1}"
         )
     return np.unique(np.array(numbers, dtype=np.intp))
 
@@ -79,7 +79,7 @@ def _query(table: pd.DataFrame, query: str) -> npt.NDArray[np.intp]:
         answer = table.eval(text, engine="python")
     except Exception as error:  # pandas raises whatever its operands do
         raise ParameterError(
-            f"select cannot be asked of the table: {error}", seen=repr(query), remedy=_REMEDY
+            f"select cannot be evaluated on the table: {error}", seen=repr(query), remedy=_REMEDY
         ) from error
     if not isinstance(answer, pd.Series) or answer.dtype != bool:
         raise ParameterError("select is no comparison", seen=repr(query), remedy=_REMEDY)

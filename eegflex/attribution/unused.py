@@ -35,7 +35,7 @@ def settled(settings: Settings, method: Method, night: StagedNight) -> dict[str,
     asked = {name: why for name, why in reasons.items() if getattr(settings, name) not in (_DEFAULTS[name], 0)}
     for why in dict.fromkeys(asked.values()):
         given = ", ".join(f"{name}={getattr(settings, name)!r}" for name in asked if asked[name] == why)
-        logger.warning(f"Nothing comes of {given}: {why}")
+        logger.warning(f"No effect of {given}: {why}")
     return {"windows_per_stage": 0} if "windows_per_stage" in reasons else {}
 
 

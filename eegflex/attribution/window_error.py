@@ -107,7 +107,7 @@ def _widened(
     }
     errors = {stage: max(tried[one][stage]) for stage, one in chosen.items()}
     by_stage = ", ".join(f"{stage} {chosen[stage]} epochs, {100 * error:.2g} %" for stage, error in errors.items())
-    said = f"Explained within windows, in place of the whole night, which changes the band sums by stage so: {by_stage}"
+    said = f"Explained in windows instead of the whole night. Change of the band sums by stage: {by_stage}"
     if max(errors.values()) <= allowed:
         logger.info(said)
     else:

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say_that_it_waits() -> None:
-    os.write(2, b"\neegflex: stopping as soon as nothing is lost by it; once more stops at once\n")
+    os.write(2, b"\neegflex: stopping and saving what is finished; press Ctrl-C again to stop at once\n")
 
 
 def __getattr__(name: str) -> Any:

@@ -54,9 +54,7 @@ _HDF5 = b"\x89HDF"
 Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVision or EEGLAB.", show_default=False)]
 Resume = Annotated[
     Path | None,
-    typer.Option(
-        "--resume", help="What an earlier run had finished when it was stopped: go on there.", show_default=False
-    ),
+    typer.Option("--resume", help="Continue from the result that an earlier, stopped run wrote.", show_default=False),
 ]
 
 
@@ -68,10 +66,10 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no messages.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and leave.", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     # --debug is read by main, which must know it even when the command line itself is wrong.
@@ -81,7 +79,10 @@ def _options(
 @app.command()
 @takes(about=RecordingOptions)
 def info(recording: Recording, about: RecordingOptions) -> None:
-    """Show what is in a recording: rate, unit, type and role of each signal, what would be picked, and its stages."""
+    """Show what is in a recording.
+
+    Lists signals with rate, unit, type and role, the channels that would be picked, and the stages.
+    """
     from eegflex.readers import describe_psg
 
     mne.set_log_level("ERROR")  # what the reader would say is in the description
@@ -97,7 +98,10 @@ def check(
     reading: ReadingOptions,
     device: Annotated[str | None, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")] = None,
 ) -> None:
-    """Check a model on a recording, better with its hypnogram; the status is 1 where an explanation would be false."""
+    """Check a model on a recording, if possible scored.
+
+    The exit status is 1 if an explanation would be wrong.
+    """
     from eegflex.doctor.check_model import check_model
 
     findings = check_model(loading.load(model), reading.epochs(recording), device=device)
@@ -117,15 +121,15 @@ def stage(
         typer.Option(
             "-o",
             "--output",
-            help="The stages: *.csv, a table with probabilities; *.edf, EDF+ annotations; *.tsv, events of BIDS.",
+            help="The stages: *.csv, a table with probabilities; *.edf, EDF+ annotations; *.tsv, BIDS events.",
         ),
     ] = None,
     review: Annotated[
-        Path | None, typer.Option(help="Write also which epochs to look at first, and why: a *.csv.")
+        Path | None, typer.Option(help="Also write which epochs to check first, and why, to this *.csv.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Stage a recording, and write the stages as a table or as a hypnogram."""
+    """Stage a recording and write the stages."""
     from eegflex.review import check_queue_file, save_queue
     from eegflex.staging import check_stages_file, stage_with
 
@@ -155,13 +159,13 @@ def attribute(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="The result, a netCDF file. Default: named after the recording, or that resumed."
+            "-o", "--output", help="The result, a netCDF file. Default: named after the recording, or the resumed file."
         ),
     ] = None,
     resume: Resume = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Stage a recording, explain its epochs, and write the result."""
+    """Stage a recording, explain its epochs and write the result."""
     from eegflex.results.netcdf import check_result_file
 
     output = output or resume or Path(f"{recording.stem}-result.nc")
@@ -185,13 +189,14 @@ def evaluate(
     asking: EvaluationSettings,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--output", help="The result with the numbers in it, a netCDF file. Default: the result itself."
-        ),
+        typer.Option("-o", "--output", help="The evaluated result, a netCDF file. Default: the input result."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure how far the explanations of a result can be believed, by asking the model again; the numbers are kept with it."""
+    """Test the explanations of a result on the model.
+
+    The numbers are stored in the result.
+    """
     from eegflex.errors import EvaluationStopped
     from eegflex.evaluation import evaluate as measured
     from eegflex.evaluation.evaluate import check_goes_on, wanted_parts
@@ -230,7 +235,10 @@ def report(
     resume: Resume = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the report of a result, as HTML or PDF, or of a recording that is staged and explained first."""
+    """Write a report of a result or of a recording.
+
+    The report is HTML or PDF. A recording is staged and explained first.
+    """
     from eegflex.report.page import check_report_file
 
     inputs = _inputs(recording, loading, reading)
@@ -266,7 +274,10 @@ def export(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write attributions as tracks that a PSG viewer shows beside the recording, with annotations of what to look at."""
+    """Write attributions as tracks for a PSG viewer.
+
+    The tracks and annotations can be shown beside the recording.
+    """
     from eegflex.results import read_result
     from eegflex.results.export_methods import check_tracks_file
 
@@ -281,14 +292,17 @@ def export(
 @takes(loading=LoadingOptions)
 def demo(
     loading: LoadingOptions,
-    folder: Annotated[Path, typer.Argument(help="Where to put the night and its report; made if need be.")] = Path(
+    folder: Annotated[Path, typer.Argument(help="Folder for the night and its report; created if needed.")] = Path(
         "demo"
     ),
     hours: Annotated[float, typer.Option("--hours", help="Length of the simulated night in hours.")] = 7.0,
     sample_per_stage: Annotated[int, typer.Option("--sample-per-stage", min=1, help="Epochs of each stage.")] = 8,
     seed: Seed = 1,
 ) -> None:
-    """Simulate a night, stage and explain it, and write the report: all in one, replacing what an earlier demo wrote."""
+    """Simulate a night, explain it and write a report.
+
+    Files of an earlier demo are replaced.
+    """
     from eegflex.evaluation import evaluate as evaluate_result
     from eegflex.report.summary import main_findings
     from eegflex.simulation.simulate import simulate_psg
@@ -324,8 +338,8 @@ def _for_a_demo(loading: LoadingOptions) -> Stager:
         if loading.model is not None:
             raise
     typer.echo(
-        f"No stager that is trained on real nights is installed, so that this demo goes on with {TOY!r}: a toy of five "
-        "bands that was fitted on simulated nights. With pip install 'eegflex[gssc]' (AGPL) it takes GSSC.",
+        f"No stager that was trained on real nights is installed. This demo uses {TOY!r}, a toy model of five bands that "
+        "was fitted on simulated nights. After pip install 'eegflex[gssc]' (AGPL) it uses GSSC.",
         err=True,
     )
     return loading.load(TOY)
@@ -386,7 +400,7 @@ def _refuse_real(path: Path) -> None:
     if path.is_file():
         with path.open("rb") as file:
             if SIMULATED_EQUIPMENT.encode() not in file.read(256):
-                raise OutputError("A recording of this name is there, and is no demo's", seen=path)
+                raise OutputError("There is already a recording of this name that is not from a demo", seen=path)
 
 
 def _is_result(path: Path) -> bool:

@@ -30,13 +30,16 @@ def cohort(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The folder of what comes of it.", show_default=False)
+        Path | None, typer.Option("-o", "--output", help="The output folder.", show_default=False)
     ] = None,
     status: Annotated[
-        Path | None, typer.Option("--status", help="Say how far the run in this folder is.", show_default=False)
+        Path | None, typer.Option("--status", help="Show the progress of the run in this folder.", show_default=False)
     ] = None,
 ) -> None:
-    """Stage and explain all recordings of a cohort; what is done already is not done again."""
+    """Stage and explain all recordings of a cohort.
+
+    Run it again to continue an interrupted run.
+    """
     from eegflex.cohort import cohort_status, run_cohort
 
     if status is not None:

@@ -12,13 +12,13 @@ from eegflex.utils.files import check_output, write_whole
 
 __all__ = ["Overwrite", "Seed", "datasets", "simulate", "specs"]
 
-Seed = Annotated[int, typer.Option("--seed", help="Seed of what is drawn at random.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")]
+Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 
 
 def simulate(
     output: Annotated[
-        Path | None, typer.Argument(help="The PSG to write, *.edf; its hypnogram and events go beside it.")
+        Path | None, typer.Argument(help="The PSG to write, *.edf; hypnogram and events are written beside it.")
     ] = None,
     seed: Seed = 0,
     hours: Annotated[float, typer.Option("--hours", help="Length of the night in hours.")] = 7.0,
@@ -29,30 +29,31 @@ def simulate(
     artifacts: Annotated[
         str | None, typer.Option(help="Artifacts, separated by commas: line, ecg, sweat, movement, pop. Default: none.")
     ] = None,
-    line_freq: Annotated[float, typer.Option("--line-freq", help="Frequency of the mains in Hz.")] = 50.0,
+    line_freq: Annotated[float, typer.Option("--line-freq", help="Power line frequency in Hz.")] = 50.0,
     spindle_density: Annotated[
-        float, typer.Option(help="Spindles a minute of N2 and N3, in times the usual: 0 to 3.")
+        float, typer.Option(help="Spindle density in N2 and N3, relative to the default: 0 to 3.")
     ] = 1.0,
     spindle_amplitude: Annotated[
-        float, typer.Option(help="Amplitude of spindles, in times the usual (30 uV): 0 to 5.")
+        float, typer.Option(help="Spindle amplitude, relative to the default (30 uV): 0 to 5.")
     ] = 1.0,
     slow_wave_amplitude: Annotated[
-        float, typer.Option(help="Amplitude of slow waves, in times the usual (80 uV): 0 to 5.")
+        float, typer.Option(help="Slow wave amplitude, relative to the default (80 uV): 0 to 5.")
     ] = 1.0,
-    alpha: Annotated[
-        float, typer.Option(help="Amplitude of the alpha rhythm, in times the usual (36 uV): 0 to 5.")
-    ] = 1.0,
+    alpha: Annotated[float, typer.Option(help="Alpha amplitude, relative to the default (36 uV): 0 to 5.")] = 1.0,
     bids: Annotated[
-        Path | None, typer.Option("--bids", help="A BIDS data set to write the night into, besides or instead.")
+        Path | None, typer.Option("--bids", help="Write the night to this BIDS data set, too or instead.")
     ] = None,
-    subject: Annotated[str, typer.Option("--subject", help="Whose night it is in the BIDS data set.")] = "01",
+    subject: Annotated[str, typer.Option("--subject", help="Subject in the BIDS data set.")] = "01",
     overwrite: Overwrite = False,
 ) -> None:
-    """Simulate a night and write it as EDF+ or BIDS, with its hypnogram and the events that are in it."""
+    """Simulate a night.
+
+    It is written as EDF+ or BIDS, with its hypnogram and its events.
+    """
     from eegflex.simulation.simulate import simulate_psg
 
     if output is None and bids is None:
-        raise ParameterError("There is nothing to write to", remedy="Name a file, night.edf, or a data set, --bids DIR")
+        raise ParameterError("There is no output", remedy="Name a file, night.edf, or a data set, --bids DIR")
     if output is not None:
         check_output(output, overwrite=overwrite)
     given = {"electrodes": electrodes, "artifacts": artifacts}
@@ -78,15 +79,15 @@ def simulate(
 
 
 def datasets(
-    name: Annotated[str | None, typer.Argument(help="One of them: its card. Default: a table of all.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Data set to describe. Default: a table of all.")] = None,
     fetch: Annotated[
         str | None, typer.Option(help="Subjects to fetch, separated by commas: 0,1. Sleep-EDF only.")
     ] = None,
-    study: Annotated[str, typer.Option(help="Of Sleep-EDF: cassette or telemetry.")] = "cassette",
-    recordings: Annotated[str | None, typer.Option(help="Nights to fetch: 1 or 1,2. Default: those there are.")] = None,
-    path: Annotated[Path | None, typer.Option(help="Where to keep them. Default: MNE's folder of data.")] = None,
+    study: Annotated[str, typer.Option(help="Sleep-EDF study: cassette or telemetry.")] = "cassette",
+    recordings: Annotated[str | None, typer.Option(help="Nights to fetch: 1 or 1,2. Default: all.")] = None,
+    path: Annotated[Path | None, typer.Option(help="Folder to download to. Default: MNE's data folder.")] = None,
 ) -> None:
-    """List public data sets of sleep, show the card of one, or fetch recordings of Sleep-EDF."""
+    """List, describe or fetch public sleep data sets."""
     from eegflex import datasets as known
 
     if fetch is not None:
@@ -102,11 +103,14 @@ def datasets(
 
 
 def specs(
-    name: Annotated[str | None, typer.Argument(help="One of them: its TOML. Default: a table of all.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write it to a file, mine.toml.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Spec to print as TOML. Default: a table of all.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the spec to a file, mine.toml.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """List the contracts of published stagers, or print one: to read, or to change for a network of yours."""
+    """List the specs of published stagers, or print one.
+
+    Edit a printed spec for your own network.
+    """
     from eegflex.spec.published import spec_text, specs_text
 
     text = specs_text() if name is None else spec_text(name).rstrip()

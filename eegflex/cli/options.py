@@ -46,32 +46,34 @@ TOY = "bandpower"
 class RecordingOptions:
     """What is said about a recording."""
 
-    hypnogram: Annotated[Path | None, typer.Option(help="Its scored stages.")] = None
-    units: Annotated[str | None, typer.Option(help="Unit of the signals where the file gives none, such as uV.")] = None
+    hypnogram: Annotated[Path | None, typer.Option(help="File with the scored stages.")] = None
+    units: Annotated[str | None, typer.Option(help="Unit of signals whose unit is blank in the file, such as uV.")] = (
+        None
+    )
     coding: Annotated[str, typer.Option(help="How numbers code stages: auto, aasm, rk or dreams.")] = "auto"
     labels: Annotated[
-        str | None, typer.Option(help="What labels or codes of the hypnogram mean: '1=REM,Stade 2=N2'.")
+        str | None, typer.Option(help="Stages of the hypnogram's labels or codes: '1=REM,Stade 2=N2'.")
     ] = None
     columns: Annotated[
         str | None,
-        typer.Option(help="What the columns of its table are called: 'onset=Startzeit,duration=Dauer,stage=Stadium'."),
+        typer.Option(help="Column names of the hypnogram's table: 'onset=Startzeit,duration=Dauer,stage=Stadium'."),
     ] = None
-    column: Annotated[str | None, typer.Option(help="Which of its columns or raters, where there are several.")] = None
+    column: Annotated[str | None, typer.Option(help="Column or rater of the hypnogram, if it has several.")] = None
     epoch_length: Annotated[
-        float | None, typer.Option(help="Seconds an epoch of the hypnogram, where it does not say.")
+        float | None, typer.Option(help="Length of the hypnogram's epochs in s, if its file does not say.")
     ] = None
     majority: Annotated[
-        float | None, typer.Option(help="Seconds of new epochs, each of the stage that fills most of it.")
+        float | None, typer.Option(help="Make epochs of this length in s, each with the stage that fills most of it.")
     ] = None
     dst: Annotated[
         bool | None,
-        typer.Option("--dst/--no-dst", help="Whether its clock changes to or from summer time in the night."),
+        typer.Option("--dst/--no-dst", help="Whether the clock changes to or from daylight saving time in the night."),
     ] = None
     on_mismatch: Annotated[
-        str, typer.Option(help="What to do with a hypnogram that is much too long: raise or warn.")
+        str, typer.Option(help="If the hypnogram is much longer than the recording: raise or warn.")
     ] = "raise"
     profile: Annotated[
-        str | None, typer.Option(help="The data set: shhs, mesa, ... or a card of your own, my.toml.")
+        str | None, typer.Option(help="The data set: shhs, mesa, ... or a profile of your own, my.toml.")
     ] = None
 
     def said(self) -> dict[str, Any]:
@@ -85,7 +87,8 @@ class ReadingOptions(RecordingOptions):
     """How a recording is read."""
 
     channels: Annotated[
-        str | None, typer.Option(help="Channels to read, separated by commas: C3-M2,E1-M2. Default: those for sleep.")
+        str | None,
+        typer.Option(help="Channels to read, separated by commas: C3-M2,E1-M2. Default: those used for sleep staging."),
     ] = None
 
     def epochs(self, recording: Path) -> mne.BaseEpochs:
@@ -127,20 +130,20 @@ class ModelOptions:
     spec: Annotated[
         str | None,
         typer.Option(
-            help="The model's contract: a TOML file, or a name that eegflex specs lists. Default: that beside the model."
+            help="The model's spec: a TOML file, or a name that eegflex specs lists. Default: the file beside the model."
         ),
     ] = None
     weights: Annotated[
         str | None,
         typer.Option(
-            help="The weights of a network that is given by name: a file, a folder, hf://owner/name, or random; of "
-            "physioex:..., its wheel too."
+            help="Weights of a network that is given by name: a file, a folder, hf://owner/name, or random; for "
+            "physioex:..., also its wheel."
         ),
     ] = None
     trusted: Annotated[
         bool,
         typer.Option(
-            "--trusted", help="Let the model's file run code: pickles, Keras' lambda layers, classes of a spec."
+            "--trusted", help="Allow the model's file to run code: pickles, Keras' lambda layers, classes in a spec."
         ),
     ] = False
 
@@ -159,8 +162,8 @@ class LoadingOptions(ModelOptions):
         str | None,
         typer.Option(
             help="The stager: gssc, gssc-eeg, gssc-eog, bandpower, yasa, known-spindle, physioex:seqsleepnet-eeg, ... (see "
-            "eegflex specs), or a file or folder: stager.pt2, stager.onnx. Default: gssc where it is installed, else "
-            "physioex:seqsleepnet-eeg where PhysioEx is.",
+            "eegflex specs), or a file or folder: stager.pt2, stager.onnx. Default: gssc if it is installed, else "
+            "physioex:seqsleepnet-eeg if PhysioEx is.",
             show_default=False,
         ),
     ] = None
@@ -183,8 +186,8 @@ class LoadingOptions(ModelOptions):
             if importlib.util.find_spec(package) is not None:
                 return model
         raise MissingExtraError(
-            "No stager was named, and none that was trained on real nights is installed. GSSC is one (its licence is AGPL); "
-            f"--model takes a file of your own, too, or {TOY!r}, a toy that was fitted on simulated nights",
+            "--model is missing, and no stager that was trained on real nights is installed. GSSC is one (its licence is "
+            f"AGPL); --model also takes a file of your own, or {TOY!r}, a toy model that was fitted on simulated nights",
             "gssc",
         )
 
@@ -197,7 +200,7 @@ class AttributionOptions(Settings):
         default=(),
         metadata={
             "help": f"What to attribute to, separated by commas: {', '.join(VIEWS)}. "
-            "Default: frequency, and time where the method has it.",
+            "Default: frequency, and time if the method supports it.",
             "read": "list",
         },
     )

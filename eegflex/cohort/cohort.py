@@ -23,7 +23,7 @@ BANDS = ("recording", "stage", "channel", "band", "mean", "error", "n_epochs")
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """Many recordings, each reduced to means over its own epochs: the recording is the unit of all that is told of a cohort.
+    """Many recordings, each reduced to means over its own epochs. The unit is the recording.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Cohort:
         annotate: bool = True,
         show: bool = True,
     ) -> Figure:
-        """Draw what each band did in each person, by stage: one mark a person.
+        """Plot the attribution of each band in each person, by stage.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class Cohort:
         annotate: bool = True,
         show: bool = True,
     ) -> Figure:
-        """Draw the mean spectrum of the attribution over people, by stage, with its interval between people.
+        """Plot the mean attribution spectrum over people, by stage, with its interval.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class Cohort:
         annotate: bool = True,
         show: bool = True,
     ) -> Figure:
-        """Draw the mean over people at each electrode, one row a band and one column a stage.
+        """Plot the mean over people at each electrode, by band and stage.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ __all__ = ["Comparison"]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Differences between groups of people, or what goes with a number of theirs.
+    """Differences between groups of people, or correlations with a covariate.
 
     Attributes
     ----------

@@ -46,7 +46,7 @@ def correlate(
     n_permutations: int = 1000,
     seed: int = 0,
 ) -> Comparison:
-    """Correlate what drives the decisions about people with a number of theirs.
+    """Correlate attributions with a covariate of each person.
 
     The person is the unit: nights of one person are averaged first, the number too, and permutations exchange people.
 

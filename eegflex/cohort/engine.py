@@ -46,7 +46,7 @@ def connected(settings: CohortSettings, n_recordings: int) -> Iterator[Any]:
             client = stack.enter_context(distributed.Client(address, timeout=PATIENCE, set_as_default=False))
         except (OSError, ValueError, TimeoutError) as error:
             raise ParameterError(
-                "There is no scheduler of Dask", seen=settings.scheduler, allowed="an address such as tcp://host:8786",
+                "No Dask scheduler answers", seen=settings.scheduler, allowed="an address such as tcp://host:8786",
                 remedy="Start one with: dask scheduler, and workers with: dask worker ADDRESS",
             ) from error  # fmt: skip
         logger.info(f"Dask's dashboard: {client.dashboard_link}")
@@ -134,7 +134,9 @@ def _row(future: Any) -> dict[str, Any]:
     except Exception as error:  # of Dask, or of whatever a worker's installation lacks
         kind = type(error).__name__
         if kind == "KilledWorker":
-            words = "Every worker that had it was killed, by the system where memory is short or by hand"
+            words = "Every worker that had it was killed, by the system if memory is short, or by hand"
             return {"status": "ended", "kind": "killed", "error": words, "final": True, "seconds": 0.0}
-        remedy = "See that all workers have the same eegflex, and that scheduler and network are up; then run it again"
+        remedy = (
+            "Check that all workers have the same eegflex, and that scheduler and network are up; then run it again"
+        )
         return {"status": "fatal", "kind": "ModelError", "error": f"Dask: {kind}: {error}", "remedy": remedy}

@@ -87,7 +87,7 @@ def compare_groups(
     n_permutations: int = 1000,
     seed: int = 0,
 ) -> Comparison:
-    """Compare groups of people: what drives the decisions about them, and how they are staged.
+    """Compare attributions and staging between groups of people.
 
     The person is the unit. Nights of one person are averaged first, and permutations exchange people.
 
@@ -208,7 +208,7 @@ def _grouped(units: Units, by: str, groups: Sequence[Any] | None, covariates: Se
         raise ParameterError(
             f"A group has fewer than {LEAST} people",
             seen={name: int(count) for name, count in zip(names, counts, strict=True)},
-            remedy="Nights of one person are one person; people without a covariate are left out",
+            remedy="Several nights of a person count as one; people without a covariate are left out",
         )
     return _Question(codes[rows], names, numbers[rows]), units.of(rows)
 

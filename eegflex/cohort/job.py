@@ -129,9 +129,7 @@ def _check(settings: CohortAttribution, reading: Mapping[str, Any]) -> None:
 
     method_of(settings)
     if not isinstance(settings.baseline, str):
-        raise ParameterError(
-            "The baseline of a cohort is one of those with a name", seen=type(settings.baseline).__name__
-        )
+        raise ParameterError("The baseline of a cohort must be given by name", seen=type(settings.baseline).__name__)
     check_baseline(settings.baseline)
     names = ("coding", "epoch_length", "column", "majority", "on_mismatch", "labels", "columns", "dst")
     HypnogramOptions(**{name: reading[name] for name in names if name in reading})
@@ -182,10 +180,10 @@ def read_job(path: Path, digest: str) -> Job:
     except OSError as error:
         raise OutputError(
             "A worker does not find the folder of the cohort", seen=path.parent,
-            remedy="All who work for a cohort must see it under one path: name one on a file system that they share",
+            remedy="All workers must see it under the same path: use a folder on a shared file system",
         ) from error  # fmt: skip
     if hashlib.sha256(text).hexdigest() != digest:
-        raise ModelError("The file of what is asked of a cohort is not the one that its run wrote", seen=path.name)
+        raise ModelError("The settings file of the cohort is not the one that its run wrote", seen=path.name)
     search, text = cloudpickle.loads(text)
     sys.path.extend(one for one in search if one not in sys.path)
     job = cloudpickle.loads(text)

@@ -27,7 +27,7 @@ _SHOWN = 5
 def list_recordings(
     source: str | Path | Sequence[Recording], *, profile: str | Path | None = None, task: str | None = None
 ) -> tuple[Recording, ...]:
-    """List the recordings of a cohort. No recording is opened, and no folder is looked at twice.
+    """List the recordings of a cohort, without opening them.
 
     Parameters
     ----------
@@ -97,7 +97,9 @@ def _found(source: str | Path, profile: str | Path | None, task: str | None) -> 
         beside = {one for folder in {match.parent for match in matched} for one in walk(folder, deep=False)}
         return of_files(matched | beside, card, root, only=matched)
     raise ParameterError(
-        "There is no such source", seen=source, allowed="a BIDS data set, a folder, a pattern or a table of recordings"
+        "The source does not exist",
+        seen=source,
+        allowed="a BIDS data set, a folder, a pattern or a table of recordings",
     )
 
 
@@ -116,7 +118,7 @@ def _alone(recordings: tuple[Recording, ...]) -> tuple[Recording, ...]:
         raise ParameterError(
             f"Several recordings would be called {', '.join(doubles[:_SHOWN])}",
             seen=paths[: 4 * _SHOWN],
-            remedy="Give a table with columns recording, subject and session that tell them apart",
+            remedy="Give a table with columns recording, subject and session that distinguish them",
         )
     files = Counter(one.path for one in recordings)
     return tuple(one if files[one.path] == 1 else _double(one, recordings) for one in recordings)

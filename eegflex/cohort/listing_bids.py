@@ -46,7 +46,7 @@ def _chosen(tasks: set[str], task: str | None) -> str | None:
     if _SLEEP in tasks:
         return _SLEEP
     raise ParameterError(
-        "The data set has several tasks", allowed=sorted(tasks), remedy="Say which of them is sleep: task= (--task)"
+        "The data set has several tasks", allowed=sorted(tasks), remedy="Name the sleep task: task= (--task)"
     )
 
 

@@ -27,7 +27,7 @@ def of_table(path: Path) -> list[Recording]:
         raise ParameterError(
             "The table has no column with the paths of recordings",
             seen=list(rows[0]),
-            allowed="a column recording, and if need be hypnogram, subject and session",
+            allowed="a column recording, and optionally hypnogram, subject and session",
         )
     return [_recording(path.parent, number, row) for number, row in enumerate(rows, 2)]
 

@@ -117,10 +117,10 @@ class Lock:
             return
         if owner is not None and _lives(owner, age):
             raise OutputError(
-                "Another run works in this folder",
-                seen=f"{self.path.parent}, process {owner.pid} on {owner.host}, heard of {age:.0f} s ago",
-                remedy=f"Wait for it or stop it. One that died on this machine holds it no longer, and one on another machine "
-                f"for {STALE:.0f} s",
+                "Another run uses this folder",
+                seen=f"{self.path.parent}, process {owner.pid} on {owner.host}, last active {age:.0f} s ago",
+                remedy=f"Wait for it or stop it. The lock of a dead process on this machine is released at once, "
+                f"on another machine after {STALE:.0f} s",
             )
         if owner is None and age < BEAT:  # it is being written, by somebody without links
             time.sleep(BEAT / 20)

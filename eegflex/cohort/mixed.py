@@ -43,7 +43,7 @@ def mixed_model(
     picks: Sequence[str] | None = None,
     epochs: str = "all",
 ) -> Comparison:
-    """Compare nights by a linear model in which each person has an intercept of its own.
+    """Compare nights with a linear mixed model with an intercept for each person.
 
     Use it where people have several nights, and above all where `by` differs between the nights of a person: a session, a dose.
     Every night is used, and none counts as if it were another person.
@@ -228,7 +228,7 @@ def _fits_line(table: pd.DataFrame) -> Finding:
         "variance is between people"
     )
     if edge:
-        told_of += f"; in {edge} people do not differ more than nights do, and their intervals may be narrow"
+        told_of += f"; in {edge} people do not differ more than nights, and their intervals may be narrow"
     if bad:
         return warning(told_of, "Those that did not are left out: use compare_groups for them", **values).named(
             "models"

@@ -30,7 +30,7 @@ __all__ = ["QUICK", "ended", "explain_recording", "failure", "record"]
 
 #: What is measured of a few explanations: the quick parts that a verdict of trust rests on.
 QUICK = ("faithfulness", "one by one", "shortcuts")
-_FAULT = "This should not happen, and is a fault of eegflex: report it, with the recording if that may be given away"
+_FAULT = "This is a bug in eegflex. Please report it, with the recording if you may share it"
 
 
 def explain_recording(job: Job, stager: Stager, one: Recording) -> dict[str, Any]:

@@ -163,12 +163,10 @@ def _stages(gathered: _Gathered, folder: Any) -> Iterator[Part]:
     if not people.n_epochs.any():
         return
     section = "Stages, person by person"
-    yield Picture("Bands", partial(figures.plot_bands, cohort, show=False), "One mark a person.", section)
+    yield Picture("Bands", partial(figures.plot_bands, cohort, show=False), "One mark for each person.", section)
     table, grey = numbers_of(people)
     numbers = frame(table, corner="stage and band", grey=grey, named="what each band did, over people")
-    words = paragraph(
-        "Grey and in parentheses: a median that is not told from 0, since its interval holds 0 or is not known."
-    )
+    words = paragraph("Grey and in parentheses: a median whose interval contains 0 or is not known.")
     yield Text("Bands in numbers", folded("Medians, means and intervals between people", words + numbers), section)
     if _has_spectra(cohort, people):
         yield Picture(
@@ -201,11 +199,9 @@ def _outlying(gathered: _Gathered, folder: Any) -> Iterator[Part]:
         return
     n, named = len(people.labels), gathered.outlying
     said = f"{len(named)} of {count(n, 'person', 'people')} {'stands' if len(named) == 1 else 'stand'} out."
-    words = [paragraph(said if named else "Nobody stands out by the rules below.")]
+    words = [paragraph(said if named else "Nobody is an outlier by the rules below.")]
     if n < LEAST_PEOPLE:
-        words.append(
-            warning(f"{n} people are too few to tell who is unlike the others: that rule needs {LEAST_PEOPLE}.")
-        )
+        words.append(warning(f"{n} people are too few for the first rule, which needs {LEAST_PEOPLE}."))
     who = person_of(gathered.cohort)
     names: dict[str, list[str]] = {}
     for recording, person in who.items():
@@ -252,12 +248,12 @@ def _recordings(gathered: _Gathered, folder: Any) -> Iterator[Part]:
 def _made(gathered: _Gathered, folder: Any) -> Iterator[Part]:
     lines = [
         *asked_sentences(gathered.cohort, short=False),
-        "A person is one case. A recording is the mean over its explained epochs of a stage, a person the mean over "
-        "recordings: no interval here takes the epochs of one night for independent cases.",
+        "The unit is the person. A recording is the mean over its explained epochs of a stage, a person the mean over "
+        "recordings: no interval treats the epochs of one night as independent.",
         "Intervals of 95 % are between people: of medians that of the sign test, from 6 people on; of means Student's, "
-        "corrected for skewness, from 5 people on. They hold for people like these, not for another stager or way of asking.",
-        "An attribution tells what moved this stager's score, compared with the baseline. It is no statement about the brain.",
-        "People are called by the labels of the data set. The page holds no path, no name of a file and none of a machine.",
+        "corrected for skewness, from 5 people on. They apply to people like these, not to another stager or other settings.",
+        "An attribution says what changed this stager's score, compared with the baseline. It says nothing about the brain.",
+        "People have the labels of the data set. The page contains no path, file name or machine name.",
     ]
     yield Text("How it was made", bullets(lines))
 

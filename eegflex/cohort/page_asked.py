@@ -14,10 +14,10 @@ __all__ = ["asked_sentences", "positive_words", "staged_by", "warnings_of"]
 _TARGETS = {
     "predicted": "the score of the predicted stage",
     "scored": "the score of the stage in the hypnogram",
-    "margin": "the score of the predicted stage over that of the runner-up",
+    "margin": "the score of the predicted stage minus that of the runner-up",
     "all": "the score of each stage; shown is the predicted one",
 }
-_CONTEXTS = {"fixed": "the epochs around it stay as they were recorded", "scaled": "the epochs around it move along"}
+_CONTEXTS = {"fixed": "its neighbours stay as recorded", "scaled": "its neighbours change together with it"}
 
 
 def _asked(cohort: Cohort, name: str) -> str:
@@ -60,7 +60,7 @@ def asked_sentences(cohort: Cohort, *, short: bool) -> list[str]:
         return [part for part in parts if part]
     told = (
         f"Staged by {stager}." if stager else "",
-        f"Explained is {_TARGETS.get(target, f'the score of {target}')}." if target else "",
+        f"The attributions explain {_TARGETS.get(target, f'the score of {target}')}." if target else "",
         f"Epochs are compared with {baseline}." if baseline else "",
         f"While an epoch is compared, {_CONTEXTS[context]}." if context in _CONTEXTS else "",
         f"The method is {method}." if method else "",
@@ -69,7 +69,7 @@ def asked_sentences(cohort: Cohort, *, short: bool) -> list[str]:
         if n
         else "",
     )
-    return [sentence for sentence in told if sentence] or ["What was asked is not recorded in these tables."]
+    return [sentence for sentence in told if sentence] or ["These tables do not contain the settings."]
 
 
 def warnings_of(cohort: Cohort) -> list[str]:
@@ -78,5 +78,5 @@ def warnings_of(cohort: Cohort) -> list[str]:
     if _asked(cohort, "simulated") in ("True", "true", "1"):
         found.append("These recordings are simulated.")
     if not (cohort.recordings["status"] == "done").any():
-        found.append("No recording is done: there is nothing to tell yet.")
+        found.append("No recording is done yet.")
     return found

@@ -103,7 +103,7 @@ def _pictures(cohort: Cohort, people: People, comparison: Any, section: str) -> 
         ),
         (
             "The people",
-            "One mark a person.",
+            "One mark for each person.",
             partial(effects.plot_scatter, cohort, people, comparison, effect, section),
         ),
     )

@@ -48,7 +48,7 @@ ALL_CHANNELS = "all channels"
 ALPHA = 0.05
 #: Clusters, and correlations, that are drawn.
 _MOST = 3
-#: Colours of two groups, and of more, in turn; marks that tell them apart without these.
+#: Colours of two groups, and of more, in turn; marks that distinguish them without these.
 _COLOURS = (RAISED, LOWERED, "#1f7a6a", "#8a5a00", "#6b3fa0", "0.35")
 _LINES = ("-", "--", "-.", ":")
 
@@ -157,7 +157,7 @@ def plot_effects(table: pd.DataFrame, people: People, effect: Effect, title: str
     return canvas.finish(
         f"{title}: effects over people",
         "Mark: the effect; line: its 95 % interval.",
-        f"Filled: false discovery rate below {ALPHA:g} over all that was tested; open: not told from chance.",
+        f"Filled: false discovery rate below {ALPHA:g} over all that was tested; open: within chance.",
         show=False,
     )
 
@@ -220,7 +220,7 @@ def plot_effect_maps(cohort: Cohort, people: People, comparison: Any, effect: Ef
         f"{title}: effects over the head",
         f"Crossed out: false discovery rate of {ALPHA:g} or more.",
         "Ring: the channel is in a cluster that touches the band." if len(clusters) else "",
-        "Each colour is of one band at one site; a cluster tells that there is a difference, not where it ends."
+        "Each colour is of one band at one site; a cluster shows that there is a difference, not where it ends."
         if len(clusters)
         else "",
         site_words(sites),
@@ -283,7 +283,7 @@ def plot_clusters(cohort: Cohort, comparison: Any, title: str) -> Figure | None:
     return canvas.finish(
         f"{title}: where the spectra differ",
         f"Mean over people and over the cluster's channels; bands of colour: 95 % intervals, from {MIN_EPOCHS} people on.",
-        "Grey: the cluster's frequencies. It tells that there is a difference, not where it ends.",
+        "Grey: the cluster's frequencies. It shows that there is a difference, not where it ends.",
         show=False,
     )
 
@@ -333,7 +333,7 @@ def plot_scatter(cohort: Cohort, people: People, comparison: Any, effect: Effect
     canvas.label_y(label_of(cohort))
     return canvas.finish(
         f"{title}: the people",
-        "One mark is one person. Drawn are the smallest p, which were chosen for being small: their effects are overrated.",
+        "One mark is one person. Shown are the smallest p. Because they were selected, their effects are overestimated.",
         show=False,
     )
 

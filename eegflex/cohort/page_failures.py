@@ -88,7 +88,7 @@ def failures_of(recordings: pd.DataFrame) -> list[Failure]:
     failed = recordings[recordings["status"] == "failed"]
     kinds: dict[str, list[tuple[str, str, str]]] = {}
     for name, error, remedy in zip(failed.index.astype(str), failed["error"], failed["remedy"], strict=True):
-        said = told(error) or "It failed, and left no word of why"
+        said = told(error) or "It failed without a message"
         kinds.setdefault(_NUMBER.sub("0", said), []).append((name, said, told(remedy)))
     found = [
         Failure(

@@ -310,7 +310,7 @@ def _bands(people: People, band: str | Sequence[str] | None) -> list[str]:
     wanted = usual if band is None else [band] if isinstance(band, str) else list(band)
     missing = [one for one in wanted if one not in people.bands]
     if missing or not wanted:
-        raise ParameterError("There is no such band", seen=missing or "nothing", allowed=people.bands)
+        raise ParameterError("There is no band with this name", seen=missing or "nothing", allowed=people.bands)
     return [one for one in reversed(people.bands) if one in wanted]
 
 

@@ -166,7 +166,7 @@ def _disagreeing(cohort: Cohort) -> dict[str, str]:
         low |= modified_z(values) < -FAR
     middle = float(np.median(values)) if len(values) else np.nan
     return {
-        str(name): f"Stager and scorer agree little: kappa {value:.2f} (middle person {middle:.2f})"
+        str(name): f"Stager and scorer agree little: kappa {value:.2f} (median person {middle:.2f})"
         for name, value in own[low].items()
     }
 

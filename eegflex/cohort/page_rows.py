@@ -1,4 +1,4 @@
-"""A row for each stage of a cohort: what spoke for and against it by band, one mark a person, and how the stage was found."""
+"""A row for each stage of a cohort: evidence for and against it by band, one mark a person, and how the stage was found."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _told(cohort: Cohort, people: People, stage: str) -> tuple[str, tuple[str, .
     if few:
         grades.append("bad" if few > of / 2 else "some")
         said.append(f"Fewer than {MIN_EPOCHS} epochs in {few} of {count(of, 'person', 'people')}.")
-    return worst(*grades), tuple(said) or ("Nobody scored it, and nothing was tested.",)
+    return worst(*grades), tuple(said) or ("It was not scored, and nothing was tested.",)
 
 
 def numbers_of(people: People) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:

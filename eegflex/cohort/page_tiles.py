@@ -21,9 +21,9 @@ __all__ = ["between_words", "count", "make_tiles"]
 #: People that are named.
 _MOST_NAMED = 3
 _FITS = {
-    "good": "The stager fits the scorers",
-    "some": "The stager fits the scorers in part",
-    "bad": "The stager does not fit the scorers",
+    "good": "The stager agrees with the scorers",
+    "some": "The stager agrees with the scorers in part",
+    "bad": "The stager does not agree with the scorers",
 }
 _AGREE = {
     "good": "The channels agree",
@@ -88,12 +88,12 @@ def _each(nights: pd.Series[int]) -> str:
 def _fits(cohort: Cohort) -> Tile:
     own = person_values(cohort, _of_done(cohort, "kappa"))
     if own.empty:
-        return Tile("unknown", "Nobody scored these nights", "Whether the stager is right is not known.")
+        return Tile("unknown", "These nights were not scored", "Whether the stager is right is not known.")
     found = estimate(own.to_numpy())
     how = grade("agreement", found.low) if np.isfinite(found.low) else worst("some", grade("agreement", found.median))
     bad = LIMITS["agreement"][1]
     below = int((own < bad).sum())
-    said = f"Beyond chance, in the middle person a kappa of {between_words(found)}. {_named(own, 'Lowest')}"
+    said = f"Corrected for chance, kappa of the median person is {between_words(found)}. {_named(own, 'Lowest')}"
     said += f" {below} of {found.n} below {bad:g}." if below else ""
     return Tile(how, _FITS[how], said)
 
@@ -101,10 +101,10 @@ def _fits(cohort: Cohort) -> Tile:
 def _channels(cohort: Cohort) -> Tile:
     own = person_values(cohort, _of_done(cohort, "disagreement"))
     if own.empty:
-        return Tile("unknown", "One answer a night", "No channels were asked one by one that could disagree.")
+        return Tile("unknown", "One answer a night", "The stager uses all channels together, so they cannot disagree.")
     found = estimate(own.to_numpy())
     how = grade("disagreement", found.high if np.isfinite(found.high) else found.median)
-    said = "They give different stages, in the middle person, in "
+    said = "They give different stages, in the median person, in "
     said += f"{between_words(found, shares=True)} of the epochs. {_named(-own, 'Most', shares=True)}"
     return Tile(how, _AGREE[how], said)
 
@@ -131,9 +131,9 @@ def _looked_at(cohort: Cohort, people: People) -> Tile:
         for stage, n in zip(people.stages, people.n_epochs.T, strict=True)
         if (n > 0).any()
     ]
-    said = [f"In the middle person: {', '.join(middle)}."] if middle else []
+    said = [f"In the median person: {', '.join(middle)}."] if middle else []
     if told:
-        said.append(f"Fewer than {MIN_EPOCHS} of a stage, so that a person's own number is vague: {', '.join(told)}.")
+        said.append(f"Fewer than {MIN_EPOCHS} of a stage, so a person's own number is imprecise: {', '.join(told)}.")
     return Tile(how, title, " ".join(said))
 
 
@@ -141,8 +141,8 @@ def _trusted(cohort: Cohort) -> Tile:
     own = _of_done(cohort, "n_trusted")
     own = own[own >= 0]
     if own.empty:
-        return Tile("some", "No explanation was tested", "Whether the model bears them out was not asked (evaluate).")
-    asked = "Asked again with parts of the signal changed, the model bears out"
+        return Tile("some", "No explanation was tested", "They were not tested on the model (evaluate).")
+    asked = "Tests on the model, with parts of the signal changed, confirm"
     if "n_tested" not in cohort.recordings:
         said = f"{asked} so many of a sample; of how many is not in the tables, so no share is told."
         return Tile("some", f"{count(int(own.sum()), 'explanation')} {'holds' if own.sum() == 1 else 'hold'}", said)
@@ -153,7 +153,7 @@ def _trusted(cohort: Cohort) -> Tile:
         )
     found = estimate(person_values(cohort, own / of.where(of > 0)).to_numpy())
     how = grade("trusted", found.low if np.isfinite(found.low) else found.median)
-    said = f"{asked}, in the middle person, {between_words(found, shares=True)} of the tested epochs; "
+    said = f"{asked}, in the median person, {between_words(found, shares=True)} of the tested epochs; "
     said += f"in all {int(own.sum())} of {int(of.sum())}, of {count(len(own), 'recording')}."
     return Tile(how, f"{percent(own.sum() / of.sum())} of those that were tested hold", said)
 

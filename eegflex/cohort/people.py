@@ -169,7 +169,7 @@ def numbers_of(units: Units, columns: Sequence[str]) -> npt.NDArray[np.float64]:
             continue
         levels = pd.get_dummies(own, drop_first=True, dtype=float)
         if own.nunique() > _MOST_GROUPS:
-            raise ParameterError(f"{name} has {own.nunique()} different words", remedy="Take it out of the covariates")
+            raise ParameterError(f"{name} has {own.nunique()} different values", remedy="Take it out of the covariates")
         found.append(levels.where(own.notna(), np.nan).to_numpy(dtype=np.float64))
     return np.hstack(found) if found else np.empty((len(units.table), 0))
 

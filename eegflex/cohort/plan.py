@@ -77,7 +77,7 @@ def plan_epochs(
     bands: Sequence[str] | None = None,
     picks: Sequence[str] | None = None,
 ) -> EpochPlan:
-    """Say how many epochs of each night, and how many people, a comparison needs.
+    """Estimate how many epochs of each night, and how many people, a comparison needs.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def plan_epochs(
     Raises
     ------
     ParameterError
-        If the pilot has fewer than five people, or a number is out of its range.
+        If the pilot has fewer than five people, or a number is out of range.
 
     See Also
     --------
@@ -127,7 +127,7 @@ def plan_epochs(
     """
     for name, value in (("share", share), ("effect", effect), ("power", power), ("alpha", alpha)):
         if not 0 < value < (1 if name in ("power", "alpha") else math.inf):
-            raise ParameterError(f"{name} is out of its range", seen=value, allowed="above 0, power and alpha below 1")
+            raise ParameterError(f"{name} is out of range", seen=value, allowed="above 0, power and alpha below 1")
     units = gather(cohort, Asked(stages, bands, picks)).people()
     if len(units.table) < LEAST:
         raise ParameterError("A pilot has too few people", seen=len(units.table), allowed=f"{LEAST} or more")

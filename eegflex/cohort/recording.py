@@ -58,13 +58,13 @@ class Recording:
 
     @property
     def inputs(self) -> dict[str, Path]:
-        """The files that it is read from, by what they are."""
+        """Its input files, by kind."""
         found = {"recording": self.path, "hypnogram": self.hypnogram}
         return {what: path for what, path in found.items() if path is not None}
 
     @property
     def folder(self) -> Path:
-        """Where its derivatives are, within the output."""
+        """Folder of its derivatives, within the output."""
         session = (f"ses-{self.session}",) if self.session else ()
         return Path(f"sub-{self.subject}", *session, "eeg")
 

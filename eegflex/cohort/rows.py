@@ -30,7 +30,7 @@ def read_rows(path: Path, texts: Sequence[str] = ()) -> list[dict[str, Any]]:
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise ParameterError("The table is no text in UTF-8", seen=path, remedy="Save it as UTF-8") from None
+        raise ParameterError("The table is not UTF-8 text", seen=path, remedy="Save it as UTF-8") from None
     lines = text.splitlines()
     separator = "\t" if path.suffix.casefold() == ".tsv" else _separator(lines[0] if lines else "")
     rows = [row for row in csv.reader(lines, delimiter=separator) if any(word.strip() for word in row)]
@@ -38,11 +38,11 @@ def read_rows(path: Path, texts: Sequence[str] = ()) -> list[dict[str, Any]]:
         raise ParameterError("The table is empty", seen=path)
     names = [word.strip() for word in rows[0]]
     if len(set(names)) < len(names) or not all(names):
-        raise ParameterError("Each column of the table needs a name of its own", seen=names)
+        raise ParameterError("Each column of the table needs a unique name", seen=names)
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(names):
             raise ParameterError(
-                f"Row {number} of the table has {len(row)} cells, and its head has {len(names)}", seen=path,
+                f"Row {number} of the table has {len(row)} cells, but its header has {len(names)}", seen=path,
                 remedy="Quote cells that hold a separator",
             )  # fmt: skip
     columns = [

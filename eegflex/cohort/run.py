@@ -49,7 +49,7 @@ def run_cohort(
     verbose: bool | str | int | None = None,
     **asked: Unpack[AskedOfEach],
 ) -> Cohort:
-    """Stage and explain all recordings of a cohort, side by side, and reduce each to means over its epochs.
+    """Stage and explain all recordings of a cohort in parallel, and reduce each to means over its epochs.
 
     A run that was ended, whatever ended it, is gone on with by the same call: what is done is not done again.
 
@@ -234,7 +234,7 @@ def _explain(job: Job, folder: Folder, recordings: Sequence[Recording], settings
                 done(1)
         logger.info(f"{n_done} recordings took {duration_text(time.perf_counter() - began)}")
     except KeyboardInterrupt:
-        logger.info("Stopped: what is done is kept, and the same call goes on from there")
+        logger.info("Stopped: finished recordings are kept, and the same call continues")
         raise
     finally:
         path.unlink(missing_ok=True)
@@ -251,8 +251,8 @@ def _bar(client: Any, n_left: int) -> Any:
 def _look(lock: Lock) -> None:
     if lock.lost:
         raise OutputError(
-            "Another run has taken the folder, for nothing was heard of this one", seen=lock.path.parent,
-            remedy="Let it finish; what is done is kept",
+            "Another run has taken the folder, because this one showed no sign of life", seen=lock.path.parent,
+            remedy="Let it finish; finished recordings are kept",
         )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def simulate_cohort(
     channels: tuple[str, ...] = CHANNELS,
     seed: int = 0,
 ) -> Cohort:
-    """Simulate what is known of the nights of two groups of people. No night is simulated, only the numbers of each.
+    """Simulate the numbers of a cohort with two groups of people, without simulating nights.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class CohortStatus:
-    """How far a cohort is. Made by `cohort_status`.
+    """Progress of a cohort. Made by `cohort_status`.
 
     Attributes
     ----------
@@ -54,7 +54,9 @@ class CohortStatus:
 
     def __str__(self) -> str:
         works = (
-            "nobody works on it" if self.owner is None else f"process {self.owner.pid} on {self.owner.host} works on it"
+            "no process works on it"
+            if self.owner is None
+            else f"process {self.owner.pid} on {self.owner.host} works on it"
         )
         lines = [
             f"{self.n_recordings} recordings: {self.n_done} done, {self.n_failed} failed, {self.n_missing} left; {works}"
@@ -73,7 +75,7 @@ class CohortStatus:
 
 @checked
 def cohort_status(out: str | Path) -> CohortStatus:
-    """Say how far a cohort is, while a run works on it or afterwards.
+    """Get the progress of a cohort, during a run or afterwards.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ _NUMBERS = {
 
 @checked
 def read_cohort(out: str | Path) -> Cohort:
-    """Read what is known of a cohort, finished or not.
+    """Read a cohort, finished or not.
 
     Parameters
     ----------

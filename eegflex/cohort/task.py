@@ -109,7 +109,7 @@ class Hand:
         code = self.process.wait()
         self.end()
         if code == -getattr(signal, "SIGKILL", 0):
-            return _ended("killed", "Its process was killed, by the system where memory is short or by hand")
+            return _ended("killed", "Its process was killed, by the system if memory is short, or by hand")
         if code < 0:
             return _ended("died", f"Its process died of {signal.Signals(-code).name}")
         return _ended("died", f"Its process ended with the status {code}")

@@ -55,11 +55,11 @@ def people_line(n: Mapping[str, int], units: Units, cohort: Cohort) -> Finding:
     dropped = there - units.table["subject"].nunique() if "subject" in units.table else there - len(units.table)
     told += f"; {dropped} people without a group or a covariate left out" if dropped else ""
     told += f"; {units.failed} recordings failed or are missing" if units.failed else ""
-    told += f"; {', '.join(units.left_out)} left out, which others have not" if units.left_out else ""
+    told += f"; {', '.join(units.left_out)} left out, because other people do not have it" if units.left_out else ""
     values = {f"n_{name}": count for name, count in n.items()} | {"n_failed": units.failed}
     if min(n.values()) < FEW:
         return warning(
-            f"{told}; so few tell of large differences only", "See plan_epochs for how many are needed", **values
+            f"{told}; so few can show only large differences", "See plan_epochs for how many are needed", **values
         ).named("people")
     return ok(told, **values).named("people")
 
@@ -68,7 +68,7 @@ def bands_line(table: pd.DataFrame, groups: Sequence[str]) -> Finding:
     """Which bands differ; never that none does."""
     two = "g" in table
     names = ("g", "g_low", "g_high") if two else ("omega2", "low", "high")
-    what = f"{groups[0]} less {groups[1]}, Hedges' g" if two else "omega squared"
+    what = f"{groups[0]} minus {groups[1]}, Hedges' g" if two else "omega squared"
     return _discoveries(table, names, what, "bands")
 
 
@@ -128,8 +128,8 @@ def clusters_line(table: pd.DataFrame, units: Units, n_permutations: int) -> Fin
     ]
     more = f", and {len(found) - _MOST} more" if len(found) > _MOST else ""
     return ok(
-        f"{'; '.join(lines)}{more} ({how}); a cluster tells that there is a difference, not where it ends, and the effect "
-        "at its peak is optimistic",
+        f"{'; '.join(lines)}{more} ({how}); a cluster shows that there is a difference, not where it ends, and the effect "
+        "at its peak is too large on average",
         **values,
     ).named("clusters")
 
@@ -154,9 +154,9 @@ def staging_line(table: pd.DataFrame, groups: Sequence[str]) -> Finding:
         f"{row['quantity']} of {row['stage']} {interval(row, *names)}, {p_text(row['p_fdr'])}"
         for _, row in found.head(_MOST).iterrows()
     ]
-    of = f"{groups[0]} less {groups[1]}, Hedges' g" if two else "omega squared"
+    of = f"{groups[0]} minus {groups[1]}, Hedges' g" if two else "omega squared"
     return warning(
-        f"the groups are staged unlike ({of}): {'; '.join(lines)}; a difference of attribution may come with it",
+        f"the staging of the groups differs ({of}): {'; '.join(lines)}; this may cause a difference of attribution",
         "Compare with epochs='agreed', or with covariates=['kappa']",
         **values,
     ).named("staging")
@@ -179,7 +179,7 @@ def agreement_line(table: pd.DataFrame, covariates: Sequence[str]) -> Finding | 
     )
     values = {"n_found": len(found), "n_kept": kept}
     if kept < len(found) / 2:
-        return warning(told, "Ask whether they are differences of staging", **values).named("agreement")
+        return warning(told, "Check whether these are differences of staging", **values).named("agreement")
     return ok(told, **values).named("agreement")
 
 
@@ -200,9 +200,7 @@ def errors_line(table: pd.DataFrame, units: Units, unequal: float = 1.0) -> Find
     values = {"error_share": middle, "n_few": int(few.sum()), "unequal": unequal}
     apart = unequal > UNEQUAL and middle > MUCH_ERROR / 3
     if apart:
-        told += (
-            f"; those of one group are {unequal:.1f} times another's, with which clusters are false somewhat more often"
-        )
+        told += f"; those of one group are {unequal:.1f} times another's, so clusters are false positives somewhat more often"
     if middle > MUCH_ERROR or few.mean() > 0.1 or apart:
         return warning(told, "Explain more epochs of each night: see plan_epochs", **values).named("errors")
     return ok(told, **values).named("errors")

@@ -1,4 +1,4 @@
-"""The model doctor: whether a model does what its spec says, on a recording."""
+"""Checks of a model on a recording: whether it does what its spec says."""
 
 from eegflex.doctor.check_model import check_model
 from eegflex.findings import Finding, Findings

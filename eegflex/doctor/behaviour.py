@@ -74,7 +74,7 @@ def eval_mode(case: Case) -> Finding:
     if training:
         return error(
             f"{len(training)} parts are in training mode: {', '.join(training[:3])}{', ...' if len(training) > 3 else ''}",
-            "Call eval() on the model, and let no part of it switch itself back",
+            "Call eval() on the model, and make sure that no part switches itself back",
         )
     return ok("every part is in eval mode")
 
@@ -193,7 +193,7 @@ def context_differentiability(case: Case) -> Finding:
     if there <= TOLERANCE * case.size:
         return warning(
             "other neighbours do not change the score, although the spec says that it sees some",
-            "Look whether the model's context and layout are what the spec says",
+            "Check whether the model's context and layout are what the spec says",
         )
     return _accounted(bound.score_windows, recorded, way, index)
 
@@ -250,7 +250,7 @@ def _accounted_within(
         settled = float((told - before).abs().sum()) <= SAME_TOLD * missed * size
         if missed <= MISSED or settled:
             break
-    of = "of what the scores change on the way to another epoch"
+    of = "of the change of the scores on the way to another epoch"
     if missed > MISSED and not settled:
         raise CannotTellError(
             f"gradients change too fast on the way to another epoch for {n_nodes} of them to be summed"
@@ -274,20 +274,22 @@ def quick_pass(case: Case) -> Finding:
     except ModelError as problem:
         raise CannotTellError(f"there are none: {problem.what}") from problem
     if not torch.equal(exact, again):
-        raise CannotTellError("slopes are not finite, or others each time")
+        raise CannotTellError("gradients are not finite, or change each time")
     modules = [own for module in _modules_of(case.stager.module) for own in module.modules()]
     told = [verdict for module in modules for own in verdicts(module).values() for verdict in own]
     ways = dict.fromkeys(verdict.way for verdict in told if verdict.way != TORCH)
     refused = "; ".join(dict.fromkeys(reason for verdict in told for reason in verdict.refused))
     differ = float((quick - exact).norm() / exact.norm().clamp(min=torch.finfo(exact.dtype).tiny))
     measured = (
-        f"slopes by {', '.join(ways)} differ by {differ:.1g} from torch's own" if ways else "slopes are torch's own"
+        f"gradients by {', '.join(ways)} differ by {differ:.1g} from torch's own"
+        if ways
+        else "gradients are torch's own"
     )
     measured = f"{measured}; {refused}" if refused else measured
     if not differ <= SAME_SLOPES:
-        return error(f"they are not what they should be: {measured}", "Leave the model's own pass out")
+        return error(f"they are wrong: {measured}", "Leave the model's own pass out")
     if OWN in refused:
-        return warning(measured, "Mend the model's own pass, or leave it out; it is explained all the same")
+        return warning(measured, "Fix the model's own pass, or leave it out; the model is explained nevertheless")
     return ok(measured)
 
 

@@ -1,4 +1,4 @@
-"""The model doctor: whether a model does what its spec says, on a recording."""
+"""Checks of a model on a recording: whether it does what its spec says."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def check_model(
     device: str | torch.device | None = None,
     verbose: bool | str | int | None = None,
 ) -> Findings:
-    """Check a model and its spec on a recording, before its explanations are believed.
+    """Check a model and its spec on a recording.
 
-    A wrong unit, order of stages or target epoch gives an explanation that looks plausible and is false. Most of that
-    shows: in how the scores react, in gradients that do not add up, and in another reading of the scores that agrees
-    with the hypnogram clearly better than the declared one.
+    A wrong unit, order of stages or target epoch gives an explanation that is plausible and wrong. Most such mistakes can be
+    detected: the scores react wrongly, gradients do not add up, or another reading of the scores agrees clearly better with
+    the hypnogram than the declared one.
 
     Parameters
     ----------
     model : str | Stager | torch.nn.Module | callable | StagedNight
-        As in `load_model`. It is left as it was. Or what `eegflex.stage_epochs` returned, without `epochs`.
+        As in `load_model`. It is not changed. Or the output of `eegflex.stage_epochs`, without `epochs`.
     epochs : mne.BaseEpochs | None
-        A recording, as `eegflex.make_epochs` cuts it; with its hypnogram more can be checked. It is not changed.
+        Epochs of a recording, as returned by `eegflex.make_epochs`. With a hypnogram more can be checked. They are not changed.
     spec : ModelSpec | str | path-like | None
-        The contract of a bare network, its TOML file, or the name of a published one.
+        The spec of a bare network, its TOML file, or the name of a published one.
     picks : str | sequence of str | None
         Channels to choose from; by default all that are not bad.
     device : str | torch.device | None
@@ -65,15 +65,15 @@ def check_model(
     Returns
     -------
     findings : Findings
-        One `Finding` a check, with what was measured and what to do: ``print`` them, or look at ``findings.errors`` and
-        ``findings["class order"]``. ``"unknown"`` is the status where there is nothing to judge by.
+        One `Finding` for each check, with what was measured and what to do: ``print`` them, or look at ``findings.errors``
+        and ``findings["class order"]``. The status is ``"unknown"`` if there are not enough data.
 
     Raises
     ------
     ModelError, SpecError, MissingExtraError
         If the model cannot be loaded.
     ParameterError
-        If there is no such device, or `epochs` are none.
+        If the device does not exist, or `epochs` are not epochs.
 
     See Also
     --------
@@ -83,11 +83,11 @@ def check_model(
 
     Notes
     -----
-    Whether another reading of the scores is *clearly* better is decided by a sign test over bouts of sleep, since epochs
-    in a row are no independent witnesses, together with the growth of Cohen's kappa. A stretch of at most two hours is
-    staged anew for another unit, polarity and rate. That waveforms decide a stage, and not the spectrum, is no fault of a
-    model, but a warning: it limits what its explanation can say (see `StagedNight.spectral_share`). So is it where a model
-    can have no gradient, as trees cannot: FLEX refuses it, and methods that need none explain it.
+    Whether another reading of the scores is *clearly* better is decided by a sign test over bouts of sleep, because
+    consecutive epochs are not independent, and by the increase of Cohen's kappa. At most two hours are staged again with
+    another unit, polarity and rate. If waveforms, not the spectrum, decide a stage, the model is not at fault, but a warning
+    says so, because this limits what its explanation can show (see `StagedNight.spectral_share`). There is also a warning for
+    models without a gradient, such as trees: FLEX cannot explain them, but other methods can.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def check_model(
 def _open(night: StagedNight) -> Case:
     """What the checks look at."""
     if not night.sound.any():
-        raise RecordingError("No epoch is sound and has the context that the model needs")
+        raise RecordingError("No epoch is usable and has the context that the model needs")
     return Case(night, asked=False)
 
 

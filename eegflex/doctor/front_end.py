@@ -46,7 +46,7 @@ class _Look:
 def front_end(case: Case) -> Finding:
     """Whether floor, limits, windows and statistics of the spectrogram fit the recording; a fault of unit shows there."""
     if not case.stager.fronts:
-        return ok("it is given the signal itself")
+        return ok("it gets the signal itself")
     found = [finding for front in case.stager.fronts for finding in _findings(_look(case, front))]
     worst = [one for status in ("error", "warning") for one in found if one.status == status]
     return worst[0] if worst else found[-1]
@@ -80,8 +80,8 @@ def _floor(look: _Look) -> Iterator[Finding]:
         kind = error if share > 1 - SOME else warning
         yield kind(
             f"{share:.0%} of the spectrogram of signals in {look.case.spec.unit} lie below its floor of {log.floor:g}, "
-            "which is all that the model sees of them",
-            "Look up the unit in which the model was trained, and the floor",
+            "so the model cannot distinguish them",
+            "Check the unit in which the model was trained, and the floor",
         )
 
 
@@ -108,7 +108,7 @@ def _level(look: _Look) -> Iterator[Finding]:
         + (f", as signals in {look.case.spec.unit} are if the model was trained in {unit}" if unit else ""),
         f"Declare unit = {unit!r}"
         if unit
-        else "Look up scaling, factor, filter and unit of the spectrogram, and of what these statistics are",
+        else "Check scaling, factor, filter and unit of the spectrogram, and the data of these statistics",
     )
 
 
@@ -134,7 +134,7 @@ def _spread(look: _Look) -> Iterator[Finding]:
     if not 1 / SPREAD < ratio < SPREAD:
         yield warning(
             f"the given sd does not fit: the recording's values spread {ratio:.2g} times as far",
-            "Look up scaling and factor of the spectrogram, and of what these statistics are",
+            "Check scaling and factor of the spectrogram, and the data of these statistics",
         )
 
 
@@ -147,7 +147,7 @@ def _limits(look: _Look) -> Iterator[Finding]:
         kind = error if share > 1 - SOME else warning
         yield kind(
             f"{share:.0%} of the spectrogram lie beyond clip = [{clip[0]:g}, {clip[1]:g}], where nothing has a gradient",
-            "Look up the limits, and the unit of the signals",
+            "Check the limits, and the unit of the signals",
         )
 
 
@@ -158,8 +158,8 @@ def _windows(look: _Look) -> Iterator[Finding]:
     share = 1 - covered / n_times
     if share > LEFT_OUT:
         yield warning(
-            f"{share:.1%} of each epoch are in no window of its spectrogram, and count for nothing",
-            "Look up length and hop, and whether pad = 'reflect' was meant",
+            f"{share:.1%} of each epoch are in no window of its spectrogram, and are not used",
+            "Check length and hop, and whether pad = 'reflect' was meant",
         )
 
 
@@ -167,8 +167,8 @@ def _few(look: _Look) -> Iterator[Finding]:
     n = int((look.case.segments.fault == "").sum())
     if look.front.recorded and n < FEWEST:
         yield warning(
-            f"{' and '.join(look.front.recorded)} of the spectrogram are those of this recording, and of its {n} sound epochs "
-            "only: what is rare in them has no place in a standard",
+            f"{' and '.join(look.front.recorded)} of the spectrogram are those of this recording, and of its {n} "
+            f"usable epochs only; such statistics are unreliable for what is rare in them",
             "Give the training set's statistics as files, or a whole night",
         )
 

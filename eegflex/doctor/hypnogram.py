@@ -85,7 +85,7 @@ def class_order(case: Case) -> Finding:
         found,
         good,
         f"the order {', '.join(stages)} agrees better with the hypnogram than the declared one",
-        f"Look up the order of the model's outputs; here stages = {stages} fits",
+        f"Check the order of the model's outputs; here stages = {stages} fits",
     )
 
 
@@ -121,7 +121,7 @@ def target_index(case: Case) -> Finding:
     shift, best = max(found.items(), key=lambda item: item[1].other)
     where = f"{abs(shift)} {'later' if shift > 0 else 'earlier'}"
     sees = max(context.before, context.after) > 0 and not context.whole
-    window = "Look up which epoch of the window the model stages: context = { before, after } and target_index of the spec, or "
+    window = "Check which epoch of the window the model stages: context = { before, after } and target_index of the spec, or "
     return _finding(
         best if sees else replace(best, clear=False, suspicious=best.clear or best.suspicious),
         "the scores fit no neighbouring epoch better than their own",
@@ -146,7 +146,7 @@ def unit_by_hypnogram(case: Case) -> Finding:
     readings = {f"with signals multiplied by {factor:,}": _times(factor) for factor in (10**3, 10**6)}
     readings |= {f"with signals divided by {factor:,}": _times(1 / factor) for factor in (10**3, 10**6)}
     return _changed(
-        case, readings, "the unit", f"Look up the unit that the model was trained in; declared is {case.spec.unit}"
+        case, readings, "the unit", f"Check the unit that the model was trained in; declared is {case.spec.unit}"
     )
 
 
@@ -205,7 +205,7 @@ def rate_by_hypnogram(case: Case) -> Finding:
             f"the model takes no other rate than {declared:g} Hz, of those that are usual and that the recording has"
         )
     return _best(
-        case, readings, "the rate", f"Look up the rate that the model was trained at; declared is {declared:g} Hz"
+        case, readings, "the rate", f"Check the rate that the model was trained at; declared is {declared:g} Hz"
     )
 
 

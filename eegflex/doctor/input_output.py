@@ -20,7 +20,7 @@ SCALE_FREE = 0.01
 SHORT = 0.01
 _LARGER = "Declare the unit that the model was trained in, such as unit = 'uV'"
 #: The unit of signals that are too small for a model -> what to do.
-TOO_SMALL = {"V": _LARGER, "mV": _LARGER, "uV": "Look whether the recording is in volts, as MNE has it"}
+TOO_SMALL = {"V": _LARGER, "mV": _LARGER, "uV": "Check whether the recording is in volts, as MNE has it"}
 
 
 def shape(case: Case) -> Finding:
@@ -44,7 +44,7 @@ def rate(case: Case) -> Finding:
         )
     if case.spec.sfreq is None:
         return warning(
-            f"nobody declared the rate; it is given the recording's {sfreq:g} Hz",
+            f"no rate was declared; it gets the recording's {sfreq:g} Hz",
             "Give a spec with the sfreq that the model was trained at",
         )
     return ok(f"{n_times} samples at {sfreq:g} Hz are {n_times / sfreq:.4g} s")
@@ -73,7 +73,7 @@ def unit(case: Case) -> Finding:
     size = float(scores[1.0].abs().max())
     if case.spec.scores == "logits" and size > HUGE > float(scores[1e-3].abs().max()):
         return warning(
-            f"its scores are as large as {size:,.0f}, as if the signals in {case.spec.unit} were too large for it",
+            f"its scores are as large as {size:,.0f}, as if signals in {case.spec.unit} were too large for it",
             "Declare the unit that the model was trained in, such as unit = 'V'",
         )
     return ok(f"against silence, the signals in {case.spec.unit} change its probabilities by up to {reaction[1.0]:.2g}")
@@ -83,7 +83,7 @@ def score_kind(case: Case) -> Finding:
     """Whether the scores are logits, log-probabilities or probabilities, as declared."""
     scores, declared = case.finite.double(), case.spec.scores
     if len(case.spec.stages) == 1:
-        raise CannotTellError("a single score has no other to sum with")
+        raise CannotTellError("a single score cannot be checked")
     if case.stager.pooling and declared != "probs":  # sure members that agree are all but normalised
         raise CannotTellError(f"the scores are the {case.stager.pooling} of several answers")
     # Probabilities that are declared may be summed, as an ensemble does.

@@ -20,12 +20,12 @@ _KEEPING = "epochs that keep their stage where every magnitude stays and phases 
 _LOST = {
     "waveforms": (
         f"{{stages}} decided by waveforms, not by the spectrum; {_KEEPING}: {{shares}}",
-        "Do not take sums over bands for the evidence of {stages}: look at the views by time and time-frequency, with a "
+        "Do not use sums over bands as the evidence for {stages}: use the views by time and time-frequency, with a "
         "baseline that does not keep the epoch's own phases, such as 'zero' or 'surrogate'",
     ),
     "relations": (
         f"{{stages}} decided by relations between channels; {_KEEPING} channel by channel: {{shares}}",
-        "Do not read the channels one by one for {stages}: it is what they do together that decides",
+        "Do not interpret single channels for {stages}: their joint signal decides",
     ),
 }
 
@@ -34,7 +34,9 @@ def phases(case: Case) -> Finding:
     """Whether stages survive random phases: what is lost by them does not lie in how much there is of each frequency."""
     table = _restaged(case).table(case.segments.onset, case.spec.stages)
     if (table["decided_by"] == "unclear").all():
-        raise CannotTellError("too few epochs, or too near each other, to tell what random phases do to a stage")
+        raise CannotTellError(
+            "too few epochs, or too close to each other, to measure the effect of random phases on a stage"
+        )
     lost = {way: table[table["decided_by"] == way] for way in _LOST if (table["decided_by"] == way).any()}
     if lost:
         said = [_LOST[way][0].format(stages=_are(own), shares=_shares(own, LOST[way])) for way, own in lost.items()]

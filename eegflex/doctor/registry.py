@@ -86,7 +86,7 @@ def run_checks(case: Case, *, cheap: bool = False, progress: Callable[[int], Non
     return Findings(case.spec.name, tuple(found))
 
 
-_ALL_THE_SAME = "on_check='warn' (--on-check warn) explains it all the same"
+_ALL_THE_SAME = "on_check='warn' (--on-check warn) explains it nevertheless"
 
 
 def refuse_or_warn(findings: Findings, *, refuse: bool) -> None:
@@ -99,7 +99,7 @@ def refuse_or_warn(findings: Findings, *, refuse: bool) -> None:
     """
     if refuse and findings.errors:
         raise ModelError(
-            f"An explanation of {findings.model} would be false. "
+            f"An explanation of {findings.model} would be wrong. "
             + ". ".join(f"{found.check.capitalize()}: {found.measured}" for found in findings.errors),
             remedy=". ".join([*dict.fromkeys(found.remedy for found in findings.errors), _ALL_THE_SAME]),
         )

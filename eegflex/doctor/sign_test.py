@@ -63,7 +63,7 @@ class Judgement:
     suspicious: bool
 
     def __str__(self) -> str:
-        return f"kappa {self.other:.2f} in place of {self.kappa:.2f} (p = {self.probability:.2g} by bouts)"
+        return f"kappa {self.other:.2f} instead of {self.kappa:.2f} (p = {self.probability:.2g} by bouts)"
 
 
 def kappa_of(scored: npt.NDArray[np.intp], predicted: npt.NDArray[np.intp], n_stages: int) -> float:
@@ -125,7 +125,7 @@ def require_enough(scored: npt.NDArray[np.intp]) -> None:
     n_bouts = len(np.unique(bouts_of(scored)[known]))
     if known.sum() < MIN_EPOCHS or n_bouts < MIN_BOUTS or len(np.unique(scored[known])) < 2:
         raise CannotTellError(
-            f"not enough scored epochs to tell: {int(known.sum())} in {n_bouts} bouts, "
+            f"not enough scored epochs: {int(known.sum())} in {n_bouts} bouts, "
             f"where {MIN_EPOCHS} in {MIN_BOUTS} and two stages are needed"
         )
 

@@ -91,7 +91,7 @@ AASM_CRITERIA = (
 
 @checked
 def aasm_criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """Lay the AASM's criteria of each stage beside what the network used.
+    """Compare the AASM's criteria of each stage with what the network used.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def _events(
     """The verdict on events that come and go."""
     own = grounded[(grounded["stage"] == criterion.stage) & (grounded["kind"] == criterion.kind)].set_index("speaks")
     if own.empty:
-        return _told("cannot tell", "no such events are in the table")
+        return _told("cannot tell", "the table has no such events")
     expected = own.loc[criterion.speaks]
     opposite = own.loc["against" if criterion.speaks == "for" else "for"]
     sides: dict[Verdict, pd.Series] = {"used": expected, "used against": opposite}

@@ -165,10 +165,10 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     else:
         first = _agreed(evaluation, BASELINE, f"explanations from the baselines {own!r} and {other!r}")
     if "second_view" in evaluation.result.data:
-        second = _agreed(evaluation, SECOND, "attributions to bands and their Shapley values, which take no path,")
+        second = _agreed(evaluation, SECOND, "attributions to bands and their Shapley values, which use no path,")
     else:
         remedy = "Attribute with second_opinion='shapley'"
-        second = unknown("nobody was asked for a second opinion", remedy, n=0).named(SECOND)
+        second = unknown("there was no second opinion", remedy, n=0).named(SECOND)
     return [first, second, *_of_neighbours(evaluation)]
 
 
@@ -177,7 +177,7 @@ def _agreed(evaluation: Evaluation, column: str, words: str) -> Finding:
     if few is not None:
         return few
     own = spoken(evaluation.interval(column), evaluation.count(column), "signed cosine of band sums")
-    remedy = "Say what an explanation was compared with and how it was made wherever you show it"
+    remedy = "Wherever you show an explanation, state its baseline and its method"
     return judged(evaluation, column, f"{words} agree by {own}", STABLE, remedy)
 
 

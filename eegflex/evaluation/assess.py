@@ -41,7 +41,7 @@ def assess(result: FlexResult) -> Findings:
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording. One of all stages speaks for the predicted one.
+        Attributions of a recording. For a result of all stages, the report shows the predicted one.
 
     Returns
     -------

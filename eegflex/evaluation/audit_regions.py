@@ -179,11 +179,11 @@ def _beyond(filtered: Mask, asked: Sequence[float | None], recorded: float, freq
     lost = freqs < corner if below else freqs > corner
     mask = filtered | lost
     edges = [
-        f"the {name} of {edge:g} Hz that the model asks for" for edge in sorted({e for e in asked if e is not None})
+        f"the {name} of {edge:g} Hz that the model requires" for edge in sorted({e for e in asked if e is not None})
     ]
-    edges += [f"the {name} of {recorded:g} Hz that the recording tells of"] if 0 < recorded < np.inf else []
+    edges += [f"the {name} of {recorded:g} Hz that the recording states"] if 0 < recorded < np.inf else []
     if not edges:
-        return Region(mask, why=f"neither the model's contract nor the recording tells of a {name}")
+        return Region(mask, why=f"neither the model's spec nor the recording states a {name}")
     if not mask.any():
         return Region(mask, where=f"beyond {' and '.join(edges)}, where no frequency of the model is")
     edge = freqs[mask.any(axis=0)].max() if below else freqs[mask.any(axis=0)].min()

@@ -65,7 +65,7 @@ class _Kind:
 
 @checked
 def decisive_events(result: FlexResult, events: pd.DataFrame) -> pd.DataFrame:
-    """Say of each epoch which events carried what spoke for its stage.
+    """Find the events that contain the evidence for the stage of each epoch.
 
     Parameters
     ----------
@@ -180,12 +180,9 @@ def _rows(head: dict[str, Any], kinds: Sequence[_Kind], there: _Share) -> list[d
     """The rows of an epoch and a channel set."""
     stage = head["stage"].replace(" - ", " rather than ")
     if there.whole <= 0:
-        return [head | {"sentence": f"{stage}: nothing in the epoch spoke for it"}]
+        return [head | {"sentence": f"{stage}: nothing in the epoch is evidence for it"}]
     if not kinds:
-        return [
-            head
-            | {"total": 0.0, "sentence": f"{stage}: none of the events that scorers look for was found in the epoch"}
-        ]
+        return [head | {"total": 0.0, "sentence": f"{stage}: no event that scorers use was found in the epoch"}]
     p_values = _p_values(kinds)
     listed = [kind for kind in kinds if p_values[kind.name] <= ALPHA + 1e-9 and kind.inside[0] >= LEAST_OF_ALL]
     total, chance = there.of(np.any([kind.cells for kind in listed or kinds], axis=0))
@@ -193,7 +190,7 @@ def _rows(head: dict[str, Any], kinds: Sequence[_Kind], there: _Share) -> list[d
         listed = []
         total, chance = there.of(np.any([kind.cells for kind in kinds], axis=0))
     told = head | {"total": total, "chance": chance}
-    shares = f"{_percent(total)} of what spoke for it (by chance {_percent(chance)})"
+    shares = f"{_percent(total)} of the evidence for it (by chance {_percent(chance)})"
     if not listed:
         counts = [kind.events["occurrence"].nunique() for kind in kinds]
         found = _joined([_counted(kind.name, n) for kind, n in zip(kinds, counts, strict=True)])

@@ -36,11 +36,11 @@ def model_checks(evidence: Evidence) -> Finding:
     counts = {f"n_{status}s": len(those) for status, those in bad.items()}
     n_unknown = sum(one.status == "unknown" for one in found)
     values: dict[str, Value] = {"n": len(found), **counts, "n_unknown": n_unknown}
-    said = {"error": "this explanation is not to be believed", "warning": "look at this first"}
+    said = {"error": "do not believe this explanation", "warning": "check this first"}
     parts = [". ".join([said[status], *map(_named, those)]) for status, those in bad.items() if those]
     parts[1:] = [f"{part[0].upper()}{part[1:]}" for part in parts[1:]]
     if not parts:
-        cannot = f"; {n_unknown} had nothing to judge by" if n_unknown else ""
+        cannot = f"; {n_unknown} had too few data to judge" if n_unknown else ""
         return ok(f"none of {len(found)} checks of the model found anything wrong{cannot}", **values)
     remedy = ". ".join(dict.fromkeys(one.remedy for those in bad.values() for one in those))
     judge = error if bad["error"] else warning
@@ -59,7 +59,7 @@ def stopped(evidence: Evidence) -> Finding | None:
     return warning(
         f"the attribution was stopped before it was finished: {n_explained} of the recording's {n_recording} epochs are "
         "explained",
-        "All that is said here is of these alone",
+        "All statements concern these alone",
         n_explained=n_explained,
         n_recording=n_recording,
     )
@@ -82,7 +82,7 @@ def agreement(evidence: Evidence) -> Finding:
         return unknown(f"Cohen's kappa with the hypnogram is not defined (a single stage): {agree}", **values)
     if n_epochs < MIN_EPOCHS or n_bouts < MIN_BOUTS:
         return unknown(
-            f"Cohen's kappa with the hypnogram is {kappa:.2f}: {agree}. That is too little to judge by: {MIN_EPOCHS} epochs in "
+            f"Cohen's kappa with the hypnogram is {kappa:.2f}: {agree}. That is too little to judge: {MIN_EPOCHS} epochs in "
             f"{MIN_BOUTS} bouts are needed",
             **values,
         )
@@ -96,10 +96,10 @@ def agreement(evidence: Evidence) -> Finding:
     if low >= FAIR:
         return ok(said, **values)
     if high >= FAIR:
-        return unknown(f"{said}. It cannot be told from a poor agreement, {FAIR:g}", **values)
+        return unknown(f"{said}. It is not distinguishable from a poor agreement, {FAIR:g}", **values)
     return warning(
         said,
-        "Read this as what the stager does, not as what sleep is; look at the channels and the hypnogram",
+        "Take this as a description of the stager, not of sleep; check the channels and the hypnogram",
         **values,
     )
 
@@ -128,8 +128,8 @@ def edges(evidence: Evidence) -> Finding:
     ]
     if n := int(filtered.sum()):
         lines.append(
-            f"{count_epochs(n)} near the edge of a run: the preparation's filter had to make up a signal beyond that edge, and "
-            f"{_pronouns(n)['their']} slow rhythms are less sure"
+            f"{count_epochs(n)} near the edge of a run: the preparation's filter had no signal beyond that edge, so "
+            f"{_pronouns(n)['their']} slow rhythms are less reliable"
         )
     touched = int((np.isin(where, list(_EDGES)) | filtered).sum())
     values: dict[str, Value] = {"n_epochs": len(where), "n_near_edge": touched, "n_filter_edge": int(filtered.sum())}
@@ -154,7 +154,7 @@ def left_out(evidence: Evidence) -> Finding:
     n_others = n_recording - n_explained - n_faulty - n_alone
     lines = [f"{_left(n)} out: {_why(fault, n)}" for fault, n in faults.items()]
     if n_alone:
-        lines.append(f"{_left(n_alone)} out: the stager needs neighbours that the recording does not have")
+        lines.append(f"{_left(n_alone)} out: the stager needs neighbours that are missing")
     if n_others > 0:
         lines.append(f"{count_epochs(n_others)} more {_pronouns(n_others)['were']} not {_not_what(evidence.result)}")
     values: dict[str, Value] = {
@@ -167,7 +167,7 @@ def left_out(evidence: Evidence) -> Finding:
     said = ". ".join(lines) or f"none of {count_epochs(n_recording)} was left out"
     if n_faulty + n_alone <= (1 - MOST) * n_recording:
         return ok(said, **values)
-    return warning(said, "Look at these epochs: what was found is of the others alone", **values)
+    return warning(said, "Look at these epochs: the findings concern the others alone", **values)
 
 
 def _not_what(result: FlexResult) -> str:

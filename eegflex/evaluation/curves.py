@@ -28,7 +28,7 @@ OWN, POWER, RANDOM = "attribution", "power", "random"
 #: Of the orders at random, how many delete more slowly than the attribution.
 BEATEN = "deletion: random beaten"
 #: What to do about an order that is worse than what takes no explanation.
-REMEDY = "Do not read these explanations one by one"
+REMEDY = "Do not interpret single explanations"
 #: Orders at random; each is followed by its reverse.
 N_RANDOM = 5
 
@@ -129,21 +129,22 @@ def findings(evaluation: Evaluation) -> list[Finding]:
         },
     }
     said = (
-        f"inserting frequencies in the order of their attribution, and deleting them, moves the answer by {own['mean']:.2f} "
-        f"(area, 95 % interval {limits(own['low'], own['high'])}, n = {n}), an order at random by 0"
+        f"inserting frequencies in the order of their attribution, and deleting them, changes the probability by "
+        f"{own['mean']:.2f} "
+        f"(area, 95 % interval {limits(own['low'], own['high'])}, n = {n}), a random order by 0"
     )
     said += "".join(f"; {_compared(name, row)}" for name, row in area.drop([OWN, RANDOM]).iterrows())
     if not np.isfinite(own["low"]):
         found = unknown(f"{said}; {ALIKE}", MORE, **values)
     elif own["high"] < 0:
-        found = warning(f"{said}: worse than at random", REMEDY, **values)
+        found = warning(f"{said}: worse than random", REMEDY, **values)
     elif area.loc[POWER, "behind_attribution_high"] < 0:  # which takes no explanation
-        more = "" if own["low"] > 0 else ": not told from an order at random"
+        more = "" if own["low"] > 0 else ": not distinguishable from a random order"
         found = warning(f"{said}{more}", REMEDY, **values)
     elif own["low"] > 0:
         found = ok(said, **values)
     else:
-        found = unknown(f"{said}: not told from an order at random", MORE, **values)
+        found = unknown(f"{said}: not distinguishable from a random order", MORE, **values)
     return [found.named("faithfulness")]
 
 
@@ -153,4 +154,4 @@ def _compared(name: Any, row: pd.Series) -> str:
     said += limits(row["behind_attribution_low"], row["behind_attribution_high"])
     if row["behind_attribution_high"] < 0:
         return said + f": {name} is the better order)"
-    return said + (")" if row["behind_attribution_low"] > 0 else ": not told apart)")
+    return said + (")" if row["behind_attribution_low"] > 0 else ": no distinguishable difference)")

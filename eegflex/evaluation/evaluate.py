@@ -46,7 +46,7 @@ def evaluate(
     seed: int = 0,
     verbose: bool | str | int | None = None,
 ) -> Evaluation:
-    """Measure how far explanations can be believed, by asking the model again.
+    """Test explanations on the model, to measure how far they can be believed.
 
     Parameters
     ----------
@@ -57,38 +57,38 @@ def evaluate(
     model : object
         The model that they are of, as in `eegflex.attribute_epochs`; left out with a `StagedNight`.
     spec : ModelSpec | path-like | None
-        Its contract, as there.
+        Its spec, as in `attribute_epochs`.
     parts : str | sequence of str | None
-        What to measure; by default all. What an earlier evaluation of the same result measured, and was asked in the same
-        way, is not measured again.
+        Tests to run; by default all. Tests that an earlier evaluation of the same result ran with the same arguments are not
+        repeated.
     compare : str | sequence of str
-        Other methods, such as ``"gradient_shap"``, that explain the same epochs and are held against the result's, in the order
-        that they insert and delete frequencies in.
+        Other methods, such as ``"gradient_shap"``, that explain the same epochs and are compared with the result's by the order
+        in which they insert and delete frequencies.
     groups : float | "bands"
-        What is inserted and deleted at once, of each channel: frequencies within so many Hz, or a band.
+        What is inserted and deleted at once, for each channel: frequency ranges of this width in Hz, or bands.
     sample_per_stage : int | None
-        How many explanations of each predicted stage are evaluated, drawn at random; None or 0: all.
+        Number of random explanations of each predicted stage to evaluate; None or 0: all.
     baseline : array | None
-        What the attribution was compared with, where that was an array: a result does not keep it.
+        The baseline of the attribution, if it was an array: a result does not store it.
     device : str | None
         Where to compute; by default where the model is.
     seed : int
-        Of what is drawn at random.
+        Random seed.
     verbose : bool | str | int | None
         As in MNE.
 
     Returns
     -------
     evaluation : Evaluation
-        Its ``findings`` say what was measured, and its ``result`` is the result with the numbers in it.
+        Its ``findings`` say what was measured, and its ``result`` is the result with the measured numbers.
 
     Raises
     ------
     ParameterError
-        If the result is of several recordings, of another recording or model, or of only some channels; or an argument is none,
-        such as a method to compare that does not know the result's baseline.
+        If the result is of several recordings, of another recording or model, or of only some channels; or if an argument is
+        not valid, such as a method to compare that does not support the result's baseline.
     EvaluationStopped
-        If it was stopped: its ``evaluation`` is what was measured so far. To evaluate its ``evaluation.result`` goes on there.
+        If it was stopped. Its ``evaluation`` has what was measured so far; evaluate its ``evaluation.result`` to continue.
 
     See Also
     --------
@@ -163,7 +163,7 @@ def evaluate(
             "There must be a result to evaluate",
             seen=type(result).__name__,
             allowed="a FlexResult",
-            remedy="Make it with eegflex.attribute_epochs, or read it with eegflex.read_result",
+            remedy="Create it with eegflex.attribute_epochs, or read it with eegflex.read_result",
         )
     wanted, methods = wanted_parts(asked), tuple(asked.compare)
     check_asked(result, methods)
@@ -182,7 +182,7 @@ def wanted_parts(asked: EvaluationSettings) -> tuple[str, ...]:
         If there is no such part, or none is named.
     """
     if asked.parts is not None and not asked.parts:
-        raise ParameterError("parts names no part", allowed=tuple(PARTS), remedy="Leave it out to measure all of them")
+        raise ParameterError("parts is empty", allowed=tuple(PARTS), remedy="Leave it out to run all tests")
     for name in asked.parts or ():
         check_choice("parts", name, tuple(PARTS))
     return tuple(name for name in PARTS if asked.parts is None or name in asked.parts)
@@ -215,10 +215,11 @@ def check_goes_on(result: FlexResult, asked: EvaluationSettings) -> None:
     if before is None or before["settings"] == _as_kept(asked):
         return
     raise OutputError(
-        f"The result holds an evaluation {_why_other(before, _as_kept(asked))}, whose numbers would be lost",
+        f"The result has an evaluation {_why_other(before, _as_kept(asked))}, whose numbers would be lost",
         seen=f"{', '.join(before['done']) or 'nothing'} of {len(before['cases'])} explanations, "
         + ", ".join(f"{name} {value}" for name, value in before["settings"].items() if value != []),
-        remedy="Write this one to another file (-o), ask the same as before to go on there, or replace it with --overwrite",
+        remedy="Write this one to another file (-o), use the same arguments as before to continue, or replace it with "
+        "--overwrite",
     )
 
 

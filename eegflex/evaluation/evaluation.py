@@ -58,7 +58,7 @@ OF_MARGIN = {"area": (-2.0, 2.0), "insertion": (-1.0, 1.0), "deletion": (-1.0, 1
 
 @checked_methods
 class Evaluation:
-    """How far the explanations of a recording can be believed, as measured by asking the model again.
+    """How far the explanations of a recording can be believed, as tested on the model.
 
     Made by `eegflex.evaluate`. The numbers are kept with the result, so that ``Evaluation(eegflex.read_result(fname))`` is
     what was found before.
@@ -100,7 +100,7 @@ class Evaluation:
 
     @property
     def result(self) -> FlexResult:
-        """The result, with the numbers in it."""
+        """The result, with the measured numbers."""
         return self._result
 
     @property
@@ -110,12 +110,12 @@ class Evaluation:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What was measured, wholly or so far."""
+        """The parts that were measured, completely or so far."""
         return tuple(self._told["done"])
 
     @property
     def is_partial(self) -> bool:
-        """Whether it was stopped before all was measured."""
+        """Whether it was stopped early."""
         return bool(self._told["left"])
 
     @cached_property
@@ -145,7 +145,7 @@ class Evaluation:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """What was measured of the model or of stages, and not of single explanations, by its name."""
+        """Tables about the model or about stages, by name."""
         return {name: pd.DataFrame(rows) for name, rows in self._told["tables"].items()}
 
     def interval(
@@ -222,7 +222,7 @@ class Evaluation:
 
     @property
     def area(self) -> pd.DataFrame:
-        """Insertion less deletion, by the order in which frequencies were taken.
+        """Insertion minus deletion area, by the order of frequencies.
 
         Returns
         -------
@@ -251,7 +251,7 @@ class Evaluation:
     def _found(self, name: str, part: Part) -> Sequence[Finding]:
         """What is said of a part: of one that has tables, only when they are there."""
         if part.of_all is not None and name in self._told["left"]:
-            return [unknown("it was stopped before it was told", "Evaluate again: it goes on there").named(name)]
+            return [unknown("it was stopped before it was told", "Evaluate again to continue").named(name)]
         try:
             return part.findings(self)
         except KeyError as missing:
@@ -260,7 +260,7 @@ class Evaluation:
             raise refuse(name, f"no measure {missing.args[0]!r}") from missing
 
     def told(self, name: str, *layouts: Mapping[str, str], needed: bool = True) -> pd.DataFrame:
-        """One of `tables`, with the columns that are to be told of it.
+        """One of `tables`, with the columns to show.
 
         Parameters
         ----------

@@ -53,7 +53,7 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
     )
     if missing or not isinstance(events, pd.DataFrame):
         raise ParameterError(
-            "This is no table of events",
+            "This is not a table of events",
             seen=type(events).__name__ if not missing else f"no column {', '.join(missing)}",
             allowed="A DataFrame with onset and duration in s, and kind",
             remedy="eegflex.evaluation.find_sleep_events(epochs) makes one",
@@ -62,7 +62,7 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
     times = table[["onset", "duration"]].to_numpy(dtype=float)
     if not np.isfinite(times).all() or (times[:, 1] < 0).any():
         raise ParameterError(
-            "An event has no onset, or no duration of 0 s or more", seen=table[["onset", "duration"]].min().to_dict()
+            "An event needs an onset and a duration of at least 0 s", seen=table[["onset", "duration"]].min().to_dict()
         )
     channel = table["channel"].fillna("").astype(str) if "channel" in table else ""
     bands = {name: KINDS[name].band or (np.nan, np.nan) for name in KINDS}

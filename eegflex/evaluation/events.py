@@ -40,7 +40,7 @@ def find_sleep_events(
     picks: str | Sequence[str] | None = None,
     verbose: bool | str | int | None = None,
 ) -> pd.DataFrame:
-    """Find what scorers look for: spindles, K-complexes, slow waves, eye movements, alpha, sawtooth waves, chin tone.
+    """Find the events that scorers use: spindles, K-complexes, slow waves, eye movements, alpha, sawtooth waves, chin tone.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def find_sleep_events(
         )
     for words in (
         *told,
-        *([f"not looked for, as there are no channels for them: {', '.join(missing)}"] if missing else ()),
+        *([f"not searched, because the channels are missing: {', '.join(missing)}"] if missing else ()),
     ):
         logger.warning(words)
     table = _one_kind(pd.DataFrame(rows, columns=list(COLUMNS)))
@@ -222,11 +222,11 @@ class _Night:
             raise ParameterError("There must be one stage for each epoch", seen=len(asked), allowed=n)
         found = asked if asked is not None else own if own is not None else np.full(n, "UNSCORED")
         if unknown := sorted(set(found.tolist()) - {*STAGES, *NOT_STAGED}):
-            raise ParameterError("These are no stages", seen=unknown, allowed=[*STAGES, *NOT_STAGED])
+            raise ParameterError("These are not stages", seen=unknown, allowed=[*STAGES, *NOT_STAGED])
         scored = bool(np.isin(found, STAGES).any())
         if not scored and stages is None:
             logger.warning(
-                "no epoch is scored: every kind of event is looked for everywhere, and is found where it is none"
+                "no epoch is scored, so every kind of event is searched everywhere, which gives false detections"
             )
         length = len(epochs.times) / float(epochs.info["sfreq"])
         return cls(epoch_onsets(epochs), found, length, isinstance(stages, str) or not scored)

@@ -27,7 +27,7 @@ def completeness(evidence: Evidence) -> Finding:
     if not sums_to_change(evidence.result):
         return unknown(
             f"the attributions of this method ({method_words(evidence.result)}) are not meant to sum to the change of the "
-            "score, so that no completeness gap tells how exact they are"
+            "score, so a completeness gap does not show how exact they are"
         )
     gaps = evidence.gaps
     there = evidence.changes > evidence.bounds * evidence.totals
@@ -41,8 +41,8 @@ def completeness(evidence: Evidence) -> Finding:
     size = f"(median gap {percent(np.median(gaps))}, largest {percent(gaps.max())})"
     if not n_there:
         return unknown(
-            f"in none of {n} {evidence.cases} did the score change by more than the error of the sum of its attributions, so "
-            f"that it cannot be told whether they add up to the change {size}",
+            f"in none of {n} {evidence.cases} did the score change by more than the error of the sum of its "
+            f"attributions, so it is not known whether they add up to the change {size}",
             **values,
         )
     said = (
@@ -50,7 +50,9 @@ def completeness(evidence: Evidence) -> Finding:
         f"absolute total of the band sums {size}"
     )
     if n_there < n:
-        said += f". In {n - n_there} more the score changed by no more than the error of the sum; to add up to it says nothing"
+        said += (
+            f". In {n - n_there} more the score changed by no more than the error of the sum, so adding up says nothing"
+        )
     return ok(said, **values) if n_within >= MOST * n_there else warning(said, _refine(evidence.result), **values)
 
 
@@ -69,7 +71,8 @@ def convergence(evidence: Evidence) -> Finding | None:
     size = f"the largest estimated error of the band sums is {percent(errors.max())} of their absolute total"
     if parameters["baseline"] in DRAWN_BASELINES:  # of which a tolerance of the quadrature says nothing
         return ok(
-            f"{size}, over {len(errors)} {evidence.cases}; most of it is of the few draws of the baseline", **values
+            f"{size}, over {len(errors)} {evidence.cases}; most of it comes from the few draws of the baseline",
+            **values,
         )
     if "tol" not in parameters:
         return ok(f"{size}, over {len(errors)} {evidence.cases}", **values)
@@ -100,7 +103,7 @@ def precision(evidence: Evidence) -> Finding | None:
     most = f"{n_within} of {n} {evidence.cases} stay within that{how}"
     size = f"{percent(limit)} of their absolute total"
     if limit <= TIGHT:
-        return ok(f"the band sums can be taken as they stand: their error is {size} ({most})", **values)
+        return ok(f"the band sums are exact enough: their error is {size} ({most})", **values)
     if limit <= USABLE:
         return ok(f"differences between band sums of less than about {size} mean nothing ({most})", **values)
     said = f"the band sums should not be relied on: their error is {size} ({most}), and {percent(USABLE)} is too much"
@@ -122,7 +125,7 @@ def cancellation(evidence: Evidence) -> Finding | None:
         return ok(f"contributions of both signs hardly cancel: {typical}", **values)
     return warning(
         f"contributions of both signs cancel: {typical}",
-        "Read which bands speak for and against the stage, not how much of the score a band makes up",
+        "Interpret which bands are evidence for and against the stage, not the share of the score of a band",
         **values,
     )
 

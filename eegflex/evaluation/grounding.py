@@ -45,7 +45,7 @@ ALPHA = 0.05
 def grounding(
     result: FlexResult, events: pd.DataFrame, *, stage_from: str = "predicted", seed: int = 0
 ) -> pd.DataFrame:
-    """Hold what spoke for each stage, and against it, against the events that scorers look for.
+    """Test whether the evidence for and against each stage lies in the events that scorers use.
 
     Parameters
     ----------
@@ -309,7 +309,7 @@ def _portions(n: int, most: int) -> Sequence[int]:
 
 
 def grounding_findings(table: pd.DataFrame) -> list[Finding]:
-    """What a table of `grounding` says, one finding for each stage.
+    """Summarise a table of `grounding`, one finding for each stage.
 
     Parameters
     ----------
@@ -319,7 +319,7 @@ def grounding_findings(table: pd.DataFrame) -> list[Finding]:
     Returns
     -------
     findings : list of Finding
-        ``"N2 grounding"`` and so on: ``"ok"`` where what spoke for the stage lies in events that scorers look for more than by
+        ``"N2 grounding"`` and so on: ``"ok"`` where what spoke for the stage lies in events that scorers use more than by
         chance, ``"warning"`` where it lies in none although there were enough of them, ``"unknown"`` where there were not.
 
     See Also
@@ -360,15 +360,15 @@ def _finding(stage: str, rows: pd.DataFrame) -> Finding:
         )
         named_values = ("share", "chance", "enrichment", "enrichment_low", "enrichment_high", "p_corrected", "of_all")
         values = {name: float(first[name]) for name in named_values}
-        return ok(f"what spoke for {stage} lies in {named}", kind=str(first["kind"]), **values, **numbers)
+        return ok(f"the evidence for {stage} lies in {named}", kind=str(first["kind"]), **values, **numbers)
     if not len(judged):
         return unknown(
-            f"fewer than {MIN_EPOCHS} epochs taken for {stage} have events that scorers look for",
-            "Explain more epochs of it, or look for more kinds of events",
+            f"fewer than {MIN_EPOCHS} epochs taken for {stage} have events that scorers use",
+            "Explain more epochs of it, or use more kinds of events",
             **numbers,
         )
     return warning(
-        f"what spoke for {stage} lies in none of {', '.join(many(kind) for kind in judged['kind'])} more than by chance",
+        f"the evidence for {stage} lies in none of {', '.join(many(kind) for kind in judged['kind'])} more than by chance",
         "See what else decided: grounding() has the numbers, result.window_rhythms() and spectral_share() the context and the "
         "waveforms",
         **numbers,

@@ -19,7 +19,7 @@ __all__ = ["ALIKE", "MORE", "count_explanations", "judged", "limits", "spoken", 
 #: What to do where an interval holds the threshold.
 MORE = "Evaluate more epochs: sample_per_stage="
 #: Why a mean has no interval.
-ALIKE = "they lie within 10 minutes, and tell nothing of others"
+ALIKE = "they lie within 10 minutes, and say nothing about other epochs"
 
 
 def spoken(own: Interval, n: int, what: str = "") -> str:
@@ -46,7 +46,7 @@ def limits(low: float, high: float) -> str:
 def too_few(evaluation: Evaluation, column: str, name: str) -> Finding | None:
     """The finding that there are too few explanations to say anything; None where there are enough."""
     n = evaluation.count(column)
-    few = f"it is known of {count_explanations(n)} only, too few to say anything"
+    few = f"it is known of {count_explanations(n)} only, too few for a statement"
     return unknown(few, n=n).named(name) if n < MIN_EPOCHS else None
 
 

@@ -39,7 +39,7 @@ N_HALVES = 32
 #: As a share of the largest one, what is smaller is not told from 0: rounding has no rank.
 SMALLEST = 1e-3
 #: What to do where band sums do not tell what the model loses.
-REMEDY = "Do not read band sums of single epochs as what the model would lose"
+REMEDY = "Do not interpret band sums of single epochs as the loss of score without the band"
 #: As a share of the score, what differs by less does not differ.
 ROUNDING = 1e-6
 
@@ -157,7 +157,7 @@ def _follows(evaluation: Evaluation) -> Finding:
     if few is not None:
         return few
     own = spoken(evaluation.interval(CORRELATION), evaluation.count(CORRELATION))
-    said = f"attributions to bands and what the score loses without each one correlate by ranks with {own}"
+    said = f"the rank correlation of the attributions to bands with the loss of score without each band is {own}"
     return judged(evaluation, CORRELATION, said, FOLLOWS, REMEDY, name="knock-out")
 
 
@@ -168,7 +168,7 @@ def _knows(evaluation: Evaluation) -> Finding:
         return few
     own = spoken(evaluation.interval(INFIDELITY), evaluation.count(INFIDELITY))
     said = (
-        "how far band sums are off what the score loses without half of the bands (infidelity: 0 is exact, 1 knows nothing of "
-        f"where) is {own}"
+        "the difference between band sums and the loss of score without half of the bands (infidelity: 0 is exact, 1 is no "
+        f"better than a map without locations) is {own}"
     )
     return judged(evaluation, INFIDELITY, said, KNOWS_NOTHING, REMEDY, name="infidelity", higher=False)

@@ -79,5 +79,5 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     if few is not None:
         return [few]
     own = spoken(evaluation.interval(COLUMN), evaluation.count(COLUMN))
-    said = f"of what was attributed to bands, the share that each of them does by itself, put in or left out, is {own}"
-    return [judged(evaluation, COLUMN, said, ALIKE, "Read bands together, and not one by one", name="one by one")]
+    said = f"the share of the attributed effect that single bands cause by themselves, inserted or left out, is {own}"
+    return [judged(evaluation, COLUMN, said, ALIKE, "Interpret bands together, not one by one", name="one by one")]

@@ -53,11 +53,11 @@ class Question:
     request : Request
         What was asked, with the context as recorded, ready to be asked of other signals.
     seed : int
-        Of what is drawn at random.
+        Random seed.
     compare : tuple of str
         Other methods that are held against this one.
     groups : float | "bands"
-        What is inserted and deleted at once, of each channel: frequencies within so many Hz, or a band.
+        What is inserted and deleted at once, for each channel: frequency ranges of this width in Hz, or bands.
     """
 
     result: FlexResult
@@ -247,7 +247,7 @@ def ask(
     night : StagedNight
         That recording, staged by that model.
     baseline : array | None
-        What the attribution was compared with, where that was an array: a result does not keep it.
+        The baseline of the attribution, if it was an array: a result does not store it.
     seed : int
         Of what will be drawn at random.
     compare : sequence of str

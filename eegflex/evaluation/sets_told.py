@@ -194,7 +194,7 @@ _TOLD = (
 def findings(evaluation: Evaluation) -> list[Finding]:
     """What is enough for each stage and what it needs, and what flips it: two findings for each stage that was evaluated."""
     if "sets" not in evaluation.tables:
-        return [unknown("the search was stopped before it was told", "Evaluate again: it goes on there").named("sets")]
+        return [unknown("the search was stopped before it was told", "Evaluate again to continue").named("sets")]
     keys = ["epoch", "channel_set"]
     told = evaluation.told("sets", _TOLD).drop_duplicates(keys)
     table = evaluation.to_data_frame().merge(told, on=keys, how="left")

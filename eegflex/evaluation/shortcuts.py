@@ -62,33 +62,33 @@ class Kind:
 KINDS = {
     "line": Kind(
         "at line frequency",
-        "See by stage and channel whether the mains tell the stages apart (plot_spectrum), and stage the recording without "
-        "them: raw.notch_filter",
+        "Check by stage and channel whether power-line noise separates the stages (plot_spectrum), and stage the "
+        "recording without it: raw.notch_filter",
     ),
     "below": Kind(
         "below the high-pass",
-        "What is left there is drift and sweat: see whether the stages change with a higher high-pass",
+        "Drift and sweat remain there: check whether the stages change with a higher high-pass",
     ),
     "above": Kind(
         "above the low-pass",
-        "What is left there is no EEG: see whether the stages change with a lower low-pass",
+        "There is no EEG there: check whether the stages change with a lower low-pass",
     ),
     "images": Kind(
-        "at images of resampling",
-        "The recording was raised to its rate: give the one with the lower rate, or a stager that was trained at it",
+        "at aliases of resampling",
+        "The recording was upsampled: use the original with the lower rate, or a stager that was trained at it",
     ),
     "ecg": Kind(
-        "at heartbeats", "Take the heart out of the EEG, for example with mne.preprocessing.ICA, and stage it again"
+        "at heartbeats", "Remove heartbeats from the EEG, for example with mne.preprocessing.ICA, and stage it again"
     ),
-    "artifact": Kind("in artifacts", "Annotate them as bad, and do not read the explanations of these epochs"),
+    "artifact": Kind("in artifacts", "Annotate them as bad, and do not interpret the explanations of these epochs"),
     "level": Kind(
         "in the level of a channel",
-        "Give the stager's contract a standardisation ([input.scale]), or see whether electrodes differ between the recordings",
+        "Add a standardisation to the stager's spec ([input.scale]), or see whether electrodes differ between the recordings",
         allowed=SHORTCUT_LEVEL,
     ),
     "channel": Kind(
         "on channels that show no sleep",
-        "Choose the channels: picks=[...], or types in the [[input.channels]] of the stager's contract",
+        "Choose the channels: picks=[...], or types in the [[input.channels]] of the stager's spec",
     ),
 }
 #: What findings read of the table that `look` makes.
@@ -326,7 +326,7 @@ def _finding(
     kind, every = KINDS[name], rows.iloc[0]
     n = int(every["n"])
     if told["why not"]:
-        return unknown(f"what lies {kind.said} cannot be told: {told['why not']}", n=0)
+        return unknown(f"what lies {kind.said} is not known: {told['why not']}", n=0)
     if n < MIN_EPOCHS:
         return unknown(f"what lies {kind.said} is known of only {count_explanations(n)}", n=n)
     found = rows[rows["shortcut"]]

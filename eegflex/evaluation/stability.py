@@ -174,7 +174,7 @@ def _stable(evaluation: Evaluation, column: str, words: str) -> Finding:
     theirs = f"{others.mean:.2f} ({limits(others.low, others.high)})"
     said = f"the explanation {words} agrees with the one as recorded by {own}; those of other epochs by {theirs}"
     more = {f"above other epochs {name}": float(getattr(above, name)) for name in ("mean", "low", "high")}
-    remedy = "Do not read single epochs; means over many epochs of a stage may still hold"
+    remedy = "Do not interpret single epochs; means over many epochs of a stage may still hold"
     return judged(evaluation, column, said, STABLE, remedy, more={"other epochs": others.mean, **more})
 
 

@@ -30,7 +30,7 @@ SPREAD = 1.0
 
 @dataclass(frozen=True)
 class Cover:
-    """How well a time-frequency view finds planted events.
+    """How well a time-frequency view finds simulated events.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Cover:
 
 @checked
 def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.float64]:
-    """Which share of the absolute attribution, per channel and frequency, lies in the true channel and band.
+    """Share of the absolute attribution that lies in the true channel and band.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def share_in_truth(result: FlexResult, truth: KnownTruth) -> npt.NDArray[np.floa
 def cover_of_events(
     result: FlexResult, truth: KnownTruth, events: pd.DataFrame, *, rows: Literal["band", "all"] = "band"
 ) -> Cover:
-    """Hold the time-frequency view of the true channel against the events that were planted.
+    """Compare the time-frequency view of the true channel with the simulated events.
 
     A cell is covered by an event if the middle of its frame lies in the event's time, and its frequency within 1 Hz of
     the event's, the width of a frame's window. Events whose frequency is not in the stager's band are no truth of it; those
@@ -167,7 +167,7 @@ def cover_of_events(
     cells = np.ix_(np.arange(len(covered)), plane, inside)
     if not covered[cells].any():
         raise ParameterError(
-            f"None of the events lies in the epochs that were explained, and in the band of {truth.name}",
+            f"No event lies in the explained epochs and in the band of {truth.name}",
             seen=events["kind"].value_counts().to_dict(),
             allowed=f"{truth.kind!r} of {truth.band[0]:g} to {truth.band[1]:g} Hz",
         )
@@ -287,14 +287,14 @@ def _view(result: FlexResult, view: str) -> xr.Dataset:
     """The result of one target, if it has the view and its channels are the inputs of a stager whose truth is known."""
     if [channel["name"] for channel in result.spec["input"]["channels"]] != list(SITES):
         raise ParameterError(
-            "This does not explain a stager whose truth is known", seen=result.model, allowed=list(TRUTHS)
+            "This is not a result of a stager whose right explanation is known", seen=result.model, allowed=list(TRUTHS)
         )
     data = result.for_target().data
     if not is_whole(data):
         raise ParameterError(
             "Channels were left out of this result",
             seen=result.ch_names,
-            remedy="Hold the result of all channels against the truth",
+            remedy="Compare the result of all channels with the truth",
         )
     if f"{view.replace('-', '_')}_view" not in data:
         raise ParameterError(

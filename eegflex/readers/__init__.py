@@ -1,4 +1,4 @@
-"""Readers: a file of any format -> an MNE Raw with stages, in volts, never silently wrong."""
+"""Readers: from a file to an MNE Raw with stages, in volts."""
 
 from eegflex.readers.describe import PSGDescription, SignalDescription, describe_psg
 from eegflex.readers.hypnograms.read import read_hypnogram

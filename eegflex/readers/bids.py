@@ -47,7 +47,7 @@ def events_of(fname: Any, options: HypnogramOptions) -> Path | None:
     Returns
     -------
     events : Path | None
-        None for any other path, where there is no such file, and where it holds events and no stages.
+        None for any other path, where there is no such file, and where it has events but no stages.
     """
     find = getattr(fname, "find_matching_sidecar", None)
     found = None if find is None else find(suffix="events", extension=".tsv", on_error="ignore")
@@ -55,11 +55,11 @@ def events_of(fname: Any, options: HypnogramOptions) -> Path | None:
 
 
 def with_stages(events: Path, options: HypnogramOptions) -> Path | None:
-    """A list of events as the hypnogram, or None where it holds events and no stages."""
+    """A list of events as the hypnogram, or None where it has events but no stages."""
     if options.column is None:
         try:
             load_hypnogram(events, options)
         except EmptyHypnogramError:
-            logger.info("%s holds events and no stages", events.name)
+            logger.info("%s has events but no stages", events.name)
             return None
     return events

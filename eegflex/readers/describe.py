@@ -30,7 +30,7 @@ _WIDTH = 100  # columns of a terminal
 
 @dataclass(frozen=True)
 class SignalDescription:
-    """One signal of a file, or a derivation that would be made.
+    """One signal of a file, or a derivation that would be computed.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def describe_psg(
     dst: bool | None = None,
     profile: str | Path | None = None,
 ) -> PSGDescription:
-    """Say what is in a recording, without loading it.
+    """Describe what is in a recording, without loading it.
 
     Parameters
     ----------

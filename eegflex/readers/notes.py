@@ -15,7 +15,7 @@ SIMULATED = "the recording is simulated by eegflex, not a person's"
 
 @dataclass
 class ReadingNotes:
-    """What the reader saw in a file and did with it.
+    """Notes of the reader: what it found in a file, and what it did.
 
     Nothing here is a directory, a patient's name, birth date or ID. The name of the file, dates and texts of the file in
     `warnings` may yet name a person: they stay in memory and in the log, and are not written into results.

@@ -60,7 +60,7 @@ class HypnogramCard:
     coding : str
         As in `read_psg`.
     epoch_length : float | None
-        Seconds an epoch.
+        Length of an epoch in s.
     column : str | None
         The column or rater that holds the stages.
     file : str
@@ -121,7 +121,7 @@ class FilesCard:
 
 @dataclass(frozen=True)
 class Profile:
-    """A data set's card.
+    """The profile of a data set.
 
     Attributes
     ----------
@@ -171,7 +171,7 @@ class Profile:
     files: FilesCard = field(default_factory=FilesCard)
 
     def options(self, given: HypnogramOptions) -> HypnogramOptions:
-        """Fill in how to read the hypnogram, where the user has not said."""
+        """Fill in arguments for the hypnogram that the user did not give."""
         card = self.hypnogram
         return replace(
             given,
@@ -183,7 +183,7 @@ class Profile:
         )
 
     def rename(self, source: Source) -> dict[str, str]:
-        """Name a recording's signals as what they are.
+        """Rename the signals of a recording by the profile.
 
         Returns
         -------
@@ -211,7 +211,7 @@ class Profile:
             name = card.name or signal.label
             if name != signal.label and (name in renamed or any(name == other.label for other in signals)):
                 raise ChannelError(
-                    f"Two signals would be called {name!r}", seen=[renamed.get(name, name), signal.label]
+                    f"Two signals would have the name {name!r}", seen=[renamed.get(name, name), signal.label]
                 )
             if name != signal.label:
                 renamed[name] = signal.label
@@ -221,7 +221,7 @@ class Profile:
         return renamed
 
     def check(self, report: Mapping[str, Any]) -> list[str]:
-        """Say where a hypnogram is of another format than the card has it."""
+        """Warn if a hypnogram has another format than the profile."""
         wanted, found = self.hypnogram.format, report["format"]
         if not wanted or found in {wanted, "mne.Annotations"}:
             return []
@@ -283,7 +283,7 @@ def load_profile(profile: str | Path) -> Profile:
     if path is None:
         near = difflib.get_close_matches(str(profile).casefold(), profile_names(), n=1)
         raise ParameterError(
-            "There is no data set of this name",
+            "There is no data set with this name",
             seen=repr(str(profile)),
             allowed=[*profile_names(), "a path that ends in .toml"],
             remedy=f"Nearest: {near[0]}" if near else None,

@@ -58,7 +58,7 @@ def read_psg(
 ) -> mne.io.BaseRaw:
     """Read a polysomnogram.
 
-    Nothing is loaded: samples are read from the file when asked for, and only those of the channels asked for.
+    Samples are read from the file only when needed, and only for the selected channels.
 
     Parameters
     ----------
@@ -67,42 +67,42 @@ def read_psg(
         content, not by extension. An `mne_bids.BIDSPath` brings its ``events.tsv`` as the hypnogram, if that holds
         stages.
     hypnogram : path-like | mne.Annotations | None
-        The stages: a file as `read_hypnogram` takes it, or what it returns. None uses the stages noted in the
-        recording itself, if its notes look like a hypnogram. It is laid on the recording by the start times of both; where
-        dates are not known, on the nearest day; without times, at the start.
+        The stages: a file that `read_hypnogram` can read, or its output. None uses the annotations of the recording itself, if
+        they look like a hypnogram. The hypnogram is aligned by the start times of both; on the nearest day if dates are not
+        known; and at the start of the recording if it has no times.
     channels : list of str or int | None
-        The channels, in order: labels of the file, derivations such as "C3-M2" (taken from the file if it is there,
-        else the difference of two electrodes), or indices. A1/A2 find M1/M2, and T3/T4/T5/T6 find T7/T8/P7/P8. None
-        picks, for each EEG site and each eye, the derivation to the opposite mastoid or what there is, one chin EMG
+        The channels, in order: labels of the file, derivations such as "C3-M2" (from the file if it exists there, else
+        the difference of two electrodes), or indices. A1/A2 match M1/M2, and T3/T4/T5/T6 match T7/T8/P7/P8. None picks,
+        for each EEG site and each eye, the derivation to the opposite mastoid, or else whatever the file has, and one chin EMG
         and one ECG.
     units : str | dict | None
-        The unit of signals that state none ("uV"); a dict gives it by label, and overrides the file.
+        The unit of signals without a unit ("uV"). A dict sets units by label, and overrides the file.
     coding : str
         What numbers in the hypnogram mean: "auto", "aasm" (4 = REM), "rk" (4 = N3, 5 = REM) or "dreams".
     epoch_length : float | None
-        Seconds an epoch of the hypnogram, where its file does not say; a list of stages without times is taken to
-        have 30, and must then agree with the recording's length.
+        Length of the hypnogram's epochs in s, if its file does not say. A list of stages without times is taken to have
+        epochs of 30 s, and must then agree with the recording's length.
     column : str | None
         The column, or the rater, of a hypnogram file that holds several.
     majority : float | None
-        Lay the stages on new epochs of so many seconds, each with the stage that fills most of it: 30 for a hypnogram
-        of 20-s (R&K) or 5-s epochs. None keeps the hypnogram's own.
+        Make new epochs of this length in s, each with the stage that fills most of it: 30 for a hypnogram
+        of 20-s (R&K) or 5-s epochs. None keeps the epochs of the hypnogram.
     on_mismatch : {"raise", "warn"}
-        What to do with a hypnogram that reaches more than 5 scored epochs beyond the recording: refuse it, or drop
-        them with a warning.
+        If the hypnogram reaches more than 5 scored epochs beyond the recording: raise an error, or drop
+        these epochs with a warning.
     labels : dict of str to str | None
-        What labels or codes of the hypnogram mean, such as ``{"1": "REM", "Stade 2": "N2"}``; those that it does not name
-        are read as without it.
+        Stages of labels or codes of the hypnogram, such as ``{"1": "REM", "Stade 2": "N2"}``. Other labels are read as
+        usual.
     columns : dict of str to str | None
-        What the columns of the hypnogram's table are called where their names are not known, such as
-        ``{"onset": "Startzeit"}``; the keys are `onset`, `duration`, `end`, `epoch` and `stage`.
+        Column names of the hypnogram's table, if they are not recognised, such as
+        ``{"onset": "Startzeit"}``. The keys are `onset`, `duration`, `end`, `epoch` and `stage`.
     dst : bool | None
-        Whether the clock of the hypnogram changes to or from summer time in the night. None finds a jump of an hour by
-        itself where it can be nothing else, and says so.
+        Whether the clock of the hypnogram changes to or from daylight saving time in the night. None detects a jump of
+        an hour if nothing else explains it, with a message.
     profile : str | path-like | None
-        The card of a data set, which names its channels and says how its hypnograms are coded: "shhs", "mesa", ...
-        (see `eegflex.readers.profile_names`), or the path of a card of your own, ``my.toml``. What you say yourself
-        outranks it; channels go by the names that it gives them.
+        The profile of a data set, with its channel names and the codes of its hypnograms: "shhs", "mesa", ...
+        (see `eegflex.readers.profile_names`), or the path of a profile of your own, ``my.toml``. Your other arguments
+        take precedence. Channels have the names of the profile.
     verbose : bool | str | int | None
         As in MNE.
 
@@ -303,8 +303,8 @@ def _own_stages(source: Source, options: HypnogramOptions, *, given: bool) -> tu
     if not looks_like_hypnogram(noted, named):
         count = count_stage_names(noted)
         told = (
-            f"{count} notes of the recording are called like stages and do not follow each other like them: they are "
-            "taken for events (if they are stages, give the recording as hypnogram= too)"
+            f"{count} notes of the recording are named like stages but do not follow each other like stages: they are treated "
+            "as events (if they are stages, pass the recording as hypnogram= too)"
         )
         return None, [told] if count else []
     try:

@@ -79,7 +79,9 @@ def check_labels(labels: Mapping[Any, str] | None) -> dict[str, str]:
         raise ParameterError("labels must map labels of the file to stages", seen=type(labels).__name__)
     for stage in labels.values():
         if stage not in (*STAGES, *NOT_STAGED):
-            raise ParameterError("labels maps to what is no stage", seen=repr(stage), allowed=[*STAGES, *NOT_STAGED])
+            raise ParameterError(
+                "labels maps to a name that is not a stage", seen=repr(stage), allowed=[*STAGES, *NOT_STAGED]
+            )
     return {_key(str(label)): stage for label, stage in labels.items()}
 
 
@@ -163,10 +165,10 @@ def _mixed(labels: Sequence[str], numeric: Mapping[str, int]) -> list[str]:
 
 def _unknown(label: str, count: int, place: int) -> HypnogramError:
     return HypnogramError(
-        "A stage label is not known",
+        "A stage label is unknown",
         seen=f"{shorten(label, 100)!r}, {count} times, first as entry {place + 1}",
         allowed=[*STAGES, *NOT_STAGED, "Sleep stage W", "Sleep stage 1", "..."],
-        remedy='Say what it is with labels={"...": "N2"}, or rename it in the hypnogram to one of these',
+        remedy='Give its stage with labels={"...": "N2"}, or rename it in the hypnogram to one of these',
     )
 
 
@@ -202,7 +204,7 @@ def parse_codes(codes: Sequence[int], coding: str = "auto") -> tuple[list[str], 
                 f"A stage code is not in the coding {coding!r}",
                 seen=f"{code}, {counts[code]} times, first as entry {place + 1}",
                 allowed=sorted(meaning),
-                remedy=f"Name the right one with coding= ({', '.join(CODINGS)}), or say what each code means with "
+                remedy=f"Name the right one with coding= ({', '.join(CODINGS)}), or define each code with "
                 'labels={"1": "REM", ...}',
             )
     return [meaning[code] for code in codes], coding
@@ -228,6 +230,6 @@ def _decide(counts: Counter[int]) -> str:
             seen=f"epochs by code {readings}; 4 is REM in 'aasm' ({counts[4]} epochs of REM) and stage 4 in 'rk' "
             f"({counts[3] + counts[4]} of N3, {counts[5]} of REM)",
             allowed=[f"coding={name!r}" for name in CODINGS],
-            remedy='Say which with coding=, or what each code means with labels={"0": "W", ...}',
+            remedy='Choose with coding=, or define each code with labels={"0": "W", ...}',
         )
     return "rk" if {5, 6, 7} & set(counts) else "auto"

@@ -1,4 +1,4 @@
-"""Reports of a result: one page to read from top to bottom, as HTML or PDF."""
+"""Reports of a result: one page, as HTML or PDF."""
 
 from eegflex.report.build import make_report
 from eegflex.report.page import Report

@@ -45,14 +45,14 @@ def around_table(result: FlexResult) -> str:
     few = [stage for stage, row in rows.items() if int(row["n"]) < MIN_EPOCHS]
     baseline = baseline_words(result)
     said = (
-        f"The epoch, the epochs around it, or both were replaced by {baseline}. Share: how much of the change of the score the "
-        "epochs around made (the median over n epochs, and its interval of 95 %; above 50 % they decided). The last columns "
-        "are the probability of the stage, the medians, as recorded and with either replaced. "
-        + ("Bands of the figures are of the epoch itself, with the epochs around it as recorded."
+        f"The epoch, its neighbours, or both were replaced by {baseline}. Share: the part of the change of the score that the "
+        "neighbours made (median over n epochs, with 95 % interval; above 50 % they decided). The last columns are the median "
+        "probability of the stage, as recorded and with either replaced. "
+        + ("Figures of bands show the epoch itself, with its neighbours as recorded."
            if result.parameters["context"] == "fixed"
-           else "Bands of the figures are of the epoch itself, and the epochs around it moved with it.")
+           else "Figures of bands show the epoch itself; its neighbours changed together with it.")
     )  # fmt: skip
-    said += f" Of {', '.join(few)} there are too few epochs to say it of the stage." if few else ""
+    said += f" Too few epochs for a statement about the stage: {', '.join(few)}." if few else ""
     return html.paragraph(said) + html.frame(pd.DataFrame.from_dict(rows, orient="index"), corner="stage")
 
 
@@ -84,7 +84,7 @@ def _row(
         "decided in": f"{int((own > DECIDES).sum())} of {n}",
         "as recorded": _text(probability[REPLACED.index("nothing")]),
         "epoch replaced": _text(probability[REPLACED.index("epoch")]),
-        "those around replaced": _text(probability[REPLACED.index("context")]),
+        "neighbours replaced": _text(probability[REPLACED.index("context")]),
     }
 
 

@@ -28,8 +28,8 @@ TITLE = "Can this be believed?"
 #: Rows of a table that are shown; the others are in the result's file.
 MOST_ROWS = 30
 _NOT_EVALUATED = (
-    "These explanations were not evaluated: nobody asked the model whether its answer follows them, so that none of them is "
-    "trusted. How exact they are is told under Completeness; that they add up does not say that they are right."
+    "These explanations were not tested on the model, so none of them is trusted. Completeness shows how "
+    "exact they are, but numbers that add up can still be wrong."
 )
 _HOW = (
     ("In Python", "evaluation = eegflex.evaluate(result, epochs, model)\neegflex.make_report(evaluation.result)"),
@@ -37,10 +37,10 @@ _HOW = (
 )
 #: What no evaluation of one recording can tell.
 _NEVER = (
-    "What sleep is: it tells what this network used. A false answer can have a faithful explanation.",
-    "How the network would answer to other people, montages or nights: it is of this recording alone.",
-    "How it answers to signals as they occur, beyond these: it was asked with bands put in and taken out.",
-    "Where good and bad part: the limits are conventions; the numbers stand beside them.",
+    "What sleep is. It shows what this network used. A wrong stage can have a faithful explanation.",
+    "How the network behaves with other people, montages or nights. Only this recording was tested.",
+    "How it behaves with other natural signals. It was tested with bands inserted and deleted.",
+    "Where good ends and bad begins. The thresholds are conventions; the numbers stand beside them.",
 )
 
 
@@ -68,10 +68,10 @@ def believed(gathered: Gathered) -> Iterator[Text]:
 
 def _how_many(found: Evaluation) -> str:
     table = found.to_data_frame()
-    n, state = len(table), " It was stopped before all was measured." if found.is_partial else ""
+    n, state = len(table), " The evaluation was stopped early." if found.is_partial else ""
     of = f"{count_epochs(table['epoch'].nunique())}"
     return (
-        f"The model was asked again about {count_explanations(n)} of {of}, a random sample of each predicted stage. "
+        f"Tests on the model used {count_explanations(n)} of {of}, a random sample of each predicted stage. "
         f"Explanations of an epoch by several channels are not independent; intervals are from blocks of 10 minutes.{state}"
     )
 
@@ -80,11 +80,9 @@ def _summary(evidence: Sequence[Evidence]) -> str:
     """How many kinds of evidence hold, and which do not: the first thing that is read."""
     measured = [one for one in evidence if one.verdict != NOT_MEASURED]
     if not measured:
-        return "None of the kinds of evidence below was measured."
+        return "None of the following kinds of evidence was measured."
     holding = sum(one.verdict not in (IN_PART, NOT) for one in measured)
-    said = [
-        f"{holding} of {len(measured)} kinds of evidence that were measured speak for the explanations without reserve"
-    ]
+    said = [f"{holding} of {len(measured)} measured kinds of evidence fully support the explanations"]
     for verdict, words in ((IN_PART, "in part"), (NOT, "against them")):
         names = [one.kind for one in measured if one.verdict == verdict]
         said += [f"{words}: {', '.join(names)}"] if names else []
@@ -97,7 +95,7 @@ def _kinds(evidence: Sequence[Evidence]) -> str:
         f"<h4>{MARKS[one.verdict]} {html.escape(one.kind)}: {html.escape(one.verdict)}</h4>{html.paragraph(one.question)}"
         f'<div style="display:flex;flex-wrap:wrap;gap:0 2rem">'
         f"{_side('Speaks for it', one.speaks_for)}"
-        f"{_side('Speaks against it, or is open', (*one.against, *(f'Open: {words}' for words in one.open)))}</div>"
+        f"{_side('Speaks against it, or undecided', (*one.against, *(f'Open: {words}' for words in one.open)))}</div>"
         for one in evidence
     )
 
@@ -127,9 +125,9 @@ def _of_stages(result: FlexResult) -> str:
     unmeasured = [name for name, values in found.holds.items() if np.isnan(values).all()]
     missing = f" (not measured: {', '.join(unmeasured)})" if unmeasured else ""
     words = (
-        f"An epoch is trusted if all of {len(found.holds) - len(unmeasured)} of {len(found.holds)} criteria that were "
-        f"measured{missing} hold of it with most of its tested channels. Figures and tables are of all epochs: those that are "
-        "trusted are no random sample of their stage."
+        f"An epoch is trusted if it meets all {len(found.holds) - len(unmeasured)} of {len(found.holds)} criteria that were "
+        f"measured{missing}, with most of its tested channels. Figures and tables use all epochs, because the trusted ones "
+        "are not a random sample of their stage."
     )
     frame = pd.DataFrame.from_dict(rows, orient="index")
     return f"<h4>By stage</h4>{html.paragraph(words)}{html.frame(frame, corner='stage')}"
@@ -143,10 +141,10 @@ def _left_open(found: Evaluation, evidence: Sequence[Evidence]) -> Iterator[str]
     table, data = found.to_data_frame(), found.result.data
     left = data.sizes["epoch"] - table["epoch"].nunique()
     if left > 0:
-        yield f"Anything of {count_epochs(left)} more that {was(left)} explained, and not asked about."
+        yield f"Anything about {count_epochs(left)} more that {was(left)} explained but not tested."
     rest = data.sizes["night"] - data.sizes["epoch"]
     if rest > 0:
-        yield f"Anything of the other {count_epochs(rest)} of the recording, which {was(rest)} not explained."
+        yield f"Anything about the other {count_epochs(rest)} of the recording, which {was(rest)} not explained."
 
 
 def _details(found: Evaluation) -> str:
@@ -156,7 +154,7 @@ def _details(found: Evaluation) -> str:
     for name, table in found.tables.items():
         if len(table):
             left = len(table) - MOST_ROWS
-            more = html.paragraph(f"And {left} rows more, in the result's file.") if left > 0 else ""
+            more = html.paragraph(f"The result's file has {left} more rows.") if left > 0 else ""
             shown = html.frame(_rounded(table.head(MOST_ROWS)))
             parts.append(f"<details><summary>Table: {html.escape(name)}</summary>{shown}{more}</details>")
     return "".join(parts)

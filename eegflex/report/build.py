@@ -50,28 +50,28 @@ def make_report(
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording. One of all stages speaks for the predicted one.
+        Attributions of a recording. For a result of all stages, the report shows the predicted one.
     compare_with : FlexResult | None
-        A second result of the same epochs of the same recording, with another baseline, target or method: its bands are shown
-        beside those of the first. What speaks for a stage at one baseline and at another can be believed sooner.
+        A second result of the same epochs of the same recording, with another baseline, target or method. Its bands are shown
+        beside those of the first. Evidence that two baselines agree on is more credible.
     title : str | None
         Title of the report. By default it names the stager.
     epochs_per_stage : int
         How many single epochs to show of each stage: so many typical ones, and, where there are, as many to review.
     note : str | None
-        A sentence to put on top, for example that the recording is simulated.
+        A note at the top of the report, for example that the recording is simulated.
     signal : bool
         Whether the page holds the signals of the explained epochs, to walk through them. They are the patient's data, and the
         page says so. Single epochs, which show a few of them as pictures, are left out without them.
     began : str | None
-        The clock when the recording began, such as ``"22:30"``, if times are to be those of the day. A result does not keep it.
+        Clock time at which the recording began, such as ``"22:30"``, to show times of day. A result does not store it.
     %(verbose)s
 
     Returns
     -------
     report : eegflex.report.Report
-        One HTML page that loads nothing: a first screen, the night to walk through, findings, whether they can be believed,
-        figures, disagreements, methods and provenance. Its ``save`` writes it as HTML or PDF.
+        One page that works offline: a first screen, an explorer of the night, findings, tests, figures, disagreements, methods
+        and provenance. Its ``save`` writes HTML or PDF.
 
     Raises
     ------
@@ -88,8 +88,8 @@ def make_report(
 
     Notes
     -----
-    The report holds no patient's name, birth date or ID, no date, no directories, no text of annotations, and not the name of
-    the recording's file, which may be a patient's, unless that was asked for as its label. Text from files is escaped.
+    The report contains no patient's name, birth date or ID, no date, no directories, no text of annotations, and no file name
+    of the recording, unless you chose the file name as its label. Text from files is escaped.
 
     Examples
     --------

@@ -132,9 +132,7 @@ def _typical(dataset: xr.Dataset, own: npt.NDArray[np.bool_], stage: str, n: int
     told = explained_epochs(dataset) & own
     of = f"{count_epochs(int(own.sum()))} of {stage} that {'was' if own.sum() == 1 else 'were'} explained"
     left = (
-        ""
-        if told.any()
-        else " None of them changed the score by more than the error, so that none is explained by this."
+        "" if told.any() else " None of them changed the score by more than its error, so this explains none of them."
     )
     for place in typical_places(dataset, stage, n):
-        yield place, f"Typical: of {of}, among the nearest to the median of their bands.{left}"
+        yield place, f"Typical: of {of}, one of the closest to the median of their bands.{left}"

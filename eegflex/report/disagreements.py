@@ -35,7 +35,7 @@ SMALL_MARGIN = 0.5
 LEAST = 0.01
 #: So many bands are named on each side.
 _NAMED = 2
-_ALL_OR_PAIR = "target='all' keeps what speaks for every stage over every other"
+_ALL_OR_PAIR = "target='all' explains every stage against every other"
 
 
 def to_review(result: FlexResult) -> pd.DataFrame:
@@ -88,13 +88,14 @@ def clock(onset: float, began: float | None = None) -> str:
 def _how_chosen(result: FlexResult, queue: pd.DataFrame, n_shown: int) -> str:
     n, n_explained, n_night = len(queue), int(queue["explained"].to_numpy(dtype=bool).sum()), result.data.sizes["night"]
     what = (
-        f"To review are epochs that were scored otherwise, that a channel gives another stage, or of which the stager is "
-        f"unsure, its stage ahead of the next by less than {SMALL_MARGIN:g}: {n} of {count_epochs(n_night)} of the night."
+        "Epochs to review are those in which the scorer or a channel gives another stage, or in which the "
+        f"stager is unsure: its stage leads the next by less than {SMALL_MARGIN:g}: {n} of "
+        f"{count_epochs(n_night)} of the night."
     )
     if not n_explained:
         return f"{what} None of them was explained" + ("; select= explains those that you choose." if n else ".")
     rest = n - n_explained
-    left = f"; the other {f'{rest} were' if rest > 1 else 'one was'} not looked at" if rest else ""
+    left = f"; the other {f'{rest} were' if rest > 1 else 'one was'} not explained" if rest else ""
     first = "all of these" if n_shown == n_explained else f"{n_shown} of these"
     explained = f"{n_explained} of them {'was' if n_explained == 1 else 'were'} explained{left}"
     follows = f"Here are {first}, in the order of the review queue." if n_shown > 1 else "It follows."
@@ -104,14 +105,14 @@ def _how_chosen(result: FlexResult, queue: pd.DataFrame, n_shown: int) -> str:
 def _how_read(result: FlexResult, every: FlexResult | None) -> str:
     if every is not None:
         return (
-            f"What spoke for one stage over the other is the exact difference of their attributions, compared with "
+            f"Evidence for one stage over the other is the exact difference of their attributions, compared with "
             f"{baseline_words(result)}, in units of {unit(result)}."
         )
     if isinstance(result.parameters["target"], list | tuple):
-        return f"What spoke for it is of {explained_words(result)}, in units of {unit(result)}."
+        return f"The evidence concerns {explained_words(result)}, in units of {unit(result)}."
     return (
-        f"Explained was only {explained_words(result)} (in units of {unit(result)}): what spoke for it is known, and not what "
-        f"spoke for the other stage, which may have gained by the same. {_ALL_OR_PAIR}."
+        f"Only {explained_words(result)} was explained (in units of {unit(result)}): the evidence for the "
+        f"other stage is not known, and the same bands may have raised it too. {_ALL_OR_PAIR}."
     )
 
 
@@ -127,7 +128,7 @@ def _told(result: FlexResult, every: FlexResult | None, trust: Trust, row: Any) 
         yield f"The stager says {row.predicted} (probability {row.p:.2f}), {row.margin:.2f} ahead of {row.second}."
     else:
         yield (
-            f"The stager says {row.predicted} (probability {row.p:.2f}) by its surest channel; over all channels it is "
+            f"The stager says {row.predicted} (probability {row.p:.2f}) by its most confident channel; over all channels it is "
             f"{-row.margin:.2f} behind {row.second}."
         )
     yield _scorer(result, row)
@@ -139,10 +140,10 @@ def _told(result: FlexResult, every: FlexResult | None, trust: Trust, row: Any) 
 
 def _scorer(result: FlexResult, row: Any) -> str:
     if row.stage not in result.stages:
-        return "It was not scored as one of the stager's stages."
+        return "The scorer gave no stage that the stager knows."
     if row.stage == row.predicted:
         return f"The scorer says {row.stage}, too."
-    return f"The scorer says {row.stage}, to which the stager gives {row.p_scored:.2f} (with the epochs beside it)."
+    return f"The scorer says {row.stage}, to which the stager gives {row.p_scored:.2f} (averaged with its neighbours)."
 
 
 def _channels(result: FlexResult, place: int) -> Iterator[str]:
@@ -202,7 +203,7 @@ def _bands(result: FlexResult, every: FlexResult | None, place: int, pair: tuple
 
 def _named(found: Sequence[tuple[str, float]], sides: tuple[str, ...], where: str) -> str:
     if not found:
-        return f"{where}{': n' if where else 'N'}o band did more than its error."
+        return f"{where}{': n' if where else 'N'}o band exceeds its error."
     said, largest = [], max(abs(value) for _, value in found)
     for words, sign in zip(sides, (1, -1), strict=True):
         own = [one for one in found if sign * one[1] > LEAST * largest]
@@ -222,7 +223,7 @@ def _context(result: FlexResult, place: int) -> Iterator[str]:
         return
     mean = float(np.nanmean(share))
     who = "they did more than the epoch itself" if mean > DECIDES else "the epoch itself did more"
-    yield f"Context: {percent(mean)} of the change of the score came of the epochs around it; {who}."
+    yield f"Context: {percent(mean)} of the change of the score came from its neighbours; {who}."
 
 
 def _trust(found: Trust, place: int) -> Iterator[str]:

@@ -17,25 +17,25 @@ MARKS = {HOLDS: "✓", IN_PART: "◐", NOT: "✗", NOT_MEASURED: "–"}
 KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "faithfulness": (
         ("faithfulness", "knock-out", "infidelity", "one by one"),
-        "Does the stager's answer follow what the explanation names?",
+        "Does the score change as the explanation says?",
     ),
     "sanity": (
         ("random weights", "another stage", "random phases"),
         "Does the explanation depend on what the stager learnt, and on the stage?",
     ),
-    "stability": (("stability", "sensitivity"), "Does it stay when the signal hardly changes?"),
-    "agreement": (("agreement",), "Do other ways to explain say the same?"),
-    "shortcuts": (("shortcut",), "Is it free of what is no sleep: mains, filters, heartbeats, artifacts, level?"),
-    "events": (("grounding",), "Does it lie where a scorer looks: spindles, slow waves, eye movements?"),
-    "sets": (("sets",), "Do a few bands of the epoch keep the stage, which the baseline has not?"),
+    "stability": (("stability", "sensitivity"), "Does it stay the same when the signal hardly changes?"),
+    "agreement": (("agreement",), "Do other methods agree?"),
+    "shortcuts": (("shortcut",), "Is it free of shortcuts: power line, filters, heartbeats, artifacts, level?"),
+    "events": (("grounding",), "Does it lie in events that scorers use: spindles, slow waves, eye movements?"),
+    "sets": (("sets",), "Are a few bands of the epoch enough for the stage?"),
 }
 #: Findings that no threshold judges.
 _UNJUDGED = ("sensitivity", "agreement: neighbours")
 _SHORTCUTS = {
-    "line": "mains",
+    "line": "power line",
     "below": "below the high-pass",
     "above": "above the low-pass",
-    "images": "images of resampling",
+    "images": "aliases of resampling",
     "ecg": "heartbeats",
     "artifact": "artifacts",
     "channel": "channels that show no sleep",
@@ -138,31 +138,31 @@ def _number(value: Value, form: str = "z.2f") -> str:
 def _faithfulness(one: Finding) -> str:
     v = one.values
     said = (
-        "Put in and taken out in the order of the explanation, frequencies move the answer by "
-        f"{_number(v['attribution mean'])} ({_between(v, 'attribution low', 'attribution high')}); in an order at random by 0"
+        "Inserted and deleted in the order of the explanation, frequencies change the probability by "
+        f"{_number(v['attribution mean'])} ({_between(v, 'attribution low', 'attribution high')}); in random order by 0"
     )
-    return said + (f", in that of their power by {_number(v['power mean'])}." if "power mean" in v else ".")
+    return said + (f", in the order of power by {_number(v['power mean'])}." if "power mean" in v else ".")
 
 
 def _knockout(one: Finding) -> str:
-    does = "The more a band is said to do, the more is lost without it" if one.status == "ok" else (
-        "What a band is said to do is not what is lost without it"
+    does = "The larger the attribution of a band, the more is lost without it" if one.status == "ok" else (
+        "The attribution of a band does not match what is lost without it"
     )  # fmt: skip
     return f"{does}: rank correlation {_number(one.values['mean'])} ({_between(one.values)})."
 
 
 def _infidelity(one: Finding) -> str:
     return (
-        f"With half of the bands taken out, what they are said to do is off what is lost by {_number(one.values['mean'])} "
-        f"({_between(one.values)}; 0 is exact, 1 knows nothing of where)."
+        f"With half of the bands removed, attributions miss the loss of score by {_number(one.values['mean'])} "
+        f"({_between(one.values)}; 0 is exact, 1 is no better than a map without locations)."
     )
 
 
 def _one_by_one(one: Finding) -> str:
     v = one.values
     return (
-        f"Of what is said of bands, each does {_number(v['mean'], '.0%')} by itself ({_between(v, form='.0%')}); the rest they "
-        "do together."
+        f"Of the attributed effect, single bands cause {_number(v['mean'], '.0%')} by themselves "
+        f"({_between(v, form='.0%')}); the rest needs several bands."
     )
 
 
@@ -174,13 +174,13 @@ def _similar(v: Mapping[str, Value], prefix: str = "") -> str:
 
 def _weights(one: Finding) -> str:
     v = one.values
-    again = f"; with the weights as they are {_number(v['as it is signed'])}" if "as it is signed" in v else ""
-    is_lost = "is another one" if one.status == "ok" else "is much the same"
+    again = f"; with the true weights {_number(v['as it is signed'])}" if "as it is signed" in v else ""
+    is_lost = "changes" if one.status == "ok" else "hardly changes"
     return f"With the network's weights shuffled, the explanation {is_lost}: similarity {_similar(v)}{again}."
 
 
 def _stage(one: Finding) -> str:
-    is_other = "is another one" if one.status == "ok" else "is much the same"
+    is_other = "changes" if one.status == "ok" else "hardly changes"
     return f"For another stage, the explanation of the same epoch {is_other}: similarity {_similar(one.values)}."
 
 
@@ -188,14 +188,14 @@ def _stable(one: Finding) -> str:
     v, what = one.values, "noise of a hundredth of its power" if one.check.endswith("noise") else "a shift by 1 s"
     stays = "stays" if one.status == "ok" else "does not stay"
     return (
-        f"With {what}, it {stays} what it was: similarity {_number(v['mean'])} ({_between(v)}); to those of other epochs "
+        f"With {what}, it {stays} the same: similarity {_number(v['mean'])} ({_between(v)}); with other epochs "
         f"{_number(v['other epochs'])}."
     )
 
 
 def _agreement(one: Finding) -> str:
     says = "says the same" if one.status == "ok" else "says something else"
-    other = "Compared with another baseline it" if one.check.endswith("baseline") else "A second way to explain"
+    other = "Compared with another baseline it" if one.check.endswith("baseline") else "A second method"
     remedy = "" if one.status == "ok" else f" {one.remedy}."
     return f"{other} {says}: similarity {_number(one.values['mean'])} ({_between(one.values)}).{remedy}"
 
@@ -209,9 +209,9 @@ def _of_shortcuts(found: Sequence[Finding]) -> str:
     if there:
         shares = ", ".join(f"{name} {_share(v)}" for name, v in there)
         counts = ", ".join(map(str, sorted({_n(v) for _, v in there})))
-        said.append(f"Of the attribution, hardly anything lies there: {shares} (95 % intervals, n = {counts}).")
+        said.append(f"Hardly any attribution lies there: {shares} (95 % intervals, n = {counts}).")
     if nowhere:
-        said.append(f"Nothing of these was there to be used: {', '.join(nowhere)}.")
+        said.append(f"Not present in the recording: {', '.join(nowhere)}.")
     return " ".join(said)
 
 
@@ -226,7 +226,8 @@ def _share(v: Mapping[str, Value]) -> str:
 def _level(one: Finding) -> str:
     v = one.values
     return (
-        f"Of what a channel does, {_number(v['share'], '.0%')} is how large its signal is, and not its shape (by chance "
+        f"Of a channel's effect, {_number(v['share'], '.0%')} comes from the level of its signal, not from its shape "
+        f"(by chance "
         f"{_number(v['chance'], '.0%')}; difference {_between(v, form='z.0%')})."
     )
 
@@ -236,7 +237,7 @@ def _events(one: Finding) -> str:
     if one.status != "ok":
         return ""
     return (
-        f"{stage}: {_number(v['enrichment'], '.1f')} times as much of what spoke for it lies in {many(str(v['kind']))} "
+        f"{stage}: {_number(v['enrichment'], '.1f')} times as much of the evidence for it lies in {many(str(v['kind']))} "
         f"as by chance (95 % interval {_number(v['enrichment_low'], '.1f')} to {_number(v['enrichment_high'], '.1f')}, "
         f"{v['n_epochs']} epochs)."
     )
@@ -246,10 +247,11 @@ def _sets(one: Finding) -> str:
     v, stage = one.values, one.check.removeprefix("sets ")
     already = f"in {v['n_baseline_is_stage']} of {v['n']} the baseline alone is already {stage}"
     if one.status != "ok":
-        return f"{stage}: {already}; what decides is then not in bands that the baseline has not."
+        return f"{stage}: {already}; then no band beyond the baseline is needed."
     size, low, high = (_number(v[f"sufficient size{end}"], ".1f") for end in ("", " low", " high"))
     kept = (
-        f"in {v['sufficient n']} of {v['n']} a few bands keep it, all else at the baseline ({size} bands of channels, 95 % "
+        f"in {v['sufficient n']} of {v['n']} a few bands keep it, with all else at the baseline ({size} bands of "
+        f"channels, 95 % "
         f"interval {low} to {high}), most often {v['sufficient']} ({v['sufficient n_same']} of them)"
     )
     return f"{stage}: {kept}" + (f"; {already}." if v["n_baseline_is_stage"] else ".")

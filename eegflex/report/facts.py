@@ -145,16 +145,16 @@ class StageFacts:
         )
         found = [
             (self.is_silent, seen, f"not explained, compared with {baseline}",
-             f"in {self.n_within} of {self.n} epochs the score moves less than its own error"),
-            (self.is_of_context, seen, "the epochs around it decide",
+             f"in {self.n_within} of {self.n} epochs the score changes by less than its error"),
+            (self.is_of_context, seen, "the neighbouring epochs decide",
              f"in {self.n_context} of {self.n_context_known} epochs they make more than half of the change"),
             (self.way == "waveforms", "bad", "waveforms decide, not rhythms", without),
             (self.way == "relations", "bad", "relations between channels decide", without),
             (self.way == "unclear", "some", "rhythms or waveforms: unclear", without),
-            (self.called > DECIDES, "bad", f"what it is compared with is {self.stage} already",
-             f"{baseline} is called {self.stage} in {percent(self.called)} of cases; marks tell how epochs differ from it"),
+            (self.called > DECIDES, "bad", f"the baseline is already called {self.stage}",
+             f"{baseline} is called {self.stage} in {percent(self.called)} of cases; marks show how epochs differ from it"),
             *self._tested(),
-            (few, "some", "examples only", f"n = {self.n}, of fewer than {MIN_EPOCHS} nothing general is told"),
+            (few, "some", "examples only", f"n = {self.n}, too few for a general statement"),
         ]  # fmt: skip
         told = [(how, words, numbers) for holds, how, words, numbers in found if holds]
         return sorted(told, key=lambda one: -list(GRADES).index(one[0]))
@@ -162,7 +162,7 @@ class StageFacts:
     def _tested(self) -> list[tuple[bool, str, str, str]]:
         """What tests on the model said."""
         if self.n_tested is None:
-            return [(True, "some", "not tested", "nobody asked the model whether it follows this explanation")]
+            return [(True, "some", "not tested", "the explanations were not tested on the model")]
         if not self.n_tested:
             return [(True, "some", "not tested", "none of these was in the sample that was tested on the model")]
         how = grade("trusted", (self.n_trusted or 0) / self.n_tested)

@@ -28,19 +28,21 @@ def _summary(gathered: Gathered) -> Iterator[Part]:
     result, nodes = gathered.result, gathered.result.provenance.get("nodes", {})
     counts = result.data["n_gradients"].values
     n_points = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    exact = f"Each epoch was asked at {n_points} points of its path, drawn at random"
+    exact = f"Each epoch was evaluated at {n_points} points of its path, drawn at random"
     share = nodes.get("share_of_epochs")
-    told = "" if share is None else f": the error by that is {share:.2f} of the error by the epochs (a median)"
+    told = (
+        "" if share is None else f": this integration error is {share:.2f} of the sampling error over epochs (median)"
+    )
     parts = [html.paragraph(sentence) for sentence in what_was_done(result)]
     parts.append(
         html.paragraph(
-            f"{exact}{told}. Means over the epochs of a stage are right on average, and their intervals hold both errors. "
-            "Single epochs are not to be read: this page has no walk through the night, no epoch cards, no medians and no "
+            f"{exact}{told}. Means over the epochs of a stage are right on average, and their intervals include both errors. "
+            "Single epochs are not exact: this page has no explorer, no epoch cards, no medians and no "
             "verdicts on epochs. A result with precision='epoch' has them."
         )
     )
     if carried := nodes.get("carried_by_few"):
-        few = f"A few epochs carry most means of {', '.join(carried)}: intervals of such a stage are too narrow."
+        few = f"A few epochs dominate most means of {', '.join(carried)}: intervals of such a stage are too narrow."
         parts.append(html.warning(few))
     trust = html.bullets([one.text for one in gathered.findings])
     yield Text("Summary", "".join([*parts, "<h4>How far to trust it</h4>", trust]))
@@ -50,8 +52,8 @@ def _bands(gathered: Gathered) -> Iterator[Part]:
     """Means of bands with their intervals, over channels and for each of them."""
     result = gathered.result
     words = (
-        f"Means over the epochs of a stage, in units of {unit(result)}, with their interval of 95 % from blocks of 10 minutes, "
-        "which holds the error by the random points, too."
+        f"Means over the epochs of a stage, in units of {unit(result)}, with 95 % intervals from blocks of 10 "
+        "minutes, which include the integration error."
     )
     legend = f" {LEGEND}"
     yield Text("Bands by stage", html.paragraph(words + legend) + _table(result, ("stage",)), "Bands")

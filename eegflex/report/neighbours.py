@@ -36,10 +36,10 @@ def neighbours_table(result: FlexResult) -> str:
     written = medians.astype(object).map(lambda value: "" if np.isnan(value) else number_text(value, largest))
     written = written.assign(n=counts.astype(object))
     everywhere = result.parameters["context"] == "scaled"
-    which = "all explained epochs" if everywhere else "some of the epochs in which the epochs around decide"
+    which = "all explained epochs" if everywhere else "some of the epochs in which the neighbours decide"
     adding = " that these add up to in each epoch" if is_whole(result.data) else ", of all channels together"
     said = (
-        f"Where the surroundings of an epoch decide on its stage, its own bands are the lesser part of the answer. In {which}, "
+        f"Where the neighbours of an epoch decide its stage, its own bands explain little. In {which}, "
         f"all epochs of the window were explained together, compared with {baseline_words(result)} in the place of each. "
         f"Medians over n epochs, in units of {unit(result)}, summed over channels: the epoch itself, its neighbours together, "
         f"the rest of the night beyond them, and the change of the score{adding}."

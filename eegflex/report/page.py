@@ -98,7 +98,7 @@ class Report:
         return f"<Report | {self.title}, {n} section{'' if n == 1 else 's'}, {size:.1f} MB>"
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the report to a file, whole or not at all.
+        """Save the report to a file.
 
         Parameters
         ----------

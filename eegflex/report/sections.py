@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 __all__ = ["SECTIONS", "on_top"]
 
 
-_SIMULATED = "The recording is simulated: nobody was recorded, and nothing here is evidence about sleep."
+_SIMULATED = "The recording is simulated; nothing here is evidence about sleep."
 _OF_ALL = (
-    "Every stage was explained; this speaks of the predicted one. The result's for_target gives any other, or the difference "
+    "Every stage was explained; this page shows the predicted one. The result's for_target gives any other, or the difference "
     "of two."
 )
 #: Findings that stand on top of the first page where they are not well: no number below can be read without them.
@@ -86,7 +86,9 @@ def night(gathered: Gathered) -> Iterator[Part]:
         if only_means(gathered.result.data):  # what spoke most in an epoch is not known
             return
         draw = partial(viz.plot_confusion, gathered.every or gathered.result, show=False)
-        yield Picture("Where they part, and why", draw, "How many epochs, and what spoke most there.", "Night")
+        yield Picture(
+            "Where they differ, and why", draw, "Number of epochs, and the strongest evidence there.", "Night"
+        )
 
 
 def bands(gathered: Gathered) -> Iterator[Part]:
@@ -127,7 +129,7 @@ def _bands_of(result: FlexResult, how: str) -> Iterator[Part]:
 def neighbours(gathered: Gathered) -> Iterator[Part]:
     """What the epochs around an epoch did, where they decide and windows were explained."""
     if has_windows(gathered.result.data):
-        yield Text("What the neighbours of the epoch said", neighbours_table(gathered.result), "Bands")
+        yield Text("What the neighbouring epochs did", neighbours_table(gathered.result), "Bands")
 
 
 def waveforms(gathered: Gathered) -> Iterator[Part]:
@@ -140,9 +142,7 @@ def waveforms(gathered: Gathered) -> Iterator[Part]:
     alike = data["n_channels"].values.max() == 1  # of one channel there are no relations
     columns = {"kept": kept["joint"]} if alike else {f"kept, {kind}": own for kind, own in kept.items()}
     written = pd.DataFrame({"n": table["n_epochs"], "decided by": table["decided_by"], **columns}, index=table.index)
-    kinds = (
-        "" if alike else " Either the phases of all channels were turned alike (joint), or those of each by themselves."
-    )
+    kinds = "" if alike else " The phases of all channels were rotated together (joint) or separately."
     words = (
         "The night was staged again with the magnitude of every frequency as recorded and random phases: "
         f"{told_of(data)}.{kinds} A stage that is lost by it was not told by how much there is of each frequency, and no band "
@@ -150,8 +150,8 @@ def waveforms(gathered: Gathered) -> Iterator[Part]:
     )
     if np.isfinite(epoch_shares(data)).any():
         words += (
-            " This is asked of all that the stager was given, the epochs around it too: a stage that the spectrum decides may "
-            "be decided by the spectrum of the epochs around."
+            " This concerns the whole input of the stager, including the neighbours: a stage may be decided by "
+            "the spectrum of neighbouring epochs."
         )
     yield Text("Spectrum or waveforms", html.paragraph(words) + html.frame(written, corner="stage"), "Bands")
 
@@ -205,8 +205,8 @@ def context(gathered: Gathered) -> Iterator[Part]:
     """The epochs around an epoch, where they moved."""
     if has_context(gathered.result.data):
         caption = (
-            "What the epochs around an epoch did to its score. Above, each epoch of the window with all its bands; below, the "
-            "neighbours alone, by band. The other figures are of the epoch itself."
+            "What neighbouring epochs contributed to the score. Top: each epoch of the window, all bands. "
+            "Bottom: the neighbours alone, by band. Other figures show the epoch itself."
         )
         yield Picture("Context", partial(viz.plot_context, gathered.result, show=False), caption)
 
@@ -226,8 +226,8 @@ def completeness(gathered: Gathered) -> Iterator[Part]:
         yield Text("Completeness", said)
         return
     caption = (
-        "How far the attributions of an epoch miss the change of the score that they should add up to, and how large the error "
-        "of their band sums is estimated to be, where there is an estimate."
+        "Gap: how far the attributions of an epoch miss the change of the score that they should add up to. "
+        "Error: the estimated error of their band sums, if there is an estimate."
     )
     draw = partial(viz.plot_completeness, gathered.result, show=False)
     yield Picture("Gaps and errors", draw, caption, "Completeness")
@@ -254,7 +254,7 @@ def _checks(result: FlexResult) -> str:
     if not found:
         return ""
     rows = [(f"{one.check}: {one.status}", one.text) for one in sorted(found, key=_is_well)]
-    return html.folded(f"What was checked before it was explained ({len(rows)})", html.pairs(rows))
+    return html.folded(f"Checks before the explanation ({len(rows)})", html.pairs(rows))
 
 
 def _is_well(found: Finding) -> bool:

@@ -1,4 +1,4 @@
-"""A row for each stage: what spoke for and against it by band, one mark an epoch, and whether that can be believed."""
+"""A row for each stage: evidence for and against it by band, one mark an epoch, and whether that can be believed."""
 
 from __future__ import annotations
 

@@ -33,12 +33,12 @@ __all__ = [
 
 @checked
 def main_findings(result: FlexResult) -> list[str]:
-    """Say what spoke most for and against each stage, in the words of `FlexResult.main_findings`.
+    """List the strongest evidence for and against each stage; see `FlexResult.main_findings`.
 
     Parameters
     ----------
     result : FlexResult
-        Attributions of a recording. One of all stages speaks for the predicted one.
+        Attributions of a recording. For a result of all stages, the report shows the predicted one.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def what_was_done(result: FlexResult) -> list[str]:
     counts = ", ".join(f"{stage} {count}" for stage, count in n_epochs_by_stage(dataset, "predicted").items())
     sentences = [
         f"{result.model} staged {night} epochs ({length}); {explained} of them were explained ({counts}).",
-        f"Explained is {explained_words(result)}, in units of {unit(result)}, by {method_words(result)}. "
+        f"The attributions explain {explained_words(result)}, in units of {unit(result)}, by {method_words(result)}. "
         f"{positive_means(result, 'a rhythm of a channel')}",
         sum_words(result),
         *_what_the_baseline_is(result),
@@ -86,7 +86,7 @@ def what_was_done(result: FlexResult) -> list[str]:
     if not is_whole(result.data):
         sentences.append(PICKED)
     if parameters.get("select") is not None:
-        sentences.append(f"Only epochs that somebody chose were explained: {selection_words(parameters['select'])}.")
+        sentences.append(f"Only selected epochs were explained: {selection_words(parameters['select'])}.")
     if result.is_sample:
         sentences.append(
             f"This is a sample: at most {count_epochs(parameters['sample_per_stage'])} of each predicted stage, drawn "

@@ -35,10 +35,10 @@ class Tile:
 
 #: What a tile says by its grade.
 _FITS = {
-    "good": "The stager fits the scorer",
-    "some": "The stager fits the scorer in part",
-    "bad": "The stager does not fit the scorer",
-    "unknown": "Nobody scored this night",
+    "good": "The stager agrees with the scorer",
+    "some": "The stager agrees with the scorer in part",
+    "bad": "The stager does not agree with the scorer",
+    "unknown": "This night was not scored",
 }
 _AGREE = {"good": "The channels agree", "some": "Not all channels agree", "bad": "The channels disagree"}
 _WORDS = {"waveforms": "waveforms, not rhythms", "relations": "relations between channels"}
@@ -65,13 +65,13 @@ def _fits(night: Night, agreement: Finding | None) -> Tile:
     kappa, low, high = (_number(agreement, name) for name in ("kappa", "kappa_low", "kappa_high"))
     judged = night.is_judged
     if not judged.any():
-        return Tile("unknown", _FITS["unknown"], "Whether the stager is right is not known. A hypnogram would tell.")
+        return Tile("unknown", _FITS["unknown"], "Without a hypnogram it is not known whether the stager is right.")
     right = int((judged & ~night.is_wrong).sum())
     known = np.isfinite(low)
     how = grade("agreement", low) if known else worst("some", grade("agreement", kappa))
-    between = f" (95 % interval {low:.2f} to {high:.2f})" if known else ", of too few epochs to say how sure that is"
+    between = f" (95 % interval {low:.2f} to {high:.2f})" if known else ", from too few epochs for an interval"
     parts = [f"{right} of {count_epochs(int(judged.sum()))} agree ({percent(right / judged.sum())})"]
-    parts += [f"beyond chance, that is a kappa of {kappa:.2f}{between}"] if np.isfinite(kappa) else []
+    parts += [f"corrected for chance, kappa is {kappa:.2f}{between}"] if np.isfinite(kappa) else []
     single = night.kappas()
     said = [", ".join(parts) + "."]
     hardest = _hardest(night)
@@ -114,18 +114,20 @@ def _found(night: Night, stage: str) -> str:
 def _channels(night: Night) -> Tile:
     staged, n_sets = night.is_staged, night.answers.shape[1]
     if n_sets == 1:
-        return Tile("unknown", "One answer from all channels", "The stager reads them together; none can disagree.")
+        return Tile(
+            "unknown", "One answer from all channels", "The stager uses all channels together, so they cannot disagree."
+        )
     share, low, high = night.share(night.is_disputed, staged)
     how = grade("disagreement", share)
     if how == "unknown":
-        return Tile(how, "No epoch was staged", "Nothing is known of how far channels agree.")
+        return Tile(how, "No epoch was staged", "Agreement between channels is not known.")
     n = int(night.is_disputed.sum())
     between = f", 95 % interval {percent(low)} to {percent(high)}" if np.isfinite(low) and low < high else ""
     where = night.predicted[night.is_disputed].tolist()
     most = max(dict.fromkeys(where), key=where.count, default="")
     text = f"{n_sets} channels staged the night, each by itself. In {n} of {count_epochs(int(staged.sum()))} "
     text += f"({percent(share)}{between}) they give different stages"
-    text += f", most often where the surest says {most} ({where.count(most)})" if most else ""
+    text += f", most often where the most confident channel says {most} ({where.count(most)})" if most else ""
     text += ": there, what explains one channel does not explain the night." if n else "."
     return Tile(how, _AGREE[how], text)
 
@@ -154,7 +156,7 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
     if few:
         said.append(f"Too few epochs to tell ({', '.join(f'{one.stage} {one.n}' for one in few)}).")
     if around := [one for one in few if one.is_of_context]:
-        said.append(f"In these, the epochs around decide {_names(around, 'n_context', 'n_context_known')}.")
+        said.append(f"In these, the neighbouring epochs decide {_names(around, 'n_context', 'n_context_known')}.")
     verb = "is" if len(elsewhere) == 1 else "are"
     not_so = f"{_list(elsewhere)} {verb} not decided by the epoch's own rhythms"
     titles = {
@@ -180,7 +182,7 @@ def _elsewhere(stages: Sequence[StageFacts]) -> Iterator[str]:
     if silent := [one for one in stages if one.is_silent]:
         yield f"{_names(silent, 'n_within', 'n')}: the epoch moves the score by less than the error."
     if around := [one for one in stages if one.is_of_context]:
-        yield f"The epochs around decide {_names(around, 'n_context', 'n_context_known')}."
+        yield f"The neighbouring epochs decide {_names(around, 'n_context', 'n_context_known')}."
 
 
 def _list(stages: Sequence[StageFacts]) -> str:
@@ -200,22 +202,22 @@ def _looked_at(night: Night, stages: Sequence[StageFacts]) -> Tile:
     how = worst(how, "bad") if few and n < of else how
     counts = ", ".join(f"{one.stage} {one.n}" for one in stages)
     title = (
-        f"All {of} epochs were looked at"
+        f"All {of} epochs were explained"
         if n >= of
-        else f"{n} of {count_epochs(of)} {'was' if n == 1 else 'were'} looked at"
+        else f"{n} of {count_epochs(of)} {'was' if n == 1 else 'were'} explained"
     )
     said = [f"{counts}."]
     if n < of:
         said.append("They show examples; they do not measure the night.")
     if few and n < of:
-        said.append(f"Too few to tell anything general: {', '.join(few)}.")
+        said.append(f"Too few for a general statement: {', '.join(few)}.")
     n_tested, n_trusted = (sum(getattr(one, name) or 0 for one in stages) for name in ("n_tested", "n_trusted"))
     if not n_tested:
         said.append("None was tested on the model.")
         return Tile(worst(how, "some"), title, " ".join(said))
     title += f", {n_trusted} {'holds' if n_trusted == 1 else 'hold'}"
     said.append(
-        f"Asked again with parts of the signal changed, the model bears out {n_trusted} of {n_tested} that were tested."
+        f"Tests on the model, with parts of the signal changed, confirm {n_trusted} of {n_tested} tested epochs."
     )
     how = worst(how, grade("trusted", n_trusted / n_tested))
     return Tile(how, title, " ".join(said))

@@ -42,7 +42,7 @@ _APART = 0.01
 
 @checked
 def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[str] | None = None) -> FlexResult:
-    """Put the results of several recordings together, each with a label.
+    """Concatenate the results of several recordings, each with a label.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def concatenate_results(results: Sequence[FlexResult], *, recordings: Sequence[s
     Raises
     ------
     ParameterError
-        If stagers, settings, channels or frequencies differ, the same night is there twice, or labels are missing or the same.
+        If stagers, settings, channels or frequencies differ, the same night occurs twice, or labels are missing or the same.
 
     See Also
     --------
@@ -143,7 +143,7 @@ def _check_alike(first: xr.Dataset, other: xr.Dataset) -> None:
     chosen = any("baseline" in own for one in pair for own in provenances(one).values())
     if chosen and all(one.startswith("baseline:") for one in differing):
         _refuse("were not compared with the same baseline", pair, differing, _NAME_ONE)
-    _refuse("were not asked in the same way", pair, differing)
+    _refuse("were made with other settings", pair, differing)
     for name, words in _AXES.items():
         values = [one[name].values if name in one.coords else np.array([]) for one in pair]
         if not _same(*values):
@@ -164,7 +164,7 @@ def _other_weights(first: xr.Dataset, other: xr.Dataset) -> list[str]:
 
 #: What to do about results that differ in what they were asked, and in what was chosen for them.
 _ALIKE = "Explain all recordings with the same stager, channels and arguments"
-_NAME_ONE = "baseline='auto' chose it, by the number of sound epochs: explain all recordings with one, by its name"
+_NAME_ONE = "baseline='auto' chose it, from the number of usable epochs: name one baseline for all recordings"
 
 
 def _refuse(what: str, pair: Sequence[xr.Dataset], differences: Sequence[str], remedy: str = _ALIKE) -> None:
@@ -218,7 +218,7 @@ def _check_no_night_twice(told: Sequence[Mapping[str, Any]], labels: Sequence[st
         digest = found["input_sha256"]
         if digest in seen:
             raise ParameterError(
-                "The same night is there twice",
+                "The same night occurs twice",
                 seen=f"recordings {seen[digest]!r} and {label!r}, input_sha256 {digest[:12]}…",
                 remedy="Leave one of them out, or explain all epochs of the night at once",
             )

@@ -48,7 +48,7 @@ def check_values(dataset: xr.Dataset, error: type[EegflexError], *, views: bool 
     problem = problem or next(_of_shares(dataset), None)
     problem = problem or (next(_of_views(dataset), None) if views else None)
     if problem is not None:
-        raise error(f"This result contradicts itself: {problem}", remedy="Attribute the recording again")
+        raise error(f"This result is inconsistent: {problem}", remedy="Attribute the recording again")
 
 
 def _of_paths(dataset: xr.Dataset) -> Iterator[str]:

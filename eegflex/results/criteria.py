@@ -208,16 +208,18 @@ CRITERIA: dict[str, Criterion] = {
     "beyond silence": Criterion(_near, 0.5, "it arises right beside the baseline"),
     "baseline": Criterion(_called, 0.5, "the baseline is called its stage already"),
     "spectrum": Criterion(_spectrum, 0.5, "waveforms or relations decide its stage", at_least=True),
-    "channels": Criterion(_channels, 0.5, "other channels say otherwise", at_least=True),
+    "channels": Criterion(_channels, 0.5, "other channels disagree", at_least=True),
     "second opinion": Criterion(_second, 0.5, "the second opinion differs"),
-    "one by one": Criterion(_smallest("bands: one by one"), 0.85, "bands one by one do otherwise", at_least=True),
+    "one by one": Criterion(
+        _smallest("bands: one by one"), 0.85, "single bands do not have the attributed effect", at_least=True
+    ),
     "deletion": Criterion(
-        _smallest("deletion: random beaten"), 0.9, "its order is no better than one at random", at_least=True
+        _smallest("deletion: random beaten"), 0.9, "its order is no better than random", at_least=True
     ),
     "stable": Criterion(
         _smallest("stability: noise", "stability: shift"), 0.7, "noise or a shift changes it", at_least=True
     ),
-    "no shortcut": Criterion(_shortcut, 1.0, "it lies where no sleep can be seen"),
+    "no shortcut": Criterion(_shortcut, 1.0, "it is not evidence of sleep (a shortcut)"),
 }
 #: Without one of each of these an explanation is not trusted, but for an error of what is not meant to sum to anything.
 EVIDENCE: dict[tuple[str, ...], str] = {

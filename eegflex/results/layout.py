@@ -199,7 +199,7 @@ def check_layout(dataset: xr.Dataset, error: type[EegflexError] = ParameterError
         problem = next(check(dataset), None)
         if problem is not None:
             raise error(
-                f"This is not laid out as a result: {problem}",
+                f"This does not have the layout of a result: {problem}",
                 remedy="Results are made by attribute_epochs, read_result and concatenate_results",
             )
 

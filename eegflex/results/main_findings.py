@@ -82,12 +82,14 @@ def _of_stage(
         yield from (found.named(f"{stage} {side}") for found, side, _ in sorted(sides, key=lambda own: -own[2]))
         return
     seen = [words for words in (_seen(result, effects, side) for side in SIDES) if words]
-    why = "no interval of 95 % for a median leaves out 0, or no median is larger than its error"
+    why = "no 95 % interval of a median excludes 0, or no median is larger than its error"
     if not any(np.isfinite(one.interval).all() for one in effects):
-        why = "of so few, from so few parts of the night, a median has no interval of 95 %"
-    nothing = f"over {count_epochs(n_epochs)}, nothing that raised or lowered the score is told from zero: {why}"
-    most = f". What did most in these epochs: {'; '.join(seen)}" if seen else ""
-    remedy = "Explain more epochs, of other parts of the night"
+        why = "with so few epochs, from so few parts of the night, a median has no 95 % interval"
+    nothing = (
+        f"over {count_epochs(n_epochs)}, nothing that raised or lowered the score is distinguishable from zero: {why}"
+    )
+    most = f". Largest in these epochs: {'; '.join(seen)}" if seen else ""
+    remedy = "Explain more epochs, from other parts of the night"
     yield unknown(nothing + most, remedy, stage=stage, n_epochs=n_epochs).named(stage)
 
 
@@ -113,7 +115,9 @@ def _side(result: FlexResult, effects: Sequence[Effect], side: str) -> tuple[Fin
     if told is not None:
         return _tell(result, told, effects), side, abs(told.median)
     seen = _seen(result, effects, side)
-    words = f"nothing that {_did(result, SIDES[side])} is told from zero" + (f"; most did {seen}" if seen else "")
+    words = f"nothing that {_did(result, SIDES[side])} is distinguishable from zero" + (
+        f"; largest: {seen}" if seen else ""
+    )
     return unknown(words, stage=effects[0].stage, n_epochs=max(len(one.values) for one in effects)), side, 0.0
 
 
@@ -140,7 +144,7 @@ def _tell(result: FlexResult, one: Effect, effects: Sequence[Effect]) -> Finding
             f"{other.words} (mean {number_text(other.mean)}, median {number_text(other.median, other.mean)})"
             for other in sorted(carried, key=lambda other: -abs(other.mean))
         )
-        told += f"; larger on average, but too uncertain to tell, or carried by few epochs: {names}"
+        told += f"; larger on average, but too uncertain, or due to few epochs: {names}"
     return ok(told, stage=one.stage, **_values(one))
 
 
@@ -179,7 +183,7 @@ def _did(result: FlexResult, side: int) -> str:
     how, target = reading(result), result.parameters["target"]
     if isinstance(target, list | tuple):
         ahead, behind = target if side > 0 else reversed(target)
-        return f"{how.raised} the score of {ahead} over that of {behind}"
+        return f"{how.raised} the score of {ahead} minus that of {behind}"
     score = "the score" if target == "predicted" else explained_words(result)
     return f"{how.raised if side > 0 else how.lowered} {score}"
 
@@ -190,7 +194,7 @@ def _where(result: FlexResult, one: Effect) -> str:
     if found is None:
         return ""
     if not found.are_told:
-        return "; no site is told from the others"
+        return "; no site is distinguishable from the others"
     over = f"over {count_epochs(found.n_epochs)}"
     if result.data.sizes["channel_set"] > 1:
         over = f"over the {count_epochs(found.n_epochs)} that every channel calls {one.stage}"
@@ -224,8 +228,8 @@ def _waveforms(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
     kept = f"{first} of {count_epochs(int(row['n_epochs']))} of the night keep {stage} with all magnitudes and random phases"
     both = kept if first == second else f"{kept}, the same in all channels, and {second} with each channel's own"
     if way == "waveforms":
-        told = f"waveforms decided, which no sum over bands tells: {kept}"
-        found = warning(told, f"What follows does not tell it; look at {READERS}", **values)
+        told = f"waveforms decided, which bands do not explain: {kept}"
+        found = warning(told, f"What follows does not explain it; look at {READERS}", **values)
     elif way == "relations":
         told = f"relations between channels decided, and no channel by itself: {both}"
         found = warning(told, "Read what follows for the channels together", **values)
@@ -252,16 +256,16 @@ def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
         low, high = (float(end[0]) for end in median_interval(own[:, None], blocks_of(onset, recording)))
         between = f"95 % interval {percent(low)} to {percent(high)}, " if np.isfinite(low) else ""
         told = (
-            f"the epochs around decided: the median of their share of the change is {percent(middle)} ({between}n = "
+            f"the neighbouring epochs decided: the median of their share of the change is {percent(middle)} ({between}n = "
             f"{known.sum()}), and {within}"
         )
-        remedy = "What follows is of the epoch itself; context='scaled' attributes to those around it"
+        remedy = "What follows concerns the epoch itself; context='scaled' explains its neighbours too"
         if has_windows(dataset):
-            remedy = "What is told of the epoch itself is the lesser part; window_rhythms() has the epochs around it"
+            remedy = "The epoch itself is the smaller part; window_rhythms() shows its neighbours"
         values |= {"context_share": middle, "ci_low": low, "ci_high": high}
         yield warning(told, remedy, **values).named(f"{stage} context")
     elif n_within > n_epochs / 2:
-        remedy = "What it did is not shown to be more than nothing; explain it compared with another baseline"
+        remedy = "Its effect may be zero; explain it with another baseline"
         yield warning(within, remedy, **values).named(f"{stage} change")
 
 
@@ -275,8 +279,8 @@ def _baseline(result: FlexResult, stage: str) -> Iterator[Finding]:
     if share > DECIDES:
         place = " in their place" if result.parameters["context"] == "fixed" else ""
         told = (
-            f"the baseline, {baseline_words(result)}{place}, is called {stage}, too ({percent(share)}): what follows tells how "
-            f"these epochs differ from it, and little of what makes them {stage}"
+            f"the baseline, {baseline_words(result)}{place}, is called {stage}, too ({percent(share)}): what "
+            f"follows says how these epochs differ from it, and little about what makes them {stage}"
         )
         yield warning(told, _another(result, stage), stage=stage, share=share).named(f"{stage} baseline")
 

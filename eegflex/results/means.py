@@ -38,7 +38,7 @@ def refuse_single(dataset: xr.Dataset, what: str) -> None:
     """
     if only_means(dataset):
         raise ParameterError(
-            f"Single epochs of this result are not to be read, as {what} would",
+            f"Single epochs of this result are not exact, and {what} needs exact ones",
             seen="precision='mean', with a few random nodes for each epoch",
             allowed="means of stages: band_table(), plot_spectrum(), plot_topomap()",
             remedy="Attribute with precision='epoch'; with sample_per_stage=20 it takes little time, too",

@@ -187,10 +187,10 @@ def _check_sizes(path: Path) -> None:
             if name in ("epoch", "night"):  # they have a length, and nothing else
                 continue
             if name.removesuffix(STEP) not in VARIABLES and name not in COORDINATES:
-                raise RecordingError(f"{path.name} holds a data set that no result has", seen=f"{name!r:.80}")
+                raise RecordingError(f"{path.name} has a data set that no result has", seen=f"{name!r:.80}")
             if found.nbytes > _MOST_COMPRESSED * found.id.get_storage_size():
                 raise RecordingError(
-                    f"{path.name} claims more data than it holds",
+                    f"{path.name} states more data than it has",
                     seen=f"{name}, {found.nbytes:.3g} bytes",
                     remedy="Do not open it; attribute the recording again",
                 )

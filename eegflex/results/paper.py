@@ -117,8 +117,8 @@ def _recording(result: FlexResult, told: Mapping[str, Any]) -> Iterator[str]:
     kinds, names = data["ch_type"].values.astype(str), data["ch_name"].values.astype(str)
     by_kind = {kind: list(dict.fromkeys(names[kinds == kind].tolist())) for kind in dict.fromkeys(kinds.tolist())}
     listed = "; ".join(f"{type_label(kind)} {', '.join(own)}" for kind, own in by_kind.items())
-    rate = f", recorded at {told['sfreq_recorded']:.6g} Hz" if "sfreq_recorded" in told else ""
-    yield f"One recording of {count_epochs(n)} of {seconds:g} s ({n * seconds / 3600:.2g} h){rate}, was analysed."
+    rate = f", recorded at {told['sfreq_recorded']:.6g} Hz," if "sfreq_recorded" in told else ""
+    yield f"One recording of {count_epochs(n)} of {seconds:g} s ({n * seconds / 3600:.2g} h){rate} was analysed."
     n_scored = int((~np.isin(data["night_stage"].values.astype(str), ["", *NOT_STAGED])).sum())
     yield f"A hypnogram had a stage for {n_scored} of them." if n_scored else "No hypnogram was given."
     if SIMULATED in told.get("warnings", ()):
@@ -152,7 +152,7 @@ def _prepared(result: FlexResult, told: Mapping[str, Any]) -> str:
     if not done:
         return ""
     *first, last = done
-    return f"As the stager's contract asks, signals were {', '.join(first) + ' and ' * bool(first)}{last} before anything else."
+    return f"As the stager's spec requires, signals were {', '.join(first) + ' and ' * bool(first)}{last} before anything else."
 
 
 def _stager(result: FlexResult, told: Mapping[str, Any], cite: _Cited) -> Iterator[str]:
@@ -162,14 +162,14 @@ def _stager(result: FlexResult, told: Mapping[str, Any], cite: _Cited) -> Iterat
     digest = f", weights with SHA-256 {told['model_sha256']}" if told.get("model_sha256") else ""
     yield f"Stages ({', '.join(result.stages)}) were given by {result.model}{works}{digest}."
     if others:
-        yield f"Its contract says further: {'; '.join(others)}."
+        yield f"Its spec also says: {'; '.join(others)}."
     if spec["model"].get("assumed"):
-        yield f"Nobody declared {', '.join(map(str, spec['model']['assumed']))}; eegflex assumed them."
+        yield f"Its spec does not declare {', '.join(map(str, spec['model']['assumed']))}; eegflex assumed them."
     context = spec["input"]["context"]
     if context["whole"]:
-        yield "It sees each epoch among all others of the night."
+        yield "It gets each epoch together with all others of the night."
     elif context["before"] or context["after"]:
-        yield f"It sees each epoch with {context['before']} before and {context['after']} after it."
+        yield f"It gets each epoch with {context['before']} before and {context['after']} after it."
     if result.data.sizes["channel_set"] > 1:
         yield (
             f"It was run once for each of {result.data.sizes['channel_set']} sets of channels, each of which was explained by "
@@ -181,10 +181,10 @@ def _attribution(result: FlexResult, told: Mapping[str, Any], cite: _Cited, *, o
     asked = result.parameters
     yield _which_epochs(result, told)
     what = "the score of every stage; reported here is that of the predicted one" if of_all else explained_words(result)
-    yield f"Explained was {what} ({unit(result)}) by {_by_method(result, cite)}."
+    yield f"The analysis explained {what} ({unit(result)}) by {_by_method(result, cite)}."
     yield f"Epochs were compared with {baseline_words(result)}{_how_chosen(told)}. {sum_words(result)}"
     if str(asked["baseline"]).startswith("aperiodic"):
-        yield f"Oscillatory peaks were told from the aperiodic part after {cite('aperiodic').strip('()')}."
+        yield f"Oscillatory peaks were separated from the aperiodic part after {cite('aperiodic').strip('()')}."
     yield from _quadrature(result)
     yield from _context(result, told)
     bands = ", ".join(f"{name} {low:g}–{high:g} Hz" for name, (low, high) in Bands().items())
@@ -310,7 +310,7 @@ _PARTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "one by one": ("putting in and leaving out single bands", ()),
     "sets": ("the smallest sets of bands that keep or lose the stage", ()),
     "shortcuts": ("attribution where no sleep can be seen", ()),
-    "events": ("attribution within events that scorers look for", ()),
+    "events": ("attribution within events that scorers use", ()),
     "stability": ("noise and a shift of the signal", ("infidelity",)),
     "agreement": ("other baselines, and neighbouring epochs", ()),
     "sanity": ("random weights, other stages and random phases", ("sanity",)),
@@ -332,7 +332,7 @@ def _evaluation(result: FlexResult, told: Mapping[str, Any], cite: _Cited) -> It
     )
     seed = f" (seed {settings['seed']})" if "seed" in settings else ""
     yield (
-        f"The model was asked again about {n} explanations of {count_epochs(of)}{sample}{seed}, about some things of fewer: "
+        f"Tests on the model used {n} explanations of {count_epochs(of)}{sample}{seed}, in some tests fewer: "
         f"{'; '.join(said)}."
     )
     if evaluated["left"]:

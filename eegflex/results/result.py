@@ -46,7 +46,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
     Raises
     ------
     ParameterError
-        If the dataset is not laid out as a result; its numbers are not looked at.
+        If the dataset is not laid out as a result; its numbers are not checked.
 
     See Also
     --------
@@ -186,7 +186,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         self.close()
 
     def close(self) -> None:
-        """Close the file of a result that was read with ``lazy=True``; whatever is asked for later opens it again."""
+        """Close the file of a result that was read with ``lazy=True``; later access opens it again."""
         self._dataset.close()
 
     @property
@@ -200,7 +200,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The stager's contract, in the sections of its TOML file."""
+        """The stager's spec, in the sections of its TOML file."""
         return dict(json.loads(self._dataset.attrs["spec"]))
 
     @property
@@ -223,7 +223,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
 
     @property
     def sfreq(self) -> float:
-        """Sampling rate of what the stager was given, in Hz."""
+        """Sampling rate of the stager's input, in Hz."""
         return float(self._dataset.attrs["sfreq"])
 
     @property
@@ -261,7 +261,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         stage_from: str = "predicted",
         trust: str = "all",
     ) -> FlexResult:
-        """Choose epochs and channels by what they are of.
+        """Select epochs and channels by stage, recording, channel or trust.
 
         Parameters
         ----------
@@ -312,7 +312,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         return FlexResult(enough(found))
 
     def main_findings(self, *, trust: str = "all") -> Findings:
-        """What spoke most for and against each stage, in the words of a scorer.
+        """The strongest evidence for and against each stage, in the words of a scorer.
 
         Parameters
         ----------
@@ -360,7 +360,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
         return FlexResult(self.to_xarray())
 
     def for_target(self, target: str | tuple[str, str] | None = None) -> FlexResult:
-        """The result of one target, of a result of all stages; without a further pass through the network.
+        """The result of one target from a result of all stages, without running the network again.
 
         Attributions are linear in the score, so that a margin's are the difference of two stages'.
 
@@ -393,7 +393,7 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
 
     @property
     def data(self) -> xr.Dataset:
-        """The labelled dataset itself, to be read and not to be changed; `to_xarray` gives a copy."""
+        """The labelled dataset itself. Do not change it; `to_xarray` gives a copy."""
         return self._dataset
 
     def to_xarray(self) -> xr.Dataset:

@@ -48,13 +48,13 @@ def check_seal(path: Path, error: type[EegflexError], what: str) -> None:
     found = _SEAL.fullmatch(_end(path))
     if found is None:
         raise error(
-            f"The {what} has no seal at its end: it was cut, or another program wrote it",
+            f"The {what} has no checksum at its end: it was truncated, or another program wrote it",
             seen=path,
-            remedy="Copy it again; of a dataset that you made yourself, FlexResult(dataset).save writes a result",
+            remedy="Copy it again; for a dataset of your own, FlexResult(dataset).save writes a result",
         )
     if found[1].decode() != _hash(path, path.stat().st_size - _LENGTH):
         raise error(
-            f"The {what} is damaged: it is not as it was written", seen=path, remedy="Copy it again, or make it again"
+            f"The {what} is damaged: its checksum does not match", seen=path, remedy="Copy it again, or create it again"
         )
 
 

@@ -287,7 +287,7 @@ def counted_words(dataset: xr.Dataset, stage_from: str = "predicted") -> str:
     n, n_sets = counted.size - int(counted.sum()), counted.shape[1]
     if n_sets == 1 and not n:
         return ""
-    said = "An epoch is counted once, under one stage"
+    said = "Each epoch is counted once, under one stage"
     said += ", that of its most confident channel." if n_sets > 1 and stage_from == "predicted" else "."
     if not n:
         return f"{said} No channel explains another."
@@ -295,8 +295,8 @@ def counted_words(dataset: xr.Dataset, stage_from: str = "predicted") -> str:
     lost = int((~counted.any(axis=1)).sum())
     without = f", so that {count_epochs(lost)} {'is' if lost == 1 else 'are'} in no number of a stage" if lost else ""
     return (
-        f"{said} What is told of a stage is of the channels that explain that stage: in {n} of {what} another one was explained"
-        f"{without}. These are not counted there; disagreements are told of by themselves."
+        f"{said} Numbers of a stage use the channels that explain that stage: in {n} of {what} another stage was explained"
+        f"{without}. These are not counted there; disagreements are listed separately."
     )
 
 

@@ -29,7 +29,7 @@ __all__ = [
 
 #: What decides stages -> how that is said of them.
 _WORDS = {
-    "waveforms": "{stages} {are} decided by waveforms, which no band tells",
+    "waveforms": "{stages} {are} decided by waveforms, which bands do not explain",
     "relations": "{stages} {are} decided by relations between channels",
     "unclear": "whether the spectrum decides {stages} is unclear",
 }

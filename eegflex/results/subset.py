@@ -36,7 +36,7 @@ def subset(
         found = tables.epoch_stages(dataset, stage_from)
         order = [*dataset["stage_name"].values.tolist(), *sorted(set(found.tolist()))]
         there = [one for one in dict.fromkeys(map(str, order)) if one in found]
-        kept &= np.isin(found, _check_there("No explained epoch is of this stage", as_list(stage), there))
+        kept &= np.isin(found, _check_there("No epoch of this stage was explained", as_list(stage), there))
     if epoch is not None:
         dataset = dataset if len(labels_of(dataset)) == 1 else one_recording(dataset, None, "The number of an epoch")
         numbers = dataset["number"].values

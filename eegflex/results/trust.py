@@ -156,7 +156,7 @@ def _judge(dataset: xr.Dataset, limits: Mapping[str, float]) -> Trust:
 
 def _with_limit(name: str, limit: Any) -> Criterion:
     if name not in CRITERIA:
-        raise ParameterError("There is no such criterion of trust", seen=repr(name), allowed=list(CRITERIA))
+        raise ParameterError("There is no trust criterion with this name", seen=repr(name), allowed=list(CRITERIA))
     if isinstance(limit, bool) or not isinstance(limit, int | float | np.number) or np.isnan(limit):
         raise ParameterError(f"The limit of {name!r} must be a number", seen=repr(limit))
     return replace(CRITERIA[name], limit=float(limit))
@@ -266,4 +266,4 @@ def _of_stage(found: Trust, own: npt.NDArray[np.bool_], stage: str) -> Finding:
     told += f"; {left} {'was' if left == 1 else 'were'} not tested" if left else ""
     if n >= min(of, MIN_EPOCHS) and n >= of / 2:
         return ok(told, **values).named(f"{stage} trust")
-    return warning(told, "Believe no single one of those; see result.trust()", **values).named(f"{stage} trust")
+    return warning(told, "Do not rely on any of those alone; see result.trust()", **values).named(f"{stage} trust")

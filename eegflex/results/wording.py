@@ -136,11 +136,11 @@ def explained_words(result: FlexResult) -> str:
     """Say which score was explained, such as ``"the score of the predicted stage"``."""
     target = result.parameters["target"]
     if isinstance(target, list | tuple):
-        return f"the score of {target[0]} over that of {target[1]}"
+        return f"the score of {target[0]} minus that of {target[1]}"
     named = {
         "predicted": "the score of the predicted stage",
         "scored": "the score of the stage in the hypnogram",
-        "margin": "the score of the predicted stage over that of the runner-up",
+        "margin": "the score of the predicted stage minus that of the runner-up",
     }
     return named.get(target, f"the score of {target}")
 
@@ -198,7 +198,7 @@ def sum_words(result: FlexResult) -> str:
     subject = "The attributions of an epoch and of its context together" if moved else "The attributions of an epoch"
     from_what = baseline.score.format(stage=stage) + (", and its context likewise" if moved else "")
     return (
-        f"{subject} sum to its score less that of {from_what}: explained is {baseline.explained.format(stage=stage)}."
+        f"{subject} sum to its score minus that of {from_what}: they explain {baseline.explained.format(stage=stage)}."
     )
 
 

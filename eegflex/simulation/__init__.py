@@ -1,4 +1,4 @@
-"""Simulated nights: sources in a head, the rhythms and events of sleep, and what is known of each of them."""
+"""Simulated nights: sources in a head model, with known rhythms and events of sleep."""
 
 from eegflex.simulation.simulate import SimulatedPSG, simulate_psg
 

@@ -89,7 +89,7 @@ class SimulatedPSG:
         return f"<SimulatedPSG | {hours:g} h at {sfreq:g} Hz, {len(self.events)} events, seed {self.seed}>"
 
     def save(self, fname: str | Path, *, overwrite: bool = False) -> SimulatedFiles:
-        """Write the night as EDF+, with its hypnogram and its events beside it.
+        """Save the night as EDF+, with its hypnogram and its events.
 
         Parameters
         ----------
@@ -221,7 +221,7 @@ def simulate_psg(
     Raises
     ------
     ParameterError
-        If an argument is out of its range, or a name is unknown.
+        If an argument is out of range, or a name is unknown.
 
     See Also
     --------

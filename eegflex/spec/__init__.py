@@ -1,4 +1,4 @@
-"""The contract of a stager: what it is given, what it returns, and its TOML file."""
+"""Specs of stagers: what a stager expects, what it returns, and its TOML file."""
 
 from eegflex.spec.model_spec import ChannelSpec, ContextSpec, FilterSpec, ModelSpec, ScaleSpec
 from eegflex.spec.published import load_spec, spec_names, spec_text

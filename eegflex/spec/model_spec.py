@@ -26,7 +26,7 @@ __all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
 @checked_methods
 @dataclass(frozen=True)
 class ModelSpec:
-    """The contract of a stager.
+    """The spec of a stager: what it expects and what it returns.
 
     Attributes
     ----------
@@ -337,20 +337,20 @@ def _check_channels(spec: ModelSpec) -> None:
     if not names:
         raise SpecError("The spec names no channels", remedy="Add at least one [[input.channels]]")
     if len(set(names)) != len(names):
-        raise SpecError("The inputs of a stager must have names of their own", seen=names)
+        raise SpecError("The inputs of a stager must have unique names", seen=names)
     uses = [channel.use for channel in spec.channels]
     if uses.count("each") > 1:
         raise SpecError("Only one input of a stager can be used 'each' by itself", seen=names)
     if spec.combine != "surest" and "each" not in uses:
         raise SpecError(
-            "The spec's [output] combine says what becomes of several answers, and there is only one",
+            "The spec's [output] combine is for several outputs, and there is only one",
             seen=repr(spec.combine),
             remedy="Give one of [[input.channels]] use = 'each', or leave combine out",
         )
     told_apart = isinstance(spec.layout, dict) or spec.combine != "surest"
     if told_apart and uses.count("all") > (spec.combine == "surest"):
         raise SpecError(
-            "These inputs cannot be told apart by the number of their channels",
+            "These inputs cannot be distinguished by the number of their channels",
             seen={channel.name: channel.use for channel in spec.channels},
             allowed="use = 'first' for all but one",
         )

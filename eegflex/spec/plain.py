@@ -22,12 +22,12 @@ def short(value: Any) -> str:
     --------
     >>> from eegflex.spec.plain import short
     >>> short("100 Hz"), len(short("x" * 10_000)), short(10**5000)
-    ("'100 Hz'", 204, 'a int that is too large to be shown')
+    ("'100 Hz'", 204, 'a int that is too large to show')
     """
     try:
         text = repr(value)
     except Exception:  # numbers of thousands of digits, lists in lists in lists
-        return f"a {type(value).__name__} that is too large to be shown"
+        return f"a {type(value).__name__} that is too large to show"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
 
 

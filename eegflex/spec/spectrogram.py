@@ -59,7 +59,7 @@ class LogSpec:
 
 @dataclass(frozen=True)
 class SpectrogramSpec:
-    """Spectrogram that a stager is given in the place of the signal, computed within the graph.
+    """Spectrogram that a stager gets instead of the signal, computed within the graph.
 
     The steps, in this order: windows of each epoch, detrended and tapered; their spectrum; `fmin` to `fmax`; `filterbank`;
     `log`; `clip`; ``(x - mean) / sd``. So attributions are those of the *signal*, whatever the network itself sees.
@@ -94,7 +94,7 @@ class SpectrogramSpec:
         Lowest and highest value, before mean and sd.
     mean, sd : str | tuple of float
         What is subtracted, then divided by: of each frequency, of each channel and frequency, or of each window too. A
-        `.npy` or safetensors beside the spec, or a list of numbers. ``"recording"``: over the sound epochs of the recording
+        `.npy` or safetensors beside the spec, or a list of numbers. ``"recording"``: over the usable epochs of the recording
         that is staged, for each channel and frequency, frozen. Empty: none.
 
     See Also

@@ -76,7 +76,7 @@ class Schema(Generic[T]):
         path = check_input(fname, self.error, self.called, folder=True)
         try:
             if path.stat().st_size > _LONGEST:
-                raise self.error(f"This {self.called} is too long to be one", seen=path, allowed=f"{_LONGEST:,} bytes")
+                raise self.error(f"This {self.called} is too long", seen=path, allowed=f"{_LONGEST:,} bytes")
             tables = tomllib.loads(path.read_text("utf-8"))
         except OSError as error:
             raise self.error(f"This {self.called} cannot be read: {error.strerror}", seen=path) from error

@@ -1,4 +1,4 @@
-"""Stagers: models that stage sleep, from wherever they come, in one form."""
+"""Stagers: models that stage sleep, from different sources, with one interface."""
 
 from eegflex.stagers.ensemble import ensemble
 from eegflex.stagers.loading import load_model

@@ -57,8 +57,8 @@ def with_counted_stages(stager: Stager, segments: Segments) -> Stager:
     if returned.shape[1] == len(stager.spec.stages):
         return stager
     logger.warning(
-        f"{stager.spec.name} returns {returned.shape[1]} scores, where sleep has {len(STAGES)} stages: without a spec that "
-        "names them they are explained as what they are, outputs of which nobody knows the meaning"
+        f"{stager.spec.name} returns {returned.shape[1]} scores, where sleep has {len(STAGES)} stages: without a spec "
+        f"that names them they are explained as outputs without names"
     )
     names = tuple(f"output {i}" for i in range(returned.shape[1]))
     others = tuple(note for note in stager.spec.assumed if not note.startswith("stages:"))

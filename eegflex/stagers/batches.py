@@ -51,7 +51,7 @@ class BatchSize:
         self.points = max(self.points // 2, 1)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        logger.info(f"Memory is short: going on with {self.points} points in a batch")
+        logger.info(f"Memory is short: continuing with {self.points} points in a batch")
 
 
 def out_of_memory(error: Exception) -> bool:

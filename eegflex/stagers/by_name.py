@@ -49,13 +49,13 @@ def contract_of(name: str, spec: ModelSpec | None) -> tuple[ModelSpec, Class | N
     kind = network_class(own.class_name) if own and own.class_name else class_named(name) if own is None else None
     if spec is None:
         raise ParameterError(
-            f"{name} is no network of sleep alone, so that no contract of it is published",
+            f"{name} is not only a network of sleep, so it has no published spec",
             seen="no spec=",
-            remedy="Give its contract, spec='mine.toml'; eegflex specs prints some to start from",
+            remedy="Give its spec, spec='mine.toml'; eegflex specs prints some to start from",
         )
     if kind is None or (own is not None and own.sha256):
         raise SpecError(
-            "These weights have a contract of their own, which a spec cannot replace",
+            "These weights have their own spec, which cannot be replaced",
             seen=f"spec={spec.name!r} for {name!r}",
             remedy="Leave spec= out, or load the file of weights with it: load_model('the file', spec=...)"
             if own is None or not own.class_name
@@ -75,7 +75,7 @@ def of_other_weights(spec: ModelSpec) -> ModelSpec:
     """A published contract for weights that the caller has: those that it was published with are not meant."""
     if not spec.sha256:
         return spec
-    note = f"weights: those that were given, which need not be those of {spec.name}"
+    note = f"weights: given by the user, not necessarily those of {spec.name}"
     paper = spec.citation.partition("; weights:")[0]
     return spec.replace(
         name=f"{spec.name}, other weights",
@@ -101,9 +101,9 @@ def _address(named: str) -> str:
 def random_stager(spec: ModelSpec, kind: Class | None) -> Stager:
     """A network as it is before training, which is said wherever it is named."""
     kind = kind or network_class(spec.class_name)
-    with torch.random.fork_rng(devices=[]), in_our_words("The network cannot be made", seen=spec.kwargs):
+    with torch.random.fork_rng(devices=[]), in_our_words("The network cannot be created", seen=spec.kwargs):
         torch.manual_seed(SEED)
         network = kind(**arguments(kind, spec))
-    note = f"weights: random, as was asked for (seed {SEED}); no score of it means anything"
-    logger.warning(f"{spec.name} has not learnt anything: its weights are random")
+    note = f"weights: random, as requested (seed {SEED}); its scores have no meaning"
+    logger.warning(f"{spec.name} is untrained: its weights are random")
     return Stager(network, spec.replace(name=f"{spec.name}, random weights", assumed=(*spec.assumed, note)))

@@ -78,7 +78,7 @@ def ensemble(members: Sequence[Stager], rule: Rule = "mean") -> Stager:
             raise SpecError(
                 f"The members of an ensemble disagree in their {name}",
                 seen=[f"{member.spec.name}: {value}" for member, value in zip(members, values, strict=True)],
-                remedy="Members are given the same signals. Explain each of these by itself, with the same target, and average "
+                remedy="Members get the same signals. Explain each of these by itself, with the same target, and average "
                 "their band tables: that is the attribution of their mean",
             )
     spec = members[0].spec.replace(

@@ -276,7 +276,7 @@ def _bank(words: SpectrogramSpec, n_bins: int, folder: Path | None) -> Array | N
     bank = bank if bank.shape[-2] == n_bins else bank.swapaxes(-1, -2)
     if words.log is not None and bank.min() < 0:
         raise SpecError(
-            "The spec's [input.spectrogram] filterbank has numbers below zero, and of negative powers there is no logarithm",
+            "The spec's [input.spectrogram] filterbank has numbers below zero, and negative powers have no logarithm",
             seen=float(bank.min()),
         )
     return bank

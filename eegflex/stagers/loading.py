@@ -140,7 +140,7 @@ def load_model(
     by_name = isinstance(source, str) and path is None and (source in _published() or source.startswith(PREFIX))
     if spec is not None and path is None and isinstance(source, str | Stager) and not by_name:
         raise SpecError(
-            "This stager has a contract of its own, which a spec cannot replace",
+            "This stager has its own spec, which cannot be replaced",
             seen=f"spec={spec.name!r} for {source!r}",
             remedy="Leave spec= out, or pass the bare torch.nn.Module with it",
         )
@@ -222,7 +222,7 @@ def _named(name: str) -> Stager:
     points = _points(name)
     if not points:
         raise ModelError(
-            "There is no such model",
+            "The model does not exist",
             seen=repr(name),
             allowed=names(),
             remedy="Or give a file that exists, or the torch.nn.Module itself",
@@ -250,7 +250,7 @@ def _points(name: str) -> dict[str, EntryPoint]:
 
 def _from_file(path: Path, spec: ModelSpec | None, folder: Path | None, network: Any, trusted: bool) -> Stager:
     if not os.path.lexists(path):  # the name of a model, misspelt
-        raise ModelError("There is no such model", seen=path, allowed=[*names(), "a file or folder that exists"])
+        raise ModelError("The model does not exist", seen=path, allowed=[*names(), "a file or folder that exists"])
     check_input(path, ModelError, "model", folder=True)
     given = spec is not None and path.is_file()
     weights, beside, home = (path, None, path.parent) if given else locate(path)
@@ -270,7 +270,7 @@ def _from_file(path: Path, spec: ModelSpec | None, folder: Path | None, network:
         return loaded
     if spec is None and (like := published_like(getattr(loaded, "shapes", None))):
         spec = known = load_spec(like)
-        file.notes.append(f"spec: {like!r}, which alone is of what {weights.name} takes and returns")
+        file.notes.append(f"spec: {like!r}, the only one that fits the inputs and outputs of {weights.name}")
     refuse_other_kinds(loaded, known, weights)
     for note in file.notes:
         logger.warning(note)
@@ -284,10 +284,10 @@ def _check_sum(files: list[Path], spec: ModelSpec, otherwise: str = "correct sha
     """Refuse a model that is not the one whose checksum the spec has; say what to do if it is the one that is meant."""
     if spec.sha256 and (found := digest_of_files(files)) != spec.sha256.lower():
         raise ModelError(
-            f"{' with '.join(file.name for file in files)} is not the model that its spec was written for, by its sha256",
+            f"{' with '.join(file.name for file in files)} is not the model of its spec: the sha256 differs",
             seen=found,
             allowed=spec.sha256.lower(),
-            remedy=f"Get the file again; or, if it is the one that is meant, {otherwise}",
+            remedy=f"Get the file again; or, if it is the right file, {otherwise}",
         )
 
 
@@ -306,7 +306,7 @@ def _from_object(
         raise ModelError(
             "The model is a class, not an instance of one",
             seen=source.__name__,
-            remedy=f"Make one of it, load_model({source.__name__}(...)), or give its weights too: "
+            remedy=f"Create an instance, load_model({source.__name__}(...)), or give its weights too: "
             f"load_model('weights.safetensors', module={source.__name__})",
         )
     for package, adapter in _WRAPPED.items():

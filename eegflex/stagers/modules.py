@@ -99,7 +99,7 @@ def meant_of(returned: Any, spec: ModelSpec) -> torch.Tensor:
             if key is None
             else f"The model returns no tensor {key!r}, which the spec's [output] output says",
             seen={name: tuple(part.shape) for name, part in tensors.items()},
-            remedy=f"Say which of them are the scores in the spec's [output], for example output = {likely[0]!r}",
+            remedy=f"Name the one with the scores in the spec's [output], for example output = {likely[0]!r}",
         )
     return _real(tensors[chosen])
 
@@ -118,7 +118,7 @@ def parts_of(returned: Any) -> dict[str | int, Any]:
 def _real(scores: torch.Tensor) -> torch.Tensor:
     """Scores in single precision at least; from there on, as precise as they are."""
     if scores.is_complex():
-        raise ModelError("The model returns complex numbers, which are no scores", seen=str(scores.dtype))
+        raise ModelError("The model returns complex numbers, which cannot be scores", seen=str(scores.dtype))
     precise = scores.is_floating_point() and torch.finfo(scores.dtype).bits >= 32
     return scores if precise else scores.float()
 

@@ -64,12 +64,12 @@ def levels_of(stager: Stager, run: Callable[[], Any]) -> list[Level]:
     """
     networks = list(_networks(stager))
     if not networks:
-        raise CannotTellError("the model is no network of torch: it has no weights that could be made random")
+        raise CannotTellError("the model is not a torch network: it has no weights that can be randomised")
     named = [_changeable(network) for network in networks]
     if not all(named):
         has_any = any(True for network in networks for _ in network.parameters())
         why = "its weights are single numbers, or all alike" if has_any else "it has no parameters"
-        raise CannotTellError(f"nothing in the model could be made random: {why}")
+        raise CannotTellError(f"nothing in the model could be randomised: {why}")
     with _Reads() as reads:
         run()
     modules = [_modules_in_order(own, reads.first) for own in named]

@@ -32,7 +32,7 @@ __all__ = ["BoundStager", "Stager"]
 
 
 class Stager:
-    """A model that stages sleep, and its contract.
+    """A model that stages sleep, with its spec.
 
     Inside eegflex every stager has one form, ``(batch, epoch, channel, time) -> (batch, stage)``, for the target epoch
     of the window; the spec's layouts say how a module sees it.
@@ -110,7 +110,7 @@ class Stager:
         return moved
 
     def with_spec(self, spec: ModelSpec) -> Stager:
-        """The same module under another contract."""
+        """The same module with another spec."""
         changed = copy.copy(self)
         changed.spec = spec
         if (spec.spectrogram, spec.sfreq) != (self.spec.spectrogram, self.spec.sfreq):
@@ -222,9 +222,7 @@ class Stager:
         except ForwardError:
             raise error from error.__cause__
         self.module = module
-        logger.warning(
-            f"{self.spec.name} computes in a precision of its own, and no other: its scores are rounded to it"
-        )
+        logger.warning(f"{self.spec.name} computes only in its own precision: its scores are rounded to it")
         return returned
 
     def arrange(self, windows: torch.Tensor) -> Fed:

@@ -47,9 +47,9 @@ def read_table(named: str, key: str, folder: Path | None) -> npt.NDArray[np.floa
     check_input(path, SpecError, called)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise SpecError(f"The {called} is of no format that is read", seen=path.name, allowed=sorted(_READERS))
+        raise SpecError(f"The {called} has an unknown format", seen=path.name, allowed=sorted(_READERS))
     if path.stat().st_size > _LARGEST:
-        raise SpecError(f"The {called} is too long to be one", seen=path, allowed=f"{_LARGEST:,} bytes")
+        raise SpecError(f"The {called} is too long", seen=path, allowed=f"{_LARGEST:,} bytes")
     try:
         found = reader(path, key)
     except SpecError:
@@ -69,7 +69,7 @@ def _of_npy(path: Path, _: str) -> npt.NDArray[np.generic]:
         version = np.lib.format.read_magic(file)
         heads = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in heads:
-            raise SpecError("This .npy file is of a version that is not read", seen=version, allowed=list(heads))
+            raise SpecError("This .npy file has an unknown version", seen=version, allowed=list(heads))
         shape, _fortran, dtype = heads[version](file)
         # before memory is taken for what is not there
         if dtype.hasobject or math.prod(shape) * dtype.itemsize != path.stat().st_size - file.tell():

@@ -118,7 +118,7 @@ def check_output(fname: str | Path, *, overwrite: bool, inputs: Iterable[str | P
     if mode is not None:
         _check_replaceable(path, target, mode, overwrite=overwrite, inputs=inputs)
     if not target.parent.is_dir():
-        raise OutputError("The output's directory does not exist", seen=path.parent, remedy="Make it first")
+        raise OutputError("The output's directory does not exist", seen=path.parent, remedy="Create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise OutputError("The output's directory cannot be written to", seen=path.parent, remedy="Choose another one")
     return path
@@ -147,11 +147,11 @@ def _check_replaceable(path: Path, target: Path, mode: int, *, overwrite: bool, 
         raise OutputError(f"The output is {special}, not a file", seen=path, remedy="Name a file")
     if any(_same(target, one) for given in inputs for one in _files_of(Path(given))):
         raise OutputError(
-            "The output is what is read, and would be lost", seen=path, remedy="Choose another name for the output"
+            "The output is an input file, which would be lost", seen=path, remedy="Choose another name for the output"
         )
     if not overwrite:
         raise OutputError(
-            "The output file is there already",
+            "The output file already exists",
             seen=path,
             remedy="Choose another name, or pass overwrite=True (--overwrite)",
         )
@@ -294,7 +294,7 @@ def _said(path: Path) -> Iterator[None]:
         raise OutputError(
             f"The file could not be written: {error.strerror or error}",
             seen=path,
-            remedy="Name a directory that exists, may be written to and has room",
+            remedy="Use an existing, writable directory with enough space",
         ) from error
 
 

@@ -56,7 +56,7 @@ def inside(path: Path, named: str | Path, error: type[EegflexError]) -> Path:
         raise error(
             f"{path.name} names {'something that is no file' if fits else 'a file outside its own folder'}",
             seen=f"{str(named)!r:.200}",
-            remedy="Put the file itself beside it: links and paths that lead away are not followed",
+            remedy="Put the file itself in the same folder: links and paths outside it are not followed",
         )
     return where
 

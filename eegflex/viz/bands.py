@@ -127,7 +127,7 @@ def plot_bands(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw what each frequency band did to the score in each epoch, stage by stage.
+    """Plot the attribution of each band in each epoch, by stage.
 
     A mark is one epoch: the attribution summed over a band and over the picked channels of one type that the stager takes at
     once. Of a stager that takes one EEG channel at a time it is the mean over those channels that explain the stage that the

@@ -124,7 +124,7 @@ def given_axes(axes: Axes | Sequence[Axes], panels: Sequence[str]) -> npt.NDArra
             remedy="The panels are in this order; stage=, picks= and the like make them fewer",
         )
     if len({figure_of(one) for one in given}) > 1:
-        raise ParameterError("The axes must be of one figure", remedy="Make them with plt.subplots")
+        raise ParameterError("The axes must be of one figure", remedy="Create them with plt.subplots")
     return given
 
 

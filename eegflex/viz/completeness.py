@@ -38,7 +38,7 @@ def plot_completeness(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw how large the completeness gaps and the estimated errors are, relative to the absolute total of the band sums.
+    """Plot completeness gaps and estimated errors, relative to the absolute total of the band sums.
 
     Both are of all channels of a channel set, whichever are in the result.
 

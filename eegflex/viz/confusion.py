@@ -71,11 +71,11 @@ def plot_confusion(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw how often each stage was taken for each, and why.
+    """Plot the confusion matrix, with the evidence in each cell.
 
     In each cell stand the epochs of the night that were scored as its row and predicted as its column, and, where some of them
     were explained, the bands that raised the score most and the one that lowered it most: the median over these epochs. Of a
-    result of all stages that is the score of the predicted stage over that of the scored one, and of the predicted stage on
+    result of all stages that is the score of the predicted stage minus that of the scored one, and of the predicted stage on
     the diagonal; of another the score that was explained.
 
     Parameters
@@ -125,7 +125,7 @@ def plot_confusion(
     counts = tables.night_confusion(result.data)[np.ix_(places, places)]
     if not counts.sum():
         raise ParameterError(
-            "There is no hypnogram to compare the stages with",
+            "There is no hypnogram to compare with",
             seen="no epoch that is both scored and staged",
             remedy="Give a hypnogram when the recording is read",
         )
@@ -142,7 +142,7 @@ def plot_confusion(
         _write_cell(ax, row, column, int(count), float(shares[row, column]), own)
     _label(ax, order, counts)
     return canvas.finish(
-        f"{result.model}: {'what spoke for the predicted stage' if spoke else 'stages'}, by scored and predicted stage, "
+        f"{result.model}: {'evidence for the predicted stage' if spoke else 'stages'}, by scored and predicted stage, "
         f"Cohen's kappa {cohens_kappa(counts):.2f} (n = {counts.sum()} epochs)",
         *_notes(result, picks, told),
         show=show,
@@ -258,7 +258,7 @@ def _notes(
         f"median; + {how.raised}, ○ {how.lowered}"
     )
     if of_all:
-        yield "the score of the predicted stage over that of the scored one, or the predicted stage's on the diagonal."
+        yield "the score of the predicted stage minus that of the scored one, or the predicted stage's on the diagonal."
     else:
         yield f"the score. {positive_means(result)}"
     if any(one.is_within for own in told.values() for one, _ in own):

@@ -87,7 +87,7 @@ def plot_context(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw what the epochs around an epoch did to its score, one column a stage.
+    """Plot the contribution of neighbouring epochs to the score, by stage.
 
     Above, the attribution to each epoch of the window, summed over all bands: how much the epoch itself counts, and how much
     its neighbours. Below, the neighbours alone, by band, on a colour scale of their own. Sums are over the picked channels
@@ -153,9 +153,9 @@ def plot_context(
     dataset = with_context_map(result.data)
     if not has_context(dataset):
         raise ParameterError(
-            "This result attributes nothing to the context",
+            "This result has no attribution to the context",
             seen=f"context={result.parameters['context']!r}, stager {result.model}",
-            remedy="Attribute with context='scaled', with a stager that looks at neighbouring epochs",
+            remedy="Attribute with context='scaled', with a stager that uses neighbouring epochs",
         )
     columns, members = check_stages(stage, stage_order(dataset, stage_from)), pick(dataset, picks)
     found = context_means(dataset, members, columns, stage_from)
@@ -187,7 +187,7 @@ def plot_context(
         f"Mean over the epochs of a {stage_from} stage; n counts them.",
         "Black lines: 95 % interval of the mean, from blocks of 10 min; none where there are too few epochs or blocks.",
         "Above: summed over all bands, 0 is the epoch itself. Below: its neighbours alone, by band; hatched: fewer than half "
-        "of the epochs have such a neighbour. Context %: the neighbours' part of all attributions, signs left aside.",
+        "of the epochs have such a neighbour. Context %: the neighbours' part of all attributions, in absolute values.",
         share_words(dataset, columns, stage_from),
         "The bar of the epoch itself is hatched where it is within its error."
         if any(found[name].marked for name in columns)

@@ -67,7 +67,7 @@ def plot_epoch(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw the card of one epoch.
+    """Plot one epoch: signal, spectrum and attributions.
 
     Parameters
     ----------
@@ -254,8 +254,7 @@ def _draw_in_time(card: _Card, axes: Sequence[Axes], result: FlexResult, case: E
         frame, freq = (float(np.diff(case.dataset[name].values[:2])[0]) for name in ("frame", "frame_freq"))
         _add_bar(card, mesh, 1, f"Attribution per {frame:.2g} s\nand {freq:.2g} Hz ({case.unit})")
         notes.append(
-            "Below the signal: when which frequency spoke, in frames of about 2 s, so that what is there for a moment is "
-            "drawn about 1 s wide."
+            "Below the signal: attribution to time and frequency, in frames of about 2 s; short events appear about 1 s wide."
         )
     for ax in axes:
         if ax is axes[-1] or not card.own:

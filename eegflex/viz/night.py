@@ -105,7 +105,7 @@ def plot_night(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw the night as it was scored and as it was staged.
+    """Plot the scored and the predicted hypnogram of a night.
 
     Of a stager that is run once for each EEG channel, the stage is that of the most confident channel set, and the
     probabilities are the mean over all of them. Epochs without a stage, and those whose signal is not fit to be staged, are
@@ -235,7 +235,7 @@ def _of_staging(night: Night, *, has_scored: bool) -> Iterator[_Row]:
     if has_scored:
         yield _Row("not as scored", np.flatnonzero(night.is_wrong))
     if night.probabilities.shape[1] > 1:
-        told = "Channels disagree: some of them say another stage than the others."
+        told = "Channels disagree: some of them give another stage than the others."
         yield _Row("channels disagree", np.flatnonzero(night.is_disputed), told)
 
 
@@ -254,7 +254,7 @@ def _of_explanations(dataset: xr.Dataset, found: Trust | None) -> Iterator[_Row]
     if found is not None:
         if not found.tested.all():
             yield _Row("tested", numbers[found.tested])
-        yield _Row("trusted", numbers[found.epochs], "Trusted: with most of the channel sets that were tested.")
+        yield _Row("trusted", numbers[found.epochs], "Trusted: with most of the tested channel sets.")
     if only_means(dataset):
         return
     told = "Not by the epoch: its change of the score is within the error of the attribution."
@@ -371,8 +371,8 @@ def _title(drawn: _Drawn) -> str:
     model, counts = drawn.model, drawn.night.confusion()
     n_scored = int(counts.sum())
     if not n_scored:
-        return f"{model}: the night as it was staged"
-    return f"{model} against the hypnogram: Cohen's kappa {cohens_kappa(counts):.2f} ({n_scored} epochs)"
+        return f"{model}: predicted hypnogram"
+    return f"{model} compared with the hypnogram: Cohen's kappa {cohens_kappa(counts):.2f} ({n_scored} epochs)"
 
 
 def _notes(drawn: _Drawn, rows: Sequence[_Row], *, has_scored: bool) -> list[str]:

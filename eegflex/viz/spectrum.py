@@ -65,7 +65,7 @@ def plot_spectrum(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw the attribution to each frequency, and the power for comparison, one row a stage.
+    """Plot the attribution spectrum, with power for comparison, by stage.
 
     Attributions are summed in bins of 0.5 Hz and over the picked channels that the stager takes at once; the mean over the
     epochs of a stage is drawn, with its 95 % interval. Bands whose sums are within their error are hatched. The sum of a band's

@@ -51,7 +51,7 @@ def plot_topomap(
     annotate: bool = True,
     show: bool = True,
 ) -> Figure:
-    """Draw the attribution to bands over the head, one row a band and one column a stage.
+    """Plot topographies of the attribution, by band and stage.
 
     Attributions are summed in each band first and averaged over the epochs of a stage, the same ones at every electrode: those
     on which the channel sets of all electrodes drawn say that stage. Fewer than 16 sites are drawn as discs; from there on what
@@ -248,7 +248,9 @@ def _check_bands(band: str | Sequence[str] | None, bands: Bands) -> list[str]:
     wanted = list(bands) if band is None else as_list(band)
     missing = [one for one in wanted if one not in bands.names]
     if missing or not wanted:
-        raise ParameterError("There is no such band", seen=list(map(repr, missing)) or "nothing", allowed=bands.names)
+        raise ParameterError(
+            "There is no band with this name", seen=list(map(repr, missing)) or "nothing", allowed=bands.names
+        )
     return [one for one in bands_in_rows(bands) if one in wanted]
 
 

@@ -125,7 +125,7 @@ def test_epochs_of_a_stage_are_as_often_above_an_ordinary_one_of_it_as_below():
 def test_a_stage_of_faulty_epochs_only_has_none():
     data = coloured(1.0)[0]
     data[3] *= np.nan
-    with pytest.raises(ParameterError, match="No sound epoch"):
+    with pytest.raises(ParameterError, match="The hypnogram has no usable epoch"):
         signals_of("stage:N2", segments_of(data, ["W", "W", "W", "N2"]))
 
 
@@ -272,7 +272,7 @@ def test_less_than_the_baseline_lowers_what_power_raises():
         ("mean", "aperiodic"),
         ("stage:", "stage:W"),
         ("zero:W", "stage:W"),
-        ("stage:REM", "No sound epoch"),
+        ("stage:REM", "The hypnogram has no usable epoch"),
         (np.zeros((2, 7)), "481"),
         (np.zeros((3, 481)), "EEG0, EEG1"),
         (-np.ones((2, 481)), "negative"),
@@ -314,8 +314,8 @@ class TestAuto:
         result = eegflex.attribute_epochs(epochs, Smooth(), **asked)
         told = result.provenance["baseline"]
         assert result.parameters["baseline"] == told["chosen"] == chosen
-        assert f"{n_epochs - n_flat} sound epochs" in told["because"]
-        assert ("so short a stretch" in told["because"]) == (chosen == "recording")  # 30 minutes
+        assert f"{n_epochs - n_flat} usable epochs" in told["because"]
+        assert ("of such a short recording" in told["because"]) == (chosen == "recording")  # 30 minutes
         named = eegflex.attribute_epochs(epochs, Smooth(), baseline=chosen, **asked)
         np.testing.assert_array_equal(view(result), view(named))
         assert "baseline" not in named.provenance  # somebody chose it
@@ -347,7 +347,7 @@ class TestAuto:
         """Of a model that says N2 whatever it hears, every baseline is N2."""
         eegflex.attribute_epochs(noise_epochs(), Constantly(), baseline="auto", on_check="ignore", verbose="info")
         assert (
-            "Compared with the epoch's own 1/f part, which Constantly calls N2 (100 %), since 6 sound epochs"
+            "Compared with the epoch's own 1/f part, which Constantly calls N2 (100 %), since 6 usable epochs"
             in caplog.text
         )
 

@@ -167,8 +167,8 @@ def _unreadable():
     [
         (lambda: Obedient(elsewhere=raise_there), None),
         (lambda: Obedient(elsewhere=end), "another process ended"),
-        (lambda: Obedient(elsewhere=_with(Unread())), "cannot read what is to be explained"),
-        (lambda: Obedient(elsewhere=_with(threading.Lock())), "cannot be given to another process"),
+        (lambda: Obedient(elsewhere=_with(Unread())), "cannot read the task"),
+        (lambda: Obedient(elsewhere=_with(threading.Lock())), "cannot be sent to another process"),
     ],
 )
 def test_what_others_cannot_do_is_done_here(model, words, caplog, patient):

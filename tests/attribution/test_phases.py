@@ -186,7 +186,7 @@ def test_an_explanation_does_not_fail_for_it(caplog):
     Failing.armed = True
     with caplog.at_level("WARNING", logger="mne"):
         assert phases.restaged(night, Settings(), N_EPOCHS) is None
-    assert "Spectrum or waveform is not told: known failed on random phases" in caplog.text
+    assert "Spectrum or waveform is not known: known failed on random phases" in caplog.text
     assert phases.told(None, night, Settings())["random_phases"] == {"n_draws": 0, "n_epochs": 0, "of": 80}
 
 
@@ -366,7 +366,7 @@ class TestWhatIsSaid:
         assert "W phases" not in names
         found, row = sharp.main_findings()["REM phases"], sharp.spectral_share().loc["REM"]
         assert found.status == "warning"
-        assert found.measured.startswith("waveforms decided, which no sum over bands tells: ")
+        assert found.measured.startswith("waveforms decided, which bands do not explain: ")
         assert "of 40 epochs of the night keep REM with all magnitudes and random phases" in found.measured
         assert "views by time" in found.remedy
         assert "'surrogate' or 'zero'" in found.remedy

@@ -271,7 +271,7 @@ def test_windows_that_are_asked_for_where_there_can_be_none_are_told_and_the_res
     plain = eegflex.attribute_epochs(epochs, model, resume=result, **asked, verbose="warning")
     assert plain.parameters == result.parameters
     other = explain(noise_epochs(seed=1), model, **asked)
-    assert "Nothing comes of" not in caplog.text, "nothing was asked for"
+    assert "No effect of" not in caplog.text, "nothing was asked for"
     together = eegflex.concatenate_results([other, result], recordings=["one", "other"])
     assert together.parameters.get("windows_per_stage") == recorded
 
@@ -289,7 +289,7 @@ def test_windows_that_are_asked_for_where_there_can_be_none_are_told_and_the_res
 def test_other_settings_that_nothing_comes_of_are_told_too(given, words, caplog):
     asked = {"target": "N2", "spectral_share": 0, "on_check": "ignore", "sample_per_stage": 1}
     eegflex.attribute_epochs(noise_epochs(), Smooth(), **asked, **given, verbose="warning")
-    assert re.search(f"Nothing comes of {words}", caplog.text)
+    assert re.search(f"No effect of {words}", caplog.text)
 
 
 def test_where_the_epoch_decides_there_are_none_and_an_empty_table():

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 #: Stagers that have weights of their own, and the packages that these are in.
 OWN = {"bandpower": (), "gssc": ("gssc",), "yasa": ("yasa", "lightgbm")}
 #: What is said of some of them all the same, by the name of the check: what they are, and that the night is a short one.
-_SHORT = {"front end": "of its 90 sound epochs only"}
+_SHORT = {"front end": "of its 90 usable epochs only"}
 SAID = {
     "yasa": {"differentiability": "method='shapley_sampling'"},
     "physioex:seqsleepnet-eeg": _SHORT,

@@ -124,7 +124,7 @@ def test_simulate_writes_what_it_says(tmp_path, capsys):
     assert sorted(said.values()) == sorted(str(p) for p in tmp_path.iterdir())
     status, _, err = run(capsys, "-q", "simulate", path, "--hours", 0.2)
     assert status == 1
-    assert "there already" in err
+    assert "already exists" in err
 
 
 def test_simulate_takes_electrodes_and_artifacts(tmp_path, capsys):
@@ -257,7 +257,7 @@ def test_stage_writes_what_a_reader_opens(suffix, night, tmp_path, capsys):
     wanted = eegflex.stage_epochs(epochs, "bandpower", verbose="error").predicted.tolist()
     column = {"column": "predicted"} if suffix == ".csv" else {}
     assert eegflex.read_hypnogram(fname, verbose="error", **column).description.tolist() == wanted
-    assert "there already" in refused(capsys, "-q", *asked)
+    assert "already exists" in refused(capsys, "-q", *asked)
 
 
 def test_stage_writes_what_to_look_at_first(night, tmp_path, capsys):

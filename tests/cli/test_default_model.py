@@ -25,7 +25,7 @@ def test_the_next_one_is_taken_where_the_first_is_not_installed(monkeypatch):
 
 
 def test_without_one_the_ways_are_told(nothing_installed):
-    with pytest.raises(MissingExtraError, match=r"a toy that was fitted on simulated nights.*eegflex\[gssc\]"):
+    with pytest.raises(MissingExtraError, match=r"a toy model that was fitted on simulated nights.*eegflex\[gssc\]"):
         LoadingOptions().stager()
 
 
@@ -33,14 +33,14 @@ def test_a_report_without_a_stager_writes_nothing(nothing_installed, tmp_path, c
     recording = tmp_path / "night.edf"
     recording.write_bytes(b"")
     assert cli.main(["-q", "report", str(recording), "-o", str(tmp_path / "night.html")]) == 1
-    assert "No stager was named" in capsys.readouterr().err
+    assert "--model is missing" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [recording]
 
 
 @pytest.mark.slow
 def test_a_demo_goes_on_with_the_toy_and_says_so(nothing_installed, tmp_path, capsys):
     assert cli.main(["-q", "demo", str(tmp_path / "new"), "--hours", "0.2", "--sample-per-stage", "1"]) == 0
-    assert "goes on with 'bandpower': a toy" in capsys.readouterr().err
+    assert "uses 'bandpower', a toy" in capsys.readouterr().err
     assert (tmp_path / "new" / "report.html").is_file()
 
 

@@ -137,14 +137,14 @@ def test_what_is_read_is_never_written(command, night, tmp_path, capsys):
         before = read.read_bytes()
         asked = [command, str(files.psg), "--model", "bandpower", "--hypnogram", str(files.hypnogram)]
         assert cli.main(["-q", *asked, "-o", str(other), "--overwrite"]) == 1
-        assert "is what is read" in capsys.readouterr().err
+        assert "is an input file" in capsys.readouterr().err
         assert read.read_bytes() == before
 
 
 def test_a_demo_does_not_replace_a_recording(tmp_path, capsys):
     (tmp_path / "night.edf").write_bytes(b"0       " + b"X" * 300)
     assert cli.main(["-q", "demo", str(tmp_path), "--model", "bandpower", "--hours", "0.2"]) == 1
-    assert "is no demo's" in capsys.readouterr().err
+    assert "not from a demo" in capsys.readouterr().err
 
 
 def test_a_report_that_fails_does_not_lose_its_result(night, tmp_path, capsys, monkeypatch):

@@ -25,7 +25,7 @@ def forged(root, **other):
 def test_a_second_run_is_refused_and_told_by_whom(tmp_path):
     with (
         Lock(tmp_path),
-        pytest.raises(OutputError, match=f"process {os.getpid()} on .*heard of 0 s ago"),
+        pytest.raises(OutputError, match=f"process {os.getpid()} on .*last active 0 s ago"),
         Lock(tmp_path),
     ):
         pass

@@ -169,20 +169,20 @@ class TestFirstScreen:
     def test_agreement_is_that_of_people(self, twice):
         kappa = np.repeat(np.linspace(0.55, 0.99, 12), 2)
         tile = tiles(with_recordings(twice, kappa=kappa))[1]
-        assert (tile.grade, tile.title) == ("some", "The stager fits the scorers in part")
-        assert "kappa of 0.77 (95 % interval 0.63 to 0.91, 12 people)" in tile.text
+        assert (tile.grade, tile.title) == ("some", "The stager agrees with the scorers in part")
+        assert "median person is 0.77 (95 % interval 0.63 to 0.91, 12 people)" in tile.text
         assert "Lowest: sub-01 0.55, sub-02 0.59, sub-03 0.63." in tile.text
         assert "2 of 12 below 0.6" in tile.text
 
     @pytest.mark.parametrize(
         ("place", "columns", "grade", "words"),
         [
-            (1, {"kappa": np.nan}, "unknown", "Nobody scored"),
-            (1, {"kappa": 0.9}, "good", "fits the scorers"),
-            (2, {"disagreement": np.nan}, "unknown", "No channels were asked one by one"),
+            (1, {"kappa": np.nan}, "unknown", "not scored"),
+            (1, {"kappa": 0.9}, "good", "agrees with the scorers"),
+            (2, {"disagreement": np.nan}, "unknown", "so they cannot disagree"),
             (2, {"disagreement": 0.3}, "bad", "30 %"),
             (3, {"n_explained": 840}, "good", "All 20160 epochs were explained"),
-            (4, {"n_trusted": -1}, "some", "was not asked"),
+            (4, {"n_trusted": -1}, "some", "not tested on the model"),
             (
                 4,
                 {"n_trusted": 10, "n_tested": 10},
@@ -356,7 +356,7 @@ class TestFigures:
         assert len(crossed.axes[0].collections[-1].get_offsets()) == len(CHANNELS)
 
     def test_what_is_not_there_is_refused(self, twice):
-        with pytest.raises(ParameterError, match="no such band"):
+        with pytest.raises(ParameterError, match="no band with this name"):
             twice.plot_topomap(band="gamma", show=False)
         with pytest.raises(ParameterError):
             twice.plot_bands(stage="N4", show=False)
@@ -386,7 +386,7 @@ class TestPage:
             cohort, spectra=xr.Dataset(coords={name: [] for name in ("recording", "stage", "channel", "freq")})
         )
         text = Page(make_cohort_report(bare).html).text
-        assert "What was asked is not recorded" in text
+        assert "These tables do not contain the settings" in text
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
     def test_numbers_that_are_none_are_left_out(self, value):

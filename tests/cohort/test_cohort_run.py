@@ -26,11 +26,11 @@ pytestmark = pytest.mark.slow
 SAID = {
     "truncated": "ends inside its header",
     "unit": "unit of EEG signals",
-    "noeeg": "No signal of the recording can be used as the EEG",
+    "noeeg": "No signal of the recording is recognised as the EEG",
     "empty": "is empty",
     "text": "is not a recording that can be read",
     "crash": "died of SIGABRT",
-    "hypnogram": "A stage label is not known",
+    "hypnogram": "A stage label is unknown",
     "gone": "There is no such recording",
 }
 
@@ -195,7 +195,7 @@ def test_the_status_counts_and_tells(explained, copied):
     status = cohort_status(root / "out")
     assert (status.n_recordings, status.n_done, status.n_failed, status.n_missing) == (11, 2, 8, 1)
     text = str(status)
-    assert "11 recordings: 2 done, 8 failed, 1 left; nobody works on it" in text
+    assert "11 recordings: 2 done, 8 failed, 1 left; no process works on it" in text
     assert "sub-badempty: The recording is empty" in text
     assert read_cohort(root / "out").recordings.loc["sub-good2", "status"] == "missing"
     with Lock(root / "out"):
@@ -208,13 +208,13 @@ def test_the_status_counts_and_tells(explained, copied):
     ("given", "error", "said"),
     [
         ({"sample_per_stag": 3}, ParameterError, "An argument of run_cohort must be one of"),
-        ({"label": "x"}, ParameterError, "label is not asked of a cohort"),
-        ({"n_jobs": 2}, ParameterError, "Give n_workers"),
+        ({"label": "x"}, ParameterError, "label is not available for a cohort"),
+        ({"n_jobs": 2}, ParameterError, "Use n_workers"),
         ({"n_workers": 0}, ParameterError, "n_workers"),
         ({"scheduler": "tcp://127.0.0.1:1", "n_workers": 2}, ParameterError, "own number of workers"),
         ({"method": "magic"}, ParameterError, "method"),
-        ({"baseline": np.zeros(3)}, ParameterError, "one of those with a name"),
-        ({"profile": "atlantis"}, ParameterError, "no data set of this name"),
+        ({"baseline": np.zeros(3)}, ParameterError, "must be given by name"),
+        ({"profile": "atlantis"}, ParameterError, "no data set with this name"),
         ({"coding": "secret"}, ParameterError, "coding"),
     ],
 )
@@ -231,7 +231,7 @@ def test_a_wrong_model_a_wrong_folder_and_a_locked_one_are_refused(explained, tm
     with pytest.raises(OutputError, match="cannot be made"):
         run_cohort(explained.source, "bandpower", tmp_path / "file", verbose="error")
     (tmp_path / "busy").mkdir()
-    with Lock(tmp_path / "busy"), pytest.raises(OutputError, match="Another run works in this folder"):
+    with Lock(tmp_path / "busy"), pytest.raises(OutputError, match="Another run uses this folder"):
         run_cohort(explained.source, "bandpower", tmp_path / "busy", verbose="error")
 
 

@@ -142,7 +142,7 @@ def test_a_table_with_paths_relative_to_it(tmp_path):
         ("", "empty"),
         ("path\na.edf\n", "no column with the paths"),
         ("recording,subject\na.edf,1,2\n", "Row 2 of the table has 3 cells"),
-        ("recording,subject,subject\na.edf,1,2\n", "a name of its own"),
+        ("recording,subject,subject\na.edf,1,2\n", "a unique name"),
         ("recording,subject\n,1\n", "Row 2 of the table names no recording"),
         ("recording,subject\na.edf,Mr. X\n", "a label that BIDS does not take"),
         ("recording,subject\na.edf,1\nb.edf,1\n", "Several recordings would be called sub-1"),
@@ -163,7 +163,7 @@ def test_one_file_is_not_two_recordings(tmp_path):
 
 
 def test_no_source():
-    with pytest.raises(ParameterError, match=r"There is no such source.*nowhere"):
+    with pytest.raises(ParameterError, match=r"The source does not exist.*nowhere"):
         list_recordings("nowhere")
 
 

@@ -137,7 +137,7 @@ def test_a_model_of_sequences_without_its_context_is_told_by_what_it_would_be_wi
     findings = check_model(trained.context().module, simulated(11), spec=alone, verbose="error")
     assert set(not_well(findings)) == {"window"}
     assert findings["window"].status == "error"
-    assert "kappa 0.99 in place of 0.68" in findings["window"].measured
+    assert "kappa 0.99 instead of 0.68" in findings["window"].measured
     assert "context = { before = 10, after = 9 }" in findings["window"].remedy
 
 
@@ -354,9 +354,9 @@ def test_the_report_begins_with_what_makes_it_false_and_shows_all_that_was_found
     spec = CHAMBON.replace(scores="probs")
     false = eegflex.attribute_epochs(night, chambon(), on_check="warn", spec=spec, **arguments)
     said = read(eegflex.make_report(false, epochs_per_stage=0, verbose=False), tmp_path).text
-    false_is = "This explanation is not to be believed. Scores: the scores are logits, declared as probs"
+    false_is = "Do not believe this explanation. Scores: the scores are logits, declared as probs"
     assert said.index(false_is) < said.index("What was found")
-    checked = said[said.index("What was checked before it was explained") :]
+    checked = said[said.index("Checks before the explanation") :]
     assert checked.index("scores: error") < checked.index("shape: ok")
     assert "Declare scores = 'logits'" in checked
     assert all(f"{one['check']}: {one['status']}" in checked for one in false.provenance["checks"])
@@ -369,7 +369,7 @@ def test_the_report_begins_with_what_makes_it_false_and_shows_all_that_was_found
     assert assess(true)["model checks"].status == "ok"
     blind = eegflex.attribute_epochs(night, chambon(), on_check="ignore", spec=spec, **arguments)
     assert assess(blind)["model checks"].status == "unknown"
-    assert "not to be believed" not in written(true) + written(blind)
+    assert "not believe" not in written(true) + written(blind)
 
 
 def test_a_device_that_is_none_is_refused(night):

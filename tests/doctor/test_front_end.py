@@ -73,7 +73,7 @@ WRONG = {
     "limits": (lambda m, s: {"clip": (0.0, 10.0)}, "warning", "beyond clip"),
     "the end left out": (lambda m, s: {"hop": 27.0}, "warning", "are in no window"),
     "gaps": (lambda m, s: {"hop": 5.0}, "warning", "are in no window"),
-    "few epochs": (lambda m, s: {"mean": "recording", "sd": "recording"}, "warning", "144 sound epochs"),
+    "few epochs": (lambda m, s: {"mean": "recording", "sd": "recording"}, "warning", "144 usable epochs"),
 }
 
 

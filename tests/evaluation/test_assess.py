@@ -215,7 +215,7 @@ class TestPrecision:
     @pytest.mark.parametrize(
         ("share", "status", "words"),
         [
-            (0.005, "ok", "as they stand"),
+            (0.005, "ok", "exact enough"),
             (0.03, "ok", "less than about 3 % of their absolute total mean nothing"),
             (0.3, "error", "should not be relied on"),
         ],

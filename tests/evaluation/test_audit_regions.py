@@ -46,8 +46,8 @@ def clean():
 
 def test_a_clean_recording_of_which_nobody_tells_a_filter(clean):
     assert "50, 60 Hz" in clean["line"].where
-    assert "tells of a high-pass" in clean["below"].why
-    assert "tells of a low-pass" in clean["above"].why
+    assert "states a high-pass" in clean["below"].why
+    assert "states a low-pass" in clean["above"].why
     assert not clean["images"].mask.any()
     assert not clean["channel"].mask.any()
     assert np.isnan(clean["below"].share(np.ones((2, len(FREQS))), (0, 1))).all()
@@ -122,7 +122,7 @@ def test_filters_of_the_recording_are_known_from_its_header():
     found = regions(recorded(noise(), highpass=0.9, lowpass=35.0))
     np.testing.assert_array_equal(found["below"].mask[0], FREQS < 0.3)
     assert FREQS[found["above"].mask[0]].min() == pytest.approx(35 * 1.32, abs=0.05)
-    assert "35 Hz that the recording tells of" in found["above"].where
+    assert "35 Hz that the recording states" in found["above"].where
 
 
 def test_an_input_with_a_filter_of_its_own_has_edges_of_its_own():

@@ -135,7 +135,7 @@ def test_stopped_it_goes_on_where_it_was(result, night, evaluation, monkeypatch)
     ("asked", "said"),
     [
         ({"parts": "beauty"}, "parts must be one of 'faithfulness'"),
-        ({"parts": []}, "parts names no part"),
+        ({"parts": []}, "parts is empty"),
         ({"sample_per_stage": -1}, "sample_per_stage must be"),
         ({"baseline": np.zeros(3)}, "says what it was compared with"),
         ({"seed": "x"}, "seed must be"),

@@ -75,7 +75,7 @@ def test_what_is_not_told_from_random_is_not_said_to_be_no_better(result):
     mixed = areas(ORDERS | {"attribution": np.array([-0.9, 1.0, 0.9, -0.7, 1.0, 0.9, -0.9, 1.0, 0.1, 0.6])})
     (finding,) = told(result, mixed).findings
     assert finding.status == "unknown"
-    assert "not told from an order at random" in finding.measured
+    assert "not distinguishable from a random order" in finding.measured
     better = areas(ORDERS | {"attribution": np.tile([0.1, -0.1], 5), "power": np.tile([0.8, 0.7], 5)})
     (finding,) = told(result, better).findings
     assert finding.status == "warning", "what takes no explanation is the better order"
@@ -84,7 +84,7 @@ def test_what_is_not_told_from_random_is_not_said_to_be_no_better(result):
     assert finding.status == "warning", "better than at random, but an order that takes no explanation is better still"
     (finding,) = told(result, areas(ORDERS | {"attribution": -0.5 - 0.1 * ORDERS["attribution"]})).findings
     assert finding.status == "warning"
-    assert "worse than at random" in finding.measured
+    assert "worse than random" in finding.measured
 
 
 def test_one_is_not_told_in_the_plural(result):
@@ -159,7 +159,7 @@ def test_a_nonsensical_evaluation_is_refused(result, wrong):
     data = told(result, areas(ORDERS)).result.to_xarray()
     provenance = json.loads(data.attrs["provenance"])
     provenance["evaluation"] |= wrong
-    with pytest.raises(ParameterError, match="not laid out as a result"):
+    with pytest.raises(ParameterError, match="not have the layout of a result"):
         check_layout(data.assign_attrs(provenance=json.dumps(provenance)))
 
 

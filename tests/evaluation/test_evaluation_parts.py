@@ -360,7 +360,7 @@ def test_orders_are_said_to_be_better_only_where_they_are_told_apart(result):
     assert finding.status == "ok"
     said = {part.split()[1]: part for part in finding.measured.split("; ")[1:]}
     assert "gradient_shap is the better order" in said["gradient_shap"]
-    assert "not told apart" in said["saliency"]
+    assert "no distinguishable difference" in said["saliency"]
     assert "better" not in said["power"]
     assert "apart" not in said["power"]
 

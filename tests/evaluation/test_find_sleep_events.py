@@ -203,8 +203,7 @@ def test_kinds_without_channels_are_told_or_refused(short):
     with mne.utils.catch_logging(verbose="warning") as log:
         find_sleep_events(eeg)
     assert (
-        "not looked for, as there are no channels for them: eye_movement_rapid, eye_movement_slow, chin"
-        in log.getvalue()
+        "not searched, because the channels are missing: eye_movement_rapid, eye_movement_slow, chin" in log.getvalue()
     )
 
 

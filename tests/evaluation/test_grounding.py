@@ -154,7 +154,7 @@ def test_several_recordings_and_no_tables_are_refused(in_silence):
     for wrong in (table_of(ONSETS).drop(columns="kind"), [1, 2]):
         with pytest.raises(ParameterError, match="find_sleep_events"):
             grounding(in_silence, wrong)
-    with pytest.raises(ParameterError, match="no onset"):
+    with pytest.raises(ParameterError, match="needs an onset"):
         grounding(in_silence, table_of([np.nan, 1.0]))
 
 
@@ -162,7 +162,7 @@ def test_no_events_make_an_empty_table(in_silence):
     table = grounding(in_silence, table_of([]))
     assert table.empty
     assert grounding_findings(table) == []
-    assert set(decisive_events(in_silence, table_of([]))["sentence"].str[:30]) == {"N2: none of the events that sc"}
+    assert set(decisive_events(in_silence, table_of([]))["sentence"].str[:30]) == {"N2: no event that scorers use "}
 
 
 @pytest.mark.slow
@@ -232,7 +232,7 @@ def test_the_event_that_carried_an_epoch_is_named(in_silence):
     assert (table["total"] > 0.9).all()
     assert (table["p"] <= 0.05).all()
     assert table["sentence"][0] == (
-        f"N2: a spindle at C4, 10.0 s carries {100 * table['total'][0]:.0f} % of what spoke for it (by chance "
+        f"N2: a spindle at C4, 10.0 s carries {100 * table['total'][0]:.0f} % of the evidence for it (by chance "
         f"{100 * table['chance'][0]:.0f} %)"
     )
 

@@ -51,7 +51,7 @@ def test_what_cannot_be_measured_says_why(shortcut):
     for name, why in (("below", "high-pass"), ("above", "low-pass")):
         finding = shortcut.findings[f"shortcut: {name}"]
         assert finding.status == "unknown"
-        assert f"neither the model's contract nor the recording tells of a {why}" in finding.measured
+        assert f"neither the model's spec nor the recording states a {why}" in finding.measured
     told = shortcut.tables["shortcuts"].set_index("kind")
     assert list(told.index) == list(KINDS)
     assert (told["where"].astype(bool) ^ told["why not"].astype(bool)).all()

@@ -151,7 +151,7 @@ def test_a_bad_card_is_refused_by_the_key(tmp_path, text, words):
 def test_an_unknown_profile_is_refused_with_the_choices(tmp_path):
     with pytest.raises(ParameterError, match=r"Got 'SHSS'\. Allowed: anphy, boas, cap.*Nearest: shhs"):
         load_profile("SHSS")
-    with pytest.raises(ParameterError, match="no data set of this name"):
+    with pytest.raises(ParameterError, match="no data set with this name"):
         load_profile("simulated")
     with pytest.raises(ParameterError, match="no such profile"):
         load_profile(tmp_path / "none.toml")

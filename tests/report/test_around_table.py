@@ -51,7 +51,7 @@ def test_shares_counts_and_what_is_left(night):
         assert row["share"] == ("100 %" if stage == "N2" else "25 %")
         assert row["decided in"] == f"{len(places) if stage == 'N2' else 0} of {len(places)}"
         k = night.stages.index(stage)
-        for column, place in (("as recorded", 0), ("epoch replaced", 1), ("those around replaced", 2)):
+        for column, place in (("as recorded", 0), ("epoch replaced", 1), ("neighbours replaced", 2)):
             chances = softmax(data["replaced_scores"].values[places, 0, place].astype(float), axis=-1)[:, k]
             assert float(row[column]) == pytest.approx(np.median(chances), abs=0.0051)
         low, high = re.fullmatch(r"(\d+) % to (\d+) %", row["interval"]).groups()
@@ -62,7 +62,7 @@ def test_of_few_epochs_there_is_no_interval_and_that_is_said(night):
     few = night[np.arange(10)]
     html = around_table(few)
     assert {row["interval"] for row in rows_of(html).values()} == {"–"}
-    assert "there are too few epochs to say it of the stage" in html
+    assert "Too few epochs for a statement about the stage" in html
 
 
 def test_a_stager_that_sees_no_other_epoch_has_none(result):
@@ -76,10 +76,10 @@ def test_the_tile_claims_nothing_of_few_epochs(night):
     many = tile(night)
     assert (many.grade, many.title) == ("some", "N2 is not decided by the epoch's own rhythms")
     n = night.counts()
-    assert f"The epochs around decide N2 (in {n['N2']} of {n['N2']})" in many.text
+    assert f"The neighbouring epochs decide N2 (in {n['N2']} of {n['N2']})" in many.text
     own = ", ".join(f"{stage} (n = {count})" for stage, count in n.items() if stage != "N2")
     assert f"{own}: the epoch's own rhythms decide" in many.text
     few = tile(night[np.arange(10)])
     assert (few.grade, few.title) == ("unknown", "What decides is not known")
     assert few.text.startswith("Too few epochs to tell (")
-    assert few.text.endswith("In these, the epochs around decide N2 (in 2 of 2).")
+    assert few.text.endswith("In these, the neighbouring epochs decide N2 (in 2 of 2).")

@@ -28,44 +28,48 @@ def kinds(*found):
         (
             ok("", **{"n": 50, "attribution mean": 0.5, "attribution low": 0.27, "attribution high": 0.63, "power mean": 0.23})
             .named("faithfulness"), "faithfulness",
-            "Put in and taken out in the order of the explanation, frequencies move the answer by 0.50 (95 % interval 0.27 to "
-            "0.63, n = 50); in an order at random by 0, in that of their power by 0.23.",
+            "Inserted and deleted in the order of the explanation, frequencies change the probability by 0.50 (95 % "
+            "interval 0.27 to "
+            "0.63, n = 50); in random order by 0, in the order of power by 0.23.",
         ),
         (
             ok("", **MEAN).named("knock-out"), "faithfulness",
-            "The more a band is said to do, the more is lost without it: rank correlation 0.90 (95 % interval 0.81 to 0.95, "
+            "The larger the attribution of a band, the more is lost without it: rank correlation 0.90 (95 % interval "
+            "0.81 to 0.95, "
             "n = 20).",
         ),
         (
             ok("", **MEAN).named("one by one"), "faithfulness",
-            "Of what is said of bands, each does 90 % by itself (95 % interval 81 % to 95 %, n = 20); the rest they do "
-            "together.",
+            "Of the attributed effect, single bands cause 90 % by themselves (95 % interval 81 % to 95 %, n = 20); "
+            "the rest needs several bands.",
         ),
         (
             ok("", **SIMILAR, **{"as it is signed": 0.97}).named("random weights"), "sanity",
-            "With the network's weights shuffled, the explanation is another one: similarity −0.16 (95 % interval −0.24 to "
-            "−0.08, n = 30); with the weights as they are 0.97.",
+            "With the network's weights shuffled, the explanation changes: similarity −0.16 (95 % interval −0.24 to "
+            "−0.08, n = 30); with the true weights 0.97.",
         ),
         (
             ok("", **SIMILAR).named("another stage"), "sanity",
-            "For another stage, the explanation of the same epoch is another one: similarity −0.16 (95 % interval −0.24 to "
+            "For another stage, the explanation of the same epoch changes: similarity −0.16 (95 % interval −0.24 to "
             "−0.08, n = 30).",
         ),
         (
             ok("", **MEAN, **{"other epochs": 0.15}).named("stability: noise"), "stability",
-            "With noise of a hundredth of its power, it stays what it was: similarity 0.90 (95 % interval 0.81 to 0.95, n = "
-            "20); to those of other epochs 0.15.",
+            "With noise of a hundredth of its power, it stays the same: similarity 0.90 (95 % interval 0.81 to 0.95, n = "
+            "20); with other epochs 0.15.",
         ),
         (
             ok("", share=0.14, chance=0.34, excess=-0.2, low=-0.28, high=-0.13, n=50).named("shortcut: level"), "shortcuts",
-            "Of what a channel does, 14 % is how large its signal is, and not its shape (by chance 34 %; difference 95 % "
+            "Of a channel's effect, 14 % comes from the level of its signal, not from its shape (by chance 34 %; "
+            "difference 95 % "
             "interval −28 % to −13 %, n = 50).",
         ),
         (
             ok("", kind="slow_wave", enrichment=1.47, enrichment_low=1.2, enrichment_high=1.8, n_epochs=5)
             .named("N3 grounding"),
             "events",
-            "N3: 1.5 times as much of what spoke for it lies in slow waves as by chance (95 % interval 1.2 to 1.8, 5 epochs).",
+            "N3: 1.5 times as much of the evidence for it lies in slow waves as by chance (95 % interval 1.2 to 1.8, "
+            "5 epochs).",
         ),
     ],
 )  # fmt: skip
@@ -94,8 +98,8 @@ def test_shortcuts_are_one_sentence_and_what_is_not_there_is_no_merit():
         for name in ("line", "artifact")
     ]
     assert kinds(there, *gone)["shortcuts"].speaks_for == (
-        "Of the attribution, hardly anything lies there: below the high-pass 0.9 % (0.6 % to 1.9 %) (95 % intervals, n = 50). "
-        "Nothing of these was there to be used: mains, artifacts.",
+        "Hardly any attribution lies there: below the high-pass 0.9 % (0.6 % to 1.9 %) (95 % intervals, n = 50). "
+        "Not present in the recording: power line, artifacts.",
     )
 
 
@@ -107,11 +111,12 @@ def test_sets_say_how_often_the_baseline_is_the_stage_already():
     found = kinds(for_it, against)["sets"]
     assert found.verdict == IN_PART
     assert found.speaks_for == (
-        "N3: in 7 of 10 a few bands keep it, all else at the baseline (1.4 bands of channels, 95 % interval 1.0 to 2.1), most "
+        "N3: in 7 of 10 a few bands keep it, with all else at the baseline (1.4 bands of channels, 95 % interval 1.0 "
+        "to 2.1), most "
         "often delta at C3 (4 of them); in 3 of 10 the baseline alone is already N3.",
     )
     assert found.against == (
-        "W: in 8 of 10 the baseline alone is already W; what decides is then not in bands that the baseline has not.",
+        "W: in 8 of 10 the baseline alone is already W; then no band beyond the baseline is needed.",
     )
 
 
@@ -152,7 +157,7 @@ def result():
 
 def test_without_an_evaluation_it_says_how_to_get_one(result):
     said = section(result)
-    assert "nobody asked the model whether its answer follows them, so that none of them is trusted" in said
+    assert "These explanations were not tested on the model, so none of them is trusted" in said
     assert "eegflex.evaluate(result, epochs, model)" in said
     assert "eegflex evaluate result.nc recording.edf --model MODEL" in said
 
@@ -166,13 +171,11 @@ def test_of_an_evaluation_it_says_what_was_asked_of_how_many_and_what_was_not(re
     values = np.full((100, 1, 1), np.nan)
     values[::2] = np.linspace(0.9, 1.0, 50)[:, None, None]
     said = section(with_measures(result, told, ["bands: one by one"], values))
-    assert (
-        "The model was asked again about 50 explanations of 50 epochs, a random sample of each predicted stage." in said
-    )
-    assert "1 of 1 kinds of evidence that were measured speak for the explanations without reserve." in said
-    assert "each does 95 % by itself (95 % interval" in said
+    assert "Tests on the model used 50 explanations of 50 epochs, a random sample of each predicted stage." in said
+    assert "1 of 1 measured kinds of evidence fully support the explanations." in said
+    assert "single bands cause 95 % by themselves (95 % interval" in said
     assert "Not measured: sanity, stability, agreement, shortcuts, events, sets." in said
-    assert "Anything of 50 epochs more that were explained, and not asked about." in said
+    assert "Anything about 50 epochs more that were explained but not tested." in said
     assert "W 20 10 0 the baseline is called its stage already (10)" in said
     assert "N2 20 10 10 –" in said
-    assert "What sleep is: it tells what this network used." in said
+    assert "What sleep is. It shows what this network used." in said

@@ -42,7 +42,9 @@ def test_the_typical_epoch_is_the_nearest_to_the_median_of_its_stage(night):
     n2 = np.flatnonzero(made.data["predicted"].values[:, 0] == "N2")
     (card,) = [one for one in cards_of(made, 1) if one.stage == "N2"]
     assert card.number == n2[4]
-    assert card.why == "Typical: of 8 epochs of N2 that were explained, among the nearest to the median of their bands."
+    assert (
+        card.why == "Typical: of 8 epochs of N2 that were explained, one of the closest to the median of their bands."
+    )
 
 
 def test_an_epoch_whose_change_is_within_its_error_is_not_typical(night):
@@ -62,9 +64,7 @@ def test_an_epoch_whose_change_is_within_its_error_is_not_typical(night):
         data["baseline_score"].values[...] = data["score"].values
 
     (card,) = [one for one in cards_of(changed(night, all_still), 1) if one.stage == "N2"]
-    assert card.why.endswith(
-        "None of them changed the score by more than the error, so that none is explained by this."
-    )
+    assert card.why.endswith("None of them changed the score by more than its error, so this explains none of them.")
 
 
 def test_an_epoch_to_review_is_shown_beside_it_with_the_reason(night):

@@ -94,7 +94,7 @@ def test_the_page_counts_the_same_epochs(disagreeing):
     assert f"{len(disagreeing)} of them were explained ({listed})" in said
     if others:
         pairs = f"in {others} of {2 * len(disagreeing)} pairs of an epoch and a channel"
-        assert said.count(f"{pairs} another one was explained") == 1
+        assert said.count(f"{pairs} another stage was explained") == 1
     else:
         assert "No channel explains another." in said
     for one in disagreeing.main_findings():

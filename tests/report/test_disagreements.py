@@ -54,8 +54,8 @@ def pair():
 def test_sure_epochs_are_no_disagreements(one):
     _, said = section(staged(one, {}))
     assert said.strip() == (
-        "To review are epochs that were scored otherwise, that a channel gives another stage, or of which the stager is "
-        "unsure, its stage ahead of the next by less than 0.5: 0 of 10 epochs of the night. None of them was explained."
+        "Epochs to review are those in which the scorer or a channel gives another stage, or in which the stager is "
+        "unsure: its stage leads the next by less than 0.5: 0 of 10 epochs of the night. None of them was explained."
     )
 
 
@@ -65,7 +65,7 @@ def test_the_first_to_review_comes_first_and_the_night_is_counted(one):
     made = made[np.flatnonzero(made.data["number"].values != 3)]
     assert to_review(made)["epoch"].tolist()[0] == 2
     html, said = section(made)
-    assert "3 of 10 epochs of the night. 2 of them were explained; the other one was not looked at." in said.replace(
+    assert "3 of 10 epochs of the night. 2 of them were explained; the other one was not explained." in said.replace(
         "  ", " "
     )
     assert html.index("Epoch 2, 0:01:00 from the start: why N1 and not N2?") < html.index(
@@ -87,8 +87,8 @@ def test_channels_that_say_otherwise_are_named_without_what_they_share(pair):
 
 def test_what_is_not_known_of_the_other_stage_is_said(one):
     _, said = section(staged(one, {7: [{"N2": 0.5, "N1": 0.4}]}))
-    assert "Explained was only the score of the predicted stage (in units of log-probability)" in said
-    assert "target='all' keeps what speaks for every stage over every other." in said
+    assert "Only the score of the predicted stage was explained (in units of log-probability)" in said
+    assert "target='all' explains every stage against every other." in said
 
 
 def test_of_all_stages_it_is_the_exact_difference():
@@ -101,7 +101,7 @@ def test_of_all_stages_it_is_the_exact_difference():
     difference = every.for_target("N2").to_data_frame(), every.for_target("N1").to_data_frame()
     sigma = [rows[(rows["number"] == 7) & (rows["band"] == "sigma")]["attribution"].sum() for rows in difference]
     _, said = section(every.for_target(), every)
-    assert "What spoke for one stage over the other is the exact difference of their attributions" in said
+    assert "Evidence for one stage over the other is the exact difference of their attributions" in said
     own = said[said.index("Epoch 7,") :]
     assert f"For N2: sigma, where spindles lie, 12–16 Hz, in the EEG (+{sigma[0] - sigma[1]:.2f})" in own
     assert "; for N1: " in own
@@ -110,7 +110,7 @@ def test_of_all_stages_it_is_the_exact_difference():
 def test_of_a_margin_both_sides_are_told_by_their_stage():
     margin = example_results.explain(example_results.make_epochs(), target=("N2", "N1"))
     _, said = section(staged(margin, {7: [{"N2": 0.5, "N1": 0.4}]}))
-    assert "What spoke for it is of the score of N2 over that of N1" in said
+    assert "The evidence concerns the score of N2 minus that of N1" in said
     assert "For N2: sigma, where spindles lie, 12–16 Hz, in the EEG (+" in said
 
 
@@ -120,7 +120,7 @@ def test_what_is_within_its_error_is_no_reason(one):
     for name in ("band_error", "error"):
         data[name].values[...] = 1e3
     _, said = section(type(made)(data))
-    assert "No band did more than its error." in said
+    assert "No band exceeds its error." in said
 
 
 def test_the_context_is_told_where_there_is_one():
@@ -128,7 +128,7 @@ def test_the_context_is_told_where_there_is_one():
     data = window.to_xarray()
     data["night_scores"].values[...] = logs(N2=0.5, N1=0.4)
     _, said = section(type(window)(data))
-    assert "of the change of the score came of the epochs around it" in said
+    assert "of the change of the score came from its neighbours" in said
 
 
 def test_not_more_than_ten_are_told():

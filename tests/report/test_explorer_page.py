@@ -201,7 +201,7 @@ def test_a_click_on_the_night_goes_there(look, whole):
 def test_the_address_keeps_where_one_is(look, whole):
     with look(whole, "#epoch=12&channel=C4-M1&stage=N3&over=W") as tab:
         assert tab.locator("#ex-title").inner_text().startswith("Epoch 12 ")
-        assert tab.locator("#ex-bands-heading").inner_text() == "C4-M1: what spoke for and against N3 over W"
+        assert tab.locator("#ex-bands-heading").inner_text() == "C4-M1: evidence for and against N3 over W"
         tab.click("#ex-next")
         is_at(tab, 13)
         has_address(tab, "epoch=13")

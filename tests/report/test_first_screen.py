@@ -133,7 +133,7 @@ def levels(svg, kind, n):
 class TestTiles:
     def test_the_scorer_is_met_with_an_interval_and_the_hardest_stage(self, many):
         text = tiles(many)[0]
-        assert text.title == "The stager fits the scorer in part"  # too few epochs to say how sure
+        assert text.title == "The stager agrees with the scorer in part"  # too few epochs to say how sure
         assert "38 of 38 epochs agree (100 %)" in text.text
         assert "N1 is found in 8 of its 8 epochs" in text.text
         data = many.to_xarray()
@@ -145,14 +145,14 @@ class TestTiles:
     def test_without_a_scorer_it_says_so(self):
         unscored = example_results.explain(example_results.make_epochs(scored=False))
         fits, agree, _, looked = tiles(unscored)
-        assert (fits.grade, fits.title) == ("unknown", "Nobody scored this night")
+        assert (fits.grade, fits.title) == ("unknown", "This night was not scored")
         assert (agree.grade, agree.title) == ("unknown", "One answer from all channels")
-        assert looked.title == "All 10 epochs were looked at"
+        assert looked.title == "All 10 epochs were explained"
 
     def test_few_are_called_few(self, many):
         looked = tiles(many[3])[3]
-        assert (looked.grade, looked.title) == ("bad", "1 of 40 epochs was looked at")
-        assert "Too few to tell anything general: N3 (1)" in looked.text
+        assert (looked.grade, looked.title) == ("bad", "1 of 40 epochs was explained")
+        assert "Too few for a general statement: N3 (1)" in looked.text
         assert "None was tested on the model" in looked.text
 
     def test_rhythms_are_said_to_decide_only_where_that_is_known(self, many):
@@ -179,8 +179,8 @@ class TestTiles:
         assert all(one.is_of_context for one in told)
         own = tiles(FlexResult(data))[2]
         assert own.grade == "unknown"  # one or two of each stage
-        assert "In these, the epochs around decide W (in 1 of 1)" in own.text
-        assert "the epochs around it decide" in [words for _, words, _ in told[0].reasons("silence")]
+        assert "In these, the neighbouring epochs decide W (in 1 of 1)" in own.text
+        assert "the neighbouring epochs decide" in [words for _, words, _ in told[0].reasons("silence")]
 
 
 class TestRows:
@@ -237,7 +237,7 @@ class TestRows:
         assert all(one.n_within == one.n for one in told)
         reason = told[0].reasons("silence")[0]
         assert reason[:2] == ("bad", "not explained, compared with silence")
-        assert "in 8 of 8 epochs the score moves less than its own error" in reason[2]
+        assert "in 8 of 8 epochs the score changes by less than its error" in reason[2]
 
     def test_nothing_tested_is_said_in_each_row(self, table):
         assert all("not tested" in [words for _, words, _ in row.believed] for row in table.rows)

@@ -87,4 +87,4 @@ def test_without_windows_it_is_not_there():
 @pytest.mark.slow
 def test_a_whole_report_holds_it(result, tmp_path):
     made = eegflex.make_report(result, verbose="error")
-    assert "What the neighbours of the epoch said" in made.html
+    assert "What the neighbouring epochs did" in made.html

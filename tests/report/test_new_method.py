@@ -94,7 +94,7 @@ def test_a_method_is_one_entry(explained, tmp_path):
     words = NEW[name].words
     assert f"by {words.name}." in page
     assert f"in units of log-probability{' per unit of loudness' if name == 'loudest' else ''}" in page
-    assert (words.numbers or "The attributions of an epoch sum to its score less") in page
+    assert (words.numbers or "The attributions of an epoch sum to its score minus") in page
     shown = viz.plot_epoch(result, 0, show=False).texts + viz.plot_bands(result, show=False).texts
     assert any(words.raised in text.get_text() for text in shown)
     plt.close("all")

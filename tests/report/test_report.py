@@ -133,7 +133,7 @@ class TestPage:
         assert "12 sections" in repr(made.report)
 
     def test_it_says_that_nothing_was_tested(self, page):
-        assert "nobody asked the model whether its answer follows them, so that none of them is trusted" in page.text
+        assert "These explanations were not tested on the model, so none of them is trusted" in page.text
 
     def test_all_figures_are_there(self, page):
         # confusion, bands, spectrum, typical epochs, completeness; the night is the page's own, and two epochs make no map
@@ -244,22 +244,22 @@ class TestWhatIsSaid:
         assert "No EEG channel has an electrode position" in written(result)
 
     def test_a_result_of_all_stages_speaks_for_the_predicted(self, of_all, compared):
-        assert "Every stage was explained; this speaks of the predicted one." in compared.page.text
+        assert "Every stage was explained; this page shows the predicted one." in compared.page.text
         assert main_findings(of_all) == main_findings(of_all.for_target())
         for sentence in main_findings(of_all):
             assert sentence in compared.page.text
         margin = written(of_all.for_target(("N2", "N1")))
-        assert "the score of N2 over that of N1" in margin
+        assert "the score of N2 minus that of N1" in margin
         assert "Every stage was explained" not in margin
 
     @pytest.mark.parametrize(
         ("baseline", "words"),
         [
-            ("zero", "less that of silence on every channel"),
-            ("aperiodic", "less that of the same epoch without its oscillatory peaks"),
-            ("recording", "less that of an epoch with the median spectrum of the recording and the same phases"),
-            ("stage:W", "less that of an epoch with the median spectrum of W and the same phases"),
-            ("array:0a1b", "less that of an epoch with the spectrum that was given as the baseline"),
+            ("zero", "minus that of silence on every channel"),
+            ("aperiodic", "minus that of the same epoch without its oscillatory peaks"),
+            ("recording", "minus that of an epoch with the median spectrum of the recording and the same phases"),
+            ("stage:W", "minus that of an epoch with the median spectrum of W and the same phases"),
+            ("array:0a1b", "minus that of an epoch with the spectrum that was given as the baseline"),
         ],
     )
     def test_what_the_sum_is_at_each_baseline_is_told(self, result, baseline, words):
@@ -273,7 +273,7 @@ class TestWhatIsSaid:
         said = written(example_results.explain(example_results.make_epochs(), method=method))
         assert words in said
         assert "not meant to sum to the change of the score" in said
-        assert "sum to its score less" not in said
+        assert "sum to its score minus" not in said
         assert not re.search(r"\bnan\b", said, re.IGNORECASE)
 
 
@@ -328,7 +328,7 @@ class TestOtherResults:
         spec = ModelSpec(name="odd", scores="log_probs", stages=("awake", "a", "b", "c", "dream"))
         epochs = example_results.make_epochs(("a", "b"), "misc", positions=False)
         made = make(example_results.explain(epochs, spec, target=("a", "b")), folder, epochs_per_stage=0)
-        assert "the score of a over that of b" in made.page.text
+        assert "the score of a minus that of b" in made.page.text
         assert "Attribution spectra, all channels" in made.titles
 
     def test_the_context_has_a_section_where_it_moved(self, made, folder):
@@ -350,7 +350,7 @@ class TestCompared:
             "silence on every channel",
             "an epoch with the median spectrum of the recording and the same phases",
         ):
-            assert f"sum to its score less that of {sentence}" in compared.page.text
+            assert f"sum to its score minus that of {sentence}" in compared.page.text
 
     @pytest.mark.parametrize(
         ("changes", "headings"),
@@ -427,7 +427,7 @@ class TestFile:
         path = tmp_path / "page.html"
         assert self.report.save(path) == path
         path.write_text("mine")
-        with pytest.raises(OutputError, match="there already"):
+        with pytest.raises(OutputError, match="already exists"):
             self.report.save(path)
         assert path.read_text() == "mine"
         self.report.save(path, overwrite=True)

@@ -40,8 +40,8 @@ def test_the_summary_says_what_decided(result, page):
     row = result.spectral_share().loc["REM"]
     kept, low, high = (f"{100 * row[f'agreement_joint{end}']:.2g} %" for end in ("", "_low", "_high"))
     assert (
-        f"REM: waveforms decided, which no sum over bands tells: {kept} (95 % interval {low} to {high}) of 40 epochs of the "
-        "night keep REM with all magnitudes and random phases. What follows does not tell it; look at the views by time and "
+        f"REM: waveforms decided, which bands do not explain: {kept} (95 % interval {low} to {high}) of 40 epochs of the "
+        "night keep REM with all magnitudes and random phases. What follows does not explain it; look at the views by time and "
         "time-frequency, compared with 'surrogate' or 'zero'." in page
     )
     assert "W: waveforms decided" not in page
@@ -79,7 +79,7 @@ def test_of_one_channel_at_a_time_both_kinds_are_one():
     one = SPEC.replace(channels=(ChannelSpec("EEG", types=("eeg",), use="each"),))
     said = written(sharp(one, select=range(8)))
     assert "stage n decided by kept W" in said
-    assert "turned alike" not in said
+    assert "rotated together" not in said
     assert "a sample of 80 of 80" not in said
 
 

@@ -107,7 +107,7 @@ def test_labels_of_their_own_that_clash_are_refused(nights):
 
 
 def test_the_same_night_twice_is_refused_whatever_its_epochs(nights):
-    with pytest.raises(ParameterError, match=rf"same night is there twice.*'{nights[0].recordings[0]}'"):
+    with pytest.raises(ParameterError, match=rf"same night occurs twice.*'{nights[0].recordings[0]}'"):
         concatenate_results([nights[0][:3], nights[1], nights[0][5:]])
     with pytest.raises(ParameterError, match="'a' and 'c'"):
         concatenate_results([concatenate_results(nights[:2]), nights[0]], recordings=["a", "b", "c"])
@@ -134,7 +134,7 @@ def test_what_are_no_results_is_refused(wrong):
 def test_results_that_were_asked_otherwise_are_refused_with_what_differs(options, words):
     first, other = example_results.explain(example_results.make_epochs(n_epochs=5)), explain(**options)
     with pytest.raises(
-        ParameterError, match=r"recording \w+ and recording \w+ were not asked in the same way"
+        ParameterError, match=r"recording \w+ and recording \w+ were made with other settings"
     ) as caught:
         concatenate_results([first, other])
     assert words in str(caught.value)

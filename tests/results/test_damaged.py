@@ -134,10 +134,10 @@ def test_what_is_said_is_what_happened(saved, tmp_path):
     with path.open("r+b") as file:
         file.seek(1000)
         file.write(b"x")
-    with pytest.raises(RecordingError, match="is damaged: it is not as it was written"):
+    with pytest.raises(RecordingError, match="is damaged: its checksum does not match"):
         read_result(path)
     path.write_bytes(saved.read_bytes()[:-1])
-    with pytest.raises(RecordingError, match="it was cut, or another program wrote it"):
+    with pytest.raises(RecordingError, match="it was truncated, or another program wrote it"):
         read_result(path)
 
 
@@ -273,7 +273,7 @@ def write(data, path):
 
 @pytest.mark.parametrize("how", FOREIGN)
 def test_a_dataset_that_is_no_result_is_refused(how, whole):
-    with pytest.raises(ParameterError, match="not laid out as a result"):
+    with pytest.raises(ParameterError, match="not have the layout of a result"):
         FlexResult(FOREIGN[how](whole.to_xarray()))
 
 
@@ -300,13 +300,13 @@ def test_a_lazy_result_is_checked_as_far_as_it_is_read(how, whole, tmp_path):
     if of_views:
         read_result(path, lazy=True).close()
         return
-    with pytest.raises(RecordingError, match="contradicts itself"):
+    with pytest.raises(RecordingError, match="is inconsistent"):
         read_result(path, lazy=True)
 
 
 def test_what_is_no_dataset_is_refused(whole):
     for wrong in (None, whole, "night.nc", {"signal": 3}, xr.Dataset(), whole.data["signal"]):
-        with pytest.raises(ParameterError, match="not laid out as a result"):
+        with pytest.raises(ParameterError, match="not have the layout of a result"):
             FlexResult(wrong)
 
 

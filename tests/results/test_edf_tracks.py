@@ -217,7 +217,7 @@ def test_several_recordings_are_refused_or_chosen_from(result, tmp_path):
 def test_files_are_whole_or_not_there_and_replaced_only_on_demand(result, tmp_path, monkeypatch):
     path = tmp_path / "tracks.edf"
     path.write_bytes(b"mine")
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="already exists"):
         result.export_edf(path)
     with pytest.raises(ParameterError, match="suffix"):
         result.export_edf(tmp_path / "tracks.csv")

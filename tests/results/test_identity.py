@@ -181,7 +181,7 @@ def test_texts_of_an_mne_recording_do_not_leave_either(tmp_path):
     ("warning", "left"),
     [
         (
-            "'Anna' (3 times 30 s between the stages) is taken for an event",
+            "'Anna' (3 times 30 s between the stages) is treated as an event",
             "'…' (3 times 30 s between the stages) is taken",
         ),
         ("'it\\'s \"Anna\"' and \"O'Brien\" twice", "'…' and '…' twice"),

@@ -329,7 +329,7 @@ def test_light_results_are_put_together(light, full):
     both = concatenate_results([light, make(seed=1)], recordings=["a", "b"])
     assert len(both) == 12
     assert both.sel(recording="a").band_table().equals(light.band_table())
-    with pytest.raises(ParameterError, match=r"not asked in the same way.*resolution"):
+    with pytest.raises(ParameterError, match=r"made with other settings.*resolution"):
         concatenate_results([light, make("full", seed=1)], recordings=["a", "b"])
 
 

@@ -97,7 +97,7 @@ def test_none_is_within_its_error(night):
         error=lambda data: np.full(data["error"].shape, 1e3),
     )
     for one in of_bands(large):
-        assert one.check.endswith("change") or "told from zero" in one.measured
+        assert one.check.endswith("change") or "distinguishable from zero" in one.measured
         assert "raised the score most" not in one.measured
 
 
@@ -123,7 +123,7 @@ def test_what_is_larger_but_uncertain_is_named(night):
     found = changed(night, frequency_view=chin).main_findings()["N2 for"]
     assert "sigma" in found.values["what"]
     assert found.measured.endswith(
-        "; larger on average, but too uncertain to tell, or carried by few epochs: all of the EMG at Chin1-Chin2 (mean +20.00, "
+        "; larger on average, but too uncertain, or due to few epochs: all of the EMG at Chin1-Chin2 (mean +20.00, "
         "median 0.00)"
     )
 
@@ -244,8 +244,8 @@ def test_one_epoch_of_thirty_carries_no_headline(night):
     assert found.measured == (
         "sigma, where spindles lie, 12–16 Hz, at C3-M2, C4-M1 raised the score most (median +0.450 log-probability, 95 % "
         "interval +0.421 to +0.479, in 20 of 20 epochs); most at C4-M1 (+0.450 at C4-M1, over 20 epochs); "
-        "all together changed it by +0.455 (median); larger on average, but too uncertain to tell, or carried by few "
-        "epochs: the alpha rhythm, 8–12 Hz, at C3-M2, C4-M1 (mean +1.50, median 0.00)"
+        "all together changed it by +0.455 (median); larger on average, but too uncertain, or due to few epochs: the "
+        "alpha rhythm, 8–12 Hz, at C3-M2, C4-M1 (mean +1.50, median 0.00)"
     )
 
 
@@ -254,8 +254,9 @@ def test_one_epoch_of_five_carries_none_either():
     few = bands_set(explained(n_epochs=25), {("C3-M2", ALPHA): [29.9, 0.01, 0.07, 9.75, 0.02]}).main_findings()["N2"]
     assert few.status == "unknown"
     assert few.measured == (
-        "over 5 epochs, nothing that raised or lowered the score is told from zero: of so few, from so few parts of the "
-        "night, a median has no interval of 95 %. What did most in these epochs: the alpha rhythm, 8–12 Hz, at C3-M2, C4-M1 "
+        "over 5 epochs, nothing that raised or lowered the score is distinguishable from zero: with so few epochs, "
+        "from so few parts of the night, a median has no 95 % interval. Largest in these epochs: the alpha rhythm, "
+        "8–12 Hz, at C3-M2, C4-M1 "
         "(+0.0700 log-probability at the median, in 5 of 5 epochs)"
     )
 
@@ -267,7 +268,7 @@ def test_what_speaks_against_stands_beside_and_first_where_it_is_more(night):
     assert "lowered the score most (median −2.00 log-probability" in found[-2].measured
     only = bands_set(night, {("C3-M2", SIGMA): 0.4 + 0.1 * MIXED}).main_findings()
     assert only["N2 against"].status == "unknown"
-    assert only["N2 against"].text == "Nothing that lowered the score is told from zero."
+    assert only["N2 against"].text == "Nothing that lowered the score is distinguishable from zero."
 
 
 def test_of_a_margin_the_larger_side_is_the_headline_and_names_the_stage_it_speaks_for():
@@ -275,8 +276,8 @@ def test_of_a_margin_the_larger_side_is_the_headline_and_names_the_stage_it_spea
     margin = explained(target=("N2", "N1"))
     numbers = {("C3-M2", ALPHA): np.full(20, -7.56), ("C3-M2", SIGMA): np.full(20, 2.63)}
     found = [one for one in bands_set(margin, numbers).main_findings() if one.values["stage"] == "N2"]
-    assert "raised the score of N1 over that of N2 most (median −7.56 log-probability" in found[0].measured
-    assert "raised the score of N2 over that of N1 most (median +2.63 log-probability" in found[1].measured
+    assert "raised the score of N1 minus that of N2 most (median −7.56 log-probability" in found[0].measured
+    assert "raised the score of N2 minus that of N1 most (median +2.63 log-probability" in found[1].measured
 
 
 def test_epochs_are_counted_that_did_so_beyond_their_error(night):
@@ -320,7 +321,7 @@ def test_sites_are_told_over_the_epochs_that_all_channels_call_so():
     there = np.median(np.delete(values + 1, np.s_[::4]))
     assert f"; most at C3-M2 (+{there:.2f} at C3-M2, over the 15 epochs that every channel calls N2)" in found.measured
     same = bands_set(pair, {("C3-M2", SIGMA): values, ("C4-M1", SIGMA): values[::-1]}).main_findings()["N2 for"]
-    assert "; no site is told from the others" in same.measured
+    assert "; no site is distinguishable from the others" in same.measured
 
 
 def test_a_change_within_its_error_is_not_told_as_a_change(night):

@@ -155,7 +155,7 @@ def test_a_stage_that_a_few_epochs_carry_is_told(caplog):
         patched.setattr(mne.utils.logger, "warning", said.append)
         found = explain(epochs, CNN(), precision="mean", target="N2", spectral_share=0, on_check="ignore")
     assert found.provenance["nodes"]["carried_by_few"]
-    assert any("A few epochs carry" in one for one in said)
+    assert any("A few epochs dominate" in one for one in said)
 
 
 def test_only_what_is_known_of_the_night_is_assessed(result):
@@ -178,7 +178,7 @@ def test_a_page_of_means_has_nothing_of_single_epochs(result):
     assert page.sections[0] == "Summary"
     assert {"Bands", "Methods"} <= set(page.sections)
     assert not {"Epochs", "Completeness", "Disagreements"} & set(page.sections)
-    assert "Single epochs are not to be read" in page.html
+    assert "Single epochs are not exact" in page.html
     assert "ex-data" not in page.html
 
 

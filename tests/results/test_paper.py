@@ -34,18 +34,18 @@ def test_the_paragraphs_of_a_whole_recording(result):
     recording, stager, attribution, statistics, software, *_ = result.methods_text().split("\n\n")
     told = result.provenance
     assert recording == (
-        "One recording of 10 epochs of 30 s (0.083 h), was analysed. A hypnogram had a stage for 8 of them. The channels "
+        "One recording of 10 epochs of 30 s (0.083 h) was analysed. A hypnogram had a stage for 8 of them. The channels "
         "explained were EEG F3-M2, F4-M1, C3-M2, C4-M1, O1-M2, O2-M1."
     ).replace(
-        ", was analysed", f", recorded at {told['sfreq_recorded']:g} Hz, was analysed" * ("sfreq_recorded" in told)
+        " was analysed", f", recorded at {told['sfreq_recorded']:g} Hz, was analysed" * ("sfreq_recorded" in told)
     )
     assert stager == f"Stages (W, N1, N2, N3, REM) were given by tiny, weights with SHA-256 {told['model_sha256']}."
     median = int(np.median(result.data["n_gradients"].values))
     assert attribution.startswith(
-        "All 10 epochs were explained (W 2, N1 2, N2 2, N3 2, REM 2). Explained was the score of the predicted stage "
+        "All 10 epochs were explained (W 2, N1 2, N2 2, N3 2, REM 2). The analysis explained the score of the predicted stage "
         "(log-probability) by FLEX (Gräve et al. 2025): Integrated Gradients (Sundararajan et al. 2017) over the magnitudes of "
         "the Fourier spectrum of each channel, phases held fixed. Epochs were compared with silence. The attributions of an "
-        "epoch sum to its score less that of silence on every channel: explained is everything that is in it, the 1/f part "
+        "epoch sum to its score minus that of silence on every channel: they explain everything that is in it, the 1/f part "
         "too. The integral was refined until the estimated error of the band sums was within 2 % of their absolute total, with "
         f"at most 400 gradients for an epoch (median {median}). Estimated errors of the band sums were "
     )
@@ -97,7 +97,7 @@ def test_what_is_not_known_is_not_stated(result):
         "MNE-Python",
         "None",
         "nan",
-        "asked again",
+        "Tests on the model",
     ):
         assert word not in text
     assert "were given by tiny." in text
@@ -138,11 +138,14 @@ def test_what_was_done_to_the_recording_is_stated(result, provenance, words):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"target": ["N2", "N1"]}, "Explained was the score of N2 over that of N1 (log-probability)"),
-        ({"target": "N2"}, "Explained was the score of N2 (log-probability)"),
+        ({"target": ["N2", "N1"]}, "The analysis explained the score of N2 minus that of N1 (log-probability)"),
+        ({"target": "N2"}, "The analysis explained the score of N2 (log-probability)"),
         ({"baseline": "recording"}, "Epochs were compared with an ordinary epoch of this recording."),
         ({"baseline": "stage:W"}, "Epochs were compared with an ordinary epoch of W."),
-        ({"baseline": "aperiodic"}, "Oscillatory peaks were told from the aperiodic part after Donoghue et al. 2020."),
+        (
+            {"baseline": "aperiodic"},
+            "Oscillatory peaks were separated from the aperiodic part after Donoghue et al. 2020.",
+        ),
         ({"baseline": "surrogate"}, "The baseline was drawn at random several times for each epoch"),
         ({"sample_per_stage": 2, "seed": 7}, "drawn at random, at most 2 of each predicted stage (seed 7)"),
         ({"select": "margin < 0.2"}, "explained, chosen by the user (those with margin < 0.2)"),
@@ -188,10 +191,10 @@ def test_stagers_see_what_they_see():
         in pair
     )
     window = example_results.make_context_result().methods_text()
-    assert "It sees each epoch with 1 before and 1 after it." in window
+    assert "It gets each epoch with 1 before and 1 after it." in window
     assert "Neighbouring epochs moved along the path, too." in window
     night = example_results.make_night_result().methods_text()
-    assert "It sees each epoch among all others of the night." in night
+    assert "It gets each epoch together with all others of the night." in night
     assert "Neighbouring epochs stayed as recorded." in night
 
 
@@ -202,10 +205,10 @@ def test_stagers_see_what_they_see():
         ("Vallat and Walker 2021, ...", "given by tiny (Vallat and Walker 2021),", ["vallat2021"]),
         (
             "Perslev et al. 2021, U-Sleep; network: braindecode",
-            "Its contract says further: network: braindecode.",
+            "Its spec also says: network: braindecode.",
             ["perslev2021"],
         ),
-        ("Somebody 1999, Sleep", "Its contract says further: Somebody 1999, Sleep.", []),
+        ("Somebody 1999, Sleep", "Its spec also says: Somebody 1999, Sleep.", []),
         ("", "were given by tiny, weights", []),
     ],
 )
@@ -218,7 +221,7 @@ def test_the_stager_is_cited_where_it_is_known(result, citation, words, works):
 
 def test_what_was_assumed_is_stated(result):
     assert (
-        "Nobody declared unit, stages; eegflex assumed them."
+        "Its spec does not declare unit, stages; eegflex assumed them."
         in with_spec(result, assumed=["unit", "stages"]).methods_text()
     )
 
@@ -291,8 +294,8 @@ def test_an_evaluation_is_stated(result):
     }  # fmt: skip
     text = with_measures(result, told, ["bands: one by one"], np.full((10, 1, 1), 0.95)).methods_text()
     assert (
-        "The model was asked again about 10 explanations of 10 epochs, at most 2 of each predicted stage (seed 3), about some "
-        "things of fewer: putting in and leaving out single bands; random weights, other stages and random phases (Adebayo et "
+        "Tests on the model used 10 explanations of 10 epochs, at most 2 of each predicted stage (seed 3), in some "
+        "tests fewer: putting in and leaving out single bands; random weights, other stages and random phases (Adebayo et "
         "al. 2018). The evaluation was stopped before sets. An epoch was trusted if all of " in text
     )
 
@@ -300,7 +303,10 @@ def test_an_evaluation_is_stated(result):
 def test_it_is_the_same_after_the_file_and_of_one_recording(result, tmp_path):
     assert read_result(result.save(tmp_path / "one.nc")).methods_text() == result.methods_text()
     of_all = example_results.explain(example_results.make_epochs(), target="all")
-    assert "Explained was the score of every stage; reported here is that of the predicted one" in of_all.methods_text()
+    assert (
+        "The analysis explained the score of every stage; reported here is that of the predicted one"
+        in of_all.methods_text()
+    )
     other = example_results.explain(example_results.make_epochs(seed=1))
     with pytest.raises(ParameterError, match="A methods section is of one recording"):
         concatenate_results([result, other]).methods_text()

@@ -45,7 +45,7 @@ def test_what_is_saved_is_read_back_identically(name, request, tmp_path):
 def test_a_file_that_is_there_is_replaced_only_on_demand(whole, pair, tmp_path):
     path = whole.save(tmp_path / "r.nc")
     before = path.read_bytes()
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="already exists"):
         pair.save(path)
     assert path.read_bytes() == before
     pair.save(path, overwrite=True)
@@ -76,7 +76,7 @@ def test_what_is_not_a_result_is_refused(tmp_path):
 def test_a_truncated_result_is_refused(whole, tmp_path):
     path = whole.save(tmp_path / "r.nc")
     path.write_bytes(path.read_bytes()[:-4096])
-    with pytest.raises(RecordingError, match="it was cut"):
+    with pytest.raises(RecordingError, match="it was truncated"):
         read_result(path)
 
 

@@ -70,7 +70,7 @@ def test_overwrite(tmp_path):
     first, second = (simulate_psg(hours=0.2, sfreq=64.0, seed=seed, verbose="error") for seed in (1, 2))
     paths = first.save(tmp_path / "night.edf")
     before = [path.read_bytes() for path in paths]
-    with pytest.raises(OutputError, match=r"there already.*overwrite=True"):
+    with pytest.raises(OutputError, match=r"already exists.*overwrite=True"):
         second.save(tmp_path / "night.edf")
     assert [path.read_bytes() for path in paths] == before
     second.save(str(tmp_path / "night.edf"), overwrite=True)
@@ -80,7 +80,7 @@ def test_overwrite(tmp_path):
 
 def test_nothing_is_written_beside_one_that_is_there(night, tmp_path):
     (tmp_path / "night-events.tsv").write_text("mine")
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="already exists"):
         night.save(tmp_path / "night.edf")
     assert [path.name for path in tmp_path.iterdir()] == ["night-events.tsv"]
     assert (tmp_path / "night-events.tsv").read_text() == "mine"

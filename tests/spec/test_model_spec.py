@@ -45,7 +45,7 @@ def test_own_specs_are_specs_and_survive_a_round_trip(fname):
         ("[input]\nsfreq = true", r"\[input\] sfreq must be a number .*True"),
         ("[input]\nscale = { kind = 'robust', clip = -20 }", r"\[input.scale\] clip must be positive.*-20"),
         ("[[input.channels]]\nsites = 'C4'", r"\[\[input.channels\]\] 1: sites must be a list, each a string .*'C4'"),
-        ("[[input.channels]]\nname = 'eeg'\n[[input.channels]]\nname = 'eeg'", "names of their own"),
+        ("[[input.channels]]\nname = 'eeg'\n[[input.channels]]\nname = 'eeg'", "unique names"),
         ("[output]\nstages = [1, 2]", r"\[output\] stages must be a list, each a string"),
         ("[input]\nlayout = 'batch channel time'", r"\[input\] layout.*einops.*'batch channel time'.*c channel"),
         ("[input]\nlayout = 'b c c t'", r"\[input\] layout.*each once"),

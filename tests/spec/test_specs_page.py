@@ -31,6 +31,6 @@ def test_every_word_is_on_the_page(word):
 
 
 def test_what_it_shows_is_a_spec():
-    (shown,) = re.findall(r"kin::\n\n((?:    .*\n|\n)+)", PAGE)
+    (shown,) = re.findall(r"similar networks::\n\n((?:    .*\n|\n)+)", PAGE)
     spec = ModelSpec.from_dict(tomllib.loads(textwrap.dedent(shown)))
     assert spec.spectrogram.log.factor == 20

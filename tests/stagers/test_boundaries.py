@@ -388,7 +388,7 @@ def test_names_that_load_one_another_are_refused(monkeypatch):
 
 @pytest.mark.parametrize("name", ["a\0.pt", "gssc\0", "x" * 5000 + ".pt", "\ud800.pt"])
 def test_names_that_no_file_has_are_refused(name):
-    with pytest.raises(ModelError, match="no such model"):
+    with pytest.raises(ModelError, match="model does not exist"):
         load_model(name)
 
 

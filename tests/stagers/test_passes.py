@@ -257,7 +257,7 @@ def test_the_doctor_says_which_way_is_taken():
     network = nn.Sequential(nn.Conv1d(2, 8, 50, 50), nn.GELU(), nn.Flatten(), nn.Linear(480, 5))
     sound = finding(network, 2)
     assert sound.status == "ok"
-    assert "slopes by channels last differ by" in sound.measured
+    assert "gradients by channels last differ by" in sound.measured
     spoilt = finding(Cubic(factor=1.5), 1)
     assert spoilt.status == "warning"
     assert "its own pass is not used" in spoilt.measured

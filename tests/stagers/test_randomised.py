@@ -166,7 +166,7 @@ class Alike(nn.Module):
     [
         (lambda: eegflex.load_model("known-spindle"), "it has no parameters"),
         (lambda: eegflex.load_model(Alike(), spec=SPEC), "single numbers, or all alike"),
-        (lambda: eegflex.stagers.Stager(lambda epochs: epochs[..., :5].flatten(1), SPEC), "no network of torch"),
+        (lambda: eegflex.stagers.Stager(lambda epochs: epochs[..., :5].flatten(1), SPEC), "not a torch network"),
     ],
 )
 def test_a_stager_without_weights_to_move_says_why(model, why):

@@ -37,7 +37,7 @@ def test_an_interruption_leaves_the_older_file(tmp_path):
 def test_overwriting_must_be_asked_for(tmp_path):
     path = tmp_path / "x.txt"
     write_whole(path, lambda p: p.write_text("one"), overwrite=False)
-    with pytest.raises(errors.OutputError, match="there already"):
+    with pytest.raises(errors.OutputError, match="already exists"):
         write_whole(path, lambda p: p.write_text("two"), overwrite=False)
     assert path.read_text() == "one"
     assert write_whole(path, lambda p: p.write_text("two"), overwrite=True) == path

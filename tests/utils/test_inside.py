@@ -68,7 +68,7 @@ def test_what_lies_inside_is_found(folder, named, where):
 )
 def test_what_leads_out_is_refused(folder, named):
     with pytest.raises(
-        RecordingError, match=r"x\.vhdr names a file outside its own folder.*Put the file itself beside it"
+        RecordingError, match=r"x\.vhdr names a file outside its own folder.*Put the file itself in the same folder"
     ) as caught:
         inside(folder / "x.vhdr", named.format(outside=folder.parent), RecordingError)
     assert len(str(caught.value)) < 600

@@ -139,7 +139,7 @@ def test_an_input_is_never_an_output(tmp_path, monkeypatch, way):
         other = recording
     inputs = [tmp_path / "data" if way == "in a folder" else recording, tmp_path / "gone"]
     for overwrite in (True, False):
-        with pytest.raises(OutputError, match="is what is read"):
+        with pytest.raises(OutputError, match="is an input file"):
             write_whole(other, put("lost"), overwrite=overwrite, inputs=inputs)
     assert recording.read_text() == "mine"
     assert check_output(tmp_path / "new.edf", overwrite=False, inputs=inputs) == tmp_path / "new.edf"
@@ -149,7 +149,7 @@ def test_a_staged_night_does_not_replace_its_recording(tmp_path):
     files = eegflex.simulate_psg(hours=0.2, sfreq=128, seed=1, verbose="error").save(tmp_path / "night.edf")
     before = files.psg.read_bytes()
     epochs = eegflex.make_epochs(eegflex.read_psg(files.psg, verbose="error"), verbose="error")
-    with pytest.raises(OutputError, match="is what is read"):
+    with pytest.raises(OutputError, match="is an input file"):
         eegflex.stage_epochs(epochs, "bandpower", verbose="error").save(files.psg, overwrite=True)
     assert files.psg.read_bytes() == before
 

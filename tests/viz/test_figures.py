@@ -90,7 +90,11 @@ def test_stages_can_be_the_hypnograms(plot, result):
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [(("N2", "N1"), "the score of N2 over that of N1"), ("margin", "that of the runner-up"), ("N3", "the score of N3")],
+    [
+        (("N2", "N1"), "the score of N2 minus that of N1"),
+        ("margin", "that of the runner-up"),
+        ("N3", "the score of N3"),
+    ],
 )
 def test_what_was_explained_is_named(target, words):
     fig = example_results.explain(example_results.make_epochs(), target=target).plot_bands(show=False)
@@ -137,8 +141,8 @@ def test_a_margin_of_a_result_of_all_stages_is_that_of_the_margin(of_all):
     ]
     np.testing.assert_allclose(*drawn, atol=0.02 * np.abs(drawn[1]).max())
     # errors of two stages are added, and may leave less explained than the margin's own
-    assert "the score of N2 over that of N1" in note(by_difference)
-    assert "the score of N2 over that of N1" in note(asked_for)
+    assert "the score of N2 minus that of N1" in note(by_difference)
+    assert "the score of N2 minus that of N1" in note(asked_for)
 
 
 @pytest.mark.parametrize("plot", OF_BANDS)

@@ -99,8 +99,8 @@ def _units(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> 
         given = user_unit(units)
         if all(unit.kind != "blank" for unit in found):
             logger.warning(
-                f"units={units!r} was not used: every signal has a unit, if an unknown one. A dict of units by channel "
-                "name overrules it"
+                f"units={units!r} was not used: every signal has a unit, if an unknown one. A dict of units by "
+                f"channel name overrides it"
             )
         return [given if unit.kind == "blank" else unit for unit in found]
     if not isinstance(units, Mapping):
@@ -157,11 +157,11 @@ def default_derivations(known: Sequence[Known]) -> tuple[list[Derivation], dict[
     eeg = [k for k in usable if k.channel.kind == "eeg" and k.channel.role]
     if not eeg:
         raise ChannelError(
-            "No signal of the recording can be used as the EEG of an electrode",
+            "No signal of the recording is recognised as the EEG of an electrode",
             seen=[f"{k.signal.label}: {k.fit}" for k in known if k.channel.kind == "eeg" and k.fit] or None,
             allowed=[k.signal.label for k in known],
             remedy=(
-                "Their names are those of sockets (A7, B12): say which electrode is which with a card of your own "
+                "Their names are those of amplifier sockets (A7, B12): assign electrodes with a profile of your own "
                 "(profile=), or name the channels with channels=[...]"
                 if any(k.channel.is_socket for k in known)
                 else "Name the channels with channels=[...]"
@@ -188,7 +188,7 @@ def _refuse_units(known: Sequence[Known]) -> None:
     blank = any(k.unit.kind == "blank" for k in bad)
     if bad:
         raise UnitError(
-            "The unit of EEG signals is missing or not known, and a guess may be wrong by a million",
+            "The unit of EEG signals is missing or unknown, and a wrong guess could be off by a factor of a million",
             seen=[f"{k.signal.label}: {k.unit.text!r}" for k in bad],
             allowed=["V", "mV", "uV", "nV"],
             remedy="Give it with units={name: unit}" + (", or units='uV' where it is missing" if blank else ""),
@@ -239,7 +239,7 @@ def _refuse_twins(group: Sequence[Known], best: Known) -> None:
 
 def _ambiguous(name: str, twins: Sequence[Known]) -> ChannelError:
     return ChannelError(
-        f"More than one signal answers to {name!r}",
+        f"More than one signal matches {name!r}",
         seen=[f"index {k.signal.index} ({k.signal.label}, {k.signal.rate:g} Hz)" for k in twins],
         remedy="Name the one you want by its index in channels=[...]",
     )
@@ -265,7 +265,11 @@ def _reason(known: Known, slow: set[int], rate: float, chosen: Sequence[Derivati
     if known.signal.index in slow:
         return f"slower than the EEG ({known.signal.rate:g} < {rate:g} Hz)"
     if known.channel.kind == "eeg" and not known.channel.role:
-        return "named by its socket, no electrode" if known.channel.is_socket else "no electrode in its name"
+        return (
+            "named after an amplifier socket, not an electrode"
+            if known.channel.is_socket
+            else "no electrode in its name"
+        )
     if known.channel.role == "LEG":
         return "leg EMG"
     rival = next((d.name for d in chosen if d.channel.role == known.channel.role), "")
@@ -358,14 +362,14 @@ def _derive(known: Sequence[Known], wanted: str) -> Derivation | None:
             f"{wanted!r} cannot be derived, since its signals are not voltages",
             seen=[f"{k.signal.label}: {k.unit.text}" for k in (plus, minus)],
             allowed=_candidates([k for k in known if k.unit.kind == "voltage"]),
-            remedy="Ask for a derivation of voltages",
+            remedy="Use a derivation of voltages",
         )
     if not _match(plus, minus):
         raise ChannelError(
             f"{wanted!r} cannot be derived, since its two signals differ in rate or unit",
             seen=[f"{k.signal.label}: {k.signal.rate:g} Hz, {k.unit.text or 'no unit'}" for k in (plus, minus)],
             allowed=_candidates(known),
-            remedy="Ask for another derivation",
+            remedy="Use another derivation",
         )
     return _difference(plus, minus)
 

@@ -42,9 +42,7 @@ def mistyped_eeg(known: Sequence[Known]) -> list[str]:
     if not places:
         return []
     listed = ", ".join(f"{known[i].signal.label} ({known[i].channel.role or known[i].channel.kind})" for i in places)
-    return [
-        f"the file types {len(places)} channels EEG that are something else by their labels, which are believed: {listed}"
-    ]
+    return [f"the file types {len(places)} channels EEG whose labels say otherwise; the labels are used: {listed}"]
 
 
 def sample_sd(source: Source, derivation: Derivation) -> float:
@@ -58,8 +56,8 @@ def _doubts(source: Source, d: Derivation) -> list[str]:
     sd = float(np.std(sample))
     if d.channel.kind == "eeg" and not _PLAUSIBLE_SD[0] <= sd <= _PLAUSIBLE_SD[1]:
         doubts.append(
-            f"{d.name} has a standard deviation of {sd * 1e6:.3g} µV, where an EEG has 1 to 500; is its unit ({d.unit}) "
-            "true?"
+            f"{d.name} has a standard deviation of {sd * 1e6:.3g} µV, where an EEG has 1 to 500; is its unit "
+            f"({d.unit}) correct?"
         )
     stuck = float(np.mean((sample == sample.min()) | (sample == sample.max()))) if sd else 0.0
     if stuck > _SATURATED:
@@ -67,7 +65,7 @@ def _doubts(source: Source, d: Derivation) -> list[str]:
     outside = _share_outside(d, sample)
     if outside:
         doubts.append(
-            f"{d.name} has samples outside the range that its header states ({outside:.2g} of them); is its scale true?"
+            f"{d.name} has samples outside the range that its header states ({outside:.2g} of them); is its scale correct?"
         )
     return doubts
 

@@ -47,10 +47,10 @@ def _scaled(source: Source, known: Known, factor: float, start: int, stop: int) 
         term = source.read(known.signal.index, start, stop)
         if term.shape != (stop - start,):
             raise RecordingError(
-                f"{source.path.name!r} has fewer samples than it had when it was opened",
+                f"{source.path.name!r} has fewer samples than when it was opened",
                 seen=f"{term.size} samples from sample {start} of {known.signal.label!r} on",
                 allowed=f"{stop - start}",
-                remedy="It was cut or replaced meanwhile: copy it again, and read it again",
+                remedy="It was truncated or replaced in the meantime: copy it again, and read it again",
             )
     term *= factor * (known.unit.volts if known.unit.kind == "voltage" else 1.0)
     return term

@@ -206,7 +206,7 @@ def _usual(duration: npt.NDArray[np.float64]) -> float:
 
 def _offset(hypnogram: Start, recording: Start, warnings: list[str]) -> tuple[float, str]:
     if hypnogram.time is None or recording.time is None:
-        warnings.append("a start time is not known: the hypnogram is taken to start with the recording")
+        warnings.append("a start time is not known: the hypnogram is assumed to start with the recording")
         return 0.0, "the recording's start"
     if hypnogram.moment is not None and recording.moment is not None:
         offset, placed_by = (hypnogram.moment - recording.moment).total_seconds(), "date and clock"
@@ -215,7 +215,7 @@ def _offset(hypnogram: Start, recording: Start, warnings: list[str]) -> tuple[fl
         period = _DAY / 2 if hypnogram.half_day else _DAY
         offset = (_seconds(hypnogram.time) - _seconds(recording.time) + period / 2) % period - period / 2
         placed_by = "the nearest half day" if hypnogram.half_day else "the nearest day"
-        warnings.append(f"a date is not known: the hypnogram is laid on {placed_by}")
+        warnings.append(f"a date is not known: the hypnogram is aligned with {placed_by}")
     if abs(offset) > _FARTHEST:
         raise HypnogramError(
             "The hypnogram and the recording start more than 12 h apart",
@@ -255,7 +255,7 @@ def _judge_dropped(
             seen=f"{dropped} scored epochs outside the recording of {duration:g} s, hypnogram starting at {offset:g} s",
             allowed=f"at most {_MOST_DROPPED}",
             remedy="Check that they belong together"
-            + (', or pass on_mismatch="warn" to drop what lies outside' if kept else ""),
+            + (', or pass on_mismatch="warn" to drop the epochs outside' if kept else ""),
         )
     if dropped > 1:
         warnings.append(f"the hypnogram reaches {dropped} epochs beyond the recording; they are dropped")

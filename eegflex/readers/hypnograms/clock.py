@@ -97,12 +97,14 @@ def lay(stamps: Sequence[Stamp], *, day_first: bool | None = None) -> tuple[npt.
     dates = _dates(stamps, day_first)
     dated = sum(bool(stamp.numbers) for stamp in stamps)
     if 0 < dated < len(stamps):
-        warnings.append(f"{dated} of {len(stamps)} entries have a date; it is left out")
+        warnings.append(f"{dated} of {len(stamps)} entries have a date; the date is not used")
     elif dated and dates is None:
-        warnings.append("the date can be read day first or month first, or is none, and is left out")
+        warnings.append("the date is invalid, or could be day first or month first, and is not used")
     seconds = np.array([stamp.seconds for stamp in stamps])
     if not dated and seconds[0] == 0 and len(stamps) > 1:
-        warnings.append("it begins at 00:00:00, which is taken for midnight; if it counts from the start, give it in s")
+        warnings.append(
+            "it begins at 00:00:00, which is read as midnight; if times count from the start, give them in s"
+        )
     half = _is_half(stamps, seconds)
     if half:
         warnings.append("the clock has 12 hours and no AM or PM: the start nearest to the recording's is taken")

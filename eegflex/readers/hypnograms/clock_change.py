@@ -71,7 +71,7 @@ def lay_change(scoring: Scoring, places: list[int], dst: bool | None) -> Scoring
         warnings=[
             *scoring.warnings,
             f"the clock goes {'on' if forward else 'back'} by an hour at {at}, as it does where it changes to "
-            f"{'summer' if forward else 'winter'} time: what follows is laid an hour {'earlier' if forward else 'later'}"
+            f"{'summer' if forward else 'winter'} time: later entries are placed an hour {'earlier' if forward else 'later'}"
             + (" (dst=False takes it for a gap)" if forward else ""),
         ],
     )
@@ -83,7 +83,7 @@ def _find(jump: _Times, onset: _Times, length: _Times, scoring: Scoring, dst: bo
     if dst:
         some = np.flatnonzero((jump >= _HOUR - _ROUNDING) | (jump < -_ROUNDING))
         if some.size != 1 or jump[some[0]] < -_HOUR - _ROUNDING:
-            raise _unclear("dst=True, but it cannot be seen where the clock changes", f"{some.size} jumps of the clock")
+            raise _unclear("dst=True, but the change of the clock cannot be found", f"{some.size} jumps of the clock")
         return int(some[0])
     even = float((np.abs(jump) < _ROUNDING).sum()) >= _EVEN * (jump.size - 1)
     if back.size == 1 and -_HOUR - _ROUNDING <= jump[back[0]] < -_HOUR / 2:
@@ -98,7 +98,7 @@ def _find(jump: _Times, onset: _Times, length: _Times, scoring: Scoring, dst: bo
     if _is_change(scoring, float(onset[place]), float(length[place])):
         return place
     at = _clock(scoring, float(onset[place] + length[place]))
-    scoring.warnings.append(f"an hour is missing at {at}, and is taken for a gap; if the clock changed, say dst=True")
+    scoring.warnings.append(f"an hour is missing at {at}, and is treated as a gap; if the clock changed, use dst=True")
     return None
 
 
@@ -142,5 +142,5 @@ def _unclear(what: str, seen: str) -> HypnogramError:
         what,
         seen=seen,
         allowed="one jump of an hour, forward or back, in a night whose stages follow each other",
-        remedy="If the clock changed there, say dst=True; else mend the times, or dst=False takes them as they are",
+        remedy="If the clock changed there, use dst=True; otherwise correct the times, or use dst=False to keep them",
     )

@@ -56,7 +56,7 @@ class Hypnogram:
     others : int
         Entries of the file that are no stages and were left out before.
     epoch_length : float | None
-        Seconds an epoch.
+        Length of an epoch in s.
     has_time : bool
         False where it can only start with the recording.
     in_epochs : bool
@@ -182,7 +182,7 @@ def _epoch_length(scoring: Scoring, onset: npt.NDArray[np.float64], said: float 
             "The hypnogram's epochs have an impossible length",
             seen=f"{epoch:g} s",
             allowed=f"{LENGTHS[0]:g} to {LENGTHS[1]:g} s",
-            remedy="Mend the file, or export it again",
+            remedy="Correct the file, or export it again",
         )
     return epoch
 
@@ -194,19 +194,17 @@ def _code_warnings(
     if scoring.coding is not None:
         if coding in {"auto", used}:
             return []
-        return [f"coding={coding!r} is not used: the format itself says what its codes mean ({used})"]
+        return [f"coding={coding!r} is not used: the format defines its codes ({used})"]
     warnings = []
     if used == "auto":
-        warnings.append(
-            "the stage codes are read as 0 = W, 1 = N1, 2 = N2, 3 = N3 (coding= and labels= say it otherwise)"
-        )
+        warnings.append("the stage codes are read as 0 = W, 1 = N1, 2 = N2, 3 = N3 (coding= and labels= change this)")
     if used == "rk" and coding == "auto":
         warnings.append("the stage codes are read as 'rk' (4 = N3, 5 = REM), since 5, 6 or 7 occurs and 4 does not")
     pairs = [(label, stage) for label, stage in zip(labels, stages, strict=True) if named_stage(label, named) is None]
     if used in CODINGS:
         warnings += tell_unscored([label for label, _ in pairs], [stage for _, stage in pairs], used)
     if named and len(pairs) == len(labels):
-        warnings.append("labels= names no label that the hypnogram has")
+        warnings.append("labels= names labels that the hypnogram does not have")
     return warnings
 
 
@@ -218,7 +216,7 @@ def _refuse_times(scoring: Scoring) -> None:
             "An entry of the hypnogram has an impossible time",
             seen=f"entry {place + 1} at {scoring.onset[place]:g} s for {scoring.duration[place]:g} s",
             allowed="finite onsets, and durations of 0 s or more",
-            remedy="Mend the file, or export it again",
+            remedy="Correct the file, or export it again",
         )
 
 
@@ -234,10 +232,10 @@ def _stage_places(scoring: Scoring, named: Mapping[str, str]) -> list[int]:
         _, is_stage, begins_like_one = kinds[label]
         if begins_like_one and not is_stage:
             raise HypnogramError(
-                "A label begins like a stage but is none",
+                "A label begins like a stage but is not one",
                 seen=f"{shorten(label, 100)!r}, {labels.count(label)} times, first as annotation {place + 1}",
                 allowed=["Sleep stage W", "Sleep stage 1", "Sleep stage N1", "Sleep stage R", "Sleep stage ?"],
-                remedy='Say what it is with labels={"...": "N2"}, or rename it in the hypnogram',
+                remedy='Give its stage with labels={"...": "N2"}, or rename it in the hypnogram',
             )
     if any(says for says, _, _ in kinds.values()):
         return [place for place, label in enumerate(labels) if kinds[label][0] or label in said]
@@ -288,8 +286,8 @@ def _strangers(
     alike[list(places)] = False
     found = Counter(scoring.labels[place] for place in np.flatnonzero(alike).tolist())
     return [
-        f"{shorten(label, _LONGEST)!r} ({_times(count)} between the stages) is taken for an event; if it is a stage, say so "
-        "with labels="
+        f"{shorten(label, _LONGEST)!r} ({_times(count)} between the stages) is treated as an event; if it is a stage, "
+        f"name it with labels="
         for label, count in found.most_common(_MOST_STRANGERS)
     ]
 
@@ -352,12 +350,12 @@ def _fill(
             raise HypnogramError(
                 "Two different stages begin at one time",
                 seen=f"{stages[place]} and {stages[place + 1]} at {onset[place]:g} s",
-                remedy="Mend the hypnogram: one time has one stage",
+                remedy="Correct the hypnogram: each time has one stage",
             )
     count = "the" if without.all() else str(int(without.sum()))
     if scoring.until_next:
         tail = f", and the last {last:g} s" if without[-1] else ""
-        warnings.append(f"{count} stages give no duration: as the format has it, each lasts until the next one{tail}")
+        warnings.append(f"{count} stages give no duration: by the format, each lasts until the next one{tail}")
         return np.where(without, steps, duration)
     lasting = np.where(without, np.minimum(steps, last), duration)
     left = np.append((onset[1:] - (onset[:-1] + lasting[:-1])), 0.0)
@@ -390,7 +388,7 @@ def refuse_overlap(onset: npt.NDArray[np.float64], duration: npt.NDArray[np.floa
             raise HypnogramError(
                 "Two different stages overlap",
                 seen=f"{holder} until {end:g} s, {stage} from {at:g} s",
-                remedy="Mend the hypnogram: one time has one stage",
+                remedy="Correct the hypnogram: each time has one stage",
             )
         if at + length > end:
             end, holder = at + length, stage

@@ -50,7 +50,7 @@ def _oddities(scored: Sequence[tuple[str, float]]) -> Iterator[str]:
     hours = sum(length for _, length in scored) / 3600
     missing = [stage for stage in _NEEDED if stage not in {stage for stage, _ in runs}]
     if missing:
-        yield f"{hours:.1f} h are scored and none of it is {' or '.join(missing)}"
+        yield f"{hours:.1f} h are scored but none as {' or '.join(missing)}"
     if runs[0][0] in _NEVER_FIRST:
         yield f"the night begins in {runs[0][0]}"
     entries = Counter((before, after) for (before, _), (after, _) in pairwise(runs))

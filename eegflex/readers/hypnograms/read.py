@@ -208,10 +208,10 @@ def _parse(path: Path, options: HypnogramOptions) -> Scoring | Mapping[str, Scor
     size = path.stat().st_size
     if known not in _OF_ANY_SIZE and size > _MOST_BYTES:
         raise HypnogramError(
-            f"{path.name!r} is larger than any hypnogram",
+            f"{path.name!r} is too large for a hypnogram",
             seen=f"{size / 2**20:.3g} MB",
             allowed=f"{_MOST_BYTES >> 20} MB",
-            remedy="Give the stages alone",
+            remedy="Give only the stages",
         )
     found: Scoring | Mapping[str, Scoring]
     found = events_table.parse(path, options.columns) if options.columns else known.parse(path)
@@ -247,7 +247,7 @@ def _choose(found: Scoring | Mapping[str, Scoring], options: HypnogramOptions) -
         named = [scoring for name, scoring in found.items() if name.casefold() == column.casefold()]
         if len(named) != 1:
             raise ParameterError(
-                "column is the name of no column or rater of the file", seen=repr(column), allowed=list(found)
+                "column names a column or rater that the file does not have", seen=repr(column), allowed=list(found)
             )
         return named[0]
     worth = {name: stage_kind(scoring, check_labels(options.labels)) for name, scoring in found.items()}

@@ -64,10 +64,10 @@ def refuse_many(count: int, what: str, path: Path) -> None:
     """
     if count > MOST_ENTRIES:
         raise HypnogramError(
-            f"{path.name!r} is longer than any hypnogram",
+            f"{path.name!r} is too long for a hypnogram",
             seen=f"{count} {what}",
             allowed=f"{MOST_ENTRIES}",
-            remedy="Give the stages alone, or fewer nights",
+            remedy="Give only the stages, or fewer nights",
         )
 
 
@@ -122,7 +122,7 @@ def to_number(text: str, what: str, line: int, *, positive: bool = False) -> flo
         raise HypnogramError(
             f"The {what} in line {line} is not a number{' above 0' if positive else ''}",
             seen=repr(text[:40]),
-            remedy="Mend the file, or export it again",
+            remedy="Correct the file, or export it again",
         )
     return value
 
@@ -130,8 +130,8 @@ def to_number(text: str, what: str, line: int, *, positive: bool = False) -> flo
 def broken_row(row: list[str], line: int, expected: str) -> HypnogramError:
     """Return the error for a line that is not as its format has it."""
     return HypnogramError(
-        f"Line {line} is not as the format has it",
+        f"Line {line} does not follow the format",
         seen=repr(" | ".join(row)[:60]),
         allowed=expected,
-        remedy="Mend the file, or export it again",
+        remedy="Correct the file, or export it again",
     )

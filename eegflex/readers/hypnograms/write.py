@@ -45,7 +45,7 @@ def write_hypnogram(path: Path, stages: _Stages, onset: _Onsets, duration: float
     onset : array, shape (n_epochs,)
         In s from the start of the recording.
     duration : float
-        Seconds an epoch.
+        Length of an epoch in s.
     start : datetime | None
         When the recording started, if that is known.
 

@@ -38,7 +38,7 @@ def read_xml(path: Path) -> Element:
         root: Element = fromstring(path.read_bytes())
     except DefusedXmlException as error:
         raise HypnogramError(
-            f"{path.name!r} declares entities or refers to other files, which a hypnogram has no need of",
+            f"{path.name!r} declares entities or refers to other files, which a hypnogram does not need",
             seen=type(error).__name__,
             remedy="Do not trust this file; export the hypnogram again",
         ) from error

@@ -93,7 +93,7 @@ def _of_fif(path: Path) -> Iterator[Path]:
     part: Path | None = path
     while part is not None and part.is_file():
         if part.resolve() in seen:
-            raise RecordingError("The parts of the recording name each other in a circle", seen=part.name)
+            raise RecordingError("The parts of the recording refer to each other in a circle", seen=part.name)
         seen.append(part.resolve())
         check_tags(part)
         opened, tree, _ = fiff_open(part, verbose="ERROR")

@@ -64,8 +64,8 @@ def unsure_clock(at: Sequence[float]) -> list[str]:
     if not at:
         return []
     return [
-        f"the recording breaks off and goes on {len(at)} times, first at {at[0]:g} s, and does not say for how long: its "
-        "clock is not certain after that, and a hypnogram laid by the clock may not fit"
+        f"the recording is interrupted {len(at)} times, first at {at[0]:g} s, without the length of the "
+        f"interruptions: its clock is uncertain afterwards, and a hypnogram aligned by clock time may not fit"
     ]
 
 

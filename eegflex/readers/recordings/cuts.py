@@ -134,10 +134,10 @@ def _refuse_other_shape(path: Path, raw: Any) -> None:
         there = named.stat().st_size / 4
     if there != wanted:
         raise RecordingError(
-            f"{path.name!r} contradicts itself about its channels and samples",
+            f"{path.name!r} is inconsistent about its channels and samples",
             seen=f"{there:g} samples in all",
             allowed=f"{len(raw.ch_names)} channels of {raw.n_times} samples, {wanted} in all",
-            remedy="It was cut, or is not of this file: copy both again, or save it again in EEGLAB",
+            remedy="It was truncated, or belongs to another file: copy both again, or save it again in EEGLAB",
         )
 
 
@@ -158,9 +158,9 @@ def of_brainvision(path: Path, raw: Any) -> Found:
     positions = [int(place) for place in _POSITION.findall(markers)]
     lost = header.getint(section, "DataPoints", fallback=0) - raw.n_times
     if lost > 0:
-        found.warnings.append(f"the file is cut: {lost / rate:g} s at its end are lost")
+        found.warnings.append(f"the file is truncated: {lost / rate:g} s at its end are lost")
     elif any(place > raw.n_times for place in positions):
-        found.warnings.append("markers lie beyond the end of the samples: the file may be cut")
+        found.warnings.append("markers lie beyond the end of the samples: the file may be truncated")
     if any(is_break(text) for text in raw.annotations.description):
         found.cuts += _segments(markers, rate)
     return found

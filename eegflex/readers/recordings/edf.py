@@ -137,10 +137,10 @@ def _bytes(path: Path, header: EdfHeader, signal: EdfSignal, first: int, last: i
     # asked each time: what is mapped beyond the end of a file ends the process
     if path.stat().st_size < header.offset + shape[0] * shape[1]:
         raise RecordingError(
-            f"{path.name!r} ends before its last record, and did not when it was opened",
+            f"{path.name!r} ends before its last record, unlike when it was opened",
             seen=f"{path.stat().st_size} bytes",
             allowed=f"{header.offset + shape[0] * shape[1]} bytes",
-            remedy="It was cut or replaced meanwhile: copy it again, and read it again",
+            remedy="It was truncated or replaced in the meantime: copy it again, and read it again",
         )
     records = np.memmap(path, dtype=np.uint8, mode="r", offset=header.offset, shape=shape)
     return np.array(records[first:last, signal.first * size : (signal.first + signal.n_samples) * size])

@@ -102,12 +102,12 @@ def read_header(path: Path) -> EdfHeader:
         table = file.read(256 * n_signals) if 256 * n_signals < size else b""
     if len(table) < 256 * n_signals:
         raise EmptyRecordingError(
-            "The file ends inside its header", seen=f"{size} bytes", remedy="Copy the file again: it was cut"
+            "The file ends inside its header", seen=f"{size} bytes", remedy="Copy the file again: it was truncated"
         )
     offset = _count(fixed[184:192], "number of bytes in the header")
     if offset != 256 * (n_signals + 1):
         raise RecordingError(
-            "The header contradicts itself about its own length",
+            "The header is inconsistent about its own length",
             seen=f"{offset} bytes for {n_signals} signals",
             allowed=f"{256 * (n_signals + 1)} bytes",
             remedy="The file is damaged; export it again",
@@ -190,7 +190,7 @@ def _signal(row: dict[str, bytes], first: int, half: float, warnings: list[str])
         return EdfSignal(label, unit, n_samples, first, math.nan, math.nan, fault)
     gain = (high - low) / (top - bottom)
     if gain < 0:
-        warnings.append(f"{label}: the physical minimum is above the maximum; the signal is turned over as it says")
+        warnings.append(f"{label}: the physical minimum is above the maximum; the signal is inverted accordingly")
     limits = (min(low, high), max(low, high))
     return EdfSignal(label, unit, n_samples, first, gain, low - bottom * gain, limits=limits)
 
@@ -201,7 +201,7 @@ def _range_fault(low: float, high: float, bottom: float, top: float, half: float
         "its physical range is blank or not a number": math.isnan(low + high),
         "its digital range is blank or not a number": math.isnan(bottom + top),
         f"its physical minimum equals its maximum ({low:g}), so it has no scale": low == high,
-        f"its physical range ({low:g} to {high:g}) is beyond all measure": not abs(high - low) < _BEYOND,
+        f"its physical range ({low:g} to {high:g}) is impossible": not abs(high - low) < _BEYOND,
         f"its digital minimum ({bottom:g}) is not below its maximum ({top:g}), so it has no scale": bottom >= top,
         f"its digital range ({bottom:g} to {top:g}) is more than its samples can hold": bottom < -half or top > half,
         f"its digital range ({bottom:g} to {top:g}) is not of whole numbers": not (bottom + top).is_integer(),
@@ -226,7 +226,7 @@ def _refuse_other_size(raw: bytes, n_bytes: int, width: int, sample_bytes: int) 
     other = 5 - sample_bytes
     if n_bytes == _number(raw) * width * other != 0:
         raise RecordingError(
-            "The file contradicts itself about the size of a sample",
+            "The file is inconsistent about the size of a sample",
             seen=f"{8 * sample_bytes} bits by its first byte, {8 * other} bits by its length",
             remedy="The first byte is damaged; export the file again",
         )
@@ -241,19 +241,21 @@ def _records(raw: bytes, n_bytes: int, record_bytes: int, duration: float, warni
     if n_records == 0:
         raise EmptyRecordingError(
             "The recording holds no whole data record",
-            seen=f"{max(n_bytes, 0)} bytes of data, {decode_header(raw) or 'no count'} records by the header",
+            seen=f"{max(n_bytes, 0)} bytes of data, {decode_header(raw) or 'no count'} records according to the header",
             remedy="Export or copy the file again",
         )
     if stated is None:
-        warnings.append(f"the number of records is not in the header; the file holds {present}")
+        warnings.append(f"the number of records is not in the header; the file has {present}")
         if rest:
-            warnings.append(f"the file is cut: up to {duration:g} s at its end are lost")
+            warnings.append(f"the file is truncated: up to {duration:g} s at its end are lost")
     elif stated > present:
         lost = (stated - present) * duration
-        warnings.append(f"the file is cut: {lost:g} s at its end are lost ({present} of {stated} records are there)")
+        warnings.append(
+            f"the file is truncated: {lost:g} s at its end are lost ({present} of {stated} records are there)"
+        )
     elif n_bytes > stated * record_bytes:
         extra = n_bytes - stated * record_bytes
-        warnings.append(f"{extra} bytes after the last record that the header counts are left alone")
+        warnings.append(f"{extra} bytes after the last record that the header counts are ignored")
     return n_records
 
 

@@ -15,7 +15,7 @@ __all__ = ["Stretch", "find_stretches", "first_time"]
 _GAP = 0.005  # s: more than writers round the times of records by, less than a sleep EEG can feel
 _DRIFT = 1.0  # s that rounded times may add up to in a run
 _DAY = 86400.0  # s: what a gap, or a start after the header's, cannot be longer than
-_REMEDY = "Export it as a continuous EDF+C file, or one file for each stretch"
+_REMEDY = "Export it as a continuous EDF+C file, or one file for each continuous part"
 
 
 class Stretch(NamedTuple):
@@ -44,7 +44,7 @@ def first_time(times: npt.NDArray[np.float64], duration: float, warnings: list[s
             remedy="The file is damaged; export it again",
         )
     if not 0 <= first < 1:
-        warnings.append(f"the first record starts {first:+g} s from the time in the header; the record is believed")
+        warnings.append(f"the first record starts {first:+g} s from the time in the header; the record is used")
     return first
 
 

@@ -39,7 +39,7 @@ def guarded(path: Path) -> Iterator[None]:
         raise RecordingError(
             f"{path.name!r} cannot be read",
             seen=reason(error),
-            remedy="It is damaged, or was cut, moved or replaced after it was opened: copy or export it again",
+            remedy="It is damaged, or was truncated, moved or replaced after it was opened: copy or export it again",
         ) from error
 
 
@@ -59,18 +59,20 @@ def check_plausible(source: Source) -> None:
         If it has a rate or a duration that no EEG has.
     """
     if not source.runs:
-        raise EmptyRecordingError("The recording is one gap", seen=f"{source.duration:g} s", remedy="Export it again")
+        raise EmptyRecordingError(
+            "The recording consists of one gap", seen=f"{source.duration:g} s", remedy="Export it again"
+        )
     fastest = max(signal.rate for signal in source.signals)
     if not _RATES[0] <= fastest <= _RATES[1]:
         raise RecordingError(
-            "The recording has a sampling rate that no EEG has",
+            "The sampling rate of the recording is impossible for EEG",
             seen=f"{fastest:g} Hz",
             allowed=f"{_RATES[0]:g} to {_RATES[1]:g} Hz",
-            remedy="Its header is damaged, or counts in another unit; export it again",
+            remedy="Its header is damaged, or uses another unit; export it again",
         )
     if not 0 < source.duration <= _LONGEST:
         raise RecordingError(
-            "The recording has a duration that no EEG has",
+            "The duration of the recording is impossible for EEG",
             seen=f"{source.duration:g} s",
             allowed="at most a year",
             remedy="Its header is damaged; export it again",

@@ -1,4 +1,4 @@
-"""The night to walk through, inside a page: every epoch, its signals and why it was staged so."""
+"""The explorer inside a page: every epoch, its signals and why it was staged so."""
 
 from eegflex.report.explorer.build import Fragment, make_explorer
 

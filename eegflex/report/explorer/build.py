@@ -60,7 +60,7 @@ def make_explorer(result: FlexResult, *, signal: bool = True, began: str | None 
         Whether the page holds the signals of the explained epochs. Without them it holds attributions, spectra and scores: no
         phases, from which a signal could be rebuilt. The page says which.
     began : str | None
-        The clock when the recording began, such as ``"22:30"``, if times are to be those of the day. A result does not keep it.
+        Clock time at which the recording began, such as ``"22:30"``, to show times of day. A result does not store it.
 
     Returns
     -------

@@ -78,7 +78,7 @@ def load_spec(name: str) -> ModelSpec:
 
 @checked
 def spec_text(name: str) -> str:
-    """The TOML of a spec: what to start from for a network that differs in something.
+    """Get the TOML of a spec, for example to edit it for a similar network.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ class Archive:
         self.size = path.stat().st_size if inner is None else len(inner)
         check_expansion(self.size, sum(member.file_size for member in self.members), path)
         if doubtful:
-            raise ModelError("This archive can be read in two ways", seen=doubtful[:3], remedy="Do not open it")
+            raise ModelError("This archive is ambiguous", seen=doubtful[:3], remedy="Do not open it")
         _check_members(self.members, path)
 
     def _stream(self) -> IO[bytes]:
@@ -92,7 +92,7 @@ class Archive:
         """
         folders = {member.filename.partition("/")[0] for member in self.members}
         if len(folders) > 1:
-            raise ModelError("This archive can be read in two ways", seen=sorted(folders)[:3], allowed="one folder")
+            raise ModelError("This archive is ambiguous", seen=sorted(folders)[:3], allowed="one folder")
         return {member.filename.partition("/")[2]: member.filename for member in self.members}
 
     def refuse_others(self, known: re.Pattern[str], what: str) -> None:
@@ -197,7 +197,7 @@ class Archive:
                 raise ModelError(
                     f"The weights {key!r} of this file are declared as {wanted:,} bytes, of which {there:,} are there",
                     seen=self.path,
-                    remedy="The file is damaged or made to do harm: get it again from where you trust",
+                    remedy="The file is damaged or malicious: get it again from a source that you trust",
                 )
         return pickled
 
@@ -235,7 +235,7 @@ def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
     pickles = [m for m in members if m.filename.endswith(".pkl") and m.file_size > LARGEST_PICKLE]
     if pickles:
         raise ModelError(
-            "This archive's description of its weights is absurdly long",
+            "This archive's description of its weights is much too long",
             seen=f"{pickles[0].filename}: {pickles[0].file_size:,} bytes",
             allowed=f"at most {LARGEST_PICKLE:,}",
         )

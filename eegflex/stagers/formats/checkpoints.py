@@ -127,7 +127,7 @@ def fill(network: nn.Module, saved: Any, file: ModelFile) -> nn.Module:
     if beside:
         more = f" and {len(beside) - _SHOWN} more" if len(beside) > _SHOWN else ""
         file.notes.append(
-            f"weights of {file.path.name} that {type(network).__name__} has not got are left out: "
+            f"weights of {file.path.name} that {type(network).__name__} does not have are left out: "
             f"{', '.join(map(_plain, beside[:_SHOWN]))}{more}"
         )
     return network
@@ -148,7 +148,7 @@ def _load(network: nn.Module, state: Mapping[str, torch.Tensor], file: ModelFile
         raise ModelError(
             f"The weights of {file.path.name} are not those of {type(network).__name__}",
             seen=wrong or f"{len(missing)} missing {missing[:3]}, {len(unknown)} unknown {unknown[:3]}",
-            remedy="Make the network with the arguments that it was trained with",
+            remedy="Create the network with the arguments that it was trained with",
         )
     return list(done.unexpected_keys)
 

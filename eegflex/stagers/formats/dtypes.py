@@ -69,7 +69,7 @@ def refuse_kinds(found: Mapping[str, str], path: Path) -> None:
     """
     if found:
         raise ModelError(
-            f"{path.name} holds weights of kinds that its network cannot take without changing them",
+            f"{path.name} holds weights of kinds that its network cannot use without conversion",
             seen=[f"{name}: {kind}" for name, kind in list(found.items())[:5]],
             allowed=f"{_REAL}; whole numbers and bool where the network's own buffers are",
             remedy="Export the network as it was trained, in floating point, not quantised and not complex",

@@ -50,7 +50,7 @@ def downloaded(address: str, name: str) -> Path:
     found = _ADDRESS.fullmatch(address)
     if not found:
         raise ParameterError(
-            "This is no address on the hub", seen=address, allowed="hf://owner/name, hf://owner/name@revision"
+            "This is not an address on the hub", seen=address, allowed="hf://owner/name, hf://owner/name@revision"
         )
     by_hand = (
         f"get {WEIGHTS} and {CONFIG} from https://huggingface.co/{found['repo']}/tree/{found['revision'] or 'main'}, put both "
@@ -66,7 +66,7 @@ def downloaded(address: str, name: str) -> Path:
         raise DownloadError(
             f"Weights of the hub cannot be downloaded: {said(error)}",
             seen=address,
-            remedy=f"Where there is a connection, {by_hand}",
+            remedy=f"With a network connection, {by_hand}",
         ) from error
 
 
@@ -128,7 +128,7 @@ def with_config(spec: ModelSpec, kind: Callable[..., Any], folder: Path) -> Mode
 def _table(path: Path) -> dict[str, Any]:
     check_input(path, ModelError, "file of arguments")
     if path.stat().st_size > _LONGEST:
-        raise ModelError("This file of arguments is too long to be one", seen=path, allowed=f"{_LONGEST:,} bytes")
+        raise ModelError("This file of arguments is too long", seen=path, allowed=f"{_LONGEST:,} bytes")
     try:
         table = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:

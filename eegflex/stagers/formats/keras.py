@@ -108,7 +108,7 @@ def load_keras(file: ModelFile) -> nn.Module:
     if missing:
         raise ModelError("This archive is not a Keras model", seen=f"{file.path} without {', '.join(sorted(missing))}")
     if members["config.json"].file_size > _LARGEST_CONFIG:
-        raise ModelError("This Keras model's configuration is absurdly long", seen=file.path)
+        raise ModelError("This Keras model's configuration is much too long", seen=file.path)
     archive.verify()
     _inspect(archive.read("config.json"), file)
     if foreign := set(members) - _MEMBERS:
@@ -165,7 +165,7 @@ def _package() -> ModuleType:
         raise MissingExtraError("Models of Keras need the package keras", "keras") from error
     if keras.config.backend() != "torch":
         raise ModelError(
-            "Keras runs on another backend, through which no gradient reaches torch",
+            "Keras runs on another backend, which gives torch no gradient",
             seen=keras.config.backend(),
             allowed="torch",
             remedy="Set the environment variable KERAS_BACKEND=torch before Keras is imported",
@@ -205,7 +205,7 @@ def _inspect(config: bytes | str, file: ModelFile) -> None:
         raise ModelError(f"This Keras model's configuration is damaged: {error}", seen=file.path) from error
     if beyond and not file.trusted:
         raise ModelError(
-            f"{file.path.name} has parts that are not Keras' own: opening it would run whatever code its author put there",
+            f"{file.path.name} has parts that are not Keras' own: opening it would run any code that its author put there",
             seen=beyond[:5],
             allowed="layers, activations and the like of Keras itself",
             remedy="Ask for the model without Lambda and custom layers, or as .pt2 or ONNX; or, only if you would run a "

@@ -39,7 +39,7 @@ def locate(path: Path) -> tuple[Path, ModelSpec | None, Path]:
     spec = ModelSpec.from_toml(beside[0])
     if spec.file and Path(spec.file).name != path.name:
         raise SpecError(
-            f"The spec beside {path.name} is that of another file",
+            f"The spec beside {path.name} belongs to another file",
             seen=f"{beside[0].name} names {spec.file!r}",
             remedy=f"Put its own spec into {path.stem}.toml, or pass spec=",
         )
@@ -68,5 +68,5 @@ def _of_spec(fname: Path) -> tuple[Path, ModelSpec, Path]:
         )
     weights = inside(fname, spec.file, SpecError)
     if not weights.is_file():
-        raise ModelError("The file that the spec names is not there", seen=weights)
+        raise ModelError("The file that the spec names does not exist", seen=weights)
     return weights, spec, fname.parent

@@ -152,7 +152,7 @@ def _forward_only(model: Any, file: ModelFile, error: Exception) -> _Runtime:
         raise ModelError(
             f"This ONNX graph cannot be converted: {error}",
             seen=file.path,
-            remedy="Export it as .pt2; or install onnxruntime, which serves the methods that need no gradient, with: "
+            remedy="Export it as .pt2; or install onnxruntime, which is enough for methods without gradients, with: "
             "pip install 'eegflex[onnx]'",
         ) from error
     try:
@@ -160,7 +160,7 @@ def _forward_only(model: Any, file: ModelFile, error: Exception) -> _Runtime:
     except Exception as failure:  # onnxruntime's own, which has no public home
         raise ModelError(f"This ONNX graph can neither be converted nor run: {failure}", seen=file.path) from error
     logger.warning(
-        f"{file.path.name} has no gradient in torch ({error}); it can be explained by the methods that need none, such as "
+        f"{file.path.name} has no gradient in torch ({error}); it can be explained by methods that need none, such as "
         "method='shapley'"
     )
     return _Runtime(session, _shapes(model))
@@ -231,7 +231,7 @@ def _check_tensors(onnx: ModuleType, model: Any, path: Path) -> None:
             raise ModelError(
                 f"A tensor of this ONNX file is declared as {wanted:,.0f} bytes, of which {there:,} are there",
                 seen=f"{tensor.name}: {list(tensor.dims)}",
-                remedy="The file is damaged or made to do harm: get it again from where you trust",
+                remedy="The file is damaged or malicious: get it again from a source that you trust",
             )
 
 

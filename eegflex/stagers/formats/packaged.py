@@ -92,8 +92,8 @@ def _installed(name: str, package: str, file: str) -> Path:
         raise ModelError(
             f"The network {name} has no weights of its own",
             seen="no weights=",
-            remedy=f"Say where they are: load_model({name!r}, weights='mine.ckpt'); weights='random' makes it as it is before "
-            "training, to try things out with",
+            remedy=f"Give their file: load_model({name!r}, weights='mine.ckpt'); weights='random' creates an "
+            f"untrained one, for trying things out",
         )
     spec = find_spec(package)
     folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []

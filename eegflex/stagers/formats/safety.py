@@ -160,7 +160,7 @@ def check_expansion(size: int, declared: int, path: Path) -> None:
         raise ModelError(
             f"This file of {size:,} bytes declares {declared:,}, more than weights can be",
             seen=path,
-            remedy="Do not open it: it is made to fill the memory",
+            remedy="Do not open it: it is made to exhaust the memory",
         )
 
 
@@ -179,8 +179,8 @@ def refuse_unless_trusted(file: ModelFile, what: str, names: Iterable[str]) -> N
 def refuse_code(path: Path, what: str, names: Iterable[str]) -> ModelError:
     """The error for a file that would run code when it is opened."""
     return ModelError(
-        f"{path.name} is {what}: opening it would run whatever code its author put there",
-        seen=f"it names {', '.join(sorted(names)[:5]) or 'nothing that can be told'}",
+        f"{path.name} is {what}: opening it would run any code that its author put there",
+        seen=f"it names {', '.join(sorted(names)[:5]) or 'nothing that is known'}",
         allowed="a state dict or safetensors with module=, torch.export (.pt2), TorchScript, ONNX, Keras",
         remedy="Ask its author for one of these, such as torch.save(model.state_dict(), 'weights.pt'); or, only if you would "
         "run a program by that author, pass trusted=True",

@@ -93,7 +93,7 @@ def _refuse_axes(what: str, shape: Shape | None, layout: str, key: str, spec: Mo
 
 
 def _said(layout: str, spec: ModelSpec) -> str:
-    return f"{layout!r} is assumed, for want of a spec" if spec.assumed else f"its spec says {layout!r}"
+    return f"{layout!r} is assumed, because there is no spec" if spec.assumed else f"its spec says {layout!r}"
 
 
 def refuse_many(shape: Shape | None, called: str) -> None:
@@ -101,7 +101,7 @@ def refuse_many(shape: Shape | None, called: str) -> None:
     n = shape[1] if shape and len(shape) == 2 else None  # of other axes it is not known which is that of stages
     if n is not None and n > MOST_OUTPUTS:
         raise ModelError(
-            f"{called} returns {n:,} scores, and is no stager of sleep as it stands",
+            f"{called} returns {n:,} scores, and is not a sleep stager as it is",
             seen=_shown(shape),
             allowed=f"at most {MOST_OUTPUTS}, one a stage",
             remedy="If it is one, give a spec that names its stages and the [output] layout",

@@ -102,10 +102,10 @@ def _network(file: ModelFile) -> nn.Module:
     if source is None:
         source = _named_class(file)
     if not isinstance(source, nn.Module):
-        with in_our_words("The network cannot be made from the spec's [model] kwargs", seen=file.spec.kwargs):
+        with in_our_words("The network cannot be created from the spec's [model] kwargs", seen=file.spec.kwargs):
             source = source(**arguments(source, file.spec))
     if not isinstance(source, nn.Module):
-        raise ModelError("What the weights belong to must be a torch.nn.Module", seen=type(source).__name__)
+        raise ModelError("module= must be a torch.nn.Module", seen=type(source).__name__)
     return own_copy(source)  # type: ignore[return-value]
 
 
@@ -114,7 +114,7 @@ def _published(file: ModelFile) -> Callable[..., nn.Module]:
     name = file.spec.class_name
     kind = network_class(name)
     made_with = arguments(kind, file.spec)
-    cannot = "The network cannot be made from the spec's [model] kwargs"
+    cannot = "The network cannot be created from the spec's [model] kwargs"
     with in_our_words(cannot, seen=made_with), torch.device("meta"):  # sizes, and no numbers
         wanted = sum(weight.numel() for weight in kind(**made_with).state_dict().values())
     held = file.path.stat().st_size
@@ -122,7 +122,7 @@ def _published(file: ModelFile) -> Callable[..., nn.Module]:
         raise ModelError(
             f"The network {name} has more weights than this file can hold",
             seen=f"{wanted:,} weights, {held:,} bytes",
-            remedy="Make the network with the arguments that it was trained with: kwargs in the spec's [model]",
+            remedy="Create the network with the arguments that it was trained with: kwargs in the spec's [model]",
         )
     return kind
 
@@ -132,7 +132,7 @@ def _named_class(file: ModelFile) -> Callable[..., nn.Module]:
     name = file.spec.class_name
     if not name:
         raise ModelError(
-            "This file has weights and no network that they belong to",
+            "This file has weights but no network",
             seen=file.path,
             remedy="Pass the network: load_model(path, module=MyNetwork(...))",
         )

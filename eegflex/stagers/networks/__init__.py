@@ -49,6 +49,6 @@ def network_class(name: str) -> Callable[..., nn.Module]:
     except (ImportError, AttributeError) as error:  # it may also be older than the network
         package = module.partition(".")[0]
         raise MissingExtraError(
-            f"The network {name} needs the package {package}, a newer one if it is there", package
+            f"The network {name} needs the package {package}, or a newer version of it", package
         ) from error
     return found

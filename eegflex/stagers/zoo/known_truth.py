@@ -68,7 +68,7 @@ GAIN = 2.0
 
 @dataclass(frozen=True)
 class KnownTruth:
-    """What decides for a stager, and what an explanation of it must therefore show.
+    """The feature that a known stager uses, which its explanation must show.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class KnownTruth:
 
     @property
     def input(self) -> int:
-        """The place of its channel among the stager's inputs, and so among the channels of a result."""
+        """Index of its channel among the stager's inputs, and so among the channels of a result."""
         return SITES.index(self.site)
 
     @property
@@ -125,7 +125,7 @@ class KnownTruth:
             unit="uV",
             format="eegflex",
             licence="BSD-3-Clause",
-            citation="eegflex; made by hand, not trained: it knows nothing of sleep but its one feature",
+            citation="eegflex; built by hand, not trained: it uses a single feature",
         )
 
     def stager(self) -> Stager:
@@ -241,7 +241,7 @@ def plant_line_noise(
     chosen = raw.annotations[raw.annotations.description == stage]
     if len(chosen) == 0:
         raise ParameterError(
-            "There is no such stage to confound",
+            "The stage does not exist",
             seen=repr(stage),
             allowed=np.unique(raw.annotations.description).tolist(),
             remedy="Give a night whose hypnogram is in its annotations, as read_psg and simulate_psg make it",

@@ -64,7 +64,7 @@ def load_yasa() -> YASA:
 
 
 def _no_network(_: torch.Tensor) -> torch.Tensor:
-    raise ModelError("YASA stages whole recordings and no windows by themselves")
+    raise ModelError("YASA stages whole recordings, not single windows")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class YASA(Stager):
     def score(self, windows: torch.Tensor, at: torch.Tensor | None = None) -> torch.Tensor:
         """YASA has no score of a window without its night."""
         raise ModelError(
-            "YASA compares an epoch with its whole night, and scores no windows by themselves",
+            "YASA compares an epoch with its whole night, so it cannot score single windows",
             remedy="Give it the recording: attribute_epochs(epochs, 'yasa', method='shapley_sampling')",
         )
 

@@ -127,7 +127,7 @@ def test_a_fif_that_kept_the_types_of_a_reader_is_read_by_its_labels(tmp_path):
         "C4-M1": "eeg",
         "E1-M2": "eog",
     }
-    told = "the file types 6 channels EEG that are something else by their labels, which are believed: "
+    told = "the file types 6 channels EEG whose labels say otherwise; the labels are used: "
     told += "E1-M2 (E1), SpO2 (bio), Snore (misc), Pulse (bio), Flow (resp), F (misc)"
     assert told in get_notes(found.info).warnings
     assert told in describe_psg(tmp_path / "x_raw.fif").warnings

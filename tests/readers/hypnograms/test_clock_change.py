@@ -136,7 +136,7 @@ def test_the_user_has_the_last_word(tmp_path):
     assert read_hypnogram(path, dst=False, verbose="ERROR").onset[-1] == 30 * 959 + 3600
     assert read_hypnogram(path, verbose="ERROR").onset[-1] == 30 * 959
     even = table(tmp_path, rows[:300])
-    with pytest.raises(HypnogramError, match="cannot be seen where the clock changes"):
+    with pytest.raises(HypnogramError, match="the change of the clock cannot be found"):
         read_hypnogram(even, dst=True)
     with pytest.raises(ParameterError, match="dst must be True, False or None"):
         read_hypnogram(even, dst="maybe")

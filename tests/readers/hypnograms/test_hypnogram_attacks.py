@@ -77,13 +77,13 @@ def test_every_mutation_is_read_or_refused(tmp_path, name):
 
 
 LARGE = {
-    "lines": ("N2\n" * 400_000, "longer than any"),
-    "a table": ("onset\tduration\tstage\n" + "0\t1\tN2\n" * 400_000, "longer than any"),
+    "lines": ("N2\n" * 400_000, "too long for a"),
+    "a table": ("onset\tduration\tstage\n" + "0\t1\tN2\n" * 400_000, "too long for a"),
     "one line": ("2," * 1_500_000, "not a hypnogram|not known"),
-    "JSON": ("[" + "2," * 400_000 + "2]", "longer than any"),
-    "XML": ("<annotationlist>" + "<annotation><onset>0</onset></annotation>" * 500_000, "larger than any"),
+    "JSON": ("[" + "2," * 400_000 + "2]", "too long for a"),
+    "XML": ("<annotationlist>" + "<annotation><onset>0</onset></annotation>" * 500_000, "too large for a"),
     "text": ("x" * 17 * 2**20, "not a hypnogram"),
-    "lines of 28 MB": ("N2\n" * 9_500_000, "larger than any"),
+    "lines of 28 MB": ("N2\n" * 9_500_000, "too large for a"),
 }
 
 
@@ -129,5 +129,5 @@ def test_no_warning_does(tmp_path, caplog):
     text = f"onset\tduration\tevent\n0\t30\tW\n30\t30\tN2\n60\t30\t{LONG}\n90\t30\tW\n"
     (tmp_path / "stages.txt").write_text(text)
     read_hypnogram(tmp_path / "stages.txt", verbose="WARNING")
-    assert "(once between the stages) is taken for an event" in caplog.text
+    assert "(once between the stages) is treated as an event" in caplog.text
     assert len(caplog.text) < 2000

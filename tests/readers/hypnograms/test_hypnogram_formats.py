@@ -223,7 +223,7 @@ def test_a_rater_is_named_where_there_are_several(tmp_path):
     with pytest.raises(HypnogramError, match=r"Allowed: one, two\. Name one with column="):
         read_hypnogram(path)
     assert by_epoch(read_hypnogram(path, column="two")) == list(STAGES)
-    with pytest.raises(ParameterError, match="name of no column"):
+    with pytest.raises(ParameterError, match="names a column"):
         read_hypnogram(path, column="three")
     with pytest.raises(ParameterError, match="one scoring"):
         read(tmp_path, files.ids(), column="two")
@@ -261,7 +261,7 @@ def test_a_label_that_comes_as_stages_do_is_told(tmp_path):
     loaded = load_hypnogram(path)
     # of five; during one of them there is a "Movement", which nothing now tells from a stage
     assert [w for w in loaded.warnings if "Vaken" in w] == [
-        "'Vaken' (4 times between the stages) is taken for an event; if it is a stage, say so with labels="
+        "'Vaken' (4 times between the stages) is treated as an event; if it is a stage, name it with labels="
     ]
     assert not any("event" in w for w in load_hypnogram(put(tmp_path, files.noxturnal())).warnings)
 

@@ -112,7 +112,10 @@ def test_codes_without_a_stage_in_the_coding_are_told(tmp_path):
 def test_what_codes_were_taken_for_is_told(tmp_path):
     assert any("0 = W, 1 = N1, 2 = N2, 3 = N3" in warning for warning in told(put(tmp_path, ["0", "1", "2", "3"] * 5)))
     assert not any("labels=" in w for w in told(put(tmp_path, ["W", "N1", "N2", "N3"] * 5)))
-    assert any("labels= names no label" in w for w in told(put(tmp_path, ["W", "N1"] * 10), labels={"1": "REM"}))
+    assert any(
+        "labels= names labels that the hypnogram does not have" in w
+        for w in told(put(tmp_path, ["W", "N1"] * 10), labels={"1": "REM"})
+    )
 
 
 def draw(seed, n_epochs=840):

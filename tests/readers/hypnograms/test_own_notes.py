@@ -60,7 +60,7 @@ def test_no_hypnogram(tmp_path, notes):
     assert (counts(path), get_notes(raw.info).alignment) == ({}, {})
     assert sorted(raw.annotations.description) == sorted(text for *_, text in notes)  # they are events
     alike = [text for *_, text in notes if text in ("R", "W", "REM")]
-    told = [warning for warning in get_notes(raw.info).warnings if "called like stages" in warning]
+    told = [warning for warning in get_notes(raw.info).warnings if "named like stages" in warning]
     assert len(told) == bool(alike)
     assert all(told_of.startswith(f"{len(alike)} notes") for told_of in told)
     assert describe_psg(path).stage_counts is None

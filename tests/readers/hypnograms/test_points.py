@@ -43,7 +43,7 @@ def test_no_stage_runs_on_over_labels_that_are_not_known(tmp_path):
     assert staged(raw) == WITH_GAPS
     told = " ".join(get_notes(raw.info).warnings)
     assert "each lasts 30 s; 10 epochs after them have none and are UNSCORED" in told
-    assert "'Stade 2' (8 times between the stages) is taken for an event" in told
+    assert "'Stade 2' (8 times between the stages) is treated as an event" in told
     assert "'Stade 1' (2 times" in told
 
 
@@ -94,7 +94,7 @@ def test_events_between_points_are_no_strangers(tmp_path):
     notes = [(30.0 * n, "W" if n < 5 else "N2") for n in range(20)] + [(47.0, "Arousal"), (3.0, "Lights off")]
     raw = read_psg(night(tmp_path, notes=notes), verbose="ERROR")
     assert staged(raw) == ["W"] * 5 + ["N2"] * 15
-    assert not any("taken for an event" in warning for warning in get_notes(raw.info).warnings)
+    assert not any("treated as an event" in warning for warning in get_notes(raw.info).warnings)
 
 
 def test_some_stages_are_points_and_some_not(hypnogram_edf):

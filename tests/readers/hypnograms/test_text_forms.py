@@ -187,7 +187,7 @@ def test_a_clock_that_begins_at_0_is_told(tmp_path):
     )
     path = put(tmp_path, text)
     raw = read_psg(recording(tmp_path, 1200), hypnogram=path, verbose="ERROR")
-    assert any("taken for midnight" in warning for warning in get_notes(raw.info).warnings)
+    assert any("read as midnight" in warning for warning in get_notes(raw.info).warnings)
 
 
 def test_numbers_that_are_no_times_are_refused(tmp_path):
@@ -225,4 +225,4 @@ def test_a_second_of_60_and_dates_that_are_used_or_not(tmp_path, caplog):
     assert any("day first or month first" in warning for warning in notes.warnings)
     some = ["start,duration,stage", "2020-03-30 23:55:00,30,W", "23:55:30,30,N2"]
     found = get_notes(read_psg(recording(tmp_path), hypnogram=put(tmp_path, "\n".join(some)), verbose="ERROR").info)
-    assert "1 of 2 entries have a date; it is left out" in found.warnings
+    assert "1 of 2 entries have a date; the date is not used" in found.warnings

@@ -49,7 +49,7 @@ def refused(path, opened, elsewhere):
     """Refuse it whatever it is asked for, with nothing of the other folder opened."""
     opened.clear()
     for read in (read_psg, describe_psg):
-        with pytest.raises(RecordingError, match=r"outside its own folder.*Put the file itself beside it"):
+        with pytest.raises(RecordingError, match=r"outside its own folder.*Put the file itself in the same folder"):
             read(path)
     assert opened
     assert [name for name in opened if str(elsewhere) in str(Path(name).resolve())] == []

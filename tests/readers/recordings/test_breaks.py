@@ -73,7 +73,7 @@ def test_a_cut_of_unknown_length_is_an_edge_and_is_told(tmp_path, event, words):
     epochs = make_epochs(raw, verbose="ERROR")
     assert 300.0 not in list(epochs.metadata["onset"])
     assert epochs.metadata["run"].tolist() == [0] * 10 + [1] * 9
-    assert any("does not say for how long" in words for words in get_notes(raw.info).warnings)
+    assert any("without the length" in words for words in get_notes(raw.info).warnings)
 
 
 def test_numbers_among_words_and_cuts_at_the_ends(tmp_path):
@@ -119,7 +119,7 @@ def test_a_pause_of_brainvision_is_a_gap_by_its_own_date(tmp_path):
 def test_a_segment_whose_date_says_nothing_is_an_edge(tmp_path, marker):
     raw = read_psg(write_brainvision(tmp_path / "b", noise(600), [FIRST, marker]), channels=["C3"], verbose="ERROR")
     assert breaks(raw) == [(310.0, 0.0, "EDGE boundary")]
-    assert any("does not say for how long" in words for words in get_notes(raw.info).warnings)
+    assert any("without the length" in words for words in get_notes(raw.info).warnings)
 
 
 def test_pauses_and_segments_without_one(tmp_path):
@@ -169,7 +169,7 @@ def test_a_break_is_one_in_any_format_and_in_any_raw(tmp_path, word):
         assert 300.0 not in list(epochs.metadata["onset"])
         assert epochs.metadata["run"].tolist() == [0] * 10 + [1] * 9
     assert breaks(raw) == [(310.0, 0.0, "EDGE boundary")]
-    assert "does not say for how long" in get_notes(raw.info).warnings[-1]
+    assert "without the length" in get_notes(raw.info).warnings[-1]
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_what_a_truncated_brainvision_lost_is_told(tmp_path):
     os.truncate(data, data.stat().st_size // 4)
     raw = read_psg(path, channels=["C3"], verbose="ERROR")
     np.testing.assert_allclose(raw.get_data()[0], noise(120)[0, :3000], atol=1e-12)
-    assert "the file is cut: 90 s at its end are lost" in get_notes(raw.info).warnings
+    assert "the file is truncated: 90 s at its end are lost" in get_notes(raw.info).warnings
 
 
 def test_markers_beyond_the_end_are_told_where_nothing_else_is(tmp_path):
@@ -92,7 +92,7 @@ def test_markers_beyond_the_end_are_told_where_nothing_else_is(tmp_path):
         tmp_path / "x", noise(60), ["New Segment,,1,1,0,20200310220000000000", "Comment,Note,9001,1,0"]
     )
     warnings = get_notes(read_psg(path, channels=["C3"], verbose="ERROR").info).warnings
-    assert warnings == ["markers lie beyond the end of the samples: the file may be cut"]
+    assert warnings == ["markers lie beyond the end of the samples: the file may be truncated"]
 
 
 @pytest.mark.parametrize("fdt", [False, True])
@@ -130,10 +130,10 @@ def test_a_fif_whose_tags_lead_back_is_refused_at_once(tmp_path):
 
 @pytest.mark.parametrize("rate", [1e9, 1e5 + 1, 0.5, 1e-6])
 def test_rates_that_no_eeg_has_are_refused(tmp_path, rate):
-    with pytest.raises(RecordingError, match="rate that no EEG has"):
+    with pytest.raises(RecordingError, match="impossible for EEG"):
         read_psg(write_eeglab(tmp_path / "x.set", noise(60), rate=rate), channels=["C3"])
     (tmp_path / "x.edf").write_bytes(Edf([Sig("C3")], n_records=10, duration=f"{100 / rate:.8g}"[:8]).to_bytes())
-    with pytest.raises(RecordingError, match="rate that no EEG has"):
+    with pytest.raises(RecordingError, match="impossible for EEG"):
         read_psg(tmp_path / "x.edf", channels=["C3"])
 
 
@@ -146,7 +146,7 @@ def test_rates_that_are_none_are_refused(tmp_path, rate):
 def test_a_duration_that_no_eeg_has_is_refused(tmp_path):
     edf = Edf([Sig("C3", n=20000)], n_records=2000, duration="20000")
     (tmp_path / "x.edf").write_bytes(edf.to_bytes())
-    with pytest.raises(RecordingError, match="duration that no EEG has"):
+    with pytest.raises(RecordingError, match="impossible for EEG"):
         read_psg(tmp_path / "x.edf")
 
 

@@ -94,7 +94,7 @@ def onnx_weights(folder, canary):
     tensor.data_location = package.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="../secret")
     package.save(model, folder / "a.onnx")
-    return folder / "a.onnx", "outside its own folder.*Put the file itself beside it"
+    return folder / "a.onnx", "outside its own folder.*Put the file itself in the same folder"
 
 
 def onnx_model():

@@ -85,7 +85,7 @@ def test_scores_of_other_axes_are_told_when_it_is_loaded_and_refused_where_a_spe
         load_model(fname)
     finally:
         logger.removeHandler(caplog.handler)
-    assert "returns a tensor of 3 axes, where 'b s' is assumed, for want of a spec" in caplog.text
+    assert "returns a tensor of 3 axes, where 'b s' is assumed, because there is no spec" in caplog.text
     assert load_model(fname, spec=ModelSpec(output="b s k")).spec.output == "b s k"
 
 

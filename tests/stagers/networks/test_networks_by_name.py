@@ -215,5 +215,5 @@ def test_weights_of_ones_own_under_a_published_name_are_refused_with_what_to_do_
     assert words.name.endswith("other weights")
     assert not words.licence, "that of weights that are not theirs is not known"
     assert "weights:" not in words.citation
-    assert any("need not be those" in note for note in words.assumed)
+    assert any("not necessarily those" in note for note in words.assumed)
     assert eegflex.load_model(path, spec=published).digest == stager.digest

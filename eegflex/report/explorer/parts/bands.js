@@ -54,7 +54,7 @@ const usualPlace = (freq) => bandNames().indexOf(bandOf(freq, meta.bands));
 
 function drawBands() {
   const rows = bandRows(), most = largest(rows.filter((row) => row.name !== "all").map((row) => row.sum));
-  $("ex-bands-heading").textContent = `${upper(picked().name)}: what spoke for and against ${target()}`;
+  $("ex-bands-heading").textContent = `${upper(picked().name)}: evidence for and against ${target()}`;
   $("ex-unit").textContent = `sum (${meta.unit})`;
   $("ex-bands").replaceChildren(...rows.map((row) => bandRow(row, most)));
   const words = ["Bars to the right (filled) raised the score, bars to the left (hollow) lowered it."];

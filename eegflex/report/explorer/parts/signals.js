@@ -52,7 +52,7 @@ function drawSignals() {
   const words = [];
   if (timed) words.push(`Upper half of a row: it raised ${scoreWords()}; lower half: it lowered it; the fullest colour is ${plain(most)} ${meta.unit}.`);
   if (timed && N_SETS > 1) words.push(`Each channel set is explained by itself; what is in several is shown as it spoke with ${meta.sets[picked().set]}.`);
-  if (meta.hasSignal) words.push(`Signals as the stager got them, at ${Math.round(meta.nTimes / meta.length)} samples a second for the eye.`);
+  if (meta.hasSignal) words.push(`Signals as the stager got them, at ${Math.round(meta.nTimes / meta.length)} samples a second, for display.`);
   $("ex-signals-key").textContent = words.join(" ");
 }
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from scipy import stats
 
 import eegflex
 from eegflex.bands import Bands
@@ -33,9 +34,12 @@ __all__ = ["HOURS", "N_NIGHTS", "N_SAMPLED", "Constants", "Night", "cohort_of", 
 
 Array = npt.NDArray[np.float64]
 #: Nights, their hours, and explained epochs of each stage.
-N_NIGHTS, HOURS, N_SAMPLED = 48, 1.5, 12
+N_NIGHTS, HOURS, N_SAMPLED = 40, 1.5, 12
 #: The standard deviation between people of the logarithm of each knob.
 PERSONAL = 0.3
+#: The bands that the stager reads; and from which part of the largest mean on a band speaks in a stage.
+READ, SPEAKS = ("delta", "alpha", "sigma"), 0.05
+_LEAST_EPOCHS = 3
 KNOBS = ("spindle_density", "spindle_amplitude", "slow_wave_amplitude", "alpha")
 
 
@@ -79,7 +83,7 @@ def _night(seed: int, knobs: Mapping[str, float]) -> Night:
         **knobs,
     )
     result = eegflex.attribute_epochs(
-        eegflex.make_epochs(simulated.raw, verbose="error"), "bandpower", sample_per_stage=N_SAMPLED, views=("frequency",),
+        eegflex.make_epochs(simulated.raw, verbose="error"), "bandpower", sample_per_stage=N_SAMPLED, spectral_share=0,
         seed=seed, verbose="error",
     )  # fmt: skip
     data = result.for_target().data
@@ -122,19 +126,22 @@ class Constants:
 
     Attributes
     ----------
-    mean, between, epochs : array, shape (n_stages, n_bands)
-        The mean of people, what they differ in, and what an epoch of a night differs from its mean.
+    between, of_epochs : float
+        Standard deviations of people, and of epochs of a night, as parts of the mean: medians of the cells (a band in a stage)
+        that speak.
+    least : float
+        What cells that do not speak are to be taken for so that their epochs differ as they do, as a part of the largest mean.
     shared_people, shared_epochs : float
         What part of these variances channels have in common.
     skew : float
         Standard deviation of the logarithm of a log-normal number as skewed as people are.
-    alike_people, alike_epochs : array, shape (n_bands, n_bands)
-        Correlations of bands, of the mean over channels: medians of stages.
+    alike_people, alike_epochs : array, shape (3, 3)
+        Correlations of the bands that are read, of the mean over channels: medians of stages.
     """
 
-    mean: Array
-    between: Array
-    epochs: Array
+    between: float
+    of_epochs: float
+    least: float
     shared_people: float
     shared_epochs: float
     skew: float
@@ -144,83 +151,72 @@ class Constants:
 
 def constants(nights: Sequence[Night]) -> Constants:
     """Fit them: variances of people are those of their means without those of their errors."""
-    parts = [_of_stage(nights, stage) for stage in STAGES]
-    mean, between, epochs, people, within, skews = (np.array([part[k] for part in parts]) for k in range(6))
+    found = [_of_stage(nights, stage) for stage in STAGES]
+    mean, people, epochs, skew = (
+        np.array([one[name] for one in found]) for name in ("mean", "people", "epochs", "skew")
+    )
+    between, within = (np.einsum("scbcb->sb", cov) / len(CHANNELS) for cov in (people, epochs))
+    speaks = np.abs(mean) > SPEAKS * np.abs(mean).max()
+    size = np.abs(mean[speaks])
+    of_epochs = float(np.median(np.sqrt(within[speaks]) / size))
     return Constants(
-        mean,
-        between,
-        epochs,
-        _in_common(people),
-        _in_common(within),
-        float(np.median(skews)),
-        _bands_alike(people),
-        _bands_alike(within),
+        between=float(np.median(np.sqrt(np.maximum(between[speaks], 0)) / size)),
+        of_epochs=of_epochs,
+        least=float(np.median(np.sqrt(within[~speaks])) / of_epochs / np.abs(mean).max()),
+        shared_people=_in_common(people, speaks),
+        shared_epochs=_in_common(epochs, speaks),
+        skew=float(np.median((np.sign(mean) * skew)[speaks]) / 3),  # of a log-normal number of small spread
+        alike_people=_bands_alike(people),
+        alike_epochs=_bands_alike(epochs),
     )
 
 
-def _of_stage(nights: Sequence[Night], stage: str) -> tuple[Array, ...]:
-    """Of one stage: means, both standard deviations, both covariances over (channel, band), and the skew."""
-    bands, channels = len(Bands()), nights[0].summary.channels
-    picks = [channels.index(name) for name in CHANNELS]
+def _of_stage(nights: Sequence[Night], stage: str) -> dict[str, Array]:
+    """Of one stage and the bands that are read: means, covariances over (channel, band) of people and epochs, and skew."""
+    channels, names = nights[0].summary.channels, list(Bands())
+    cells = np.ix_([channels.index(name) for name in CHANNELS], [names.index(name) for name in READ])
     means, errors, within = [], [], []
     for one in nights:
-        own = (one.labels[:, picks] == stage).all(axis=1)
-        if own.sum() < 3:
+        own = (one.labels[:, cells[0].ravel()] == stage).all(axis=1)
+        if own.sum() < _LEAST_EPOCHS:
             continue
-        values = one.sums[own][:, picks, :bands].reshape(int(own.sum()), -1)
-        cov = np.cov(values, rowvar=False)
+        values = one.sums[own][:, *cells].reshape(int(own.sum()), -1)
+        within.append(np.cov(values, rowvar=False))
         means.append(values.mean(axis=0))
-        within.append(cov)
-        errors.append(cov / own.sum())
-    told, inside = np.array(means), np.mean(within, axis=0)
-    people = np.cov(told, rowvar=False) - np.mean(errors, axis=0)
-    shape = (len(picks), bands)
-    spread = np.sqrt(np.maximum(np.diag(people), 0)).reshape(shape).mean(axis=0)
-    centred = told.reshape(len(told), *shape).mean(axis=1)
-    centred = centred - centred.mean(axis=0)
-    skew = np.mean(centred**3, axis=0) / np.mean(centred**2, axis=0) ** 1.5
-    return (
-        told.mean(axis=0).reshape(shape).mean(axis=0), spread, np.sqrt(np.diag(inside)).reshape(shape).mean(axis=0),
-        people, inside, np.abs(skew) / 3,  # of a log-normal number of small spread
-    )  # fmt: skip
+        errors.append(within[-1] / own.sum())
+    told, shape = np.array(means), (len(CHANNELS), len(READ))
+    over_channels = told.reshape(len(told), *shape).mean(axis=1)
+    return {
+        "mean": over_channels.mean(axis=0),
+        "people": (np.cov(told, rowvar=False) - np.mean(errors, axis=0)).reshape(*shape, *shape),
+        "epochs": np.mean(within, axis=0).reshape(*shape, *shape),
+        "skew": stats.skew(over_channels, axis=0),
+    }
 
 
-def _blocks(cov: Array) -> Array:
-    """A covariance as (channel, band, channel, band)."""
-    return cov.reshape(*[len(CHANNELS), len(Bands())] * 2)
-
-
-def _in_common(covs: Array) -> float:
-    """The median over stages and bands of what channels have in common: covariances of pairs over variances."""
-    found = []
-    for cov in map(_blocks, covs):
-        for band in range(len(Bands())):
-            own = cov[:, band, :, band]
-            if (variance := np.diag(own).mean()) > 0:
-                found.append((own.sum() - np.trace(own)) / (len(own) * (len(own) - 1)) / variance)
+def _in_common(covs: Array, speaks: npt.NDArray[np.bool_]) -> float:
+    """The median over cells of what channels have in common: covariances of pairs over variances."""
+    found, n = [], len(CHANNELS)
+    for stage, band in np.argwhere(speaks):
+        own = covs[stage, :, band, :, band]
+        found.append((own.sum() - np.trace(own)) / (n - 1) / np.trace(own))
     return float(np.clip(np.median(found), 0, 1))
 
 
 def _bands_alike(covs: Array) -> Array:
-    """Correlations of bands of the mean over channels."""
-    found = []
-    for cov in map(_blocks, covs):
-        own = cov.mean(axis=(0, 2))
-        size = np.sqrt(np.maximum(np.diag(own), 0))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found.append(np.where(np.outer(size, size) > 0, own / np.outer(size, size), np.nan))
-    return np.asarray(np.nanmedian(found, axis=0))
+    """Correlations of bands of the mean over channels, the median over stages."""
+    own = covs.mean(axis=(1, 3))
+    size = np.sqrt(np.maximum(np.diagonal(own, axis1=1, axis2=2), 1e-12))
+    return np.asarray(np.median(np.clip(own / size[:, :, None] / size[:, None, :], -1, 1), axis=0))
 
 
 def _lines() -> Iterator[str]:
-    found = constants(pool())
-    for name in ("mean", "between", "epochs"):
-        yield name
-        for stage, row in zip(STAGES, getattr(found, name), strict=True):
-            yield f'    "{stage}": ({", ".join(f"{value:.3g}" for value in row)}),'
-    yield f"shared: people {found.shared_people:.2f}, epochs {found.shared_epochs:.2f}; skew {found.skew:.2f}"
-    for name in ("alike_people", "alike_epochs"):
-        yield f"{name}\n{np.array2string(getattr(found, name), precision=2)}"
+    """What the constants are."""
+    with np.printoptions(precision=2, suppress=True):
+        yield from (
+            f"{name}\n{value}" if np.ndim(value) else f"{name} {value:.2f}"
+            for name, value in vars(constants(pool())).items()
+        )
 
 
 if __name__ == "__main__":

@@ -15,19 +15,16 @@ from scipy import stats
 
 from benchmarks.cohort_nights import HOURS, N_NIGHTS, N_SAMPLED, dealt, pool
 from benchmarks.table import Row
+from eegflex.bands import Bands
 from eegflex.cohort import Cohort, compare_groups, correlate, mixed_model, plan_epochs, simulate_cohort
-from eegflex.cohort.simulated import CHANNELS
+from eegflex.cohort.simulated import BETWEEN, BUMPS, CHANNELS, FREQS, _shapes
 
 __all__ = ["rows"]
 
 N_NULL, N_POWER = 200, 100
 #: A knob, how many times as much of it one group has, and where that is looked for.
-TURNED = (
-    ("spindle_amplitude", 1.3, "N2", "sigma"),
-    ("spindle_density", 1.5, "N2", "sigma"),
-    ("alpha", 1.3, "W", "alpha"),
-)
-SMALL: dict[str, Any] = {"stages": ("N2",), "channels": ("F3-M2", "F4-M1", "C3-M2", "C4-M1"), "n_explained": 12}
+TURNED = (("spindle_density", 1.5, "N2", "sigma"), ("alpha", 1.3, "W", "alpha"))
+SMALL: dict[str, Any] = {"stages": ("N2",), "channels": ("F3-M2", "F4-M1", "C3-M2", "C4-M1")}
 PAIR = ["patient", "control"]
 FEW: dict[str, Any] = {"n_permutations": 100, "freq_step": 1.0}
 
@@ -157,7 +154,7 @@ def _found() -> Iterator[Row]:
 def _coverage(n: int = 60) -> Iterator[Row]:
     """Intervals that hold what a very large cohort has."""
     asked: dict[str, Any] = {"n_permutations": 0}
-    big = {"stages": ("N2",), "channels": ("C3-M2", "O1-M2"), "n_explained": 12}
+    big = {"stages": ("N2",), "channels": ("C3-M2", "O1-M2")}
     cases: tuple[tuple[str, dict[str, Any], Callable[[Cohort], pd.DataFrame], tuple[tuple[str, str, str], ...]], ...] = (
         (
             "compare_groups of 10 and 10, twice the errors in one", {"effect": 1.0, "error_ratio": 2.0},
@@ -190,7 +187,7 @@ def _coverage(n: int = 60) -> Iterator[Row]:
             for words, hits in held.items():
                 yield _share(f"interval of {name}, {what}: holds in {words}", hits, 0.93, 1.0)
     two = {"stages": ("N2",), "channels": ("C3-M2",), "nights": 2, "within_effect": 0.8}
-    true = 0.8 * 0.25 * 0.8 * _sigma_share()
+    true = 0.8 * BETWEEN["N2"][list(BUMPS).index("sigma")] * _sigma_share()
     held = []
     for k in range(N_POWER):
         table = mixed_model(simulate_cohort(16, seed=k, **two), "session", groups=["2", "1"]).bands.set_index("band")
@@ -199,9 +196,6 @@ def _coverage(n: int = 60) -> Iterator[Row]:
 
 
 def _sigma_share() -> float:
-    from eegflex.bands import Bands
-    from eegflex.cohort.simulated import BUMPS, FREQS, _shapes
-
     return float(Bands().sum(_shapes(), FREQS)[list(BUMPS).index("sigma"), Bands().names.index("sigma")] * 0.5)
 
 
@@ -210,7 +204,7 @@ def _planned() -> Iterator[Row]:
     asked = {"stages": ("N2",), "channels": ("C3-M2",)}
     plans, reached, found = [], [], []
     for k in range(N_POWER):
-        plan = plan_epochs(simulate_cohort(30, n_explained=10, seed=k, **asked), bands=["sigma"]).table.iloc[0]
+        plan = plan_epochs(simulate_cohort(30, seed=k, **asked), bands=["sigma"]).table.iloc[0]
         if not np.isfinite(plan[["epochs", "people"]].astype(float)).all():
             continue
         plans.append((int(plan["epochs"]), int(plan["people"])))

@@ -102,6 +102,12 @@ def simulate_cohort(
     Cohort
         As `eegflex cohort` makes it.
 
+    Notes
+    -----
+    Means of bands are chosen. Standard deviations of people (0.32 of a mean) and of epochs of a night (1.13), what channels share of
+    them and correlations of bands are fitted to 40 simulated nights that the stager ``bandpower`` explained: nothing is of real
+    people. With 20 epochs, the error of a night's mean is 0.8 of the standard deviation between people.
+
     Examples
     --------
     >>> simulate_cohort(10, nights=2)

@@ -90,8 +90,8 @@ def _night(seed: int, knobs: Mapping[str, float]) -> Night:
     return Night(summarise(result), tables.band_sums(data, Bands()), tables.counted_labels(data, "predicted"))
 
 
-def cohort_of(nights: Sequence[Night], **columns: Any) -> Cohort:
-    """The nights as `eegflex.cohort.run_cohort` returns them, with covariates."""
+def cohort_of(nights: Sequence[Night]) -> Cohort:
+    """The nights as `eegflex.cohort.run_cohort` returns them."""
     names = [f"sub-{number:03d}" for number in range(len(nights))]
     said = {name: {"summary": dataclasses.asdict(one.summary)} for name, one in zip(names, nights, strict=True)}
     rows = [
@@ -102,7 +102,7 @@ def cohort_of(nights: Sequence[Night], **columns: Any) -> Cohort:
     first, dims = nights[0].summary, ("recording", "stage", "channel", "freq")
     spectra = np.stack([one.summary.spectra for one in nights], axis=1)
     return Cohort(
-        pd.DataFrame(rows, index=pd.Index(names, name="recording")).assign(**columns),
+        pd.DataFrame(rows, index=pd.Index(names, name="recording")),
         pd.DataFrame(stages, columns=list(STAGE_COLUMNS)),
         bands_of(said).query("band != 'total'").reset_index(drop=True),
         xr.Dataset(
@@ -112,12 +112,23 @@ def cohort_of(nights: Sequence[Night], **columns: Any) -> Cohort:
     )
 
 
-def dealt(rng: np.random.Generator, n: int, nights: Sequence[Night], turned: Sequence[Night] | None = None) -> Cohort:
-    """So many people of the pool, half of them said to be patients by chance; those have turned nights, if there are any."""
-    chosen = rng.permutation(len(nights))[:n]
-    patient = np.arange(n) < n // 2
-    own = [(turned if turned is not None and ill else nights)[k] for k, ill in zip(chosen, patient, strict=True)]
-    return cohort_of(own, group=np.where(patient, "patient", "control"), age=rng.uniform(20, 80, n))
+def dealt(rng: np.random.Generator, n: int, usual: Cohort, turned: Cohort | None = None) -> Cohort:
+    """So many people of a pool, half of them said to be patients by chance; those have turned nights, if there are any."""
+    chosen = usual.recordings.index[rng.permutation(len(usual.recordings))[:n]]
+    ill, well = chosen[: n // 2], chosen[n // 2 :]
+    parts = [_only(turned if turned is not None else usual, ill), _only(usual, well)]
+    people = pd.concat([one.recordings for one in parts])
+    return Cohort(
+        people.assign(group=np.where(np.arange(n) < n // 2, "patient", "control"), age=rng.uniform(20, 80, n)),
+        pd.concat([one.stages for one in parts], ignore_index=True),
+        pd.concat([one.bands for one in parts], ignore_index=True),
+        xr.concat([one.spectra for one in parts], "recording"),
+    )
+
+
+def _only(cohort: Cohort, names: pd.Index) -> Cohort:
+    rows = [table[table["recording"].isin(names)] for table in (cohort.stages, cohort.bands)]
+    return Cohort(cohort.recordings.loc[names], *rows, cohort.spectra.sel(recording=list(names)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.cohort_nights import HOURS, N_NIGHTS, N_SAMPLED, dealt, pool
+from benchmarks.cohort_nights import HOURS, N_NIGHTS, N_SAMPLED, cohort_of, dealt, pool
 from benchmarks.table import Row
 from eegflex.bands import Bands
 from eegflex.cohort import Cohort, compare_groups, correlate, mixed_model, plan_epochs, simulate_cohort
@@ -31,7 +31,7 @@ FEW: dict[str, Any] = {"n_permutations": 100, "freq_step": 1.0}
 
 def rows() -> list[Row]:
     """Measure all."""
-    return [row for part in (_null, _weights, _coverage, _found, _planned, _dealt) for row in part()]
+    return [row for part in (_null, _weights, _coverage, _found, _found_otherwise, _planned, _dealt) for row in part()]
 
 
 _KINDS = ("bands, any p_fdr < .05", "clusters, any p < .05")
@@ -117,15 +117,20 @@ def _weighted(values: Any, error: Any) -> Any:
     return np.abs(z) > stats.norm.ppf(0.975)
 
 
+def _at_sigma(found: Any) -> tuple[bool, bool]:
+    """Whether bands and clusters have what was planted: sigma in N2."""
+    planted = found.bands.query("stage == 'N2' and band == 'sigma'")
+    clusters = found.clusters.query("stage == 'N2' and low_freq < 14 and high_freq > 13 and p_corrected < 0.05")
+    return bool((planted["p_fdr"] < 0.05).any()), len(clusters) > 0
+
+
 def _found() -> Iterator[Row]:
     """What was planted: sigma in N2."""
     for n, effect in ((24, 1.0), (24, 1.5), (48, 1.0)):
         hits = []
         for k in range(N_POWER):
             found = compare_groups(simulate_cohort(n, effect=effect, seed=k, **SMALL), "group", groups=PAIR, **FEW)
-            planted = found.bands.query("stage == 'N2' and band == 'sigma'")
-            clusters = found.clusters.query("stage == 'N2' and low_freq < 14 and high_freq > 13 and p_corrected < 0.05")
-            hits.append((bool((planted["p_fdr"] < 0.05).any()), len(clusters) > 0))
+            hits.append(_at_sigma(found))
         bands, clusters = zip(*hits, strict=True)
         yield Row(
             f"power, {n // 2} and {n // 2} people, sigma in N2 larger by {effect:g} standard deviations between people: bands",
@@ -133,9 +138,11 @@ def _found() -> Iterator[Row]:
             f"clusters: {100 * np.mean(clusters):.0f} %",
             float(np.mean(bands) / max(np.mean(clusters), 1e-9)),
         )
-    hits = [
-        _found_any(correlate(simulate_cohort(40, slope=0.7, seed=k, **SMALL), "age", **FEW)) for k in range(N_POWER)
-    ]
+
+
+def _found_otherwise() -> Iterator[Row]:
+    """The same by correlations, and between nights of people."""
+    hits = [_at_sigma(correlate(simulate_cohort(40, slope=0.7, seed=k, **SMALL), "age", **FEW)) for k in range(N_POWER)]
     bands, clusters = zip(*hits, strict=True)
     yield Row(
         "power, correlate of 40 people, r of some 0.5 with sigma in N2: bands",
@@ -233,7 +240,7 @@ def _planned() -> Iterator[Row]:
 
 def _dealt() -> Iterator[Row]:
     """Simulated nights: people dealt into groups that mean nothing, and groups one of which has other nights."""
-    usual, where = pool(), f"{N_NIGHTS} simulated nights of {HOURS:g} h, {N_SAMPLED} epochs of a stage"
+    usual, where = cohort_of(pool()), f"{N_NIGHTS} simulated nights of {HOURS:g} h, {N_SAMPLED} epochs of a stage"
     rng = np.random.default_rng(0)
     asked: dict[str, Any] = {"picks": list(CHANNELS), **FEW}
     both, with_age = [], []
@@ -245,7 +252,7 @@ def _dealt() -> Iterator[Row]:
         for name, hits in zip(_KINDS, zip(*found, strict=True), strict=True):
             yield _share(f"null, {what} people dealt from {where}: {name}", hits, _floor(name), 0.08)
     for knob, by, stage, band in TURNED:
-        turned, hits, sizes = pool(**{knob: by}), [], []
+        turned, hits, sizes = cohort_of(pool(**{knob: by})), [], []
         for _ in range(N_POWER):
             found = compare_groups(dealt(rng, 24, usual, turned), "group", groups=PAIR, stages=[stage], **asked)
             row = found.bands.query("channel == 'all channels' and band == @band").iloc[0]

@@ -104,9 +104,9 @@ def simulate_cohort(
 
     Notes
     -----
-    Means of bands are chosen. Standard deviations of people (0.32 of a mean) and of epochs of a night (1.13), what channels share of
-    them and correlations of bands are fitted to 40 simulated nights that the stager ``bandpower`` explained: nothing is of real
-    people. With 20 epochs, the error of a night's mean is 0.8 of the standard deviation between people.
+    Means of bands are chosen. Standard deviations of people (0.32 of a mean) and of epochs of a night (1.13), what channels
+    share of them and correlations of bands are fitted to 40 simulated nights that the stager ``bandpower`` explained: nothing
+    is of real people. With 20 epochs, the error of a night's mean is 0.8 of the standard deviation between people.
 
     Examples
     --------

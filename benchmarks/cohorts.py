@@ -6,7 +6,10 @@ nights that `simulate_psg` makes, explained for `bandpower` (`benchmarks.cohort_
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,15 @@ from scipy import stats
 from benchmarks.cohort_nights import HOURS, N_NIGHTS, N_SAMPLED, cohort_of, dealt, pool
 from benchmarks.table import Row
 from eegflex.bands import Bands
-from eegflex.cohort import Cohort, compare_groups, correlate, mixed_model, plan_epochs, simulate_cohort
+from eegflex.cohort import (
+    Cohort,
+    compare_groups,
+    correlate,
+    make_cohort_report,
+    mixed_model,
+    plan_epochs,
+    simulate_cohort,
+)
 from eegflex.cohort.simulated import BETWEEN, BUMPS, CHANNELS, FREQS, _shapes
 
 __all__ = ["rows"]
@@ -31,7 +42,11 @@ FEW: dict[str, Any] = {"n_permutations": 100, "freq_step": 1.0}
 
 def rows() -> list[Row]:
     """Measure all."""
-    return [row for part in (_null, _weights, _coverage, _found, _found_otherwise, _planned, _dealt) for row in part()]
+    return [
+        row
+        for part in (_null, _weights, _coverage, _found, _found_otherwise, _planned, _dealt, _page)
+        for row in part()
+    ]
 
 
 _KINDS = ("bands, any p_fdr < .05", "clusters, any p < .05")
@@ -236,6 +251,16 @@ def _planned() -> Iterator[Row]:
         f"{100 * share:.0f} % of {len(found)} (95 %: {100 * end.low:.0f} to {100 * end.high:.0f})",
         f"{np.median(people):.0f} people of each group planned", share / 0.8, "70 to 90 %", 0.7 <= share <= 0.9,
     )  # fmt: skip
+
+
+def _page(n: int = 1000) -> Iterator[Row]:
+    """How long the page of a large cohort takes."""
+    cohort, began = simulate_cohort(n, seed=1), time.process_time()
+    with TemporaryDirectory() as folder:
+        make_cohort_report(cohort).save(Path(folder) / "page.html")
+    took = time.process_time() - began
+    what = f"page of {n:,} recordings with {len(CHANNELS)} channels, {len(cohort.bands):,} rows of bands"
+    yield Row(what, f"{took:.1f} s of a core", "10 s", took / 10, "< 1 (10 s of a core)", took < 10)
 
 
 def _dealt() -> Iterator[Row]:

@@ -273,9 +273,12 @@ def _dealt() -> Iterator[Row]:
         cohort = dealt(rng, 24, usual)
         both.append(_found_any(compare_groups(cohort, "group", groups=PAIR, stages=["N2"], **asked)))
         with_age.append(_found_any(correlate(cohort, "age", stages=["N2"], **asked)))
-    for what, found in (("compare_groups of 12 and 12", both), ("correlate of 24 with a random number", with_age)):
+    for what, found in (
+        ("compare_groups of 12 and 12 people", both),
+        ("correlate of 24 people with a random number", with_age),
+    ):
         for name, hits in zip(_KINDS, zip(*found, strict=True), strict=True):
-            yield _share(f"null, {what} people dealt from {where}: {name}", hits, _floor(name), 0.08)
+            yield _share(f"null, {what}, dealt from {where}: {name}", hits, _floor(name), 0.08)
     for knob, by, stage, band in TURNED:
         turned, hits, sizes = cohort_of(pool(**{knob: by})), [], []
         for _ in range(N_POWER):

@@ -34,7 +34,7 @@ __all__ = ["rows"]
 
 N_NULL, N_POWER = 200, 100
 #: A knob, how many times as much of it one group has, and where that is looked for.
-TURNED = (("spindle_density", 1.5, "N2", "sigma"), ("alpha", 1.3, "W", "alpha"))
+TURNED = (("spindle_density", 1.5, "N2", "sigma"), ("spindle_amplitude", 1.6, "N2", "sigma"))
 SMALL: dict[str, Any] = {"stages": ("N2",), "channels": ("F3-M2", "F4-M1", "C3-M2", "C4-M1")}
 PAIR = ["patient", "control"]
 FEW: dict[str, Any] = {"n_permutations": 100, "freq_step": 1.0}

@@ -1,41 +1,52 @@
 """How often inference over people is false where there is nothing, how often it finds what was planted, if intervals hold.
 
 Cohorts are numbers that `eegflex.cohort.simulate_cohort` makes up, with errors within nights that differ between people; and
-nights that `simulate_psg` makes, half of them with larger spindles, explained for `bandpower`, dealt into groups by chance.
+nights that `simulate_psg` makes, explained for `bandpower` (`benchmarks.cohort_nights`) and dealt into groups by chance.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from scipy import stats
 
-import eegflex
+from benchmarks.cohort_nights import HOURS, N_NIGHTS, N_SAMPLED, cohort_of, dealt, pool
 from benchmarks.table import Row
-from eegflex.cohort import Cohort, compare_groups, correlate, mixed_model, plan_epochs, simulate_cohort
-from eegflex.cohort.cohort import BANDS as BAND_COLUMNS
-from eegflex.cohort.cohort import STAGES as STAGE_COLUMNS
-from eegflex.results import tables
-from eegflex.stages import STAGES
+from eegflex.bands import Bands
+from eegflex.cohort import (
+    Cohort,
+    compare_groups,
+    correlate,
+    make_cohort_report,
+    mixed_model,
+    plan_epochs,
+    simulate_cohort,
+)
+from eegflex.cohort.simulated import BETWEEN, BUMPS, CHANNELS, FREQS, _shapes
 
-__all__ = ["night_cohort", "rows"]
+__all__ = ["rows"]
 
-N_NULL, N_POWER = 200, 40
-SMALL: dict[str, Any] = {"stages": ("N2",), "channels": ("F3-M2", "F4-M1", "C3-M2", "C4-M1"), "n_explained": 12}
+N_NULL, N_POWER = 200, 100
+#: A knob, how many times as much of it one group has, and where that is looked for.
+TURNED = (("spindle_density", 1.5, "N2", "sigma"), ("spindle_amplitude", 1.6, "N2", "sigma"))
+SMALL: dict[str, Any] = {"stages": ("N2",), "channels": ("F3-M2", "F4-M1", "C3-M2", "C4-M1")}
 PAIR = ["patient", "control"]
 FEW: dict[str, Any] = {"n_permutations": 100, "freq_step": 1.0}
 
 
 def rows() -> list[Row]:
     """Measure all."""
-    return [*_null(), *_weights(), *_found(), *_coverage(), *_planned(), *_nights()]
+    return [
+        row
+        for part in (_null, _weights, _coverage, _found, _found_otherwise, _planned, _dealt, _page)
+        for row in part()
+    ]
 
 
 _KINDS = ("bands, any p_fdr < .05", "clusters, any p < .05")
@@ -80,10 +91,9 @@ def _null() -> Iterator[Row]:
     both = [_found_any(correlate(simulate_cohort(24, seed=k, **SMALL), "age", **FEW)) for k in range(N_NULL)]
     for name, hits in zip(_KINDS, zip(*both, strict=True), strict=True):
         yield _share(f"null, correlate of 24 people: {name}", hits, _floor(name), 0.08)
-    single: list[bool] = []
     two = {"stages": ("N2",), "channels": ("C3-M2",), "nights": 2}
     for by, groups in (("group", PAIR), ("session", ["2", "1"])):
-        tables = [mixed_model(simulate_cohort(16, seed=k, **two), by, groups=groups).bands for k in range(N_NULL // 2)]
+        tables = [mixed_model(simulate_cohort(16, seed=k, **two), by, groups=groups).bands for k in range(N_NULL)]
         hits = [bool((table["p_fdr"] < 0.05).any()) for table in tables]
         yield _share(f"null, mixed_model of 16 people with 2 nights, by {by}: any p_fdr < .05", hits, 0.02, 0.08)
         single = [bool(one) for table in tables for one in table["p"].dropna() < 0.05]
@@ -122,15 +132,20 @@ def _weighted(values: Any, error: Any) -> Any:
     return np.abs(z) > stats.norm.ppf(0.975)
 
 
+def _at_sigma(found: Any) -> tuple[bool, bool]:
+    """Whether bands and clusters have what was planted: sigma in N2."""
+    planted = found.bands.query("stage == 'N2' and band == 'sigma'")
+    clusters = found.clusters.query("stage == 'N2' and low_freq < 14 and high_freq > 13 and p_corrected < 0.05")
+    return bool((planted["p_fdr"] < 0.05).any()), len(clusters) > 0
+
+
 def _found() -> Iterator[Row]:
     """What was planted: sigma in N2."""
     for n, effect in ((24, 1.0), (24, 1.5), (48, 1.0)):
         hits = []
         for k in range(N_POWER):
             found = compare_groups(simulate_cohort(n, effect=effect, seed=k, **SMALL), "group", groups=PAIR, **FEW)
-            planted = found.bands.query("stage == 'N2' and band == 'sigma'")
-            clusters = found.clusters.query("stage == 'N2' and low_freq < 14 and high_freq > 13 and p_corrected < 0.05")
-            hits.append((bool((planted["p_fdr"] < 0.05).any()), len(clusters) > 0))
+            hits.append(_at_sigma(found))
         bands, clusters = zip(*hits, strict=True)
         yield Row(
             f"power, {n // 2} and {n // 2} people, sigma in N2 larger by {effect:g} standard deviations between people: bands",
@@ -138,9 +153,11 @@ def _found() -> Iterator[Row]:
             f"clusters: {100 * np.mean(clusters):.0f} %",
             float(np.mean(bands) / max(np.mean(clusters), 1e-9)),
         )
-    hits = [
-        _found_any(correlate(simulate_cohort(40, slope=0.7, seed=k, **SMALL), "age", **FEW)) for k in range(N_POWER)
-    ]
+
+
+def _found_otherwise() -> Iterator[Row]:
+    """The same by correlations, and between nights of people."""
+    hits = [_at_sigma(correlate(simulate_cohort(40, slope=0.7, seed=k, **SMALL), "age", **FEW)) for k in range(N_POWER)]
     bands, clusters = zip(*hits, strict=True)
     yield Row(
         "power, correlate of 40 people, r of some 0.5 with sigma in N2: bands",
@@ -159,7 +176,7 @@ def _found() -> Iterator[Row]:
 def _coverage(n: int = 60) -> Iterator[Row]:
     """Intervals that hold what a very large cohort has."""
     asked: dict[str, Any] = {"n_permutations": 0}
-    big = {"stages": ("N2",), "channels": ("C3-M2", "O1-M2"), "n_explained": 12}
+    big = {"stages": ("N2",), "channels": ("C3-M2", "O1-M2")}
     cases: tuple[tuple[str, dict[str, Any], Callable[[Cohort], pd.DataFrame], tuple[tuple[str, str, str], ...]], ...] = (
         (
             "compare_groups of 10 and 10, twice the errors in one", {"effect": 1.0, "error_ratio": 2.0},
@@ -192,7 +209,7 @@ def _coverage(n: int = 60) -> Iterator[Row]:
             for words, hits in held.items():
                 yield _share(f"interval of {name}, {what}: holds in {words}", hits, 0.93, 1.0)
     two = {"stages": ("N2",), "channels": ("C3-M2",), "nights": 2, "within_effect": 0.8}
-    true = 0.8 * 0.25 * 0.8 * _sigma_share()
+    true = 0.8 * BETWEEN["N2"][list(BUMPS).index("sigma")] * _sigma_share()
     held = []
     for k in range(N_POWER):
         table = mixed_model(simulate_cohort(16, seed=k, **two), "session", groups=["2", "1"]).bands.set_index("band")
@@ -201,117 +218,78 @@ def _coverage(n: int = 60) -> Iterator[Row]:
 
 
 def _sigma_share() -> float:
-    from eegflex.bands import Bands
-    from eegflex.cohort.simulated import BUMPS, FREQS, _shapes
-
     return float(Bands().sum(_shapes(), FREQS)[list(BUMPS).index("sigma"), Bands().names.index("sigma")] * 0.5)
 
 
 def _planned() -> Iterator[Row]:
-    """What a plan from a pilot says, and what a run with so many epochs has."""
-    planned, reached = [], []
-    for k in range(15):
-        asked = {"stages": ("N2",), "channels": ("C3-M2",)}
-        table = plan_epochs(simulate_cohort(30, n_explained=10, seed=k, **asked), bands=["sigma"]).table
-        if not np.isfinite(table["epochs"].iloc[0]):
+    """What a plan from a pilot says, and what runs with so many epochs and people have."""
+    asked = {"stages": ("N2",), "channels": ("C3-M2",)}
+    plans, reached, found = [], [], []
+    for k in range(N_POWER):
+        plan = plan_epochs(simulate_cohort(30, seed=k, **asked), bands=["sigma"]).table.iloc[0]
+        if not np.isfinite(plan[["epochs", "people"]].astype(float)).all():
             continue
-        planned.append(int(table["epochs"].iloc[0]))
-        after = plan_epochs(
-            simulate_cohort(200, n_explained=planned[-1], seed=1000 + k, **asked), bands=["sigma"]
-        ).table.iloc[0]
-        reached.append(float(after["epoch_sd"] / np.sqrt(after["epochs_now"]) / after["between_sd"]))
+        plans.append((int(plan["epochs"]), int(plan["people"])))
+        run = simulate_cohort(2 * plans[-1][1], n_explained=plans[-1][0], effect=0.8, seed=1000 + k, **asked)
+        row = compare_groups(run, "group", groups=PAIR, bands=["sigma"], n_permutations=0).bands.iloc[0]
+        found.append(bool(row["p"] < 0.05))
+        if k < 20:
+            many = simulate_cohort(400, n_explained=plans[-1][0], seed=2000 + k, **asked)
+            after = plan_epochs(many, bands=["sigma"]).table.iloc[0]
+            reached.append(float(after["epoch_sd"] / np.sqrt(after["epochs_now"]) / after["between_sd"]))
+    epochs, people = np.array(plans).T
     yield Row(
         f"plan_epochs from 30 people, an error of 0.5 of what people differ in: reached, median of {len(reached)} pilots",
         f"{np.median(reached):.2f} ({np.quantile(reached, 0.05):.2f} to {np.quantile(reached, 0.95):.2f})",
-        f"{np.median(planned):.0f} epochs planned", float(np.median(reached) / 0.5), "0.8 to 1.25",
-        bool(0.8 <= np.median(reached) / 0.5 <= 1.25),
+        f"{np.median(epochs):.0f} epochs planned ({np.quantile(epochs, 0.05):.0f} to {np.quantile(epochs, 0.95):.0f})",
+        float(np.median(reached) / 0.5), "0.8 to 1.25", bool(0.8 <= np.median(reached) / 0.5 <= 1.25),
     )  # fmt: skip
-
-
-def night_cohort(n: int, *, hours: float = 0.5, **knobs: float) -> Cohort:
-    """Simulated nights, the second half of them with knobs turned, explained for `bandpower` and reduced to a cohort."""
-    nights = [_reduced(k, hours, tuple(knobs.items()) if k >= n // 2 else ()) for k in range(n)]
-    recordings, stages, bands, spectra = zip(*nights, strict=True)
-    table = pd.DataFrame(recordings).set_index("recording")
-    table["group"] = np.where(np.arange(n) >= n // 2, "turned", "usual")
-    return Cohort(
-        table,
-        pd.concat(stages, ignore_index=True),
-        pd.concat(bands, ignore_index=True),
-        xr.concat(spectra, "recording", join="outer"),
-    )
-
-
-def _nights(n: int = 16) -> Iterator[Row]:
-    """Simulated nights: people dealt into groups that mean nothing, and the groups that do."""
-    cohort, usual = night_cohort(n, spindle_amplitude=1.6), night_cohort(n)
-    picks = [name for name in pd.unique(cohort.bands["channel"]) if "M" in name]
-    asked: dict[str, Any] = {"stages": ["N2"], "picks": picks}
-    true = compare_groups(cohort, "group", groups=["turned", "usual"], n_permutations=1000, **asked)
-    sigma = true.bands.query("channel == 'all channels' and band == 'sigma'").iloc[0]
-    least = true.clusters["p_corrected"].min()
+    share, end = float(np.mean(found)), stats.binomtest(int(np.sum(found)), len(found)).proportion_ci()
     yield Row(
-        f"{n} simulated nights of 30 min, 8 epochs of N2 each, spindles 1.6 times as large in {n // 2}: g of sigma in N2",
-        f"{sigma['g']:+.2f} ({sigma['g_low']:+.2f} to {sigma['g_high']:+.2f}), p_fdr {sigma['p_fdr']:.2g}",
-        f"clusters: least p {least:.3f}", np.nan, "p_fdr below .05", bool(sigma["p_fdr"] < 0.05),
+        "plan_epochs from 30 people, a difference of 0.8 sd between people at power 80 %: found in runs with the planned "
+        "epochs and people, p < .05",
+        f"{100 * share:.0f} % of {len(found)} (95 %: {100 * end.low:.0f} to {100 * end.high:.0f})",
+        f"{np.median(people):.0f} people of each group planned", share / 0.8, "70 to 90 %", 0.7 <= share <= 0.9,
     )  # fmt: skip
+
+
+def _page(n: int = 1000) -> Iterator[Row]:
+    """How long the page of a large cohort takes."""
+    cohort, began = simulate_cohort(n, seed=1), time.process_time()
+    with TemporaryDirectory() as folder:
+        make_cohort_report(cohort).save(Path(folder) / "page.html")
+    took = time.process_time() - began
+    what = f"page of {n:,} recordings with {len(CHANNELS)} channels, {len(cohort.bands):,} rows of bands"
+    yield Row(what, f"{took:.1f} s of a core", "10 s", took / 10, "< 1 (10 s of a core)", took < 10)
+
+
+def _dealt() -> Iterator[Row]:
+    """Simulated nights: people dealt into groups that mean nothing, and groups one of which has other nights."""
+    usual, where = cohort_of(pool()), f"{N_NIGHTS} simulated nights of {HOURS:g} h, {N_SAMPLED} epochs of a stage"
     rng = np.random.default_rng(0)
-    both = []
+    asked: dict[str, Any] = {"picks": list(CHANNELS), **FEW}
+    both, with_age = [], []
     for _ in range(N_NULL):
-        dealt = usual.recordings.assign(group=rng.permutation(np.repeat(["a", "b"], n // 2)))
-        both.append(_found_any(compare_groups(dataclasses.replace(usual, recordings=dealt), "group", **asked, **FEW)))
-    for name, hits in zip(_KINDS, zip(*both, strict=True), strict=True):
-        yield _share(f"null, {n} simulated nights dealt into groups: {name}", hits, _floor(name), 0.08)
-
-
-@lru_cache
-def _reduced(
-    number: int, hours: float, knobs: tuple[tuple[str, float], ...]
-) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, xr.Dataset]:
-    """One night: means over its epochs of each predicted stage, and their errors."""
-    night = eegflex.simulate_psg(hours=hours, sfreq=100.0, seed=number, verbose="error", **dict(knobs))
-    result = eegflex.attribute_epochs(
-        eegflex.make_epochs(night.raw, verbose="error"),
-        "bandpower",
-        sample_per_stage=8,
-        views=("frequency",),
-        verbose="error",
-    )
-    data, name, bands = result.for_target().data, f"sub-{number:03d}", eegflex.Bands()
-    labels, sums = tables.stage_labels(data, "predicted"), tables.band_sums(data, bands)
-    channels, freqs = [str(one) for one in data["channel"].values], data["freq"].values
-    spectra = data["frequency_view"].transpose("epoch", "channel", "freq").values / np.diff(freqs).mean()
-    cells, mean = [], np.full((1, len(STAGES), len(channels), len(freqs)), np.nan)
-    for (j, stage), (k, channel) in product(enumerate(STAGES), enumerate(channels)):
-        own = labels[:, k] == stage
-        if own.sum() < 2:
-            continue
-        mean[0, j, k] = spectra[own, k].mean(axis=0)
-        error = sums[own, k].std(axis=0, ddof=1) / np.sqrt(own.sum())
-        cells += [
-            (name, stage, channel, band, value, its, int(own.sum()))
-            for band, value, its in zip(bands.names, sums[own, k].mean(axis=0), error, strict=True)
-        ]
-    row = {"recording": name, "subject": name, "session": "", "status": "done", "kappa": np.nan, "disagreement": np.nan}
-    counts = [
-        (
-            name,
-            stage,
-            int((night.hypnogram == stage).sum()),
-            int((labels == stage).sum() / len(channels)),
-            0,
-            -1,
-            np.nan,
-        )
-        for stage in STAGES
-    ]
-    dims = ("recording", "stage", "channel", "freq")
-    return (
-        row,
-        pd.DataFrame(counts, columns=list(STAGE_COLUMNS)),
-        pd.DataFrame(cells, columns=list(BAND_COLUMNS)),
-        xr.Dataset(
-            {"mean": (dims, mean)},
-            coords={"recording": [name], "stage": list(STAGES), "channel": channels, "freq": freqs},
-        ),
-    )
+        cohort = dealt(rng, 24, usual)
+        both.append(_found_any(compare_groups(cohort, "group", groups=PAIR, stages=["N2"], **asked)))
+        with_age.append(_found_any(correlate(cohort, "age", stages=["N2"], **asked)))
+    for what, found in (
+        ("compare_groups of 12 and 12 people", both),
+        ("correlate of 24 people with a random number", with_age),
+    ):
+        for name, hits in zip(_KINDS, zip(*found, strict=True), strict=True):
+            yield _share(f"null, {what}, dealt from {where}: {name}", hits, _floor(name), 0.08)
+    for knob, by, stage, band in TURNED:
+        turned, hits, sizes = cohort_of(pool(**{knob: by})), [], []
+        for _ in range(N_POWER):
+            found = compare_groups(dealt(rng, 24, usual, turned), "group", groups=PAIR, stages=[stage], **asked)
+            row = found.bands.query("channel == 'all channels' and band == @band").iloc[0]
+            clusters = found.clusters.query("p_corrected < 0.05")
+            hits.append((bool(row["p_fdr"] < 0.05), len(clusters) > 0))
+            sizes.append(float(row["g"]))
+        bands, clusters = zip(*hits, strict=True)
+        yield Row(
+            f"power, 12 and 12 people dealt from such nights, {knob} {by:g} times as much in one group: {band} in {stage}",
+            f"{100 * np.mean(bands):.0f} % of {N_POWER}, median g {np.median(sizes):+.2f}",
+            f"clusters: {100 * np.mean(clusters):.0f} %", float(np.mean(bands) / max(np.mean(clusters), 1e-9)),
+        )  # fmt: skip

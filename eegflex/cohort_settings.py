@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
 from eegflex.errors import ParameterError
-from eegflex.settings import Settings, check_count
+from eegflex.settings import MEAN, Settings, check_count
 
-__all__ = ["SAMPLE_PER_STAGE", "AskedOfEach", "CohortAttribution", "CohortSettings"]
+__all__ = ["SAMPLE_PER_STAGE", "TIME_LIMIT", "AskedOfEach", "CohortAttribution", "CohortSettings"]
 
 #: So many epochs of each stage of a recording are explained, where nothing else is asked for.
 SAMPLE_PER_STAGE = 20
+#: Seconds that one recording may take, where nothing else is asked for: hundreds of times as long as one does.
+TIME_LIMIT = 12 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,7 @@ class CohortSettings:
 
     Attributes
     ----------
-    scheduler, n_workers, memory, retries, evaluate, reports, force, task
+    scheduler, n_workers, memory, time_limit, retries, evaluate, reports, force, task
         As in `eegflex.cohort.run_cohort`.
 
     Raises
@@ -47,6 +50,13 @@ class CohortSettings:
             "help": "Memory limit of each process on this machine, such as 4GB. Default: its share of the memory."
         },
     )
+    time_limit: float | None = field(
+        default=TIME_LIMIT,
+        metadata={
+            "help": "Seconds that one recording may take, then it is ended and is a row that says so; 0: any.",
+            "at_least": 0,
+        },
+    )
     retries: int = field(
         default=2,
         metadata={"help": "How often to retry a recording whose process crashed or was killed.", "at_least": 0},
@@ -66,6 +76,7 @@ class CohortSettings:
 
     def __post_init__(self) -> None:
         check_count("n_workers", self.n_workers)
+        object.__setattr__(self, "time_limit", _as_limit(self.time_limit))
         check_count("retries", self.retries, least=0)
         check_count("evaluate", self.evaluate, least=0)
         for name in ("reports", "force"):
@@ -86,7 +97,7 @@ class CohortAttribution(Settings):
     Attributes
     ----------
     sample_per_stage : int | None
-        As in `eegflex.attribute_epochs`, but 20 unless something else is asked for; 0 or None: all.
+        As in `eegflex.attribute_epochs`, but by default 20, or all where only means are to be exact; 0: all.
     """
 
     views: tuple[str, ...] = field(
@@ -94,15 +105,21 @@ class CohortAttribution(Settings):
         metadata=Settings.__dataclass_fields__["views"].metadata | {"help": "Views in addition to frequency."},
     )
     sample_per_stage: int | None = field(
-        default=SAMPLE_PER_STAGE,
-        metadata={"help": "Epochs of each predicted stage that are explained, at random; 0: all.", "at_least": 0},
+        default=None,
+        metadata={
+            "help": "Epochs of each predicted stage that are explained, at random; 0: all. Default: 20, or all with "
+            "--precision mean.",
+            "at_least": 0,
+        },
     )
     n_jobs: int | None = field(default=None, metadata={"shell": False})
     label: str | None = field(default=None, metadata={"shell": False})
 
     def __post_init__(self) -> None:
-        if self.sample_per_stage == 0:
-            object.__setattr__(self, "sample_per_stage", None)
+        usual = None if self.precision == MEAN else SAMPLE_PER_STAGE
+        object.__setattr__(
+            self, "sample_per_stage", usual if self.sample_per_stage is None else self.sample_per_stage or None
+        )
         for name in ("n_jobs", "label"):
             if getattr(self, name) is not None:
                 raise ParameterError(
@@ -113,6 +130,15 @@ class CohortAttribution(Settings):
     def to_dict(self) -> dict[str, Any]:
         """As `Settings.to_dict`, without what changes no more than rounding."""
         return {name: value for name, value in super().to_dict().items() if name not in ("device", "batch_size")}
+
+
+def _as_limit(value: float | None) -> float | None:
+    """Seconds, or None for no limit."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf):
+        return value or None
+    raise ParameterError(
+        "time_limit must be a number of seconds", seen=repr(value), allowed="0 or more; 0 or None: any"
+    )
 
 
 class AskedOfEach(TypedDict, total=False):

@@ -17,7 +17,7 @@ from eegflex.cohort import run_cohort
 from eegflex.spec import ModelSpec
 from eegflex.spec.model_spec import ChannelSpec
 
-__all__ = ["CRASH", "QUICK", "SPEC", "Rhythm", "bad_files", "explain", "good_files", "table_of"]
+__all__ = ["CRASH", "HANG", "QUICK", "SPEC", "Rhythm", "bad_files", "explain", "good_files", "hanging_file", "table_of"]
 
 SFREQ, N_EPOCHS = 64, 8
 STAGES = ("W", "N1", "N2", "N3", "REM")
@@ -25,6 +25,8 @@ CHANNEL = ChannelSpec("eeg", types=("eeg",))
 SPEC = ModelSpec(name="rhythm", sfreq=float(SFREQ), n_times=30 * SFREQ, unit="uV", channels=(CHANNEL,), stages=STAGES)
 #: A recording whose samples are of about this size, in µV, takes down whatever process stages it.
 CRASH = 450.0
+#: One whose samples are of about this size is staged for ever.
+HANG = 350.0
 #: What keeps a test short, and changes nothing of how a cohort is worked on.
 QUICK = {"evaluate": 0, "spectral_share": 0, "quadrature": "gauss-legendre", "n_steps": 2, "baseline": "zero"}
 
@@ -41,6 +43,8 @@ class Rhythm(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.numel() and abs(float(x.abs().mean()) - CRASH) < 5:
             os.abort()
+        if x.numel() and abs(float(x.abs().mean()) - HANG) < 5:
+            time.sleep(1000)
         if self.pause:
             time.sleep(self.pause)
         return torch.log1p((x @ self.waves.T).square().mean(1) / 1e4)
@@ -68,18 +72,29 @@ def good_files(folder: Path, n: int) -> list[Path]:
     return paths
 
 
+def _of_size(size: float) -> Edf:
+    rng, n = np.random.default_rng(52), N_EPOCHS * 30 * SFREQ
+    data = np.round(rng.uniform(-20, 20, n) + size * rng.choice([-1, 1], n)) / 500 * 32767
+    return _edf(52, data=data.astype(np.int32))
+
+
+def hanging_file(folder: Path) -> Path:
+    """Write a recording that is never staged to its end."""
+    path = folder / "hang.edf"
+    path.write_bytes(_of_size(HANG).to_bytes())
+    return path
+
+
 def bad_files(folder: Path) -> dict[str, Path]:
     """Write recordings that cannot be used, each in another way."""
     whole = _edf(50)
-    rng, n = np.random.default_rng(52), N_EPOCHS * 30 * SFREQ
-    crash = np.round(rng.uniform(-20, 20, n) + CRASH * rng.choice([-1, 1], n)) / 500 * 32767
     texts = {
         "truncated": whole.to_bytes()[:300],
         "unit": _edf(51, unit="furlong").to_bytes(),
         "noeeg": Edf([Sig("SaO2", "%", n=1)], n_records=240).to_bytes(),
         "empty": b"",
         "text": b"not a recording",
-        "crash": _edf(52, data=crash.astype(np.int32)).to_bytes(),
+        "crash": _of_size(CRASH).to_bytes(),
         "hypnogram": whole.to_bytes(),
     }
     found = {name: folder / f"bad{name}.edf" for name in texts}

@@ -304,12 +304,14 @@ def tables(folder: Path, n: int = 10000) -> None:
                 "recording": {"kappa": 0.8, "disagreement": 0.1, "n_epochs": 900, "n_explained": 100, "n_trusted": 10},
                 "stages": [{"stage": stage, **counts} for stage in names], "names": names, "channels": channels,
                 "bands": bands, "n_epochs": np.full((5, 6), 20).tolist(), "mean": mean.round(6).tolist(),
-                "error": np.abs(mean).round(6).tolist(), "freqs": (0.25 + 0.5 * np.arange(100)).tolist(), "score": "logits",
+                "error": np.abs(mean).round(6).tolist(), "n_agreed": np.full((5, 6), 16).tolist(),
+                "mean_agreed": mean.round(6).tolist(), "error_agreed": np.abs(mean).round(6).tolist(),
+                "freqs": (0.25 + 0.5 * np.arange(100)).tolist(), "score": "logits",
             }  # fmt: skip
             (root / one.folder).mkdir(parents=True)
             said = {"status": "done", "error": "", "remedy": "", "summary": summary, "run": {"seconds": 60.0}}
             where.sidecar(one).write_text(json.dumps(said | {"settings": {"attribution": {}}}))
-            np.save(where.spectra(one), rng.normal(size=(2, 5, 6, 100)).astype(np.float32))
+            np.save(where.spectra(one), rng.normal(size=(3, 5, 6, 100)).astype(np.float32))
         (root / "dataset_description.json").write_text(json.dumps({"Settings": {"attribution": {}}}))
     began = time.perf_counter()
     cohort = read_cohort(root)

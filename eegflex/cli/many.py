@@ -52,6 +52,7 @@ def cohort(
     attribution = {
         one.name: getattr(asking, one.name) for one in dataclasses.fields(asking) if one.metadata.get("shell", True)
     }
+    attribution["sample_per_stage"] = asking.sample_per_stage or 0  # None is all by now, and the default to run_cohort
     how = {"spec": loading.spec, "weights": loading.weights, "trusted": loading.trusted}
     asked: dict[str, Any] = vars(running) | how | reading.asked() | attribution
     found = run_cohort(source, loading.named(), output, **asked)

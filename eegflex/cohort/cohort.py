@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BANDS", "STAGES", "Cohort"]
+__all__ = ["AGREED", "BANDS", "STAGES", "Cohort"]
 
 #: Columns of `Cohort.stages` that are always there.
 STAGES = ("recording", "stage", "n_scored", "n_predicted", "n_explained", "n_trusted", "kappa")
-#: Columns of `Cohort.bands`.
+#: Columns of `Cohort.bands` that are always there.
 BANDS = ("recording", "stage", "channel", "band", "mean", "error", "n_epochs")
+#: Those that are there, too, where stager and scorer agree on any epoch.
+AGREED = ("mean_agreed", "error_agreed", "n_agreed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +42,12 @@ class Cohort:
     bands : pandas.DataFrame
         A row for each recording, stage, channel and band: the mean over epochs of the attribution, its own standard error (of
         the epochs, in blocks of time, and of what is not known of each of them), in units of the score, and the number of
-        epochs. Where somebody scored there may be ``mean_agreed``, ``error_agreed`` and ``n_agreed``, too: the same over those
-        epochs on which stager and scorer agree, for ``compare_groups(epochs="agreed")``.
+        epochs. Where stager and scorer agree on any there are ``mean_agreed``, ``error_agreed`` and ``n_agreed``, too: the same
+        over those epochs on which both agree, for ``compare_groups(epochs="agreed")``; NaN of none.
     spectra : xarray.Dataset
         ``mean`` and ``error``, of dimensions (recording, stage, channel, freq): attribution per Hz; ``freq`` in Hz. NaN where a
-        recording has no explained epoch of a stage, or has not the channel. Its attributes have ``score`` and ``stages`` and,
+        recording has no explained epoch of a stage, or has not the channel. ``mean_agreed`` is there where the columns of
+        `bands` are. Its attributes have ``score`` and ``stages`` and,
         as far as they are known, what was asked: ``model``, ``target``, ``baseline``, ``context``, ``method``,
         ``sample_per_stage`` and ``simulated``. Coordinates of the channels may be ``ch_type`` and their places ``x``, ``y``
         and ``z``, in m.

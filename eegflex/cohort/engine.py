@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from mne.utils import logger
@@ -72,7 +73,7 @@ def _cluster(distributed: Any, settings: CohortSettings, n_recordings: int) -> A
 
 
 def outcomes(
-    client: Any, job: tuple[str, str], recordings: Sequence[Recording], retries: int
+    client: Any, job: tuple[str, str], recordings: Sequence[Recording], retries: int, time_limit: float | None = None
 ) -> Generator[tuple[Recording, dict[str, Any] | None], None, None]:
     """Have recordings explained, and tell what came of each as soon as it is known.
 
@@ -88,6 +89,8 @@ def outcomes(
         The recordings.
     retries : int
         How often one is given out again.
+    time_limit : float | None
+        Seconds that one may take.
 
     Yields
     ------
@@ -102,7 +105,7 @@ def outcomes(
     def give_out(some: Sequence[Recording], attempt: int) -> None:
         keys = [f"eegflex-{job[1][:8]}-{one.name}-{attempt}" for one in some]
         futures = client.map(
-            explain, [job[0]] * len(some), [job[1]] * len(some), some, key=keys, pure=False, priority=-attempt
+            partial(explain, *job, time_limit=time_limit), some, key=keys, pure=False, priority=-attempt
         )
         for key, one, future in zip(keys, some, futures, strict=True):
             waiting[key] = one, future, attempt

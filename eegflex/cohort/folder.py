@@ -26,7 +26,7 @@ __all__ = ["DONE", "FAILED", "Folder", "as_json", "hash_of", "stamps"]
 
 DONE, FAILED = "done", "failed"
 #: What ended an attempt, where it says nothing of the file: such a recording is tried again by the next run.
-_TRANSIENT = ("killed", "memory")
+_TRANSIENT = ("killed", "memory", "time")
 _JOB = ".eegflex-cohort-{}.job"
 _KIND = "_desc-flex_"
 _SIDECAR = f"{_KIND}attribution.json"

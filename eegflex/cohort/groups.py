@@ -162,7 +162,7 @@ def compare_groups(
     Examples
     --------
     >>> from eegflex.cohort import compare_groups, simulate_cohort
-    >>> cohort = simulate_cohort(24, effect=1.5, seed=1)
+    >>> cohort = simulate_cohort(24, effect=1.5, seed=4)
     >>> found = compare_groups(cohort, "group", groups=["patient", "control"], stages=["N2"], n_permutations=200)
     >>> row = found.bands.query("band == 'sigma' and channel == 'all channels'").iloc[0]
     >>> bool(row["g_low"] < 1.5 < row["g_high"])

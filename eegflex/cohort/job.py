@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from eegflex._version import __version__
+from eegflex.cohort import summary
 from eegflex.cohort_settings import CohortAttribution
 from eegflex.errors import ModelError, OutputError, ParameterError, check_choice
 from eegflex.results.layout import LAYOUT
@@ -95,7 +96,7 @@ def make_job(root: Path, model: Any, asked: Mapping[str, Any], *, evaluate: int,
         "reading": {name: plain(_as_path(value)) for name, value in reading.items()},
         "attribution": settings.to_dict(),
         "evaluate": evaluate,
-        "layout": LAYOUT,
+        "layout": f"{LAYOUT}, summary {summary.LAYOUT}",
     }
     by_name = isinstance(model, str | Path)
     return dataclasses.replace(

@@ -154,6 +154,7 @@ def ended(kind: str, what: str) -> dict[str, Any]:
 
 _REMEDIES = {
     "memory": "Give each process more memory: fewer of them (n_workers=), or memory= on a larger machine; then run it again",
+    "time": "It may hang: look at it with eegflex info, or explain it by itself; or give each more time (time_limit=)",
     "killed": "See whether the machine ran out of memory (take fewer processes, n_workers=) or who ended it; then run it again",
     "died": "Its file may be damaged in a way that a library does not survive: look at it with eegflex info, or leave it out",
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from eegflex.cohort.cohort import AGREED
 from eegflex.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["ALL_CHANNELS", "EPOCHS", "Asked", "Units", "gather", "group_of", "nu
 #: What the mean over channels is called among them.
 ALL_CHANNELS = "all channels"
 #: Of which epochs the means are -> the columns of `Cohort.bands`: mean, error, number.
-EPOCHS = {"all": ("mean", "error", "n_epochs"), "agreed": ("mean_agreed", "error_agreed", "n_agreed")}
+EPOCHS = {"all": ("mean", "error", "n_epochs"), "agreed": AGREED}
 _CELL = ["stage", "channel", "band"]
 
 
@@ -224,11 +225,10 @@ def _wide(bands: pd.DataFrame, value: str, channels: Sequence[str], rows: pd.Ind
     wide = wide.reindex(columns=pd.MultiIndex.from_product(order, names=_CELL))
     if len(channels) == 1:
         return wide
-    over = wide.T.groupby(level=["stage", "band"], sort=False)
     # Errors of channels of one epoch go together: their mean is an upper bound for that of the mean.
-    means = over.agg(lambda own: own.mean(skipna=False)).T
-    means.columns = pd.MultiIndex.from_tuples([(s, ALL_CHANNELS, b) for s, b in means.columns], names=_CELL)
-    return pd.concat([means, wide], axis=1)
+    over = wide.to_numpy(dtype=np.float64).reshape(len(wide), *map(len, order)).mean(axis=2)
+    names = pd.MultiIndex.from_product([order[0], [ALL_CHANNELS], order[2]], names=_CELL)
+    return pd.concat([pd.DataFrame(over.reshape(len(wide), -1), index=wide.index, columns=names), wide], axis=1)
 
 
 def _same(values: pd.Series) -> Any:

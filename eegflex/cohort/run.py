@@ -23,7 +23,7 @@ from eegflex.cohort.lock import Lock
 from eegflex.cohort.one import ended, record
 from eegflex.cohort.recording import Recording
 from eegflex.cohort.tables import read_cohort, write_tables
-from eegflex.cohort_settings import AskedOfEach, CohortSettings
+from eegflex.cohort_settings import TIME_LIMIT, AskedOfEach, CohortSettings
 from eegflex.errors import EegflexError, ModelError, OutputError, ParameterError
 from eegflex.utils.progress import duration_text, progress
 from eegflex.utils.stopping import check, held
@@ -41,6 +41,7 @@ def run_cohort(
     scheduler: str | None = None,
     n_workers: int | None = None,
     memory: str | None = None,
+    time_limit: float | None = TIME_LIMIT,
     retries: int = 2,
     evaluate: int = 2,
     reports: bool = False,
@@ -69,6 +70,10 @@ def run_cohort(
         Processes on this machine: by default one a core.
     memory : str | None
         What each process on this machine may take, such as ``"4GB"``: by default its share. One that takes more is ended.
+    time_limit : float | None
+        Seconds that one recording may take, from when its process is given it: by default 12 hours, which is some hundred
+        times what a night takes. One that takes more hangs: its process is ended, and it is a row that says so. 0 or
+        None: no limit.
     retries : int
         How often a recording is tried again whose process died or was killed. Then that is what is said of it.
     evaluate : int
@@ -84,7 +89,7 @@ def run_cohort(
     **asked : object
         Arguments of `eegflex.read_psg` (``units``, ``profile`` ...), of `eegflex.load_model` (``spec``, ``weights``,
         ``trusted``) and of `eegflex.attribute_epochs`, but ``label`` and ``n_jobs``. By default 20 epochs of each stage are
-        explained (``sample_per_stage=20``; None: all), to frequencies alone.
+        explained (``sample_per_stage=20``; 0: all), or all with ``precision="mean"``; to frequencies alone.
 
     Returns
     -------
@@ -138,8 +143,8 @@ def run_cohort(
     [5]
     """
     settings = CohortSettings(
-        scheduler=scheduler, n_workers=n_workers, memory=memory, retries=retries, evaluate=evaluate, reports=reports,
-        force=force, task=task,
+        scheduler=scheduler, n_workers=n_workers, memory=memory, time_limit=time_limit, retries=retries, evaluate=evaluate,
+        reports=reports, force=force, task=task,
     )  # fmt: skip
     _refuse_import()
     for needed in ("distributed", "pyarrow"):
@@ -222,7 +227,9 @@ def _explain(job: Job, folder: Folder, recordings: Sequence[Recording], settings
         with (
             connected(settings, len(left)) as client,
             _bar(client, len(left)) as done,
-            contextlib.closing(outcomes(client, (str(path), digest), left, settings.retries)) as told,
+            contextlib.closing(
+                outcomes(client, (str(path), digest), left, settings.retries, settings.time_limit)
+            ) as told,
         ):
             for one, row in told:
                 _look(lock)

@@ -21,7 +21,10 @@ from eegflex.scores import consensus
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["TOTAL", "WIDTH", "Summary", "summarise"]
+__all__ = ["LAYOUT", "TOTAL", "WIDTH", "Summary", "summarise"]
+
+#: What a summary holds: another number makes that recordings are done again.
+LAYOUT = 2
 
 #: Spectra of a cohort are means over so many Hz.
 WIDTH = 0.5
@@ -49,12 +52,14 @@ class Summary:
         Epochs that the means are of.
     mean, error : array, shape (n_stages, n_channels, n_bands)
         The mean attribution and its standard error, in the unit of the score; NaN where there is none.
+    n_agreed, mean_agreed, error_agreed : array
+        The same of those epochs on which stager and scorer agree; no epochs where nobody scored.
     freqs : array, shape (n_freqs,)
         Middles of the bins, in Hz; none where the method attributes to whole bands.
     score : str
         What the stager returns, in whose unit all this is: logits, log_probs or probs.
-    spectra : array of float32, shape (2, n_stages, n_channels, n_freqs)
-        The mean attribution per Hz, and its standard error.
+    spectra : array of float32, shape (3, n_stages, n_channels, n_freqs)
+        The mean attribution per Hz, its standard error, and the mean over epochs on which stager and scorer agree.
     """
 
     recording: dict[str, Any]
@@ -65,6 +70,9 @@ class Summary:
     n_epochs: npt.NDArray[np.int64]
     mean: Array
     error: Array
+    n_agreed: npt.NDArray[np.int64]
+    mean_agreed: Array
+    error_agreed: Array
     freqs: Array
     score: str
     spectra: npt.NDArray[np.float32]
@@ -81,6 +89,7 @@ def summarise(result: FlexResult) -> Summary:
     data = result.for_target().data
     names, channels = _words(data, "stage_name"), _words(data, "channel")
     labels = tables.counted_labels(data, "predicted")
+    agreed = np.where(labels == tables.epoch_stages(data, "scored")[:, None], labels, "")
     blocks = blocks_of(data["onset"].values, data["recording"].values)
     sums, unknown = tables.band_sums(data, Bands()), cell_errors(data, Bands())
     spectra, of_bands, freqs = _per_hz(data)
@@ -89,36 +98,45 @@ def summarise(result: FlexResult) -> Summary:
     sums = np.concatenate([sums, sums.sum(axis=-1, keepdims=True)], axis=-1)
     unknown = np.concatenate([unknown, together], axis=-1)
 
-    def told(values: Array, errors: Array) -> tuple[Array, Array]:
+    def told(of: npt.NDArray[np.str_], values: Array, errors: Array) -> tuple[Array, Array]:
         found = [
             [
                 _mean(values[own, place], errors[own, place], blocks[own])
                 for place in range(len(channels))
-                for own in [labels[:, place] == stage]
+                for own in [of[:, place] == stage]
             ]
             for stage in names
         ]
         means, its_errors = np.moveaxis(np.array(found, dtype=np.float64), 2, 0)
         return means, its_errors
 
-    mean, error = told(sums, unknown)
+    mean, error = told(labels, sums, unknown)
+    mean_agreed, error_agreed = told(agreed, sums, unknown)
+    per_hz, per_hz_error = told(labels, spectra, spectral_unknown)
     return Summary(
         recording=_recording(data),
         stages=_stages(data, names),
         names=names,
         channels=channels,
         bands=(*Bands().names, TOTAL),
-        n_epochs=np.array([(labels == stage).sum(axis=0) for stage in names], dtype=np.int64),
+        n_epochs=_counts(labels, names),
         mean=mean,
         error=error,
+        n_agreed=_counts(agreed, names),
+        mean_agreed=mean_agreed,
+        error_agreed=error_agreed,
         freqs=freqs,
         score=tables.score_kind(data),
-        spectra=np.stack(told(spectra, spectral_unknown)).astype(np.float32),
+        spectra=np.stack((per_hz, per_hz_error, told(agreed, spectra, spectral_unknown)[0])).astype(np.float32),
     )
 
 
 def _words(data: xr.Dataset, name: str) -> tuple[str, ...]:
     return tuple(data[name].values.astype(str).tolist())
+
+
+def _counts(labels: npt.NDArray[np.str_], names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    return np.array([(labels == stage).sum(axis=0) for stage in names], dtype=np.int64)
 
 
 def _mean(values: Array, errors: Array, blocks: npt.NDArray[np.intp]) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from eegflex.cohort.cohort import BANDS, STAGES, Cohort
+from eegflex.cohort.cohort import AGREED, BANDS, STAGES, Cohort
 from eegflex.cohort.extra import from_extra
 from eegflex.cohort.folder import DONE, Folder, read_json
 from eegflex.cohort.recording import Recording
@@ -20,7 +20,7 @@ from eegflex.errors import ParameterError
 from eegflex.utils.arguments import checked
 from eegflex.utils.files import write_whole
 
-__all__ = ["read_cohort", "write_tables"]
+__all__ = ["bands_of", "read_cohort", "write_tables"]
 
 MISSING = "missing"
 #: What the spectra say of what was asked.
@@ -83,7 +83,7 @@ def read_cohort(out: str | Path) -> Cohort:
     return Cohort(
         recordings=_recordings(folder, listed, said),
         stages=_stages(done),
-        bands=_bands(done),
+        bands=bands_of(done),
         spectra=_spectra(folder, listed, done),
     )
 
@@ -121,20 +121,28 @@ def _stages(done: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
     return table.astype({"kappa": float} | {name: int for name in STAGES if name.startswith("n_")})
 
 
-def _bands(done: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+def bands_of(done: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+    """The table of bands of what is said of recordings that are done."""
     parts: list[dict[str, npt.NDArray[Any]]] = []
+    columns = (*BANDS, *AGREED) if _any_agreed(done) else BANDS
     for name, said in done.items():
         summary = said["summary"]
         shape = (len(summary["names"]), len(summary["channels"]), len(summary["bands"]))
         axes = np.meshgrid(summary["names"], summary["channels"], summary["bands"], indexing="ij")
         stage, channel, band = (axis.ravel().astype(object) for axis in axes)
-        counts = np.broadcast_to(np.array(summary["n_epochs"])[..., None], shape).ravel()
-        numbers = (np.array(summary[what], dtype=np.float64).ravel() for what in ("mean", "error"))
-        columns = (np.full(len(stage), name, dtype=object), stage, channel, band, *numbers, counts)
-        parts.append({what: values[counts > 0] for what, values in zip(BANDS, columns, strict=True)})
+        found = {"recording": np.full(len(stage), name, dtype=object), "stage": stage, "channel": channel, "band": band}
+        for what in columns[len(found) :]:
+            own = np.array(summary[what], dtype=int if what.startswith("n_") else float)
+            found[what] = np.broadcast_to(own[..., None] if what.startswith("n_") else own, shape).ravel()
+        parts.append({what: found[what][found["n_epochs"] > 0] for what in columns})
     if not parts:
         return pd.DataFrame(columns=list(BANDS)).astype({"mean": float, "error": float, "n_epochs": int})
-    return pd.DataFrame({what: np.concatenate([part[what] for part in parts]) for what in BANDS})
+    return pd.DataFrame({what: np.concatenate([part[what] for part in parts]) for what in columns})
+
+
+def _any_agreed(done: Mapping[str, dict[str, Any]]) -> bool:
+    """Whether stager and scorer agree on any epoch that was explained."""
+    return any(np.any(said["summary"]["n_agreed"]) for said in done.values())
 
 
 def _spectra(folder: Folder, listed: Iterable[Recording], done: Mapping[str, dict[str, Any]]) -> xr.Dataset:
@@ -145,22 +153,23 @@ def _spectra(folder: Folder, listed: Iterable[Recording], done: Mapping[str, dic
     )
     freqs = sorted(freqs)
     places = [{value: place for place, value in enumerate(axis)} for axis in (stages, channels, freqs)]
-    values = np.full((2, len(summaries), len(stages), len(channels), len(freqs)), np.nan, dtype=np.float32)
+    names = ("mean", "error", "mean_agreed") if _any_agreed(done) else ("mean", "error")
+    planes = range(len(names))
+    values = np.full((len(names), len(summaries), len(stages), len(channels), len(freqs)), np.nan, dtype=np.float32)
     files = {one.name: folder.spectra(one) for one in listed}
     for row, (name, summary) in enumerate(summaries.items()):
         own = [
             [axis[value] for value in summary[what]]
             for axis, what in zip(places, ("names", "channels", "freqs"), strict=True)
         ]
-        found = np.load(files[name])
-        values[:, row][np.ix_((0, 1), *own)] = found
+        values[:, row][np.ix_(planes, *own)] = np.load(files[name])[: len(names)]
     dims = ("recording", "stage", "channel", "freq")
     told = next(iter(done.values()))["settings"] if done else {}
     asked = (
         {name: str(told["attribution"].get(name)) for name in _ASKED} | {"model": str(told["model"])} if done else {}
     )
     spectra = xr.Dataset(
-        {"mean": (dims, values[0]), "error": (dims, values[1])},
+        {what: (dims, plane) for what, plane in zip(names, values, strict=True)},
         coords={
             **{
                 name: np.array(axis, dtype=str)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import math
 import os
 import queue
 import signal
@@ -21,11 +22,14 @@ from typing import Any
 from eegflex.cohort.extra import from_extra
 from eegflex.cohort.hand import receive, send
 from eegflex.cohort.recording import Recording
+from eegflex.utils.progress import duration_text
 
 __all__ = ["Hand", "explain"]
 
 #: How often a process is looked at, in s.
 LOOK = 0.5
+#: How long the end of a process is waited for, in s.
+PATIENCE = 10.0
 _THREADS = ("OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM", "NUMEXPR")
 _HANDS = threading.local()
 
@@ -52,7 +56,13 @@ class Hand:
         """Whether it can be asked."""
         return self.process.poll() is None
 
-    def ask(self, request: tuple[Any, ...], limit: int | None, is_wanted: Callable[[], bool]) -> dict[str, Any]:
+    def ask(
+        self,
+        request: tuple[Any, ...],
+        limit: int | None,
+        is_wanted: Callable[[], bool],
+        time_limit: float | None = None,
+    ) -> dict[str, Any]:
         """Have a recording explained.
 
         Parameters
@@ -63,18 +73,21 @@ class Hand:
             Bytes that the process may take.
         is_wanted : callable
             Whether somebody still waits for the answer.
+        time_limit : float | None
+            Seconds that it may take.
 
         Returns
         -------
         answer : dict
-            Of the process; or, with the kind ``"died"``, ``"killed"`` or ``"memory"``, of its end.
+            Of the process; or, with the kind ``"died"``, ``"killed"``, ``"memory"`` or ``"time"``, of its end.
         """
         assert self.process.stdin is not None  # noqa: S101
+        end = math.inf if time_limit is None else time.monotonic() + time_limit
         with contextlib.suppress(OSError):  # it died before; the answer says so
             send(self.process.stdin, request)
         while True:
             try:
-                answer = self._answers.get(timeout=LOOK)
+                answer = self._answers.get(timeout=max(0.0, min(LOOK, end - time.monotonic())))
             except queue.Empty:
                 if not is_wanted():
                     self.end()
@@ -82,6 +95,10 @@ class Hand:
                 if limit is not None and (taken := _memory(self.process.pid)) > limit:
                     self.end()
                     return _ended("memory", f"It took {taken / 1e9:.1f} GB of memory, of {limit / 1e9:.1f} that it may")
+                if time_limit is not None and time.monotonic() >= end:
+                    self.end()
+                    # what hangs once does so again, and would hold a worker for as long
+                    return _ended("time", f"It was not finished after {duration_text(time_limit)}") | {"final": True}
             else:
                 return answer if answer is not None else self._why()
 
@@ -89,7 +106,8 @@ class Hand:
         """End the process."""
         with contextlib.suppress(OSError):
             self.process.kill()
-        self.process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that waits for a disk that is gone goes with that
+            self.process.wait(timeout=PATIENCE)
         for stream in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError):
                 if stream is not None:
@@ -115,7 +133,7 @@ class Hand:
         return _ended("died", f"Its process ended with the status {code}")
 
 
-def explain(path: str, digest: str, one: Recording) -> dict[str, Any]:
+def explain(path: str, digest: str, one: Recording, time_limit: float | None) -> dict[str, Any]:
     """Explain a recording in this worker: the task that Dask is given.
 
     Parameters
@@ -124,6 +142,8 @@ def explain(path: str, digest: str, one: Recording) -> dict[str, Any]:
         Of the file that says what is asked of all.
     one : Recording
         The recording.
+    time_limit : float | None
+        Seconds that it may take.
 
     Returns
     -------
@@ -142,7 +162,7 @@ def explain(path: str, digest: str, one: Recording) -> dict[str, Any]:
 
     memory = worker.memory_manager.memory_limit  # of all its threads, each of which has a process
     limit = memory and int(memory / worker.state.nthreads)
-    answer = hand.ask((path, digest, one), limit, is_wanted)
+    answer = hand.ask((path, digest, one), limit, is_wanted, time_limit)
     return {"seconds": time.perf_counter() - began, **answer}
 
 

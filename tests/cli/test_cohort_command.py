@@ -53,17 +53,35 @@ def test_defaults_are_those_of_python_but_for_the_sample():
     for one in dataclasses.fields(CohortAttribution):
         if one.name not in ("views", "label", "n_jobs", "sample_per_stage"):
             assert options()[one.name].default == usual[one.name].default, one.name
-    assert options()["sample_per_stage"].default == CohortAttribution().sample_per_stage == 20
+    assert options()["sample_per_stage"].default is None
+    assert CohortAttribution().sample_per_stage == 20
+    assert CohortAttribution(precision="mean").sample_per_stage is None
+    assert CohortAttribution(precision="mean", sample_per_stage=30).sample_per_stage == 30
     assert CohortAttribution(sample_per_stage=0).sample_per_stage is None
     assert CohortAttribution().views == ("frequency",)
 
 
 @pytest.mark.parametrize(
-    "given", [{"retries": -1}, {"evaluate": 0.5}, {"force": "yes"}, {"scheduler": "tcp://a:1", "memory": "4GB"}]
+    "given",
+    [
+        {"retries": -1},
+        {"evaluate": 0.5},
+        {"force": "yes"},
+        {"scheduler": "tcp://a:1", "memory": "4GB"},
+        {"time_limit": -1},
+        {"time_limit": "1 h"},
+        {"time_limit": float("inf")},
+        {"time_limit": True},
+    ],
 )
 def test_settings_that_cannot_be(given):
     with pytest.raises(ParameterError):
         CohortSettings(**given)
+
+
+def test_no_limit_of_time():
+    assert CohortSettings().time_limit == 12 * 3600
+    assert CohortSettings(time_limit=0).time_limit is CohortSettings(time_limit=None).time_limit is None
 
 
 def test_a_source_and_a_folder_are_needed(capsys):

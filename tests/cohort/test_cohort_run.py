@@ -11,6 +11,7 @@ import cohort_files
 import h5netcdf
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import xarray as xr
 
@@ -80,6 +81,41 @@ def test_tables_are_written_and_read_back(explained):
     with xr.open_dataset(tables / "spectra.nc", engine="h5netcdf") as written:
         assert written.sizes == again.spectra.sizes
         assert written.attrs["score"] == "logits"
+
+
+def test_epochs_on_which_stager_and_scorer_agree(explained):
+    """Their own means, out of the results on disk; and inference over them."""
+    bands, n_some = explained.cohort.bands, 0
+    for name in (f"sub-good{k}" for k in range(3)):
+        data = eegflex.read_result(explained.out / explained.cohort.recordings.loc[name, "result"]).data
+        scored, predicted = data["stage"].values.astype(str), data["predicted"].values[:, 0].astype(str)
+        own = bands[bands["recording"] == name].set_index(["stage", "band"])
+        for stage in set(predicted):
+            agreed = np.flatnonzero((predicted == stage) & (scored == stage))
+            row = own.loc[(stage, "total")]
+            assert row["n_agreed"] == len(agreed) <= row["n_epochs"]
+            n_some += len(agreed)
+            if len(agreed):
+                whole = data["frequency_view"].values[agreed, 0].sum(axis=-1, dtype=float).mean()
+                assert row["mean_agreed"] == pytest.approx(whole, rel=1e-5)
+            else:
+                assert np.isnan(row["mean_agreed"])
+    assert 0 < n_some < 24
+    assert explained.cohort.spectra["mean_agreed"].dims == explained.cohort.spectra["mean"].dims
+
+
+def test_one_that_hangs_is_a_row_and_costs_nothing_else(tmp_path):
+    good = cohort_files.good_files(tmp_path, 2)
+    source = cohort_files.table_of(tmp_path / "cohort.csv", [cohort_files.hanging_file(tmp_path), *good])
+    cohort = cohort_files.explain(source, tmp_path / "out", n_workers=1, time_limit=40.0)
+    table = cohort.recordings
+    assert table.loc[["sub-good0", "sub-good1"], "status"].tolist() == ["done"] * 2
+    row = table.loc["sub-hang"]
+    assert (row["status"], row["error"]) == ("failed", "It was not finished after 40 s")
+    assert "time_limit" in row["remedy"]
+    assert row["seconds"] == pytest.approx(40, abs=5)
+    assert not [one for one in psutil.Process().children(recursive=True) if "eegflex.cohort.hand" in one.cmdline()]
+    assert "sub-hang: It was not finished" in str(cohort_status(tmp_path / "out"))
 
 
 def test_the_folder_is_a_derivative_of_bids_without_names_of_files(explained):

@@ -53,11 +53,66 @@ def test_means_and_errors_of_bands(name, request):
                 assert found.mean[s, c, -1] == pytest.approx(view[own, c].sum(axis=-1, dtype=float).mean(), rel=1e-5)
 
 
+def scored_otherwise(result):
+    """The same result with blocks, in which somebody scored two epochs of each stage, and one otherwise."""
+    data = with_blocks(result).to_xarray()
+    stages = data["stage"].values.astype(str).copy()
+    predicted = data["predicted"].values[:, 0].astype(str)
+    for stage in result.stages:
+        own = np.flatnonzero(predicted == stage)
+        stages[own], stages[own[:1]] = stage, "N1" if stage != "N1" else "N3"
+    data["stage"] = ("epoch", stages)
+    return type(result)(data)
+
+
+@pytest.mark.parametrize("name", ["result", "pair_result"])
+def test_means_over_the_epochs_on_which_stager_and_scorer_agree(name, request):
+    result = scored_otherwise(request.getfixturevalue(name))
+    data, found = result.data, summarise(result)
+    scored, predicted = data["stage"].values.astype(str), data["predicted"].values.astype(str)
+    chances = np.exp(data["scores"].values) / np.exp(data["scores"].values).sum(axis=-1, keepdims=True)
+    said = predicted[np.arange(len(scored)), chances.max(axis=-1).argmax(axis=1)]
+    view, of = data["frequency_view"].values, data["of_channel_set"].values
+    assert 0 < found.n_agreed.sum() < found.n_epochs.sum()
+    for s, stage in enumerate(found.names):
+        for c in range(data.sizes["channel"]):
+            own = np.flatnonzero((said == stage) & (predicted[:, of[c]] == stage) & (scored == stage))
+            assert found.n_agreed[s, c] == len(own)
+            if not len(own):
+                assert np.isnan(found.mean_agreed[s, c]).all()
+                assert np.isnan(found.spectra[2, s, c]).all()
+                continue
+            whole = view[own][:, c].sum(axis=-1, dtype=float)
+            assert found.mean_agreed[s, c, -1] == pytest.approx(whole.mean(), rel=1e-5, abs=1e-9)
+            unknown = data["band_error"].values[own][:, c, 0] / len(own)
+            known = np.hypot(np.sqrt((unknown**2).sum()), 0.2 * unknown.sum())
+            delta = view[own][:, c][:, (data["freq"].values >= Bands()["delta"][0]) & (data["freq"].values < 4)].sum(
+                axis=-1
+            )
+            error = np.hypot(jackknife(delta, own), np.nan_to_num(known))
+            assert found.error_agreed[s, c, 0] == pytest.approx(error, rel=1e-4, nan_ok=True)
+
+
+def test_where_all_agree_both_are_the_same_and_where_nobody_scored_there_are_none(result):
+    data = with_blocks(result).to_xarray()
+    data["stage"] = ("epoch", data["predicted"].values[:, 0].astype(str))
+    found = summarise(type(result)(data))
+    np.testing.assert_array_equal(found.mean_agreed, found.mean)
+    np.testing.assert_array_equal(found.error_agreed, found.error)
+    np.testing.assert_array_equal(found.spectra[2], found.spectra[0])
+    np.testing.assert_array_equal(found.n_agreed, found.n_epochs)
+    data["stage"] = ("epoch", [""] * data.sizes["epoch"])
+    nobody = summarise(type(result)(data))
+    assert not nobody.n_agreed.any()
+    assert np.isnan(nobody.mean_agreed).all()
+    np.testing.assert_array_equal(nobody.mean, found.mean)
+
+
 def test_spectra_are_densities_that_sum_to_the_bands(result):
     found, view = summarise(result), result.data["frequency_view"].values
     predicted = result.data["predicted"].values[:, 0]
     assert found.freqs[:3].tolist() == [0.25, 0.75, 1.25]
-    assert found.spectra.shape == (2, len(found.names), len(found.channels), len(found.freqs))
+    assert found.spectra.shape == (3, len(found.names), len(found.channels), len(found.freqs))
     inside = result.data["freq"].values < found.freqs[-1] + 0.25 - 1e-9
     for s, stage in enumerate(found.names):
         own = predicted == stage
@@ -107,5 +162,5 @@ def test_channels_that_disagree_are_counted(pair_result):
 def test_a_method_of_whole_bands_has_no_spectra(of_all):
     bare = type(of_all)(of_all.to_xarray().drop_vars("frequency_view"))
     found = summarise(bare)
-    assert found.spectra.shape == (2, 5, 6, 0)
+    assert found.spectra.shape == (3, 5, 6, 0)
     np.testing.assert_allclose(found.mean, summarise(of_all).mean)

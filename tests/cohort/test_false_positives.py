@@ -83,7 +83,7 @@ def test_mixed_models_of_nothing(by, groups):
 @pytest.mark.slow
 def test_intervals_hold_the_truth():
     """The planted difference in units of the score, which is known."""
-    from eegflex.cohort.simulated import BETWEEN, MEANS
+    from eegflex.cohort.simulated import BETWEEN
 
     held = {"difference": [], "null": []}
     for seed in range(30):
@@ -93,7 +93,7 @@ def test_intervals_hold_the_truth():
         table = compare_groups(
             cohort, "group", groups=PAIR, bands=["theta", "sigma"], n_permutations=0
         ).bands.set_index("band")
-        for name, band, true in (("difference", "sigma", BETWEEN * MEANS["N2"][3]), ("null", "theta", 0.0)):
+        for name, band, true in (("difference", "sigma", BETWEEN["N2"][3]), ("null", "theta", 0.0)):
             share = 0.99 if band == "sigma" else 1.0  # what of its bump lies in the band
             held[name].append(table.loc[band, "low"] <= share * true <= table.loc[band, "high"])
     for hits in held.values():

@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.power import TTestIndPower
 
 from eegflex.cohort import plan_epochs, simulate_cohort
-from eegflex.cohort.simulated import BETWEEN, MEANS, OF_EPOCHS
+from eegflex.cohort.simulated import BETWEEN, OF_EPOCHS
 from eegflex.errors import ParameterError
 
 ONE = {"stages": ("N2",), "channels": ("C3-M2",)}
@@ -19,14 +19,11 @@ def plan():
 
 
 def test_it_finds_what_people_and_epochs_differ_in(plan):
-    row, mean = plan.table.iloc[0], MEANS["N2"][3]
-    assert row["between_sd"] / row["epoch_sd"] == pytest.approx(BETWEEN / OF_EPOCHS, rel=0.12)
-    assert row["between_sd"] == pytest.approx(BETWEEN * mean, rel=0.15)
+    row, between, of_epochs = plan.table.iloc[0], BETWEEN["N2"][3], OF_EPOCHS["N2"][3]
+    assert row["between_sd"] / row["epoch_sd"] == pytest.approx(between / of_epochs, rel=0.12)
+    assert row["between_sd"] == pytest.approx(between, rel=0.15)
     assert row["between_low"] < row["between_sd"] < row["between_high"]
-    assert (
-        row["epochs"] == np.ceil((OF_EPOCHS / (0.5 * BETWEEN)) ** 2) == pytest.approx(24, rel=0.25)
-        or abs(row["epochs"] - 24) < 6
-    )
+    assert row["epochs"] == pytest.approx((of_epochs / (0.5 * between)) ** 2, rel=0.25, abs=1)
     assert row["epochs_now"] == pytest.approx(10, abs=1)
 
 

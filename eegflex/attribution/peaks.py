@@ -135,7 +135,7 @@ def _fit_peaks(
         fitted, _ = curve_fit(peaks, freqs, flat, p0=guesses.ravel(), bounds=(low.ravel(), high.ravel()))
     except RuntimeError:  # no least was found: the first guesses are what is known
         fitted = guesses.ravel()
-    return fitted.reshape(-1, 3)[:, [0, 2]]
+    return np.asarray(fitted.reshape(-1, 3)[:, [0, 2]])
 
 
 def _above_the_line(freqs: npt.NDArray[np.float64], spectrum: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -255,14 +255,25 @@ def explain_all(
     known : array of int | None
         Epochs that are explained already. A chunk of which some are is explained again as a whole.
     """
-    lengths = request.night.bound[0].windows.length[request.chosen]
-    chunks = order_of(request.chosen, request.settings.seed, lengths if request.stager.spec.context.whole else None)
+    chunks = order_of(request.chosen, request.settings.seed, _kinds(request))
     if known is not None:
         chunks = [numbers for numbers in chunks if not np.isin(numbers, known).all()]
     parts = [(channel_set, numbers) for numbers in chunks for channel_set in range(len(request.night.bound))]
     total = sum(len(numbers) for _, numbers in parts)
     with progress(total, "Explaining", lambda _: _duration(request, total, crew), after=CHUNK) as done:
         crew.explain(explain, parts, keep, done)
+
+
+def _kinds(request: Request) -> npt.NDArray[np.int64] | None:
+    """Which epochs are computed alike by a stager of whole nights: of the others each needs passes of its own.
+
+    These are windows of one length in which the epoch is in the middle; near the ends of a run it is elsewhere.
+    """
+    if not request.stager.spec.context.whole:
+        return None
+    windows = request.night.bound[0].windows
+    length = windows.length[request.chosen]
+    return np.asarray(2 * length + (windows.at(request.chosen) != length // 2), dtype=np.int64)
 
 
 def _duration(request: Request, total: int, crew: Crew) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -75,36 +76,39 @@ def choose_window(request: Request, known: Mapping[str, Any] | None = None) -> t
     if length >= widest:
         all_of_it = "all that was given of the night" if request.segments.notes.get("left_out") else "the whole night"
         return request, {"window": {"length": length, "error": f"none: it is {all_of_it}"}}
-    numbers = _sample(request)
+    sample = _sample(request)
     reference = min(widest, REFERENCE)
     # the whole run, wherever in it the epoch is
-    (far,) = _band_sums(request, numbers, [reference if reference < widest else 2 * widest])
-    tried = _errors(request, numbers, [length], far)
+    (far,) = _band_sums(request, sample, [reference if reference < widest else 2 * widest])
+    tried = _errors(request, sample, [length], far)
     chosen = dict.fromkeys(tried[length], length)
     if _largest(tried[length]) > request.settings.tol * SHARE_OF_TOL and length < reference:
-        request, chosen = _widened(request, numbers, tried, reference, far)
+        request, chosen = _widened(request, sample, tried, reference, far)
     return request, {"window": _notes(tried, chosen, reference if reference < widest else None)}
 
 
 def _widened(
     request: Request,
-    numbers: npt.NDArray[np.intp],
+    sample: _Sample,
     tried: dict[int, Errors],
     reference: int,
     far: npt.NDArray[np.float64],
 ) -> tuple[Request, dict[str, int]]:
     """The request, in the narrowest windows that are good enough, and these by stage; what is tried is added.
 
-    Never without a word. A stager whose scores in another window are not those of the night keeps its own.
+    Wider windows are tried on the epochs of the stages that need them. Never without a word. A stager whose scores in another
+    window are not those of the night keeps its own.
     """
     length, allowed = max(tried), request.settings.tol * SHARE_OF_TOL
     wider = [one for one in LADDER if length < one < reference] if request.settings.window_length == AUTO else []
-    if wider and _scores_are_the_nights(_in_window(request, wider[-1]), numbers):
-        tried |= _errors(request, numbers, wider, far)
-    chosen = {
-        stage: next((one for one in sorted(tried) if max(tried[one][stage]) <= allowed), max(tried))
-        for stage in tried[length]
-    }
+    if wider and _scores_are_the_nights(_in_window(request, wider[-1]), sample.numbers):
+        needed = [stage for stage, errors in tried[length].items() if max(errors) > allowed]
+        rows = np.flatnonzero(np.isin(request.night.predicted[sample.numbers], needed))
+        tried |= _errors(request, _Sample(sample.numbers[rows], sample.sets[rows]), wider, far[rows])
+    chosen = {}
+    for stage in tried[length]:
+        lengths = [one for one in sorted(tried) if stage in tried[one]]
+        chosen[stage] = next((one for one in lengths if max(tried[one][stage]) <= allowed), lengths[-1])
     errors = {stage: max(tried[one][stage]) for stage, one in chosen.items()}
     by_stage = ", ".join(f"{stage} {chosen[stage]} epochs, {100 * error:.2g} %" for stage, error in errors.items())
     said = f"Explained in windows instead of the whole night. Change of the band sums by stage: {by_stage}"
@@ -112,7 +116,7 @@ def _widened(
         logger.info(said)
     else:
         logger.warning(
-            f"{said} (largest of {len(numbers)} epochs). Where that is more than half of the tolerance of "
+            f"{said} (largest of {len(sample.numbers)} epochs). Where that is more than half of the tolerance of "
             f"{100 * request.settings.tol:g} %, a larger window_length changes less."
         )
     return _in_window(request, max(chosen.values()), chosen), chosen
@@ -139,8 +143,16 @@ def _scores_are_the_nights(request: Request, numbers: npt.NDArray[np.intp]) -> b
     return bool(np.abs(scores - night).max() <= SAME_SCORES * np.abs(night).max())
 
 
-def _sample(request: Request) -> npt.NDArray[np.intp]:
-    """Some epochs of each predicted stage, of those that are explained."""
+@dataclass(frozen=True)
+class _Sample:
+    """Epochs on which windows are compared, and the channel set that explains each, shapes (n,)."""
+
+    numbers: npt.NDArray[np.intp]
+    sets: npt.NDArray[np.intp]
+
+
+def _sample(request: Request) -> _Sample:
+    """Some epochs of each predicted stage, of those that are explained, which the channel sets share."""
     predicted = request.night.predicted[request.chosen]
     rng = np.random.default_rng(request.settings.seed)
     few = N_PER_STAGE * len(set(predicted)) > MOST_MEASURED * len(request.chosen) * len(request.night.bound)
@@ -148,36 +160,37 @@ def _sample(request: Request) -> npt.NDArray[np.intp]:
         rng.permutation(request.chosen[predicted == stage])[: 1 if few else N_PER_STAGE]
         for stage in request.night.stages
     ]
-    return np.concatenate(drawn)
+    numbers = np.concatenate(drawn)
+    return _Sample(numbers, np.arange(len(numbers)) % len(request.night.bound))
 
 
 def _errors(
-    request: Request, numbers: npt.NDArray[np.intp], lengths: Sequence[int], far: npt.NDArray[np.float64]
+    request: Request, sample: _Sample, lengths: Sequence[int], far: npt.NDArray[np.float64]
 ) -> dict[int, Errors]:
     """The errors of epochs by stage, in windows of each length: of every epoch that of the target that has the largest."""
-    least = request.negligible[np.arange(len(numbers)) % len(request.night.bound)]
-    size = np.maximum(np.abs(far).sum(axis=2), np.maximum(least, np.finfo(float).tiny)[:, None])
-    stages = request.night.predicted[numbers]
+    least = np.maximum(request.negligible[sample.sets], np.finfo(float).tiny)
+    size = np.maximum(np.abs(far).sum(axis=2), least[:, None])
+    stages = request.night.predicted[sample.numbers]
     found: dict[int, Errors] = {}
-    for length, sums in zip(lengths, _band_sums(request, numbers, lengths), strict=True):
+    for length, sums in zip(lengths, _band_sums(request, sample, lengths), strict=True):
         errors = (np.abs(sums - far).sum(axis=2) / size).max(axis=1)
         found[length] = {stage: errors[stages == stage].tolist() for stage in dict.fromkeys(stages.tolist())}
     return found
 
 
-def _band_sums(request: Request, numbers: npt.NDArray[np.intp], lengths: Sequence[int]) -> npt.NDArray[np.float64]:
+def _band_sums(request: Request, sample: _Sample, lengths: Sequence[int]) -> npt.NDArray[np.float64]:
     """Band sums per channel in windows of several lengths, shape (n_lengths, n_epochs, n_targets, n_parts).
 
-    Each channel set has its share of the epochs; what it makes of a variant by itself is made once for all lengths.
+    What a channel set makes of a variant by itself is made once for all lengths.
     """
     settings = dataclasses.replace(request.settings, context="fixed")
     if settings.precision == MEAN:
         settings = dataclasses.replace(settings, precision="epoch", n_steps=None)
     fixed = dataclasses.replace(request, settings=settings)
-    n_sets, parts = len(request.night.bound), dict[int, npt.NDArray[np.float64]]()
+    numbers, parts = sample.numbers, dict[int, npt.NDArray[np.float64]]()
     with progress(len(numbers), f"Measuring windows of {', '.join(map(str, lengths))} epochs") as done:
-        for channel_set in range(min(n_sets, len(numbers))):
-            own = np.arange(channel_set, len(numbers), n_sets)
+        for channel_set in np.unique(sample.sets).tolist():
+            own = np.flatnonzero(sample.sets == channel_set)
             parts |= dict(zip(own.tolist(), _of_channel_set(fixed, channel_set, numbers[own], lengths), strict=True))
             done(len(own))
     return np.stack([parts[place] for place in range(len(numbers))], axis=1)

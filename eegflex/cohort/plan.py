@@ -127,7 +127,7 @@ def plan_epochs(
     """
     for name, value in (("share", share), ("effect", effect), ("power", power), ("alpha", alpha)):
         if not 0 < value < (1 if name in ("power", "alpha") else math.inf):
-            raise ParameterError(f"{name} is out of range", seen=value, allowed="above 0, power and alpha below 1")
+            raise ParameterError(f"{name} is out of its range", seen=value, allowed="above 0, power and alpha below 1")
     units = gather(cohort, Asked(stages, bands, picks)).people()
     if len(units.table) < LEAST:
         raise ParameterError("A pilot has too few people", seen=len(units.table), allowed=f"{LEAST} or more")

@@ -99,13 +99,13 @@ def make_report(
     >>> result = eegflex.attribute_epochs(epochs, "bandpower", sample_per_stage=2, verbose="error")
     >>> report = eegflex.make_report(result, verbose="error")
     >>> report.title, len(report.sections)
-    ('Why did bandpower stage this night so, and can the answer be believed?', 12)
+    ('Why did bandpower stage this night as it did, and can the answer be believed?', 12)
     """
     asked = ReportSettings(title=title, epochs_per_stage=epochs_per_stage, note=note, signal=signal, began=began)
     with _what_is_there_kept(), judged_once():
         gathered = _gather(result, compare_with, asked)
         return make_page(
-            title or f"Why did {result.model} stage this night so, and can the answer be believed?",
+            title or f"Why did {result.model} stage this night as it did, and can the answer be believed?",
             sections_of(part for section in _sections_for(result) for part in section(gathered)),
             subtitle=subtitle(gathered.result),
             warnings=map(without_directories, on_top(gathered)),

@@ -96,7 +96,7 @@ def _missing(night: Night) -> str:
 def _look_at(night: Night) -> Markup:
     """Name the explained epochs that are most worth a look: where the scorer, or another channel, says otherwise."""
     told = []
-    for words, which in (("the scorer says otherwise", night.is_wrong), ("channels disagree", night.is_disputed)):
+    for words, which in (("the scorer gives another stage", night.is_wrong), ("channels disagree", night.is_disputed)):
         own = [place for place in night.explained.tolist() if which[place]]
         if own:
             named = ", ".join(map(epoch_link, own[:_MOST_NAMED])) + (", …" if len(own) > _MOST_NAMED else "")

@@ -71,7 +71,7 @@ def _fits(night: Night, agreement: Finding | None) -> Tile:
     how = grade("agreement", low) if known else worst("some", grade("agreement", kappa))
     between = f" (95 % interval {low:.2f} to {high:.2f})" if known else ", from too few epochs for an interval"
     parts = [f"{right} of {count_epochs(int(judged.sum()))} agree ({percent(right / judged.sum())})"]
-    parts += [f"corrected for chance, kappa is {kappa:.2f}{between}"] if np.isfinite(kappa) else []
+    parts += [f"with a kappa of {kappa:.2f}{between}"] if np.isfinite(kappa) else []
     single = night.kappas()
     said = [", ".join(parts) + "."]
     hardest = _hardest(night)

@@ -59,7 +59,7 @@ def test_people_who_do_not_differ_more_than_errors_cannot_be_planned_for():
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"share": 0}, "share is out of range"),
+        ({"share": 0}, "share is out of its range"),
         ({"power": 1.0}, "power is out"),
         ({"effect": float("nan")}, "effect is out"),
     ],

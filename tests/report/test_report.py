@@ -129,7 +129,7 @@ class TestPage:
     def test_it_is_a_report_of_ours_with_all_sections_in_order(self, made):
         assert isinstance(made.report, Report)
         assert made.sections == ORDER
-        assert made.report.title == "Why did tiny stage this night so, and can the answer be believed?"
+        assert made.report.title == "Why did tiny stage this night as it did, and can the answer be believed?"
         assert "12 sections" in repr(made.report)
 
     def test_it_says_that_nothing_was_tested(self, page):

@@ -279,7 +279,7 @@ def test_where_scores_would_change_the_window_is_kept_and_what_it_changes_is_sai
     """What a mean over the window says of an epoch depends on the window: no other gives the night's own scores."""
     spec = ModelSpec(layout="b e c t", output="b e s", context=ContextSpec(whole=True))
     epochs = noise_epochs(n_epochs=50)
-    asked = {"spec": spec, "target": "N2", "select": range(20, 30), "verbose": "warning"}
+    asked = {"spec": spec, "target": "N2", "baseline": "zero", "select": range(20, 30), "verbose": "warning"}
     result = eegflex.attribute_epochs(epochs, WholeNight(), **asked)
     window = result.provenance["window"]
     assert window["length"] == 21

@@ -90,7 +90,7 @@ def simulate_cohort(
     """
     if n_people < 2 or nights < 1 or not stages or not channels or not set(stages) <= set(STAGES):
         seen = f"{n_people=}, {nights=}, {stages=}, {channels=}"
-        raise ParameterError("A cohort has two people or more, stages and channels", seen=seen)
+        raise ParameterError("A cohort has two people or more, and stages and channels", seen=seen)
     check_count("seed", seed, least=0)
     for name, value in (("effect", effect), ("slope", slope), ("within_effect", within_effect)):
         if not abs(value) <= _MOST_EFFECT:

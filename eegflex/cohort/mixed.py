@@ -134,7 +134,7 @@ def _effect(units: Units, by: str, groups: Sequence[Any] | None) -> tuple[Array,
         raise ParameterError(f"The cohort has no column {by!r}", allowed=list(map(str, units.table.columns)))
     own = units.table[by]
     wanted = sorted(pd.unique(own.dropna()), key=str) if groups is None else list(groups)
-    if len(wanted) != 2 or any((own == one).sum() == 0 for one in wanted):
+    if len(wanted) != 2 or any(np.ndim(one) or (own == one).sum() == 0 for one in wanted):
         raise ParameterError(
             f"{by} must have two groups, or be a number", seen=wanted, allowed=[str(one) for one in pd.unique(own.dropna())],
             remedy="Name two of them: groups=[...]",

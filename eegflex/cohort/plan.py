@@ -27,6 +27,8 @@ __all__ = ["EpochPlan", "plan_epochs"]
 #: A pilot has so many people or more.
 LEAST = 5
 _MOST_EPOCHS = 10_000
+#: Effects in standard deviations, and shares, that nobody asks for.
+_MOST = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +128,12 @@ def plan_epochs(
     True
     """
     for name, value in (("share", share), ("effect", effect), ("power", power), ("alpha", alpha)):
-        if not 0 < value < (1 if name in ("power", "alpha") else math.inf):
-            raise ParameterError(f"{name} is out of its range", seen=value, allowed="above 0, power and alpha below 1")
+        if not 0 < value < (1 if name in ("power", "alpha") else _MOST):
+            raise ParameterError(
+                f"{name} is out of its range",
+                seen=value,
+                allowed=f"above 0, power and alpha below 1, others below {_MOST}",
+            )
     units = gather(cohort, Asked(stages, bands, picks)).people()
     if len(units.table) < LEAST:
         raise ParameterError("A pilot has too few people", seen=len(units.table), allowed=f"{LEAST} or more")

@@ -13,6 +13,7 @@ from scipy import ndimage
 from eegflex.bands import Bands
 from eegflex.cohort.cohort import Cohort
 from eegflex.errors import ParameterError
+from eegflex.settings import check_count
 from eegflex.stages import STAGES
 from eegflex.utils.arguments import checked
 
@@ -60,6 +61,8 @@ def _correlations(delta_alpha: float, delta_sigma: float, alpha_sigma: float) ->
 PEOPLE_ALIKE = 0.64, _correlations(-0.26, -0.48, 0.02)
 EPOCHS_ALIKE = 0.52, _correlations(-0.23, -0.02, -0.15)
 EPOCHS_OF = {"W": 40, "N1": 30, "N2": 200, "N3": 80, "REM": 90}
+#: Standard deviations that groups may differ by.
+_MOST_EFFECT = 100
 
 
 @checked
@@ -121,8 +124,15 @@ def simulate_cohort(
     >>> simulate_cohort(10, nights=2)
     <Cohort | 20 recordings of 10 people, 20 done>
     """
-    if n_people < 2 or nights < 1 or not set(stages) <= set(STAGES):
-        raise ParameterError("A cohort has two people or more, and stages", seen=f"{n_people=}, {nights=}, {stages=}")
+    if n_people < 2 or nights < 1 or not stages or not channels or not set(stages) <= set(STAGES):
+        seen = f"{n_people=}, {nights=}, {stages=}, {channels=}"
+        raise ParameterError("A cohort has two people or more, and stages and channels", seen=seen)
+    check_count("seed", seed, least=0)
+    for name, value in (("effect", effect), ("slope", slope), ("within_effect", within_effect)):
+        if not abs(value) <= _MOST_EFFECT:
+            raise ParameterError(
+                f"{name} is out of its range", seen=value, allowed=f"-{_MOST_EFFECT} to {_MOST_EFFECT}"
+            )
     rng = np.random.default_rng(seed)
     people = [f"sub-{number + 1:03d}" for number in range(n_people)]
     group = rng.permutation(np.arange(n_people) % 2 == 0)

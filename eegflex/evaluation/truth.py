@@ -201,6 +201,16 @@ def covered_by(
     return covered
 
 
+def _paired(truth: npt.ArrayLike, score: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """What is to be found and its scores, each along one axis."""
+    true, by_score = np.ravel(truth).astype(bool), np.ravel(score).astype(np.float64)
+    if true.shape != by_score.shape:
+        raise ParameterError(
+            "There must be one score for each that may be to be found", seen=f"{true.size} and {by_score.size} scores"
+        )
+    return true, by_score
+
+
 @checked
 def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     """Area under the precision-recall curve, as the sum of the steps of recall times the precision at their end [1]_.
@@ -233,13 +243,13 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     >>> average_precision([True, False, True, False], [4, 3, 2, 1])  # (1/1 + 2/3) / 2
     0.8333333333333333
     """
-    true, by_score = np.ravel(truth).astype(bool), np.ravel(score)
+    true, by_score = _paired(truth, score)
+    if not true.any():
+        return float("nan")
     order = np.argsort(-by_score, kind="stable")
     true, by_score = true[order], by_score[order]
     last = np.append(np.flatnonzero(np.diff(by_score)), len(true) - 1)
     hits = np.cumsum(true)[last]
-    if not true.any():
-        return float("nan")
     recall = hits / hits[-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * hits / (last + 1)))
 
@@ -275,11 +285,11 @@ def area_under_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     >>> area_under_roc([True, False, True, False], [4, 3, 2, 1])
     0.75
     """
-    true = np.ravel(truth).astype(bool)
+    true, by_score = _paired(truth, score)
     n_true, n_false = int(true.sum()), int((~true).sum())
     if not n_true or not n_false:
         return float("nan")
-    ranks = rankdata(np.ravel(score))
+    ranks = rankdata(by_score)
     return float((ranks[true].sum() - n_true * (n_true + 1) / 2) / (n_true * n_false))
 
 

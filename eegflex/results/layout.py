@@ -171,6 +171,8 @@ def is_large(variable: xr.DataArray | xr.Variable) -> bool:
 
 def described(dataset: xr.Dataset) -> xr.Dataset:
     """Say of each variable what it is called and in what unit it is; the dataset that is given stays as it is."""
+    if all(variable.attrs == _EVERY[str(name)].attrs for name, variable in dataset.variables.items()):
+        return dataset
     own = dataset.copy(deep=False)
     own.set_close(dataset.close)
     for name, variable in own.variables.items():

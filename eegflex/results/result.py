@@ -430,6 +430,9 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
 
         Notes
         -----
+        Each variable has a ``long_name``, and each that is a number ``units``, as UDUNITS writes them; of scores and of what
+        is attributed it is ``"1"``. No ``Conventions`` are claimed: CF knows neither axes of texts nor times within an epoch.
+
         A result with every bin is written as it is. Views and signals of a light one are written as whole numbers, with a
         variable ``*_step`` beside each: a value is ``(number - 128) * step``, with one step, a power of two, for each epoch,
         stage and channel. Sums over neighbouring bins are so within a step, which is at most a fifth of the epoch's estimated

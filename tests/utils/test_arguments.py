@@ -123,7 +123,6 @@ def test_signatures_names_and_methods_stay():
             call("x")
 
 
-RESULT = "a FlexResult"
 CALLS = [
     (eegflex.read_result, (3,), r"fname must be text or a path\. Got 3, an int"),
     (eegflex.read_psg, ([1],), r"fname must be text or a path\. Got \[1\], a list"),
@@ -139,6 +138,9 @@ CALLS = [
     (eegflex.Bands().masks, ("delta",), r"freqs must be an array of numbers\. Got 'delta'"),
     (eegflex.Bands().sum, ([1, 2, 3], [1, 2]), r"last axis of values.*Got shape \(3,\)\. Allowed: shape \(\.\.\., 2\)"),
     (eegflex.Bands().sum, (["a"], [1]), r"values must be an array of numbers"),
+    (eegflex.evaluation.average_precision, ([True, False], [1.0]), r"one score for each.*Got 2 and 1 scores"),
+    (eegflex.evaluation.area_under_roc, ([True, False], [1.0, 2.0, 3.0]), r"Got 2 and 3 scores"),
+    (eegflex.cohort.simulate_cohort, ("many",), r"n_people must be a whole number\. Got 'many'"),
     (eegflex.sys_info, ("out.txt",), r"fid must be a file that text can be written to or None\. Got 'out\.txt'"),
     (eegflex.viz.plot_topomap, ("r.nc",), r"result must be a FlexResult\. Got 'r\.nc', a str\. Make one with"),
     (eegflex.make_report, ("r.nc",), r"result must be a FlexResult\. Got 'r\.nc'"),

@@ -94,7 +94,7 @@ def test_a_hypnogram_of_another_format_is_told(tmp_path):
 def test_a_recording_of_another_data_set_is_refused(tmp_path):
     with pytest.raises(ChannelError, match="no channel of the profile 'shhs'"):
         read_psg(shhs(tmp_path, ["EEG Fpz-Cz"]), profile="shhs")
-    with pytest.raises(ChannelError, match="would be called 'C4-A1'"):
+    with pytest.raises(ChannelError, match="would have the name 'C4-A1'"):
         read_psg(shhs(tmp_path, ["EEG", "C4-A1"]), profile="shhs")
 
 

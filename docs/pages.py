@@ -86,7 +86,7 @@ TASKS = (
         "Show it",
         "One page of a result, and figures as functions; the methods of a result call them.",
         """make_report report.Report report.main_findings viz.plot_bands viz.plot_spectrum viz.plot_topomap viz.plot_epoch
-        viz.plot_night viz.plot_confusion viz.plot_context viz.plot_completeness""",
+        viz.plot_examples viz.plot_night viz.plot_confusion viz.plot_context viz.plot_completeness""",
     ),
     Task(
         "Explain many nights, and compare people",

@@ -47,10 +47,7 @@ class EegflexError(Exception):
 
     See Also
     --------
-    eegflex.errors.ParameterError : An argument is not allowed.
-    eegflex.errors.RecordingError : A recording cannot be read.
-    eegflex.errors.HypnogramError : A hypnogram cannot be read.
-    eegflex.errors.ModelError : A model cannot be loaded or run.
+    eegflex.errors.ParameterError, eegflex.errors.RecordingError, eegflex.errors.HypnogramError, eegflex.errors.ModelError
 
     Examples
     --------
@@ -95,22 +92,7 @@ def _restore(kind: type[EegflexError], args: tuple[str, ...], state: dict[str, o
 
 
 def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
-    """Refuse a value that is not one of its choices.
-
-    Parameters
-    ----------
-    name : str
-        The parameter.
-    value : object
-        What it was given.
-    allowed : sequence
-        Its choices.
-
-    Raises
-    ------
-    ParameterError
-        If it is not.
-    """
+    """Refuse a value that is not one of its choices, by a `ParameterError` that names the parameter."""
     try:
         known = value in allowed
     except ValueError:  # an array, which is equal to nothing as a whole

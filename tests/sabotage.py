@@ -377,7 +377,7 @@ SABOTAGE: dict[str, Spoilt] = {
         recording=lambda _: eye_movement_night(),
     ),
     "a stage read off two channels": Spoilt(
-        Eyes, HALF_WAVE, "phases", "REM is decided by relations between channels", "together", "warning",
+        Eyes, HALF_WAVE, "phases", "REM is decided by relations between channels", "joint", "warning",
         recording=lambda _: eyes_night(),
     ),
     "sequences without their context": Spoilt(

@@ -129,7 +129,7 @@ def told_nodes(result: FlexResult) -> FlexResult:
     if carried:
         provenance["nodes"]["carried_by_few"] = carried
         logger.warning(
-            f"A few epochs carry most means of {', '.join(carried)}: whatever the nodes, intervals of such a stage hold the "
+            f"A few epochs dominate most means of {', '.join(carried)}: whatever the nodes, intervals of such a stage hold the "
             "mean of more epochs like these in fewer than 93 % of cases. Look at its epochs with precision='epoch'."
         )
     return FlexResult(result.data.assign_attrs(provenance=json.dumps(provenance)))

@@ -137,7 +137,7 @@ def run_cohort(
     >>> cohort
     <Cohort | 1 recordings of 1 people, 1 done>
     >>> print(eegflex.cohort.cohort_status("out"))
-    1 recordings: 1 done, 0 failed, 0 left; nobody works on it
+    1 recordings: 1 done, 0 failed, 0 left; no process works on it
     ...
     >>> eegflex.cohort.read_cohort("out").recordings["n_explained"].tolist()
     [5]

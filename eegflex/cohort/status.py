@@ -41,7 +41,7 @@ class CohortStatus:
     --------
     >>> from eegflex.cohort import CohortStatus
     >>> print(CohortStatus(n_recordings=10, n_done=0, n_failed=0, n_missing=10, failures={}, seconds=0.0, owner=None))
-    10 recordings: 0 done, 0 failed, 10 left; nobody works on it
+    10 recordings: 0 done, 0 failed, 10 left; no process works on it
     """
 
     n_recordings: int

@@ -31,23 +31,27 @@ class Evidence:
         Absolute totals of the band sums.
     changes : array, shape (n_cases,)
         Sizes of F(x) - F(x_b).
+    scales : array, shape (n_cases,)
+        What gaps and errors are relative to: the totals, or what is negligible where that is more.
     gaps, errors : array, shape (n_cases,)
-        Completeness gaps and estimated errors as shares of the totals; NaN where there is none.
+        Completeness gaps and estimated errors as shares of the scales; NaN where there is none.
     """
 
     result: FlexResult
     totals: npt.NDArray[np.float64]
     changes: npt.NDArray[np.float64]
+    scales: npt.NDArray[np.float64]
     gaps: npt.NDArray[np.float64]
     errors: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, result: FlexResult) -> Evidence:
         """Measure a result of one target."""
-        data, totals = result.data, tables.sizes(result.data)
+        data, scales = result.data, tables.sizes(result.data)
+        totals = np.maximum(data["size"].values, np.finfo(float).tiny)
         changes = np.abs(data["score"].values - data["baseline_score"].values)
-        shares = np.abs(data["gap"].values) / totals, data["error"].values
-        return cls(result, *(np.ravel(values).astype(np.float64) for values in (totals, changes, *shares)))
+        shares = np.abs(data["gap"].values) / scales, data["error"].values
+        return cls(result, *(np.ravel(values).astype(np.float64) for values in (totals, changes, scales, *shares)))
 
     @property
     def data(self) -> xr.Dataset:

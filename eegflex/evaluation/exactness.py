@@ -30,7 +30,7 @@ def completeness(evidence: Evidence) -> Finding:
             "score, so a completeness gap does not show how exact they are"
         )
     gaps = evidence.gaps
-    there = evidence.changes > evidence.bounds * evidence.totals
+    there = evidence.changes > evidence.bounds * evidence.scales
     n, n_there, n_within = len(gaps), int(there.sum()), int((gaps[there] <= TIGHT).sum())
     values = evidence.sizes | {
         "tolerance": TIGHT,

@@ -90,8 +90,8 @@ def without_texts(warning: str) -> str:
 
     Examples
     --------
-    >>> without_texts("'Mrs Smith turns' (3 times 30 s between the stages) is taken for an event")
-    "'…' (3 times 30 s between the stages) is taken for an event"
+    >>> without_texts("'Mrs Smith turns' (3 times 30 s between the stages) is treated as an event")
+    "'…' (3 times 30 s between the stages) is treated as an event"
     >>> without_texts("the stage codes are read as 'rk' (4 = N3, 5 = REM)")
     "the stage codes are read as 'rk' (4 = N3, 5 = REM)"
     """

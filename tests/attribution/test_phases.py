@@ -397,7 +397,7 @@ class TestWhatIsSaid:
         assert half.band_table(by="stage").loc["REM", "decided_by"] == "unclear"
 
     def test_figures_say_it(self, sharp):
-        words = "Staged with random phases: REM is decided by waveforms, which no band tells."
+        words = "Staged with random phases: REM is decided by waveforms, which bands do not explain"
         for fig in (sharp.plot_bands(show=False), sharp.plot_spectrum(show=False), sharp.plot_epoch(4, show=False)):
             assert words in texts(fig)
         for fig in (map_of_context().plot_context(show=False), at_sites().plot_topomap(show=False)):

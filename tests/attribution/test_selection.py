@@ -142,8 +142,8 @@ def test_a_query_that_is_more_than_a_comparison_is_refused(night, query, recwarn
 @pytest.mark.parametrize(
     ("select", "words"),
     [
-        ([12], "not there.*0 to 11"),
-        ([-1], "not there"),
+        ([12], "do not exist.*0 to 11"),
+        ([-1], "do not exist"),
         ([True] * 11, "one boolean for each epoch. Got 11. Allowed: 12"),
         ([False] * 12, "No epoch is selected"),
         ("colour == 'red'", "no such column. Got colour. Allowed: number, onset"),

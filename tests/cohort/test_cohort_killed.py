@@ -57,7 +57,7 @@ def test_one_that_is_stopped_or_killed_is_gone_on_with(explained, source, tmp_pa
     os.killpg(first.pid, signal.SIGINT)
     assert first.wait(PATIENCE) != 0
     wait_for(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in own))
-    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    assert not [path for path in out.iterdir() if path.name.startswith(".") and path.name != ".bidsignore"]
     told = n_told(out)
     second = start(source, out, n_workers=1)
     wait_for(lambda: n_told(out) > told, second)
@@ -109,4 +109,4 @@ def test_no_scheduler(source, tmp_path, monkeypatch):
     monkeypatch.setattr("eegflex.cohort.engine.PATIENCE", 1)
     with pytest.raises(ParameterError, match=r"No Dask scheduler answers.*tcp://127.0.0.1:1"):
         cohort_files.explain(source, tmp_path / "out", scheduler="tcp://127.0.0.1:1")
-    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".") and path.name != ".bidsignore"]

@@ -212,7 +212,7 @@ def test_what_is_not_known_is_refused(short):
         find_sleep_events(short.raw, kinds="spindel")
     with pytest.raises(ParameterError, match="one stage for each epoch"):
         find_sleep_events(short.raw, kinds="alpha", stages=["W"])
-    with pytest.raises(ParameterError, match="no stages"):
+    with pytest.raises(ParameterError, match="not stages"):
         find_sleep_events(short.raw, kinds="alpha", stages=["S5"] * 48)
     with pytest.raises(ParameterError, match="'scored'"):
         find_sleep_events(short.raw, kinds="alpha", stages="scored")

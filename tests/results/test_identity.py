@@ -182,7 +182,7 @@ def test_texts_of_an_mne_recording_do_not_leave_either(tmp_path):
     [
         (
             "'Anna' (3 times 30 s between the stages) is treated as an event",
-            "'…' (3 times 30 s between the stages) is taken",
+            "'…' (3 times 30 s between the stages) is treated as an event",
         ),
         ("'it\\'s \"Anna\"' and \"O'Brien\" twice", "'…' and '…' twice"),
         ("MNE warns: 'Anna was cut off in the mid", "MNE warns: '…'"),

@@ -178,7 +178,7 @@ def test_members_of_different_contracts_are_refused(other, named):
 
 
 def test_what_is_no_ensemble_is_refused():
-    with pytest.raises(ParameterError, match="members and a rule"):
+    with pytest.raises(ParameterError, match="needs members"):
         load_model([])
     with pytest.raises(ParameterError, match="vote"):
         ensemble([load_model(MEMBERS[0])], "vote")

@@ -250,7 +250,7 @@ def test_a_file_is_checked_against_the_sum_in_its_spec(upper, tmp_path):
     torch.save(Smooth(seed=1).state_dict(), tmp_path / "a.pt")
     other = hashlib.sha256((tmp_path / "a.pt").read_bytes()).hexdigest()
     for source in (tmp_path, tmp_path / "a.toml", tmp_path / "a.pt"):
-        with pytest.raises(ModelError, match=rf"sha256. Got {other}. Allowed: {own}"):
+        with pytest.raises(ModelError, match=rf"sha256 differs. Got {other}. Allowed: {own}"):
             load_model(source, module=Smooth)
     with pytest.raises(ModelError, match="sha256"):
         load_model(tmp_path / "a.pt", spec=SPEC.replace(sha256=own), module=Smooth)

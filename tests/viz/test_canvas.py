@@ -91,7 +91,11 @@ def test_a_method_passes_on_what_it_is_given(name, result, context_result, monke
     one = context_result if name == "plot_context" else result
     monkeypatch.setattr(viz, name, listen)
     parameters = list(inspect.signature(getattr(FlexResult, name)).parameters.values())[1:]
-    options = {parameter.name: object() for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    options = {
+        one.name: not one.default if isinstance(one.default, bool) else object()
+        for one in parameters
+        if one.kind is one.KEYWORD_ONLY
+    }
     getattr(one, name)(*([7] if name == "plot_epoch" else []), **options)
     assert asked.pop("given") == ((one, 7) if name == "plot_epoch" else (one,))
     assert asked == options

@@ -79,7 +79,7 @@ def test_every_mutation_is_read_or_refused(tmp_path, name):
 LARGE = {
     "lines": ("N2\n" * 400_000, "too long for a"),
     "a table": ("onset\tduration\tstage\n" + "0\t1\tN2\n" * 400_000, "too long for a"),
-    "one line": ("2," * 1_500_000, "not a hypnogram|not known"),
+    "one line": ("2," * 1_500_000, "not a hypnogram|unknown"),
     "JSON": ("[" + "2," * 400_000 + "2]", "too long for a"),
     "XML": ("<annotationlist>" + "<annotation><onset>0</onset></annotation>" * 500_000, "too large for a"),
     "text": ("x" * 17 * 2**20, "not a hypnogram"),

@@ -107,7 +107,7 @@ def test_noxturnals_columns_are_the_users_choice(tmp_path):
     rows = [row.split(",") for row in files.noxturnal("utf-8").decode().replace('"0,7"', "0.7").splitlines()]
     short = "\n".join(",".join([row[0], row[3], row[2], ""]) for row in rows)
     assert by_epoch(read(tmp_path, short)) == list(STAGES)
-    with pytest.raises(HypnogramError, match="Line 3 is not"):
+    with pytest.raises(HypnogramError, match="Line 3 does not follow"):
         read(tmp_path, "\n".join(",".join([row[0], row[1], row[2], ""]) for row in rows))
 
 
@@ -270,7 +270,7 @@ def test_columns_of_one_name_and_spare_commas(tmp_path):
     with pytest.raises(HypnogramError, match="Two columns have one name"):
         read(tmp_path, "onset,stage,stage\n0,W,N1\n")
     assert len(read(tmp_path, "onset,duration,stage\n0,30,W,\n30,30,N2,,\n")) == 2
-    with pytest.raises(HypnogramError, match="Line 2 is not"):
+    with pytest.raises(HypnogramError, match="Line 2 does not follow"):
         read(tmp_path, "onset,duration,stage\n0,30,W,N1\n")
 
 

@@ -86,7 +86,7 @@ def test_words_of_any_language_and_what_is_not_said_is_read_as_ever(tmp_path):
 
 def test_what_is_no_stage_is_refused(tmp_path):
     path = put(tmp_path, UCDDB)
-    with pytest.raises(ParameterError, match=r"no stage.*Got 'Rem'.*Allowed: W, N1, N2, N3, REM, MOVEMENT"):
+    with pytest.raises(ParameterError, match=r"not a stage.*Got 'Rem'.*Allowed: W, N1, N2, N3, REM, MOVEMENT"):
         read_hypnogram(path, labels={"1": "Rem"})
     with pytest.raises(ParameterError, match="must map labels"):
         read_psg(recording(tmp_path), hypnogram=path, labels=["REM"])

@@ -65,7 +65,7 @@ def test_a_file_that_changes_after_it_was_opened_is_our_error(tmp_path, write, h
     else:
         os.truncate(data, data.stat().st_size // 2 if how == "cut" else 0)
     for read in (raw.get_data, epochs.get_data):
-        with pytest.raises(RecordingError, match=r"cut.*again") as caught:
+        with pytest.raises(RecordingError, match=r"truncated.*again") as caught:
             read()
         assert str(tmp_path) not in str(caught.value)
 

@@ -98,7 +98,7 @@ TWINS = {
 def test_two_members_that_are_one_to_another_reader_are_refused(archive, twin):
     path, member = archive
     add(path, TWINS[twin](member), b"other")
-    with pytest.raises(ModelError, match="in two ways"):
+    with pytest.raises(ModelError, match="ambiguous"):
         load(path)
 
 
@@ -108,7 +108,7 @@ def test_two_members_that_are_one_to_another_reader_are_refused(archive, twin):
 def test_members_that_a_format_has_not_are_refused(archive, name):
     path, _ = archive
     add(path, name, b"import os")
-    with pytest.raises(ModelError, match=r"in two ways|more than (weights|a network|a graph|layers and weights) in it"):
+    with pytest.raises(ModelError, match=r"ambiguous|more than (weights|a network|a graph|layers and weights) in it"):
         load(path)
 
 
@@ -116,7 +116,7 @@ def test_members_that_a_format_has_not_are_refused(archive, name):
 def test_members_with_odd_names_are_refused(archive, name):
     path, _ = archive
     add(path, name)
-    with pytest.raises(ModelError, match=r"outside itself|in two ways|more than"):
+    with pytest.raises(ModelError, match=r"outside itself|ambiguous|more than"):
         load(path)
 
 
@@ -173,7 +173,7 @@ def test_a_header_that_says_other_than_the_list_is_refused(archive, place):
         header = opened.getinfo(member).header_offset
     content[header + place] ^= 0x41
     path.write_bytes(bytes(content))
-    with pytest.raises(ModelError, match=r"in two ways|damaged"):
+    with pytest.raises(ModelError, match=r"ambiguous|damaged"):
         load(path)
 
 
@@ -186,7 +186,7 @@ def test_bytes_around_an_archive_are_refused(archive, where):
     else:
         content, other = path.read_bytes(), b"PK\x03\x04 other"
         path.write_bytes(other + content if where == "before" else content + other)
-    with pytest.raises(ModelError, match=r"in two ways|damaged|not a model"):
+    with pytest.raises(ModelError, match=r"ambiguous|damaged|not a model"):
         load(path)
 
 
@@ -201,7 +201,7 @@ def test_an_archive_within_one_is_held_to_the_same(tmp_path, canary):  # noqa: F
         return members | {"a/data/sample_inputs/model.pt": inner.getvalue()}
 
     rewrite(tmp_path / "a.pt2", change)
-    with pytest.raises(ModelError, match="in two ways"):
+    with pytest.raises(ModelError, match="ambiguous"):
         load_model(tmp_path / "a.pt2")
 
 

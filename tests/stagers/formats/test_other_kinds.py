@@ -67,7 +67,7 @@ def test_a_classifier_of_images_is_refused_when_it_is_loaded(write, n, tmp_path)
 @pytest.mark.parametrize("write", [as_pt2, as_onnx])
 def test_more_outputs_than_stages_are_refused_when_it_is_loaded(write, tmp_path):
     fname = write(tmp_path, signals(527), SIGNALS)  # sounds of a tagger
-    with pytest.raises(ModelError, match=r"returns 527 scores.*no stager.*names its stages"):
+    with pytest.raises(ModelError, match=r"returns 527 scores.*not a sleep stager.*names its stages"):
         load_model(fname)
     many = ModelSpec(stages=tuple(map(str, range(527))))
     assert load_model(fname, spec=many).spec == many  # who names them means it
@@ -114,7 +114,7 @@ def test_what_takes_several_inputs_needs_a_layout_for_each(tmp_path):
 
 def test_what_a_file_does_not_say_is_found_when_it_stages(tmp_path, epochs):
     stager = load_model(as_torchscript(tmp_path, signals(1000), SIGNALS))
-    with pytest.raises(ModelError, match=r"returns 1,000 scores.*no stager"):
+    with pytest.raises(ModelError, match=r"returns 1,000 scores.*not a sleep stager"):
         eegflex.stage_epochs(epochs, stager, verbose="error")
     with pytest.raises(ModelError, match=r"failed on an input|b s"):
         eegflex.stage_epochs(epochs, load_model(as_torchscript(tmp_path, images(), IMAGES)), verbose="error")

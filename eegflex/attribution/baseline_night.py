@@ -37,7 +37,9 @@ def bound_to(request: Request, signals: npt.NDArray[np.float32]) -> list[BoundSt
     """The stager on the night with other signals, in the same windows."""
     night = request.night
     segments: Segments = dataclasses.replace(request.segments, signals=signals)
-    return night.stager.bind(segments, night.settings.edges, night.settings.n_window)
+    bound = night.stager.bind(segments, night.settings.edges, night.settings.n_window)
+    pairs = zip(bound, night.bound, strict=True)
+    return [one.with_window_length(own.windows.length) if one.any_window else one for one, own in pairs]
 
 
 def keep_beyond(request: Request, draw: int, replaced: list[BoundStager]) -> None:

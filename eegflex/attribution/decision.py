@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["replaced_scores"]
 
+#: How many times as many epochs are in one pass of a stager of whole nights, which has their codes from the night.
+OF_CODES = 4
+
 
 def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
     """Scores of epochs with the baseline in the place of the epoch, of its context, of both, or of nothing.
@@ -78,5 +81,6 @@ def _scores(bound: BoundStager, night: BoundStager, numbers: npt.NDArray[np.intp
     def score(index: torch.Tensor) -> tuple[torch.Tensor]:
         return (bound.scored_as_in(night, index),)
 
-    (found,) = BatchSize(FORWARD_BATCH)(score, torch.from_numpy(numbers))
+    batch = FORWARD_BATCH * (OF_CODES if bound.any_window else 1)
+    (found,) = BatchSize(batch)(score, torch.from_numpy(numbers))
     return np.asarray(found.double().cpu().numpy())

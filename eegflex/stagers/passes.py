@@ -36,6 +36,8 @@ Function = Callable[..., Any]
 TORCH, OWN, CHANNELS_LAST = "torch", "its own pass", "channels last"
 #: Slopes, as a whole, may differ from torch's by this much: a rectifier at its kink goes either way with the rounding.
 TOLERANCE = 1e-3
+#: How many rows ways are tried on where no slopes are wanted.
+TRIED = 4
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,14 @@ def take_over(module: nn.Module, found: Found) -> None:
 
 
 def quickest(
-    owner: Any, part: str, function: Function, ways: dict[str, Function], of: Sequence[torch.Tensor], called: str
+    owner: Any,
+    part: str,
+    function: Function,
+    ways: dict[str, Function],
+    of: Sequence[torch.Tensor],
+    called: str,
+    *,
+    without_slopes: bool = False,
 ) -> Any:
     """What a function makes of tensors, in the first of several ways that is right, where slopes are wanted.
 
@@ -112,14 +121,18 @@ def quickest(
         What it is computed of.
     called : str
         The stager, for the log.
+    without_slopes : bool
+        Whether the ways are quicker where no slopes are wanted, too.
     """
-    wanted = torch.is_grad_enabled() and any(one.requires_grad for one in of) and not _only_torch.get()
-    if not (wanted and ways and isinstance(owner, nn.Module)):
+    slopes = torch.is_grad_enabled() and any(one.requires_grad for one in of)
+    if _only_torch.get() or not ((slopes or without_slopes) and ways and isinstance(owner, nn.Module)):
         return function(*of)
     known = _verdicts.setdefault(owner, {})
-    key = part, *((one.shape[1:], one.dtype, one.device, one.requires_grad) for one in of)
+    varied = of if slopes else [one[:TRIED].detach().requires_grad_(one.is_floating_point()) for one in of]
+    key = part, *((one.shape[1:], one.dtype, one.device, one.requires_grad) for one in varied)
     if key not in known:
-        known[key] = _tried(function, ways, of)
+        with torch.enable_grad():
+            known[key] = _tried(function, ways, varied)
         for reason in known[key].refused:
             logger.info(f"{called}, {part}: {reason}")
     return ways.get(known[key].way, function)(*of)

@@ -306,6 +306,7 @@ class _BoundGSSC(BoundStager):
             ways,
             (codes, index),
             self.stager.spec.name,
+            without_slopes=True,
         )
         return scores
 

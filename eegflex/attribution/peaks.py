@@ -159,7 +159,7 @@ def _guess_peaks(
         height = left[top]
         if height <= max(lowest, STANDS_OUT * left.std()):
             break
-        half = np.flatnonzero(left <= height / 2)
+        half = 1 + np.flatnonzero(left[1:] <= height / 2)  # the first point is where the spectrum begins, and no flank
         to_half = np.abs(freqs[half] - freqs[top]).min(initial=WIDTHS[1] * _FWHM / 2)
         found.append((freqs[top], height, np.clip(2 * to_half / _FWHM, *WIDTHS)))
         left -= height * _bumps(freqs, np.array([[found[-1][0], found[-1][2]]]))[0]

@@ -29,6 +29,7 @@ _ASKED = ("target", "baseline", "context", "method", "sample_per_stage")
 _SPECTRA = {
     "mean": {"long_name": "mean over epochs of the attribution per Hz", "units": "Hz-1"},
     "error": {"long_name": "standard error of the mean", "units": "Hz-1"},
+    "mean_agreed": {"long_name": "mean over epochs on which stager and scorer agree", "units": "Hz-1"},
     "freq": {"long_name": "frequency", "units": "Hz"},
     "recording": {"long_name": "name of the recording"},
     "stage": {"long_name": "predicted stage"},
@@ -179,8 +180,8 @@ def _spectra(folder: Folder, listed: Iterable[Recording], done: Mapping[str, dic
         },
         attrs={"score": _score(done), "stages": list(stages), **asked},
     )
-    for name, told_of in _SPECTRA.items():
-        spectra[name].attrs = told_of
+    for name in (*spectra.data_vars, *spectra.coords):
+        spectra[name].attrs = _SPECTRA[str(name)]
     return spectra
 
 

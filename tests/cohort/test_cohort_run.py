@@ -146,7 +146,7 @@ def test_spectra_say_what_they_are_and_in_what_unit(explained):
         said = {name: dict(found.attrs) for name, found in written.variables.items()}
     assert all(attrs["long_name"] for attrs in said.values())
     units = {name: attrs["units"] for name, attrs in said.items() if "units" in attrs}
-    assert units == {"mean": "Hz-1", "error": "Hz-1", "freq": "Hz"}
+    assert units == {"mean": "Hz-1", "error": "Hz-1", "mean_agreed": "Hz-1", "freq": "Hz"}
 
 
 @pytest.fixture

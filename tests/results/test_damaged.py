@@ -63,7 +63,7 @@ def test_what_was_made_is_a_result(kind, lazy, tmp_path):
     made = KINDS[kind]()
     with read_result(made.save(tmp_path / "r.nc"), lazy=lazy) as read:
         xr.testing.assert_identical(read.to_xarray(), made.to_xarray())
-        assert all(variable.attrs == {} for variable in read.data.variables.values())
+        assert all(set(variable.attrs) <= {"long_name", "units"} for variable in read.data.variables.values())
     xr.testing.assert_identical(FlexResult(made.to_xarray()).data, made.data)
 
 

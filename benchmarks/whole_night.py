@@ -142,7 +142,7 @@ def _rows(result: FlexResult, steps: dict[str, float], scale: float, *, resumed:
     )
     if resumed:
         said += "; resumed, so that only the rest of it was timed"
-    gaps = np.abs(data["gap"].values) / data["size"].values
+    gaps = result.relative_gap()
     quantiles = ", ".join(f"{100 * q:.2g} %" for q in np.nanquantile(gaps, (0.5, 0.95, 1.0)))
     share = float(np.mean(errors <= json.loads(data.attrs["parameters"])["tol"]))
     floor = f"at most {MOST / 60:g} min on two quiet cores"

@@ -38,7 +38,7 @@ MOVED_LENGTH = 9
 #: rounded: a run that is resumed takes up whole chunks, and so has the same bits; that costs it at most one chunk again.
 CHUNK = 16
 #: A run of so many epochs has chunks of twice the size, and so on; but they are at most so many times as large.
-MANY, MOST_CHUNKS = 256, 3
+MANY, MOST_CHUNKS = 128, 6
 #: A run of more than so many s is long: it is told what a sample of so many epochs of each stage takes.
 LONG, FEW = 120.0, 20
 

@@ -60,9 +60,7 @@ def test_rows_of_bands_say_it(page):
 
 
 def test_the_table_of_shares_is_that_of_the_result(result, page):
-    assert (
-        "random phases: all 80 epochs that have a stage, 3 times. The phases of all channels were rotated" in page
-    )
+    assert "random phases: all 80 epochs that have a stage, 3 times. The phases of all channels were rotated" in page
     assert "stage n decided by kept, joint kept, independent W 40 spectrum 100" in page
     for stage, row in result.spectral_share().iterrows():
         cells = [

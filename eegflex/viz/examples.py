@@ -86,6 +86,11 @@ def plot_examples(
     ParameterError
         If an epoch or a stage was not explained, the epochs' recording is not named, or `axes` are not as many as the panels.
 
+    See Also
+    --------
+    eegflex.viz.plot_epoch : One epoch, with more of what was found.
+    eegflex.viz.plot_night : The night as it was staged.
+
     Examples
     --------
     >>> import eegflex

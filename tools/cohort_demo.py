@@ -55,7 +55,8 @@ def _crashing() -> Any:
             self.module = module
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            if x.numel() and float(x.abs().amax()) > 5e3:  # µV: no other recording has it
+            # µV: no other recording has it, and the checks of a model feed it a thousand times as much
+            if x.numel() and 5e3 < float(x.detach().abs().amax()) < 5e4:
                 os.abort()
             return self.module(x)
 

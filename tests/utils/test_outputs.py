@@ -77,7 +77,7 @@ def writers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("free", [0, 4096, 300_000])
+@pytest.mark.parametrize("free", [0, 4096, 150_000])
 @pytest.mark.parametrize("old", [b"", b"what was there before"])
 def test_on_a_full_disk_nothing_is_half_written(small_disk, writers, free, old):
     said = set()

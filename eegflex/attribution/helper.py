@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from joblib.externals.loky import process_executor
 from mne.utils import logger
 
 from eegflex.attribution.packing import unpack
@@ -67,7 +69,11 @@ def set_up() -> dict[str, Any]:
 
 
 def begin() -> None:
-    """Leave it to the caller what a signal means."""
+    """Leave it to the caller what a signal means, and take as much memory as batches need.
+
+    Loky ends a process that has grown by 300 MB since its first task, and warns of it; the next one would begin anew.
+    """
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

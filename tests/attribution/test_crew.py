@@ -27,6 +27,7 @@ from torch import nn
 import eegflex
 from eegflex.attribution import crew as crews
 from eegflex.attribution import request as requests
+from eegflex.attribution.helper import begin
 from eegflex.attribution.packing import LARGE, pack, unpack
 from eegflex.errors import AttributionFailed, ModelError
 from eegflex.spec.model_spec import ChannelSpec, ContextSpec, ModelSpec
@@ -445,3 +446,15 @@ def test_a_killed_program_leaves_nothing(night, tmp_path):
         process.kill()
         process.wait(30)
     assert left_of(process, tmp_path, within=30) == []
+
+
+def _grow(n_bytes):
+    sys.modules["__main__"].kept = np.ones(n_bytes, dtype=np.uint8)
+    time.sleep(1.1)  # loky looks once a second
+    return os.getpid()
+
+
+@pytest.mark.slow
+def test_a_process_that_takes_more_memory_for_a_larger_batch_goes_on():
+    with joblib.externals.loky.ProcessPoolExecutor(1, timeout=60, initializer=begin) as executor:
+        assert len({executor.submit(_grow, n_bytes).result() for n_bytes in (1, 500_000_000, 1, 500_000_000)}) == 1

@@ -63,3 +63,19 @@ def test_peaks_are_those_of_specparam(seed):
     of_theirs = bumps(theirs[:, 0], theirs[:, 2] / 2)
     left = of_theirs - (of_theirs @ np.linalg.pinv(design)) @ design if len(ours) else of_theirs
     assert np.abs(left).max(initial=0) < 0.05
+
+
+@pytest.mark.parametrize("centre", [0.75, 1.0, 1.25, 1.5, 1.75, 2.0])
+@pytest.mark.parametrize("width", [0.25, 0.4, 0.6])
+def test_where_the_spectrum_begins_a_slow_wave_is_a_peak_where_specparam_finds_one(centre, width):
+    """Whether it is one decides what the baseline without peaks leaves of it."""
+    specparam = pytest.importorskip("specparam")
+    values = spectrum([(centre, 0.6, width), (centre + 1, 0.5, 0.6)])  # steeper towards the beginning
+    model = specparam.SpectralModel(
+        aperiodic_mode="fixed", max_n_peaks=6, peak_width_limits=(0.5, 8), min_peak_height=LOWEST, verbose=False
+    )
+    model.fit(FREQS, 10**values)
+    theirs = np.reshape(model.get_params("peak"), (-1, 3))
+    ours = _fit_peaks(FREQS, values, LOWEST)
+    slow = [one[one[:, 0] < 5][:, 0] for one in (ours, theirs[np.isfinite(theirs).all(axis=1)])]
+    np.testing.assert_allclose(*slow, atol=0.05)

@@ -15,7 +15,7 @@ from eegflex.doctor.case import Case
 from eegflex.spec.model_spec import ChannelSpec, ContextSpec
 from eegflex.stagers import Stager
 from eegflex.stagers.layers import _RULES
-from eegflex.stagers.passes import TORCH, torchs_own, verdicts
+from eegflex.stagers.passes import TORCH, quickest, torchs_own, verdicts
 
 SPEC = ModelSpec(sfreq=100.0, n_times=3000)
 
@@ -261,3 +261,19 @@ def test_the_doctor_says_which_way_is_taken():
     spoilt = finding(Cubic(factor=1.5), 1)
     assert spoilt.status == "warning"
     assert "its own pass is not used" in spoilt.measured
+
+
+@pytest.mark.parametrize(("factor", "taken"), [(1.0, True), (1.01, False)])
+def test_without_slopes_too_a_way_is_taken_only_if_its_scores_and_slopes_are_right(factor, taken):
+    module, x, called = nn.Linear(3, 2), torch.randn(9, 3), []
+
+    def way(x):
+        called.append(len(x))
+        return factor * module(x)
+
+    with torch.no_grad():
+        found = [quickest(module, "score", module, {"way": way}, (x,), "a stager", without_slopes=True) for _ in "ab"]
+        asked = quickest(module, "score", module, {"way": way}, (x,), "a stager")
+    for one in (*found, asked):
+        torch.testing.assert_close(one, module(x), rtol=0, atol=0)
+    assert called == ([4, 9, 9] if taken else [4]), "tried on a few rows, once"

@@ -16,6 +16,7 @@ import xarray as xr
 from mne.utils import logger
 
 from eegflex.attribution.assemble import Kept, assemble
+from eegflex.attribution.baseline_night import BaselineNights
 from eegflex.attribution.baselines import check_baseline, choose_baseline, make_baseline
 from eegflex.attribution.crew import Crew
 from eegflex.attribution.decision import replaced_scores
@@ -172,10 +173,11 @@ def attribute_epochs(
         Whether to explain epochs that contain the filter's edge artifact, as at both ends of any night, or to leave them
         out.
     window_length : int | "auto"
-        For whole-night stagers: the number of epochs of the window in which an epoch is explained. The error of windows is
-        measured on one or two explained epochs of each predicted stage, as the change of their band sums compared with the
-        whole run, or with windows of 161 epochs if the run is longer. It is in the provenance, by stage. ``"auto"`` uses 21
-        epochs, or 41 or 81 for stages with an error of more than half of `tol`; if 81 do not suffice, a warning says so.
+        For whole-night stagers: the number of epochs of the window in which an epoch is explained. ``"auto"`` uses 21, 41 or
+        81 epochs, for each epoch and channel set the smallest in which the baseline changes the score as in 81, up to a third
+        of `tol`; ``window_length`` of the result has them. The error of the windows is measured on one or two explained epochs
+        of each predicted stage, as the change of their band sums compared with the whole run, or with windows of 161 epochs if
+        the run is longer. It is in the provenance, by stage; a warning says if it is more than half of `tol`.
     picks : str | sequence of str | None
         Channels to choose from. By default all that are not bad.
     spec : ModelSpec | str | path-like | None
@@ -326,17 +328,20 @@ def _check_target(target: str | tuple[str, str], spec: ModelSpec) -> None:
 def explain_night(night: StagedNight, settings: Settings, before: xr.Dataset | None = None) -> FlexResult:
     """Explain epochs of a night that is staged; `before` is what was explained of it already."""
     request, notes = make_request(night, settings), dict[str, Any]()
+    nights = BaselineNights(request)
     with rnn_safe(night.stager.module), held():
         if request.method.differentiates and night.stager.spec.context.whole:
             said = None if before is None else _said(before, "window")
-            request, notes = choose_window(request, said)
+            request, notes = choose_window(request, nights, said)
         request, more = choose_nodes(request, None if before is None else _said(before, "nodes"))
         notes |= more
         kept = Kept(request)
         known = None if before is None else take_up(request, before, kept)
         notes |= {"recording_sha256": hash_recording(night.epochs), "checks": _checked(request)}
         share = restaged(night, request.settings, len(request.chosen), before)
-        return _explain(request, kept, known, notes | told(share, night, settings), share)
+        replaced = replaced_scores(request, request.chosen, nights)
+        del nights
+        return _explain(request, kept, known, replaced, notes | told(share, night, settings), share)
 
 
 def _said(before: xr.Dataset, of: str) -> Any:
@@ -378,12 +383,12 @@ def _explain(
     request: Request,
     kept: Kept,
     known: npt.NDArray[np.int64] | None,
+    replaced: npt.NDArray[np.float64],
     notes: dict[str, Any],
     share: Restaged | None,
 ) -> FlexResult:
     """Explain, and keep what is finished whatever ends it."""
     n_wanted = len(request.chosen)
-    replaced = replaced_scores(request, request.chosen)
     if request.because is not None:
         notes |= {"baseline": {"chosen": request.baseline.name, "because": request.because}}
         shares, name = called_stages(replaced, request.night.stages), request.stager.spec.name

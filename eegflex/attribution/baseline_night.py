@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from eegflex.attribution.request import Request
     from eegflex.stagers.bound import BoundStager
 
-__all__ = ["baselines_of_night", "beyond_of_baselines", "bound_to", "keep_beyond"]
+__all__ = ["BaselineNights", "baselines_of_night", "beyond_of_baselines", "bound_to", "in_windows_of", "keep_beyond"]
 
 #: Epochs whose baselines are made at once.
 _AT_ONCE = 64
@@ -33,12 +34,36 @@ def baselines_of_night(request: Request, draw: int = 0) -> npt.NDArray[np.float3
     return made
 
 
+class BaselineNights:
+    """The stager on the nights of baselines, one for each draw: what was made last is not made again at once.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be explained, in whatever windows.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._last: tuple[int, list[BoundStager]] | None = None
+
+    def __call__(self, draw: int) -> list[BoundStager]:
+        """One for each channel set."""
+        if self._last is None or self._last[0] != draw:
+            self._last = draw, bound_to(self.request, baselines_of_night(self.request, draw))
+        return self._last[1]
+
+
 def bound_to(request: Request, signals: npt.NDArray[np.float32]) -> list[BoundStager]:
     """The stager on the night with other signals, in the same windows."""
     night = request.night
     segments: Segments = dataclasses.replace(request.segments, signals=signals)
-    bound = night.stager.bind(segments, night.settings.edges, night.settings.n_window)
-    pairs = zip(bound, night.bound, strict=True)
+    return in_windows_of(request, night.stager.bind(segments, night.settings.edges, night.settings.n_window))
+
+
+def in_windows_of(request: Request, bound: Sequence[BoundStager]) -> list[BoundStager]:
+    """The same in the windows of the night that is explained."""
+    pairs = zip(bound, request.night.bound, strict=True)
     return [one.with_window_length(own.windows.length) if one.any_window else one for one, own in pairs]
 
 

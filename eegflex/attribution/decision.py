@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.attribution.baseline_night import baselines_of_night, bound_to, keep_beyond
+from eegflex.attribution.baseline_night import BaselineNights, in_windows_of, keep_beyond
 from eegflex.results.decided import REPLACED
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.utils.progress import progress
@@ -24,7 +24,9 @@ __all__ = ["replaced_scores"]
 OF_CODES = 4
 
 
-def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+def replaced_scores(
+    request: Request, numbers: npt.NDArray[np.intp], nights: BaselineNights | None = None
+) -> npt.NDArray[np.float64]:
     """Scores of epochs with the baseline in the place of the epoch, of its context, of both, or of nothing.
 
     The context of a stager of windows is the other epochs of the window, that of a stager of whole nights is the rest of the
@@ -38,6 +40,8 @@ def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDAr
         What is to be explained.
     numbers : array of int
         Epochs.
+    nights : BaselineNights | None
+        The nights of the baselines, if they are there already.
 
     Returns
     -------
@@ -47,20 +51,20 @@ def replaced_scores(request: Request, numbers: npt.NDArray[np.intp]) -> npt.NDAr
     bound = request.night.bound
     found = np.full((len(numbers), len(bound), len(REPLACED), len(request.night.stages)), np.nan)
     found[:, :, 0] = request.night.scores[numbers]
-    n_draws = request.baseline.n_draws
+    n_draws, nights = request.baseline.n_draws, nights or BaselineNights(request)
     with progress(len(bound) * n_draws, "Replacing epochs and contexts") as done:
-        drawn = [_with_draw(request, numbers, draw, done) for draw in range(n_draws)]
+        drawn = [_with_draw(request, numbers, draw, nights, done) for draw in range(n_draws)]
     found[:, :, 1:] = np.mean(drawn, axis=0)
     return found
 
 
 def _with_draw(
-    request: Request, numbers: npt.NDArray[np.intp], draw: int, done: Callable[[int], None]
+    request: Request, numbers: npt.NDArray[np.intp], draw: int, nights: BaselineNights, done: Callable[[int], None]
 ) -> npt.NDArray[np.float64]:
     """Scores with a draw of the baseline in the place of the epoch, of its context, and of both."""
     bound = request.night.bound
     found = np.full((len(numbers), len(bound), len(REPLACED) - 1, len(request.night.stages)), np.nan)
-    replaced = bound_to(request, baselines_of_night(request, draw))
+    replaced = in_windows_of(request, nights(draw))
     if any(one.n_beyond for one in bound):
         keep_beyond(request, draw, replaced)
     for place, (own, other) in enumerate(zip(bound, replaced, strict=True)):

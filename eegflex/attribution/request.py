@@ -39,6 +39,8 @@ MOVED_LENGTH = 9
 CHUNK = 16
 #: A run of so many epochs has chunks of twice the size, and so on; but they are at most so many times as large.
 MANY, MOST_CHUNKS = 128, 6
+#: One of so many chunks, the last ones, is cut into small ones.
+LAST = 8
 #: A run of more than so many s is long: it is told what a sample of so many epochs of each stage takes.
 LONG, FEW = 120.0, 20
 
@@ -222,14 +224,16 @@ def order_of(
     -------
     chunks : list of array of int
         Epochs that are explained together, in the order of time within each. They are larger where there are many epochs, since
-        the last passes for a chunk have few points.
+        the last passes for a chunk have few points; the last of all are small, so that several processes end at one time.
     """
     rng = np.random.default_rng([seed, len(chosen)])
     order = rng.permutation(len(chosen))
     size = CHUNK * int(np.clip(len(chosen) // MANY, 1, MOST_CHUNKS))
     alike = [order] if kinds is None else [order[kinds[order] == kind] for kind in np.unique(kinds)]
     chunks = [np.sort(chosen[own[k : k + size]]) for own in alike for k in range(0, len(own), size)]
-    return chunks if len(alike) == 1 else [chunks[place] for place in rng.permutation(len(chunks))]
+    chunks = chunks if len(alike) == 1 else [chunks[place] for place in rng.permutation(len(chunks))]
+    n_large = len(chunks) - len(chunks) // LAST
+    return chunks[:n_large] + [own[k : k + CHUNK] for own in chunks[n_large:] for k in range(0, len(own), CHUNK)]
 
 
 def explain_all(
@@ -267,13 +271,15 @@ def explain_all(
 def _kinds(request: Request) -> npt.NDArray[np.int64] | None:
     """Which epochs are computed alike by a stager of whole nights: of the others each needs passes of its own.
 
-    These are windows of one length in which the epoch is in the middle; near the ends of a run it is elsewhere.
+    These are epochs whose longest windows are of one length, and in the middle of these; near the ends of a run they are
+    elsewhere.
     """
     if not request.stager.spec.context.whole:
         return None
-    windows = request.night.bound[0].windows
-    length = windows.length[request.chosen]
-    return np.asarray(2 * length + (windows.at(request.chosen) != length // 2), dtype=np.int64)
+    windows, chosen = [own.windows for own in request.night.bound], request.chosen
+    lengths = np.stack([one.length[chosen] for one in windows])
+    at_end = np.stack([one.at(chosen) for one in windows]) != lengths // 2
+    return np.asarray(2 * lengths.max(axis=0) + at_end.any(axis=0), dtype=np.int64)
 
 
 def _duration(request: Request, total: int, crew: Crew) -> str:

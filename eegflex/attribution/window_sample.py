@@ -27,6 +27,8 @@ __all__ = ["MOST_EXTRA", "N_PER_STAGE", "explain_windows", "reserve_windows"]
 N_PER_STAGE, MOST_EXTRA = 3, 1 / 4
 #: Most gradient evaluations for a window, for each of which all of its epochs are encoded: its error says what that costs.
 MOST_EVALS = 40
+#: How much larger the error of a window may be than that of an epoch: there are a few of each stage, which differ by far more.
+TIMES_TOL = 2
 #: What is kept of each window and channel set, beside its map.
 _FACTS = ("beyond", "window_baseline_score", "window_gap", "window_error")
 #: Tells these draws from any others of the same seed.
@@ -91,7 +93,8 @@ def explain_windows(request: Request, kept: Kept, replaced: npt.NDArray[np.float
 def explain_window(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
     """Explain the whole windows of epochs, all of which move."""
     most = min(request.settings.max_evals, MOST_EVALS)
-    settings = dataclasses.replace(request.settings, context="scaled", views=("frequency",), max_evals=most)
+    tol = TIMES_TOL * request.settings.tol
+    settings = dataclasses.replace(request.settings, context="scaled", views=("frequency",), max_evals=most, tol=tol)
     night = dataclasses.replace(request.night, bound=request.moved)
     yield from explain_flex(dataclasses.replace(request, night=night, settings=settings), channel_set, numbers)
 

@@ -18,7 +18,7 @@ from eegflex.attribution.attribute_epochs import make_request
 from eegflex.attribution.baselines import make_baseline
 from eegflex.attribution.methods.registry import METHODS
 from eegflex.attribution.request import Explained, Request
-from eegflex.attribution.window_error import choose_window
+from eegflex.attribution.window_choice import in_windows
 from eegflex.bands import ROUNDING
 from eegflex.errors import ParameterError
 from eegflex.evaluation.asked import check_asked
@@ -281,8 +281,8 @@ def ask(
     request = make_request(night, Settings(**asked), numbers)
     told = provenances(result.data)[result.recordings[0]]
     _check_same(told, recording_facts(request))
-    if request.method.differentiates and night.stager.spec.context.whole and "window" in told:
-        request, _ = choose_window(request, told["window"])
+    if "window_length" in single.data:
+        request = in_windows(request, single.data["window_length"].values)
     if not np.allclose(request.night.scores[numbers], single.data["scores"].values, atol=1e-3, equal_nan=True):
         raise ParameterError(
             "This model does not score the epochs as the result says that it did",

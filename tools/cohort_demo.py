@@ -311,9 +311,11 @@ def tables(folder: Path, n: int = 10000) -> None:
             }  # fmt: skip
             (root / one.folder).mkdir(parents=True)
             said = {"status": "done", "error": "", "remedy": "", "summary": summary, "run": {"seconds": 60.0}}
-            where.sidecar(one).write_text(json.dumps(said | {"settings": {"attribution": {}}}))
+            where.sidecar(one).write_text(json.dumps(said | {"settings": {"attribution": {}, "model": "bandpower"}}))
             np.save(where.spectra(one), rng.normal(size=(3, 5, 6, 100)).astype(np.float32))
-        (root / "dataset_description.json").write_text(json.dumps({"Settings": {"attribution": {}}}))
+        (root / "dataset_description.json").write_text(
+            json.dumps({"Settings": {"attribution": {}, "model": "bandpower"}})
+        )
     began = time.perf_counter()
     cohort = read_cohort(root)
     read = time.perf_counter() - began

@@ -173,7 +173,7 @@ def _per_channel_set(
         values = np.stack([np.stack(own) for own in errors], axis=1)
         variables["change_error"] = (PAIRS[:2], values[..., 0, 0]) if single else (PAIRS, values)
     if request.stager.spec.context.whole:
-        lengths = [own.windows.length[numbers] for own in request.night.bound]
+        lengths = [own.windows.full_length[numbers] for own in request.night.bound]
         variables["window_length"] = PAIRS[:2], np.stack(lengths, axis=1)
     variables["predicted"] = ("epoch", "channel_set"), stages[request.night.scores[numbers].argmax(axis=2)]
     variables["target"] = ("epoch", "channel_set"), np.stack(labels, axis=1).astype(object)

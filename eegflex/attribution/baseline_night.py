@@ -64,7 +64,7 @@ def bound_to(request: Request, signals: npt.NDArray[np.float32]) -> list[BoundSt
 def in_windows_of(request: Request, bound: Sequence[BoundStager]) -> list[BoundStager]:
     """The same in the windows of the night that is explained."""
     pairs = zip(bound, request.night.bound, strict=True)
-    return [one.with_window_length(own.windows.length) if one.any_window else one for one, own in pairs]
+    return [one.with_window_length(own.windows.full_length) if one.any_window else one for one, own in pairs]
 
 
 def keep_beyond(request: Request, draw: int, replaced: list[BoundStager]) -> None:

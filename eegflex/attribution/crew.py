@@ -141,11 +141,14 @@ class Crew:
                     self._each = (time.perf_counter() - begun) / so_far
                 done(1)
                 self._collect(own, keep, done)
-            rest = (time.perf_counter() - begun) / max(so_far, 1) * sum(len(numbers) for _, numbers in left)
-            if self.to_come(rest) > 1:
-                self._start(explain, left)
-            elif self._pool is not None:
+                if so_far % CHUNK == 0 or so_far == until:  # of a part the first ones take longest to come
+                    self._start_if_worth((time.perf_counter() - begun) / so_far, explain, left)
+            if self._pool is not None:
                 self._pool.feed(explain, left)
+
+    def _start_if_worth(self, each: float, explain: Explainer, left: deque[Part]) -> None:
+        if self.to_come(each * sum(len(numbers) for _, numbers in left)) > 1:
+            self._start(explain, left)
 
     def _start(self, explain: Explainer, left: deque[Part]) -> None:
         """Let others help, if there is enough to do for more than one; and tell them what is to do."""

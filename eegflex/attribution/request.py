@@ -271,15 +271,16 @@ def explain_all(
 def _kinds(request: Request) -> npt.NDArray[np.int64] | None:
     """Which epochs are computed alike by a stager of whole nights: of the others each needs passes of its own.
 
-    These are epochs whose longest windows are of one length, and in the middle of these; near the ends of a run they are
-    elsewhere.
+    These are epochs whose longest windows are of one length. Near the ends of a run a stager of windows has them elsewhere in
+    these than in the middle; one that knows what lies beyond cuts its windows there.
     """
     if not request.stager.spec.context.whole:
         return None
-    windows, chosen = [own.windows for own in request.night.bound], request.chosen
-    lengths = np.stack([one.length[chosen] for one in windows])
-    at_end = np.stack([one.at(chosen) for one in windows]) != lengths // 2
-    return np.asarray(2 * lengths.max(axis=0) + at_end.any(axis=0), dtype=np.int64)
+    bound, chosen = request.night.bound, request.chosen
+    lengths = np.stack([own.windows.full_length[chosen] for own in bound])
+    places = np.stack([own.windows.at(chosen) for own in bound])
+    at_end = (places != lengths // 2).any(axis=0) & (not all(own.any_window for own in bound))
+    return np.asarray(2 * lengths.max(axis=0) + at_end, dtype=np.int64)
 
 
 def _duration(request: Request, total: int, crew: Crew) -> str:

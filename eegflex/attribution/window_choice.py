@@ -14,6 +14,7 @@ from eegflex.attribution.request import Request
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
+from eegflex.utils.progress import progress
 
 __all__ = ["SHARE_OF_TOL", "in_windows", "narrowest_windows", "run_lengths"]
 
@@ -58,10 +59,13 @@ def narrowest_windows(request: Request, nights: BaselineNights) -> Request:
         return request
     everywhere = all(bound.any_window for bound in request.night.bound)
     rungs = np.zeros((len(request.night.bound), len(request.chosen)), dtype=np.intp)
-    for draw in range(request.baseline.n_draws):
-        for channel_set, other in enumerate(nights(draw)):
-            changes = _changes(request, channel_set, other, lengths, everywhere=everywhere)
-            rungs[channel_set] = np.maximum(rungs[channel_set], _rungs(request, channel_set, changes))
+    n_draws = request.baseline.n_draws
+    with progress(n_draws * len(rungs), "Choosing windows") as done:
+        for draw in range(n_draws):
+            for channel_set, other in enumerate(nights(draw)):
+                own = _rungs(request, channel_set, other, lengths, everywhere=everywhere)
+                rungs[channel_set] = np.maximum(rungs[channel_set], own)
+                done(1)
     return in_windows(request, np.array(lengths)[rungs.T])
 
 
@@ -77,29 +81,35 @@ def in_windows(request: Request, lengths: npt.NDArray[np.int64]) -> Request:
     return dataclasses.replace(request, night=night, batches={})
 
 
-def _changes(
+def _rungs(
     request: Request, channel_set: int, other: BoundStager, lengths: Sequence[int], *, everywhere: bool
-) -> npt.NDArray[np.float64]:
-    """Changes of the scores from the baselines to the chosen epochs in windows, shape (n_lengths, n_chosen, n_targets).
+) -> npt.NDArray[np.intp]:
+    """Which of the lengths each chosen epoch needs, shape (n_chosen,): of several targets the one that needs most.
 
     `everywhere`: as recorded they have the scores of the night, whatever the window.
     """
     own, numbers = request.night.bound[channel_set], request.chosen
-    weights = request.weights(numbers, channel_set).double().cpu().numpy()
-    recorded, changes = request.night.scores[numbers, channel_set], []
-    for length in lengths:
-        within = own.with_window_length(length)
-        end = recorded if everywhere else _scores(within, within, numbers)
-        changes.append(np.einsum("nts,ns->nt", weights, end - _scores(within, other, numbers)))
-    return np.stack(changes)
-
-
-def _rungs(request: Request, channel_set: int, changes: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """Which of the lengths each chosen epoch needs, shape (n_chosen,): of several targets the one that needs most."""
     least = max(float(request.negligible[channel_set]), np.finfo(float).tiny)
-    size = np.maximum(np.maximum(np.abs(changes), np.abs(changes[-1])), least)
-    missed = (SHARE_OF_CHANGE * np.abs(changes - changes[-1]) / size).max(axis=2)
-    found: npt.NDArray[np.intp] = (missed <= SHARE_OF_TOL * request.settings.tol).argmax(axis=0)
+
+    def changes(length: int, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        """From the baselines, shape (n_rows, n_targets)."""
+        within, there = own.with_window_length(length), numbers[rows]
+        end = request.night.scores[there, channel_set] if everywhere else _scores(within, within, there)
+        weights = request.weights(there, channel_set).double().cpu().numpy()
+        found: npt.NDArray[np.float64] = np.einsum("nts,ns->nt", weights, end - _scores(within, other, there))
+        return found
+
+    rows, found = np.arange(len(numbers)), np.full(len(numbers), len(lengths) - 1)
+    widest = changes(lengths[-1], rows)
+    for rung, length in enumerate(lengths[:-1]):
+        near, far = changes(length, rows), widest[rows]
+        size = np.maximum(np.maximum(np.abs(near), np.abs(far)), least)
+        missed = (SHARE_OF_CHANGE * np.abs(near - far) / size).max(axis=1)
+        enough = missed <= SHARE_OF_TOL * request.settings.tol
+        found[rows[enough]] = rung
+        rows = rows[~enough]
+        if not rows.size:
+            break
     return found
 
 

@@ -72,7 +72,7 @@ def choose_window(
         request = narrowest_windows(request, nights)
     if known is not None:
         return request, {"window": dict(known)}
-    own = [one.windows.length[request.chosen] for one in request.night.bound]
+    own = [one.windows.full_length[request.chosen] for one in request.night.bound]
     length, runs = int(np.max(own)), run_lengths(request)
     if np.all(own >= runs[request.chosen]):
         all_of_it = "all that was given of the night" if request.segments.notes.get("left_out") else "the whole night"
@@ -183,7 +183,7 @@ def _of_channel_set(
 
 def _notes(request: Request, errors: Errors, reference: int | None) -> dict[str, Any]:
     """What provenance says of the windows; `reference` is None where that is the whole night."""
-    lengths = np.stack([one.windows.length[request.chosen] for one in request.night.bound])
+    lengths = np.stack([one.windows.full_length[request.chosen] for one in request.night.bound])
     every = [error for own in errors.values() for error in own]
     return {
         "length": int(lengths.max()),

@@ -12,7 +12,7 @@ import torch
 from eegflex.errors import ParameterError, check_choice
 from eegflex.settings import EDGES
 from eegflex.spec.model_spec import ModelSpec
-from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Length, Windows, cut_windows, split_window
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Length, Windows, cut_windows, ends_of_runs, split_window
 
 if TYPE_CHECKING:
     from eegflex.stagers.stager import Stager
@@ -67,7 +67,7 @@ def _spans(run: npt.NDArray[np.int64], length: Length, edges: str) -> Windows:
     """All windows that hold an epoch, put together; at the ends of a run there are fewer."""
     check_choice("edges", edges, EDGES)
     number = np.arange(len(run))
-    first, last = np.searchsorted(run, run), np.searchsorted(run, run, side="right") - 1
+    first, last = ends_of_runs(run)
     start, stop = number - (length - 1), number + (length - 1)
     inside = (start >= first) & (stop <= last)
     edge = np.where(inside, "inside", {"shift": "shifted", "pad": "padded", "skip": "skipped"}[edges])
@@ -76,7 +76,7 @@ def _spans(run: npt.NDArray[np.int64], length: Length, edges: str) -> Windows:
         fits = last - first + 1 >= length
         edge = np.where(fits, edge, "skipped")
         stop = np.where(fits, stop, start + length - 1)
-    return Windows(run, start, stop - start + 1, edge)
+    return Windows(run, start, stop - start + 1, edge, stop - start + 1)
 
 
 def _neighbours(spec: ModelSpec, window_length: Length | None) -> tuple[Length, Length]:

@@ -119,6 +119,7 @@ class Direction:
         state: torch.Tensor,
         into: Sequence[torch.Tensor],
         kept: torch.Tensor | None,
+        within: Sequence[torch.Tensor | None] | None = None,
     ) -> torch.Tensor:
         """Read steps, in the order in which it does, and return the last state.
 
@@ -132,7 +133,10 @@ class Direction:
             Where the states are written.
         kept : Tensor, shape (n_steps, batch, 5, size) | None
             Where that is written which `slopes` needs.
+        within : sequence of Tensor of bool, shape (batch, 1), or None
+            Which rows have a step; the others are left in the state that they began with. None where all have it.
         """
+        begin, there = state, [None] * len(into) if within is None else within
         size, batch, n_steps = self.size, len(state), len(into)
         parts = state.new_empty(1, batch, 5, size) if kept is None else kept
         views = [*(part.unbind() for part in parts.unbind(2)), parts[:, :, 3:].flatten(2).unbind()]
@@ -147,8 +151,13 @@ class Direction:
             torch.add(minus, new, alpha=2.0, out=new)
             torch.sub(state, new, out=change)
             state = torch.lerp(new, state, z, out=after)
+            if (own := there[step]) is not None:
+                state = torch.where(own, state, begin, out=after)
             if kept is not None and (step + 1 - begun == at_once or step + 1 == n_steps):
                 _to_factors(kept[begun : step + 1])
+                for place in range(begun, step + 1):
+                    if (own := there[place]) is not None:
+                        kept[place].mul_(own[..., None])  # a state that stays as it began has no slopes
                 begun = step + 1
         return state
 
@@ -243,6 +252,7 @@ def one_varies(
     members: torch.Tensor,
     edges: tuple[torch.Tensor, torch.Tensor],
     at: int,
+    within: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Output of the last layer at one step of windows, shape (batch, 2 x size), while only that step's input varies.
 
@@ -260,8 +270,11 @@ def one_varies(
         States before the windows, and after them in the other direction.
     at : int
         The step.
+    within : Tensor of bool, shape (time, batch) | None
+        Which of the members belong to a window: those in a row around the step; by default all. The others are any epochs.
     """
-    found: torch.Tensor = _OneVaries.apply(code, _Windows(layers, night, members, edges, at))  # type: ignore[no-untyped-call]  # torch's own
+    windows = _Windows(layers, night, members, edges, at, within)
+    found: torch.Tensor = _OneVaries.apply(code, windows)  # type: ignore[no-untyped-call]  # torch's own
     return found
 
 
@@ -289,6 +302,7 @@ class _Windows:
     members: torch.Tensor
     edges: tuple[torch.Tensor, torch.Tensor]
     at: int
+    within: torch.Tensor | None = None
 
     def states(self, code: torch.Tensor, kept: list[torch.Tensor] | None) -> torch.Tensor:
         """Output of the last layer; what its slopes need is added to `kept`, for each direction of each layer."""
@@ -306,7 +320,8 @@ class _Windows:
             joined = code.new_empty(n, batch, 2 * size)
             halves = joined[..., :size].unbind(), joined[..., size:].unbind()
             into = [[halves[side][step] for step in self._steps(layer)[side]] for side in (0, 1)]
-            ends = self._read(layer, gates, [self.edges[side][layer] for side in (0, 1)], into, kept)
+            there = [self._within(steps) for steps in self._steps(layer)]
+            ends = self._read(layer, gates, [self.edges[side][layer] for side in (0, 1)], into, kept, there)
         return torch.cat(ends, dim=1)
 
     def _steps(self, layer: int) -> tuple[range, range]:
@@ -324,6 +339,7 @@ class _Windows:
         states: Sequence[torch.Tensor],
         into: Sequence[Sequence[torch.Tensor]],
         kept: list[torch.Tensor] | None,
+        within: Sequence[_Within] = (None, None),
     ) -> list[torch.Tensor]:
         ends = []
         for side, direction in enumerate(self.layers[layer]):
@@ -332,7 +348,7 @@ class _Windows:
                 if kept is None
                 else states[side].new_empty(len(into[side]), *states[side].shape[:1], 5, direction.size)
             )
-            ends.append(direction.read(gates[side], states[side], into[side], part))
+            ends.append(direction.read(gates[side], states[side], into[side], part, within[side]))
             if kept is not None and part is not None:
                 kept.append(part)
         return ends
@@ -342,7 +358,18 @@ class _Windows:
         before, size = self.at + (1 if side else -1), self.layers[0][0].size
         if not 0 <= before < len(self.members):
             return self.edges[side][0]
-        return self.night.first[:, side * size : (side + 1) * size][self.members[before]]
+        known = self.night.first[:, side * size : (side + 1) * size][self.members[before]]
+        return known if self.within is None else torch.where(self.within[before, :, None], known, self.edges[side][0])
+
+    def _within(self, steps: range) -> _Within:
+        """Which windows have each of these steps, where not all of them do.
+
+        Of the first layer that need not be known: nobody reads what it makes of steps that a window does not have.
+        """
+        if self.within is None:
+            return None
+        everywhere = self.within.all(dim=1).tolist()
+        return [None if everywhere[step] else self.within[step, :, None] for step in steps]
 
     def _first_gates(self, code: torch.Tensor, side: int) -> Iterator[torch.Tensor]:
         yield self.layers[0][side].gates(code)
@@ -411,5 +438,7 @@ def _add(half: _ByStep, step: int, slope: torch.Tensor) -> None:
     half[step] = half[step].add_(slope) if step in half else slope
 
 
+#: Which rows have each of some steps; None where all have it, or all of them.
+_Within = Sequence[torch.Tensor | None] | None
 #: Slopes of a half of what is read, by steps.
 _ByStep = dict[int, torch.Tensor]

@@ -92,6 +92,40 @@ def test_epochs_of_several_windows_share_a_batch(gain, batch):
         assert float((own - theirs).norm()) <= 1e-12 * float(theirs.norm())
 
 
+@pytest.mark.parametrize("n_layers", [2, 4])
+def test_windows_that_end_elsewhere_share_a_batch_too(n_layers):
+    """Each is put around its epoch: what another one has beside it there, with whatever epochs, does not count."""
+    grus, layers = network(n_layers, torch.float64)
+    n_epochs, outputs, states = 12, [], torch.randn(1, 12, N_INPUTS, dtype=torch.float64)
+    night = states[0]
+    for gru in grus:
+        states, _ = gru(states)
+        outputs.append(states[0])
+    target = torch.tensor([0, 1, 5, 6, 11, 6])
+    start, stop = torch.tensor([0, 0, 2, 0, 8, 6]), torch.tensor([4, 6, 9, 12, 12, 7])
+    zero = torch.zeros(len(target), SIZE, dtype=torch.float64)
+    left = torch.stack([torch.where((start > 0)[:, None], own[start - 1, :SIZE], zero) for own in outputs])
+    right = torch.stack(
+        [torch.where((stop < n_epochs)[:, None], own[stop.clamp(max=11), SIZE:], zero) for own in outputs]
+    )
+    code, known = torch.randn(len(target), N_INPUTS, dtype=torch.float64), recorded(layers, night, outputs[0])
+    weights = torch.arange(1.0, 2 * SIZE + 1, dtype=torch.float64).cos()
+
+    def slopes(rows):
+        own = code[rows].requires_grad_(True)
+        at = int((target - start)[rows].max())
+        steps = torch.arange(-at, int((stop - target)[rows].max()))[:, None] + target[rows]
+        within = (steps >= start[rows]) & (steps < stop[rows])
+        edges = left[:, rows], right[:, rows]
+        found = one_varies(
+            layers, own, known, steps.clamp(0, n_epochs - 1), edges, at, None if within.all() else within
+        )
+        return torch.cat([found.detach(), torch.autograd.grad((weights * found).sum(), own)[0]], dim=1)
+
+    alone = torch.cat([slopes([row]) for row in range(len(target))])
+    torch.testing.assert_close(slopes(list(range(len(target)))), alone, rtol=0, atol=1e-13)
+
+
 def test_without_the_librarys_order_a_product_is_plain(monkeypatch):
     weight, bias, x = torch.randn(6, 5), torch.randn(6), torch.randn(4, 5)
     ordered = recurrent.Product(weight, bias)(x)

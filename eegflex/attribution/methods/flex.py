@@ -27,7 +27,9 @@ __all__ = ["band_rates", "explain_flex"]
 def explain_flex(request: Request, channel_set: int, numbers: npt.NDArray[np.intp]) -> Iterator[Explained]:
     """Explain epochs with one channel set by FLEX."""
     windows = request.night.bound[channel_set].windows
-    in_turn = np.lexsort((windows.at(numbers), windows.length[numbers]))  # those that are scored together side by side
+    in_turn = np.lexsort(
+        (windows.at(numbers), windows.full_length[numbers])
+    )  # those that are scored together side by side
     groups = windows.alike(numbers) if request.settings.context == "scaled" else [in_turn]
     n_draws = request.baseline.n_draws
     for group in groups:

@@ -25,7 +25,7 @@ from eegflex.stagers.passes import by_channels_last, quickest
 from eegflex.stagers.recurrent import Layer, Recorded, layers_of, one_varies, recorded
 from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.windowed import recorded_inputs
-from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Length, Windows, cut_windows, split_window
+from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH, Length, Windows, clip_windows, split_window
 
 if TYPE_CHECKING:
     from eegflex.preprocessing.segments import Segments
@@ -190,7 +190,7 @@ class GSSC(Stager):
         """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
         images = {name: as_images(network) for name, network in self.module.signals.items()}
         shared = _Shared(layers_of(self.module.layers), images)
-        windows = _windows(segments.run, DEFAULT_WINDOW_LENGTH if window_length is None else window_length)
+        windows = clip_windows(segments.run, *split_window(window_length or DEFAULT_WINDOW_LENGTH))
         return [_BoundGSSC(self, segments, channels, windows, shared) for channels in segments.channel_sets]
 
 
@@ -222,7 +222,7 @@ class _BoundGSSC(BoundStager):
     def with_window_length(self, window_length: Length) -> BoundStager:
         """The same with windows of another window_length."""
         other = copy.copy(self)
-        other.windows = _windows(self.windows.run, window_length)
+        other.windows = clip_windows(self.windows.run, *split_window(window_length))
         return other
 
     def _signal_codes(self, channel: int, name: str, progress: Callable[[int], None]) -> torch.Tensor:
@@ -300,20 +300,19 @@ class _BoundGSSC(BoundStager):
     def decode(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """Score variants of epochs by their codes."""
         index = index.cpu()
-        places = [torch.from_numpy(group) for group in self.windows.aligned(index.numpy())]
-        parts = [self._score(codes[p], index[p]) for p in places] if len(places) > 1 else [self._score(codes, index)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)[torch.argsort(torch.cat(places))]
+        groups = self.windows.together(index.numpy())
+        return _in_groups(groups, lambda own: self._score(codes[own], index[own]))
 
     def __call__(self, segments: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         return self.decode(self.encode(segments), index)
 
     def _score(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Score epochs whose windows are of one length and have them at one place."""
+        """Score epochs whose windows are of one length but for the ends of runs."""
         ways = {"recorded steps": self._among_recorded}
         scores: torch.Tensor = quickest(
             self.stager.module,
-            f"decode in {self.windows.length[int(index[0])]} epochs",
-            lambda codes, index: self._decode(self._in_window(codes, index), index),
+            f"decode in {self.windows.full_length[int(index[0])]} epochs",
+            self._by_torch,
             ways,
             (codes, index),
             self.stager.spec.name,
@@ -321,13 +320,21 @@ class _BoundGSSC(BoundStager):
         )
         return scores
 
+    def _by_torch(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        groups = self.windows.alike(index.numpy())
+        return _in_groups(groups, lambda own: self._decode(self._in_window(codes[own], index[own]), index[own]))
+
     def _among_recorded(self, codes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """The same, of no step more than varies."""
-        night, numbers = self._recorded()[3], index.numpy()
-        members = torch.from_numpy(self.windows.members(numbers).T.copy()).to(codes.device)
-        at = int(self.windows.at(numbers[:1])[0])
-        states = one_varies(self.shared.layers, codes, night, members, self._boundaries(index), at)
-        return self.stager.module.head(states)
+        """The same, of no step more than varies: all windows are put around their targets."""
+        night, windows, numbers = self._recorded()[3], self.windows, index.numpy()
+        before = windows.at(numbers)
+        after = windows.length[numbers] - 1 - before
+        steps = np.arange(-before.max(), after.max() + 1)[:, None]
+        there = (steps >= -before) & (steps <= after)
+        members = torch.from_numpy((numbers + steps).clip(0, len(windows.run) - 1)).to(codes.device)
+        within = None if there.all() else torch.from_numpy(there).to(codes.device)
+        edges, at = self._boundaries(index), int(before.max())
+        return self.stager.module.head(one_varies(self.shared.layers, codes, night, members, edges, at, within))
 
     def beyond(self, index: torch.Tensor) -> torch.Tensor:
         """The states of the recurrent layers at both ends of the windows of some epochs, shape (n, n_beyond)."""
@@ -376,7 +383,8 @@ class _BoundGSSC(BoundStager):
         return states[:, within] * inside[:, None].to(states.device)
 
 
-def _windows(run: npt.NDArray[np.int64], window_length: Length) -> Windows:
-    """Windows within their runs. Since GSSC knows the ends of a night, an epoch near one is staged as any other."""
-    windows = cut_windows(run, *split_window(window_length), can_shift=True, can_shrink=True)
-    return dataclasses.replace(windows, edge=np.full(len(run), "inside"))
+def _in_groups(groups: list[npt.NDArray[np.intp]], score: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """Score groups of rows, of which each has its place."""
+    places = [torch.from_numpy(group) for group in groups]
+    parts = [score(own) for own in places]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)[torch.argsort(torch.cat(places))]

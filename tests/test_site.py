@@ -120,7 +120,7 @@ def test_the_page_of_stagers_names_every_spec_and_every_way_to_get_weights():
     text = pages.models()
     rows = re.findall(r"^   \* - ``([\w:-]+)``", text, re.MULTILINE)
     assert [row for row in rows if not row.startswith("known-")] == spec_names()
-    ways = set(re.findall(r"^     - (come along|of the package \w+|a file of yours)$", text, re.MULTILINE))
+    ways = set(re.findall(r"^     - (part of eegflex|package \w+|your own file)$", text, re.MULTILINE))
     assert ways == {way for way, _ in pages._HOW_WEIGHTS_ARE_GOT[1:]}
 
 

@@ -113,8 +113,8 @@ TASKS = (
     ),
 )
 
-_OF_STAGERS = """Stagers that ``load_model`` (``--model``) takes by name, with the values of their specs. You can also pass any other
-network, file or estimator: :doc:`/guide/stagers`.
+_OF_STAGERS = """Stagers that ``load_model`` (``--model``) takes by name, with the values of their specs. You can also pass
+any other network, file or estimator: :doc:`/guide/stagers`.
 
 *Channels*: those marked *each* are used one at a time, and the stager runs once for each; those marked *all* are used
 together; of others, the first that fits is used. *Context*: epochs before, the epoch itself, and epochs after. *Licence*:
@@ -208,7 +208,10 @@ def which_function() -> str:
 def command_line() -> str:
     """Show the help of every command."""
     commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
-    parts = [_title("Command line", "="), "Options have the same names as the arguments in Python. This page shows the help of each command."]
+    parts = [
+        _title("Command line", "="),
+        "Options have the names of the arguments in Python. This is the help of each command.",
+    ]
     for arguments in ((), *((name,) for name in commands)):
         said = io.StringIO()
         with contextlib.redirect_stdout(said):

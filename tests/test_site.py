@@ -173,3 +173,14 @@ def test_the_changelog_has_the_sections_of_keep_a_changelog():
         head, *sections = version.split("\n### ")
         assert "\n- " not in head
         assert all("\n- " in one for one in sections)
+
+
+@pytest.mark.parametrize("path", sorted({*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst")}), ids=lambda path: path.stem)
+def test_no_row_of_a_simple_table_is_the_rest_of_the_one_before(path):
+    """In such a table every line with a first cell is a row of its own, also where it was meant to go on."""
+    text = path.read_text("utf-8")
+    for rule, rest in re.findall(r"(?<=\n\n)(=+(?: +=+)+)\n(.*?\n)\1\n(?=\n|\Z)", text, re.DOTALL):
+        columns = [found.span() for found in re.finditer("=+", rule)]
+        for line in filter(str.strip, rest.splitlines()):
+            first, *others = (line[start:end].strip() for start, end in columns)
+            assert not first or (all(others) and not first.endswith((",", ";", " or"))), line

@@ -80,7 +80,7 @@ def _marks(dataset: xr.Dataset, night: Night) -> dict[str, npt.NDArray[np.intp]]
     """What is known of explained epochs: which are trusted, which their surroundings decide, which nothing explains."""
     marks = {
         "not explained by itself": ~explained_epochs(dataset),
-        "epochs around decide": epoch_shares(dataset) > DECIDES,
+        "neighbours decide": epoch_shares(dataset) > DECIDES,
     }
     if has_evidence(dataset):
         marks["trusted"] = judge(dataset).epochs

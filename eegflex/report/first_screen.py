@@ -95,7 +95,8 @@ def _missing(night: Night) -> str:
 
 def _look_at(night: Night) -> Markup:
     """Name the explained epochs that are most worth a look: where the scorer, or another channel, says otherwise."""
-    told, kinds = [], []
+    told: list[str] = []
+    kinds: list[str] = []
     for words, which in (("the scorer gives another stage", night.is_wrong), ("channels disagree", night.is_disputed)):
         kinds += [words] if which.any() else []
         own = [place for place in night.explained.tolist() if which[place]]

@@ -39,24 +39,24 @@ class Task(NamedTuple):
 TASKS = (
     Task(
         "Read a recording",
-        "A file and its hypnogram to MNE's recordings and epochs, with what was seen in it and done to it.",
+        "From a file and its hypnogram to MNE's Raw and Epochs, with notes on what was found and done.",
         """read_psg read_hypnogram make_epochs
         readers.describe_psg readers.PSGDescription readers.SignalDescription readers.get_notes readers.ReadingNotes""",
     ),
     Task(
         "Public data sets",
-        "What is known of them: their channels and codes, who may have them, and how they are got.",
+        "Their channels and codes, who may use them, and how to get them.",
         """datasets.list_datasets datasets.describe_dataset datasets.fetch_sleep_edf datasets.RecordingFiles
         readers.profile_names readers.load_profile readers.Profile""",
     ),
     Task(
         "Load a stager",
-        "Any model that stages sleep, and whether it is connected as it was meant. :doc:`models` lists those that are known.",
+        "Any model that stages sleep, and a check that it gets the right input. :doc:`models` lists stagers that have a name.",
         "load_model Stager stagers.ensemble check_model doctor.Findings doctor.Finding",
     ),
     Task(
-        "Say what it is given",
-        "The contract of a stager, in Python; in TOML it is :doc:`/specs`.",
+        "Describe a stager",
+        "The spec of a stager in Python; :doc:`/specs` has the same fields in TOML.",
         """ModelSpec spec.ChannelSpec spec.FilterSpec spec.ScaleSpec spec.ContextSpec spec.SpectrogramSpec spec.LogSpec
         spec.spec_names spec.load_spec spec.spec_text""",
     ),
@@ -67,45 +67,45 @@ TASKS = (
         review.review_queue review.epochs_to_review review.save_queue review.to_annotations""",
     ),
     Task(
-        "Explain it",
-        "Which rhythms, on which channels, at which moment. A result has its tables, figures and files as methods.",
+        "Explain stages",
+        "Which rhythms, on which channels, at which moment. A result has methods for tables, figures and files.",
         "attribute_epochs FlexResult Bands read_result concatenate_results attribute",
     ),
     Task(
-        "Ask whether it can be believed",
-        "What can be told of an explanation by itself, and what the model says when it is asked again.",
+        "Test explanations",
+        "Tests on the model, and checks that need only the result.",
         "evaluate evaluation.Evaluation evaluation.assess",
     ),
     Task(
-        "Compare it with what scorers look for",
+        "Compare explanations with what scorers look for",
         "Spindles, K-complexes, slow waves, eye movements: whether the network used them.",
         """evaluation.find_sleep_events evaluation.grounding evaluation.grounding_findings evaluation.decisive_events
         evaluation.aasm_criteria evaluation.AASM_CRITERIA evaluation.AasmCriterion""",
     ),
     Task(
-        "Show it",
-        "One page of a result, and figures as functions; the methods of a result call them.",
+        "Reports and figures",
+        "The report of a result, and figures as functions; the methods of a result call them.",
         """make_report report.Report report.main_findings viz.plot_bands viz.plot_spectrum viz.plot_topomap viz.plot_epoch
         viz.plot_examples viz.plot_night viz.plot_confusion viz.plot_context viz.plot_completeness""",
     ),
     Task(
         "Explain many nights, and compare people",
-        "A person is one case. It takes the extra ``cohort``.",
+        "The unit is the person. Needs the extra ``cohort``.",
         """cohort.run_cohort cohort.list_recordings cohort.Recording cohort.cohort_status cohort.CohortStatus
         cohort.read_cohort cohort.Cohort cohort.compare_groups cohort.correlate cohort.mixed_model cohort.Comparison
         cohort.plan_epochs cohort.EpochPlan cohort.make_cohort_report""",
     ),
     Task(
-        "Simulate, and hold explanations against a known truth",
-        "Nights whose every event is known, stagers that were made to read one of them, and how much of an explanation "
-        "lies where the truth is.",
+        "Simulate, and compare explanations with a known truth",
+        "Nights in which every event is known, stagers that use only one kind of them, and measures of how much of an "
+        "explanation is in the right place.",
         """simulate_psg simulation.SimulatedPSG cohort.simulate_cohort evaluation.KnownTruth evaluation.TRUTHS
         evaluation.share_in_truth evaluation.cover_of_events evaluation.Cover evaluation.average_precision
         evaluation.area_under_roc evaluation.plant_line_noise""",
     ),
     Task(
         "When something goes wrong",
-        "Errors that are yours to mend: each says what was wrong, what was seen, what is allowed and what to do.",
+        "Errors that you can correct: each says what is wrong, what was found, what is allowed and what to do.",
         """EegflexError errors.ParameterError errors.RecordingError errors.EmptyRecordingError errors.UnitError
         errors.ChannelError errors.HypnogramError errors.EmptyHypnogramError errors.ModelError errors.SpecError
         errors.MemoryShortError errors.AttributionFailed errors.AttributionStopped errors.EvaluationStopped
@@ -113,12 +113,12 @@ TASKS = (
     ),
 )
 
-_OF_STAGERS = """Stagers that ``load_model`` (``--model``) takes by name, as their specs have it. Any other network, file or
-estimator can be given, too: :doc:`/guide/stagers`.
+_OF_STAGERS = """Stagers that ``load_model`` (``--model``) takes by name, with the values of their specs. You can also pass
+any other network, file or estimator: :doc:`/guide/stagers`.
 
-*Channels*: of those marked *each* the stager takes one at a time, and is run once for each; of those marked *all*, all
-together; of others the first that fits. *Context*: the epochs before, the epoch, and those after. *Licence*: of the weights
-where they come with it, else of the code; where none is said, ask whoever gives you the weights.
+*Channels*: those marked *each* are used one at a time, and the stager runs once for each; those marked *all* are used
+together; of others, the first that fits is used. *Context*: epochs before, the epoch itself, and epochs after. *Licence*:
+of the weights if they are included, otherwise of the code; if none is given, ask the provider of the weights.
 
 .. |br| raw:: html
 
@@ -131,24 +131,24 @@ _KNOWN = (
     "eeg (all)",
     "none",
     "BSD-3-Clause",
-    "made, not trained: each reads one band of one channel",
+    "built by hand: each uses one band of one channel",
 )
 
 _HOW_WEIGHTS_ARE_GOT = (
     ("weights", "how"),
-    ("come along", "They are eegflex's own."),
+    ("part of eegflex", "Nothing else is needed."),
     (
-        "of the package gssc",
-        "``pip install 'eegflex[gssc]'``, under the AGPL. ``gssc-eeg`` and ``gssc-eog`` hear one signal.",
+        "package gssc",
+        "``pip install 'eegflex[gssc]'``, under the AGPL. ``gssc-eeg`` and ``gssc-eog`` use one signal.",
     ),
-    ("of the package yasa", "``pip install 'eegflex[yasa]'``. It has no gradient: methods that need none explain it."),
+    ("package yasa", "``pip install 'eegflex[yasa]'``. It has no gradient; use a method that needs none."),
     (
-        "of the package physioex",
-        "``pip install --no-deps physioex==1.0.0.dev4``, or ``weights=`` its wheel or a folder.",
+        "package physioex",
+        "``pip install --no-deps physioex==1.0.0.dev4``, or pass its wheel or a folder as ``weights=``.",
     ),
     (
-        "a file of yours",
-        '``load_model(name, weights="mine.ckpt")``. Those of braindecode need ``eegflex[braindecode]``.',
+        "your own file",
+        '``load_model(name, weights="mine.ckpt")``. Networks of braindecode need ``eegflex[braindecode]``.',
     ),
 )
 
@@ -170,7 +170,7 @@ def public() -> dict[str, object]:
 
 def api() -> str:
     """List every public name once, under the task that it is for."""
-    parts = [_title("API reference", "="), "Every public name, by what it is for. Each page has an example that runs."]
+    parts = [_title("API reference", "="), "All public names, by task. Each page has an example that you can run."]
     parts += [".. currentmodule:: eegflex"]
     for task in TASKS:
         listed = "\n".join(f"   {name}" for name in task.listed)
@@ -188,11 +188,11 @@ def models() -> str:
         taken = f"{rate}, {length}, {'spectrogram' if spec.spectrogram else 'signal'}"
         channels = ", ".join(one.name if one.use == "first" else f"{one.name} ({one.use})" for one in spec.channels)
         whose = re.split("[,;]", spec.citation)[0]
-        rows.append((f"``{name}`` |br| {whose}", taken, channels, context, spec.licence or "not said", weights))
+        rows.append((f"``{name}`` |br| {whose}", taken, channels, context, spec.licence or "not given", weights))
     rows.append((", ".join(f"``{name}``" for name in TRUTHS), *_KNOWN))
-    parts = [_title("Stagers that are known", "="), _OF_STAGERS, _table(rows, "26 18 13 12 13 18")]
-    parts += [_title("How weights are got", "-"), _table(_HOW_WEIGHTS_ARE_GOT, "30 70")]
-    return "\n\n".join([*parts, "``eegflex specs`` lists the same in a shell, and prints a spec to be changed.\n"])
+    parts = [_title("Stagers by name", "="), _OF_STAGERS, _table(rows, "26 18 13 12 13 18")]
+    parts += [_title("How to get the weights", "-"), _table(_HOW_WEIGHTS_ARE_GOT, "30 70")]
+    return "\n\n".join([*parts, "In a shell, ``eegflex specs`` lists the same, and prints a spec that you can edit.\n"])
 
 
 def which_function() -> str:
@@ -208,7 +208,10 @@ def which_function() -> str:
 def command_line() -> str:
     """Show the help of every command."""
     commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
-    parts = [_title("Command line", "="), "The same words as in Python. What follows is the programme's own help."]
+    parts = [
+        _title("Command line", "="),
+        "Options have the names of the arguments in Python. This is the help of each command.",
+    ]
     for arguments in ((), *((name,) for name in commands)):
         said = io.StringIO()
         with contextlib.redirect_stdout(said):

@@ -120,7 +120,7 @@ def test_the_page_of_stagers_names_every_spec_and_every_way_to_get_weights():
     text = pages.models()
     rows = re.findall(r"^   \* - ``([\w:-]+)``", text, re.MULTILINE)
     assert [row for row in rows if not row.startswith("known-")] == spec_names()
-    ways = set(re.findall(r"^     - (come along|of the package \w+|a file of yours)$", text, re.MULTILINE))
+    ways = set(re.findall(r"^     - (part of eegflex|package \w+|your own file)$", text, re.MULTILINE))
     assert ways == {way for way, _ in pages._HOW_WEIGHTS_ARE_GOT[1:]}
 
 
@@ -173,3 +173,14 @@ def test_the_changelog_has_the_sections_of_keep_a_changelog():
         head, *sections = version.split("\n### ")
         assert "\n- " not in head
         assert all("\n- " in one for one in sections)
+
+
+@pytest.mark.parametrize("path", sorted({*DOCS.glob("*.rst"), *DOCS.glob("guide/*.rst")}), ids=lambda path: path.stem)
+def test_no_row_of_a_simple_table_is_the_rest_of_the_one_before(path):
+    """In such a table every line with a first cell is a row of its own, also where it was meant to go on."""
+    text = path.read_text("utf-8")
+    for rule, rest in re.findall(r"(?<=\n\n)(=+(?: +=+)+)\n(.*?\n)\1\n(?=\n|\Z)", text, re.DOTALL):
+        columns = [found.span() for found in re.finditer("=+", rule)]
+        for line in filter(str.strip, rest.splitlines()):
+            first, *others = (line[start:end].strip() for start, end in columns)
+            assert not first or (all(others) and not first.endswith((",", ";", " or"))), line

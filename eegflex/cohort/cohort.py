@@ -97,7 +97,7 @@ class Cohort:
         axes : matplotlib Axes | sequence of matplotlib Axes | None
             Axes to draw into, one for each stage. By default those of a figure of its own.
         annotate : bool
-            Whether to write a title and notes. They are never written into a figure of yours.
+            Whether to write a title and notes. They are never written into your own figure.
         show : bool
             Whether to show the figure.
 
@@ -131,7 +131,7 @@ class Cohort:
         axes : matplotlib Axes | sequence of matplotlib Axes | None
             Axes to draw into, one for each stage. By default those of a figure of its own.
         annotate : bool
-            Whether to write a title and notes. They are never written into a figure of yours.
+            Whether to write a title and notes. They are never written into your own figure.
         show : bool
             Whether to show the figure.
 
@@ -168,7 +168,7 @@ class Cohort:
             Axes to draw into, one for each band and stage, row by row, the fastest band first. By default those of a figure of
             its own.
         annotate : bool
-            Whether to write a title and notes. They are never written into a figure of yours.
+            Whether to write a title and notes. They are never written into your own figure.
         show : bool
             Whether to show the figure.
 

@@ -80,7 +80,7 @@ def _marks(dataset: xr.Dataset, night: Night) -> dict[str, npt.NDArray[np.intp]]
     """What is known of explained epochs: which are trusted, which their surroundings decide, which nothing explains."""
     marks = {
         "not explained by itself": ~explained_epochs(dataset),
-        "epochs around decide": epoch_shares(dataset) > DECIDES,
+        "neighbours decide": epoch_shares(dataset) > DECIDES,
     }
     if has_evidence(dataset):
         marks["trusted"] = judge(dataset).epochs
@@ -95,8 +95,10 @@ def _missing(night: Night) -> str:
 
 def _look_at(night: Night) -> Markup:
     """Name the explained epochs that are most worth a look: where the scorer, or another channel, says otherwise."""
-    told = []
+    told: list[str] = []
+    kinds: list[str] = []
     for words, which in (("the scorer gives another stage", night.is_wrong), ("channels disagree", night.is_disputed)):
+        kinds += [words] if which.any() else []
         own = [place for place in night.explained.tolist() if which[place]]
         if own:
             named = ", ".join(map(epoch_link, own[:_MOST_NAMED])) + (", …" if len(own) > _MOST_NAMED else "")
@@ -107,5 +109,6 @@ def _look_at(night: Night) -> Markup:
     if not n_wrong and not n_disputed:
         return Markup()
     first = f"Of the explained epochs, look first at number {'; '.join(told)}." if told else ""
-    more = f" {count_epochs(left)} like these {'was' if left == 1 else 'were'} not explained." if left else ""
+    such = "like these" if told else f"in which {' or '.join(kinds)}"
+    more = f" {count_epochs(left)} {such} {'was' if left == 1 else 'were'} not explained." if left else ""
     return Markup((first + more).strip())  # noqa: S704  (numbers and words of ours)

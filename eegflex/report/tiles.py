@@ -41,7 +41,7 @@ _FITS = {
     "unknown": "This night was not scored",
 }
 _AGREE = {"good": "The channels agree", "some": "Not all channels agree", "bad": "The channels disagree"}
-_WORDS = {"waveforms": "waveforms, not rhythms", "relations": "relations between channels"}
+_WORDS = {"waveforms": "waveforms, not rhythms,", "relations": "relations between channels"}
 #: What decides a stage that nothing else does, by what random phases said of it; nothing where that is not known.
 _OWN = {"the epoch's own rhythms decide": ("spectrum",), "the epoch itself decides": ("",)}
 
@@ -142,7 +142,7 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
     for way, words in _WORDS.items():
         own = [one for one in stages if one.way == way]
         if own:
-            said.append(f"It is {words} that decide {', '.join(map(_lost, own))}.")
+            said.append(f"{words.capitalize()} decide {', '.join(map(_lost, own))}.")
     if unclear := [one for one in stages if one.way == "unclear"]:
         said.append(f"Rhythms or waveforms: unclear for {', '.join(one.stage for one in unclear)}.")
     rest = [one for one in told if not one.is_elsewhere and one.way != "unclear"]

@@ -50,7 +50,7 @@ def plot_completeness(
         Axes to draw into: for the gaps, where the attributions are meant to add up, and for the errors, where there is an
         estimate. By default those of a figure of its own.
     annotate : bool
-        Whether to write a title and notes. They are never written into a figure of yours.
+        Whether to write a title and notes. They are never written into your own figure.
     show : bool
         Whether to show the figure.
 

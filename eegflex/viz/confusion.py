@@ -89,7 +89,7 @@ def plot_confusion(
     axes : matplotlib Axes | None
         Axes to draw into. By default those of a figure of its own.
     annotate : bool
-        Whether to write a title and notes. They are never written into a figure of yours.
+        Whether to write a title and notes. They are never written into your own figure.
     show : bool
         Whether to show the figure.
 

@@ -108,7 +108,7 @@ def plot_context(
         Axes to draw into: for the whole window one for each stage, and then for the neighbours. By default those of a figure
         of its own.
     annotate : bool
-        Whether to write a title and notes. They are never written into a figure of yours.
+        Whether to write a title and notes. They are never written into your own figure.
     show : bool
         Whether to show the figure.
 

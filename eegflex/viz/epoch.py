@@ -90,7 +90,7 @@ def plot_epoch(
         figure of its own.
     annotate : bool
         Whether to write a title, notes and, in a panel of its own, scores, completeness gap and estimated error. They are
-        never written into a figure of yours.
+        never written into your own figure.
     show : bool
         Whether to show the figure.
 

@@ -70,7 +70,7 @@ def plot_examples(
         Axes to draw into: for each epoch the signal, the attribution to time and frequency if the result has that view, and
         the attribution to frequencies. By default those of a figure of its own.
     annotate : bool
-        Whether to write a title and notes. They are never written into a figure of yours.
+        Whether to write a title and notes. They are never written into your own figure.
     show : bool
         Whether to show the figure.
 

@@ -125,7 +125,7 @@ def plot_night(
         which a night that was only staged has if there is a hypnogram or more than one channel set. By default those of a
         figure of its own.
     annotate : bool
-        Whether to write a title and notes. They are never written into a figure of yours.
+        Whether to write a title and notes. They are never written into your own figure.
     show : bool
         Whether to show the figure.
 

@@ -90,7 +90,7 @@ def plot_spectrum(
     axes : matplotlib Axes | sequence of matplotlib Axes | None
         Axes to draw into, one for each stage. By default those of a figure of its own.
     annotate : bool
-        Whether to write a title and notes. They are never written into a figure of yours.
+        Whether to write a title and notes. They are never written into your own figure.
     show : bool
         Whether to show the figure.
 

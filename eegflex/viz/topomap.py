@@ -80,7 +80,7 @@ def plot_topomap(
         Axes to draw into, one for each band and stage, row by row, the fastest band first. By default those of a figure of its
         own.
     annotate : bool
-        Whether to write a title and notes. They are never written into a figure of yours.
+        Whether to write a title and notes. They are never written into your own figure.
     show : bool
         Whether to show the figure.
 

@@ -15,7 +15,7 @@ from scipy.special import softmax
 
 from eegflex.evaluation import assess
 from eegflex.report.facts import GRADES, LIMITS, grade, of_stages, worst
-from eegflex.report.first_screen import first_screen, subtitle
+from eegflex.report.first_screen import _look_at, first_screen, subtitle
 from eegflex.report.night_strip import WIDE, axis_ticks, make_strips
 from eegflex.report.parts import Gathered
 from eegflex.report.stage_rows import WIDTH, make_rows
@@ -71,6 +71,17 @@ class TestNight:
         text = make_tiles(night, of_stages(many), None)[1]
         assert text.grade == "some"
         assert "In 3 of 40 epochs" in text.text
+
+    def test_epochs_to_look_at_are_named_where_they_were_explained_and_else_described(self, many):
+        data = many.to_xarray()
+        data["night_scores"].values[[3, 7, 9], 0] = data["night_scores"].values[[4, 8, 10], 0]
+        night = night_of(data)
+        night = dataclasses.replace(night, scored=night.predicted.copy(), explained=np.array([0, 3]))
+        assert Page(str(_look_at(night))).text == (
+            "Of the explained epochs, look first at number 3 (channels disagree). 2 epochs like these were not explained."
+        )
+        others = dataclasses.replace(night, explained=np.array([0, 1]))
+        assert str(_look_at(others)) == "3 epochs in which channels disagree were not explained."
 
     def test_one_that_was_not_staged_is_a_gap_everywhere(self, many):
         data = many.to_xarray()

@@ -125,7 +125,7 @@ def described(name: str, spec: ModelSpec) -> tuple[str, ...]:
     # what was looked at is what comes with a package
     package = name.partition(":")[0] if spec.sha256 else spec.format if spec.format in _PACKAGES else ""
     of_user = bool(spec.class_name) or spec.format == "ONNX"
-    weights = f"of the package {package}" if package else "a file of yours" if of_user else "come along"
+    weights = f"package {package}" if package else "your own file" if of_user else "part of eegflex"
     return (
         "any" if spec.sfreq is None else f"{spec.sfreq:.5g} Hz",
         "any" if spec.duration is None else f"{spec.duration:g} s",

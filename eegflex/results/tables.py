@@ -26,6 +26,7 @@ __all__ = [
     "agreement",
     "band_sums",
     "beyond_moved",
+    "counted_cases",
     "counted_labels",
     "counted_sets",
     "counted_stages",
@@ -205,18 +206,25 @@ def counted_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]
     stage_from : {"predicted", "scored", "target"}
         As in `epoch_stages`.
     """
-    counted = counted_sets(dataset, stage_from)[:, dataset["of_channel_set"].values]
-    return np.where(counted, epoch_stages(dataset, stage_from)[:, None], "")
+    stages, counted = counted_cases(dataset, stage_from)
+    return np.where(counted[:, dataset["of_channel_set"].values], stages[:, None], "")
 
 
 def counted_stages(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
     """The stage for which each epoch is counted, shape (n_epochs,); empty where no channel explains its stage."""
-    return np.where(counted_sets(dataset, stage_from).any(axis=1), epoch_stages(dataset, stage_from), "")
+    stages, counted = counted_cases(dataset, stage_from)
+    return np.where(counted.any(axis=1), stages, "")
 
 
 def counted_sets(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.bool_]:
     """Whether each channel set explains the stage of the epoch, shape (n_epochs, n_channel_sets); see `counted_labels`."""
-    stages, target = epoch_stages(dataset, stage_from)[:, None], json.loads(dataset.attrs["parameters"])["target"]
+    return counted_cases(dataset, stage_from)[1]
+
+
+def counted_cases(dataset: xr.Dataset, stage_from: str) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.bool_]]:
+    """`epoch_stages` and `counted_sets`, which takes these."""
+    own, target = epoch_stages(dataset, stage_from), json.loads(dataset.attrs["parameters"])["target"]
+    stages = own[:, None]
     follows = target in ("predicted", "scored") and stage_from != "target"
     if follows and target == "scored":
         explained = dataset["stage"].values.astype(str)[:, None]
@@ -225,7 +233,7 @@ def counted_sets(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.bool_]:
     else:
         explained = stages
     of_none = ~np.isin(stages, dataset["stage_name"].values.astype(str)) & (stage_from == "scored")
-    return np.broadcast_to((explained == stages) | of_none, dataset["predicted"].shape)
+    return own, np.broadcast_to((explained == stages) | of_none, dataset["predicted"].shape)
 
 
 def agreed_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:

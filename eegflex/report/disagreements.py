@@ -191,7 +191,7 @@ def _bands(result: FlexResult, every: FlexResult | None, place: int, pair: tuple
     for stage in groups:
         score = f"the score of {stage}" if target == "predicted" else explained_words(one)
         sides = tuple(f"for {own}" for own in pair) if is_pair else (f"{how.raised} {score}", f"{how.lowered} it")
-        signs = signs_of_epochs(at_channels(one.data, said == stage))
+        signs = signs_of_epochs(at_channels(one.data, said == stage) if len(groups) > 1 else one.data)
         found = [
             (sign.words, value)
             for sign in signs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -217,24 +217,22 @@ def signs_of(
     """
     bands, kinds = Bands(), dataset["ch_type"].values.astype(str)
     every, labels = dataset["ch_name"].values.astype(str), tables.counted_labels(dataset, "predicted")
-
-    def sign(words: str, members: npt.NDArray[np.bool_], chosen: slice) -> Sign:
-        own = pool(dataset, errors[..., chosen].sum(axis=-1), members, "predicted").values
-        most = pool(dataset, together, members, "predicted", mean=True).values
-        values = sums[..., chosen].sum(axis=-1)
-        did = pool(dataset, values, members, "predicted")
-        return Sign(words, did, np.minimum(own, most), values[:, members], every[members], labels[:, members])
-
     for kind in channel_types(dataset):
         members = kinds == kind
         names = list(dict.fromkeys(every[members]))
         where = f"at {', '.join(names)}" if len(names) <= 2 else f"in the {type_label(kind)}"
         if kind in _WHOLE:  # not "eye movements": what is fast in an EOG is none
-            own = f"all of the {type_label(kind)}"
-            yield sign(f"{own} {where}" if len(names) <= 2 else own, members, slice(None))
-            continue
-        for place, name in enumerate(bands.names):
-            yield sign(f"{_RHYTHMS[name]}, {span_words(name, bands)}, {where}", members, slice(place, place + 1))
+            words = [f"all of the {type_label(kind)}" + (f" {where}" if len(names) <= 2 else "")]
+            values, known = (one.sum(axis=-1, keepdims=True) for one in (sums, errors))
+        else:
+            words = [f"{_RHYTHMS[name]}, {span_words(name, bands)}, {where}" for name in bands.names]
+            values, known = sums, errors
+        did = pool(dataset, values, members, "predicted")
+        most = pool(dataset, together, members, "predicted", mean=True).values
+        error = np.minimum(pool(dataset, known, members, "predicted").values, most[:, None])
+        for place, what in enumerate(words):
+            one = replace(did, values=did.values[:, place])
+            yield Sign(what, one, error[:, place], values[:, members, place], every[members], labels[:, members])
 
 
 def error_together(dataset: xr.Dataset) -> npt.NDArray[np.float64]:

@@ -181,14 +181,14 @@ def pool(
     mean : bool
         Take the mean over the channels instead, as power needs it.
     """
-    of, labels = dataset["of_channel_set"].values, tables.counted_labels(dataset, stage_from)
-    groups = [own for k in range(dataset.sizes["channel_set"]) if len(own := np.flatnonzero(members & (of == k)))]
-    reduce = np.mean if mean else np.sum
-    said = np.stack([labels[:, group[0]] for group in groups], axis=1)
+    of, (stages, counted) = dataset["of_channel_set"].values, tables.counted_cases(dataset, stage_from)
+    there = [k for k in range(dataset.sizes["channel_set"]) if (members & (of == k)).any()]
+    said = counted[:, there] & (stages != "")[:, None]
     total = np.zeros((len(values), *values.shape[2:]))
-    for group, own in zip(groups, (said != "").T, strict=True):
-        total[own] += reduce(values[own][:, group], axis=1, dtype=np.float64)
-    count, stages = (said != "").sum(axis=1), tables.epoch_stages(dataset, stage_from)
+    for k, own in zip(there, said.T, strict=True):
+        some = values[own][:, members & (of == k)]
+        total[own] += (np.mean if mean else np.sum)(some, axis=1, dtype=np.float64)
+    count = said.sum(axis=1)
     places = np.flatnonzero(count)
     weights = case_weights(dataset, places, stages[places] if stage_from == "predicted" else None)
     averaged = total[places] / count[places].reshape(-1, *(1 for _ in values.shape[2:]))

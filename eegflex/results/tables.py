@@ -26,6 +26,7 @@ __all__ = [
     "agreement",
     "band_sums",
     "beyond_moved",
+    "counted_cases",
     "counted_labels",
     "counted_sets",
     "counted_stages",
@@ -58,8 +59,9 @@ def reduced(
     variable: xr.DataArray, reduce: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
     """Reduce what is on the last axis, a few epochs at a time: a view is neither read nor made float64 as a whole."""
-    starts = range(0, max(len(variable), 1), _AT_ONCE)
-    return np.concatenate([reduce(variable[start : start + _AT_ONCE].values) for start in starts])
+    bare = variable.variable  # to take a part of the coordinates, too, took longer than to reduce
+    starts = range(0, max(len(bare), 1), _AT_ONCE)
+    return np.concatenate([reduce(bare[start : start + _AT_ONCE].values) for start in starts])
 
 
 def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view") -> npt.NDArray[np.float64]:
@@ -205,27 +207,34 @@ def counted_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]
     stage_from : {"predicted", "scored", "target"}
         As in `epoch_stages`.
     """
-    counted = counted_sets(dataset, stage_from)[:, dataset["of_channel_set"].values]
-    return np.where(counted, epoch_stages(dataset, stage_from)[:, None], "")
+    stages, counted = counted_cases(dataset, stage_from)
+    return np.where(counted[:, dataset["of_channel_set"].values], stages[:, None], "")
 
 
 def counted_stages(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
     """The stage for which each epoch is counted, shape (n_epochs,); empty where no channel explains its stage."""
-    return np.where(counted_sets(dataset, stage_from).any(axis=1), epoch_stages(dataset, stage_from), "")
+    stages, counted = counted_cases(dataset, stage_from)
+    return np.where(counted.any(axis=1), stages, "")
 
 
 def counted_sets(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.bool_]:
     """Whether each channel set explains the stage of the epoch, shape (n_epochs, n_channel_sets); see `counted_labels`."""
-    stages, target = epoch_stages(dataset, stage_from)[:, None], json.loads(dataset.attrs["parameters"])["target"]
+    return counted_cases(dataset, stage_from)[1]
+
+
+def counted_cases(dataset: xr.Dataset, stage_from: str) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.bool_]]:
+    """`epoch_stages` and `counted_sets`, which takes these."""
+    own, target = epoch_stages(dataset, stage_from), json.loads(dataset.attrs["parameters"])["target"]
+    stages = own[:, None]
     follows = target in ("predicted", "scored") and stage_from != "target"
     if follows and target == "scored":
-        explained = dataset["stage"].values.astype(str)[:, None]
+        explained = dataset.variables["stage"].values.astype(str)[:, None]
     elif follows or stage_from == "target":
-        explained = dataset["predicted" if follows else "target"].values.astype(str)
+        explained = dataset.variables["predicted" if follows else "target"].values.astype(str)
     else:
         explained = stages
-    of_none = ~np.isin(stages, dataset["stage_name"].values.astype(str)) & (stage_from == "scored")
-    return np.broadcast_to((explained == stages) | of_none, dataset["predicted"].shape)
+    of_none = ~np.isin(stages, dataset.variables["stage_name"].values.astype(str)) & (stage_from == "scored")
+    return own, np.broadcast_to((explained == stages) | of_none, dataset.variables["predicted"].shape)
 
 
 def agreed_labels(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
@@ -249,9 +258,9 @@ def epoch_stages(dataset: xr.Dataset, stage_from: str) -> npt.NDArray[np.str_]:
     """
     check_choice("stage_from", stage_from, STAGES_FROM)
     if stage_from == "scored":
-        return dataset["stage"].values.astype(str)
-    chosen = surest(dataset["scores"].values, score_kind(dataset))
-    return dataset[stage_from].values.astype(str)[np.arange(len(chosen)), chosen]
+        return dataset.variables["stage"].values.astype(str)
+    chosen = surest(dataset.variables["scores"].values, score_kind(dataset))
+    return dataset.variables[stage_from].values.astype(str)[np.arange(len(chosen)), chosen]
 
 
 def long_table(dataset: xr.Dataset, bands: Bands, **cells: npt.NDArray[Any]) -> pd.DataFrame:

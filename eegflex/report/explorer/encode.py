@@ -98,7 +98,7 @@ class Packing:
         """Length of an epoch in s."""
         return self.dataset["signal"].shape[-1] / float(self.dataset.attrs["sfreq"])
 
-    @property
+    @cached_property
     def of(self) -> npt.NDArray[np.intp]:
         """The channel set of each channel."""
         return np.asarray(self.dataset["of_channel_set"].values, dtype=np.intp)
@@ -192,7 +192,7 @@ class Packing:
         level = (self.power[rows] - self.loudest[:, None]) / DECIBEL + 255
         found["power"] = np.clip(np.rint(level), 0, 255).astype(np.uint8)
         if self.signal:
-            recorded = self.dataset["signal"][rows].values[:, self.signals]
+            recorded = self.dataset.variables["signal"][rows].values[:, self.signals]
             found["signal"] = as_differences(resampled(recorded, self.n_times) / self.steps[:, None])
         return found
 
@@ -208,10 +208,20 @@ class Packing:
         one = self.arrays(slice(0, 1))
         return [{"name": name, "type": str(value.dtype), "shape": value.shape[1:]} for name, value in one.items()]
 
-    def _read(self, name: str, rows: slice) -> xr.DataArray:
-        """A variable of some epochs, with an axis of targets where it is of one only."""
-        own = self.dataset[name][rows]
-        return own if "target_stage" in own.dims else own.expand_dims("target_stage", axis=1)
+    @cached_property
+    def _sizes(self) -> Array:
+        """`tables.sizes` of all epochs."""
+        return tables.sizes(self.dataset)
+
+    @cached_property
+    def _summed(self) -> xr.Dataset:
+        """What sums over bands are taken from, alone: some epochs of a whole dataset are of some sixty variables."""
+        return self.dataset[["band_view" if "band_view" in self.dataset else "frequency_view"]]
+
+    def _read(self, name: str, rows: slice) -> xr.Variable:
+        """A variable of some epochs, with an axis of targets where it is of one only; without coordinates, which take long."""
+        own = self.dataset.variables[name][rows]
+        return own if "target_stage" in own.dims else own.set_dims(["target_stage", *own.dims])
 
     def _of_sets(self, per_channel: Array) -> Array:
         """The largest of each channel set, (epoch, target, set), of what is of (epoch, target, channel)."""
@@ -224,23 +234,23 @@ class Packing:
         score, baseline, gap = (
             self._read(n, rows).transpose(*order).values for n in ("score", "baseline_score", "gap")
         )
-        size = tables.sizes(self.dataset.isel(epoch=rows))
+        size = self._sizes[rows]
         size = (
             np.diagonal(size, axis1=-2, axis2=-1).swapaxes(1, 2)
             if "target_stage" in self.dataset.dims
             else size[:, None]
         )
-        own = self.dataset["error"][rows].values[:, None] * size
+        own = self.dataset.variables["error"][rows].values[:, None] * size
         change = own
         if "change_error" in self.dataset:
-            known = self.dataset["change_error"][rows].values
+            known = self.dataset.variables["change_error"][rows].values
             change = np.diagonal(known, axis1=-2, axis2=-1).swapaxes(1, 2) if known.ndim == 4 else known[:, None]
         every = np.maximum(own, np.nan_to_num(np.abs(gap)))
         return np.stack([score, baseline, every, change], axis=-1).astype(np.float32)
 
     def _bands(self, rows: slice) -> dict[str, npt.NDArray[Any]]:
         """Sums of the bands of `Bands`, with their errors, (epoch, target, channel, band)."""
-        sums = tables.band_sums(self.dataset.isel(epoch=rows), Bands())
+        sums = tables.band_sums(self._summed.isel(epoch=rows), Bands())
         sums = sums if "target_stage" in self.dataset.dims else sums[:, None]
         errors = np.full(sums.shape, np.nan)
         if "band_error" in self.dataset:
@@ -276,7 +286,7 @@ class Packing:
 
     def _power(self, rows: slice) -> Array:
         """Power of each signal in its steps of frequency, in dB: the mean over the frequencies of a step."""
-        own = self.dataset["power"][rows]
+        own = self.dataset.variables["power"][rows]
         freqs, values = self.dataset[str(own.dims[-1])].values, own.values[:, self.signals]
         return as_decibels(in_steps(values, freqs, self.freq_edges), freqs, self.freq_edges)
 

@@ -205,7 +205,7 @@ def test_weights_move_the_interval():
 
 
 def test_a_mean_that_few_values_carry_is_told_from_one_that_is_only_skewed():
-    """Where the variance is infinite, intervals of a mean do not hold it, and samples are told by it; exponential ones are not."""
+    """Of infinite variance, intervals of a mean do not hold it, and most samples are told; exponential ones are not."""
     rng = np.random.default_rng(0)
     sizes, draws = (
         (20, 40, 100),

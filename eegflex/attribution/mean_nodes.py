@@ -14,8 +14,8 @@ from scipy.special import ndtri
 
 from eegflex.attribution.request import Request
 from eegflex.bands import Bands
-from eegflex.results import tables
-from eegflex.results.intervals import LEVEL, effective_number
+from eegflex.results.dominated import dominated_stages
+from eegflex.results.intervals import LEVEL
 from eegflex.results.result import FlexResult
 from eegflex.settings import MEAN
 
@@ -27,8 +27,6 @@ SHARE_OF_EPOCHS = 1 / 3
 N_PER_STAGE, N_NODES = 6, 4
 #: Numbers of nodes to choose from. Of what is smooth along the path the error falls at least as one over them.
 LADDER = (2, 4, 6, 8, 12, 16)
-#: Where fewer epochs than these carry the spread of most bands, intervals are too narrow, whatever the nodes.
-FEW = 4.0
 #: Tells these draws from any others of the same seed.
 _STREAM = 0x3EA2
 _TINY = np.finfo(float).tiny
@@ -106,15 +104,33 @@ def told_nodes(result: FlexResult) -> FlexResult:
     """Measure on a whole result which part the nodes have in the errors of its means, and say so, in provenance too."""
     if result.parameters.get("precision") != MEAN:
         return result
+    provenance = result.provenance
+    carried = dominated_stages(result.for_target().data)
+    if carried:
+        provenance["nodes"]["carried_by_few"] = carried
+        logger.warning(
+            f"A few epochs dominate the means of {', '.join(carried)}: no interval holds the mean of more epochs like these as "
+            "often as it should, and none is given. Look at the epochs of such a stage, and at their medians, with "
+            "precision='epoch'."
+        )
+    if (share := _share_of_epochs(result)) is not None:
+        provenance["nodes"]["share_of_epochs"] = share
+        _tell_share(share, np.unique(result.data["n_gradients"].values))
+    return FlexResult(result.data.assign_attrs(provenance=json.dumps(provenance)))
+
+
+def _share_of_epochs(result: FlexResult) -> float | None:
+    """The nodes' error against that by the epochs, in the middle of what has an interval, which holds both."""
     table = result.band_table(by=("stage", "channel"), statistic="all")
     half, nodes = (table["ci_high"] - table["ci_low"]).to_numpy() / 2, table["error"].to_numpy()
     known = np.isfinite(half) & (half > nodes)
     if not known.any():
-        return result
-    epochs = np.sqrt(half[known] ** 2 - nodes[known] ** 2)  # the interval holds both
-    share = float(np.median(nodes[known] / np.maximum(epochs, _TINY)))
-    provenance, counts = result.provenance, np.unique(result.data["n_gradients"].values)
-    provenance["nodes"] |= {"share_of_epochs": share}
+        return None
+    epochs = np.sqrt(half[known] ** 2 - nodes[known] ** 2)
+    return float(np.median(nodes[known] / np.maximum(epochs, _TINY)))
+
+
+def _tell_share(share: float, counts: npt.NDArray[np.integer[Any]]) -> None:
     several = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     told = (
         f"Means of stages from {several} random nodes an epoch: the integration error is {share:.2f} of the sampling error "
@@ -125,26 +141,3 @@ def told_nodes(result: FlexResult) -> FlexResult:
     else:
         wanted = 2 * int(np.ceil(counts[-1] * share / SHARE_OF_EPOCHS / 2))
         logger.warning(f"{told}. With n_steps={wanted} it would be a third.")
-    carried = _carried_by_few(result)
-    if carried:
-        provenance["nodes"]["carried_by_few"] = carried
-        logger.warning(
-            f"A few epochs dominate most means of {', '.join(carried)}: whatever the nodes, intervals of such a stage hold the "
-            "mean of more epochs like these in fewer than 93 % of cases. Look at its epochs with precision='epoch'."
-        )
-    return FlexResult(result.data.assign_attrs(provenance=json.dumps(provenance)))
-
-
-def _carried_by_few(result: FlexResult) -> dict[str, float]:
-    """Stages of whose means most are carried by fewer than `FEW` epochs: by how many, in the middle."""
-    data = result.for_target().data
-    sums, labels = tables.band_sums(data, Bands()), tables.stage_labels(data, "predicted")
-    found = {}
-    for stage in result.stages:
-        own = [
-            sums[rows, channel] for channel in range(sums.shape[1]) if (rows := labels[:, channel] == stage).sum() > 1
-        ]
-        numbers = [effective_number(values - values.mean(axis=0)) for values in own]
-        if numbers and np.median(numbers) < FEW:
-            found[stage] = float(np.median(numbers))
-    return found

@@ -42,7 +42,10 @@ def _summary(gathered: Gathered) -> Iterator[Part]:
         )
     )
     if carried := nodes.get("carried_by_few"):
-        few = f"A few epochs dominate most means of {', '.join(carried)}: intervals of such a stage are too narrow."
+        few = (
+            f"A few epochs dominate the means of {', '.join(carried)}: no interval would hold them as often as it should, and "
+            "none is given."
+        )
         parts.append(html.warning(few))
     trust = html.bullets([one.text for one in gathered.findings])
     yield Text("Summary", "".join([*parts, "<h4>How far to trust it</h4>", trust]))

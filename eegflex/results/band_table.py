@@ -13,6 +13,7 @@ import xarray as xr
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
 from eegflex.results import tables
+from eegflex.results.dominated import dominated
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval, quantile
 from eegflex.results.marks import cell_errors, error_of_all, mean_error, total_errors, within
 from eegflex.results.means import only_means, refuse_single
@@ -47,6 +48,8 @@ def band_table(
         found[few] = np.nan
         found[few, STATISTICS.index("within_error")] = 0
         found[:, [STATISTICS.index(one) for one in _OF_SINGLE]] = np.nan
+        without = _carried_by_few(dataset, counts.index.to_frame(index=False), by, stage_from)
+        found[np.ix_(without, [STATISTICS.index(one) for one in ("ci_low", "ci_high")])] = np.nan
     told = pd.DataFrame({"n_epochs": counts["sum"]})
     if _compares(dataset, by):
         told["n_left_out"] = counts["size"] - counts["sum"]
@@ -64,6 +67,22 @@ def band_table(
         np.moveaxis(found, 1, 2).reshape(-1, len(STATISTICS)), index=pd.MultiIndex.from_frame(keys), columns=STATISTICS
     )
     return table.astype(_KINDS).assign(**{name: told[name].to_numpy().repeat(len(names)) for name in told})
+
+
+def _carried_by_few(
+    dataset: xr.Dataset, groups: pd.DataFrame, by: Sequence[str], stage_from: str
+) -> npt.NDArray[np.bool_]:
+    """Of which groups a few epochs carry the means: of a stage, a recording, or both, whatever the channel."""
+    whole = [one for one in by if one != "channel"]
+    parts = {
+        "stage": _labels(dataset, whole, stage_from),
+        "recording": dataset["recording"].values.astype(str)[:, None],
+    }
+    own, keys = np.where(parts["stage"] == "", "", "|"), np.full(len(groups), "|")
+    for name in (one for one in parts if one in by):
+        own = np.where(own == "", "", np.char.add(own, parts[name]))
+        keys = np.char.add(keys, groups[name].to_numpy(dtype=str))
+    return np.isin(keys, list(dominated(dataset, own)))
 
 
 #: What is no number.

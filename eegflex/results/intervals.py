@@ -15,6 +15,7 @@ __all__ = [
     "MIN_EPOCHS",
     "block_error",
     "blocks_of",
+    "carried",
     "effective_number",
     "mean_interval",
     "median_interval",
@@ -27,6 +28,9 @@ LEVEL = 0.95
 BLOCK = 600.0
 #: Of fewer epochs of a stage nothing is said.
 MIN_EPOCHS = 5
+#: Of n values, fewer than this part of the root of n carry a mean whose interval cannot be trusted. They are a part of n if the
+#: fourth moment is finite, and as many however many there are if the variance is not; about the root, where it barely is.
+FEW = 0.5
 
 
 def blocks_of(onset: npt.NDArray[np.floating[Any]], recording: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
@@ -150,6 +154,16 @@ def effective_number(deviations: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     squares = (deviations / np.maximum(np.abs(deviations).max(axis=0), np.finfo(float).tiny)) ** 2
     whole = squares.sum(axis=0) ** 2
     return np.asarray(np.divide(whole, (squares**2).sum(axis=0), out=np.ones_like(whole), where=whole > 0))
+
+
+def carried(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How many of some values, (n, ...), carry their spread, and how many that is of those that an interval needs.
+
+    Where the second is below 1, a sample cannot tell how far its mean may be off: what it would need to know of lies in the
+    values that it lacks.
+    """
+    number = effective_number(values - values.mean(axis=0))
+    return number, number / (FEW * np.sqrt(len(values)))
 
 
 def _untransformed(quantile: float, slant: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

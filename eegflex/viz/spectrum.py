@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.dominated import dominated_stages
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.marks import cell_errors, mean_error, pooled_errors, unexplained_words, within
 from eegflex.results.means import only_means
@@ -49,6 +50,8 @@ _AT_ONCE = 1024
 
 #: Hz. Bins of a 30-s epoch are 1/30 Hz wide: too narrow to be seen, and their attributions noisy.
 BIN = 0.5
+#: The ends of the intervals of a stage's means, if it has any.
+_Interval = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None
 
 
 @checked
@@ -133,10 +136,12 @@ def plot_spectrum(
     width = edges[1] - edges[0]
     attribution = _pooled(dataset, "frequency_view", members, stage_from, edges, mean=False)
     power = _pooled(dataset, "power", members, stage_from, edges, mean=True)
+    carried = dominated_stages(dataset, stage_from)
+    intervals = {name: None if name in carried else _interval(dataset, attribution, name) for name in order}
     compared = _baseline_power(result, members, edges)
     for row, (ax, name) in enumerate(zip(canvas.axes[:, 0], order, strict=True)):
         named = row == 0 or not canvas.own
-        _draw_row(ax, edges, dataset, attribution, power, compared, name, bands, named=named)
+        _draw_row(ax, edges, intervals[name], attribution, power, compared, name, bands, named=named)
         _hatch_bands(ax, bands, marked[:, row], edges[-1])
         title = f"{plain(name)}  (n = {counts[name]})"
         ax.set_title(title, loc="left", fontsize=points(9), pad=14 if named else 4, y=1)
@@ -151,7 +156,7 @@ def plot_spectrum(
         f"{result.model}: attribution spectrum by {stage_from} stage, {picked_words(dataset, members)}",
         positive_means(result, "this frequency"),
         f"Filled: mean sum in bins of {width:g} Hz, red above 0, blue below. Each row has its own scale.",
-        _interval_words(dataset, attribution, order),
+        _interval_words(intervals, carried),
         _power_words(result, compared),
         share_words(dataset, order, stage_from),
         "Hatched on top: the sum over the band is within its error." if marked.any() else "",
@@ -249,9 +254,7 @@ def _marked_bands(
     return within(means, of_means)[[bands.names.index(name) for name in bands_in_rows(bands)]]
 
 
-def _interval(
-    dataset: xr.Dataset, attribution: Pooled, stage: str
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+def _interval(dataset: xr.Dataset, attribution: Pooled, stage: str) -> _Interval:
     """The interval of the means of a stage; None where it has too few epochs for one, or all are of one block."""
     cases, epochs = attribution.of(stage), attribution.epochs[attribution.labels == stage]
     blocks = blocks_of(dataset["onset"].values[epochs], dataset["recording"].values[epochs])
@@ -260,13 +263,20 @@ def _interval(
     return mean_interval(cases, blocks, attribution.weights_of(stage), guarded=only_means(dataset))
 
 
-def _interval_words(dataset: xr.Dataset, attribution: Pooled, stages: Sequence[str]) -> str:
-    without = [stage for stage in stages if _interval(dataset, attribution, stage) is None]
+def _interval_words(intervals: Mapping[str, _Interval], carried: Collection[str]) -> str:
+    without = [stage for stage, found in intervals.items() if found is None]
     told = "Black lines: 95 % interval of the mean, from blocks of 10 min."
     if not without:
         return told
-    none = f"fewer than {MIN_EPOCHS} epochs, or of one block only ({', '.join(without)})"
-    return f"No intervals: {none}." if len(without) == len(stages) else f"{told} None where there are {none}."
+    few = [stage for stage in without if stage in carried]
+    short = [stage for stage in without if stage not in carried]
+    none = " and ".join(
+        [
+            *([f"fewer than {MIN_EPOCHS} epochs, or of one block only ({', '.join(short)})"] if short else []),
+            *([f"means that a few epochs dominate ({', '.join(few)})"] if few else []),
+        ]
+    )
+    return f"No intervals: {none}." if len(without) == len(intervals) else f"{told} None where there are {none}."
 
 
 @dataclass(frozen=True)
@@ -310,7 +320,7 @@ def _power_words(result: FlexResult, compared: _Compared | None) -> str:
 def _draw_row(
     ax: Axes,
     edges: npt.NDArray[np.float64],
-    dataset: xr.Dataset,
+    interval: _Interval,
     attribution: Pooled,
     power: Pooled,
     compared: _Compared | None,
@@ -330,9 +340,9 @@ def _draw_row(
     if not len(attribution.of(stage)):
         return
     draw_signed(ax, edges, attribution.mean(stage))
-    centres, found = (edges[:-1] + edges[1:]) / 2, _interval(dataset, attribution, stage)
-    if found is not None:
-        ax.vlines(centres, *found, color="black", linewidth=0.8)
+    centres = (edges[:-1] + edges[1:]) / 2
+    if interval is not None:
+        ax.vlines(centres, *interval, color="black", linewidth=0.8)
     right.plot(centres, decibels(power.mean(stage)), color=GREY, linewidth=1.1)
     if compared is not None:
         right.plot(centres, decibels(compared.power), color=GREY, linewidth=1.0, linestyle="--")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from eegflex.results.intervals import mean_interval, median_interval
+from eegflex.results.intervals import carried, mean_interval, median_interval
 
 #: Epochs of 20 bouts of a night, from 1 to 20 long.
 LENGTHS = (1, 6, 3, 12, 1, 2, 8, 5, 20, 4, 1, 7, 3, 10, 2, 6, 15, 4, 9, 1)
@@ -200,3 +202,27 @@ def test_weights_move_the_interval():
     low, _ = median_interval(values, np.arange(60), weights)
     assert low[0] > 0.9
     assert median_interval(values, np.arange(60))[0][0] < 0.2
+
+
+def test_a_mean_that_few_values_carry_is_told_from_one_that_is_only_skewed():
+    """Of infinite variance, intervals of a mean do not hold it, and most samples are told; exponential ones are not."""
+    rng = np.random.default_rng(0)
+    sizes, draws = (
+        (20, 40, 100),
+        {
+            "normal": (lambda size: rng.standard_normal(size), 0.0),
+            "exponential": (lambda size: rng.exponential(size=size), 1.0),
+            "infinite variance": (lambda size: rng.pareto(1.2, size), 5.0),
+        },
+    )
+    told, held = {}, {}
+    for (name, (draw, mean)), n in product(draws.items(), sizes):
+        values = draw((n, 2000))
+        low, high = mean_interval(values, alone(n), guarded=True)
+        told[name, n], held[name, n] = (carried(values)[1] < 1).mean(), ((low <= mean) & (mean <= high)).mean()
+    assert max(told["normal", n] for n in sizes) == 0
+    assert max(told["exponential", n] for n in sizes) < 0.1
+    assert min(held[name, n] for name in ("normal", "exponential") for n in sizes) > 0.93
+    assert max(held["infinite variance", n] for n in sizes) < 0.8
+    assert told["infinite variance", 40] > 0.6
+    assert told["infinite variance", 100] > 0.75

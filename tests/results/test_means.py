@@ -7,6 +7,7 @@ from attribution_helpers import explain, noise_epochs, scored_epochs
 from models import CNN, Smooth
 
 import eegflex
+from eegflex.attribution.mean_nodes import told_nodes
 from eegflex.errors import ParameterError
 from eegflex.evaluation import assess
 from eegflex.report.explorer import make_explorer
@@ -146,16 +147,49 @@ def test_what_does_not_go_with_means_is_refused(asked, words):
         explain(noise_epochs(), CNN(), **{"precision": "mean"} | asked)
 
 
-def test_a_stage_that_a_few_epochs_carry_is_told(caplog):
-    epochs = noise_epochs(60, n_channels=1)
-    epochs._data[7] *= 30
-    epochs._data[8:10] *= 20
+@pytest.fixture(scope="module")
+def dominated(result):
+    """The same, but that one epoch of the commonest stage did forty times as much, and what is said of it."""
+    data = result.data.copy(deep=True)
+    stages = data["predicted"].values[:, 0].astype(str)
+    names, counts = np.unique(stages, return_counts=True)
+    one = int(np.flatnonzero(stages == names[counts.argmax()])[3])
+    for name in {"frequency_view", "band_view"} & set(data):
+        data[name][{"epoch": one}] *= 40.0
     with pytest.MonkeyPatch.context() as patched:
         said = []
         patched.setattr(mne.utils.logger, "warning", said.append)
-        found = explain(epochs, CNN(), precision="mean", target="N2", spectral_share=0, on_check="ignore")
-    assert found.provenance["nodes"]["carried_by_few"]
-    assert any("A few epochs dominate" in one for one in said)
+        found = told_nodes(eegflex.FlexResult(data))
+    return found, said, str(names[counts.argmax()])
+
+
+def test_a_stage_that_one_epoch_carries_is_told(dominated):
+    found, said, stage = dominated
+    assert list(found.provenance["nodes"]["carried_by_few"]) == [stage]
+    assert any(f"dominate the means of {stage}:" in one for one in said)
+
+
+@pytest.mark.parametrize("by", [("stage",), ("stage", "channel"), ("recording", "stage")])
+def test_a_stage_that_one_epoch_carries_has_means_and_no_intervals(dominated, by):
+    found, _, stage = dominated
+    table = found.band_table(by=by, statistic="all").reset_index()
+    own = table[table["stage"] == stage]
+    assert len(own)
+    assert own["mean"].notna().all()
+    assert own[["ci_low", "ci_high"]].isna().all(axis=None)
+
+
+def test_other_stages_keep_their_intervals(result):
+    table = result.band_table(statistic="all")
+    assert not result.provenance["nodes"].get("carried_by_few")
+    assert table.loc[table["n_epochs"] >= 20, ["ci_low", "ci_high"]].notna().all(axis=None)
+
+
+def test_a_figure_and_a_page_say_which_stages_have_no_intervals_and_why(dominated):
+    found, _, stage = dominated
+    said = " ".join(text.get_text() for text in found.plot_spectrum(show=False).texts)
+    assert f"means that a few epochs dominate ({stage}" in " ".join(said.split())
+    assert f"dominate the means of {stage}" in eegflex.make_report(found, verbose="error").html
 
 
 def test_only_what_is_known_of_the_night_is_assessed(result):

@@ -225,7 +225,7 @@ def _holds(what: str, held: Any) -> Row:
     share, half = float(np.nanmean(held)), 1.96 * float(np.nanstd(of_cohorts, ddof=1) / np.sqrt(len(of_cohorts)))
     missing = f"; none given in {np.isnan(held).sum()} of {held.size}" if np.isnan(held).any() else ""
     low, high = (100 * np.clip(share + end, 0, 1) for end in (-half, half))
-    ours = f"{100 * share:.1f} % of {held.size} in {len(held)} cohorts (95 %: {low:.1f} to {high:.1f}){missing}"
+    ours = f"{100 * share:.1f} % of {np.isfinite(held).sum()} in {len(held)} cohorts (95 %: {low:.1f} to {high:.1f}){missing}"
     return Row(what, ours, "", np.nan, "at least 93 %", share >= 0.93)
 
 

@@ -49,7 +49,8 @@ def band_table(
         found[few, STATISTICS.index("within_error")] = 0
         found[:, [STATISTICS.index(one) for one in _OF_SINGLE]] = np.nan
         without = _carried_by_few(dataset, counts.index.to_frame(index=False), by, stage_from)
-        found[np.ix_(without, [STATISTICS.index(one) for one in ("ci_low", "ci_high")])] = np.nan
+        for end in ("ci_low", "ci_high"):
+            found[without, STATISTICS.index(end)] = np.nan
     told = pd.DataFrame({"n_epochs": counts["sum"]})
     if _compares(dataset, by):
         told["n_left_out"] = counts["size"] - counts["sum"]

@@ -177,10 +177,10 @@ class ResultTables:
         40 epochs; as if all had the same sign, it would be 2 to 4 times larger.
 
         The interval takes the epochs of 10 minutes as one observation, since neighbours are alike: the jackknife over such
-        blocks, with Student's interval corrected for skewness (Hall, 1992). It is NaN where there is only one block, and
-        with ``precision="mean"`` where a few epochs carry the means of the stage (half of the root of their number, in the middle
-        of channels and bands): no interval would hold these as often as it should. It speaks
-        of more epochs like those of these recordings, not of other nights or people, and it is still too narrow where whole
+        blocks, with Student's interval corrected for skewness (Hall, 1992). It is NaN where there is only one block,
+        and with ``precision="mean"`` where a few epochs carry the means of the stage (fewer than half of the root of their
+        number, in the middle of channels and bands): none would hold these as often as it should. It speaks of more epochs
+        like those of these recordings, not of other nights or people, and it is still too narrow where whole
         stretches of the night differ. In simulations it held the true mean in 90 to 95 % of nights in which the correlation of
         neighbours was up to 0.8, and in 81 to 91 % where it was 0.95.
 

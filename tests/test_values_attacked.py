@@ -43,7 +43,7 @@ def test_counts_of_any_type_are_explained_alike(night):
         eegflex.attribute_epochs(night, sample_per_stage=n, batch_size=n, seed=n, **QUICK) for n in (2, np.float64(2))
     )
     assert len(one) == len(other) == 3
-    assert one.provenance["parameters"] == other.provenance["parameters"]
+    assert one.parameters == other.parameters
 
 
 @pytest.mark.parametrize("value", NONE_OF_THEM, ids=lambda value: repr(value)[:20])

@@ -16,8 +16,6 @@ LINES = [
     ("epochs = eegflex.make_epochs(raw, verbose=False)", "verbose=", "verbosity="),
     ('night = eegflex.stage_epochs(epochs, "gssc", picks=["C3"])', "picks=", "channels="),
     ("result = eegflex.attribute_epochs(night, sample_per_stage=4)", "sample_per_stage", "samples_per_stage"),
-    ("result = eegflex.attribute_epochs(night, select=numpy.arange(3))", "select=", "selected="),
-    ("result = eegflex.attribute_epochs(night, select=numpy.arange(3) > 1)", "select=", "only="),
     ('result.plot_topomap(stage="N2", band="sigma")', "stage=", "stages="),
     ('result.plot_spectrum(stage="N2")', "plot_spectrum", "plot_spectra"),
     ('result.band_table(by=("stage",))', "by=", "group_by="),
@@ -38,7 +36,7 @@ LINES = [
     ('eegflex.cohort.compare_groups(cohort, "group", n_permutations=99)', "n_permutations", "permutations"),
     ("eegflex.cohort.make_cohort_report(cohort, title=None)", "title=", "name="),
 ]
-HEAD = "import eegflex, numpy\n"
+HEAD = "import eegflex\n"
 #: What is beneath is not looked at, which would take most of a minute: it is our own signatures that are meant.
 BENEATH = "captum h5netcdf matplotlib mne pandas scipy torch xarray"
 

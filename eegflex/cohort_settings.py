@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from eegflex.errors import ParameterError
-from eegflex.settings import MEAN, Settings, check_count
+from eegflex.settings import MEAN, Settings
+from eegflex.utils.given import Span, put_counts
 
 __all__ = ["SAMPLE_PER_STAGE", "TIME_LIMIT", "AskedOfEach", "CohortAttribution", "CohortSettings"]
 
@@ -75,10 +76,8 @@ class CohortSettings:
     )
 
     def __post_init__(self) -> None:
-        check_count("n_workers", self.n_workers)
+        put_counts(self, {"n_workers": Span(default=True), "retries": Span(0), "evaluate": Span(0)})
         object.__setattr__(self, "time_limit", _as_limit(self.time_limit))
-        check_count("retries", self.retries, least=0)
-        check_count("evaluate", self.evaluate, least=0)
         for name in ("reports", "force"):
             if not isinstance(getattr(self, name), bool):
                 raise ParameterError(f"{name} must be True or False", seen=repr(getattr(self, name)))

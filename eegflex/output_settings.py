@@ -10,8 +10,8 @@ from pathlib import Path
 
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError
-from eegflex.settings import check_count
 from eegflex.utils.clock import since_midnight
+from eegflex.utils.given import Span, put_counts
 
 __all__ = ["ExportSettings", "ReportSettings"]
 
@@ -69,8 +69,7 @@ class ExportSettings:
     def __post_init__(self) -> None:
         if self.picks is not None and not isinstance(self.picks, str):
             object.__setattr__(self, "picks", tuple(map(str, self.picks)))
-        if self.n_review is not None:
-            check_count("n_review", self.n_review, least=0)
+        put_counts(self, {"n_review": Span(0, default=True)})
         object.__setattr__(self, "bands", _bands(self.bands))
         object.__setattr__(self, "meas_date", _start(self.meas_date))
 
@@ -163,7 +162,11 @@ class ReportSettings:
     )
 
     def __post_init__(self) -> None:
-        check_count("epochs_per_stage", self.epochs_per_stage, least=0)
+        put_counts(self, {"epochs_per_stage": Span(0)})
+        for name in ("title", "note"):
+            text = getattr(self, name)
+            if text is not None and not isinstance(text, str):
+                raise ParameterError(f"{name} must be text", seen=f"{text!r:.80}")
         if not isinstance(self.signal, bool):
             raise ParameterError("signal must be True or False", seen=repr(self.signal))
         if self.began is not None:

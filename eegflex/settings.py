@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from eegflex.errors import ParameterError, check_choice
-from eegflex.utils.given import plain, selection, whole_number
+from eegflex.utils.given import MOST_SEED, Span, plain, put_counts, selection, whole_number
 
 __all__ = [
     "ADAPTIVE",
@@ -29,6 +29,7 @@ __all__ = [
     "FILTER_EDGES",
     "FIXED_RULES",
     "MEAN",
+    "MOST_STEPS",
     "ON_CHECK",
     "PRECISIONS",
     "RESOLUTIONS",
@@ -37,7 +38,6 @@ __all__ = [
     "EvaluationSettings",
     "Settings",
     "StagingSettings",
-    "check_count",
 ]
 
 #: What happens where a run ends within a window.
@@ -66,8 +66,21 @@ PRECISIONS = ("epoch", MEAN)
 BANDS = "bands"
 #: What is chosen by what is measured.
 AUTO = "auto"
+#: Nodes of a fixed rule: more take longer to place than anybody waits, and more memory than there is.
+MOST_STEPS = 4096
+#: What is counted, and from where to where.
+_COUNTS = {
+    "max_evals": Span(),
+    "sample_per_stage": Span(default=True),
+    "batch_size": Span(default=True),
+    "n_steps": Span(1, MOST_STEPS, default=True),
+    "seed": Span(0, MOST_SEED),
+    "spectral_share": Span(0),
+}
 #: What becomes of a model whose explanation would be false.
 ON_CHECK = ("raise", "warn", "ignore")
+#: As long as names of files are.
+_MOST_LABEL = 255
 #: The label that asks for the name of the recording's file.
 FILE_LABEL = "file"
 
@@ -270,10 +283,10 @@ class Settings(StagingSettings):
         check_choice("on_check", self.on_check, ON_CHECK)
         check_choice("second_opinion", self.second_opinion, (*SECOND_OPINIONS, None))
         check_choice("quadrature", self.quadrature, (ADAPTIVE, *FIXED_RULES))
-        if self.label is not None and not (
-            isinstance(self.label, str) and self.label.strip() and self.label.isprintable()
-        ):
-            raise ParameterError("label must be a line of text", seen=repr(self.label))
+        if self.label is not None and not _is_line(self.label):
+            raise ParameterError(
+                f"label must be a line of text of at most {_MOST_LABEL} characters", seen=f"{self.label!r:.80}"
+            )
         check_choice("precision", self.precision, PRECISIONS)
         if self.precision == MEAN:
             self._check_mean()
@@ -285,16 +298,13 @@ class Settings(StagingSettings):
             )
         if not 0 < self.tol < 1:
             raise ParameterError("tol must be between 0 and 1", seen=self.tol, remedy="0.02 is 2 %")
-        for name in ("n_steps", "max_evals", "sample_per_stage", "batch_size"):
-            check_count(name, getattr(self, name))
         if self.n_jobs is not None and not whole_number(self.n_jobs):
             raise ParameterError(
                 "n_jobs must be a number of processes",
                 seen=repr(self.n_jobs),
                 allowed="1, 2, ..., -1 (one a core) or None",
             )
-        check_count("seed", self.seed, least=0)
-        check_count("spectral_share", self.spectral_share, least=0)
+        put_counts(self, _COUNTS)
 
     def _check_mean(self) -> None:
         """Refuse what is of single epochs, of which a mean says nothing."""
@@ -386,13 +396,16 @@ class EvaluationSettings:
                 object.__setattr__(self, name, tuple(dict.fromkeys(words)))
         object.__setattr__(self, "groups", _groups(self.groups))
         object.__setattr__(self, "sample_per_stage", 0 if self.sample_per_stage is None else self.sample_per_stage)
-        check_count("sample_per_stage", self.sample_per_stage, least=0)
-        check_count("seed", self.seed, least=0)
+        put_counts(self, {"sample_per_stage": Span(0), "seed": Span(0, MOST_SEED)})
 
     def to_dict(self) -> dict[str, Any]:
         """What the numbers depend on: what is measured at all, and where, does not change them."""
         names = ("groups", "sample_per_stage", "seed")
         return {"compare": list(self.compare)} | {name: getattr(self, name) for name in names}
+
+
+def _is_line(label: Any) -> bool:
+    return isinstance(label, str) and label.strip() != "" and label.isprintable() and len(label) <= _MOST_LABEL
 
 
 def _window_length(given: Any) -> int | str:
@@ -434,12 +447,3 @@ def _windows_per_stage(given: Any) -> int | str:
             "windows_per_stage must be a number of windows", seen=repr(given), allowed=f"0, 1, 2, ... or {AUTO!r}"
         )
     return count
-
-
-def check_count(name: str, value: Any, least: int = 1) -> None:
-    """Refuse what is no whole number, or a smaller one; None has a default of its own where 0 is none."""
-    if value is None and least:
-        return
-    count = whole_number(value)
-    if count is None or count < least:
-        raise ParameterError(f"{name} must be a positive whole number{' or 0' * (least == 0)}", seen=repr(value))

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from mne.utils import logger
 
-from eegflex.errors import ModelError, ParameterError, RecordingError
+from eegflex.errors import ModelError, RecordingError
 from eegflex.preprocessing.segments import Segments
 from eegflex.results.phase_table import COLUMNS, KINDS, phase_table
 from eegflex.scores import consensus, probabilities, surest
@@ -23,6 +23,7 @@ from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import Stager
 from eegflex.stagers.windows import SILENCE, Windows
+from eegflex.utils.given import MOST_SEED, Span, check_count
 from eegflex.utils.progress import progress
 
 __all__ = ["RandomPhases", "Restaged", "balanced_sample", "cut_out", "phase_turns", "random_phases"]
@@ -169,8 +170,8 @@ class RandomPhases:
         numbers : array of int | None
             Epochs that are staged, each among neighbours with random phases; by default all.
         """
-        if isinstance(n_draws, bool) or n_draws != int(n_draws) or n_draws < 1:
-            raise ParameterError("n_draws must be a positive whole number", seen=repr(n_draws))
+        check_count("n_draws", n_draws)
+        check_count("seed", seed, Span(0, MOST_SEED))
         every = np.flatnonzero(self.own >= 0)
         if not len(every):
             raise RecordingError("No epoch is usable and has the context that the model needs")

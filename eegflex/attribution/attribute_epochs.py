@@ -76,7 +76,7 @@ def attribute_epochs(
     window_length: int | str = AUTO,
     picks: str | Sequence[str] | None = None,
     spec: ModelSpec | str | Path | None = None,
-    select: str | Sequence[int] | Sequence[bool] | None = None,
+    select: str | Sequence[int] | Sequence[bool] | npt.NDArray[np.integer[Any] | np.bool_] | None = None,
     sample_per_stage: int | None = None,
     seed: int = 0,
     batch_size: int | None = None,

@@ -290,19 +290,20 @@ def _ordinary(signals: npt.NDArray[np.floating[Any]], masks: npt.NDArray[np.bool
 
 
 def _as_magnitudes(given: Any, segments: Segments) -> npt.NDArray[np.float64]:
-    if np.iscomplexobj(given):
-        raise ParameterError("This baseline is of complex numbers", remedy="Give their magnitudes, np.abs(...)")
     try:
-        array = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        own = np.asarray(given)
+        array = (np.abs(own) if own.dtype.kind == "c" else own).astype(np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of tensors that have a gradient
         raise ParameterError("This baseline is not an array of numbers", seen=type(given).__name__) from error
+    if own.dtype.kind == "c":
+        raise ParameterError("This baseline is of complex numbers", remedy="Give their magnitudes, np.abs(...)")
     n_epochs, n_channels, n_times = segments.signals.shape
     n_freqs = n_times // 2 + 1
     leading = [(n_channels,), (n_epochs, n_channels)]
     if array.shape[:-1] not in leading or array.shape[-1] not in (n_times, n_freqs) or not np.isfinite(array).all():
         raise ParameterError(
             "This baseline does not fit, or is not finite",
-            seen=array.shape,
+            seen=f"shape {array.shape}",
             allowed=f"{(n_channels, n_freqs)} magnitudes, {(n_channels, n_times)} samples, or either for {n_epochs} epochs",
             remedy=f"The channels are {', '.join(segments.ch_names)}",
         )

@@ -15,9 +15,11 @@ from eegflex.attribution.paths import Paths, average_gradients
 from eegflex.attribution.quadrature import FixedNodes, gauss_legendre
 from eegflex.attribution.spectra import attribution_in_frequency, with_phases_of
 from eegflex.errors import ModelError, ParameterError
+from eegflex.settings import MOST_STEPS
 from eegflex.stagers.batches import BatchSize, fitting_batch
 from eegflex.stagers.copies import own_copy
 from eegflex.stagers.modules import rnn_safe
+from eegflex.utils.given import Span, check_count, whole_number
 
 __all__ = ["attribute"]
 
@@ -103,6 +105,7 @@ def attribute(
     >>> int(attribution.argmax()), round(float(attribution.sum()), 3)
     (3, 32.0)
     """
+    check_count("n_steps", n_steps, Span(1, MOST_STEPS))
     module = own_copy(model)
     like = _like(module)
     sample = _array(input, "input").to(like)
@@ -118,7 +121,7 @@ def attribute(
 
         weights = _weights(scores(x, torch.zeros(1, dtype=torch.long)), target)
         paths = Paths(scores, x, x_b, weights[:, None], BatchSize(fitting_batch(scores, x)))
-        nodes, unknown = FixedNodes(gauss_legendre(_steps(n_steps))), torch.full((1, 1), torch.nan)
+        nodes, unknown = FixedNodes(gauss_legendre(int(n_steps))), torch.full((1, 1), torch.nan)
         ((_, path),) = average_gradients(paths, lambda _: nodes, unknown)
     part = slice(window.start, window.start + window.length)
     change = (x - x_b)[0].to(path.gradient.dtype)[..., part]
@@ -138,6 +141,12 @@ class _Window:
 
 def _window(sample: torch.Tensor, segment: Any, start_idx: int | None, baseline: Any) -> _Window:
     explained, start = sample, 0
+    if segment is None and start_idx is not None:
+        raise ParameterError(
+            "start_idx says where a segment begins, and there is none",
+            seen=f"start_idx {start_idx!r:.80}",
+            remedy="Give the segment, or leave start_idx out",
+        )
     if segment is not None:
         explained, start = _segment(sample, segment, start_idx)
     part = slice(start, start + explained.shape[-1])
@@ -175,14 +184,14 @@ def _segment(sample: torch.Tensor, segment: Any, start_idx: int | None) -> tuple
             seen=tuple(given.shape),
             allowed=f"{(*channels, given.shape[-1])}",
         )
-    latest = sample.shape[-1] - given.shape[-1]
-    if int(start_idx) != start_idx or not 0 <= start_idx <= latest:
+    latest, start = sample.shape[-1] - given.shape[-1], whole_number(start_idx)
+    if start is None or not 0 <= start <= latest:
         raise ParameterError(
             "The segment exceeds the input",
-            seen=f"start_idx {start_idx} and {given.shape[-1]} samples",
+            seen=f"start_idx {start_idx!r:.80} and {given.shape[-1]} samples",
             allowed=f"0 <= start_idx <= {latest}" if latest >= 0 else f"at most {sample.shape[-1]} samples",
         )
-    return given.reshape(*channels, -1), int(start_idx)
+    return given.reshape(*channels, -1), start
 
 
 def _array(values: Any, name: str) -> torch.Tensor:
@@ -268,16 +277,11 @@ def _expanded(extra: tuple[Any, ...], batch: int) -> tuple[Any, ...]:
 def _weights(scores: torch.Tensor, target: int | None) -> torch.Tensor:
     n_classes = scores.shape[1]
     index = int(scores.argmax()) if target is None else target
-    if isinstance(index, bool) or int(index) != index or not 0 <= index < n_classes:
+    place = whole_number(index)
+    if place is None or not 0 <= place < n_classes:
         raise ParameterError(
             "target must be a class of the model",
-            seen=target,
+            seen=f"{target!r:.80}",
             allowed=f"0 to {n_classes - 1}, or None for the predicted one",
         )
-    return torch.eye(n_classes, dtype=scores.dtype, device=scores.device)[int(index)][None]
-
-
-def _steps(n_steps: int) -> int:
-    if isinstance(n_steps, bool) or int(n_steps) != n_steps or n_steps < 1:
-        raise ParameterError("n_steps must be a positive whole number", seen=n_steps)
-    return int(n_steps)
+    return torch.eye(n_classes, dtype=scores.dtype, device=scores.device)[place][None]

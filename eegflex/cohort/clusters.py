@@ -16,7 +16,7 @@ from scipy import sparse
 
 from eegflex.errors import ParameterError
 from eegflex.readers.channels.electrodes import MASTOIDS, canonical, electrode, position
-from eegflex.settings import check_count
+from eegflex.utils.given import MOST_SEED, Span, check_count
 
 if TYPE_CHECKING:
     from eegflex.cohort.people import Units
@@ -31,6 +31,10 @@ COLUMNS = (
 )  # fmt: skip
 #: What MNE calls the source of its permutations, before 1.13 and since.
 _SEED = "rng" if "rng" in inspect.signature(mne.stats.permutation_cluster_test).parameters else "seed"
+#: Of a smaller level the threshold is infinite as a float has it.
+LEAST_ALPHA = 1e-12
+#: A million tell p to a thousandth of 0.05 already.
+MOST_PERMUTATIONS = 1_000_000
 #: Fewer places span no triangle with a neighbour to compare.
 _LEAST_PLACES = 4
 
@@ -106,14 +110,20 @@ def _place(channel: str) -> Array | None:
     return np.mean(found, axis=0) if found else None
 
 
-def check_search(freq_step: float, cluster_alpha: float, n_permutations: int, seed: int) -> None:
-    """Refuse what no search for clusters can be asked."""
+def check_search(freq_step: float, cluster_alpha: float, n_permutations: int, seed: int) -> tuple[int, int]:
+    """Refuse what no search for clusters can be asked; the number of permutations and the seed, as Python integers."""
     if not 0 <= freq_step < np.inf:
         raise ParameterError("freq_step must be a width in Hz, or 0 for every bin", seen=freq_step)
-    if not 0 < cluster_alpha < 1:
-        raise ParameterError("cluster_alpha must be between 0 and 1", seen=cluster_alpha, remedy="0.05 is usual")
-    check_count("n_permutations", n_permutations, least=0)
-    check_count("seed", seed, least=0)
+    if not LEAST_ALPHA <= cluster_alpha < 1:
+        raise ParameterError(
+            "cluster_alpha must be between 0 and 1",
+            seen=cluster_alpha,
+            allowed=f"from {LEAST_ALPHA:g}, below 1",
+            remedy="0.05 is usual",
+        )
+    n_wanted = check_count("n_permutations", n_permutations, Span(0, MOST_PERMUTATIONS))
+    own_seed = check_count("seed", seed, Span(0, MOST_SEED))
+    return n_wanted or 0, own_seed or 0
 
 
 def find_clusters(

@@ -99,7 +99,7 @@ def correlate(
     'sigma'
     """
     check_choice("method", method, ("spearman", "pearson"))
-    check_search(freq_step, cluster_alpha, n_permutations, seed)
+    n_permutations, seed = check_search(freq_step, cluster_alpha, n_permutations, seed)
     units = gather(cohort, Asked(stages, bands, picks, epochs)).people()
     number = numbers_of(units, [covariate])
     if number.shape[1] != 1 or not pd.api.types.is_numeric_dtype(units.table[covariate]):

@@ -168,7 +168,7 @@ def compare_groups(
     >>> bool(row["g_low"] < 1.5 < row["g_high"])
     True
     """
-    check_search(freq_step, cluster_alpha, n_permutations, seed)
+    n_permutations, seed = check_search(freq_step, cluster_alpha, n_permutations, seed)
     asked = Asked(stages, bands, picks, epochs)
     units = gather(cohort, asked).people()
     question, units = _grouped(units, by, groups, covariates)

@@ -13,9 +13,9 @@ from scipy import ndimage
 from eegflex.bands import Bands
 from eegflex.cohort.cohort import Cohort
 from eegflex.errors import ParameterError
-from eegflex.settings import check_count
 from eegflex.stages import STAGES
 from eegflex.utils.arguments import checked
+from eegflex.utils.given import MOST_SEED, Span, check_count
 
 __all__ = ["simulate_cohort"]
 
@@ -127,7 +127,7 @@ def simulate_cohort(
     if n_people < 2 or nights < 1 or not stages or not channels or not set(stages) <= set(STAGES):
         seen = f"{n_people=}, {nights=}, {stages=}, {channels=}"
         raise ParameterError("A cohort has two people or more, and stages and channels", seen=seen)
-    check_count("seed", seed, least=0)
+    check_count("seed", seed, Span(0, MOST_SEED))
     for name, value in (("effect", effect), ("slope", slope), ("within_effect", within_effect)):
         if not abs(value) <= _MOST_EFFECT:
             raise ParameterError(

@@ -32,6 +32,8 @@ _LOST = {
 
 def phases(case: Case) -> Finding:
     """Whether stages survive random phases: what is lost by them does not lie in how much there is of each frequency."""
+    if not (case.night.random_phases.own >= 0).any():
+        raise CannotTellError("the model stages no epoch")
     table = _restaged(case).table(case.segments.onset, case.spec.stages)
     if (table["decided_by"] == "unclear").all():
         raise CannotTellError(

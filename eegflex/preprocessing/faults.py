@@ -19,6 +19,8 @@ SATURATED = 0.2
 #: half of them are, or than 1 µV: 1 V and more. Files of floating point can hold anything. What more than a few samples do is a
 #: signal in units of its own.
 MOST_MICROVOLTS, MOST_MEDIANS, FEW = 1e12, 1e6, 0.01
+#: µV: what varies by less is flat, since nothing is left of it in the float32 that networks are fed.
+LEAST = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,8 @@ def faults_of(signals: npt.NDArray[np.float64]) -> npt.NDArray[np.str_]:
     lowest, highest = signals.min(axis=1, keepdims=True), signals.max(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         stuck = ((signals == lowest) | (signals == highest)).mean(axis=1) > SATURATED
-    checks = {"not finite": ~np.isfinite(signals).all(axis=1), "flat": np.ptp(signals, axis=1) == 0, "saturated": stuck}
+        flat = np.ptp(signals, axis=1) < LEAST
+    checks = {"not finite": ~np.isfinite(signals).all(axis=1), "flat": flat, "saturated": stuck}
     return np.select(list(checks.values()), [np.array(name, dtype="U16") for name in checks], np.array("", dtype="U16"))
 
 

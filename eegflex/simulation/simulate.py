@@ -15,7 +15,7 @@ import pandas as pd
 from mne.utils import logger
 from numpy.typing import NDArray
 
-from eegflex.errors import ParameterError
+from eegflex.errors import ParameterError, check_choice
 from eegflex.readers.channels.electrodes import MASTOIDS, canonical, electrode
 from eegflex.readers.notes import SIMULATED, ReadingNotes, put_notes
 from eegflex.simulation.artifacts import MAINS, plan_artifacts, wanted_artifacts
@@ -30,6 +30,7 @@ from eegflex.simulation.states import draw_states
 from eegflex.simulation.write import SimulatedFiles, write_night
 from eegflex.stages import EPOCH_DURATION
 from eegflex.utils.arguments import checked_methods
+from eegflex.utils.given import MOST_SEED, Span, check_count
 from eegflex.utils.verbose import verbose
 
 __all__ = ["SimulatedFiles", "SimulatedPSG", "simulate_psg"]
@@ -38,7 +39,6 @@ MIN_SFREQ = 64.0  # Hz: the beta band reaches to 30 Hz, and filters need some ro
 MAX_SFREQ = 2048.0
 MAX_HOURS = 24.0
 LEAST_WEIGHT = 0.05  # of an event, for its annotation to name the channel
-MAX_SEED = 2**32 - 1  # so that it fits into the header of an EDF
 NIGHT_BEGINS = dt.datetime(2000, 1, 1, 22, 30, tzinfo=dt.UTC)  # fictional, the same for every night
 
 
@@ -253,6 +253,7 @@ def simulate_psg(
     )
     montage = Montage(_checked_electrodes(electrodes))
     wanted = wanted_artifacts(artifacts)
+    check_choice("line_freq", line_freq, MAINS)
     if "line" in wanted:
         _check_mains(line_freq, sfreq)
     stages_rng, plan_rng, background_rng, render_rng, artifacts_rng = np.random.default_rng(seed).spawn(5)
@@ -301,8 +302,6 @@ def _checked_electrodes(electrodes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_mains(line_freq: float, sfreq: float) -> None:
-    if line_freq not in MAINS:
-        raise ParameterError("line_freq is no frequency of mains", seen=line_freq, allowed=MAINS)
     if sfreq <= 2 * line_freq:
         raise ParameterError(
             "Line noise cannot be sampled at this rate",
@@ -339,9 +338,7 @@ def _checked(hours: float, sfreq: float, seed: int) -> tuple[int, float, int]:
             seen=f"sfreq={sfreq!r}, {n_times:g} samples",
             remedy=f"Take a rate that is a multiple of 1/30 Hz, such as {round(n_times) / EPOCH_DURATION!r}",
         )
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= MAX_SEED:
-        raise ParameterError("seed must be a whole number", seen=repr(seed), allowed=f"0 to {MAX_SEED}")
-    return n_epochs, float(sfreq), int(seed)
+    return n_epochs, float(sfreq), check_count("seed", seed, Span(0, MOST_SEED)) or 0
 
 
 def _raw(

@@ -282,7 +282,7 @@ def _check(spec: ModelSpec) -> None:
     if not re.fullmatch(r"([0-9a-fA-F]{64})?", spec.sha256):
         raise SpecError("The spec's [model] sha256 must be 64 hexadecimal digits", seen=f"{spec.sha256!r:.80}")
     _check_plain(spec)
-    if not spec.stages or len(set(spec.stages)) != len(spec.stages):
+    if not all(map(str.strip, spec.stages)) or len(set(spec.stages)) != max(len(spec.stages), 1):
         raise SpecError("The spec's [output] stages must be named, each once", seen=short(spec.stages))
     _check_filters(spec)
     check_scale(spec.scale, len(spec.channels))

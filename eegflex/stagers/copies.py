@@ -51,7 +51,7 @@ def moved_copy(module: nn.Module, device: torch.device | str, dtype: torch.dtype
 
 
 def refuse_uninitialised(module: Any) -> None:
-    """Refuse a module with layers that have no weights yet, such as ``LazyLinear`` before its first input.
+    """Refuse a module whose weights are not there yet: of ``LazyLinear`` before its first input, or on torch's device ``meta``.
 
     Raises
     ------
@@ -67,6 +67,13 @@ def refuse_uninitialised(module: Any) -> None:
             "The model has layers without weights",
             seen=lazy[:5],
             remedy="Feed it an input once and train it, or load its weights, before it is explained",
+        )
+    empty = [name for name, tensor in named if tensor.is_meta]
+    if empty:
+        raise ModelError(
+            "The model has weights without values, on the device 'meta'",
+            seen=empty[:5],
+            remedy="Load its weights, as with to_empty(device='cpu') and load_state_dict, before it is explained",
         )
 
 

@@ -15,6 +15,8 @@ def check_device(wanted: str | torch.device, dtype: torch.dtype) -> torch.device
         device = torch.device(wanted)
     except RuntimeError as error:
         raise ParameterError("The device does not exist", seen=repr(wanted), allowed=["cpu", "cuda", "mps"]) from error
+    if device.type == "meta":
+        raise ParameterError("This device computes nothing", seen=str(device), allowed=["cpu", "cuda", "mps"])
     if device.type == "mps" and dtype == torch.float64:
         raise ParameterError(
             "Apple's GPUs have no float64", seen=str(device), remedy="Use dtype='float32' or device='cpu'"

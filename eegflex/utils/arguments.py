@@ -125,7 +125,12 @@ def refuse_wrong_kinds(
         return
     for name, value in given.items():
         annotation = signature.parameters[name].annotation
-        if not isinstance(annotation, str) or (only and annotation not in only) or name == "verbose":
+        if not isinstance(annotation, str) or (only and annotation not in only):
+            continue
+        if name in _BY_NAME:
+            allowed, fits = _BY_NAME[name]
+            if not fits(value):
+                raise ParameterError(f"{name} must be {allowed}", seen=_said(value)) from cause
             continue
         kind = _parsed(annotation)
         if not _fits(kind, value):
@@ -227,10 +232,27 @@ _PLAIN: dict[str, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+#: What MNE takes in a way of its own, by the argument's name.
+_BY_NAME: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "verbose": (
+        f"True, False, None, a whole number, or one of {', '.join(map(repr, _LEVELS))}",
+        lambda value: (
+            value is None or isinstance(value, bool | int) or (isinstance(value, str) and value.casefold() in _LEVELS)
+        ),
+    )
+}
+
+
+def _has_parts(value: Any) -> bool:
+    """Whether there is something in it, one after the other; an array without axes only looks so."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes) and getattr(value, "ndim", 1) != 0
+
+
 def _several(of: list[ast.expr], value: Any) -> bool:
-    if isinstance(value, str | bytes | Mapping) or not (isinstance(value, Sized) and isinstance(value, Iterable)):
+    if isinstance(value, Mapping) or not isinstance(value, Sized) or not _has_parts(value):
         return False
-    return not of or all(_fits(of[0], one) for one in value)
+    return not of or all(_fits(of[0], one) for one in cast(Iterable[Any], value))
 
 
 def _pairs(of: list[ast.expr], value: Any) -> bool:
@@ -249,7 +271,7 @@ def _tuple(of: list[ast.expr], value: Any) -> bool:
 
 _HOLDERS: dict[str, Callable[[list[ast.expr], Any], bool]] = {
     "Sequence": _several,
-    "Iterable": lambda of, value: isinstance(value, Iterable) and not isinstance(value, str | bytes),
+    "Iterable": lambda of, value: _has_parts(value),
     "Mapping": _pairs,
     "tuple": _tuple,
     "Literal": lambda of, value: any(isinstance(one, ast.Constant) and value == one.value for one in of),

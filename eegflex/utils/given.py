@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from eegflex.errors import ParameterError
 
-__all__ = ["plain", "selection", "whole_number"]
+__all__ = ["MOST_SEED", "Span", "check_count", "plain", "put_counts", "selection", "whole_number"]
 
 
 def whole_number(value: Any) -> int | None:
@@ -21,6 +23,37 @@ def whole_number(value: Any) -> int | None:
         return int(value) if int(value) == value else None
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+#: Seeds that everything that is drawn by takes, and an EDF's header has room for.
+MOST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Span:
+    """From where to where a count may be, and whether None leaves it to a default."""
+
+    least: int = 1
+    most: int | None = None
+    default: bool = False
+
+
+def check_count(name: str, value: Any, span: Span = Span()) -> int | None:
+    """A count as a Python integer, of whatever type it was given; refuse what is no whole number, or out of its span."""
+    if value is None and span.default:
+        return None
+    count = whole_number(value)
+    if count is None or count < span.least or (span.most is not None and count > span.most):
+        words = f"{name} must be a positive whole number{' or 0' * (span.least == 0)}"
+        allowed = None if span.most is None else f"{span.least} to {span.most:,}"
+        raise ParameterError(words, seen=f"{value!r:.80}", allowed=allowed)
+    return count
+
+
+def put_counts(settings: Any, spans: Mapping[str, Span]) -> None:
+    """Put the counts of a frozen dataclass in their place as Python integers, or refuse them."""
+    for name, span in spans.items():
+        object.__setattr__(settings, name, check_count(name, getattr(settings, name), span))
 
 
 #: Numbers of epochs as text, such as "12, 20-25"; and the most that anybody has.

@@ -144,7 +144,7 @@ def test_card_says_what_the_code_does(night):
         ({"artifacts": "line"}, "artifacts must be a list"),
         ({"artifacts": ["ecg", "emg"]}, "Got emg. Allowed: line, ecg, sweat, movement, pop"),
         ({"artifacts": ["line"], "sfreq": 100.0}, "cannot be sampled at this rate.*above 100 Hz"),
-        ({"artifacts": ["line"], "line_freq": 16.7}, "no frequency of mains. Got 16.7. Allowed: 50.0, 60.0"),
+        ({"artifacts": ["line"], "line_freq": 16.7}, "line_freq must be one of 50.0, 60.0. Got 16.7"),
     ],
 )
 def test_bad_arguments(arguments, says):

@@ -27,7 +27,7 @@ from eegflex.stagers.device import check_device
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import BoundStager, Stager
-from eegflex.stagers.told import frozen, telling_of_short_runs
+from eegflex.stagers.told import frozen, telling_of_made_up, telling_of_short_runs
 from eegflex.surrogates import RandomPhases
 from eegflex.utils.arguments import checked_methods
 from eegflex.utils.files import write_table, write_whole
@@ -405,7 +405,7 @@ def stage_with(stager: Stager, epochs: mne.BaseEpochs, settings: StagingSettings
     device = check_device(stager.like.device if settings.device is None else settings.device, dtype)
     stager = stager.to(device, dtype)
     segments = prepare(epochs, stager.spec, settings.picks, filter_edges=settings.filter_edges)
-    stager, segments = frozen(stager, segments)
+    stager, segments = frozen(stager, telling_of_made_up(stager, segments, epochs))
     stager = with_counted_stages(stager, segments)
     with rnn_safe(stager.module):
         bound = tuple(stager.bind(segments, settings.edges, settings.n_window))

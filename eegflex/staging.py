@@ -148,8 +148,9 @@ class StagedNight:
         -------
         table : pandas.DataFrame
             Columns number; onset (s from the start of the recording); stage (the hypnogram's); predicted; the probability of
-            each of the stager's stages, under its name; margin, by how much the highest of them exceeds the next; agreeing,
-            how many channel sets predict this stage, of ``n_channel_sets``; and fault, why an epoch is not sound.
+            each of the stager's stages by its most confident channel set, under its name; margin, by how much the highest of
+            them exceeds the next (`review_queue` has the mean over channel sets, which is often lower); agreeing, how many
+            channel sets predict this stage, of ``n_channel_sets``; and fault, why an epoch is not sound.
         """
         ranked = np.sort(self.probabilities, axis=1)
         own = np.stack([consensus(one[:, None], self.stager.spec.scores) for one in self.scores.swapaxes(0, 1)], axis=1)
@@ -175,9 +176,10 @@ class StagedNight:
         ----------
         fname : path-like
             ``*.csv``: the table of `to_data_frame`. ``*.edf``: EDF+ annotations, as any PSG viewer shows them.
-            ``*.tsv``: events as in BIDS. `eegflex.read_hypnogram` reads all of them. None names a person or a file; an EDF
-            says when the recording began, by date and clock, since viewers lay it on the recording by that. Where the date
-            must not be told, shift it before (``raw.anonymize()``), or write another format.
+            ``*.tsv``: events as in BIDS. `eegflex.read_hypnogram` reads all of them, the table with ``column="predicted"``.
+            None names a person or a file; an EDF says when the recording began, by date and clock, since viewers lay it on
+            the recording by that. Where the date must not be told, shift it before (``raw.anonymize()``), or write another
+            format.
         overwrite : bool
             Whether a file of that name may be replaced.
 

@@ -27,7 +27,7 @@ from eegflex.stagers.device import check_device
 from eegflex.stagers.loading import load_model
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import BoundStager, Stager
-from eegflex.stagers.told import frozen, telling_of_short_runs
+from eegflex.stagers.told import frozen, telling_of_made_up, telling_of_short_runs
 from eegflex.surrogates import RandomPhases
 from eegflex.utils.arguments import checked_methods
 from eegflex.utils.files import write_table, write_whole
@@ -148,8 +148,9 @@ class StagedNight:
         -------
         table : pandas.DataFrame
             Columns number; onset (s from the start of the recording); stage (the hypnogram's); predicted; the probability of
-            each of the stager's stages, under its name; margin, by how much the highest of them exceeds the next; agreeing,
-            how many channel sets predict this stage, of ``n_channel_sets``; and fault, why an epoch is not sound.
+            each of the stager's stages by its most confident channel set, under its name; margin, by how much the highest of
+            them exceeds the next (`review_queue` has the mean over channel sets, which is often lower); agreeing, how many
+            channel sets predict this stage, of ``n_channel_sets``; and fault, why an epoch is not sound.
         """
         ranked = np.sort(self.probabilities, axis=1)
         own = np.stack([consensus(one[:, None], self.stager.spec.scores) for one in self.scores.swapaxes(0, 1)], axis=1)
@@ -175,9 +176,10 @@ class StagedNight:
         ----------
         fname : path-like
             ``*.csv``: the table of `to_data_frame`. ``*.edf``: EDF+ annotations, as any PSG viewer shows them.
-            ``*.tsv``: events as in BIDS. `eegflex.read_hypnogram` reads all of them. None names a person or a file; an EDF
-            says when the recording began, by date and clock, since viewers lay it on the recording by that. Where the date
-            must not be told, shift it before (``raw.anonymize()``), or write another format.
+            ``*.tsv``: events as in BIDS. `eegflex.read_hypnogram` reads all of them, the table with ``column="predicted"``.
+            None names a person or a file; an EDF says when the recording began, by date and clock, since viewers lay it on
+            the recording by that. Where the date must not be told, shift it before (``raw.anonymize()``), or write another
+            format.
         overwrite : bool
             Whether a file of that name may be replaced.
 
@@ -405,7 +407,7 @@ def stage_with(stager: Stager, epochs: mne.BaseEpochs, settings: StagingSettings
     device = check_device(stager.like.device if settings.device is None else settings.device, dtype)
     stager = stager.to(device, dtype)
     segments = prepare(epochs, stager.spec, settings.picks, filter_edges=settings.filter_edges)
-    stager, segments = frozen(stager, segments)
+    stager, segments = frozen(stager, telling_of_made_up(stager, segments, epochs))
     stager = with_counted_stages(stager, segments)
     with rnn_safe(stager.module):
         bound = tuple(stager.bind(segments, settings.edges, settings.n_window))

@@ -18,6 +18,8 @@ from eegflex.preprocessing.filter_and_resample import notes_of, plan_filter
 from eegflex.preprocessing.grid import lay_grid
 from eegflex.preprocessing.holes import n_left_out, refuse_holes
 from eegflex.preprocessing.scaling import scale
+from eegflex.preprocessing.times import tell_of_times
+from eegflex.readers.stage_words import is_sleep_stage, parse_label
 from eegflex.settings import FILTER_EDGES
 from eegflex.spec.model_spec import FilterSpec, ModelSpec
 from eegflex.stages import STAGES
@@ -162,7 +164,7 @@ def prepare(
             "sfreq_recorded": grid.recorded,
             "sfreq_native": {c.name: c.native_sfreq for c in inputs.channels},
             "derived": [c.name for c in inputs.channels if c.minus],
-            "warnings": [*inputs.warnings, *cuts],
+            "warnings": [*inputs.warnings, *cuts, *tell_of_times(epochs, spec)],
             **notes_of([c.name for c in inputs.channels], plans),
             "filter_edges": filter_edges,
             "left_out": n_left_out(epochs),
@@ -187,9 +189,18 @@ def _settled(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
 
 
 def _stages(epochs: mne.BaseEpochs) -> npt.NDArray[np.str_]:
-    """The scored stages: of the metadata, else of the event names where those are stages."""
+    """The scored stages: of the metadata, else of the event names where those are stages.
+
+    A name that is nothing but a letter or a code is one only where all names are stages, of two kinds or more.
+    """
     if epochs.metadata is not None and "stage" in epochs.metadata:
         found: npt.NDArray[np.str_] = epochs.metadata["stage"].to_numpy(dtype=str)
         return found
-    names = {code: name for name, code in epochs.event_id.items() if name in STAGES}
-    return np.array([names.get(code, "UNSCORED") for code in epochs.events[:, 2]], dtype=str)
+    named = {name: parse_label(name) for name in epochs.event_id}
+    only_stages = all(named.values()) and len(set(named.values()) & set(STAGES)) > 1
+    stages = {
+        code: stage
+        for name, code in epochs.event_id.items()
+        if (stage := named[name]) and (only_stages or name in STAGES or is_sleep_stage(name))
+    }
+    return np.array([stages.get(code, "UNSCORED") for code in epochs.events[:, 2]], dtype=str)

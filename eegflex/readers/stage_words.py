@@ -26,7 +26,7 @@ _LABELS: dict[str, Sequence[str]] = {
           "sleep-s0", "s0"],
     "N1": _numbered(1),
     "N2": _numbered(2),
-    "N3": [*_numbered(3), *_numbered(4), "s3/4", "sws"],
+    "N3": [*_numbered(3), *_numbered(4), "s3/4", "stage 3/4", "sleep stage 3/4", "sws"],
     "REM": ["r", "rem", "rem sleep", "rem sleep|5", "stage r", "sleep stage r", "sleep stage rem", "sleep-rem",
             "paradoxal"],
     "MOVEMENT": ["m", "mt", "movement", "movement|6", "movement time", "sleep-mt", "bewegung", "stage mvt", "stage mt"],

@@ -184,7 +184,9 @@ def _in_seconds(
     if not hypnogram.in_epochs:
         return hypnogram.onset, hypnogram.duration, hypnogram.epoch_length or _usual(hypnogram.duration)
     # A bare list: 30 s an epoch is assumed, and must agree with the recording's length.
-    count = len(hypnogram.stages)
+    count = round(
+        float((hypnogram.onset + hypnogram.duration).max())
+    )  # epochs may be missing between those that are there
     if abs(count * EPOCH_DURATION - duration) > _MOST_DROPPED * EPOCH_DURATION:
         raise HypnogramError(
             f"The hypnogram has one stage a line, and {EPOCH_DURATION:g} s a line does not fit the recording",

@@ -36,6 +36,7 @@ _SOME = 20  # rows that are looked at
 _FEWEST = 3  # rows by which codes are told from times
 _CODES = frozenset().union(*CODINGS.values())
 _ROUNDING = 0.005  # s
+_MOST = 0.5  # of the steps of epochs that are counted, with gaps, are 1; points at whole seconds lie further apart
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -143,12 +144,19 @@ def _by_clock(rows: Sequence[tuple[int, list[str]]], kinds: str, labels: list[st
 def _one_time(times: npt.NDArray[np.float64], labels: list[str], name: str, *, first: bool) -> Scoring:
     """Understand the one time of a row: a count of epochs, the end of the stage where it comes after it, or its onset."""
     count = times.size
-    if times[0] in (0, 1) and (np.diff(times) == 1).all() and count > 1:
+    if _are_numbers(times, gaps=first):
         return Scoring(times - times[0], np.ones(count), labels, format=name, has_time=False, in_epochs=True)
     if not first and times[0] > 0:
         onset = np.append(0.0, times[:-1])
         return Scoring(onset, times - onset, labels, format=name, has_time=False)
     return Scoring(times, np.zeros(count), labels, format=name, mixed=True, has_time=False)
+
+
+def _are_numbers(times: npt.NDArray[np.float64], *, gaps: bool) -> bool:
+    """Whether these count epochs from 0 or 1; if there may be gaps, epochs that were taken out have left theirs."""
+    steps = np.diff(times)
+    whole = times[0] in (0, 1) and steps.size > 0 and bool((steps >= 1).all() and (steps % 1 == 0).all())
+    return whole and float((steps == 1).mean()) >= (_MOST if gaps else 1.0)
 
 
 def _are_ends(onset: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> bool:

@@ -221,7 +221,7 @@ class Packing:
     def _read(self, name: str, rows: slice) -> xr.Variable:
         """A variable of some epochs, with an axis of targets where it is of one only; without coordinates, which take long."""
         own = self.dataset.variables[name][rows]
-        return own if "target_stage" in own.dims else own.set_dims(["target_stage", *own.dims])
+        return own if "target_stage" in own.dims else xr.Variable(("target_stage", *own.dims), own.values[None])
 
     def _of_sets(self, per_channel: Array) -> Array:
         """The largest of each channel set, (epoch, target, set), of what is of (epoch, target, channel)."""

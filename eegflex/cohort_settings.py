@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
+import numpy.typing as npt
+
 from eegflex.errors import ParameterError
 from eegflex.settings import MEAN, Settings
 from eegflex.utils.given import Span, put_counts
@@ -177,7 +180,7 @@ class AskedOfEach(TypedDict, total=False):
     n_steps: int | None
     views: Sequence[str]
     resolution: str
-    select: str | Sequence[int] | Sequence[bool] | None
+    select: str | Sequence[int] | Sequence[bool] | npt.NDArray[np.integer[Any] | np.bool_] | None
     sample_per_stage: int | None
     seed: int
     batch_size: int | None

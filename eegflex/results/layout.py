@@ -78,7 +78,7 @@ _WINDOW, _PAIR = ("epoch", "target_stage", "channel_set"), (*_TARGET, "other_sta
 _CHANNEL = ("epoch", "target_stage", "channel")
 _CONTEXT = ("epoch", "target_stage", "context", "channel", "band")
 _view, _text = functools.partial(Variable, needed=False), functools.partial(Variable, kinds="s")
-_count = functools.partial(Variable, kinds="iu")
+_count = functools.partial(Variable, kinds="i")
 _TIME_BIN = {"time": "time_bin"}
 #: The first and the last of what a bin of a light result holds.
 _ENDS = ("low", "high")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,12 @@ class BoundStager(ABC):
 
         What was computed once is not computed again.
         """
+
+    def with_windows(self, windows: Windows) -> BoundStager:
+        """The same in other windows, for a stager that scores an epoch in any window as in the whole night."""
+        other = copy.copy(self)
+        other.windows = windows
+        return other
 
     @abstractmethod
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:

@@ -208,11 +208,14 @@ class _Networks(nn.Module):
 
 class _BoundEnsemble(BoundStager):
     def __init__(self, members: Sequence[BoundStager], rule: Rule) -> None:
-        self.members, self.rule, self.windows = list(members), rule, members[0].windows
+        windows = next((member for member in members if not member.any_window), members[0]).windows
+        # whoever scores in any window alike does so in those of the others, at the ends of a run too
+        self.members = [member.with_windows(windows) if member.any_window else member for member in members]
+        self.rule, self.windows = rule, windows
         self.any_window = all(member.any_window for member in members)
         self.n_beyond = sum(member.n_beyond for member in members)
         for name in ("start", "length"):
-            if any(not np.array_equal(getattr(one.windows, name), getattr(self.windows, name)) for one in members):
+            if any(not np.array_equal(getattr(one.windows, name), getattr(windows, name)) for one in self.members):
                 raise SpecError(
                     "The members of an ensemble see different windows at the edges of a run",
                     remedy="Take edges='skip', which leaves these epochs unexplained",

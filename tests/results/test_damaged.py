@@ -194,6 +194,8 @@ FOREIGN = {
     "a coordinate as data": lambda data: data.reset_coords("stage"),
     "no epochs": lambda data: data.isel(epoch=[]),
     "integers": changed("frequency_view", lambda values: values.astype(int)),
+    "unsigned counts": changed("of_channel_set", lambda values: values.astype("u8")),  # whose differences are none
+    "small unsigned counts": changed("number", lambda values: values.astype("u1")),
     "complex": changed("frequency_view", lambda values: values.astype(complex)),
     "bytes": changed("stage", lambda values: values.astype(bytes)),
     "numbers as text": changed("onset", lambda values: values.astype(str).astype(object)),
@@ -394,6 +396,10 @@ def test_hdf5_of_other_kinds_is_refused_or_changes_nothing(build, lazy, whole, s
     path.unlink()  # it is closed
 
 
+#: What xarray and h5netcdf say of a dataset that they do not write; older ones write no complex numbers.
+CANNOT_BE_WRITTEN = (TypeError, ValueError, AttributeError, NotImplementedError, h5netcdf.CompatibilityError)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of xarray, of what is done to the dataset here
 def test_no_random_change_of_a_dataset_ends_in_a_foreign_error(whole, tmp_path):
@@ -409,7 +415,7 @@ def test_no_random_change_of_a_dataset_ends_in_a_foreign_error(whole, tmp_path):
             FlexResult(data)
         try:
             path = write(data, tmp_path / "r.nc")
-        except (TypeError, ValueError, AttributeError, NotImplementedError):
+        except CANNOT_BE_WRITTEN:
             continue
         try:
             read = read_result(path)

@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from eegflex.bands import Bands
 from eegflex.report.explorer.quantise import (
@@ -25,9 +26,6 @@ from eegflex.report.explorer.quantise import (
     rounded,
 )
 from eegflex.results import tables
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["CHUNK", "NUMBERS", "WORDS", "Packing", "as_blob", "as_json"]
 

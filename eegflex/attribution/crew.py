@@ -137,7 +137,7 @@ class Crew:
             for explained in explain(self.request, *part):
                 keep(part[0], explained)
                 so_far += 1
-                if so_far == until:
+                if so_far % CHUNK == 0 or so_far == until:
                     self._each = (time.perf_counter() - begun) / so_far
                 done(1)
                 self._collect(own, keep, done)

@@ -41,6 +41,8 @@ CHUNK = 16
 MANY, MOST_CHUNKS = 128, 6
 #: One of so many chunks, the last ones, is cut into small ones.
 LAST = 8
+#: How long a run takes is told when one of so many explanations is there.
+SOON = 32
 #: A run of more than so many s is long: it is told what a sample of so many epochs of each stage takes.
 LONG, FEW = 120.0, 20
 
@@ -264,7 +266,8 @@ def explain_all(
         chunks = [numbers for numbers in chunks if not np.isin(numbers, known).all()]
     parts = [(channel_set, numbers) for numbers in chunks for channel_set in range(len(request.night.bound))]
     total = sum(len(numbers) for _, numbers in parts)
-    with progress(total, "Explaining", lambda _: _duration(request, total, crew), after=CHUNK) as done:
+    after = max(CHUNK, total // SOON)  # of a chunk the first ones take longest to come
+    with progress(total, "Explaining", lambda _: _duration(request, total, crew), after=after) as done:
         crew.explain(explain, parts, keep, done)
 
 

@@ -113,8 +113,8 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
     ``size`` (epoch, channel_set)
         Absolute total of the band sums of all channels of the channel set (and of the context, if it moved): what gaps and
         errors are relative to.
-    ``n_gradients``, ``n_forwards`` (epoch, channel_set)
-        Gradient evaluations spent, and scores without a gradient.
+    ``n_gradients``, ``n_forwards``, ``window_length`` (epoch, channel_set)
+        Gradient evaluations, scores without a gradient; of whole-night stagers, epochs of the window (fewer where a run ends).
     ``error`` (epoch, channel_set)
         Estimated error of the band sums of all channels, relative to their absolute total: at most ``tol`` where the adaptive
         quadrature converged, and more where the baseline is drawn at random; NaN where there is no estimate.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eegflex.errors import ParameterError
-from eegflex.stagers.windows import EDGES, SILENCE, cut_windows, split_window
+from eegflex.stagers.windows import EDGES, SILENCE, clip_windows, cut_windows, split_window
 
 RUNS = st.lists(st.integers(1, 12), min_size=1, max_size=5).map(lambda n: np.repeat(np.arange(len(n)), n))
 SIDES = st.integers(0, 5)
@@ -89,6 +89,30 @@ def test_a_window_is_moved_no_further_than_it_must(run, before, after):
         if start is not None:
             assert windows.start[number] == start
             assert (windows.edge[number] == "inside") == (start == number - before)
+
+
+@settings(deadline=None)
+@given(RUNS, SIDES, SIDES)
+def test_a_window_that_is_cut_ends_where_its_run_does(run, before, after):
+    """As far on each side as it is asked to reach, and no further than the run; of a run that is no longer it is all."""
+    windows = clip_windows(run, before, after)
+    for number in range(len(run)):
+        own = np.flatnonzero(run == run[number])
+        reach = [one for one in own if number - before <= one <= number + after]
+        expected = own.tolist() if len(own) <= before + 1 + after else reach
+        assert windows.members(np.array([number]))[0].tolist() == expected
+        assert windows.full_length[number] == min(before + 1 + after, len(own))
+
+
+def test_what_is_scored_together_differs_at_the_ends_of_runs_only():
+    """A run of twelve and one of three, in windows of five; then windows of a length each."""
+    run = np.repeat([0, 1], [12, 3])
+    windows = clip_windows(run, 2, 2)
+    together = windows.together(np.arange(15))
+    assert [own.tolist() for own in together] == [[12], [13], [14], list(range(12))]
+    lengths = np.where(np.arange(15) % 2, 5, 3)
+    mixed = clip_windows(run, *split_window(lengths))
+    assert [own.tolist() for own in mixed.together(np.arange(12))] == [[0, 2, 4, 6, 8, 10], [1, 3, 5, 7, 9, 11]]
 
 
 def test_three_runs_by_hand():

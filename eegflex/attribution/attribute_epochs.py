@@ -127,7 +127,8 @@ def attribute_epochs(
         with ``context="scaled"``. Only epochs in which the context decides are used: it made more than half of the change,
         or the epoch's own change is within its error. ``"auto"`` uses up to three, limited to about a quarter of the
         explained epochs. 0 switches this off. For stagers that keep states between epochs these windows have at most nine
-        epochs, and the rest of the night is in ``beyond``. See `FlexResult.window_rhythms`.
+        epochs, and the rest of the night is in ``beyond``. The error allowed for them is twice `tol`. See
+        `FlexResult.window_rhythms`.
     method : str
         ``"flex"``. By captum, on the frequency-domain model: ``"saliency"``, ``"input_x_gradient"``, ``"deeplift"``,
         ``"gradient_shap"``. Without gradients, with the bands of each channel as features: ``"shapley"`` (exact, up to two

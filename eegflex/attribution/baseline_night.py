@@ -11,15 +11,26 @@ import numpy.typing as npt
 import torch
 
 from eegflex.preprocessing.segments import Segments
+from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 
 if TYPE_CHECKING:
     from eegflex.attribution.request import Request
     from eegflex.stagers.bound import BoundStager
 
-__all__ = ["BaselineNights", "baselines_of_night", "beyond_of_baselines", "bound_to", "in_windows_of", "keep_beyond"]
+__all__ = [
+    "BaselineNights",
+    "baselines_of_night",
+    "beyond_of_baselines",
+    "bound_to",
+    "in_windows_of",
+    "keep_beyond",
+    "scores_as_in",
+]
 
 #: Epochs whose baselines are made at once.
 _AT_ONCE = 64
+#: How many times as many epochs are in one pass of a stager of whole nights, which has their codes from the night.
+OF_CODES = 4
 
 
 def baselines_of_night(request: Request, draw: int = 0) -> npt.NDArray[np.float32]:
@@ -65,6 +76,18 @@ def in_windows_of(request: Request, bound: Sequence[BoundStager]) -> list[BoundS
     """The same in the windows of the night that is explained."""
     pairs = zip(bound, request.night.bound, strict=True)
     return [one.with_window_length(own.windows.full_length) if one.any_window else one for one, own in pairs]
+
+
+@torch.no_grad()
+def scores_as_in(other: BoundStager, bound: BoundStager, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Scores of epochs as they are in another night, between their neighbours in this one, shape (n, n_stages)."""
+
+    def score(index: torch.Tensor) -> tuple[torch.Tensor]:
+        return (bound.scored_as_in(other, index),)
+
+    batch = FORWARD_BATCH * (OF_CODES if bound.any_window else 1)
+    (found,) = BatchSize(batch)(score, torch.from_numpy(numbers))
+    return np.asarray(found.double().cpu().numpy())
 
 
 def keep_beyond(request: Request, draw: int, replaced: list[BoundStager]) -> None:

@@ -137,17 +137,18 @@ class Crew:
             for explained in explain(self.request, *part):
                 keep(part[0], explained)
                 so_far += 1
-                if so_far % CHUNK == 0 or so_far == until:
+                tells = so_far % CHUNK == 0 or so_far == until  # of a part the first ones take longest to come
+                if tells:
                     self._each = (time.perf_counter() - begun) / so_far
                 done(1)
                 self._collect(own, keep, done)
-                if so_far % CHUNK == 0 or so_far == until:  # of a part the first ones take longest to come
-                    self._start_if_worth((time.perf_counter() - begun) / so_far, explain, left)
+                if tells:
+                    self._start_if_worth(explain, left)
             if self._pool is not None:
                 self._pool.feed(explain, left)
 
-    def _start_if_worth(self, each: float, explain: Explainer, left: deque[Part]) -> None:
-        if self.to_come(each * sum(len(numbers) for _, numbers in left)) > 1:
+    def _start_if_worth(self, explain: Explainer, left: deque[Part]) -> None:
+        if self.to_come((self._each or 0.0) * sum(len(numbers) for _, numbers in left)) > 1:
             self._start(explain, left)
 
     def _start(self, explain: Explainer, left: deque[Part]) -> None:

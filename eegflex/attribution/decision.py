@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.attribution.baseline_night import BaselineNights, in_windows_of, keep_beyond
+from eegflex.attribution.baseline_night import BaselineNights, in_windows_of, keep_beyond, scores_as_in
 from eegflex.results.decided import REPLACED
-from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.utils.progress import progress
 
 if TYPE_CHECKING:
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from eegflex.stagers.stager import BoundStager
 
 __all__ = ["replaced_scores"]
-
-#: How many times as many epochs are in one pass of a stager of whole nights, which has their codes from the night.
-OF_CODES = 4
 
 
 def replaced_scores(
@@ -81,10 +77,4 @@ def _scores(bound: BoundStager, night: BoundStager, numbers: npt.NDArray[np.intp
     """Scores of epochs, as they are in a night, in their places of another, shape (n, n_stages)."""
     if bound is night and bound.any_window:
         return np.asarray(bound.night_scores(lambda _: None).double().cpu().numpy()[numbers])
-
-    def score(index: torch.Tensor) -> tuple[torch.Tensor]:
-        return (bound.scored_as_in(night, index),)
-
-    batch = FORWARD_BATCH * (OF_CODES if bound.any_window else 1)
-    (found,) = BatchSize(batch)(score, torch.from_numpy(numbers))
-    return np.asarray(found.double().cpu().numpy())
+    return scores_as_in(night, bound, numbers)

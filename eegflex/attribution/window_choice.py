@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eegflex.attribution.baseline_night import BaselineNights
+from eegflex.attribution.baseline_night import BaselineNights, scores_as_in
 from eegflex.attribution.request import Request
-from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.windows import DEFAULT_WINDOW_LENGTH
 from eegflex.utils.progress import progress
@@ -23,7 +22,8 @@ LADDER = (DEFAULT_WINDOW_LENGTH, 41, 81)
 #: The share of the tolerance that a window may take up.
 SHARE_OF_TOL = 0.5
 #: How many times what the window does to the change of the score, which is one number, it is taken to do to the bands. Of 120
-#: epochs of a night of GSSC, 24 of each stage, these missed 1.4 times as much (median), and up to 6 times where that is little.
+#: epochs of a night of GSSC, 24 of each stage, these missed 1.4 times as much (median); a tenth of them more than 4 times, where
+#: that change happens to agree.
 SHARE_OF_CHANGE = 1.5
 #: Scores in another window are the night's own if they differ by no more, relative to their size.
 SAME_SCORES = 1e-3
@@ -94,9 +94,9 @@ def _rungs(
     def changes(length: int, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
         """From the baselines, shape (n_rows, n_targets)."""
         within, there = own.with_window_length(length), numbers[rows]
-        end = request.night.scores[there, channel_set] if everywhere else _scores(within, within, there)
+        end = request.night.scores[there, channel_set] if everywhere else scores_as_in(within, within, there)
         weights = request.weights(there, channel_set).double().cpu().numpy()
-        found: npt.NDArray[np.float64] = np.einsum("nts,ns->nt", weights, end - _scores(within, other, there))
+        found: npt.NDArray[np.float64] = np.einsum("nts,ns->nt", weights, end - scores_as_in(other, within, there))
         return found
 
     rows, found = np.arange(len(numbers)), np.full(len(numbers), len(lengths) - 1)
@@ -111,14 +111,6 @@ def _rungs(
         if not rows.size:
             break
     return found
-
-
-def _scores(bound: BoundStager, other: BoundStager, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Scores of epochs as they are in another night, between their neighbours in this one, shape (n, n_stages)."""
-    (found,) = BatchSize(4 * FORWARD_BATCH)(
-        lambda index: (bound.scored_as_in(other, index),), torch.from_numpy(numbers)
-    )
-    return np.asarray(found.double().cpu().numpy())
 
 
 def _scores_are_the_nights(request: Request, length: int) -> bool:

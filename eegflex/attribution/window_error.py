@@ -72,25 +72,25 @@ def choose_window(
         request = narrowest_windows(request, nights)
     if known is not None:
         return request, {"window": dict(known)}
-    own = [one.windows.full_length[request.chosen] for one in request.night.bound]
-    length, runs = int(np.max(own)), run_lengths(request)
-    if np.all(own >= runs[request.chosen]):
+    lengths = np.stack([one.windows.full_length[request.chosen] for one in request.night.bound])
+    runs = run_lengths(request)
+    if np.all(lengths >= runs[request.chosen]):
         all_of_it = "all that was given of the night" if request.segments.notes.get("left_out") else "the whole night"
-        return request, {"window": {"length": length, "error": f"none: it is {all_of_it}"}}
+        return request, {"window": {"length": int(lengths.max()), "error": f"none: it is {all_of_it}"}}
     errors = _errors(request, _sample(request), min(int(runs.max()), REFERENCE))
-    notes = _notes(request, errors, None if runs.max() <= REFERENCE else REFERENCE)
+    notes = _notes(lengths, errors, None if runs.max() <= REFERENCE else REFERENCE)
     allowed = request.settings.tol * SHARE_OF_TOL
-    worst = max(errors, key=lambda stage: max(errors[stage]))
+    over = [stage for stage, own in errors.items() if max(own) > allowed]
     by_stage = ", ".join(f"{stage} {100 * max(own):.2g} %" for stage, own in errors.items())
     said = (
         f"Explained in windows of {window_words(notes)} instead of the whole night, which change the band sums of "
         f"{notes['measured_on_epochs']} epochs by at most: {by_stage}"
     )
-    if max(errors[worst]) <= allowed:
+    if not over:
         logger.info(said)
     else:
         logger.warning(
-            f"{said}. That is more than half of the tolerance of {100 * request.settings.tol:g} % in {worst}: a larger "
+            f"{said}. That is more than half of the tolerance of {100 * request.settings.tol:g} % in {', '.join(over)}: a larger "
             "window_length changes less."
         )
     return request, {"window": notes}
@@ -150,11 +150,9 @@ def _of_channel_set(
 ) -> npt.NDArray[np.float64]:
     """The same of one channel set, shape (n_epochs, 2, n_targets, n_parts): windows are targets of one quadrature."""
     what = moving(request, channel_set, numbers)
-    own = request.night.bound[channel_set]
-    far = (
-        reference if reference < run_lengths(request).max() else 2 * reference
-    )  # the whole run, wherever in it the epoch is
-    bounds = [own, own.with_window_length(far)]
+    own, widest = request.night.bound[channel_set], run_lengths(request).max()
+    # twice as long as a run it is all of it, wherever in it the epoch is
+    bounds = [own, own.with_window_length(reference if reference < widest else 2 * reference)]
     end, begin = what.end.flatten(1, 2), what.begin.flatten(1, 2)
     index = torch.from_numpy(numbers)
 
@@ -181,9 +179,8 @@ def _of_channel_set(
     return found
 
 
-def _notes(request: Request, errors: Errors, reference: int | None) -> dict[str, Any]:
+def _notes(lengths: npt.NDArray[np.int64], errors: Errors, reference: int | None) -> dict[str, Any]:
     """What provenance says of the windows; `reference` is None where that is the whole night."""
-    lengths = np.stack([one.windows.full_length[request.chosen] for one in request.night.bound])
     every = [error for own in errors.values() for error in own]
     return {
         "length": int(lengths.max()),

@@ -14,7 +14,7 @@ from eegflex.spec.model_spec import ModelSpec
 from eegflex.stagers.digest import digest_of_members
 from eegflex.stagers.fronts import Front
 from eegflex.stagers.stager import BoundStager, Stager
-from eegflex.stagers.windows import Length
+from eegflex.stagers.windows import Length, Windows
 from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
@@ -251,6 +251,9 @@ class _BoundEnsemble(BoundStager):
 
     def with_window_length(self, window_length: Length) -> BoundStager:
         return _BoundEnsemble([member.with_window_length(window_length) for member in self.members], self.rule)
+
+    def with_windows(self, windows: Windows) -> BoundStager:
+        return _BoundEnsemble([member.with_windows(windows) for member in self.members], self.rule)
 
     def night_scores(self, progress: Callable[[int], None]) -> torch.Tensor:
         last = self.members[-1]  # an epoch is scored when all have scored it

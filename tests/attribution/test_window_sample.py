@@ -480,6 +480,11 @@ def test_an_ensemble_has_short_windows_only_if_all_members_score_any_window_alik
         night = eegflex.stage_epochs(epochs, ensemble(list(members)), window_length=23, verbose="error")
         request = make_request(night, Settings(window_length=23))
         assert {int(own.windows.length.max()) for own in request.moved} == {length}
+    both = ensemble([ensemble([stager(0), stager(1)]), eegflex.load_model(Bare(), spec=spec)])
+    (bound,) = eegflex.stage_epochs(epochs, both, window_length=9, verbose="error").bound
+    starts = [member.windows.start.tolist() for one in bound.members for member in getattr(one, "members", [one])]
+    assert len(starts) == 3
+    assert all(own == bound.windows.start.tolist() for own in starts)  # at the ends of the night, too
 
 
 def test_windows_of_a_sample_are_drawn_as_those_of_all():

@@ -190,7 +190,8 @@ class GSSC(Stager):
         """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
         images = {name: as_images(network) for name, network in self.module.signals.items()}
         shared = _Shared(layers_of(self.module.layers), images)
-        windows = clip_windows(segments.run, *split_window(window_length or DEFAULT_WINDOW_LENGTH))
+        length = DEFAULT_WINDOW_LENGTH if window_length is None else window_length
+        windows = clip_windows(segments.run, *split_window(length))
         return [_BoundGSSC(self, segments, channels, windows, shared) for channels in segments.channel_sets]
 
 

@@ -15,7 +15,7 @@ import torch
 from attribution_helpers import with_gaps
 
 import eegflex
-from eegflex.errors import ChannelError, SpecError
+from eegflex.errors import ChannelError, ParameterError, SpecError
 from eegflex.preprocessing.segments import prepare
 
 pytest.importorskip("gssc", reason="the extra gssc is not installed")
@@ -148,6 +148,11 @@ def test_scores_do_not_change_with_the_batch_size(stager, segments, scores, monk
         monkeypatch.setattr(adapter, "FORWARD_BATCH", size)
         again = stager.bind(segments)[0].night_scores(nobody)
         torch.testing.assert_close(again, scores, rtol=0, atol=1e-5)
+
+
+def test_a_window_without_room_for_its_epoch_is_refused(stager, segments):
+    with pytest.raises(ParameterError, match="at least one epoch"):
+        stager.bind(segments, window_length=0)
 
 
 @pytest.mark.parametrize("window_length", [1, 8, 21, 500])

@@ -22,8 +22,8 @@ LADDER = (DEFAULT_WINDOW_LENGTH, 41, 81)
 #: The share of the tolerance that a window may take up.
 SHARE_OF_TOL = 0.5
 #: How many times what the window does to the change of the score, which is one number, it is taken to do to the bands. Of 120
-#: epochs of a night of GSSC, 24 of each stage, these missed 1.4 times as much (median); a tenth of them more than 4 times, where
-#: that change happens to agree.
+#: epochs of a night of GSSC, 24 of each stage, these missed 1.4 times as much (median); a tenth of them more than 4 times,
+#: where that change happens to agree.
 SHARE_OF_CHANGE = 1.5
 #: Scores in another window are the night's own if they differ by no more, relative to their size.
 SAME_SCORES = 1e-3

@@ -90,8 +90,8 @@ def choose_window(
         logger.info(said)
     else:
         logger.warning(
-            f"{said}. That is more than half of the tolerance of {100 * request.settings.tol:g} % in {', '.join(over)}: a larger "
-            "window_length changes less."
+            f"{said}. That is more than half of the tolerance of {100 * request.settings.tol:g} % in {', '.join(over)}: "
+            "a larger window_length changes less."
         )
     return request, {"window": notes}
 

@@ -52,10 +52,17 @@ class BaselineNights:
     ----------
     request : Request
         What is to be explained, in whatever windows.
+
+    Attributes
+    ----------
+    scores : dict of array, shape (n_chosen, n_stages)
+        Scores of the chosen epochs with their baselines in their places, in the windows that were chosen, for each channel
+        set: where choosing windows has told them.
     """
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.scores: dict[int, npt.NDArray[np.float64]] = {}
         self._last: tuple[int, list[BoundStager]] | None = None
 
     def __call__(self, draw: int) -> list[BoundStager]:

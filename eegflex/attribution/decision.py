@@ -64,7 +64,8 @@ def _with_draw(
     if any(one.n_beyond for one in bound):
         keep_beyond(request, draw, replaced)
     for place, (own, other) in enumerate(zip(bound, replaced, strict=True)):
-        found[:, place, 0] = _scores(own, other, numbers)
+        known = nights.scores.get(place) if numbers is nights.request.chosen else None
+        found[:, place, 0] = _scores(own, other, numbers) if known is None else known
         if own.windows.length.max() > 1:
             found[:, place, 1] = _scores(other, own, numbers)
             found[:, place, 2] = _scores(other, other, numbers)

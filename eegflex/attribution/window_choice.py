@@ -63,8 +63,10 @@ def narrowest_windows(request: Request, nights: BaselineNights) -> Request:
     with progress(n_draws * len(rungs), "Choosing windows") as done:
         for draw in range(n_draws):
             for channel_set, other in enumerate(nights(draw)):
-                own = _rungs(request, channel_set, other, lengths, everywhere=everywhere)
+                own, scores = _rungs(request, channel_set, other, lengths, everywhere=everywhere)
                 rungs[channel_set] = np.maximum(rungs[channel_set], own)
+                if n_draws == 1:  # of several draws the windows are those that the others need, too
+                    nights.scores[channel_set] = scores
                 done(1)
     return in_windows(request, np.array(lengths)[rungs.T])
 
@@ -83,34 +85,36 @@ def in_windows(request: Request, lengths: npt.NDArray[np.int64]) -> Request:
 
 def _rungs(
     request: Request, channel_set: int, other: BoundStager, lengths: Sequence[int], *, everywhere: bool
-) -> npt.NDArray[np.intp]:
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Which of the lengths each chosen epoch needs, shape (n_chosen,): of several targets the one that needs most.
+
+    And its scores in that window with the baseline in its place, shape (n_chosen, n_stages).
 
     `everywhere`: as recorded they have the scores of the night, whatever the window.
     """
     own, numbers = request.night.bound[channel_set], request.chosen
     least = max(float(request.negligible[channel_set]), np.finfo(float).tiny)
 
-    def changes(length: int, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-        """From the baselines, shape (n_rows, n_targets)."""
+    def changes(length: int, rows: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """From the baselines, shape (n_rows, n_targets), and the scores of these, (n_rows, n_stages)."""
         within, there = own.with_window_length(length), numbers[rows]
         end = request.night.scores[there, channel_set] if everywhere else scores_as_in(within, within, there)
         weights = request.weights(there, channel_set).double().cpu().numpy()
-        found: npt.NDArray[np.float64] = np.einsum("nts,ns->nt", weights, end - scores_as_in(other, within, there))
-        return found
+        begin = scores_as_in(other, within, there)
+        return np.einsum("nts,ns->nt", weights, end - begin), begin
 
     rows, found = np.arange(len(numbers)), np.full(len(numbers), len(lengths) - 1)
-    widest = changes(lengths[-1], rows)
+    widest, scores = changes(lengths[-1], rows)
     for rung, length in enumerate(lengths[:-1]):
-        near, far = changes(length, rows), widest[rows]
+        (near, begin), far = changes(length, rows), widest[rows]
         size = np.maximum(np.maximum(np.abs(near), np.abs(far)), least)
         missed = (SHARE_OF_CHANGE * np.abs(near - far) / size).max(axis=1)
         enough = missed <= SHARE_OF_TOL * request.settings.tol
-        found[rows[enough]] = rung
+        found[rows[enough]], scores[rows[enough]] = rung, begin[enough]
         rows = rows[~enough]
         if not rows.size:
             break
-    return found
+    return found, scores
 
 
 def _scores_are_the_nights(request: Request, length: int) -> bool:

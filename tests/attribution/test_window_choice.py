@@ -69,6 +69,16 @@ def test_in_its_own_window_an_epoch_has_the_attribution_of_the_widest():
     assert np.abs(narrow - widest).max() > 0.1 * np.abs(widest).max()
 
 
+def test_what_the_choice_has_told_of_replaced_epochs_is_what_the_widest_windows_tell():
+    epochs, model = night(), Reaching()
+    own, widest = (
+        explain(epochs, model, **ASKED | {"window_length": length}).to_xarray()["replaced_scores"][:, :, 1]
+        for length in ("auto", 81)
+    )
+    assert np.isfinite(own).all()
+    np.testing.assert_allclose(own, widest, rtol=1e-4, atol=1e-6 * float(np.abs(widest).max()))
+
+
 def test_what_windows_change_is_measured_in_the_windows_that_were_chosen():
     said = explain(night(), Reaching(), **ASKED).provenance["window"]
     assert (said["shortest"], said["length"], said["measured_against"]) == (21, 81, "the whole night")

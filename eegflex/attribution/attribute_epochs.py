@@ -114,9 +114,9 @@ def attribute_epochs(
         ``"recording"``: the spectrum of an ordinary epoch of the recording. ``"stage:W"``: that of an ordinary epoch of a
         stage of the hypnogram. ``"aperiodic"``: the epoch's own 1/f part, so that oscillatory peaks are explained.
         ``"zero"``: silence on every channel, as FLEX was published. ``"surrogate"``: ordinary epochs with random phases (by
-        `seed`), so that waveforms are explained too; attributions are means over five draws and cost five times as much. Or
-        an array: magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the stager gets them,
-        optionally with a first axis of epochs. `FlexResult.baseline_stages` shows the stage of the baseline.
+        `seed`), so that waveforms are explained too; attributions are means over five draws and cost five to ten
+        times as much. Or an array: magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the
+        stager gets them, optionally with a first axis of epochs. `FlexResult.baseline_stages` shows the stage of the baseline.
     context : {"fixed", "scaled"}
         ``"fixed"``: neighbouring epochs stay as recorded, and only the explained epoch changes along the path. ``"scaled"``:
         all epochs of the window change together, each from its own baseline, and ``context_map`` shows what each
@@ -151,9 +151,8 @@ def attribute_epochs(
         the band sums of all channels is within `tol`. The others are fixed rules; ``"graded"`` has more nodes near the
         baseline, where networks change quickly.
     tol : float
-        For ``"adaptive"``: the error allowed, relative to the absolute total of the band sums. A total that is negligible,
-        less than a thousandth of the standard deviation of the stages' scores over the night, is not made more exact than one
-        of that size.
+        For ``"adaptive"``: the error allowed, relative to the absolute total of the band sums, but never below this share of a
+        thousandth of the standard deviation of the stages' scores over the night: smaller totals are negligible.
     max_evals : int
         For ``"adaptive"``: maximum of gradient evaluations for an epoch (for each draw of its baseline). The ``error`` of an
         epoch shows whether they were enough.
@@ -165,7 +164,7 @@ def attribute_epochs(
         Views of the attribution. All have the same sum. The frequency view is always included.
     resolution : {"light", "full"}
         With ``target="all"``: ``"light"`` keeps sums over 0.1 Hz and over 0.25 s, and those of the bands; ``"full"`` keeps
-        every bin. The time-frequency view always has its frames. Other targets always keep every bin.
+        every bin, as other targets always do. The time-frequency view always has its frames.
     edges : {"shift", "pad", "skip"}
         If a run ends within the window of an epoch: move the window inside, if the stager scores every position of it
         (otherwise the epoch is not explained); fill the window with silence; or do not explain the epoch. ``edge`` of the

@@ -111,7 +111,7 @@ def read_psg(
     raw : mne.io.BaseRaw
         In V, at the native rate of its EEG (the highest, if there are several); slower signals come along only when
         asked for by name, resampled. Annotations are the stages, by canonical name, the recording's own events, and
-        "BAD_ACQ_SKIP" where it has gaps: time runs on through them, and samples in them are 0. "EDGE boundary" is
+        "BAD_ACQ_SKIP" where it has gaps: time continues through them, and samples in them are 0. "EDGE boundary" is
         where it breaks off and goes on, and does not say after how long.
         EEG channels lie at their anodes on the standard head. ``eegflex.readers.get_notes(raw.info)`` tells what was
         done.

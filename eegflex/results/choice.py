@@ -15,6 +15,10 @@ from eegflex.results.trust import has_evidence, judge
 
 __all__ = ["typical_places"]
 
+#: Digits that tell distances apart: two epochs are equally far from their median, and the earlier one is taken, not whichever
+#: the rounding of a machine favours.
+TOLD_APART = 6
+
 
 def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
     """Return the places among the explained epochs of those that are most like the others of a stage, the most typical first.
@@ -45,6 +49,7 @@ def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
         did = pool(part, sums, kinds == kind, "predicted")
         far[did.epochs] += np.abs(did.values - np.median(did.values, axis=0)).sum(axis=1)
     trusted = judge(dataset).epochs[places] if has_evidence(dataset) else np.zeros(len(places), dtype=bool)
+    far = np.round(far / max(far.max(), np.finfo(float).tiny), TOLD_APART)
     return [int(place) for place in places[np.lexsort((far, ~trusted, ~explained_epochs(part)))][:n]]
 
 

@@ -18,7 +18,7 @@ class ResultText:
     """The methods section of a paper about a result."""
 
     def methods_text(self) -> str:
-        """Write the methods section of a paper, of what the result says of how it was made.
+        """Write the methods section of a paper from the provenance of the result.
 
         Returns
         -------

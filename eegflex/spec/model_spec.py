@@ -71,7 +71,7 @@ class ModelSpec:
         Where in a window an epoch is read from an output that has several: wherever it stands, that is after
         `context.before` others but at the ends of a run; there only (``"middle"``), so that the ends are not staged; or in
         all windows that hold it, at every place, by the mean of these scores, as the authors of networks of sequences stage
-        a night. That takes as many times as long as a window has epochs.
+        a night. For windows of n epochs this takes n times as long.
     pool : {"mean", "max"}
         What becomes of the scores of parts (k) or moments (t) of an epoch.
     combine : {"surest", "mean", "sum"}
@@ -83,15 +83,15 @@ class ModelSpec:
         The weights, beside the spec.
     class_name : str
         In TOML `class`: the class of the network where the file holds weights only, as ``"package.module:Class"``; or the name
-        of one that comes along, such as ``"seqsleepnet"``, which needs no trust.
+        of one that is included, such as ``"seqsleepnet"``, which needs no trust.
     kwargs : dict
-        What it is made with.
+        Keyword arguments of the class.
     prefix : str
         What stands before the names of its weights, such as ``"ema"``, where a file holds several sets of them.
     sha256 : str
         What the SHA-256 of the file must be, 64 hexadecimal digits. Empty: any.
     assumed : tuple of str
-        What nobody declared and eegflex took for granted.
+        What was not declared: the defaults that eegflex assumed.
 
     See Also
     --------

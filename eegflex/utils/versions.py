@@ -24,7 +24,7 @@ _WIDTH = 22
 
 @checked
 def sys_info(fid: TextIO | None = None) -> None:
-    """Write the versions of Python and of what eegflex stands on, and what the machine has, to be copied into a bug report.
+    """Write the versions of Python and of the dependencies, and what the machine has, to be copied into a bug report.
 
     No name of a person, a directory or a host is written.
 

@@ -134,8 +134,8 @@ def read_hypnogram(
     Returns
     -------
     annotations : mne.Annotations
-        One for each stretch of one stage as the file gives it, described ``W N1 N2 N3 REM MOVEMENT ARTIFACT`` or
-        `UNSCORED`; onsets and durations in s. `orig_time` is the hypnogram's start where date and time are known;
+        One for each entry of the file, an epoch or a longer stretch of one stage, described ``W N1 N2 N3 REM MOVEMENT
+        ARTIFACT`` or `UNSCORED`; onsets and durations in s. `orig_time` is the hypnogram's start where date and time are known;
         otherwise onsets count from the start of the recording.
 
     Raises

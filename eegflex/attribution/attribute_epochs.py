@@ -114,8 +114,8 @@ def attribute_epochs(
         ``"recording"``: the spectrum of an ordinary epoch of the recording. ``"stage:W"``: that of an ordinary epoch of a
         stage of the hypnogram. ``"aperiodic"``: the epoch's own 1/f part, so that oscillatory peaks are explained.
         ``"zero"``: silence on every channel, as FLEX was published. ``"surrogate"``: ordinary epochs with random phases (by
-        `seed`), so that waveforms are explained too; attributions are means over five draws and cost five to ten
-        times as much. Or an array: magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the
+        `seed`), so that waveforms are explained too; attributions are means over five draws and cost about
+        ten times as much. Or an array: magnitudes, shape (n_channels, n_freqs), or samples, shape (n_channels, n_times), as the
         stager gets them, optionally with a first axis of epochs. `FlexResult.baseline_stages` shows the stage of the baseline.
     context : {"fixed", "scaled"}
         ``"fixed"``: neighbouring epochs stay as recorded, and only the explained epoch changes along the path. ``"scaled"``:

@@ -65,7 +65,7 @@ def narrowest_windows(request: Request, nights: BaselineNights) -> Request:
             for channel_set, other in enumerate(nights(draw)):
                 own, scores = _rungs(request, channel_set, other, lengths, everywhere=everywhere)
                 rungs[channel_set] = np.maximum(rungs[channel_set], own)
-                if n_draws == 1:  # of several draws the windows are those that the others need, too
+                if n_draws == 1:  # with several, a window is the widest that any draw needs
                     nights.scores[channel_set] = scores
                 done(1)
     return in_windows(request, np.array(lengths)[rungs.T])

@@ -15,17 +15,14 @@ from eegflex.results.trust import has_evidence, judge
 
 __all__ = ["typical_places"]
 
-#: Digits that tell distances apart: two epochs are equally far from their median, and the earlier one is taken, not whichever
-#: the rounding of a machine favours.
-TOLD_APART = 6
-
 
 def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
     """Return the places among the explained epochs of those that are most like the others of a stage, the most typical first.
 
     How far an epoch is from typical is the sum over bands and types of channels of the distance of its attribution from their
-    median. Epochs that do not explain their score come last, and trusted ones first where the result was evaluated. The epochs
-    that a stager is surest of are no choice: their scores are saturated, and their attributions small or odd.
+    median; of equally distant epochs the earlier one comes first. Epochs that do not explain their score come last, and trusted
+    ones first where the result was evaluated. The epochs that a stager is surest of are no choice: their scores are saturated,
+    and their attributions small or odd.
 
     Parameters
     ----------
@@ -49,7 +46,7 @@ def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
         did = pool(part, sums, kinds == kind, "predicted")
         far[did.epochs] += np.abs(did.values - np.median(did.values, axis=0)).sum(axis=1)
     trusted = judge(dataset).epochs[places] if has_evidence(dataset) else np.zeros(len(places), dtype=bool)
-    far = np.round(far / max(far.max(), np.finfo(float).tiny), TOLD_APART)
+    far = far.astype(np.float32)  # two epochs are equally far from their median: no rounding of a machine is to choose
     return [int(place) for place in places[np.lexsort((far, ~trusted, ~explained_epochs(part)))][:n]]
 
 

@@ -30,6 +30,16 @@ def test_the_typical_epoch_is_nearest_to_the_median_and_the_outlier_is_last(of_n
     assert typical_places(of_n2, None, 2) == places[:2]
 
 
+def test_of_two_epochs_the_earlier_one_is_typical(of_n2):
+    """Both are as far from their median, but for rounding."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        data = of_n2.isel(epoch=[0, 2]).copy(deep=True)
+        view = data["frequency_view"].values
+        view *= rng.uniform(0.5, 2, size=view.shape)
+        assert typical_places(data, "N2", 2) == [0, 1]
+
+
 def test_what_does_not_explain_its_score_is_not_typical(of_n2):
     data = of_n2.copy(deep=True)
     change = np.abs(data["score"] - data["baseline_score"]).values

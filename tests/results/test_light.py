@@ -88,8 +88,10 @@ def test_every_bin_says_what_it_holds(light, full):
 
 
 def test_what_is_no_view_of_one_axis_is_the_same(light, full):
-    for name in ("time_frequency_view", "signal", "band_error", "size", "scores", "gap", "error"):
-        xr.testing.assert_allclose(light.data[name].variable, full.data[name].variable, rtol=1e-4, atol=1e-7)
+    for name in ("time_frequency_view", "signal", "band_error", "scores", "gap", "error"):
+        xr.testing.assert_equal(light.data[name].variable, full.data[name].variable)
+    # a sum over parts that are laid out otherwise: some processors round it otherwise
+    np.testing.assert_allclose(light.data["size"], full.data["size"], rtol=1e-14)
 
 
 def test_power_is_the_mean_density_of_its_bins(light, full):

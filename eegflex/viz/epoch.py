@@ -279,20 +279,20 @@ def _add_bar(card: _Card, mesh: QuadMesh, panel: int, label: str) -> None:
 
 
 def _write_facts(ax: Axes, facts: Mapping[str, str]) -> None:
-    """Write names and values in two columns."""
+    """Write names and values in two columns, each line by itself: how high a text is depends on its letters."""
     ax.axis("off")
-    for x, column, colour in ((0, facts, LIGHT.muted), (0.5, facts.values(), "black")):
-        text = ax.text(
-            x,
-            1,
-            plain("\n".join(column)),
-            va="top",
-            fontsize=points(7.5),
-            linespacing=1.2,
-            color=colour,
-            transform=ax.transAxes,
-        )
-        text.set_in_layout(False)
+    for line, fact in enumerate(facts.items()):
+        for x, words, colour in zip((0, 0.48), fact, (LIGHT.muted, "black"), strict=True):
+            text = ax.text(
+                x,
+                1 - (line + 0.5) / len(facts),
+                plain(words),
+                va="center_baseline",
+                fontsize=points(7.2),
+                color=colour,
+                transform=ax.transAxes,
+            )
+            text.set_in_layout(False)
 
 
 def _facts(result: FlexResult, case: EpochCard) -> dict[str, str]:

@@ -245,5 +245,5 @@ def shown_sets(dataset: xr.Dataset) -> str:
 
 def _others(dataset: xr.Dataset, others: npt.NDArray[np.bool_]) -> str:
     names = dataset["ch_name"].values.astype(str)[others]
-    text = names[0] if len(names) == 1 else f"the other {len(names)} channels"
-    return plain(text)
+    one = names[0] if len(names[0]) <= 20 else f"{names[0][:19]}…"
+    return plain(one if len(names) == 1 else f"the other {len(names)} channels")

@@ -392,9 +392,15 @@ def processes_of(session):
 
 
 def left_of(process, folder, within):
-    """What is left of a program, after so many s at most: processes, and what they shared."""
+    """What is left of a program, after so many s at most: processes, and what they shared.
+
+    An old torch makes a folder of its own wherever it is imported, which it takes away only if its program ends by itself.
+    """
     until = time.monotonic() + within
-    while left := [*processes_of(process.pid), *(folder / "shared").iterdir()]:
+    while left := [
+        *processes_of(process.pid),
+        *(one for one in (folder / "shared").iterdir() if not (one / "_remote_module_non_scriptable.py").exists()),
+    ]:
         if time.monotonic() > until:
             break
         time.sleep(0.1)

@@ -20,7 +20,8 @@ def labelled(fig, word):
 
 
 def facts(fig):
-    names, values = (text.get_text().split("\n") for ax in fig.axes if not ax.axison for text in ax.texts)
+    words = [text.get_text() for ax in fig.axes if not ax.axison for text in ax.texts]
+    names, values = words[::2], words[1::2]
     return dict(zip((name.strip() for name in names), values, strict=True))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eegflex.errors import SpecError
+from eegflex.spec.consistency import check_parts
 from eegflex.spec.inputs import ChannelSpec, ContextSpec, FilterSpec
-from eegflex.spec.layouts import axes_of, check_layout
+from eegflex.spec.layouts import axes_of
 from eegflex.spec.plain import short, unfit
 from eegflex.spec.scaling import ScaleSpec, check_scale
 from eegflex.spec.spectrogram import SpectrogramSpec, check_spectrogram
@@ -248,6 +248,42 @@ class ModelSpec:
         """
         return _SCHEMA.read(fname)
 
+    def to_toml(self, fname: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the spec to a TOML file; fields that are as by default are left out.
+
+        Parameters
+        ----------
+        fname : path-like
+            The file, ``*.toml``. Files that the spec names, such as weights, are looked for beside it.
+        overwrite : bool
+            Whether an existing file may be replaced.
+
+        Returns
+        -------
+        path : Path
+            The file.
+
+        Raises
+        ------
+        SpecError
+            If the file is not called ``*.toml``, or a value has no form in TOML, such as ``None`` in `kwargs`.
+        OutputError
+            If the file exists and `overwrite` is not set, or it cannot be written.
+
+        See Also
+        --------
+        from_toml : Read it.
+
+        Examples
+        --------
+        >>> import eegflex
+        >>> spec = eegflex.ModelSpec(name="mine", sfreq=100.0, n_times=3000, scores="probs")
+        >>> path = spec.to_toml("mine.toml")
+        >>> eegflex.ModelSpec.from_toml(path) == spec
+        True
+        """
+        return _SCHEMA.write(self, fname, overwrite=overwrite)
+
 
 _SCHEMA = Schema(
     ModelSpec,
@@ -284,24 +320,10 @@ def _check(spec: ModelSpec) -> None:
     _check_plain(spec)
     if not all(map(str.strip, spec.stages)) or len(set(spec.stages)) != max(len(spec.stages), 1):
         raise SpecError("The spec's [output] stages must be named, each once", seen=short(spec.stages))
-    _check_filters(spec)
     check_scale(spec.scale, len(spec.channels))
-    _check_channels(spec)
-    _check_context(spec)
     if spec.spectrogram is not None:
         check_spectrogram(spec.spectrogram, spec.sfreq, spec.n_times)
-    _check_layouts(spec)
-    _check_positions(spec)
-
-
-def _check_filters(spec: ModelSpec) -> None:
-    own = {f"[[input.channels]] filter of {channel.name!r}": channel.filter for channel in spec.channels}
-    for key, passed in ({"[input] filter": spec.filter} | own).items():
-        if passed is None:
-            continue
-        low, high = passed.l_freq, passed.h_freq
-        if (low is not None and not 0 <= low < math.inf) or (high is not None and not (low or 0) < high <= 1e6):
-            raise SpecError(f"The spec's {key} is empty", seen=(low, high), allowed="l_freq < h_freq, in Hz")
+    check_parts(spec)
 
 
 def _positive(spec: ModelSpec) -> dict[str, tuple[float | None, float]]:
@@ -330,99 +352,3 @@ def _check_plain(spec: ModelSpec) -> None:
 
 #: Keys whose texts may have several lines.
 _WITH_LINES = {"licence", "citation", "kwargs", "assumed"}
-
-
-def _check_channels(spec: ModelSpec) -> None:
-    names = [channel.name for channel in spec.channels]
-    if not names:
-        raise SpecError("The spec names no channels", remedy="Add at least one [[input.channels]]")
-    if len(set(names)) != len(names):
-        raise SpecError("The inputs of a stager must have unique names", seen=names)
-    uses = [channel.use for channel in spec.channels]
-    if uses.count("each") > 1:
-        raise SpecError("Only one input of a stager can be used 'each' by itself", seen=names)
-    if spec.combine != "surest" and "each" not in uses:
-        raise SpecError(
-            "The spec's [output] combine is for several outputs, and there is only one",
-            seen=repr(spec.combine),
-            remedy="Give one of [[input.channels]] use = 'each', or leave combine out",
-        )
-    told_apart = isinstance(spec.layout, dict) or spec.combine != "surest"
-    if told_apart and uses.count("all") > (spec.combine == "surest"):
-        raise SpecError(
-            "These inputs cannot be distinguished by the number of their channels",
-            seen={channel.name: channel.use for channel in spec.channels},
-            allowed="use = 'first' for all but one",
-        )
-
-
-def _check_context(spec: ModelSpec) -> None:
-    context, target = spec.context, spec.target_index
-    if context.before < 0 or context.after < 0 or (context.whole and (context.before or context.after)):
-        raise SpecError(
-            "The spec's [input] context is not one",
-            seen=dataclasses.asdict(context),
-            allowed="before and after, 0 or more epochs each, or whole = true",
-        )
-    if target is None:
-        return
-    if context.whole or not 0 <= target <= context.before + context.after:
-        raise SpecError(
-            "The spec's [output] target_index is not in the window",
-            seen=target,
-            allowed="none, the window is the whole night"
-            if context.whole
-            else f"0 to {context.before + context.after}",
-        )
-    if "e" not in spec.output and target != context.before:
-        raise SpecError(
-            "The spec's [output] target_index contradicts its context: the output is about one epoch, that after "
-            "context.before others",
-            seen=f"target_index = {target}, context.before = {context.before}",
-            remedy="Move the window with context = { before, after }, and leave target_index out",
-        )
-
-
-def _check_positions(spec: ModelSpec) -> None:
-    if spec.pool != "mean" and not {"k", "t"} & set(axes_of(spec.output)):
-        raise SpecError(
-            "The spec's [output] pool is of the scores of parts of an epoch, and its layout has none",
-            seen=f"pool = {spec.pool!r}, layout = {spec.output!r}",
-            allowed="k parts of an epoch, or t moments of it, in the layout",
-        )
-    if spec.positions == "all":
-        return
-    if "e" not in axes_of(spec.output) or spec.target_index is not None:
-        raise SpecError(
-            "The spec's [output] positions are those of several epochs, and one is read",
-            seen=f"positions = {spec.positions!r}, layout = {spec.output!r}, target_index = {spec.target_index}",
-            allowed="e epoch of the window in the layout, and no target_index",
-        )
-    if spec.context.alone or spec.context.whole:
-        raise SpecError(
-            "The spec's [output] positions are those of a window, and it has none of a certain length",
-            seen=f"positions = {spec.positions!r}, context = {dataclasses.asdict(spec.context)}",
-            remedy="Give context = { before = 10, after = 9 }, or what the model was trained with",
-        )
-
-
-def _check_layouts(spec: ModelSpec) -> None:
-    if isinstance(spec.layout, dict):
-        names = [channel.name for channel in spec.channels]
-        if sorted(spec.layout) != sorted(names):
-            raise SpecError(
-                "The spec's [input] layout must have each input once", seen=list(spec.layout), allowed=names
-            )
-    layouts = spec.layout if isinstance(spec.layout, dict) else {"": spec.layout}
-    needed, axes = ("bt", "bect") if spec.spectrogram is None else ("bwf", "becwf")
-    for name, layout in layouts.items():
-        check_layout(layout, "[input] layout" + (f" of {name!r}" if name else ""), needed=needed, axes=axes)
-    is_detector = "t" in spec.output and "s" not in spec.output
-    needed, axes = ("bt", "bekt") if is_detector else ("bs", "besk")
-    check_layout(spec.output, "[output] layout", needed=needed, axes=axes)
-    if is_detector and len(spec.stages) != 1:
-        raise SpecError(
-            "The spec's [output] has no axis of stages, and so a single score",
-            seen=f"layout = {spec.output!r}, stages = {list(spec.stages)}",
-            remedy="Name what the score is of, such as stages = ['spindle']; or write k for time, beside s for stages",
-        )

@@ -1,4 +1,4 @@
-"""TOML files that hold a dataclass: read, checked against the types of its fields, refused by the key that is wrong.
+"""TOML files that hold a dataclass: read, checked against the types of its fields, refused by the key that is wrong; written.
 
 A stager's spec and a data set's card are both read here, and refused in the same words.
 """
@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import tomli_w
+
 from eegflex.errors import EegflexError
 from eegflex.spec.plain import LARGEST, short
-from eegflex.utils.files import check_input
+from eegflex.utils.files import check_input, check_output, write_whole
 
 __all__ = ["Schema"]
 
@@ -91,6 +93,49 @@ class Schema(Generic[T]):
         except EegflexError as error:
             what = f"{error.what} (in {path.name})"
             raise type(error)(what, seen=error.seen, allowed=error.allowed, remedy=error.remedy) from error
+
+    def write(self, values: T, fname: str | Path, *, overwrite: bool) -> Path:
+        """Write a file that `read` reads as the same values; what is as by default is left out.
+
+        Parameters
+        ----------
+        values : dataclass
+            What it is to hold.
+        fname : path-like
+            The file, ``*.toml``.
+        overwrite : bool
+            Whether an existing file may be replaced.
+
+        Returns
+        -------
+        path : Path
+            The file.
+
+        Raises
+        ------
+        EegflexError
+            The schema's, if the file is not called ``*.toml``, or a value has no words in TOML; `OutputError` as for every
+            other file that is written.
+        """
+        path = Path(fname)
+        if path.suffix != ".toml":
+            raise self.error(f"A {self.called} is saved as TOML", seen=fname, allowed="*.toml")
+        kept = _kept(values)
+        tables = {
+            section: {key: kept[name] for key, name in keys.items() if name in kept}
+            for section, keys in self.sections.items()
+        }
+        try:
+            text = tomli_w.dumps({section: content for section, content in tables.items() if content})
+            same = self.build(tomllib.loads(text)) == values
+        except (TypeError, ValueError) as error:  # such as None in the arguments of a network
+            raise self.error(f"This {self.called} cannot be written as TOML: {error}", seen=fname) from error
+        if not same:  # such as None where the default is a value
+            raise self.error(
+                f"This {self.called} cannot be written as TOML: read again, it would be another", seen=fname
+            )
+        path = check_output(path, overwrite=overwrite)
+        return write_whole(path, lambda file: file.write_text(text, "utf-8"), overwrite=overwrite)
 
     def build(self, tables: Mapping[str, Any], **defaults: Any) -> T:
         """Build the dataclass from the tables of a file; raises as `read` does."""
@@ -182,6 +227,23 @@ class Schema(Generic[T]):
 
     def _wrong(self, where: str, words: str, value: Any) -> EegflexError:
         return self.error(f"The {self.called}'s {where} must be {words}", seen=short(value))
+
+
+def _kept(value: Any) -> Any:
+    """A value as TOML has it, and of a dataclass only the fields that are not as by default."""
+    if dataclasses.is_dataclass(value):
+        return {
+            field.name: _kept(own)
+            for field in dataclasses.fields(value)
+            if (own := getattr(value, field.name)) is not None and own != _default_of(field)
+        }
+    if isinstance(value, Mapping):
+        return {name: _kept(own) for name, own in value.items()}
+    return [_kept(own) for own in value] if isinstance(value, (list, tuple)) else value
+
+
+def _default_of(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 @functools.cache

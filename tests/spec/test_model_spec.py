@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import eegflex
-from eegflex.errors import SpecError
+from eegflex.errors import OutputError, SpecError
 from eegflex.spec.model_spec import ChannelSpec, ModelSpec, ScaleSpec
 
 SPECS = sorted((Path(eegflex.__file__).parent / "spec" / "published").rglob("*.toml"))
@@ -19,6 +20,35 @@ def test_own_specs_are_specs_and_survive_a_round_trip(fname):
     assert spec.stages == ("W", "N1", "N2", "N3", "REM")
     assert spec.duration == pytest.approx(30)
     assert ModelSpec.from_dict(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize("fname", SPECS, ids=lambda path: path.stem)
+def test_a_spec_that_is_saved_reads_as_the_same(fname, tmp_path):
+    spec = ModelSpec.from_toml(fname)
+    path = spec.to_toml(tmp_path / "mine.toml")
+    assert ModelSpec.from_toml(path) == spec
+    odd = replace(spec, name='a "name" \\ µ', citation='of\n3 "lines"\nand \\')
+    assert ModelSpec.from_toml(odd.to_toml(tmp_path / "odd.toml")) == odd
+
+
+def test_a_spec_is_saved_without_what_is_as_by_default(tmp_path):
+    assert ModelSpec(name="mine").to_toml(tmp_path / "mine.toml").read_text("utf-8") == '[model]\nname = "mine"\n'
+
+
+def test_a_spec_is_never_saved_in_part_or_as_another(tmp_path):
+    spec, path = ModelSpec(name="mine"), tmp_path / "mine.toml"
+    spec.to_toml(path)
+    with pytest.raises(OutputError, match="overwrite"):
+        spec.to_toml(path)
+    spec.to_toml(path, overwrite=True)
+    before = path.read_bytes()
+    with pytest.raises(SpecError, match=r"\*\.toml"):
+        spec.to_toml(tmp_path / "mine.json")
+    for kwargs in ({"width": None}, {"width": [1, None]}):
+        with pytest.raises(SpecError, match="cannot be written as TOML"):
+            replace(spec, kwargs=kwargs).to_toml(path, overwrite=True)
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["mine.toml"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from textwrap import dedent
 
@@ -37,3 +38,16 @@ def test_the_python_of_a_page_runs(page, folder_of_a_night, monkeypatch):
     for block in python_of(page):
         exec(block, names)  # noqa: S102
     plt.close("all")
+
+
+def test_the_spec_in_toml_is_the_one_in_python(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    page = (GUIDE / "stagers.rst").read_text("utf-8")
+    (toml,) = re.findall(r"^\.\. code-block:: toml\n\n((?:    .*\n|\n)+)", page, re.MULTILINE)
+    python = "\n".join(
+        block for block in python_of(GUIDE / "stagers.rst") if "spec" in block and "check_model" not in block
+    )
+    names: dict = {"eegflex": eegflex}
+    exec(python, names)  # noqa: S102
+    assert eegflex.ModelSpec.from_toml("mine.toml") == names["spec"]
+    assert eegflex.ModelSpec.from_dict(tomllib.loads(dedent(toml))) == names["spec"]

@@ -34,8 +34,12 @@ Function = Callable[..., Any]
 
 #: Names of ways: of those that have no other, of the passes that stagers bring, and of known layers.
 TORCH, OWN, CHANNELS_LAST = "torch", "its own pass", "channels last"
-#: Slopes, as a whole, may differ from torch's by this much: a rectifier at its kink goes either way with the rounding.
+#: What is returned may differ from torch's by this much, relative to its size, and so may the slopes of most rows.
 TOLERANCE = 1e-3
+#: A rectifier at its kink goes either way with the rounding: slopes of this share of the rows may differ by more, but those of
+#: all together by no more than so many times as much. Of GSSC's encoder 3 rows in 100 do, by 1.5 % at most; of batches of 64 as
+#: a whole it was every third.
+AT_KINKS, TIMES = 0.2, 20
 #: How many rows ways are tried on where no slopes are wanted.
 TRIED = 4
 
@@ -190,14 +194,15 @@ def _tried(function: Function, ways: dict[str, Function], of: Sequence[torch.Ten
             try:
                 found = _slopes(way, of)
                 difference = max(_difference(*pair) for pair in zip(found, expected, strict=True))
+                missed = max(_missed(*pair) for pair in zip(found, expected, strict=True))
             except Exception as error:  # whatever a model does
                 if out_of_memory(error):
                     raise
                 refused.append(f"{name} is not used ({error})")
                 continue
-            if difference <= TOLERANCE:
+            if missed <= TOLERANCE:
                 return Verdict(name, difference, tuple(refused))
-            refused.append(f"{name} is not used, since what it gives differs by {difference:.2g} of its size")
+            refused.append(f"{name} is not used, since what it gives differs by {missed:.2g} of its size")
     return Verdict(TORCH, 0.0, tuple(refused))
 
 
@@ -230,3 +235,14 @@ def _difference(found: torch.Tensor, expected: torch.Tensor) -> float:
     there = expected.isfinite()
     apart, size = (found - expected)[there].norm(), expected[there].norm()
     return float(apart / size) if size > 0 else float(apart)
+
+
+def _missed(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """How far most rows are apart, or all together if that is `TIMES` as much, relative to their size."""
+    together = _difference(found, expected)
+    if not 0 < together < float("inf") or not found.ndim:
+        return together
+    there = expected.isfinite()
+    apart, size = (torch.where(there, one, 0).reshape(len(one), -1).norm(dim=1) for one in (found - expected, expected))
+    of_rows = apart / size.clamp(min=float(size.mean()) * torch.finfo(size.dtype).eps)
+    return max(float(of_rows.sort(descending=True)[0][int(AT_KINKS * len(of_rows))]), together / TIMES)

@@ -277,3 +277,36 @@ def test_without_slopes_too_a_way_is_taken_only_if_its_scores_and_slopes_are_rig
     for one in (*found, asked):
         torch.testing.assert_close(one, module(x), rtol=0, atol=0)
     assert called == ([4, 9, 9] if taken else [4]), "tried on a few rows, once"
+
+
+class Spoilt(torch.autograd.Function):
+    """A cube of each row's sum, of which the slopes of some rows are spoilt."""
+
+    @staticmethod
+    def forward(ctx, x, factors):
+        ctx.save_for_backward(x.sum(1), factors)
+        return (x.sum(1) ** 3)[:, None]
+
+    @staticmethod
+    def backward(ctx, weights):
+        sums, factors = ctx.saved_tensors
+        return (factors * 3 * sums**2 * weights[:, 0])[:, None].expand(-1, 7), None
+
+
+@pytest.mark.parametrize(
+    ("n_spoilt", "factor", "is_taken"),
+    [(0, 1.0, True), (3, 1.05, True), (10, 1.02, True), (14, 1.002, False), (1, 3.0, False), (50, 1.01, False)],
+)
+def test_few_rows_at_a_kink_do_not_speak_against_a_way(n_spoilt, factor, is_taken):
+    """Which way they go is rounding; what differs in many rows, or by much in all together, is something else."""
+    factors = torch.ones(50)
+    factors[torch.randperm(50, generator=torch.Generator().manual_seed(3))[:n_spoilt]] = factor
+    x = torch.randn(50, 7, generator=torch.Generator().manual_seed(2)).sign().requires_grad_(True)
+    owner = nn.Identity()
+
+    def cubes(x):
+        return (x.sum(1) ** 3)[:, None]
+
+    quickest(owner, "cubes", cubes, {"spoilt": lambda x: Spoilt.apply(x, factors)}, (x,), "a stager")
+    (verdict,) = verdicts(owner)["cubes"]
+    assert (verdict.way == "spoilt") == is_taken

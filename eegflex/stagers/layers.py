@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -189,7 +190,20 @@ def as_images(module: nn.Module) -> nn.Module:
         return kind(module) if is_known(module) else _AsSignal(module)
     images = copy.copy(module)
     images._modules = {name: as_images(part) for name, part in module._modules.items() if part is not None}
+    if type(module) is nn.Sequential:
+        _rectify_in_place(list(images._modules.values()))
     return images
+
+
+def _rectify_in_place(layers: list[nn.Module | None]) -> None:
+    """Let rectifiers write over what the norm before them returns, which nobody else reads.
+
+    They find their slopes in what they return, which the next layer keeps anyway: a third less is kept for the way back.
+    """
+    for before, layer in pairwise(layers):
+        rectifies = isinstance(layer, nn.ReLU) or (isinstance(layer, nn.LeakyReLU) and layer.negative_slope >= 0)
+        if isinstance(before, _Norm) and rectifies:
+            layer.inplace = True  # type: ignore[union-attr]
 
 
 class _OfLayer(nn.Module):

@@ -231,6 +231,15 @@ class Block(nn.Module):
         return self.layers(x) + self.beside(x)
 
 
+def test_only_what_a_norm_returns_is_written_over():
+    """By a copy of the rectifier; what else a rectifier is given may be read by somebody else."""
+    norm, after, alone = nn.GroupNorm(1, 4), nn.LeakyReLU(0.2), nn.ReLU()
+    falling = nn.LeakyReLU(-0.2)
+    images = as_images(nn.Sequential(nn.Conv1d(1, 4, 3), alone, norm, after, nn.GroupNorm(1, 4), falling))
+    assert [getattr(layer, "inplace", None) for layer in images] == [None, False, None, True, None, False]
+    assert not after.inplace
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-6)])
 @pytest.mark.parametrize("offset", [0.0, 20 * LARGEST_MEAN])
 def test_a_network_of_images_is_the_network(dtype, tolerance, offset):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
@@ -28,7 +29,7 @@ from eegflex.cli.options import (
 from eegflex.errors import EegflexError, MissingExtraError, OutputError, ParameterError
 from eegflex.output_settings import ExportSettings, ReportSettings
 from eegflex.settings import AUTO, EvaluationSettings, StagingSettings
-from eegflex.utils.files import check_output
+from eegflex.utils.files import check_output, same_file
 from eegflex.utils.stopping import held
 
 if TYPE_CHECKING:
@@ -139,6 +140,12 @@ def stage(
     )
     if review is not None:
         check_output(check_queue_file(review), overwrite=overwrite, inputs=[*inputs, output])
+        if review.resolve() == output.resolve():  # neither need be there yet
+            raise OutputError(
+                "The stages and what to check first would be one file",
+                seen=review,
+                remedy="Choose another name for one",
+            )
     stager = loading.stager()
     epochs = reading.epochs(recording)
     with held():
@@ -170,7 +177,7 @@ def attribute(
 
     output = output or resume or Path(f"{recording.stem}-result.nc")
     # What is resumed is in what comes of it, and may be replaced by that.
-    overwrite = overwrite or (resume is not None and output.exists() and resume.exists() and output.samefile(resume))
+    overwrite = overwrite or (resume is not None and same_file(output, resume))
     check_result_file(check_output(output, overwrite=overwrite, inputs=_inputs(recording, loading, reading)))
     stager = loading.stager()
     epochs = reading.epochs(recording)
@@ -205,7 +212,7 @@ def evaluate(
 
     output = output or result
     # What is evaluated is in what comes of it, and may be replaced by that; an evaluation that was asked otherwise is not.
-    goes_on = not overwrite and output.exists() and result.exists() and output.samefile(result)
+    goes_on = not overwrite and same_file(output, result)
     overwrite = overwrite or goes_on
     check_result_file(check_output(output, overwrite=overwrite, inputs=_inputs(recording, loading, reading)))
     wanted_parts(asking)
@@ -404,10 +411,13 @@ def _refuse_real(path: Path) -> None:
 
 
 def _is_result(path: Path) -> bool:
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  (it minds names of any kind)
         return False  # the reader says so in its own words
-    with path.open("rb") as file:
-        return file.read(len(_HDF5)) == _HDF5
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_HDF5)) == _HDF5
+    except OSError:  # the reader says this, too
+        return False
 
 
 for command in (simulate, datasets, specs, cohort):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import io
 import sys
 import tempfile
 import traceback
@@ -24,6 +25,7 @@ from eegflex.cli.options import (
     ModelOptions,
     ReadingOptions,
     RecordingOptions,
+    is_netcdf,
     takes,
 )
 from eegflex.errors import EegflexError, MissingExtraError, OutputError, ParameterError
@@ -49,8 +51,8 @@ app = typer.Typer(
 
 #: What the demo measures of its explanations: the quick parts that a verdict of trust rests on.
 DEMO_PARTS = ("faithfulness", "one by one", "shortcuts")
-#: The first bytes of netCDF files that hold results.
-_HDF5 = b"\x89HDF"
+#: What the system says of a text that has no room where the shell sends it.
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
 
 Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVision or EEGLAB.", show_default=False)]
 Resume = Annotated[
@@ -252,7 +254,7 @@ def report(
     output = check_report_file(
         check_output(output or Path(f"{recording.stem}-report.html"), overwrite=overwrite, inputs=inputs)
     )
-    if _is_result(recording):
+    if is_netcdf(recording):
         from eegflex.results import read_result
 
         _write_report(read_result(recording), output, overwrite, writing)
@@ -410,16 +412,6 @@ def _refuse_real(path: Path) -> None:
                 raise OutputError("There is already a recording of this name that is not from a demo", seen=path)
 
 
-def _is_result(path: Path) -> bool:
-    if not os.path.isfile(path):  # noqa: PTH113  (it minds names of any kind)
-        return False  # the reader says so in its own words
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_HDF5)) == _HDF5
-    except OSError:  # the reader says this, too
-        return False
-
-
 for command in (simulate, datasets, specs, cohort):
     app.command()(command)
 
@@ -440,5 +432,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:  # the command line itself is wrong
         cast(Any, error).show()
         return 2
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
+        # What is left of the text would be tried again, and fail again, when the program ends.
+        sys.stdout = cast(Any, io.StringIO())
+        typer.echo(f"eegflex: The output cannot be written: {error.strerror}", err=True)
+        return 1
     except (KeyboardInterrupt, typer.Abort):
         return STOPPED

@@ -499,3 +499,13 @@ def test_a_folder_that_no_system_takes_is_told(night, tmp_path, capsys, words):
     assert status == 1
     assert "File name too long" in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_a_full_disk_behind_the_output_is_told():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "eegflex", "specs"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "eegflex: The output cannot be written: No space left on device\n"

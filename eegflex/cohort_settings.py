@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ __all__ = ["SAMPLE_PER_STAGE", "TIME_LIMIT", "AskedOfEach", "CohortAttribution",
 SAMPLE_PER_STAGE = 20
 #: Seconds that one recording may take, where nothing else is asked for: hundreds of times as long as one does.
 TIME_LIMIT = 12 * 3600.0
+#: Bytes as text, and more than any machine has.
+_MEMORY, _MOST_MEMORY = re.compile(r"\s*(\d+(?:\.\d*)?(?:e\d{1,3})?)\s*([kmgtp]?)i?b?\s*", re.I), 2.0**60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,11 @@ class CohortSettings:
     def __post_init__(self) -> None:
         put_counts(self, {"n_workers": Span(default=True), "retries": Span(0), "evaluate": Span(0)})
         object.__setattr__(self, "time_limit", _as_limit(self.time_limit))
+        for name in ("scheduler", "memory", "task"):
+            if not isinstance(getattr(self, name), str | None):
+                raise ParameterError(f"{name} must be text or None", seen=f"{getattr(self, name)!r:.80}")
+        if self.memory is not None and not _is_memory(self.memory):
+            raise ParameterError("memory must be a number of bytes, such as 4GB", seen=f"{self.memory!r:.80}")
         for name in ("reports", "force"):
             if not isinstance(getattr(self, name), bool):
                 raise ParameterError(f"{name} must be True or False", seen=repr(getattr(self, name)))
@@ -132,6 +140,15 @@ class CohortAttribution(Settings):
     def to_dict(self) -> dict[str, Any]:
         """As `Settings.to_dict`, without what changes no more than rounding."""
         return {name: value for name, value in super().to_dict().items() if name not in ("device", "batch_size")}
+
+
+def _is_memory(text: str) -> bool:
+    """Whether a text is an amount that a process can have, as Dask reads it."""
+    found = _MEMORY.fullmatch(text)
+    if found is None:
+        return text == "auto"
+    size = float(found[1]) * 1024.0 ** " kmgtp".index(found[2].casefold() or " ")
+    return 0 < size < _MOST_MEMORY
 
 
 def _as_limit(value: float | None) -> float | None:

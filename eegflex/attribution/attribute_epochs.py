@@ -49,7 +49,7 @@ from eegflex.targets import check_target
 from eegflex.utils.stopping import check, held
 from eegflex.utils.verbose import verbose
 
-__all__ = ["attribute_epochs"]
+__all__ = ["attribute_epochs", "check_target_of"]
 
 
 @verbose
@@ -313,13 +313,13 @@ def attribute_epochs(
     before = None if resume is None else open_partial(resume)
     if model is not None and not isinstance(epochs, StagedNight):
         model, spec = load_model(model, spec=spec), None
-        _check_target(settings.target, model.spec)  # before a night is staged for nothing
+        check_target_of(settings.target, model.spec)  # before a night is staged for nothing
     if settings.label == FILE_LABEL:  # refused now, not when all is explained
         file_name(epochs.epochs if isinstance(epochs, StagedNight) else epochs)
     return explain_night(night_of(epochs, model, spec, settings), settings, before)
 
 
-def _check_target(target: str | tuple[str, str], spec: ModelSpec) -> None:
+def check_target_of(target: str | tuple[str, str], spec: ModelSpec) -> None:
     """Refuse a target that the model does not have; its stages are not known before it ran if nobody named them."""
     if not any(note.startswith("stages:") for note in spec.assumed):
         check_target(target, spec.stages)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
 import tempfile
 import traceback
@@ -23,12 +25,13 @@ from eegflex.cli.options import (
     ModelOptions,
     ReadingOptions,
     RecordingOptions,
+    is_netcdf,
     takes,
 )
 from eegflex.errors import EegflexError, MissingExtraError, OutputError, ParameterError
 from eegflex.output_settings import ExportSettings, ReportSettings
 from eegflex.settings import AUTO, EvaluationSettings, StagingSettings
-from eegflex.utils.files import check_output
+from eegflex.utils.files import check_output, same_file
 from eegflex.utils.stopping import held
 
 if TYPE_CHECKING:
@@ -48,8 +51,8 @@ app = typer.Typer(
 
 #: What the demo measures of its explanations: the quick parts that a verdict of trust rests on.
 DEMO_PARTS = ("faithfulness", "one by one", "shortcuts")
-#: The first bytes of netCDF files that hold results.
-_HDF5 = b"\x89HDF"
+#: What the system says of a text that has no room where the shell sends it.
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
 
 Recording = Annotated[Path, typer.Argument(help="The PSG: EDF, BDF, FIF, BrainVision or EEGLAB.", show_default=False)]
 Resume = Annotated[
@@ -139,6 +142,12 @@ def stage(
     )
     if review is not None:
         check_output(check_queue_file(review), overwrite=overwrite, inputs=[*inputs, output])
+        if review.resolve() == output.resolve():  # neither need be there yet
+            raise OutputError(
+                "The stages and what to check first would be one file",
+                seen=review,
+                remedy="Choose another name for one",
+            )
     stager = loading.stager()
     epochs = reading.epochs(recording)
     with held():
@@ -170,7 +179,7 @@ def attribute(
 
     output = output or resume or Path(f"{recording.stem}-result.nc")
     # What is resumed is in what comes of it, and may be replaced by that.
-    overwrite = overwrite or (resume is not None and output.exists() and resume.exists() and output.samefile(resume))
+    overwrite = overwrite or (resume is not None and same_file(output, resume))
     check_result_file(check_output(output, overwrite=overwrite, inputs=_inputs(recording, loading, reading)))
     stager = loading.stager()
     epochs = reading.epochs(recording)
@@ -205,7 +214,7 @@ def evaluate(
 
     output = output or result
     # What is evaluated is in what comes of it, and may be replaced by that; an evaluation that was asked otherwise is not.
-    goes_on = not overwrite and output.exists() and result.exists() and output.samefile(result)
+    goes_on = not overwrite and same_file(output, result)
     overwrite = overwrite or goes_on
     check_result_file(check_output(output, overwrite=overwrite, inputs=_inputs(recording, loading, reading)))
     wanted_parts(asking)
@@ -245,7 +254,7 @@ def report(
     output = check_report_file(
         check_output(output or Path(f"{recording.stem}-report.html"), overwrite=overwrite, inputs=inputs)
     )
-    if _is_result(recording):
+    if is_netcdf(recording):
         from eegflex.results import read_result
 
         _write_report(read_result(recording), output, overwrite, writing)
@@ -403,13 +412,6 @@ def _refuse_real(path: Path) -> None:
                 raise OutputError("There is already a recording of this name that is not from a demo", seen=path)
 
 
-def _is_result(path: Path) -> bool:
-    if not path.is_file():
-        return False  # the reader says so in its own words
-    with path.open("rb") as file:
-        return file.read(len(_HDF5)) == _HDF5
-
-
 for command in (simulate, datasets, specs, cohort):
     app.command()(command)
 
@@ -430,5 +432,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:  # the command line itself is wrong
         cast(Any, error).show()
         return 2
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
+        # What is left of the text would be tried again, and fail again, when the program ends.
+        sys.stdout = cast(Any, io.StringIO())
+        typer.echo(f"eegflex: The output cannot be written: {error.strerror}", err=True)
+        return 1
     except (KeyboardInterrupt, typer.Abort):
         return STOPPED

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = [
     "ModelOptions",
     "ReadingOptions",
     "RecordingOptions",
+    "is_netcdf",
     "takes",
 ]
 
@@ -40,6 +42,10 @@ __all__ = [
 REAL = {"gssc": "gssc", "physioex": "physioex:seqsleepnet-eeg"}
 #: What a demonstration goes on with where none of them is: it comes with eegflex.
 TOY = "bandpower"
+
+
+#: The first bytes of netCDF files that hold results.
+_HDF5 = b"\x89HDF"
 
 
 @dataclass(frozen=True)
@@ -220,6 +226,17 @@ class AttributionOptions(Settings):
 
         asked = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         return attribute_epochs(epochs, stager, resume=resume, **asked)
+
+
+def is_netcdf(path: Path) -> bool:
+    """Whether a file begins as those that hold results do."""
+    if not os.path.isfile(path):  # noqa: PTH113  (it minds names of any kind)
+        return False  # the reader says so in its own words
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_HDF5)) == _HDF5
+    except OSError:  # the reader says this, too
+        return False
 
 
 def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

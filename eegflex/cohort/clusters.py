@@ -35,6 +35,8 @@ _SEED = "rng" if "rng" in inspect.signature(mne.stats.permutation_cluster_test).
 LEAST_ALPHA = 1e-12
 #: A million tell p to a thousandth of 0.05 already.
 MOST_PERMUTATIONS = 1_000_000
+#: Hz: frequencies of a spectrum lie farther apart, so that a finer step is every bin of it.
+_FINEST = 1e-6
 #: Fewer places span no triangle with a neighbour to compare.
 _LEAST_PLACES = 4
 
@@ -69,7 +71,7 @@ def spectra_of(units: Units, stage: str, step: float) -> tuple[Array, Array, tup
     values: Array = part.to_numpy().astype(np.float64)
     if not values.size:
         return values, freqs, channels
-    numbers = np.floor(freqs / step + 1e-6).astype(int) if step > 0 else np.arange(len(freqs))
+    numbers = np.floor(freqs / max(step, _FINEST) + 1e-6).astype(int) if step > 0 else np.arange(len(freqs))
     starts = np.flatnonzero(np.diff(numbers, prepend=-1))
     counts = np.diff([*starts, len(freqs)])
     values = np.add.reduceat(values, starts, axis=1) / counts[:, None]

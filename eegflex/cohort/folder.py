@@ -10,21 +10,23 @@ import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eegflex.cohort.listing_files import walk
 from eegflex.cohort.recording import Recording
-from eegflex.errors import OutputError
+from eegflex.cohort.sidecar import DONE, FAILED, is_sidecar
+from eegflex.errors import EegflexError, OutputError, ParameterError
 from eegflex.results.seal import check_seal
 from eegflex.utils.files import check_output, write_whole
 
-__all__ = ["DONE", "FAILED", "Folder", "as_json", "hash_of", "stamps"]
+__all__ = ["DONE", "FAILED", "Folder", "as_json", "hash_of", "make_folder", "stamps"]
 
-DONE, FAILED = "done", "failed"
 #: What ended an attempt, where it says nothing of the file: such a recording is tried again by the next run.
 _TRANSIENT = ("killed", "memory", "time")
 _JOB = ".eegflex-cohort-{}.job"
@@ -69,7 +71,8 @@ class Folder:
     def clear_jobs(self) -> None:
         """Remove what runs that were killed have left."""
         for path in self.root.glob(_JOB.format("*")):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it is none of ours, then
+                path.unlink(missing_ok=True)
 
     @property
     def tables(self) -> Path:
@@ -82,6 +85,11 @@ class Folder:
         return self.tables / "listed.json"
 
     @property
+    def description(self) -> Path:
+        """What BIDS asks of derivatives, and what the last run asked."""
+        return self.root / "dataset_description.json"
+
+    @property
     def page(self) -> Path:
         """The page of the cohort."""
         return self.root / "report.html"
@@ -89,12 +97,46 @@ class Folder:
     def read_sidecar(self, one: Recording) -> dict[str, Any] | None:
         """What is said of a recording; None where nothing is, or the file is none of ours."""
         found: dict[str, Any] | None = read_json(self.sidecar(one))
-        return found
+        return found if is_sidecar(found) else None
+
+    def known(self, listed: Sequence[Recording]) -> dict[str, dict[str, Any]]:
+        """What is said of those recordings that are done or failed as the last run asked.
+
+        Those of an earlier run are not to be mixed with them. One whose spectra are not those that were written is not done.
+
+        Raises
+        ------
+        ParameterError
+            If it is not known what the last run asked.
+        """
+        told = read_json(self.description)
+        if not isinstance(told, dict) or not isinstance(told.get("Settings"), dict):
+            raise ParameterError(
+                "What was asked of this cohort cannot be read", seen=self.description,
+                remedy="Call run_cohort as before: what is done is not done again",
+            )  # fmt: skip
+        said = {one.name: (one, self.read_sidecar(one)) for one in listed}
+        return {
+            name: found
+            for name, (one, found) in said.items()
+            if found is not None
+            and found["settings"] == told["Settings"]
+            and (found["status"] != DONE or self._has_spectra(one, found))
+        }
+
+    def _has_spectra(self, one: Recording, said: Mapping[str, Any]) -> bool:
+        try:
+            if hash_of(self.spectra(one)) != said["made"].get("spectra_sha256"):
+                return False
+            shape = np.load(self.spectra(one)).shape
+        except (OSError, ValueError):
+            return False
+        return bool(shape[1:] == tuple(len(said["summary"][name]) for name in ("names", "channels", "freqs")))
 
     def write_sidecar(self, one: Recording, said: Mapping[str, Any]) -> None:
         """Write what is said of a recording, whole or not at all."""
         path = self.sidecar(one)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_json(path, said)
 
     def drop_outputs(self, one: Recording) -> None:
@@ -140,7 +182,7 @@ class Folder:
         write_whole(self.root / ".bidsignore", lambda path: path.write_text(ignored, "utf-8"), overwrite=True)
         made = {"Name": "eegflex", "Version": versions["eegflex"], "Description": "eegflex.cohort.run_cohort"}
         write_json(
-            self.root / "dataset_description.json",
+            self.description,
             {
                 "Name": "Attributions of a sleep stager, by eegflex",
                 "BIDSVersion": "1.9.0",
@@ -152,7 +194,7 @@ class Folder:
 
     def write_listing(self, recordings: tuple[Recording, ...]) -> None:
         """Note which recordings this run has, without their paths."""
-        self.tables.mkdir(parents=True, exist_ok=True)
+        make_folder(self.tables)
         rows = [
             {
                 "recording": one.name,
@@ -165,11 +207,35 @@ class Folder:
         write_json(self.listing, rows)
 
     def read_listing(self) -> list[Recording]:
-        """Which recordings the last run had; their paths are not known."""
-        rows = read_json(self.listing) or []
-        return [
-            Recording(row["recording"], Path(), None, row["subject"], row["session"], row["covariates"]) for row in rows
-        ]
+        """Which recordings the last run had; their paths are not known.
+
+        Raises
+        ------
+        ParameterError
+            If the folder does not say it.
+        """
+        rows = read_json(self.listing)
+        try:
+            found = [
+                Recording(row["recording"], Path(), None, row["subject"], row["session"], row["covariates"])
+                for row in rows or []
+            ]
+        except (EegflexError, KeyError, TypeError):  # it is none of ours, or damaged
+            found = []
+        if not found or len({one.name for one in found}) < len(found):
+            raise ParameterError(
+                "This is not the folder of a cohort", seen=self.root, allowed="the folder that run_cohort wrote",
+                remedy="If it is, call run_cohort as before: what is done is not done again",
+            )  # fmt: skip
+        return found
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where they are not there yet."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder cannot be made: {error.strerror}", seen=path) from error
 
 
 def _same_inputs(one: Recording, said: Mapping[str, Any]) -> bool:

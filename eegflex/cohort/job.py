@@ -85,11 +85,14 @@ def make_job(root: Path, model: Any, asked: Mapping[str, Any], *, evaluate: int,
     ParameterError
         If something is an argument of none of them.
     """
+    from eegflex.attribution.attribute_epochs import check_target_of
+
     reading, loading, attribution = _sorted(asked)
     settings = CohortAttribution(**attribution)
     _check(settings, reading)
     job = Job(root, model, loading, reading, settings, evaluate, reports, {})
     stager = job.stager()
+    check_target_of(settings.target, stager.spec)
     told = {
         "model": stager.spec.name,
         "model_sha256": stager.digest or hashlib.sha256(f"{model!r} {stager.spec!r}".encode()).hexdigest(),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from eegflex.cohort.listing_bids import is_bids, of_bids
 from eegflex.cohort.listing_files import of_files, walk
@@ -80,16 +82,17 @@ def list_recordings(
             seen=source,
             allowed="a BIDS data set, a folder, a pattern or a table of recordings",
         )
+    _check_alike(recordings)
     return _alone(recordings)
 
 
 def _found(source: str | Path, profile: str | Path | None, task: str | None) -> Iterable[Recording]:
     path, card = Path(source), FilesCard() if profile is None else load_profile(profile).files
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  (it minds names of any kind)
         return of_bids(path, task) if is_bids(path) else of_files(walk(path), card, path)
     if path.suffix.casefold() in _TABLES:
         return of_table(path)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113
         return of_files(walk(path.parent, deep=False), card, path.parent, only={path})
     if glob.has_magic(str(source)):
         matched = {Path(one) for one in glob.glob(str(source), recursive=True)}  # noqa: PTH207  (absolute ones too)
@@ -107,6 +110,22 @@ def _fixed_parts(path: Path) -> list[str]:
     """The folders of a pattern that come before its first wildcard."""
     parts = path.parts
     return list(parts[: next(place for place, part in enumerate(parts) if glob.has_magic(part))])
+
+
+def _check_alike(recordings: tuple[Recording, ...]) -> None:
+    """Refuse a covariate of numbers and words, of which there is no column."""
+    kinds: dict[str, dict[bool, Any]] = {}
+    for one in recordings:
+        for name, value in one.covariates.items():
+            if value is not None:
+                kinds.setdefault(name, {}).setdefault(isinstance(value, str), value)
+    for name, found in kinds.items():
+        if len(found) > 1:
+            raise ParameterError(
+                f"The covariate {name!r} is a number for some recordings and a word for others",
+                seen=[repr(value) for value in found.values()],
+                remedy="Give all of them as numbers, or all as words",
+            )
 
 
 def _alone(recordings: tuple[Recording, ...]) -> tuple[Recording, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from eegflex.errors import ParameterError
 __all__ = ["is_bids", "of_bids"]
 
 _EEG = re.compile(r"(sub-[0-9A-Za-z]+(?:_[a-z]+-[0-9A-Za-z]+)*)_eeg\.(?:edf|bdf|vhdr|set|fif)", re.I)
-_DESCRIPTION, _PARTICIPANTS = "dataset_description.json", "participants.tsv"
+_DESCRIPTION, _PARTICIPANTS, _ID = "dataset_description.json", "participants.tsv", "participant_id"
+#: Doubles that an error shows.
+_SHOWN = 5
 #: The task that is meant where a data set has several.
 _SLEEP = "sleep"
 
@@ -65,13 +68,21 @@ def _recording(path: Path, stem: str, files: set[Path], people: dict[str, dict[s
 
 
 def _entities(stem: str) -> dict[str, str]:
-    return dict(part.split("-", 1) for part in stem.split("_"))
+    parts = (part.split("-", 1) for part in stem.split("_"))
+    return {entity.casefold(): label for entity, label in parts}
 
 
 def _participants(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
-    rows = read_rows(path)
-    if rows and "participant_id" not in rows[0]:
+    rows = read_rows(path, texts=(_ID,))
+    if rows and _ID not in rows[0]:
         raise ParameterError("The table of participants has no column participant_id", seen=sorted(rows[0]))
-    return {row["participant_id"]: {k: v for k, v in row.items() if k != "participant_id"} for row in rows}
+    named = [(f"sub-{row[_ID].removeprefix('sub-')}", row) for row in rows if row[_ID] is not None]
+    counts = Counter(name for name, _ in named)
+    if doubles := [name for name, count in counts.items() if count > 1]:
+        raise ParameterError(
+            "The table of participants has several rows of one participant", seen=doubles[:_SHOWN],
+            remedy="Keep one row of each: what differs between nights has no place in it",
+        )  # fmt: skip
+    return {name: {column: value for column, value in row.items() if column != _ID} for name, row in named}

@@ -34,10 +34,18 @@ def walk(folder: Path, *, deep: bool = True) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 waiting += [Path(entry.path)] if deep and not entry.is_symlink() else []
             else:
                 yield Path(entry.path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder; what cannot be looked at, such as links in a circle, is told of where it is to be read."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def of_files(files: Iterable[Path], card: FilesCard, root: Path, only: set[Path] | None = None) -> list[Recording]:

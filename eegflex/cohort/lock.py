@@ -23,6 +23,10 @@ BEAT, STALE = 10.0, 120.0
 _NAME = ".eegflex-cohort.lock"
 
 
+#: What its fields are; a file that says it otherwise is of nobody.
+_KINDS = (int, str, int | float, str)
+
+
 @dataclass(frozen=True)
 class Owner:
     """Who holds a folder.
@@ -125,6 +129,8 @@ class Lock:
         if owner is None and age < BEAT:  # it is being written, by somebody without links
             time.sleep(BEAT / 20)
             return
+        if self.path.is_dir():
+            raise OutputError("The folder cannot be locked: its lock is a folder", seen=self.path, remedy="Remove it")
         aside = self.path.with_name(f"{_NAME}.{self.owner.token}.old")
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(aside)
@@ -158,7 +164,12 @@ def lives(root: Path) -> Owner | None:
 
 def _read(path: Path) -> Owner | None:
     try:
-        return Owner(**json.loads(path.read_text()))
+        found = Owner(**json.loads(path.read_text()))
+        return (
+            found
+            if all(isinstance(one, kind) for one, kind in zip(vars(found).values(), _KINDS, strict=True))
+            else None
+        )
     except (OSError, ValueError, TypeError):
         return None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import mne
 import numpy as np
 
-from eegflex.cohort.folder import DONE, FAILED, Folder, hash_of, seal_of, stamps
+from eegflex.cohort.folder import DONE, FAILED, Folder, hash_of, make_folder, seal_of, stamps
 from eegflex.cohort.job import Job, seed_of, versions
 from eegflex.cohort.recording import Recording
 from eegflex.cohort.summary import Summary, summarise
@@ -107,7 +107,7 @@ def _epochs(job: Job, one: Recording) -> mne.BaseEpochs:
 def _written(folder: Folder, job: Job, one: Recording, result: FlexResult) -> dict[str, Any]:
     """Write a result and its spectra, and say what is in them."""
     path, spectra = folder.result(one), folder.spectra(one)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     result.save(path, overwrite=True)
     summary = summarise(result)
     write_whole(spectra, lambda temporary: _save(temporary, summary.spectra), overwrite=True)

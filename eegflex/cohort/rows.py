@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ __all__ = ["read_rows"]
 
 #: What stands for nothing.
 _NOTHING = frozenset({"", "n/a", "na", "nan"})
+#: Whole numbers of so many digits are read as others are: tables of whole numbers have no room for them.
+_MOST_DIGITS = 19
 
 
 def read_rows(path: Path, texts: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -31,9 +34,14 @@ def read_rows(path: Path, texts: Sequence[str] = ()) -> list[dict[str, Any]]:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise ParameterError("The table is not UTF-8 text", seen=path, remedy="Save it as UTF-8") from None
-    lines = text.splitlines()
-    separator = "\t" if path.suffix.casefold() == ".tsv" else _separator(lines[0] if lines else "")
-    rows = [row for row in csv.reader(lines, delimiter=separator) if any(word.strip() for word in row)]
+    separator = "\t" if path.suffix.casefold() == ".tsv" else _separator(text.lstrip("\r\n").splitlines()[:1])
+    try:
+        found = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error as error:
+        raise ParameterError(
+            f"The table cannot be read: {error}", seen=path, remedy="See whether a quote is not closed"
+        ) from None
+    rows = [row for row in found if any(word.strip() for word in row)]
     if not rows:
         raise ParameterError("The table is empty", seen=path)
     names = [word.strip() for word in rows[0]]
@@ -51,8 +59,8 @@ def read_rows(path: Path, texts: Sequence[str] = ()) -> list[dict[str, Any]]:
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _separator(head: str) -> str:
-    return max(",;\t", key=head.count)
+def _separator(head: Sequence[str]) -> str:
+    return max(",;\t", key="".join(head).count)
 
 
 def _values(words: list[str], *, as_text: bool) -> list[Any]:
@@ -71,4 +79,4 @@ def _is_number(word: str) -> bool:
 
 
 def _float(word: str) -> float | int:
-    return int(word) if word.lstrip("+-").isdigit() else float(word)
+    return int(word) if word.lstrip("+-").isdigit() and len(word) < _MOST_DIGITS else float(word)

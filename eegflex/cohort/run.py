@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from eegflex import errors
 from eegflex.cohort.cohort import Cohort
 from eegflex.cohort.engine import connected, outcomes
 from eegflex.cohort.extra import from_extra
-from eegflex.cohort.folder import Folder, stamps
+from eegflex.cohort.folder import Folder, make_folder, stamps
 from eegflex.cohort.job import Job, make_job, versions, write_job
 from eegflex.cohort.listing import list_recordings
 from eegflex.cohort.lock import Lock
@@ -150,13 +151,11 @@ def run_cohort(
     for needed in ("distributed", "pyarrow"):
         from_extra(needed)
     recordings = _located(list_recordings(source, profile=asked.get("profile"), task=task))
-    folder = Folder(Path(out).resolve())
+    folder = Folder(_root(out))
     _refuse_inputs(folder.root, recordings)
     job = make_job(folder.root, model, asked, evaluate=evaluate, reports=reports)
     with held(), _made(folder.root), Lock(folder.root) as lock:
         folder.clear_jobs()
-        folder.write_description(versions(), job.told)
-        folder.write_listing(recordings)
         _explain(job, folder, recordings, settings, lock)
         cohort = read_cohort(folder.root)
         write_tables(cohort, folder.tables)
@@ -192,7 +191,8 @@ def _located(recordings: Sequence[Recording]) -> tuple[Recording, ...]:
 
 def _refuse_inputs(root: Path, recordings: Sequence[Recording]) -> None:
     """Refuse a folder whose files could be taken for what is read: another data set."""
-    if (root / "participants.tsv").is_file() or any(one.path.is_relative_to(root / one.folder) for one in recordings):
+    is_source = os.path.isfile(root / "participants.tsv")  # noqa: PTH113  (it minds names of any kind)
+    if is_source or any(one.path.is_relative_to(root / one.folder) for one in recordings):
         raise OutputError(
             "The folder is that of the recordings",
             seen=root,
@@ -200,16 +200,33 @@ def _refuse_inputs(root: Path, recordings: Sequence[Recording]) -> None:
         )
 
 
+def _root(out: str | Path) -> Path:
+    try:
+        return Path(out).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, names that no system takes
+        raise OutputError(f"The folder cannot be made: {error}", seen=f"{str(out)!r:.200}") from None
+
+
 @contextlib.contextmanager
 def _made(root: Path) -> Iterator[None]:
+    """Make a folder, and those above it; they are taken away again where nothing came into them."""
+    new = [one for one in (root, *root.parents) if not os.path.exists(one)]  # noqa: PTH110  (it minds names of any kind)
     try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder cannot be made: {error.strerror}", seen=root) from error
-    yield
+        make_folder(root)
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty, then
+            for one in new:
+                one.rmdir()
 
 
-def _explain(job: Job, folder: Folder, recordings: Sequence[Recording], settings: CohortSettings, lock: Lock) -> None:
+def _note(job: Job, folder: Folder, recordings: tuple[Recording, ...]) -> None:
+    """Note in the folder what is asked, and of which recordings."""
+    folder.write_description(versions(), job.told)
+    folder.write_listing(recordings)
+
+
+def _explain(job: Job, folder: Folder, recordings: tuple[Recording, ...], settings: CohortSettings, lock: Lock) -> None:
     """Explain what is not done, and tell of it."""
     own = versions()["eegflex"]
     left = [
@@ -219,6 +236,7 @@ def _explain(job: Job, folder: Folder, recordings: Sequence[Recording], settings
     ]
     logger.info(f"{len(recordings)} recordings, of which {len(recordings) - len(left)} are done")
     if not left:
+        _note(job, folder, recordings)
         return
     path = folder.job(lock.owner.token)
     try:
@@ -231,6 +249,8 @@ def _explain(job: Job, folder: Folder, recordings: Sequence[Recording], settings
                 outcomes(client, (str(path), digest), left, settings.retries, settings.time_limit)
             ) as told,
         ):
+            # not before there is somebody to work for it: what an earlier run noted stays otherwise
+            _note(job, folder, recordings)
             for one, row in told:
                 _look(lock)
                 if row is None:

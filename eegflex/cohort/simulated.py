@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -63,6 +64,10 @@ EPOCHS_ALIKE = 0.52, _correlations(-0.23, -0.02, -0.15)
 EPOCHS_OF = {"W": 40, "N1": 30, "N2": 200, "N3": 80, "REM": 90}
 #: Standard deviations that groups may differ by.
 _MOST_EFFECT = 100
+#: How few times as large errors may be: without any, nothing is to be compared.
+_LEAST_RATIO = 0.01
+#: Recordings: more than any study has, and what a machine has room for. Epochs: their numbers are not drawn one by one.
+_MOST, _MOST_EXPLAINED = 100_000, 1_000_000_000
 
 
 @checked
@@ -124,15 +129,24 @@ def simulate_cohort(
     >>> simulate_cohort(10, nights=2)
     <Cohort | 20 recordings of 10 people, 20 done>
     """
-    if n_people < 2 or nights < 1 or not stages or not channels or not set(stages) <= set(STAGES):
-        seen = f"{n_people=}, {nights=}, {stages=}, {channels=}"
-        raise ParameterError("A cohort has two people or more, and stages and channels", seen=seen)
+    n_people, nights = _counted("n_people", n_people, 2), _counted("nights", nights, 1)
+    n_explained = _counted("n_explained", n_explained, 1, _MOST_EXPLAINED)
+    if n_people * nights > _MOST:
+        raise ParameterError(
+            "A cohort has too many recordings", seen=f"{n_people=}, {nights=}", allowed=f"{_MOST:,} together"
+        )
+    _check_names("stages", stages, STAGES)
+    _check_names("channels", channels)
     check_count("seed", seed, Span(0, MOST_SEED))
-    for name, value in (("effect", effect), ("slope", slope), ("within_effect", within_effect)):
-        if not abs(value) <= _MOST_EFFECT:
-            raise ParameterError(
-                f"{name} is out of its range", seen=value, allowed=f"-{_MOST_EFFECT} to {_MOST_EFFECT}"
-            )
+    least = {
+        "effect": -_MOST_EFFECT,
+        "slope": -_MOST_EFFECT,
+        "within_effect": -_MOST_EFFECT,
+        "error_ratio": _LEAST_RATIO,
+    }
+    for (name, low), value in zip(least.items(), (effect, slope, within_effect, error_ratio), strict=True):
+        if not low <= value <= _MOST_EFFECT:
+            raise ParameterError(f"{name} is out of its range", seen=value, allowed=f"{low} to {_MOST_EFFECT}")
     rng = np.random.default_rng(seed)
     people = [f"sub-{number + 1:03d}" for number in range(n_people)]
     group = rng.permutation(np.arange(n_people) % 2 == 0)
@@ -176,6 +190,22 @@ def simulate_cohort(
         _bands(names, stages, channels, found, error, np.tile(rest, (nights, 1, 1, 1)), n),
         _spectra(names, stages, channels, found, error, np.tile(rest, (nights, 1, 1, 1))),
     )
+
+
+def _counted(name: str, value: int, least: int, most: int = _MOST) -> int:
+    return check_count(name, value, Span(least, most)) or least
+
+
+def _check_names(what: str, names: Sequence[str], known: Sequence[str] | None = None) -> None:
+    """Refuse names that are none, doubles, or a text, which would be taken for its letters."""
+    right = not isinstance(names, str) and all(isinstance(one, str) and one for one in names)
+    if not right or not names or len(set(names)) < len(names) or not set(names) <= set(known or names):
+        raise ParameterError(
+            f"{what} must be several names, each once",
+            seen=repr(names),
+            allowed=known,
+            remedy=f"Such as {what}={tuple(known or CHANNELS)[:2]}",
+        )
 
 
 def _alike(rng: np.random.Generator, shape: tuple[int, ...], shared: float, bands: Array) -> Array:

@@ -6,9 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from eegflex.cohort.folder import Folder, read_json
+from eegflex.cohort.folder import Folder
 from eegflex.cohort.lock import Owner, lives
-from eegflex.errors import ParameterError
 from eegflex.utils.arguments import checked
 from eegflex.utils.progress import duration_text
 
@@ -107,11 +106,7 @@ def cohort_status(out: str | Path) -> CohortStatus:
     """
     folder = Folder(Path(out))
     listed = folder.read_listing()
-    if not listed:
-        raise ParameterError("This is not the folder of a cohort", seen=out, allowed="the folder that run_cohort wrote")
-    wanted = (read_json(folder.root / "dataset_description.json") or {}).get("Settings")
-    found = {one.name: folder.read_sidecar(one) for one in listed}
-    known = {name: said for name, said in found.items() if said is not None and said.get("settings") == wanted}
+    known = folder.known(listed)
     counts = Counter(said["status"] for said in known.values())
     return CohortStatus(
         len(listed),

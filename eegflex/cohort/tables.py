@@ -14,9 +14,8 @@ import xarray as xr
 
 from eegflex.cohort.cohort import AGREED, BANDS, STAGES, Cohort
 from eegflex.cohort.extra import from_extra
-from eegflex.cohort.folder import DONE, Folder, read_json
+from eegflex.cohort.folder import DONE, Folder, make_folder
 from eegflex.cohort.recording import Recording
-from eegflex.errors import ParameterError
 from eegflex.utils.arguments import checked
 from eegflex.utils.files import write_whole
 
@@ -76,11 +75,8 @@ def read_cohort(out: str | Path) -> Cohort:
     """
     folder = Folder(Path(out))
     listed = folder.read_listing()
-    if not listed:
-        raise ParameterError("This is not the folder of a cohort", seen=out, allowed="the folder that run_cohort wrote")
-    wanted = (read_json(folder.root / "dataset_description.json") or {}).get("Settings")
-    said = {one.name: _as_asked(folder.read_sidecar(one), wanted) for one in listed}
-    done = {one.name: found for one in listed if (found := said[one.name]) and found["status"] == DONE}
+    said = folder.known(listed)
+    done = {name: found for name, found in said.items() if found["status"] == DONE}
     return Cohort(
         recordings=_recordings(folder, listed, said),
         stages=_stages(done),
@@ -89,15 +85,10 @@ def read_cohort(out: str | Path) -> Cohort:
     )
 
 
-def _as_asked(said: dict[str, Any] | None, wanted: Any) -> dict[str, Any] | None:
-    """What is said of a recording, if it is of these settings: those of an earlier run are not to be mixed with them."""
-    return said if said is not None and said.get("settings") == wanted else None
-
-
-def _recordings(folder: Folder, listed: Iterable[Recording], said: Mapping[str, dict[str, Any] | None]) -> pd.DataFrame:
+def _recordings(folder: Folder, listed: Iterable[Recording], said: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
     rows = []
     for one in listed:
-        found = said[one.name] or {"status": MISSING}
+        found = said.get(one.name, {"status": MISSING})
         numbers = found.get("summary", {}).get("recording", {}) | found.get("run", {})
         texts = {name: found.get(name, "") for name in ("status", "error", "remedy")}
         given = {name: numbers.get(name) for name in _NUMBERS}
@@ -196,7 +187,7 @@ def _union(axes: Iterable[Iterable[Any]]) -> list[Any]:
 def write_tables(cohort: Cohort, folder: Path) -> None:
     """Write the tables of a cohort, as Parquet and CSV, and its spectra; each whole."""
     from_extra("pyarrow")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tables = {
         "recordings": cohort.recordings.reset_index(),
         "stages": cohort.stages,

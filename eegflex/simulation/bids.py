@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -69,7 +70,7 @@ def write_bids(
         )
 
     fpath = Path(at(root).fpath)
-    if fpath.exists() and not overwrite:
+    if os.path.exists(fpath) and not overwrite:  # noqa: PTH110  (it minds names of any kind)
         raise OutputError(
             "A file is already there",
             seen=fpath,

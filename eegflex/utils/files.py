@@ -25,7 +25,7 @@ try:
 except ImportError:  # Windows has other locks; there, what a dead run leaves stays
     fcntl = None
 
-__all__ = ["check_input", "check_output", "write_table", "write_together", "write_tree", "write_whole"]
+__all__ = ["check_input", "check_output", "same_file", "write_table", "write_together", "write_tree", "write_whole"]
 
 #: What a path may be beside a file and a folder: opening one of these waits for ever, or reads without an end.
 _SPECIAL = (
@@ -145,7 +145,7 @@ def _check_replaceable(path: Path, target: Path, mode: int, *, overwrite: bool, 
     if not stat.S_ISREG(mode):
         special = next((words for test, words in _SPECIAL if test(mode)), "no file")
         raise OutputError(f"The output is {special}, not a file", seen=path, remedy="Name a file")
-    if any(_same(target, one) for given in inputs for one in _files_of(Path(given))):
+    if any(same_file(target, one) for given in inputs for one in _files_of(Path(given))):
         raise OutputError(
             "The output is an input file, which would be lost", seen=path, remedy="Choose another name for the output"
         )
@@ -167,7 +167,8 @@ def _files_of(path: Path) -> Iterator[Path]:
         return
 
 
-def _same(one: Path, other: Path) -> bool:
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, which is there."""
     try:
         return one.samefile(other)
     except (OSError, ValueError):  # what is not there is not the same

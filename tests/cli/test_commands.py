@@ -474,3 +474,38 @@ def test_what_is_asked_is_done(option, night, tmp_path, capsys):
     status, _, err = run(capsys, "-q", "attribute", night.psg, *QUICK, *option, "-o", output)
     assert (status, err) == (0, "")
     assert eegflex.read_result(output).parameters[option[0][2:]] == option[1]
+
+
+def test_stages_and_what_to_check_first_are_two_files(night, tmp_path, capsys):
+    path = tmp_path / "s.csv"
+    status, _, err = run(capsys, "-q", "stage", night.psg, "--model", "bandpower", "-o", path, "--review", path)
+    assert (status, list(tmp_path.iterdir())) == (1, [])
+    assert "would be one file" in err
+
+
+@pytest.mark.parametrize("words", [("report",), ("evaluate",), ("cohort",)])
+def test_a_name_that_no_system_takes_is_told(night, tmp_path, capsys, words):
+    more = {"report": (), "evaluate": (night.psg,), "cohort": ("-o", tmp_path / "out")}[words[0]]
+    status, out, err = run(capsys, "-q", *words, "x" * 5000, *more, "--model", "bandpower")
+    assert (status, out) == (1, "")
+    assert err.startswith("eegflex: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("simulate", "--hours", "0.2", "--sfreq", "64", "--bids"), ("cohort", "-o")])
+def test_a_folder_that_no_system_takes_is_told(night, tmp_path, capsys, words):
+    source = ("--model", "bandpower", night.psg) if words[0] == "cohort" else ()
+    status, _, err = run(capsys, "-q", *words, tmp_path / ("x" * 300), *source)
+    assert status == 1
+    assert "File name too long" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_a_full_disk_behind_the_output_is_told():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "eegflex", "specs"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "eegflex: The output cannot be written: No space left on device\n"

@@ -97,3 +97,20 @@ def test_of_many_at_once_one_gets_it(tmp_path):
     for one in threads:
         one.join()
     assert (len(held), len(refused)) == (1, 7)
+
+
+@pytest.mark.parametrize("other", [{"pid": "x"}, {"started": "x"}, {"host": None}])
+def test_a_lock_that_says_nonsense_is_of_nobody(tmp_path, other):
+    path = forged(tmp_path, **other)
+    os.utime(path, (1, 1))
+    assert lives(tmp_path) is None
+    with Lock(tmp_path) as own:
+        assert owner_of(tmp_path) == own.owner
+
+
+def test_a_lock_that_is_a_folder_is_told(tmp_path):
+    (tmp_path / ".eegflex-cohort.lock").mkdir()
+    os.utime(tmp_path / ".eegflex-cohort.lock", (1, 1))
+    with pytest.raises(OutputError, match="its lock is a folder"), Lock(tmp_path):
+        pass
+    assert [one.name for one in tmp_path.iterdir()] == [".eegflex-cohort.lock"]

@@ -19,6 +19,7 @@ import eegflex
 from eegflex.cohort import cohort_status, read_cohort, run_cohort
 from eegflex.cohort import run as module
 from eegflex.cohort.lock import Lock
+from eegflex.cohort_settings import CohortSettings
 from eegflex.errors import MissingExtraError, ModelError, OutputError, ParameterError
 
 pytestmark = pytest.mark.slow
@@ -252,6 +253,13 @@ def test_the_status_counts_and_tells(explained, copied):
         ({"baseline": np.zeros(3)}, ParameterError, "must be given by name"),
         ({"profile": "atlantis"}, ParameterError, "no data set with this name"),
         ({"coding": "secret"}, ParameterError, "coding"),
+        ({"target": "N9"}, ParameterError, "target must be one of"),
+        ({"memory": "-1GB"}, ParameterError, "memory must be"),
+        ({"memory": "1e400GB"}, ParameterError, "memory must be"),
+        ({"memory": "0"}, ParameterError, "memory must be"),
+        ({"memory": 5}, ParameterError, "memory must be"),
+        ({"scheduler": 5}, ParameterError, "scheduler must be"),
+        ({"scheduler": "nowhere"}, ParameterError, "No Dask scheduler"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_written(explained, tmp_path, given, error, said):
@@ -279,3 +287,23 @@ def test_a_missing_extra_and_an_import_of_the_script_are_told(explained, tmp_pat
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"eegflex\[cohort\]"):
         run_cohort(explained.source, "bandpower", tmp_path / "out")
+
+
+@pytest.mark.parametrize("memory", ["4GB", "512 MiB", "2e9", "1.5G"])
+def test_amounts_of_memory_as_dask_reads_them(memory):
+    assert CohortSettings(memory=memory).memory == memory
+
+
+@pytest.mark.parametrize("name", ["a\0b", "circle"])
+def test_a_folder_that_no_system_takes_is_refused(explained, tmp_path, name):
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(OutputError, match="folder cannot be made"):
+        run_cohort(explained.source, "bandpower", tmp_path / name, verbose="error")
+
+
+def test_a_run_that_nobody_works_for_leaves_the_folder_as_it_was(copied, explained):
+    root, _ = copied
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    with pytest.raises(ParameterError, match="No Dask scheduler"):
+        run_cohort(explained.source, "bandpower", root / "out", scheduler="nowhere", seed=7, verbose="error")
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eegflex.cohort import Recording, list_recordings
@@ -185,3 +186,77 @@ def test_a_listing_takes_as_long_as_there_are_recordings(tmp_path):
 
     few, many = seconds(250), seconds(1000)
     assert many < 8 * few  # a search of all files for each would take 16 times as long
+
+
+def test_what_cannot_be_looked_at_does_not_hide_the_others(tmp_path):
+    touch(tmp_path / "a.edf")
+    (tmp_path / "circle").symlink_to("circle")
+    assert [one.name for one in list_recordings(tmp_path / "a.edf")] == ["sub-a"]
+    assert [one.name for one in list_recordings(tmp_path)] == ["sub-a"]
+
+
+def test_a_source_that_no_system_takes_is_none():
+    with pytest.raises(ParameterError, match="source does not exist"):
+        list_recordings("x" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("9" * 30, 1e30), ("9" * 5000, float("inf")), ('"two\nlines"', "two\nlines")]
+)
+def test_cells_of_any_length_and_of_several_lines(tmp_path, cell, value):
+    path = tmp_path / "c.csv"
+    path.write_text(f"recording,what\na.edf,{cell}\n")
+    (one,) = list_recordings(path)
+    assert one.covariates == {"what": value}
+    assert type(one.covariates["what"]) is type(value)
+
+
+def test_a_cell_without_an_end_is_refused(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text('recording,what\na.edf,"' + "x" * 200_000)
+    with pytest.raises(ParameterError, match=r"table cannot be read: field larger.*quote"):
+        list_recordings(path)
+
+
+def test_participants_are_known_with_and_without_their_prefix(tmp_path):
+    root = bids(tmp_path, "sub-1", "sub-2")
+    (root / "participants.tsv").write_text("participant_id\tage\n1\t31\nsub-2\t42\nn/a\t5\n")
+    assert [one.covariates for one in list_recordings(root)] == [{"age": 31}, {"age": 42}]
+    (root / "participants.tsv").write_text("participant_id\tage\n1\t31\nsub-1\t42\n")
+    with pytest.raises(ParameterError, match=r"several rows of one participant.*sub-1"):
+        list_recordings(root)
+
+
+def test_entities_in_capitals(tmp_path):
+    touch(tmp_path / "dataset_description.json", tmp_path / "sub-01" / "eeg" / "SUB-01_eeg.edf")
+    assert [one.subject for one in list_recordings(tmp_path)] == ["01"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"name": "../x"}, "name of a recording"),
+        ({"name": ""}, "name of a recording"),
+        ({"name": 1}, "name of a recording"),
+        ({"subject": "../.."}, "subject of a recording"),
+        ({"session": "a b"}, "session of a recording"),
+        ({"path": None}, "path of a recording"),
+        ({"covariates": None}, "must be a dict"),
+        ({"covariates": {"age": [1]}}, "number or a word"),
+    ],
+)
+def test_a_recording_that_no_folder_could_hold_is_refused(given, said):
+    with pytest.raises(ParameterError, match=said):
+        Recording(**{"name": "sub-1", "path": Path("a.edf"), "subject": "1"} | given)
+
+
+def test_covariates_are_as_tables_take_them():
+    made = Recording(
+        "sub-1", "a.edf", covariates={"age": np.int64(3), "well": np.bool_(True), "huge": 10**30, "no": None}
+    )
+    assert made.path == Path("a.edf")
+    assert made.covariates == {"age": 3, "well": True, "huge": 1e30, "no": None}
+    assert [type(one) for one in made.covariates.values()] == [int, bool, float, type(None)]
+    words = Recording("sub-2", Path("b.edf"), covariates={"age": "old"})
+    with pytest.raises(ParameterError, match=r"'age' is a number for some.*3, 'old'"):
+        list_recordings([made, words])

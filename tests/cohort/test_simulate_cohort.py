@@ -42,7 +42,30 @@ def test_errors_are_those_of_the_numbers():
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(ParameterError, match="two people or more"):
+    with pytest.raises(ParameterError, match="n_people must"):
         simulate_cohort(1)
-    with pytest.raises(ParameterError, match="and stages"):
+    with pytest.raises(ParameterError, match="stages must"):
         simulate_cohort(10, stages=("N4",))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"n_people": 10**30}, "n_people must"),
+        ({"n_people": 2.5}, "n_people must"),
+        ({"nights": 1e300}, "nights must"),
+        ({"n_people": 1000, "nights": 1000}, "too many recordings"),
+        ({"n_explained": -1}, "n_explained must"),
+        ({"n_explained": float("nan")}, "n_explained must"),
+        ({"error_ratio": -1}, "error_ratio is out of its range"),
+        ({"error_ratio": float("nan")}, "error_ratio is out of its range"),
+        ({"error_ratio": float("inf")}, "error_ratio is out of its range"),
+        ({"stages": ("N2", "N2")}, "stages must"),
+        ({"channels": "C3"}, "channels must"),
+        ({"channels": ("C3", "C3")}, "channels must"),
+        ({"channels": (3,)}, "channels must"),
+    ],
+)
+def test_what_no_cohort_has_is_refused(given, said):
+    with pytest.raises(ParameterError, match=said):
+        simulate_cohort(**given)

@@ -19,7 +19,9 @@ from eegflex.scores import probabilities
 from eegflex.stagers.ensemble import Ensemble, members_of
 from eegflex.stagers.modules import rnn_safe
 from eegflex.utils.arguments import checked
+from eegflex.utils.columns import check_columns, number_column, text_column
 from eegflex.utils.files import write_table, write_whole
+from eegflex.utils.given import Span, check_count, check_number
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -29,6 +31,8 @@ __all__ = ["epochs_to_review", "review_queue", "save_queue", "to_annotations"]
 
 #: How much an epoch itself counts in its doubt, and its two neighbours together.
 OWN, NEIGHBOURS = 0.5, 0.5
+#: Lengths that epochs can have, in s.
+DURATIONS = (0.1, 3600.0)
 #: What is not staged.
 NO_STAGE = "UNSCORED"
 
@@ -230,9 +234,7 @@ def queue_of(answers: Answers, *, hypnogram: bool = True, trust: pd.DataFrame | 
 
 def _with_trust(table: pd.DataFrame, trust: pd.DataFrame) -> pd.DataFrame:
     """The queue with what is said of the explanations of its epochs."""
-    missing = {"epoch", "trust"} - set(trust.columns)
-    if missing:
-        raise ParameterError("This is no table of trust", seen=list(trust.columns), allowed="columns epoch and trust")
+    check_columns("table of trust", trust, ("epoch", "trust"), "result.trust() makes one")
     keys = [name for name in ("recording", "epoch") if name in trust and name in table]
     by_epoch = trust.groupby(keys)["trust"].agg(lambda words: ", ".join(dict.fromkeys(map(str, words))))
     table = table.join(by_epoch, on=keys)
@@ -328,13 +330,15 @@ def to_annotations(queue: pd.DataFrame, n: int | None = 50, *, duration: float =
     >>> print(to_annotations(queue).description[0])
     review 1: N1/N2 margin 0.04
     """
+    check_columns("review queue", queue, ("rank", "recording", "onset", "reasons"), "review_queue() makes one")
+    n, duration = check_count("n", n, Span(0, default=True)), check_number("duration", duration, *DURATIONS)
     if len(queue["recording"].unique()) > 1:
         raise ParameterError(
             "The annotations of a recording are of one", seen=queue["recording"].unique().tolist(), remedy="Choose one"
         )
     own = queue.iloc[:n]
-    said = [f"review {rank}: {reasons}" for rank, reasons in zip(own["rank"], own["reasons"], strict=True)]
-    return mne.Annotations(own["onset"].to_numpy(dtype=float), np.full(len(own), duration), said)
+    said = [f"review {rank}: {reasons}" for rank, reasons in zip(own["rank"], text_column(own, "reasons"), strict=True)]
+    return mne.Annotations(number_column(own, "onset"), np.full(len(own), duration), said)
 
 
 @checked
@@ -380,8 +384,11 @@ def save_queue(
     1,30.0,N1/N2 margin 0.04
     <BLANKLINE>
     """
+    path = check_queue_file(fname)
+    check_columns("review queue", queue, ("onset",), "review_queue() makes one")
+    number_column(queue, "onset")
     write = partial(write_table, queue)
-    return write_whole(check_queue_file(fname), write, overwrite=overwrite, inputs=inputs)
+    return write_whole(path, write, overwrite=overwrite, inputs=inputs)
 
 
 def check_queue_file(fname: str | Path) -> Path:
@@ -422,8 +429,12 @@ def epochs_to_review(queue: pd.DataFrame, kappa: float = 0.9, *, truth: Sequence
     """
     if not 0 < kappa <= 1:
         raise ParameterError("kappa must lie above 0 and at most at 1", seen=kappa)
-    true = np.asarray(queue["stage"] if truth is None else truth, dtype=object)
-    said = queue["predicted"].to_numpy(dtype=object)
+    if truth is not None:
+        if isinstance(truth, str) or len(truth) != len(queue):
+            raise ParameterError("truth must have a stage for each row of the queue", seen=f"{truth!r:.80}")
+        queue = queue.assign(stage=pd.Series(list(truth), queue.index, dtype=object))
+    check_columns("review queue", queue, ("stage", "predicted"), "review_queue() makes one")
+    true, said = text_column(queue, "stage"), text_column(queue, "predicted")
     known = ~np.isin(true, [NO_STAGE, "MOVEMENT", "ARTIFACT"])
     names = np.unique(np.concatenate([true[known], said[known]]).astype(str)).tolist()
     places = {name: place for place, name in enumerate(names)}

@@ -5,6 +5,7 @@ The words of the help are the shell's; nothing heavy is imported, so that they a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -12,10 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from eegflex.errors import ParameterError, check_choice
-from eegflex.utils.given import MOST_SEED, Span, plain, put_counts, selection, whole_number
+from eegflex.utils.given import SEEDS, Span, check_number, plain, put_counts, selection, whole_number
 
 __all__ = [
     "ADAPTIVE",
@@ -29,6 +28,7 @@ __all__ = [
     "FILTER_EDGES",
     "FIXED_RULES",
     "MEAN",
+    "MOST_DRAWS",
     "MOST_STEPS",
     "ON_CHECK",
     "PRECISIONS",
@@ -68,14 +68,16 @@ BANDS = "bands"
 AUTO = "auto"
 #: Nodes of a fixed rule: more take longer to place than anybody waits, and more memory than there is.
 MOST_STEPS = 4096
+#: How often a night is staged again with random phases: far more than its shares gain by.
+MOST_DRAWS = 1000
 #: What is counted, and from where to where.
 _COUNTS = {
     "max_evals": Span(),
     "sample_per_stage": Span(default=True),
     "batch_size": Span(default=True),
     "n_steps": Span(1, MOST_STEPS, default=True),
-    "seed": Span(0, MOST_SEED),
-    "spectral_share": Span(0),
+    "seed": SEEDS,
+    "spectral_share": Span(0, MOST_DRAWS),
 }
 #: What becomes of a model whose explanation would be false.
 ON_CHECK = ("raise", "warn", "ignore")
@@ -396,7 +398,7 @@ class EvaluationSettings:
                 object.__setattr__(self, name, tuple(dict.fromkeys(words)))
         object.__setattr__(self, "groups", _groups(self.groups))
         object.__setattr__(self, "sample_per_stage", 0 if self.sample_per_stage is None else self.sample_per_stage)
-        put_counts(self, {"sample_per_stage": Span(0), "seed": Span(0, MOST_SEED)})
+        put_counts(self, {"sample_per_stage": Span(0), "seed": SEEDS})
 
     def to_dict(self) -> dict[str, Any]:
         """What the numbers depend on: what is measured at all, and where, does not change them."""
@@ -423,16 +425,12 @@ def _window_length(given: Any) -> int | str:
 
 
 def _groups(given: Any) -> float | str:
-    """A width in Hz, as text too, or bands."""
+    """A width in Hz, as text too, or bands: from less than a bin of any epoch to more than the widest spectrum."""
     if isinstance(given, str) and given == BANDS:
         return BANDS
-    try:
-        width = np.nan if isinstance(given, bool) else float(given)
-    except (TypeError, ValueError):
-        width = np.nan
-    if not 0 < width < np.inf:
-        raise ParameterError("groups must be a positive width in Hz, or 'bands'", seen=repr(given))
-    return width
+    with contextlib.suppress(ValueError):
+        given = float(given) if isinstance(given, str) else given
+    return check_number("groups", given, 1e-6, 10_000.0, "a positive width in Hz, or 'bands'")
 
 
 def _windows_per_stage(given: Any) -> int | str:

@@ -17,13 +17,13 @@ from eegflex.errors import ModelError, RecordingError
 from eegflex.preprocessing.segments import Segments
 from eegflex.results.phase_table import COLUMNS, KINDS, phase_table
 from eegflex.scores import consensus, probabilities, surest
-from eegflex.settings import StagingSettings
+from eegflex.settings import MOST_DRAWS, StagingSettings
 from eegflex.stagers.batches import FORWARD_BATCH, BatchSize
 from eegflex.stagers.bound import BoundStager
 from eegflex.stagers.modules import rnn_safe
 from eegflex.stagers.stager import Stager
 from eegflex.stagers.windows import SILENCE, Windows
-from eegflex.utils.given import MOST_SEED, Span, check_count
+from eegflex.utils.given import SEEDS, Span, check_count
 from eegflex.utils.progress import progress
 
 __all__ = ["RandomPhases", "Restaged", "balanced_sample", "cut_out", "phase_turns", "random_phases"]
@@ -170,15 +170,15 @@ class RandomPhases:
         numbers : array of int | None
             Epochs that are staged, each among neighbours with random phases; by default all.
         """
-        check_count("n_draws", n_draws)
-        check_count("seed", seed, Span(0, MOST_SEED))
+        n_draws = check_count("n_draws", n_draws, Span(1, MOST_DRAWS)) or 1
+        seed = check_count("seed", seed, SEEDS) or 0
         every = np.flatnonzero(self.own >= 0)
         if not len(every):
             raise RecordingError("No epoch is usable and has the context that the model needs")
         numbers = every if numbers is None else np.intersect1d(numbers, every)
-        key = int(n_draws), seed, numbers.tobytes()
+        key = n_draws, seed, numbers.tobytes()
         if key not in self.known:
-            self.known[key] = self._restaged(int(n_draws), seed, numbers)
+            self.known[key] = self._restaged(n_draws, seed, numbers)
         return self.known[key]
 
     def _restaged(self, n_draws: int, seed: int, numbers: npt.NDArray[np.intp]) -> Restaged:

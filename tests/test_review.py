@@ -12,7 +12,7 @@ import trained
 import eegflex
 from eegflex.agreement import cohens_kappa, confusion
 from eegflex.errors import ParameterError
-from eegflex.review import Answers, epochs_to_review, queue_of, review_queue, to_annotations
+from eegflex.review import Answers, epochs_to_review, queue_of, review_queue, save_queue, to_annotations
 
 STAGES = ("W", "N1", "N2")
 
@@ -203,3 +203,66 @@ def test_members_of_an_ensemble_are_asked_apart():
     mean = np.mean(apart, axis=0)[np.arange(len(both)), places]
     assert np.allclose(queue["p"], mean, atol=1e-5)
     assert queue["reasons"].str.contains("1 of 2 members").any()
+
+
+QUEUE = pd.DataFrame(
+    {
+        "rank": [1, 2],
+        "recording": ["a", "a"],
+        "onset": [30.0, 0.0],
+        "stage": ["N1", "W"],
+        "predicted": ["W", "W"],
+        "reasons": ["near", "far"],
+    }
+)
+
+
+@pytest.mark.parametrize("name", ["stage", "predicted"])
+@pytest.mark.parametrize("value", [None, np.nan, 3], ids=repr)
+def test_a_stage_that_is_no_name_is_refused(name, value):
+    with pytest.raises(ParameterError, match=f"The column {name} must hold names. Got {value}"):
+        epochs_to_review(QUEUE.assign(**{name: value}))
+    with pytest.raises(ParameterError, match=f"no review queue. Got no column {name}"):
+        epochs_to_review(QUEUE.drop(columns=name))
+
+
+@pytest.mark.parametrize("truth", [["W"], [], ["W"] * 3, {"W": 1}, "WW"], ids=repr)
+def test_a_truth_that_is_not_of_each_row_is_refused(truth):
+    with pytest.raises(ParameterError, match="truth must have a stage for each row of the queue"):
+        epochs_to_review(QUEUE, truth=truth)
+
+
+def test_a_truth_goes_before_the_hypnogram():
+    assert epochs_to_review(QUEUE, truth=["W", "W"]) == 0
+    assert epochs_to_review(QUEUE.drop(columns="stage"), truth=np.array(["N1", "W"])) == 1
+
+
+@pytest.mark.parametrize("n", [-1, 1.5, np.nan, "all"], ids=repr)
+def test_annotations_of_no_number_of_epochs_are_refused(n):
+    with pytest.raises(ParameterError, match="n must be a positive whole number or 0"):
+        to_annotations(QUEUE, n)
+
+
+@pytest.mark.parametrize("duration", [-30.0, 0, np.nan, np.inf, 1e300, None, [30.0], True, 1j], ids=repr)
+def test_annotations_of_no_length_are_refused(duration):
+    with pytest.raises(ParameterError, match="duration must be a number"):
+        to_annotations(QUEUE, duration=duration)
+
+
+@pytest.mark.parametrize("spoil", [{"onset": "a"}, {"onset": np.nan}, {"onset": pd.Timestamp(0)}, {"reasons": None}])
+def test_annotations_of_what_is_no_moment_or_says_nothing_are_refused(spoil):
+    with pytest.raises(ParameterError, match="must hold"):
+        to_annotations(QUEUE.assign(**spoil))
+
+
+@pytest.mark.parametrize("queue", [pd.DataFrame(), QUEUE.drop(columns="onset"), QUEUE.assign(onset="a")])
+def test_what_is_no_queue_is_not_written_and_the_older_file_stays(queue, tmp_path):
+    (tmp_path / "queue.csv").write_text("as it was")
+    with pytest.raises(ParameterError, match="onset"):
+        save_queue(queue, tmp_path / "queue.csv", overwrite=True)
+    assert [one.read_text() for one in tmp_path.iterdir()] == ["as it was"]
+
+
+def test_any_whole_number_counts_epochs():
+    for n in (np.array(1), 1.0, np.int8(1)):
+        assert to_annotations(QUEUE, n).onset.tolist() == [30.0]

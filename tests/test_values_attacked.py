@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -163,3 +165,37 @@ def test_a_label_is_as_long_as_a_name_of_a_file_at_most():
     assert Settings(label="x" * 255).label == "x" * 255
     with pytest.raises(ParameterError, match="label must be a line of text of at most 255 characters"):
         Settings(label="x" * 256)
+
+
+@pytest.mark.parametrize("width", [0, -1, 1e-300, 1e300, 10**400, np.nan, True, [1.0], "1e-300", "wide", b"1"], ids=str)
+def test_groups_of_frequencies_that_no_spectrum_has_are_refused(width):
+    with pytest.raises(ParameterError, match=r"groups must be a positive width in Hz, or 'bands'.*Allowed: 1e-06 to"):
+        EvaluationSettings(groups=width)
+
+
+@pytest.mark.parametrize("width", [2, 2.0, "2", " 2 ", np.float32(2), np.array(2)], ids=repr)
+def test_a_width_of_any_type_is_kept_as_a_number(width):
+    asked = EvaluationSettings(groups=width)
+    assert type(asked.groups) is float
+    assert asked.groups == 2
+
+
+def test_a_night_is_not_staged_again_for_ever(night):
+    with pytest.raises(ParameterError, match=r"spectral_share must be .*Allowed: 0 to 1,000"):
+        Settings(spectral_share=10**30)
+    with pytest.raises(ParameterError, match=r"n_draws must be .*Allowed: 1 to 1,000"):
+        night.spectral_share(n_draws=10**30)
+
+
+def test_public_functions_say_which_argument_is_of_the_wrong_kind():
+    modules = (eegflex, eegflex.evaluation, eegflex.report, eegflex.results, eegflex.review, eegflex.viz)
+    functions = {name: getattr(module, name) for module in modules for name in module.__all__}
+    of_arrays = {"attribute"}  # it says so in its own words
+    plain = {name for name, one in functions.items() if inspect.isfunction(one) and not hasattr(one, "__wrapped__")}
+    assert plain - of_arrays == set()
+
+
+@pytest.mark.parametrize("name", [name for name in eegflex.viz.__all__ if name != "plot_night"])
+def test_a_figure_of_no_result_is_refused(name):
+    with pytest.raises(ParameterError, match="result must be a FlexResult"):
+        getattr(eegflex.viz, name)("night.nc", show=False)

@@ -17,6 +17,7 @@ from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.select import is_whole
 from eegflex.results.wording import count_epochs
 from eegflex.utils.arguments import checked
+from eegflex.utils.given import SEEDS, check_count
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -147,6 +148,7 @@ def aasm_criteria(result: FlexResult, events: pd.DataFrame, *, seed: int = 0) ->
     >>> table.loc[("N2", "sleep spindles"), "verdict"], table.loc[("REM", "low chin tone"), "verdict"]
     ('used', 'not used')
     """
+    seed = check_count("seed", seed, SEEDS) or 0
     moments = Moments.of(result)
     labels = _explained(moments)
     grounded = ground(moments, labels, events, seed)

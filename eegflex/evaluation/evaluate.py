@@ -169,7 +169,7 @@ def evaluate(
     check_asked(result, methods)
     with held():
         night = _night(result, epochs, model, spec, device)
-        question = ask(result, night, baseline=baseline, seed=seed, compare=methods, groups=asked.groups)
+        question = ask(result, night, baseline=baseline, seed=asked.seed, compare=methods, groups=asked.groups)
         return _Run(result, question, asked, wanted)()
 
 
@@ -232,7 +232,7 @@ def _night(
 ) -> StagedNight:
     """The night that was explained, staged as it was then."""
     if isinstance(epochs, StagedNight):
-        return night_of(epochs, model, spec, StagingSettings())
+        return night_of(epochs, model, spec, StagingSettings(device=device))
     names = [one.name for one in dataclasses.fields(StagingSettings)]
     asked = {name: value for name, value in result.parameters.items() if name in names and name != "device"}
     return night_of(epochs, model, spec, StagingSettings(**asked, device=device))

@@ -14,6 +14,7 @@ from eegflex.errors import ParameterError
 from eegflex.evaluation.detectors import KINDS
 from eegflex.results.recordings import one_recording
 from eegflex.results.resolution import time_of
+from eegflex.utils.columns import check_columns, number_column, text_column
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,27 +49,22 @@ def check_events(events: pd.DataFrame) -> pd.DataFrame:
     events : pandas.DataFrame
         A copy that has all of these columns, the channel empty where none is told.
     """
-    missing = (
-        [] if not isinstance(events, pd.DataFrame) else [c for c in ("onset", "duration", "kind") if c not in events]
-    )
-    if missing or not isinstance(events, pd.DataFrame):
-        raise ParameterError(
-            "This is not a table of events",
-            seen=type(events).__name__ if not missing else f"no column {', '.join(missing)}",
-            allowed="A DataFrame with onset and duration in s, and kind",
-            remedy="eegflex.evaluation.find_sleep_events(epochs) makes one",
-        )
+    needed = ("onset", "duration", "kind")
+    told = [name for name in ("channel", "low", "high") if name in getattr(events, "columns", ())]
+    remedy = "eegflex.evaluation.find_sleep_events(epochs) makes one"
+    check_columns("table of events", events, (*needed, *told), remedy)
     table = events.reset_index(drop=True)
-    times = table[["onset", "duration"]].to_numpy(dtype=float)
-    if not np.isfinite(times).all() or (times[:, 1] < 0).any():
-        raise ParameterError(
-            "An event needs an onset and a duration of at least 0 s", seen=table[["onset", "duration"]].min().to_dict()
-        )
+    table = table.assign(onset=number_column(table, "onset"), duration=number_column(table, "duration"))
+    if (table["duration"] < 0).any():
+        raise ParameterError("The duration of an event must be at least 0 s", seen=table["duration"].min())
+    text_column(table, "kind")
     channel = table["channel"].fillna("").astype(str) if "channel" in table else ""
     bands = {name: KINDS[name].band or (np.nan, np.nan) for name in KINDS}
     usual = np.array([bands.get(kind, (np.nan, np.nan)) for kind in table["kind"]], dtype=float).reshape(-1, 2)
     edges = {
-        edge: table[edge].astype(float).fillna(pd.Series(usual[:, i])) if edge in table else usual[:, i]
+        edge: pd.Series(number_column(table, edge, unknown=True)).fillna(pd.Series(usual[:, i]))
+        if edge in table
+        else usual[:, i]
         for i, edge in enumerate(("low", "high"))
     }
     return table[["onset", "duration", "kind"]].assign(kind=table["kind"].astype(str), channel=channel, **edges)

@@ -20,6 +20,8 @@ from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.select import hypnogram_order
 from eegflex.results.tables import STAGES_FROM
 from eegflex.utils.arguments import checked
+from eegflex.utils.columns import check_columns, number_column
+from eegflex.utils.given import SEEDS, check_count
 
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
@@ -35,6 +37,8 @@ COLUMNS = (
     "stage", "kind", "speaks", "low", "high", "n_epochs", "n_events", "covered", "share", "chance", "enrichment",
     "enrichment_low", "enrichment_high", "p", "p_corrected", "auroc", "of_all", "amount", "view",
 )  # fmt: skip
+#: Those of them that are numbers.
+_NUMBERS = COLUMNS[3:-1]
 #: So little of all that spoke is none of it, however well it is placed: leaks of filters, and rounding.
 LEAST_OF_ALL = 0.01
 #: Corrected p values up to this are told from chance.
@@ -118,6 +122,7 @@ def grounding(
     True
     """
     check_choice("stage_from", stage_from, STAGES_FROM)
+    seed = check_count("seed", seed, SEEDS) or 0
     moments = Moments.of(result)
     return ground(moments, _labels(moments, stage_from), events, seed)
 
@@ -308,6 +313,7 @@ def _portions(n: int, most: int) -> Sequence[int]:
     return [min(most, n - done) for done in range(0, n, most)]
 
 
+@checked
 def grounding_findings(table: pd.DataFrame) -> list[Finding]:
     """Summarise a table of `grounding`, one finding for each stage.
 
@@ -337,6 +343,9 @@ def grounding_findings(table: pd.DataFrame) -> list[Finding]:
     >>> {finding.check: finding.status for finding in findings}["N2 grounding"]
     'ok'
     """
+    check_columns("table of grounding", table, COLUMNS, "eegflex.evaluation.grounding(result, events) makes one")
+    for name in _NUMBERS:
+        number_column(table, name, unknown=True)
     spoke = table[table["speaks"] == "for"]
     return [_finding(stage, rows).named(f"{stage} grounding") for stage, rows in spoke.groupby("stage", sort=False)]
 

@@ -203,12 +203,16 @@ def covered_by(
 
 def _paired(truth: npt.ArrayLike, score: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
     """What is to be found and its scores, each along one axis."""
-    true, by_score = np.ravel(truth).astype(bool), np.ravel(score).astype(np.float64)
+    true, by_score = np.ravel(truth), np.ravel(score)
+    if true.dtype.kind not in "biuf" or not np.isin(true, (0, 1)).all():
+        raise ParameterError("truth must say True or False of each", seen=f"{truth!r:.80}")
+    if by_score.dtype.kind not in "biuf" or np.isnan(by_score).any():
+        raise ParameterError("score must be a number for each, and NaN is none", seen=f"{score!r:.80}")
     if true.shape != by_score.shape:
         raise ParameterError(
             "There must be one score for each that may be to be found", seen=f"{true.size} and {by_score.size} scores"
         )
-    return true, by_score
+    return true.astype(bool), by_score.astype(np.float64)
 
 
 @checked

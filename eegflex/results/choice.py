@@ -53,5 +53,7 @@ def typical_places(dataset: xr.Dataset, stage: str | None, n: int) -> list[int]:
 def _of_stage(dataset: xr.Dataset, stage: str | None) -> npt.NDArray[np.intp]:
     predicted = tables.counted_stages(dataset, "predicted")
     names = [name for name in dataset["stage_name"].values.astype(str).tolist() if name in predicted]
-    (stage,) = check_stages(stage or max(names, key=lambda name: int((predicted == name).sum())), names)
+    if stage is None:
+        stage = max(names, key=lambda name: int((predicted == name).sum()))
+    (stage,) = check_stages(stage, names)
     return np.flatnonzero(predicted == stage)

@@ -427,7 +427,9 @@ def _rises(values: npt.NDArray[Any], *, from_zero: bool) -> bool:
 
 
 def _recordings(dataset: xr.Dataset) -> Iterator[str]:
-    """Say where epochs, nights and provenance are not of the same recordings."""
+    """Say where epochs, nights and provenance are not of the same recordings, and what is of a night is not whole."""
+    if ("spectral_share" in dataset.variables) != ("night_stage_share" in dataset.variables):
+        yield "spectral_share is without its stages, or they are without it"
     of_night = dataset.variables["night_recording"].values.tolist()
     of_epoch = dataset.variables["recording"].values.tolist()
     numbers = dataset.variables["number"].values.tolist()

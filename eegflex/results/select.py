@@ -105,6 +105,8 @@ def _range(dataset: xr.Dataset) -> tuple[float, float]:
 
 def as_list(value: Any) -> list[Any]:
     """One or several of something as a list."""
+    if isinstance(value, np.ndarray) and not value.ndim:  # it is one, although its class can be gone through
+        return [value.item()]
     return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
 
 

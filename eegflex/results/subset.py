@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from eegflex.errors import ParameterError
+from eegflex.errors import ParameterError, check_choice
 from eegflex.results import tables
 from eegflex.results.recordings import labels_of, of_recordings, one_recording, with_cases_of
 from eegflex.results.select import as_list, pick
@@ -28,6 +28,7 @@ def subset(
     stage_from: str,
 ) -> xr.Dataset:
     """The part of a dataset that is all that was asked for; see `FlexResult.sel`."""
+    check_choice("stage_from", stage_from, tables.STAGES_FROM)
     if recording is not None:
         wanted = _check_there("There is no such recording", as_list(recording), labels_of(dataset))
         dataset = of_recordings(dataset, wanted)

@@ -69,6 +69,8 @@ def _counted(result: FlexResult) -> str:
 def _quantiles(values: npt.NDArray[np.float64]) -> str:
     """Say how large shares of the band sums' total are, in the middle, in nearly all and in all epochs."""
     known = values[np.isfinite(values)]
+    if not known.size:
+        return "not known"
     half, most, largest = np.quantile(known, [0.5, 0.95, 1.0])
     return (
         f"median {_percent(half)}, 95 % within {_percent(most)}, largest {_percent(largest)} of the absolute band sums"

@@ -133,9 +133,9 @@ def judge(dataset: xr.Dataset, limits: Mapping[str, float] | None = None) -> Tru
         If there is no such criterion, or a limit is not a number.
     """
     refuse_single(dataset, "trust")
-    known = None if limits else _JUDGED.get()
+    known = _JUDGED.get() if limits is None or limits == {} else None
     if known is None:
-        return _judge(dataset, limits or {})
+        return _judge(dataset, {} if limits is None else limits)
     found = next((trust for one, trust in known if one is dataset), None)
     if found is None:
         found = _judge(dataset, {})

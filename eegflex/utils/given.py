@@ -12,7 +12,17 @@ import numpy as np
 
 from eegflex.errors import ParameterError
 
-__all__ = ["MOST_SEED", "Span", "check_count", "plain", "put_counts", "selection", "whole_number"]
+__all__ = [
+    "MOST_SEED",
+    "SEEDS",
+    "Span",
+    "check_count",
+    "check_number",
+    "plain",
+    "put_counts",
+    "selection",
+    "whole_number",
+]
 
 
 def whole_number(value: Any) -> int | None:
@@ -36,6 +46,21 @@ class Span:
     least: int = 1
     most: int | None = None
     default: bool = False
+
+
+#: Where seeds lie.
+SEEDS = Span(0, MOST_SEED)
+
+
+def check_number(name: str, value: Any, least: float, most: float, words: str = "a number") -> float:
+    """A number as Python has it, of whatever type it was given; refuse what is none, or beyond its bounds."""
+    try:
+        number = np.nan if isinstance(value, bool | str | bytes) or np.ndim(value) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = np.nan
+    if not least <= number <= most:
+        raise ParameterError(f"{name} must be {words}", seen=f"{value!r:.80}", allowed=f"{least:g} to {most:,g}")
+    return number
 
 
 def check_count(name: str, value: Any, span: Span = Span()) -> int | None:

@@ -109,7 +109,8 @@ def _judged(result: FlexResult) -> list[tuple[str, npt.NDArray[np.float64], floa
     error = known["error"].values.ravel().astype(np.float64)
     error = error[np.isfinite(error)]
     gaps = tables.relative_gap(known).ravel()
-    judged = [("Completeness gap", gaps, LIMIT)] if sums_to_change(result) else []
+    gaps = gaps[np.isfinite(gaps)]
+    judged = [("Completeness gap", gaps, LIMIT)] if sums_to_change(result) and gaps.size else []
     return [*judged, *([("Estimated error", error, float(result.parameters.get("tol", LIMIT)))] if error.size else [])]
 
 

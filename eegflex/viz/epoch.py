@@ -175,6 +175,12 @@ def _find_card(
 def case_of(dataset: xr.Dataset, bands: Bands, score_unit: str, epoch: int, channel: str | None = None) -> EpochCard:
     """Return an epoch, by its place among those explained, on a channel, by default on that with the largest attributions."""
     chosen = _find_channel(dataset, bands, epoch, channel)
+    if not np.isfinite(dataset["signal"][epoch, chosen].values).all():
+        raise ParameterError(
+            "An epoch whose signal is not finite cannot be drawn",
+            seen=f"epoch {int(dataset['number'].values[epoch])}, {dataset['channel'].values[chosen]}",
+            remedy="Attribute the recording again",
+        )
     return EpochCard(dataset, bands, score_unit, epoch, chosen, int(dataset["of_channel_set"].values[chosen]))
 
 

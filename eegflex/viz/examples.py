@@ -18,6 +18,7 @@ from eegflex.results.spectral_share import share_words
 from eegflex.results.subset import numbers_text
 from eegflex.results.trust import judged_once
 from eegflex.results.wording import positive_means, unit
+from eegflex.utils.arguments import checked
 from eegflex.viz.canvas import Canvas, figure_of, given_axes
 from eegflex.viz.epoch import UNEXPLAINED, case_of, clock_of, highest_drawn, signed
 from eegflex.viz.panels import WINDOW, EpochCard, draw_signal, draw_time_frequency, per_frequency
@@ -37,6 +38,7 @@ __all__ = ["plot_examples"]
 _HEIGHTS = (0.78, 0.95)
 
 
+@checked
 def plot_examples(
     result: FlexResult,
     *,

@@ -323,6 +323,8 @@ class TestWhatIsRefused:
             FlexResult(data.assign_coords(share=data["share"].values[::-1]))
         with pytest.raises(ParameterError, match="provenance"):
             FlexResult(told_otherwise(data, n_draws="3"))
+        with pytest.raises(ParameterError, match="without its stages"):
+            FlexResult(data.drop_vars("night_stage_share"))
 
     @pytest.mark.parametrize("value", [-1, 1.5, True])
     def test_draws_that_are_no_number(self, value):

@@ -274,3 +274,15 @@ def test_put_together_with_what_was_not_evaluated_a_recording_keeps_its_numbers(
     assert alone.trust()["reasons"].tolist() == bare.trust()["reasons"].tolist()
     with pytest.raises(ParameterError, match="not evaluated"):
         Evaluation(alone)
+
+
+def test_a_night_that_is_staged_is_evaluated_where_it_was_staged(result, night):
+    with pytest.raises(ParameterError, match="already staged: device cannot be changed now"):
+        eegflex.evaluate(result, night, device="cpu", parts="knock-out", verbose="error")
+
+
+def test_a_seed_of_any_type_is_the_same_seed(result, night):
+    asked = {"parts": "knock-out", "sample_per_stage": 1, "verbose": "error"}
+    one, other = (eegflex.evaluate(result, night, seed=seed, **asked).result for seed in (3, np.array(3)))
+    assert one.provenance["evaluation"] == other.provenance["evaluation"]
+    np.testing.assert_array_equal(one.data["measures"], other.data["measures"])

@@ -154,7 +154,7 @@ def test_several_recordings_and_no_tables_are_refused(in_silence):
     for wrong in (table_of(ONSETS).drop(columns="kind"), [1, 2]):
         with pytest.raises(ParameterError, match="find_sleep_events"):
             grounding(in_silence, wrong)
-    with pytest.raises(ParameterError, match="needs an onset"):
+    with pytest.raises(ParameterError, match="column onset must hold finite numbers"):
         grounding(in_silence, table_of([np.nan, 1.0]))
 
 
@@ -338,3 +338,54 @@ def test_channel_sets_are_told_apart(pair_result):
     table = grounding(result, events, stage_from="scored")
     assert (table["n_epochs"] <= data.sizes["epoch"]).all()
     assert table["n_epochs"].sum() == data.sizes["epoch"]  # positive only, and each epoch once
+
+
+@pytest.fixture(scope="module")
+def burst():
+    return bursts([10.0, 42.0])
+
+
+EVENTS = pd.DataFrame({"onset": [10.0, 42.0], "duration": 1.5, "kind": "spindle"})
+
+
+@pytest.mark.parametrize("measure", [grounding, aasm_criteria, decisive_events])
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        (EVENTS.assign(onset="soon"), "The column onset must hold finite numbers"),
+        (EVENTS.assign(onset=pd.Timestamp(0)), "The column onset must hold finite numbers"),
+        (EVENTS.assign(duration=1j), "The column duration must hold finite numbers"),
+        (EVENTS.assign(duration=-1.0), "duration of an event must be at least 0"),
+        (EVENTS.assign(kind=np.nan), "The column kind must hold names"),
+        (EVENTS.assign(kind=[["spindle"]] * 2), "The column kind must hold names"),
+        (EVENTS.assign(low="slow", high=16), "The column low must hold finite numbers"),
+        (pd.concat([EVENTS, EVENTS], axis=1), "more than once"),
+    ],
+)
+def test_what_is_no_event_is_refused_by_its_column(burst, measure, events, words):
+    with pytest.raises(ParameterError, match=words):
+        measure(burst, events)
+
+
+@pytest.mark.parametrize("measure", [grounding, aasm_criteria])
+@pytest.mark.parametrize("seed", [-1, 2**32, 1e300, None, [1], np.nan], ids=repr)
+def test_shifts_are_drawn_from_a_seed(burst, measure, seed):
+    with pytest.raises(ParameterError, match="seed must be a positive whole number or 0"):
+        measure(burst, EVENTS, seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (None, "no table of grounding"),
+        (pd.DataFrame({"speaks": ["for"]}), "no table of grounding. Got no column stage"),
+    ],
+)
+def test_findings_of_no_table_are_refused(table, words):
+    with pytest.raises(ParameterError, match=words):
+        grounding_findings(table)
+
+
+def test_findings_of_words_for_numbers_are_refused(burst):
+    with pytest.raises(ParameterError, match="The column enrichment must hold finite numbers"):
+        grounding_findings(grounding(burst, EVENTS).assign(enrichment="much"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import eegflex
 from eegflex.errors import ParameterError
-from eegflex.evaluation.truth import average_precision, cover_of_events, share_in_truth
+from eegflex.evaluation.truth import area_under_roc, average_precision, cover_of_events, share_in_truth
 from eegflex.stagers.zoo.known_truth import SFREQ, SPINDLE
 
 CELLS = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=40)
@@ -122,3 +122,26 @@ def test_a_part_of_the_channels_and_several_recordings_are_refused(explained):
     assert share_in_truth(both, SPINDLE).shape == (6,)
     with pytest.raises(ParameterError, match="of one recording"):
         cover_of_events(both, SPINDLE, events)
+
+
+@pytest.mark.parametrize("area", [average_precision, area_under_roc])
+@pytest.mark.parametrize(
+    ("truth", "score", "words"),
+    [
+        ([1, 0], [np.nan, 1], "score must be a number for each"),
+        ([1, 0], ["1", "2"], "score must be a number for each"),
+        ([1, 0], [1j, 2], "score must be a number for each"),
+        ([np.nan, 1], [1, 2], "truth must say True or False"),
+        ([2, 0], [1, 2], "truth must say True or False"),
+        (["no", "yes"], [1, 2], "truth must say True or False"),
+        ([1, 0, 1], [1, 2], "one score for each"),
+    ],
+)
+def test_what_has_no_order_has_no_area(area, truth, score, words):
+    with pytest.raises(ParameterError, match=words):
+        area(truth, score)
+
+
+@pytest.mark.parametrize("area", [average_precision, area_under_roc])
+def test_infinite_scores_have_an_order(area):
+    assert area([1, 0], [np.inf, -np.inf]) == 1

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from example_results import STAGES
 
-from eegflex import viz
+from eegflex import FlexResult, viz
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results.subset import numbers_text
 
@@ -278,3 +278,39 @@ def test_a_table_of_a_method_that_does_not_add_up_has_no_gap():
     page = example_results.explain(example_results.make_epochs(), method="saliency")._repr_html_()
     assert "gap" not in page
     assert "nan" not in page
+
+
+def test_one_number_of_any_type_is_an_epoch(result):
+    number = numbers(result)[1]
+    for one in (np.array(number), np.int64(number), [number]):
+        assert numbers(result.sel(epoch=one)) == [number]
+
+
+@pytest.mark.parametrize("stage_from", ["", "guessed", None, ["predicted"]], ids=repr)
+def test_where_a_stage_is_from_is_looked_at_although_no_stage_is_named(result, stage_from):
+    with pytest.raises(ParameterError, match="stage_from must be one of"):
+        result.sel(stage_from=stage_from)
+
+
+@pytest.mark.parametrize("limits", ["", [], 0], ids=repr)
+def test_limits_of_trust_are_a_mapping_although_they_are_empty(result, limits):
+    with pytest.raises(ParameterError, match="limits must be a mapping"):
+        result.trust(limits=limits)
+
+
+@pytest.mark.parametrize("stage", ["", [], ()], ids=repr)
+def test_a_stage_without_a_name_is_not_the_most_frequent_one(result, stage):
+    with pytest.raises(ParameterError, match="No epoch of this stage was explained"):
+        result.plot_epoch(stage=stage, show=False)
+
+
+def test_a_result_of_no_numbers_is_shown_and_not_drawn(result):
+    data = result.to_xarray()
+    for name in ("signal", "gap", "error", "size"):
+        data[name].values[:] = np.nan
+    odd = FlexResult(data)
+    assert "not known" in odd._repr_html_()
+    assert len(viz.plot_completeness(odd, show=False).axes) == 1
+    for draw in (viz.plot_epoch, viz.plot_examples):
+        with pytest.raises(ParameterError, match="signal is not finite"):
+            draw(odd, show=False)

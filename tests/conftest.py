@@ -10,6 +10,7 @@ import example_results
 import mne
 import pytest
 from browser import browser
+from hypothesis import settings
 
 __all__ = ["browser"]
 
@@ -17,6 +18,10 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 # Keras chooses its backend when it is first imported, which a test may do before the library does.
 os.environ.setdefault("KERAS_BACKEND", "torch")
+# How long an example takes says how busy the machine is.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
 REAL_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 

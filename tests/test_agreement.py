@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from attribution_helpers import explain
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -61,7 +61,6 @@ def answers(draw):
     return scores + np.reshape(spoilt, shape), kind
 
 
-@settings(deadline=None)
 @given(answers())
 def test_the_surest_channel_set_speaks_for_an_epoch(drawn):
     scores, kind = drawn
@@ -78,7 +77,6 @@ def test_the_surest_channel_set_speaks_for_an_epoch(drawn):
         assert own[stage] == max(own)
 
 
-@settings(deadline=None)
 @given(answers())
 def test_probabilities_are_reckoned_row_by_row(drawn):
     scores, kind = drawn

@@ -134,7 +134,7 @@ def test_refused(raw, duration, error):
         make_epochs(raw, duration=duration)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.sampled_from(["W", "N1", "N2", "N3", "REM"]), st.integers(1, 100)), min_size=1, max_size=8),
     st.integers(0, 45),

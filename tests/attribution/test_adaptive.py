@@ -50,7 +50,7 @@ def jumps(places, heights):
     return rate, score, exact
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_jumps_anywhere_are_found(data):
     n = data.draw(st.integers(1, 12))
@@ -112,7 +112,6 @@ def test_nodes_are_where_the_signal_changes_relative_to_its_size():
     assert (away < 0.2).sum() > (even < 0.2).sum()
 
 
-@settings(deadline=None)
 @given(st.integers(1, 3), st.integers(1, 3), st.floats(0, 1e-3), st.integers(0, 2**16))
 def test_the_estimate_is_never_less_than_twice_what_is_missing(n_targets, n_parts, precision, seed):
     """Of the change of the score of any target, relative to its parts, but for what is rounding: whatever it is told."""

@@ -180,7 +180,7 @@ def test_other_bands_of_whole_bands_are_refused():
         result.band_table({"slow": (0, 2)})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 6), st.integers(0, 10_000))
 def test_shapley_values_are_the_mean_over_all_orders(n_players, seed):
     import itertools

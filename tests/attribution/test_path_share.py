@@ -99,7 +99,7 @@ def test_from_an_ordinary_epoch_little_does():
     assert found[..., 0].max() < 0.1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_they_are_shares_and_do_not_fall(data):
     n, k, p = (data.draw(st.integers(1, 4)) for _ in range(3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eegflex.attribution.spectra import attribution_in_frequency, attribution_in_time, with_phases_of
@@ -12,7 +12,6 @@ from eegflex.attribution.spectra import attribution_in_frequency, attribution_in
 LENGTHS = [1, 2, 3, 4, 97, 128, 2559, 2560]  # odd, even, prime
 
 
-@settings(deadline=None)
 @given(n_times=st.integers(1, 300), seed=st.integers(0, 2**16))
 def test_views_have_the_same_sum(n_times, seed):
     generator = torch.Generator().manual_seed(seed)

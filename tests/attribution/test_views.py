@@ -67,7 +67,7 @@ def test_single_precision_is_complete_to_its_precision():
     assert data["frequency_view"].dtype == np.float32
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(130, 700), st.floats(8, 130), st.integers(0, 1000))
 def test_views_of_any_signals_have_one_sum(n_times, sfreq, seed):
     generator = torch.Generator().manual_seed(seed)

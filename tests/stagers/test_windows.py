@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eegflex.errors import ParameterError
@@ -62,7 +62,6 @@ def nearest(run, number, length, place):
     return min(starts, key=lambda start: abs(number - start - place), default=None)
 
 
-@settings(deadline=None)
 @given(RUNS, st.integers(1, 14), st.sampled_from(EDGES))
 def test_an_epoch_is_in_the_middle_of_a_window_that_can_shrink(run, window_length, edges):
     """Of an even number, the later of the two in the middle; where the window is moved inside, as near to that as can be."""
@@ -79,7 +78,6 @@ def test_an_epoch_is_in_the_middle_of_a_window_that_can_shrink(run, window_lengt
         assert (windows.edge[number] == "inside") == inside
 
 
-@settings(deadline=None)
 @given(RUNS, SIDES, SIDES)
 def test_a_window_is_moved_no_further_than_it_must(run, before, after):
     windows = cut_windows(run, before, after, "shift", can_shift=True)
@@ -91,7 +89,6 @@ def test_a_window_is_moved_no_further_than_it_must(run, before, after):
             assert (windows.edge[number] == "inside") == (start == number - before)
 
 
-@settings(deadline=None)
 @given(RUNS, SIDES, SIDES)
 def test_a_window_that_is_cut_ends_where_its_run_does(run, before, after):
     """As far on each side as it is asked to reach, and no further than the run; of a run that is no longer it is all."""

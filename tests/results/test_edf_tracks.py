@@ -263,7 +263,7 @@ def test_labels_as_documented():
     assert labels_of_tracks(made(accents)) == ["Electrode sigma", "Electrod~2 sigma", "__ sigma", "wide"]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=30)), min_size=1, max_size=40))
 def test_labels_fit_and_no_two_are_alike(names):
     labels = labels_of_tracks(made(names))
@@ -276,7 +276,7 @@ def test_labels_fit_and_no_two_are_alike(names):
         assert "annotations" not in label.casefold() or label.casefold() not in ("edf annotations", "bdf annotations")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.floats(1e-300, 1e300))
 def test_limits_fit_into_their_fields_and_waste_little(peak):
     exponent = exponent_of(peak)
@@ -294,7 +294,7 @@ def test_limits_fit_into_their_fields_and_waste_little(peak):
     assert len(f"1e{exponent}/s") <= 8
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(exponent=st.integers(-40, 40), seed=st.integers(0, 1000))
 def test_values_of_any_size_are_read_back(exponent, seed, tmp_path_factory):
     from eegflex.results.edf_tracks import write_tracks
@@ -312,7 +312,7 @@ def test_values_of_any_size_are_read_back(exponent, seed, tmp_path_factory):
     assert (np.abs(read - values).max(axis=1) <= np.abs(values).max(axis=1) / 50_000).all()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=200))
 def test_pieces_of_an_annotation_fit_and_lose_no_word(text):
     found = pieces(text)

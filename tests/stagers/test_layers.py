@@ -130,7 +130,7 @@ POOLS = (lambda: nn.MaxPool1d(2), lambda: nn.AvgPool1d(3, 2, 1), nn.Identity)
 blocks = st.tuples(st.sampled_from((4, 6, 16)), st.sampled_from(RECTIFIERS), st.integers(1, 2), st.sampled_from(NORMS))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 999),
     n_inputs=st.integers(1, 9),

@@ -33,6 +33,7 @@ from eegflex.utils.arguments import checked
 
 if TYPE_CHECKING:
     from eegflex.cohort.cohort import Cohort
+    from eegflex.cohort.comparison import Comparison
 
 __all__ = ["make_cohort_report"]
 
@@ -49,12 +50,16 @@ class _Gathered:
     failures: list[Failure]
     outlying: list[Outlying]
     links: dict[str, str]
-    comparisons: tuple[Any, ...]
+    comparisons: tuple[Comparison, ...]
 
 
 @checked
 def make_cohort_report(
-    cohort: Cohort, comparisons: Sequence[Any] = (), *, title: str | None = None, folder: str | Path | None = None
+    cohort: Cohort,
+    comparisons: Sequence[Comparison] = (),
+    *,
+    title: str | None = None,
+    folder: str | Path | None = None,
 ) -> Report:
     """Make a report of a cohort.
 
@@ -62,7 +67,7 @@ def make_cohort_report(
     ----------
     cohort : Cohort
         The cohort.
-    comparisons : sequence
+    comparisons : sequence of Comparison
         What was compared, correlated or modelled, such as `compare_groups` returns. The first ones are told first.
     title : str | None
         Title of the report. By default it names the stager.

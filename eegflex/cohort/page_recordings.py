@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from eegflex.cohort.page_failures import told
+from eegflex.errors import ParameterError
 from eegflex.report.html import escape, folded, paragraph
 from eegflex.report.page import fill
 from eegflex.results.wording import percent
@@ -52,7 +53,10 @@ def night_links(cohort: Cohort, folder: str | Path | None) -> dict[str, str]:
     """Find the page of each night, which lies beside its result: links that hold from within the folder."""
     if folder is None:
         return {}
-    root = Path(folder).resolve()
+    try:
+        root = Path(folder).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, names that no system takes
+        raise ParameterError(f"folder is no folder: {error}", seen=f"{str(folder)!r:.200}") from None
     found: dict[str, str] = {}
     pages: dict[Path, list[Path]] = {}
     for name, result in cohort.recordings["result"].items():

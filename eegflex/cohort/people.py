@@ -115,6 +115,12 @@ def gather(cohort: Cohort, asked: Asked) -> Units:
     table = cohort.recordings[cohort.recordings["status"] == "done"]
     if table.empty:
         raise ParameterError("No recording of the cohort is done", seen=repr(cohort), remedy="See cohort.recordings")
+    if (nobody := table["subject"].isna()).any():
+        raise ParameterError(
+            "A recording is of nobody",
+            seen=list(table.index[nobody])[:5],
+            remedy="Fill the column subject of cohort.recordings",
+        )
     names = _columns(cohort, asked)
     bands = cohort.bands[cohort.bands["recording"].isin(table.index)]
     for column, those in (("stage", asked.stages), ("band", asked.bands), ("channel", asked.picks)):
@@ -154,10 +160,17 @@ def group_of(units: Units, by: str, groups: Sequence[Any] | None) -> tuple[npt.N
     unknown = [one for one in wanted if np.ndim(one) or one not in list(there)]
     if unknown or len(wanted) < 2 or len(set(map(str, wanted))) < len(wanted):
         raise ParameterError(
-            f"{by} must have two groups or more", seen=unknown or wanted, allowed=[str(one) for one in there]
+            f"{by} must have two groups or more",
+            seen=unknown or list(map(_called, wanted)),
+            allowed=list(map(_called, there)),
         )
     codes = {one: number for number, one in enumerate(wanted)}
-    return values.map(codes).fillna(-1).to_numpy(dtype=np.intp), tuple(map(str, wanted))
+    return values.map(codes).fillna(-1).to_numpy(dtype=np.intp), tuple(map(_called, wanted))
+
+
+def _called(group: Any) -> str:
+    """What a group is called: 1, of whatever numbers the column has become."""
+    return f"{group:g}" if isinstance(group, float) and group.is_integer() else str(group)
 
 
 def numbers_of(units: Units, columns: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -35,6 +35,7 @@ _CLASSES = {
     "Annotations": ("mne.Annotations", "Read them with eegflex.read_hypnogram"),
     "Report": ("a report of MNE, mne.Report()", None),
     "Cohort": ("a Cohort", "Make one with eegflex.cohort.run_cohort, or read it with eegflex.cohort.read_cohort"),
+    "Comparison": ("a Comparison", "Make one with eegflex.cohort.compare_groups, correlate or mixed_model"),
     "Recording": ("a Recording", "Find them with eegflex.cohort.list_recordings"),
     "KnownTruth": ("a KnownTruth", None),
     "DataFrame": ("a pandas.DataFrame", None),

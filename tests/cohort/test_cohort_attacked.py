@@ -1,0 +1,54 @@
+"""What is compared and told of a cohort whose tables, or arguments, are not what they should be."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from eegflex.cohort import compare_groups, correlate, make_cohort_report, mixed_model, simulate_cohort
+from eegflex.errors import ParameterError
+
+ASKED = {"stages": ["N2"], "bands": ["sigma"]}
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return simulate_cohort(8, nights=2, stages=("N2",), channels=("C3-M2",), seed=1)
+
+
+def with_column(cohort, **columns):
+    return dataclasses.replace(cohort, recordings=cohort.recordings.assign(**columns))
+
+
+@pytest.mark.parametrize("who", [np.nan, None])
+def test_a_recording_of_nobody_is_refused_by_its_name(cohort, who):
+    subjects = cohort.recordings["subject"].astype(object)
+    subjects.iloc[3] = who
+    odd = with_column(cohort, subject=subjects)
+    for ask in (
+        lambda: compare_groups(odd, "group", **ASKED),
+        lambda: correlate(odd, "age", **ASKED),
+        lambda: mixed_model(odd, "age", **ASKED),
+    ):
+        with pytest.raises(ParameterError, match=f"of nobody.*{cohort.recordings.index[3]}"):
+            ask()
+
+
+@pytest.mark.parametrize("numbers", [lambda n: np.arange(n) // 2 % 2, lambda n: np.arange(n) // 2 % 2 == 1])
+def test_groups_that_are_numbers_are_called_so(cohort, numbers):
+    order = np.argsort(np.argsort(cohort.recordings["subject"].to_numpy(), kind="stable"))
+    odd = with_column(cohort, group=numbers(len(order))[order])
+    assert set(compare_groups(odd, "group", **ASKED, n_permutations=100).n) == {"0", "1"}
+
+
+@pytest.mark.parametrize("compared", [[1], [None], ["x"], "cohort"])
+def test_what_is_no_comparison_is_not_told(cohort, compared):
+    with pytest.raises(ParameterError, match="comparisons must be a list of a Comparison"):
+        make_cohort_report(cohort, [cohort] if compared == "cohort" else compared)
+
+
+def test_a_folder_that_is_no_path_is_refused(cohort):
+    with pytest.raises(ParameterError, match="folder is no folder"):
+        make_cohort_report(cohort, folder="\0")

@@ -25,6 +25,7 @@ from eegflex.cli.options import (
     ModelOptions,
     ReadingOptions,
     RecordingOptions,
+    changed,
     is_netcdf,
     takes,
 )
@@ -257,6 +258,12 @@ def report(
     if is_netcdf(recording):
         from eegflex.results import read_result
 
+        if given := changed(loading, reading, asking) + ["--resume"] * (resume is not None):
+            raise ParameterError(
+                "A result is staged and explained already: these options are for a recording",
+                seen=given,
+                remedy="Leave them out, or give the recording",
+            )
         _write_report(read_result(recording), output, overwrite, writing)
         return
     stager = loading.stager()

@@ -34,6 +34,7 @@ __all__ = [
     "ModelOptions",
     "ReadingOptions",
     "RecordingOptions",
+    "changed",
     "is_netcdf",
     "takes",
 ]
@@ -237,6 +238,22 @@ def is_netcdf(path: Path) -> bool:
             return file.read(len(_HDF5)) == _HDF5
     except OSError:  # the reader says this, too
         return False
+
+
+def changed(*groups: Any) -> list[str]:
+    """The options of groups that are not as by default, as the shell has them.
+
+    Parameters
+    ----------
+    *groups : dataclass
+        What a command was given.
+    """
+    return [
+        "--" + one.name.replace("_", "-")
+        for group in groups
+        for one in _options(type(group))
+        if getattr(group, one.name) != getattr(type(group)(), one.name)
+    ]
 
 
 def takes(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

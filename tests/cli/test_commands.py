@@ -190,6 +190,22 @@ def test_report_of_a_result_is_one_html_file(result_file, tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--model", "bandpower"), "--model"),
+        (("--sample-per-stage", "2", "--seed", "3"), "--sample-per-stage, --seed"),
+        (("--channels", "C3-M2"), "--channels"),
+        (("--resume", "other.nc"), "--resume"),
+    ],
+)
+def test_what_only_a_recording_can_be_asked_is_not_ignored(words, named, result_file, tmp_path, capsys):
+    status, _, err = run(capsys, "-q", "report", result_file, *words, "-o", tmp_path / "page.html")
+    assert status == 1
+    assert f"options are for a recording. Got {named}" in " ".join(err.split())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_report_is_asked_the_same_in_the_shell_and_in_python():
     fields = {one.name: one.default for one in dataclasses.fields(ReportSettings)}
     of_python = inspect.signature(eegflex.make_report).parameters

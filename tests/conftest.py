@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import example_results
@@ -29,6 +30,14 @@ REAL_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 def _log_level():
     """The command line sets the level of MNE's log for good; each test begins with the same."""
     mne.set_log_level("WARNING")
+
+
+@pytest.fixture(autouse=True)
+def _no_figures():
+    """Figures that a test leaves open are not kept for the next ones: of more than twenty matplotlib warns."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture(scope="session")

@@ -140,7 +140,7 @@ CALLS = [
     (eegflex.Bands().sum, (["a"], [1]), r"values must be an array of numbers"),
     (eegflex.evaluation.average_precision, ([True, False], [1.0]), r"one score for each.*Got 2 and 1 scores"),
     (eegflex.evaluation.area_under_roc, ([True, False], [1.0, 2.0, 3.0]), r"Got 2 and 3 scores"),
-    (eegflex.cohort.simulate_cohort, ("many",), r"n_people must be a whole number\. Got 'many'"),
+    (eegflex.cohort.simulate_cohort, ("many",), r"n_people must be a positive whole number\. Got 'many'"),
     (eegflex.sys_info, ("out.txt",), r"fid must be a file that text can be written to or None\. Got 'out\.txt'"),
     (eegflex.viz.plot_topomap, ("r.nc",), r"result must be a FlexResult\. Got 'r\.nc', a str\. Make one with"),
     (eegflex.make_report, ("r.nc",), r"result must be a FlexResult\. Got 'r\.nc'"),

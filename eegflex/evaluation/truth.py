@@ -293,7 +293,7 @@ def area_under_roc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float:
     n_true, n_false = int(true.sum()), int((~true).sum())
     if not n_true or not n_false:
         return float("nan")
-    ranks = rankdata(by_score)
+    ranks = rankdata(np.unique(by_score, return_inverse=True)[1])  # SciPy 1.12 cannot rank what is infinite
     return float((ranks[true].sum() - n_true * (n_true + 1) / 2) / (n_true * n_false))
 
 

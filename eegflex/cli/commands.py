@@ -25,8 +25,8 @@ from eegflex.cli.options import (
     ModelOptions,
     ReadingOptions,
     RecordingOptions,
-    changed,
     is_netcdf,
+    said,
     takes,
 )
 from eegflex.errors import EegflexError, MissingExtraError, OutputError, ParameterError
@@ -144,11 +144,8 @@ def stage(
     if review is not None:
         check_output(check_queue_file(review), overwrite=overwrite, inputs=[*inputs, output])
         if review.resolve() == output.resolve():  # neither need be there yet
-            raise OutputError(
-                "The stages and what to check first would be one file",
-                seen=review,
-                remedy="Choose another name for one",
-            )
+            what, remedy = "The stages and what to check first would be one file", "Choose another name for one"
+            raise OutputError(what, seen=review, remedy=remedy)
     stager = loading.stager()
     epochs = reading.epochs(recording)
     with held():
@@ -236,6 +233,7 @@ def evaluate(
 @app.command()
 @takes(loading=LoadingOptions, reading=ReadingOptions, asking=AttributionOptions, writing=ReportSettings)
 def report(
+    ctx: typer.Context,
     recording: Annotated[Path, typer.Argument(help="A PSG, or a result of eegflex attribute.", show_default=False)],
     loading: LoadingOptions,
     reading: ReadingOptions,
@@ -258,7 +256,8 @@ def report(
     if is_netcdf(recording):
         from eegflex.results import read_result
 
-        if given := changed(loading, reading, asking) + ["--resume"] * (resume is not None):
+        groups = LoadingOptions, ReadingOptions, AttributionOptions
+        if given := said(ctx, *groups) + ["--resume"] * (resume is not None):
             raise ParameterError(
                 "A result is staged and explained already: these options are for a recording",
                 seen=given,

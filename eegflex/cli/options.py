@@ -34,8 +34,8 @@ __all__ = [
     "ModelOptions",
     "ReadingOptions",
     "RecordingOptions",
-    "changed",
     "is_netcdf",
+    "said",
     "takes",
 ]
 
@@ -240,19 +240,20 @@ def is_netcdf(path: Path) -> bool:
         return False
 
 
-def changed(*groups: Any) -> list[str]:
-    """The options of groups that are not as by default, as the shell has them.
+def said(ctx: typer.Context, *groups: type) -> list[str]:
+    """The options of groups that stand in the command line, as the shell has them.
 
     Parameters
     ----------
+    ctx : typer.Context
+        The command's.
     *groups : dataclass
-        What a command was given.
+        Whose options are looked for.
     """
+    names = [one.name for group in groups for one in _options(group)]
+    sources = {name: ctx.get_parameter_source(name) for name in names}
     return [
-        "--" + one.name.replace("_", "-")
-        for group in groups
-        for one in _options(type(group))
-        if getattr(group, one.name) != getattr(type(group)(), one.name)
+        "--" + name.replace("_", "-") for name, source in sources.items() if source and source.name == "COMMANDLINE"
     ]
 
 

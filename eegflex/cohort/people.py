@@ -158,7 +158,7 @@ def group_of(units: Units, by: str, groups: Sequence[Any] | None) -> tuple[npt.N
         )
     wanted = list(groups) if groups is not None else sorted(there, key=str)
     unknown = [one for one in wanted if np.ndim(one) or one not in list(there)]
-    if unknown or len(wanted) < 2 or len(set(map(str, wanted))) < len(wanted):
+    if unknown or len(wanted) < 2 or len(set(map(_called, wanted))) < len(wanted):
         raise ParameterError(
             f"{by} must have two groups or more",
             seen=unknown or list(map(_called, wanted)),
@@ -170,7 +170,7 @@ def group_of(units: Units, by: str, groups: Sequence[Any] | None) -> tuple[npt.N
 
 def _called(group: Any) -> str:
     """What a group is called: 1, of whatever numbers the column has become."""
-    return f"{group:g}" if isinstance(group, float) and group.is_integer() else str(group)
+    return str(int(group)) if isinstance(group, float) and group.is_integer() else str(group)
 
 
 def numbers_of(units: Units, columns: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -198,7 +198,7 @@ def as_images(module: nn.Module) -> nn.Module:
 def _rectify_in_place(layers: list[nn.Module | None]) -> None:
     """Let rectifiers write over what the norm before them returns, which nobody else reads.
 
-    They find their slopes in what they return, which the next layer keeps anyway: a third less is kept for the way back.
+    They find their slopes in what they return, which the next layer keeps anyway: less is kept for the way back.
     """
     for before, layer in pairwise(layers):
         rectifies = isinstance(layer, nn.ReLU) or (isinstance(layer, nn.LeakyReLU) and layer.negative_slope >= 0)

@@ -196,6 +196,8 @@ def test_report_of_a_result_is_one_html_file(result_file, tmp_path, capsys):
         (("--model", "bandpower"), "--model"),
         (("--sample-per-stage", "2", "--seed", "3"), "--sample-per-stage, --seed"),
         (("--channels", "C3-M2"), "--channels"),
+        (("--precision", "mean"), "--precision."),
+        (("--target", "predicted"), "--target."),  # as by default, and said
         (("--resume", "other.nc"), "--resume"),
     ],
 )

@@ -43,6 +43,12 @@ def test_groups_that_are_numbers_are_called_so(cohort, numbers):
     assert set(compare_groups(odd, "group", **ASKED, n_permutations=100).n) == {"0", "1"}
 
 
+def test_groups_with_large_numbers_have_names_of_their_own(cohort):
+    order = np.argsort(np.argsort(cohort.recordings["subject"].to_numpy(), kind="stable"))
+    odd = with_column(cohort, group=1234567.0 + order // 2 % 2)
+    assert set(compare_groups(odd, "group", **ASKED, n_permutations=100).n) == {"1234567", "1234568"}
+
+
 @pytest.mark.parametrize("compared", [[1], [None], ["x"], "cohort"])
 def test_what_is_no_comparison_is_not_told(cohort, compared):
     with pytest.raises(ParameterError, match="comparisons must be a list of a Comparison"):

@@ -26,7 +26,17 @@ from eegflex.utils.given import SEEDS, check_count
 if TYPE_CHECKING:
     from eegflex.results.result import FlexResult
 
-__all__ = ["COLUMNS", "ground", "grounding", "grounding_findings", "interval_of", "is_inside", "many"]
+__all__ = [
+    "COLUMNS",
+    "NAMES_READ",
+    "NUMBERS_READ",
+    "ground",
+    "grounding",
+    "grounding_findings",
+    "interval_of",
+    "is_inside",
+    "many",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -37,8 +47,18 @@ COLUMNS = (
     "stage", "kind", "speaks", "low", "high", "n_epochs", "n_events", "covered", "share", "chance", "enrichment",
     "enrichment_low", "enrichment_high", "p", "p_corrected", "auroc", "of_all", "amount", "view",
 )  # fmt: skip
-#: Those of them that are numbers.
-_NUMBERS = COLUMNS[3:-1]
+#: Those of them that findings read: what is said, and numbers.
+NAMES_READ = ("stage", "kind", "speaks")
+NUMBERS_READ = (
+    "n_epochs",
+    "share",
+    "chance",
+    "enrichment",
+    "enrichment_low",
+    "enrichment_high",
+    "p_corrected",
+    "of_all",
+)
 #: So little of all that spoke is none of it, however well it is placed: leaks of filters, and rounding.
 LEAST_OF_ALL = 0.01
 #: Corrected p values up to this are told from chance.
@@ -320,7 +340,7 @@ def grounding_findings(table: pd.DataFrame) -> list[Finding]:
     Parameters
     ----------
     table : pandas.DataFrame
-        As `grounding` returns it.
+        As `grounding` returns it; columns that are not read may be left out.
 
     Returns
     -------
@@ -343,8 +363,9 @@ def grounding_findings(table: pd.DataFrame) -> list[Finding]:
     >>> {finding.check: finding.status for finding in findings}["N2 grounding"]
     'ok'
     """
-    check_columns("table of grounding", table, COLUMNS, "eegflex.evaluation.grounding(result, events) makes one")
-    for name in _NUMBERS:
+    read = (*NAMES_READ, *NUMBERS_READ)
+    check_columns("table of grounding", table, read, "eegflex.evaluation.grounding(result, events) makes one")
+    for name in NUMBERS_READ:
         number_column(table, name, unknown=True)
     spoke = table[table["speaks"] == "for"]
     return [_finding(stage, rows).named(f"{stage} grounding") for stage, rows in spoke.groupby("stage", sort=False)]

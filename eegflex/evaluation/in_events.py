@@ -13,7 +13,7 @@ from eegflex.errors import EegflexError
 from eegflex.evaluation.aasm import aasm_criteria
 from eegflex.evaluation.carried import decisive_events
 from eegflex.evaluation.events import find_sleep_events
-from eegflex.evaluation.grounding import grounding, grounding_findings
+from eegflex.evaluation.grounding import NAMES_READ, NUMBERS_READ, grounding, grounding_findings
 from eegflex.evaluation.told_tables import COUNT, NUMBER, TEXT
 from eegflex.findings import Finding, unknown
 from eegflex.stages import STAGES
@@ -27,13 +27,7 @@ __all__ = ["findings", "measure"]
 
 #: What findings read of a table of `grounding`, and of one that says why there is none.
 _WHY = {"why": TEXT, "remedy": TEXT}
-_GROUNDING = (
-    dict.fromkeys(("stage", "kind", "speaks"), TEXT)
-    | {"n_epochs": COUNT}
-    | dict.fromkeys(
-        ("share", "chance", "enrichment", "enrichment_low", "enrichment_high", "p_corrected", "of_all"), NUMBER
-    )
-)
+_GROUNDING = dict.fromkeys(NAMES_READ, TEXT) | dict.fromkeys(NUMBERS_READ, NUMBER) | {"n_epochs": COUNT}
 #: Views that say when something was attributed.
 _IN_TIME = ("time_frequency_view", "time_view")
 

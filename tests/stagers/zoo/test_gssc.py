@@ -260,7 +260,7 @@ def test_a_window_that_moves_adds_up_and_its_width_has_an_error(stager, night):
 def test_epochs_are_explained_in_windows_wide_enough_for_them(stager, night):
     """Gradients of an hour reach further than 21 epochs, those of some epochs. What is resumed keeps its windows."""
     asked = {"sample_per_stage": 3, "picks": ["C4-M1", "E1-M2", "E2-M2"], "verbose": "error"}
-    rule = {"quadrature": "gauss-legendre", "n_steps": 24, "spectral_share": 0, "windows_per_stage": 0}
+    rule = {"quadrature": "gauss-legendre", "n_steps": 12, "spectral_share": 0, "windows_per_stage": 0}
     result, *others = (
         eegflex.attribute_epochs(night, stager, window_length=length, **asked, **rule) for length in ("auto", 21, 120)
     )

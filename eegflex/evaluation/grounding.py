@@ -47,18 +47,11 @@ COLUMNS = (
     "stage", "kind", "speaks", "low", "high", "n_epochs", "n_events", "covered", "share", "chance", "enrichment",
     "enrichment_low", "enrichment_high", "p", "p_corrected", "auroc", "of_all", "amount", "view",
 )  # fmt: skip
-#: Those of them that findings read: what is said, and numbers.
+#: Those of them that findings read, from a table or from what an evaluation kept of it: words, and numbers.
 NAMES_READ = ("stage", "kind", "speaks")
 NUMBERS_READ = (
-    "n_epochs",
-    "share",
-    "chance",
-    "enrichment",
-    "enrichment_low",
-    "enrichment_high",
-    "p_corrected",
-    "of_all",
-)
+    "n_epochs", "share", "chance", "enrichment", "enrichment_low", "enrichment_high", "p_corrected", "of_all",
+)  # fmt: skip
 #: So little of all that spoke is none of it, however well it is placed: leaks of filters, and rounding.
 LEAST_OF_ALL = 0.01
 #: Corrected p values up to this are told from chance.

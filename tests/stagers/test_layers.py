@@ -89,6 +89,33 @@ def test_slopes_of_a_layer(module):
     assert_same(frozen(module), torch.randn(3, 4, N_TIMES, dtype=torch.float64))
 
 
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (nn.Conv1d(4, 6, 1), (4, 1)),
+        (nn.Conv1d(4, 6, 9, bias=False), (4, 9)),
+        (nn.Conv1d(4, 6, 9, stride=3), (4, 9)),
+        (nn.Conv1d(4, 6, 3, padding=1), (4, 1)),
+        (nn.Conv1d(4, 6, 3, padding=1), (4, 3)),
+        (nn.Conv1d(4, 6, 2, dilation=2), (4, 3)),
+        (nn.Conv1d(4, 6, 1, groups=2), (4, 1)),
+        (nn.Conv1d(9, 2, 1, stride=2), (9, 1)),
+        (nn.Conv2d(4, 6, (2, 5)), (4, 2, 5)),
+        (nn.Conv2d(4, 6, (1, 5)), (4, 2, 5)),
+    ],
+    ids=lambda given: given.extra_repr() if isinstance(given, nn.Module) else "x".join(map(str, given)),
+)
+def test_slopes_of_a_convolution_as_long_as_its_input(module, shape):
+    """Where each tap meets one number it is a product of matrices, and is computed as one."""
+    torch.manual_seed(0)
+    x = torch.randn(3, *shape, dtype=torch.float64)
+    assert_same(frozen(module), x)
+    if len(shape) == 2:
+        expected, found = slopes(module, x), slopes(as_images(module), as_row(x))
+        for own, theirs in zip(found, expected, strict=True):
+            torch.testing.assert_close(own.reshape(theirs.shape), theirs, rtol=1e-12, atol=1e-12)
+
+
 class Residual(nn.Module):
     """A block as networks of signals have them."""
 

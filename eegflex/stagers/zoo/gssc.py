@@ -189,7 +189,7 @@ class GSSC(Stager):
     def bind(self, segments: Segments, edges: str = "shift", window_length: int | None = None) -> list[BoundStager]:
         """GSSC on a recording, once for each EEG channel; the code of a channel is computed once."""
         images = {name: as_images(network) for name, network in self.module.signals.items()}
-        shared = _Shared(layers_of(self.module.layers), images)
+        shared = _Shared(layers_of(self.module.layers), images, as_images(self.module.mixer))
         length = DEFAULT_WINDOW_LENGTH if window_length is None else window_length
         windows = clip_windows(segments.run, *split_window(length))
         return [_BoundGSSC(self, segments, channels, windows, shared) for channels in segments.channel_sets]
@@ -201,6 +201,7 @@ class _Shared:
 
     layers: list[Layer]
     images: dict[str, nn.Module]
+    mixer: nn.Module
     codes: dict[tuple[int, str], torch.Tensor] = field(default_factory=dict)
 
 
@@ -288,9 +289,10 @@ class _BoundGSSC(BoundStager):
         return code
 
     def _by_images(self, segments: torch.Tensor) -> torch.Tensor:
-        module, images = self.stager.module, self.shared.images
-        codes = [images[name](as_row(segments[:, place, None])) for place, name in enumerate(module.names)]
-        return module.mix(*(code.flatten(1) for code in codes))
+        names, images = self.stager.module.names, self.shared.images
+        codes = [images[name](as_row(segments[:, place, None])).flatten(1) for place, name in enumerate(names)]
+        found: torch.Tensor = self.shared.mixer(torch.hstack(codes)[..., None, None])
+        return found.flatten(1)
 
     def scored_as_in(self, other: BoundStager, index: torch.Tensor) -> torch.Tensor:
         """Score epochs as they are in another night: their codes are known there."""

@@ -43,7 +43,7 @@ class Recurrent(_Networks):
         nn.Module.__init__(self)
         torch.manual_seed(seed)
         self.names = ("eeg",)
-        self.coder, self.signals, self.mixer = Smooth(n_channels=1, n_stages=6), nn.ModuleDict(), None
+        self.coder, self.signals, self.mixer = Smooth(n_channels=1, n_stages=6), nn.ModuleDict(), nn.Identity()
         sizes = [(6, 4), (8, 4)]
         self.layers = nn.ModuleList(nn.GRU(*size, bidirectional=True, batch_first=True) for size in sizes)
         for layer in self.layers:

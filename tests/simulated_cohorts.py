@@ -117,6 +117,7 @@ class Compared:
 
     title: str
     n: dict
+    people: tuple
     bands: pd.DataFrame
     clusters: pd.DataFrame
     staging: pd.DataFrame
@@ -153,7 +154,8 @@ def compared(cohort, by="group", groups=("patient", "control"), channels=CHANNEL
     )
     title = f"{by}: {' − '.join(groups)}"
     n = dict(zip(groups, (len(one), len(other)), strict=True))
-    return Compared(title, n, table, clusters, staging, Findings(title, lines))
+    people = tuple(cohort.recordings["subject"].reindex(wide.index))
+    return Compared(title, n, people, table, clusters, staging, Findings(title, lines))
 
 
 def correlated(cohort, covariate="age"):
@@ -169,6 +171,5 @@ def correlated(cohort, covariate="age"):
         rows.append((stage, "all channels", band, made.statistic, low, high, made.pvalue, made.pvalue, len(wide)))
     table = pd.DataFrame(rows, columns=["stage", "channel", "band", "r", "low", "high", "p", "p_fdr", "n"])
     title = f"{covariate} (Pearson's r)"
-    return Compared(
-        title, {"people": len(wide)}, table, pd.DataFrame(), pd.DataFrame(), Findings(title, found.findings.findings)
-    )
+    findings = Findings(title, found.findings.findings)
+    return Compared(title, {"people": len(wide)}, found.people, table, pd.DataFrame(), pd.DataFrame(), findings)

@@ -24,6 +24,8 @@ class Comparison:
         What was compared.
     n : mapping of str to int
         People of each group; ``people`` where there are no groups.
+    people : tuple of str
+        Who they are, by the labels of the cohort.
     bands : pandas.DataFrame
         A row for each stage, channel and band, ``all channels`` among the channels: the effect with its 95 % interval (`low`,
         `high`), `p`, `p_fdr` (Benjamini and Hochberg over all rows), ``n_...`` people, and `error_share`, the part of the
@@ -55,6 +57,7 @@ class Comparison:
 
     title: str
     n: Mapping[str, int]
+    people: tuple[str, ...]
     bands: pd.DataFrame
     clusters: pd.DataFrame
     staging: pd.DataFrame

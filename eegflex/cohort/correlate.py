@@ -130,9 +130,8 @@ def correlate(
         told.clusters_line(clusters, units, n_permutations),
         told.errors_line(table, units),
     )
-    return Comparison(
-        title, n, table, clusters, staging, Findings(title, tuple(one for one in lines if one is not None))
-    )
+    who, findings = tuple(map(str, units.table.index)), Findings(title, tuple(one for one in lines if one is not None))
+    return Comparison(title, n, who, table, clusters, staging, findings)
 
 
 class _Number:

@@ -194,9 +194,8 @@ def compare_groups(
         told.agreement_line(table, covariates),
         told.errors_line(table, units, _unequal(units, question)),
     )
-    return Comparison(
-        title, n, table, clusters, staging, Findings(title, tuple(one for one in lines if one is not None))
-    )
+    who, findings = tuple(map(str, units.table.index)), Findings(title, tuple(one for one in lines if one is not None))
+    return Comparison(title, n, who, table, clusters, staging, findings)
 
 
 def _grouped(units: Units, by: str, groups: Sequence[Any] | None, covariates: Sequence[str]) -> tuple[_Question, Units]:

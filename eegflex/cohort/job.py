@@ -129,7 +129,9 @@ def _check(settings: CohortAttribution, reading: Mapping[str, Any]) -> None:
     from eegflex.attribution.baselines import check_baseline
     from eegflex.attribution.methods.registry import method_of
     from eegflex.readers import load_profile
+    from eegflex.readers.channels.derivations import check_channels, given_units
     from eegflex.readers.hypnograms.read import HypnogramOptions
+    from eegflex.stagers.device import named_device
 
     method_of(settings)
     if not isinstance(settings.baseline, str):
@@ -139,6 +141,11 @@ def _check(settings: CohortAttribution, reading: Mapping[str, Any]) -> None:
     HypnogramOptions(**{name: reading[name] for name in names if name in reading})
     if "profile" in reading:
         load_profile(reading["profile"])
+    given_units(reading.get("units"))
+    if "channels" in reading:
+        check_channels(reading["channels"])
+    if settings.device is not None:
+        named_device(settings.device)  # it need not be on this machine
 
 
 def _as_path(value: Any) -> Any:

@@ -56,7 +56,8 @@ def list_recordings(
     Raises
     ------
     ParameterError
-        If there is no such source, no recording in it, or two recordings would have one name or are one file.
+        If there is no such source, no recording in it, two recordings would have one name or are one file, or a task is named
+        of what is no BIDS data set.
 
     See Also
     --------
@@ -75,6 +76,8 @@ def list_recordings(
         found: Iterable[Recording] = source
     else:
         found = _found(source, profile, task)
+    if task is not None and not _has_tasks(source):
+        raise ParameterError("Only a BIDS data set has tasks", seen=f"task={task!r}", remedy="Leave out the task")
     recordings = tuple(sorted(found, key=lambda one: one.name))
     if not recordings:
         raise ParameterError(
@@ -84,6 +87,10 @@ def list_recordings(
         )
     _check_alike(recordings)
     return _alone(recordings)
+
+
+def _has_tasks(source: str | Path | Sequence[Recording]) -> bool:
+    return isinstance(source, str | Path) and os.path.isdir(source) and is_bids(Path(source))  # noqa: PTH112  (as below)
 
 
 def _found(source: str | Path, profile: str | Path | None, task: str | None) -> Iterable[Recording]:

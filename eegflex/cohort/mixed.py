@@ -121,8 +121,8 @@ def mixed_model(
         _fits_line(table),
         told.errors_line(table, units),
     )
-    empty = pd.DataFrame()
-    return Comparison(title, n, table, empty, empty, Findings(title, lines))
+    people, empty = tuple(map(str, pd.unique(who))), pd.DataFrame()
+    return Comparison(title, n, people, table, empty, empty, Findings(title, lines))
 
 
 def _effect(units: Units, by: str, groups: Sequence[Any] | None) -> tuple[Array, str]:

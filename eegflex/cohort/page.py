@@ -21,7 +21,7 @@ from eegflex.cohort.page_people import People, people_of, person_of, spectra_of
 from eegflex.cohort.page_recordings import night_links, recordings_tables
 from eegflex.cohort.page_rows import make_people_rows, numbers_of
 from eegflex.cohort.page_tiles import count, make_tiles
-from eegflex.errors import ChannelError
+from eegflex.errors import ChannelError, ParameterError
 from eegflex.report.build import sections_of
 from eegflex.report.html import bullets, escape, folded, frame, paragraph, scrolling, warning, without_directories
 from eegflex.report.night_strip import stage_swatches
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["make_cohort_report"]
 
-#: Kinds of errors on the first screen; recordings of one kind and people who are named below.
-_MOST_FAILURES, _MOST_RECORDINGS, _MOST_PEOPLE = 6, 200, 50
+#: Kinds of errors on the first screen; recordings of one kind and people who are named below; people whom an error names.
+_MOST_FAILURES, _MOST_RECORDINGS, _MOST_PEOPLE, _MOST_STRANGERS = 6, 200, 50, 5
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def make_cohort_report(
     cohort : Cohort
         The cohort.
     comparisons : sequence of Comparison
-        What was compared, correlated or modelled, such as `compare_groups` returns. The first ones are told first.
+        What was compared, correlated or modelled in this cohort or some of its people, such as `compare_groups` returns. The
+        first ones are told first.
     title : str | None
         Title of the report. By default it names the stager.
     folder : path-like | None
@@ -79,6 +80,11 @@ def make_cohort_report(
     -------
     report : eegflex.report.Report
         One HTML page that loads nothing. Its ``save`` writes it as HTML or PDF.
+
+    Raises
+    ------
+    ParameterError
+        If a comparison is of people who are not in the cohort.
 
     See Also
     --------
@@ -106,6 +112,7 @@ def make_cohort_report(
     >>> make_cohort_report(nothing).sections
     ('Recordings that failed', 'All recordings', 'How it was made')
     """
+    _check_people(cohort, comparisons)
     people = people_of(cohort)
     gathered = _Gathered(
         cohort,
@@ -125,6 +132,17 @@ def make_cohort_report(
         stages=people.stages,
         scripts=("sortable.js",),
     )
+
+
+def _check_people(cohort: Cohort, comparisons: Sequence[Comparison]) -> None:
+    known = set(cohort.recordings["subject"].dropna().astype(str))
+    for one in comparisons:
+        if others := [who for who in one.people if who not in known]:
+            raise ParameterError(
+                "A comparison is of people who are not in this cohort",
+                seen=f"{one.title}: {', '.join(others[:_MOST_STRANGERS])}",
+                remedy="Compare the cohort that the report is of",
+            )
 
 
 def _subtitle(gathered: _Gathered) -> str:

@@ -55,6 +55,28 @@ def test_what_is_no_comparison_is_not_told(cohort, compared):
         make_cohort_report(cohort, [cohort] if compared == "cohort" else compared)
 
 
+@pytest.mark.parametrize(
+    "compare",
+    [
+        lambda cohort: compare_groups(cohort, "group", groups=["patient", "control"], **ASKED, n_permutations=100),
+        lambda cohort: correlate(cohort, "age", **ASKED, n_permutations=100),
+        lambda cohort: mixed_model(cohort, "session", groups=["1", "2"], **ASKED),
+    ],
+    ids=["groups", "correlation", "mixed model"],
+)
+def test_a_comparison_is_told_of_its_own_people(cohort, compare):
+    found = compare(cohort)
+    everyone = set(cohort.recordings["subject"])
+    assert set(found.people) == everyone
+    assert len(found.people) == sum(found.n.values())
+    renamed = {who: f"{who}x" for who in everyone}
+    other = with_column(cohort, subject=cohort.recordings["subject"].replace(renamed))
+    with pytest.raises(ParameterError, match=r"not in this cohort.*Compare the cohort that the report is of"):
+        make_cohort_report(other, [found])
+    # of a part of the cohort it may be
+    assert found.title in make_cohort_report(cohort, [dataclasses.replace(found, people=found.people[:3])]).sections
+
+
 def test_a_folder_that_is_no_path_is_refused(cohort):
     with pytest.raises(ParameterError, match="folder is no folder"):
         make_cohort_report(cohort, folder="\0")

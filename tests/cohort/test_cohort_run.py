@@ -20,7 +20,7 @@ from eegflex.cohort import cohort_status, read_cohort, run_cohort
 from eegflex.cohort import run as module
 from eegflex.cohort.lock import Lock
 from eegflex.cohort_settings import CohortSettings
-from eegflex.errors import MissingExtraError, ModelError, OutputError, ParameterError
+from eegflex.errors import MissingExtraError, ModelError, OutputError, ParameterError, UnitError
 
 pytestmark = pytest.mark.slow
 
@@ -254,6 +254,14 @@ def test_the_status_counts_and_tells(explained, copied):
         ({"profile": "atlantis"}, ParameterError, "no data set with this name"),
         ({"coding": "secret"}, ParameterError, "coding"),
         ({"target": "N9"}, ParameterError, "target must be one of"),
+        ({"units": "stones"}, UnitError, "stones"),
+        ({"units": {"C3": "stones"}}, UnitError, "stones"),
+        ({"units": 5}, ParameterError, "units must be"),
+        ({"units": {"C3": 5}}, ParameterError, "units must be"),
+        ({"channels": "C3-M2"}, ParameterError, "channels must be a list"),
+        ({"channels": []}, ParameterError, "channels must be a list"),
+        ({"device": "gpu"}, ParameterError, "device does not exist"),
+        ({"task": "sleep"}, ParameterError, "Only a BIDS data set has tasks"),
         ({"memory": "-1GB"}, ParameterError, "memory must be"),
         ({"memory": "1e400GB"}, ParameterError, "memory must be"),
         ({"memory": "0"}, ParameterError, "memory must be"),

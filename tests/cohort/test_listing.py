@@ -56,6 +56,17 @@ def test_of_several_tasks_sleep_is_meant_or_one_must_be_named(tmp_path):
         list_recordings(bids(tmp_path / "b", "sub-01_task-rest", "sub-01_task-nap"))
 
 
+def test_what_is_no_bids_data_set_has_no_tasks(tmp_path):
+    touch(tmp_path / "nights" / "a.edf")
+    (tmp_path / "t.csv").write_text("recording\na.edf\n")
+    given, nights = [Recording("sub-a", Path("a.edf"))], tmp_path / "nights"
+    for source in (nights, tmp_path / "t.csv", str(nights / "*.edf"), given):
+        with pytest.raises(ParameterError, match=r"Only a BIDS data set has tasks.*'rest'"):
+            list_recordings(source, task="rest")
+    with pytest.raises(ParameterError, match="does not exist"):
+        list_recordings(tmp_path / "nowhere", task="rest")
+
+
 def test_hypnograms_of_a_folder_go_with_recordings_by_name(tmp_path):
     touch(
         *(tmp_path / name for name in ("a.edf", "a-hypnogram.edf", "a-events.tsv", "b-PSG.edf", "b_stages.csv")),

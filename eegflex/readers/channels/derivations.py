@@ -92,21 +92,17 @@ def know(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> li
 
 
 def _units(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> list[Unit]:
-    found = [parse_unit(signal.unit) for signal in signals]
-    if units is None:
+    found, given = [parse_unit(signal.unit) for signal in signals], given_units(units)
+    if given is None:
         return found
-    if isinstance(units, str):
-        given = user_unit(units)
+    if isinstance(given, Unit):
         if all(unit.kind != "blank" for unit in found):
             logger.warning(
                 f"units={units!r} was not used: every signal has a unit, if an unknown one. A dict of units by "
                 f"channel name overrides it"
             )
         return [given if unit.kind == "blank" else unit for unit in found]
-    if not isinstance(units, Mapping):
-        raise ParameterError("units must be a unit or a dict of them by channel name", seen=type(units).__name__)
-    wanted = {name.strip().casefold(): user_unit(unit) for name, unit in units.items()}
-    missing = set(wanted) - {signal.label.casefold() for signal in signals}
+    missing = set(given) - {signal.label.casefold() for signal in signals}
     if missing:
         raise ChannelError(
             "units has channels that the recording does not have",
@@ -114,7 +110,24 @@ def _units(signals: Sequence[Signal], units: str | Mapping[str, str] | None) -> 
             allowed=[signal.label for signal in signals],
             remedy="Use the labels that `eegflex info` shows",
         )
-    return [wanted.get(signal.label.casefold(), unit) for signal, unit in zip(signals, found, strict=True)]
+    return [given.get(signal.label.casefold(), unit) for signal, unit in zip(signals, found, strict=True)]
+
+
+def given_units(units: str | Mapping[str, str] | None) -> Unit | dict[str, Unit] | None:
+    """The units that a user gives, of all signals or by their labels in small letters; an error if one is none."""
+    if units is None:
+        return None
+    if isinstance(units, str):
+        return user_unit(units)
+    if not isinstance(units, Mapping) or not all(isinstance(one, str) for pair in units.items() for one in pair):
+        raise ParameterError("units must be a unit or a dict of them by channel name", seen=f"{units!r:.80}")
+    return {name.strip().casefold(): user_unit(unit) for name, unit in units.items()}
+
+
+def check_channels(channels: Sequence[str | int]) -> None:
+    """Refuse channels that are no list of names or indices."""
+    if isinstance(channels, str | int) or not channels:
+        raise ParameterError("channels must be a list of names", seen=repr(channels), remedy="Write channels=['C3-M2']")
 
 
 def _plain(known: Known) -> Derivation:
@@ -286,8 +299,7 @@ def requested_derivations(known: Sequence[Known], channels: Sequence[str | int])
     UnitError
         If the unit of one is missing or not known.
     """
-    if isinstance(channels, str | int) or not channels:
-        raise ParameterError("channels must be a list of names", seen=repr(channels), remedy="Write channels=['C3-M2']")
+    check_channels(channels)
     found = [_find(known, wanted) for wanted in channels]
     for derivation in found:
         for k, _ in derivation.terms:

@@ -39,8 +39,9 @@ print(usual, kept, still, fresh(), within - before, resident() - before)
 
 def blocks(**environment):
     """By how many blocks of 128 MiB memory is fresh, or grows: before, within, within again, after, held within and after."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}  # Dask sets some
     done = subprocess.run(
-        [sys.executable, "-c", _CODE], env=os.environ | environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", _CODE], env=own | environment, capture_output=True, text=True, check=True
     )
     return [float(one) for one in done.stdout.split()]
 

@@ -46,7 +46,6 @@ from eegflex.stagers.modules import rnn_safe
 from eegflex.staging import StagedNight, night_of
 from eegflex.surrogates import Restaged
 from eegflex.targets import check_target
-from eegflex.utils.pages import pages_kept
 from eegflex.utils.stopping import check, held
 from eegflex.utils.verbose import verbose
 
@@ -330,7 +329,7 @@ def explain_night(night: StagedNight, settings: Settings, before: xr.Dataset | N
     """Explain epochs of a night that is staged; `before` is what was explained of it already."""
     request, notes = make_request(night, settings), dict[str, Any]()
     nights = BaselineNights(request)
-    with rnn_safe(night.stager.module), held(), pages_kept():
+    with rnn_safe(night.stager.module), held():
         if request.method.differentiates and night.stager.spec.context.whole:
             said = None if before is None else _said(before, "window")
             request, notes = choose_window(request, nights, said)

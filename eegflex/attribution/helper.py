@@ -23,7 +23,6 @@ from mne.utils import logger
 from eegflex.attribution.packing import unpack
 from eegflex.attribution.request import Explained, Explainer, Request
 from eegflex.stagers.modules import rnn_safe
-from eegflex.utils.pages import keep_pages
 from eegflex.utils.stopping import follow
 
 __all__ = ["GO", "UP", "Outcome", "begin", "set_up", "work"]
@@ -74,7 +73,6 @@ def begin() -> None:
 
     Loky ends a process that has grown by 300 MB since its first task, and warns of it; the next one would begin anew.
     """
-    keep_pages()
     process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):

@@ -6,6 +6,7 @@ means that whoever started it is gone, and answers on what was its standard outp
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import io
 import os
@@ -18,8 +19,6 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
-
-from eegflex.utils.pages import give_back
 
 __all__ = ["FATAL", "HEAD", "receive", "send"]
 
@@ -96,7 +95,7 @@ def _answer(path: str, digest: str, one: Any) -> dict[str, Any]:
         }
     finally:
         gc.collect()
-        give_back()
+        _give_back()
 
 
 @lru_cache(maxsize=1)
@@ -111,6 +110,15 @@ def _taken_up(path: str, digest: str) -> tuple[Any, Any]:
     torch.set_num_threads(1)  # so that what comes of it does not depend on how many work beside it
     job = read_job(Path(path), digest)
     return job, job.stager()
+
+
+def _give_back() -> None:
+    """Give memory that is free back to the system, where the C library keeps it."""
+    if sys.platform == "linux":
+        try:
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+        except (OSError, AttributeError):  # another C library
+            return
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from eegflex.results.result import FlexResult
 from eegflex.settings import EvaluationSettings, StagingSettings
 from eegflex.spec.model_spec import ModelSpec
 from eegflex.staging import StagedNight, night_of
-from eegflex.utils.pages import pages_kept
 from eegflex.utils.progress import duration_text, progress
 from eegflex.utils.stopping import held
 from eegflex.utils.verbose import verbose
@@ -168,7 +167,7 @@ def evaluate(
         )
     wanted, methods = wanted_parts(asked), tuple(asked.compare)
     check_asked(result, methods)
-    with held(), pages_kept():
+    with held():
         night = _night(result, epochs, model, spec, device)
         question = ask(result, night, baseline=baseline, seed=asked.seed, compare=methods, groups=asked.groups)
         return _Run(result, question, asked, wanted)()

@@ -76,8 +76,9 @@ ScoreFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 CPU_BUDGET = 2**31
 
 
-#: Points in one pass, at most: with more, a processor is hardly quicker, while a GPU is idle with fewer.
-LARGEST_BATCH, LARGEST_OF_GPU = 96, 1024
+#: Points in one pass, at most. A GPU is idle with fewer. A processor is hardly quicker with more, and a small network slower:
+#: what a layer returns then goes beyond 32 MiB, and blocks of that size are fetched anew from the system, page by page.
+LARGEST_BATCH, LARGEST_OF_GPU = 64, 1024
 
 
 def fitting_batch(model: ScoreFunction, segment: torch.Tensor) -> int:

@@ -13,7 +13,7 @@ def named_device(wanted: str | torch.device) -> torch.device:
     """A device by its name, on whatever machine it is."""
     try:
         device = torch.device(wanted)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ParameterError("The device does not exist", seen=repr(wanted), allowed=["cpu", "cuda", "mps"]) from error
     if device.type == "meta":
         raise ParameterError("This device computes nothing", seen=str(device), allowed=["cpu", "cuda", "mps"])

@@ -261,6 +261,7 @@ def test_the_status_counts_and_tells(explained, copied):
         ({"channels": "C3-M2"}, ParameterError, "channels must be a list"),
         ({"channels": []}, ParameterError, "channels must be a list"),
         ({"device": "gpu"}, ParameterError, "device does not exist"),
+        ({"device": 1.5}, ParameterError, "device does not exist"),
         ({"task": "sleep"}, ParameterError, "Only a BIDS data set has tasks"),
         ({"memory": "-1GB"}, ParameterError, "memory must be"),
         ({"memory": "1e400GB"}, ParameterError, "memory must be"),

@@ -25,8 +25,9 @@ __all__ = ["SHARE_OF_EPOCHS", "choose_nodes", "told_nodes"]
 SHARE_OF_EPOCHS = 1 / 3
 #: Epochs of each predicted stage, and nodes of each, by which it is estimated how many nodes are needed.
 N_PER_STAGE, N_NODES = 6, 4
-#: Numbers of nodes to choose from. Of what is smooth along the path the error falls at least as one over them.
-LADDER = (2, 4, 6, 8, 12, 16)
+#: Numbers of nodes to choose from. Of what is smooth along the path the error falls at least as one over them. How often
+#: intervals hold the mean was measured with four: fewer are not chosen by themselves.
+LADDER = (4, 6, 8, 12, 16)
 #: Tells these draws from any others of the same seed.
 _STREAM = 0x3EA2
 _TINY = np.finfo(float).tiny
@@ -87,17 +88,24 @@ def _enough(share: float) -> int:
 
 
 def _share(request: Request, numbers: npt.NDArray[np.intp]) -> float:
-    """Error by the nodes against how epochs of one stage differ, of all bands, channels and targets together."""
+    """Error by the nodes against how epochs of one stage differ, in the middle of bands, channels and targets.
+
+    The middle is also what is told of a whole result (`told_nodes`): in a sum of all, the few epochs and bands that are far
+    larger than the others would decide for them, and of six epochs that is chance.
+    """
     segments = request.segments
     freqs = np.fft.rfftfreq(segments.signals.shape[-1], 1 / segments.sfreq)
-    by_nodes = spread = 0.0
+    shares = []
     for channel_set in range(len(request.night.bound)):
         found = list(request.method.explain(request, channel_set, numbers))
         sums = np.stack([Bands().sum(one.views["frequency"], freqs) for one in found])
         errors = np.stack([one.views["band_error"] for one in found]) / ndtri((1 + LEVEL) / 2)
-        by_nodes += float((errors.astype(np.float64) ** 2).mean(axis=0).sum())
-        spread += float(sums.var(axis=0, ddof=1).sum())
-    return float(np.sqrt(by_nodes / max(spread - by_nodes, _TINY)))
+        by_nodes, spread = (errors.astype(np.float64) ** 2).mean(axis=0), sums.var(axis=0, ddof=1)
+        shares.append((by_nodes / np.maximum(spread, _TINY))[spread > 0])
+    of_both = (
+        np.median(np.concatenate(shares)) if any(map(len, shares)) else 0.0
+    )  # the nodes' part is in the spread, too
+    return float(np.sqrt(of_both / max(1 - of_both, _TINY)))
 
 
 def told_nodes(result: FlexResult) -> FlexResult:

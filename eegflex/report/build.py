@@ -20,8 +20,8 @@ from eegflex.report.parts import Gathered, Part, Picture
 from eegflex.report.pictures import as_figure
 from eegflex.report.sections import SECTIONS, on_top
 from eegflex.results.means import only_means, refuse_single
+from eegflex.results.once import computed_once
 from eegflex.results.recordings import one_recording
-from eegflex.results.trust import judged_once
 from eegflex.utils.clock import since_midnight
 from eegflex.utils.verbose import verbose
 
@@ -102,7 +102,7 @@ def make_report(
     ('Why did bandpower stage this night as it did, and can the answer be believed?', 12)
     """
     asked = ReportSettings(title=title, epochs_per_stage=epochs_per_stage, note=note, signal=signal, began=began)
-    with _what_is_there_kept(), judged_once():
+    with _what_is_there_kept(), computed_once():
         gathered = _gather(result, compare_with, asked)
         return make_page(
             title or f"Why did {result.model} stage this night as it did, and can the answer be believed?",

@@ -15,6 +15,7 @@ from eegflex.agreement import cohens_kappa, confusion
 from eegflex.bands import Bands
 from eegflex.errors import ParameterError, check_choice
 from eegflex.results.means import refuse_single
+from eegflex.results.once import known
 from eegflex.results.resolution import bin_widths, check_edges
 from eegflex.review import Answers
 from eegflex.scores import consensus, negligible_size, probabilities, surest
@@ -76,10 +77,14 @@ def band_sums(dataset: xr.Dataset, bands: Bands, variable: str = "frequency_view
     if variable in dataset and not (usual and variable == "frequency_view" and "band_view" in dataset):
         check_edges(dataset, bands)
         freqs = dataset["freq"].values
-        if variable == "power":
-            widths = bin_widths(dataset)
-            return reduced(dataset[variable], lambda values: bands.sum(values * widths, freqs))
-        return reduced(dataset[variable], lambda values: bands.sum(values, freqs))
+        widths = bin_widths(dataset) if variable == "power" else None
+
+        def sums() -> npt.NDArray[np.float64]:
+            return reduced(
+                dataset[variable], lambda values: bands.sum(values if widths is None else values * widths, freqs)
+            )
+
+        return known(dataset.variables[variable], ("band sums", *bands.items()), sums)
     if not usual:
         raise ParameterError(
             "This method attributes to whole bands, which cannot be divided",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,6 +19,7 @@ from eegflex.results import tables
 from eegflex.results.criteria import CRITERIA, EVIDENCE, Criterion
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.means import refuse_single
+from eegflex.results.once import known
 from eegflex.results.wording import count_epochs
 
 __all__ = [
@@ -33,7 +32,6 @@ __all__ = [
     "chosen",
     "has_evidence",
     "judge",
-    "judged_once",
     "trust_of_stages",
     "trust_table",
     "trust_words",
@@ -103,20 +101,6 @@ class Trust:
         return "; ".join(f"{words} ({count})" for words, count in counts.most_common(n))
 
 
-#: What was judged already, where datasets do not change.
-_JUDGED: ContextVar[list[tuple[xr.Dataset, Trust]] | None] = ContextVar("eegflex_judged", default=None)
-
-
-@contextmanager
-def judged_once() -> Iterator[None]:
-    """Judge a dataset once within, however often it is asked for: none may change there."""
-    token = _JUDGED.set([])
-    try:
-        yield
-    finally:
-        _JUDGED.reset(token)
-
-
 def judge(dataset: xr.Dataset, limits: Mapping[str, float] | None = None) -> Trust:
     """Judge the explanations of a result.
 
@@ -133,14 +117,9 @@ def judge(dataset: xr.Dataset, limits: Mapping[str, float] | None = None) -> Tru
         If there is no such criterion, or a limit is not a number.
     """
     refuse_single(dataset, "trust")
-    known = _JUDGED.get() if limits is None or limits == {} else None
-    if known is None:
-        return _judge(dataset, {} if limits is None else limits)
-    found = next((trust for one, trust in known if one is dataset), None)
-    if found is None:
-        found = _judge(dataset, {})
-        known.append((dataset, found))
-    return found
+    if limits:
+        return _judge(dataset, limits)
+    return known(dataset, "trust", lambda: _judge(dataset, {}))
 
 
 def _judge(dataset: xr.Dataset, limits: Mapping[str, float]) -> Trust:

@@ -12,11 +12,11 @@ from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.choice import typical_places
 from eegflex.results.means import refuse_single
+from eegflex.results.once import computed_once
 from eegflex.results.recordings import one_recording
 from eegflex.results.select import PICKED, as_bands, check_stages, is_whole, stage_order
 from eegflex.results.spectral_share import share_words
 from eegflex.results.subset import numbers_text
-from eegflex.results.trust import judged_once
 from eegflex.results.wording import positive_means, unit
 from eegflex.utils.arguments import checked
 from eegflex.viz.canvas import Canvas, figure_of, given_axes
@@ -143,7 +143,7 @@ def _find_cases(
     if numbers is None:
         stages = check_stages(stage, stage_order(dataset, "predicted"))
         there = set(tables.counted_stages(dataset, "predicted").tolist())
-        with judged_once():
+        with computed_once():
             places = [typical_places(dataset, one, 1)[0] for one in stages if one in there]
     else:
         known = dataset["number"].values.astype(int).tolist()

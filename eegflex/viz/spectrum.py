@@ -16,6 +16,7 @@ from eegflex.results.dominated import dominated_stages
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
 from eegflex.results.marks import cell_errors, mean_error, pooled_errors, unexplained_words, within
 from eegflex.results.means import only_means
+from eegflex.results.once import known
 from eegflex.results.select import (
     Pooled,
     as_bands,
@@ -179,7 +180,11 @@ def _pooled(
 ) -> Pooled:
     """Bring a variable into bins, and pool it over channels."""
     freqs = dataset["freq"].values
-    binned = tables.reduced(dataset[variable], lambda values: into_bins(values, freqs, edges, mean=mean))
+
+    def in_bins() -> npt.NDArray[np.float64]:
+        return tables.reduced(dataset[variable], lambda values: into_bins(values, freqs, edges, mean=mean))
+
+    binned = known(dataset.variables[variable], ("bins", edges.tobytes(), mean), in_bins)
     return pool(dataset, binned, members, stage_from, mean=mean)
 
 

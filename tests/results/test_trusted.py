@@ -11,7 +11,8 @@ import xarray as xr
 import eegflex
 from eegflex.errors import ParameterError
 from eegflex.results.criteria import CRITERIA
-from eegflex.results.trust import NOT_EXPLAINED, NOT_TRUSTED, TRUSTED, judge, judged_once, trust_words
+from eegflex.results.once import computed_once
+from eegflex.results.trust import NOT_EXPLAINED, NOT_TRUSTED, TRUSTED, judge, trust_words
 
 #: What an evaluation finds of an explanation that is as it should be.
 WELL = {
@@ -54,7 +55,7 @@ def sound():
 
 
 def test_a_dataset_is_judged_once_where_that_is_asked_for(sound):
-    with judged_once():
+    with computed_once():
         first = judge(sound.data)
         assert judge(sound.data) is first
         other = spoil(sound, "error", 1.0)

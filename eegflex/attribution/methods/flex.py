@@ -62,16 +62,18 @@ def _explain_alike(
     end, begin = what.ends
     paths = Paths(what.model, end, begin, request.weights(numbers, channel_set), request.batch(what.model, end[:1]))
     score, baseline_score = request.recorded_scores(numbers, channel_set), baseline_scores(paths)
-    rates, make_nodes = _rates(what, request.band_masks), nodes_in_turn(request, channel_set, numbers, draws)
+    masks, (changes, changes_beyond) = request.band_masks, what.changes
+    rates, make_nodes = _rates(what, masks), nodes_in_turn(request, channel_set, numbers, draws)
     for row, path in average_gradients(paths, make_nodes, baseline_score, rates):
-        change = (what.end[row] - what.begin[row]).to(path.gradient.dtype)
+        change = changes[row].to(path.gradient.dtype)
         gradient, slope_beyond = what.unpack(path.gradient)
         at = int(what.at[row])
-        sums = _band_sums(request, change, gradient)
-        views, total = _views(request, change, gradient, at)
+        by_frequency = attribution_in_frequency(change, gradient)
+        sums = by_frequency @ torch.from_numpy(masks.T).to(gradient)  # of all that moves, as `Draw` has them
+        views, total = _views(request, change, gradient, by_frequency, at)
         if request.settings.context == "scaled":
             views["context"] = sums.to(request.dtype).cpu().numpy()
-        by_beyond = (what.changes[1][row].to(slope_beyond) * slope_beyond).sum(-1).double().cpu().numpy()
+        by_beyond = (changes_beyond[row].to(slope_beyond) * slope_beyond).sum(-1).double().cpu().numpy()
         if what.n_beyond:
             views["beyond"] = by_beyond[:, None]
         ends = score[row], baseline_score[row].cpu().numpy()
@@ -108,7 +110,7 @@ def _explained(
 
 
 def _views(
-    request: Request, change: torch.Tensor, gradient: torch.Tensor, at: int
+    request: Request, change: torch.Tensor, gradient: torch.Tensor, by_frequency: torch.Tensor, at: int
 ) -> tuple[dict[str, npt.NDArray[np.floating[Any]]], npt.NDArray[np.float64]]:
     """The views of one epoch, and the sum of all attributions to each score.
 
@@ -120,19 +122,16 @@ def _views(
         From baseline to recorded.
     gradient : Tensor, shape (n_targets, n_moving, n_channels, n_times)
         Averaged over the path.
+    by_frequency : Tensor, shape (n_targets, n_moving, n_channels, n_freqs)
+        The attributions of all that moves to each frequency.
     at : int
         The segment among what moves.
     """
     own = change[at], gradient[:, at]  # one change for all targets
     makers = {
-        "frequency": attribution_in_frequency,
-        "time": attribution_in_time,
-        "time-frequency": frames(change.shape[-1], request.segments.sfreq).attribution,
+        "frequency": lambda: by_frequency[:, at],
+        "time": lambda: attribution_in_time(*own),
+        "time-frequency": lambda: frames(change.shape[-1], request.segments.sfreq).attribution(*own),
     }
-    views = {view: makers[view](*own).to(request.dtype).cpu().numpy() for view in request.settings.views}
+    views = {view: makers[view]().to(request.dtype).cpu().numpy() for view in request.settings.views}
     return views, (change * gradient).sum((1, 2, 3)).double().cpu().numpy()
-
-
-def _band_sums(request: Request, change: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """Attributions to the bands of all that moves, shape (n_targets, n_moving, n_channels, n_bands)."""
-    return attribution_in_frequency(change, gradient) @ torch.from_numpy(request.band_masks.T).to(gradient)

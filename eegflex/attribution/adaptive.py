@@ -107,7 +107,7 @@ class AdaptiveNodes:
         """The weights in the integral from 0 to `end`."""
         order = self.nodes.argsort()
         weights = np.empty(len(order))
-        weights[order] = _of_stretches(self.nodes[order], end).sum(axis=0)
+        weights[order] = _of_stretches(self.nodes[order], end).weights
         return weights
 
     def advance(
@@ -132,10 +132,10 @@ class AdaptiveNodes:
         order = self.nodes.argsort()
         at, rates, scores = self.nodes[order], rates[order], np.concatenate([baseline[None], scores[order]])
         noise = ROUNDINGS * self.precision * np.abs(scores[1:]).max(axis=0)
-        of_stretches = _of_stretches(at)
-        integral = np.einsum("n,nkp->kp", of_stretches.sum(axis=0), rates)
+        stretches = _of_stretches(at)
+        integral = np.einsum("n,nkp->kp", stretches.weights, rates)
         size = np.maximum(np.abs(integral).sum(axis=1), max(self.negligible, _TINY))
-        gaps = np.maximum(np.abs(of_stretches @ rates.sum(axis=2) - np.diff(scores, axis=0)) - noise, 0.0)
+        gaps = np.maximum(np.abs(stretches.integrals(rates.sum(axis=2)) - np.diff(scores, axis=0)) - noise, 0.0)
         whole = np.maximum(np.abs(integral.sum(axis=1) - (scores[-1] - scores[0])) - noise, 0.0)
         unseen = SHARE_OF_GAP * np.maximum(whole, np.sqrt((gaps**2).sum(axis=0)))
         variances = self._variances(at, rates)
@@ -190,19 +190,50 @@ class AdaptiveNodes:
         self.nodes = np.concatenate([self.nodes, *new])
 
 
-def _of_stretches(at: npt.NDArray[np.float64], end: float = 1.0) -> npt.NDArray[np.float64]:
-    """Weights of nodes for the stretch before each of them, as far as it lies before the end, shape (n_nodes, n_nodes).
+@dataclass(frozen=True)
+class _Stretches:
+    """What the line over each stretch weighs its two nodes with: over the one before the first node, the first two.
+
+    Attributes
+    ----------
+    left, right : array of int, shape (n_nodes,)
+        These nodes, of the stretch before each node.
+    of_left, of_right : array of float64, shape (n_nodes,)
+        Their weights.
+    """
+
+    left: npt.NDArray[np.intp]
+    right: npt.NDArray[np.intp]
+    of_left: npt.NDArray[np.float64]
+    of_right: npt.NDArray[np.float64]
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """The weight of each node in the sum of all stretches."""
+        n = len(self.left)
+        return np.asarray(np.bincount(self.left, self.of_left, n) + np.bincount(self.right, self.of_right, n))
+
+    def integrals(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """What each stretch has of values at the nodes, (n_nodes, ...)."""
+        found: npt.NDArray[np.float64] = (
+            self.of_left[:, None] * values[self.left] + self.of_right[:, None] * values[self.right]
+        )
+        return found
+
+
+def _of_stretches(at: npt.NDArray[np.float64], end: float = 1.0) -> _Stretches:
+    """Lines between nodes in the stretch before each of them, as far as it lies before the end.
 
     Before the first one the line from the second to it goes on, less steeply where it is the shorter: no weight is negative.
     """
     begin, length = at[:-1], np.diff(at)
     within = np.clip(end - begin, 0.0, length)
     of_after = within**2 / (2 * length)
-    found = np.diag(np.append(0.0, of_after)) + np.diag(within - of_after, -1)
     first = min(end, at[0])
     beyond = first * (at[0] - first / 2) / max(length[0], at[0] ** 2 / length[0])
-    found[0, :2] = first + beyond, -beyond
-    return found
+    before = np.arange(-1, len(at) - 1)
+    before[0] = 0
+    return _Stretches(before, before + 1, np.r_[first + beyond, within - of_after], np.r_[-beyond, of_after])
 
 
 def _shares(

@@ -77,7 +77,8 @@ def test_means_are_the_precise_ones_within_the_nodes_error(result, precise):
 def test_intervals_are_wider_than_by_the_nodes_alone_and_hold_what_is_not_known(result):
     table = result.band_table(statistic="all")
     table = table[(table["n_epochs"] >= 5) & (table["error"] > 0)]
-    assert ((table["ci_high"] - table["ci_low"]) / 2 > table["error"]).mean() > 0.85  # of few epochs an interval may be short
+    half = (table["ci_high"] - table["ci_low"]) / 2
+    assert (half > table["error"]).mean() > 0.85  # of few epochs some are short by chance
     assert table[["median", "sd", "q25", "q75", "min", "max"]].isna().all(axis=None)
 
 

@@ -6,73 +6,24 @@ step is made while it is still at hand in the processor's cache.
 
 No step is left out for being far away: what an epoch changes fades slowly. In GSSC some hundredths of it are left 40 epochs
 away, in states and in slopes, and to come down to rounding would take hundreds.
-
-The products of weights are most of the work. Torch computes them by a library that has one kernel for all processors; the one
-that computes its convolutions has them too, for weights that were put in order before. That is a function of torch's own making
-which it does not promise to keep, so that it is looked for, and done without where it is not found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional
+
+from eegflex.stagers.products import Product
 
 __all__ = ["Layer", "Recorded", "layers_of", "one_varies", "recorded"]
 
 #: Rows of which factors are made at once: few enough to stay in the cache, enough for a call to be worth it.
 ROWS = 128
-
-
-class Product:
-    """Inputs times weights, (..., n_inputs) -> (..., n_outputs), and the way back.
-
-    Parameters
-    ----------
-    weight : Tensor, shape (n_outputs, n_inputs)
-    bias : Tensor, shape (n_outputs,) | None
-    """
-
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None = None) -> None:
-        self.weight, self.bias = weight, bias
-        self._onward, self._back = _times(weight), _times(weight.t().contiguous())
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # Weights in the library's order are no tensors that can be written: they are put in order anew.
-        return type(self), (self.weight, self.bias)
-
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Inputs times weights."""
-        return self._onward(inputs, self.bias)
-
-    def back(self, slopes: torch.Tensor) -> torch.Tensor:
-        """Slopes of what was returned -> slopes of the inputs."""
-        return self._back(slopes, None)
-
-
-def _times(weight: torch.Tensor) -> Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]:
-    """What multiplies by weights and adds a bias: with weights in the library's order where there is such a thing."""
-
-    def plain(inputs: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        return functional.linear(inputs, weight, bias)
-
-    try:
-        ordered = torch.ops.mkldnn._reorder_linear_weight(weight)
-        multiply = torch.ops.mkldnn._linear_pointwise
-
-        def quick(inputs: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-            found: torch.Tensor = multiply(inputs, ordered, bias, "none", [], "")
-            return found
-
-        quick(weight.new_zeros(1, weight.shape[1]), None)
-    except (RuntimeError, AttributeError, TypeError):  # another torch, another precision
-        return plain
-    return quick
 
 
 class Direction:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-
 import pytest
 import torch
 from torch import nn
 
-from eegflex.stagers import recurrent
-from eegflex.stagers.recurrent import ROWS, Product, layers_of, one_varies, recorded
+from eegflex.stagers.recurrent import ROWS, layers_of, one_varies, recorded
 
 N_INPUTS, SIZE, BATCH = 7, 4, 3
-
-
-@pytest.fixture(params=["as it is", "without the library's order"])
-def products(request, monkeypatch):
-    """With weights in the library's order, where that is to be had, and without."""
-    if request.param != "as it is":
-        monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", None, raising=False)
 
 
 def network(n_layers, dtype):
@@ -124,21 +114,3 @@ def test_windows_that_end_elsewhere_share_a_batch_too(n_layers):
 
     alone = torch.cat([slopes([row]) for row in range(len(target))])
     torch.testing.assert_close(slopes(list(range(len(target)))), alone, rtol=0, atol=1e-13)
-
-
-def test_without_the_librarys_order_a_product_is_plain(monkeypatch):
-    weight, bias, x = torch.randn(6, 5), torch.randn(6), torch.randn(4, 5)
-    ordered = recurrent.Product(weight, bias)(x)
-    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", None, raising=False)
-    plain = recurrent.Product(weight, bias)(x)
-    assert torch.equal(plain, nn.functional.linear(x, weight, bias))
-    torch.testing.assert_close(ordered, plain)
-
-
-def test_a_product_can_be_sent_to_another_process():
-    torch.manual_seed(0)
-    product = Product(torch.randn(7, 5), torch.randn(7))
-    again = pickle.loads(pickle.dumps(product))
-    inputs = torch.randn(3, 5)
-    torch.testing.assert_close(again(inputs), product(inputs), rtol=0, atol=0)
-    assert again.back(product(inputs)).shape == (3, 5)

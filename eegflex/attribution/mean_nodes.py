@@ -102,10 +102,10 @@ def _share(request: Request, numbers: npt.NDArray[np.intp]) -> float:
         errors = np.stack([one.views["band_error"] for one in found]) / ndtri((1 + LEVEL) / 2)
         by_nodes, spread = (errors.astype(np.float64) ** 2).mean(axis=0), sums.var(axis=0, ddof=1)
         shares.append((by_nodes / np.maximum(spread, _TINY))[spread > 0])
-    of_both = (
-        np.median(np.concatenate(shares)) if any(map(len, shares)) else 0.0
-    )  # the nodes' part is in the spread, too
-    return float(np.sqrt(of_both / max(1 - of_both, _TINY)))
+    if not any(map(len, shares)):
+        return 0.0
+    share = np.median(np.concatenate(shares))  # of the spread of what is seen, which the nodes' part is in
+    return float(np.sqrt(share / max(1 - share, _TINY)))
 
 
 def told_nodes(result: FlexResult) -> FlexResult:

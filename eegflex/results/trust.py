@@ -117,7 +117,7 @@ def judge(dataset: xr.Dataset, limits: Mapping[str, float] | None = None) -> Tru
         If there is no such criterion, or a limit is not a number.
     """
     refuse_single(dataset, "trust")
-    if limits:
+    if limits is not None and limits != {}:  # also what is empty but no mapping, which is refused there
         return _judge(dataset, limits)
     return known(dataset, "trust", lambda: _judge(dataset, {}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 
 import pytest
@@ -23,17 +24,15 @@ def test_a_product_is_torchs_whatever_order_weights_have(products, shape, bias):
     torch.testing.assert_close(product.back(slopes), slopes @ weight)
 
 
-def test_which_order_is_quicker_is_asked_of_the_clock_once(monkeypatch):
+@pytest.mark.parametrize(("plain", "ordered", "is_quicker"), [(3.0, 1.0, True), (1.1, 1.0, False), (1.0, 2.0, False)])
+def test_which_order_is_quicker_is_asked_of_the_clock_once(monkeypatch, plain, ordered, is_quicker):
+    times = itertools.accumulate(itertools.cycle([0.0, plain, 0.0, ordered]))  # both ways in turn
+    monkeypatch.setattr(products_.time, "perf_counter", lambda: next(times))
     products_.order_is_quicker.cache_clear()
     try:
-        first = products_.order_is_quicker()
+        assert products_.order_is_quicker() is is_quicker
         monkeypatch.setattr(products_.time, "perf_counter", None)
-        assert products_.order_is_quicker() is first
-        monkeypatch.undo()
-        products_.order_is_quicker.cache_clear()
-        monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", None, raising=False)
-        monkeypatch.setattr(products_, "QUICKER", 1e6)
-        assert products_.order_is_quicker() is False
+        assert products_.order_is_quicker() is is_quicker
     finally:
         products_.order_is_quicker.cache_clear()
 

@@ -25,9 +25,11 @@ from eegflex.report.provenance import flat, provenance
 from eegflex.report.summary import differences, is_simulated, main_findings, what_was_done
 from eegflex.results import tables
 from eegflex.results.decided import epoch_shares
+from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.marks import LEGEND
 from eegflex.results.means import only_means
 from eegflex.results.phase_table import KINDS
+from eegflex.results.select import few_words, n_epochs_by_stage, stages_of_few
 from eegflex.results.spectral_share import has_share, kept_range, told_of
 from eegflex.results.window_rhythms import has_windows
 from eegflex.results.wording import method_words, number_text, percent, reading, sum_words, unit
@@ -172,6 +174,11 @@ def spectra(gathered: Gathered) -> Iterator[Part]:
         )
         yield Text("Spectra", html.paragraph(why))
         return
+    counts = n_epochs_by_stage(result.data, "predicted")
+    few = stages_of_few(result.data, counts)
+    if len(few) == len(counts):
+        yield Text("Spectra", html.paragraph(few_words(few)))
+        return
     how = reading(result)
     caption = f"Which frequencies {how.raised} (red) or {how.lowered} (blue) the score in each stage; grey: the power."
     kinds = set(result.data["ch_type"].values.astype(str))
@@ -191,9 +198,10 @@ def topography(gathered: Gathered) -> Iterator[Part]:
         yield Text("Topography", html.paragraph(str(error)))
         return
     counts = counts_of(gathered.result)
-    few = {stage: n for stage, n in counts.items() if n < LEAST_ON_MAP}
+    least = MIN_EPOCHS if only_means(gathered.result.data) else LEAST_ON_MAP
+    few = {stage: n for stage, n in counts.items() if n < least}
     told = ", ".join(f"{stage} (n = {n})" for stage, n in few.items())
-    left = f"Not drawn, of fewer than {LEAST_ON_MAP} epochs that all channels explain: {told}." if few else ""
+    left = f"Not drawn, of fewer than {least} epochs that all channels explain: {told}." if few else ""
     if len(few) == len(counts):
         yield Text("Topography", html.paragraph(left))
         return

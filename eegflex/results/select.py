@@ -14,6 +14,8 @@ from mne.utils import logger
 from eegflex.bands import ROUNDING, Bands
 from eegflex.errors import ChannelError, ParameterError
 from eegflex.results import tables
+from eegflex.results.intervals import MIN_EPOCHS
+from eegflex.results.means import only_means
 from eegflex.results.recordings import provenances
 from eegflex.results.weights import case_weights
 from eegflex.results.wording import count_epochs, type_label
@@ -33,6 +35,7 @@ __all__ = [
     "channel_types",
     "check_stages",
     "counted_words",
+    "few_words",
     "hypnogram_order",
     "is_whole",
     "n_epochs_by_stage",
@@ -43,6 +46,8 @@ __all__ = [
     "pool",
     "sample_words",
     "stage_order",
+    "stages_of_few",
+    "stages_with_means",
 ]
 
 #: Said of a result that has lost channels.
@@ -275,6 +280,48 @@ def check_stages(stage: str | Sequence[str] | None, order: list[str]) -> list[st
             "No epoch of this stage was explained", seen=list(map(repr, missing)) or "nothing", allowed=order
         )
     return [one for one in order if one in wanted]
+
+
+def stages_of_few(dataset: xr.Dataset, counts: Mapping[str, int]) -> dict[str, int]:
+    """The stages with too few epochs for a mean to be told, of those counted, with how many; of exact epochs there are none."""
+    return {stage: n for stage, n in counts.items() if n < MIN_EPOCHS} if only_means(dataset) else {}
+
+
+def few_words(few: Mapping[str, int]) -> str:
+    """Say of which stages there is no mean."""
+    told = ", ".join(f"{stage} {n}" for stage, n in few.items())
+    return f"Not drawn: stages of fewer than {MIN_EPOCHS} epochs ({told})." if few else ""
+
+
+def stages_with_means(
+    dataset: xr.Dataset, counts: Mapping[str, int], stage: str | Sequence[str] | None = None
+) -> list[str]:
+    """The stages whose means are drawn, in their order: those that were asked for, or all that have epochs enough.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of a result.
+    counts : mapping of str to int
+        How many epochs there are of each of its stages.
+    stage : str | sequence of str | None
+        Those that were asked for.
+
+    Raises
+    ------
+    ParameterError
+        If no epoch of one that was asked for was explained, or too few; or too few of all.
+    """
+    wanted, few = check_stages(stage, list(counts)), stages_of_few(dataset, counts)
+    told = [one for one in wanted if one not in few]
+    if not told or (stage is not None and len(told) < len(wanted)):
+        raise ParameterError(
+            f"Of random nodes no mean is drawn over fewer than {MIN_EPOCHS} epochs of a stage",
+            seen=[f"{one} (n = {few[one]})" for one in wanted if one in few],
+            allowed=[one for one in counts if one not in few] or "no stage of this result",
+            remedy="Explain more epochs of it, or attribute with precision='epoch'",
+        )
+    return told
 
 
 def n_epochs_by_stage(dataset: xr.Dataset, stage_from: str) -> dict[str, int]:

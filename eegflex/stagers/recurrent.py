@@ -223,8 +223,12 @@ def one_varies(
         The step.
     within : Tensor of bool, shape (time, batch) | None
         Which of the members belong to a window: those in a row around the step; by default all. The others are any epochs.
+        It is read: what lies on another device is waited for.
     """
-    windows = _Windows(layers, night, members, edges, at, within)
+    everywhere = [] if within is None else within.all(dim=1).tolist()
+    windows = _Windows(
+        layers, night, members, edges, at, None if within is None else within.to(code.device), tuple(everywhere)
+    )
     found: torch.Tensor = _OneVaries.apply(code, windows)  # type: ignore[no-untyped-call]  # torch's own
     return found
 
@@ -254,6 +258,7 @@ class _Windows:
     edges: tuple[torch.Tensor, torch.Tensor]
     at: int
     within: torch.Tensor | None = None
+    everywhere: tuple[bool, ...] = ()  # which steps all windows have
 
     def states(self, code: torch.Tensor, kept: list[torch.Tensor] | None) -> torch.Tensor:
         """Output of the last layer; what its slopes need is added to `kept`, for each direction of each layer."""
@@ -319,8 +324,7 @@ class _Windows:
         """
         if self.within is None:
             return None
-        everywhere = self.within.all(dim=1).tolist()
-        return [None if everywhere[step] else self.within[step, :, None] for step in steps]
+        return [None if self.everywhere[step] else self.within[step, :, None] for step in steps]
 
     def _first_gates(self, code: torch.Tensor, side: int) -> Iterator[torch.Tensor]:
         yield self.layers[0][side].gates(code)

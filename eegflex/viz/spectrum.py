@@ -21,13 +21,14 @@ from eegflex.results.select import (
     Pooled,
     as_bands,
     bands_in_rows,
-    check_stages,
+    few_words,
     n_epochs_by_stage,
     pick,
     picked_words,
     pool,
     sample_words,
-    stage_order,
+    stages_of_few,
+    stages_with_means,
 )
 from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import trust_words
@@ -108,8 +109,8 @@ def plot_spectrum(
     ChannelError
         If there is no such channel.
     ParameterError
-        If the method attributes to whole bands, no epoch of a stage was explained, `fmax` is too low, or `axes` are not as
-        many as the panels.
+        If the method attributes to whole bands, no epoch of a stage was explained, or with ``precision="mean"`` fewer than five,
+        `fmax` is too low, or `axes` are not as many as the panels.
 
     See Also
     --------
@@ -130,10 +131,11 @@ def plot_spectrum(
     result = every.sel(trust=trust)
     dataset, freqs = result.data, result.freqs
     _check(result, fmax)
-    order, members = check_stages(stage, stage_order(dataset, stage_from)), pick(dataset, picks)
+    counts, members = n_epochs_by_stage(dataset, stage_from), pick(dataset, picks)
+    order = stages_with_means(dataset, counts, stage)
     canvas = make_canvas(axes, [[name] for name in order], annotate, figsize=(7.2, 1.2 * len(order) + 0.9), sharex=True)
     marked = _marked_bands(dataset, bands, members, order, stage_from)
-    edges, counts = bin_edges(freqs, fmax), n_epochs_by_stage(dataset, stage_from)
+    edges = bin_edges(freqs, fmax)
     width = edges[1] - edges[0]
     attribution = _pooled(dataset, "frequency_view", members, stage_from, edges, mean=False)
     power = _pooled(dataset, "power", members, stage_from, edges, mean=True)
@@ -159,6 +161,7 @@ def plot_spectrum(
         f"Filled: mean sum in bins of {width:g} Hz, red above 0, blue below. Each row has its own scale.",
         _interval_words(intervals, carried),
         _power_words(result, compared),
+        few_words(stages_of_few(dataset, counts)) if stage is None else "",
         share_words(dataset, order, stage_from),
         "Hatched on top: the sum over the band is within its error." if marked.any() else "",
         unexplained_words(dataset),

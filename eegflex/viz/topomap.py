@@ -15,7 +15,17 @@ from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.marks import cell_errors, mean_error, unexplained_words, within
 from eegflex.results.means import only_means
-from eegflex.results.select import as_bands, as_list, bands_in_rows, check_stages, pick_all, sample_words, stage_order
+from eegflex.results.select import (
+    as_bands,
+    as_list,
+    bands_in_rows,
+    few_words,
+    pick_all,
+    sample_words,
+    stage_order,
+    stages_of_few,
+    stages_with_means,
+)
 from eegflex.results.spectral_share import share_words
 from eegflex.results.trust import trust_words
 from eegflex.results.weights import case_weights, weight_words
@@ -94,7 +104,8 @@ def plot_topomap(
     ChannelError
         If no EEG channel that is picked has a position.
     ParameterError
-        If no epoch of a stage was explained, there is no such band, or `axes` are not as many as the panels.
+        If no epoch of a stage was explained, or with ``precision="mean"`` fewer than five, there is no such band, or `axes` are
+        not as many as the panels.
 
     See Also
     --------
@@ -115,9 +126,9 @@ def plot_topomap(
     result = every.sel(trust=trust)
     dataset = result.data
     sites = find_sites(dataset, pick_all(dataset, picks))
-    columns, rows = check_stages(stage, stage_order(dataset, stage_from)), _check_bands(band, bands)
-    values, marks = site_values(dataset, bands, sites, stage_from), site_marks(dataset, bands, sites, stage_from)
     counts, left_out = _counts(dataset, sites, stage_from)
+    columns, rows = stages_with_means(dataset, counts, stage), _check_bands(band, bands)
+    values, marks = site_values(dataset, bands, sites, stage_from), site_marks(dataset, bands, sites, stage_from)
     shown = np.array([[values[name][column] for column in columns] for name in rows])
     limits = colour_limits(np.moveaxis(shown, 1, -1), scale_by)
     panels = [[f"{name} in {column}" for column in columns] for name in rows]
@@ -136,6 +147,7 @@ def plot_topomap(
     return canvas.finish(
         f"{result.model}: what each band did to the score at each electrode, by {stage_from} stage",
         *_notes(result, sites, left_out, own_scales=scale_by == "stage" and len(columns) > 1),
+        few_words(stages_of_few(dataset, counts)) if stage is None else "",
         share_words(dataset, columns, stage_from),
         "Crossed out: within its error." if any(marks[row][column].any() for row in rows for column in columns) else "",
         unexplained_words(dataset),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from eegflex.attribution.methods.flex import band_rates
 from eegflex.attribution.paths import Paths, average_gradients, baseline_scores
 from eegflex.settings import Settings
 from eegflex.spec.model_spec import ContextSpec, ModelSpec
+from eegflex.stagers import passes
 from eegflex.stagers.batches import BatchSize
 
 THERE = torch.device("meta")  # what it calls itself
@@ -46,6 +49,9 @@ class Device(TorchFunctionMode):
         if name in READS and there:
             self.reads += 1
             return func(*tree_map(here, args), **kwargs)
+        if name == "to" and isinstance(args[0], There) and "cpu" in map(str, flat[1:]):
+            self.reads += 1
+            return here(args[0])
         if name == "to" and not isinstance(args[0], There) and (there or THERE in flat):
             return self._upload(func, args, kwargs)
         if kwargs.get("device") == THERE:
@@ -68,6 +74,17 @@ class Device(TorchFunctionMode):
         )
         found = func(*args, **kwargs)
         return found
+
+
+class Reads(Device):
+    """Counts what is read; weights lie on the host."""
+
+    def _on_one_side(self, func, name, there, flat, args, kwargs):
+        return func(*args, **kwargs)
+
+
+def there(one):
+    return one.as_subclass(There) if isinstance(one, torch.Tensor) else one
 
 
 def here(one):
@@ -126,13 +143,39 @@ def test_a_batch_is_read_from_the_device_once(model, spec, monkeypatch):
         np.testing.assert_allclose(own, path.gradient.numpy(), rtol=0, atol=1e-5 * size)
 
 
+def test_the_windows_of_gssc_are_not_read_at_the_ends_of_a_run_either():
+    pytest.importorskip("gssc")
+    epochs = eegflex.make_epochs(eegflex.simulate_psg(hours=0.5, seed=1, verbose="error").raw, verbose="error")
+    bound = eegflex.stage_epochs(epochs, "gssc", verbose="error").bound[0].with_window_length(21)
+    index = torch.tensor([2, 30, 31, 57])  # the windows of two of them are cut
+    codes, scores, outputs, night = bound._recorded()
+    own = codes[index] * 1.1
+
+    def run(points):
+        points = points.clone().requires_grad_(True)
+        return torch.autograd.grad(bound.decode(points, index).sum(0)[2], points)[0]
+
+    alone = run(own)
+    with Reads() as device:
+        bound._night = tree_map(there, (codes, scores, outputs, dataclasses.astuple(night)))
+        bound._night = (*bound._night[:3], type(night)(*bound._night[3]))
+        run(there(own))  # which way is right is read
+        tried, device.reads = device.reads, 0
+        found = run(there(own))
+    ways = [verdict.way for verdict in passes.verdicts(bound.stager.module)["decode in 21 epochs"]]
+    assert ways == ["recorded steps"] * 2
+    assert device.reads == 0 < tried
+    np.testing.assert_allclose(here(found).numpy(), alone.numpy(), rtol=0, atol=1e-6 * float(alone.abs().max()))
+
+
 def test_a_read_and_a_mixture_are_noticed():
     with Device() as device:
         there = torch.arange(3.0).to(THERE)
         assert (there * 2).device == THERE
         assert float((there * 2).sum()) == 6
         assert there.cpu().device.type == "cpu"
+        assert there.to("cpu").device.type == "cpu"
         assert there[torch.tensor([0])].device == THERE
         with pytest.raises(AssertionError, match="on the device and on the host"):
             there + torch.arange(3.0)
-    assert (device.reads, device.uploads) == (2, 2)
+    assert (device.reads, device.uploads) == (3, 2)

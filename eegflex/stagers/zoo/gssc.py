@@ -335,7 +335,7 @@ class _BoundGSSC(BoundStager):
         steps = np.arange(-before.max(), after.max() + 1)[:, None]
         there = (steps >= -before) & (steps <= after)
         members = torch.from_numpy((numbers + steps).clip(0, len(windows.run) - 1)).to(codes.device)
-        within = None if there.all() else torch.from_numpy(there).to(codes.device)
+        within = None if there.all() else torch.from_numpy(there)
         edges, at = self._boundaries(index), int(before.max())
         return self.stager.module.head(one_varies(self.shared.layers, codes, night, members, edges, at, within))
 

@@ -318,7 +318,7 @@ class Settings(StagingSettings):
                     seen=f"{name}={seen!r}",
                     remedy=f"Leave {name} out, or take precision='epoch'",
                 )
-        if self.n_steps is not None and (whole_number(self.n_steps) or 1) % 2:
+        if (n_steps := whole_number(self.n_steps)) and n_steps % 2:
             raise ParameterError(
                 "With precision='mean', n_steps must be even", seen=self.n_steps, allowed="2, 4, 6, ..."
             )

@@ -20,7 +20,7 @@ from eegflex.attribution.baseline_night import BaselineNights
 from eegflex.attribution.baselines import check_baseline, choose_baseline, make_baseline
 from eegflex.attribution.crew import Crew
 from eegflex.attribution.decision import replaced_scores
-from eegflex.attribution.mean_nodes import choose_nodes, told_nodes
+from eegflex.attribution.mean_nodes import check_enough, choose_nodes, told_nodes
 from eegflex.attribution.methods.registry import method_of
 from eegflex.attribution.phases import restaged, told
 from eegflex.attribution.quadrature import make_rule
@@ -194,8 +194,9 @@ def attribute_epochs(
     batch_size : int | None
         Number of points in one pass through the network. By default as many as fit into memory; halved if memory runs out.
     n_jobs : int | None
-        Number of processes, including this one; ``-1``: one for each core. By default one for each core, but only if a
-        single process would need more than 10 s, because each needs a few seconds to start. The cores are divided among the
+        Number of processes, including this one; ``-1``: one for each core. By default one for each core, but only for 64
+        explanations or more of which a single process would need more than 10 s, because each needs a few seconds to start,
+        and as far as memory allows. The cores are divided among the
         processes. The result does not depend on it, except for rounding. On a GPU there is one process.
     device : str | torch.device | None
         Where to compute, such as ``"cuda"``. By default where the model is.
@@ -209,7 +210,7 @@ def attribute_epochs(
         names often contain the name of a patient. ``"file"`` uses the file name.
     resume : FlexResult | path-like | None
         Result of an earlier call that was stopped; this call continues it. Recording, model and arguments must be the same,
-        except `device`, `batch_size`, `n_jobs` and `on_check`.
+        except `device`, `batch_size`, `n_jobs`, `on_check` and `spectral_share`.
     %(verbose)s
 
     Returns
@@ -328,6 +329,7 @@ def check_target_of(target: str | tuple[str, str], spec: ModelSpec) -> None:
 def explain_night(night: StagedNight, settings: Settings, before: xr.Dataset | None = None) -> FlexResult:
     """Explain epochs of a night that is staged; `before` is what was explained of it already."""
     request, notes = make_request(night, settings), dict[str, Any]()
+    check_enough(request)
     nights = BaselineNights(request)
     with rnn_safe(night.stager.module), held():
         if request.method.differentiates and night.stager.spec.context.whole:

@@ -38,9 +38,9 @@ __all__ = ["WORTH", "Crew"]
 WORTH = 10.0
 #: Fewer explanations are left to one process and its threads, unless processes are asked for.
 FEW = 4 * CHUNK
-#: What another process takes, in bytes: no more are started by themselves than fit into what is free. Of GSSC it was
-#: 2.2 GiB with three channels of a night, and 2.5 with twelve.
-MEMORY = 5 * 2**29
+#: What another process takes, in bytes: no more are started by themselves than fit into what is free. Of a whole night
+#: of GSSC the largest process took 3.1 GiB.
+MEMORY = 7 * 2**29
 #: After so many s without work a process ends by itself, such as one whose caller was killed.
 IDLE = 60.0
 #: How long those that were asked to stop are waited for, in s.

@@ -14,12 +14,14 @@ from scipy.special import ndtri
 
 from eegflex.attribution.request import Request
 from eegflex.bands import Bands
+from eegflex.errors import ParameterError
 from eegflex.results.dominated import dominated_stages
-from eegflex.results.intervals import LEVEL
+from eegflex.results.intervals import LEVEL, MIN_EPOCHS
 from eegflex.results.result import FlexResult
+from eegflex.results.wording import count_epochs
 from eegflex.settings import MEAN
 
-__all__ = ["SHARE_OF_EPOCHS", "choose_nodes", "told_nodes"]
+__all__ = ["SHARE_OF_EPOCHS", "check_enough", "choose_nodes", "told_nodes"]
 
 #: The error by the nodes is meant to be at most so much of that by the epochs: intervals are then 5 % wider than without it.
 SHARE_OF_EPOCHS = 1 / 3
@@ -31,6 +33,30 @@ LADDER = (4, 6, 8, 12, 16)
 #: Tells these draws from any others of the same seed.
 _STREAM = 0x3EA2
 _TINY = np.finfo(float).tiny
+
+
+def check_enough(request: Request) -> None:
+    """Refuse to explain epochs over which no mean is told, before anything long begins; warn of stages that have too few.
+
+    Raises
+    ------
+    ParameterError
+        If means are asked for, over fewer epochs than a mean is told of.
+    """
+    if request.settings.precision != MEAN:
+        return
+    n = len(request.chosen)
+    if n < MIN_EPOCHS:
+        raise ParameterError(
+            f"precision='mean' tells of means, and of none over fewer than {MIN_EPOCHS} epochs",
+            seen=f"{count_epochs(n)} to explain",
+            remedy="Explain more epochs, or take precision='epoch'",
+        )
+    predicted = request.night.predicted[request.chosen].tolist()
+    counts = {stage: predicted.count(stage) for stage in request.night.stages if stage in predicted}
+    few = ", ".join(f"{stage} (n = {count})" for stage, count in counts.items() if count < MIN_EPOCHS)
+    if few:
+        logger.warning(f"No means will be told of stages of which fewer than {MIN_EPOCHS} epochs are explained: {few}")
 
 
 def choose_nodes(request: Request, known: Mapping[str, Any] | None = None) -> tuple[Request, dict[str, Any]]:
@@ -76,8 +102,8 @@ def _estimated(request: Request) -> dict[str, Any]:
     counts = {stage: _enough(shares.get(stage, most)) for stage in sorted(set(predicted.tolist()))}
     told = ", ".join(f"{stage} {n}" for stage, n in counts.items())
     logger.info(
-        f"Random nodes for each epoch, from {N_PER_STAGE} epochs of each stage: {told}; the integration error is then "
-        f"about a third of the sampling error"
+        f"Random nodes for each epoch, from {N_PER_STAGE} epochs of each stage: {told}; their error is meant to be at most "
+        f"a third of the sampling error"
     )
     return {"by_stage": counts, "measured_on_epochs": len(shares) * N_PER_STAGE, "share_of_spread": shares}
 

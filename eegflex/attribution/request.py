@@ -299,4 +299,4 @@ def _duration(request: Request, total: int, crew: Crew) -> str:
     few = crew.takes(fewer)
     if seconds <= LONG or 2 * fewer > total or few is None:
         return said
-    return f"{said}; a sample, sample_per_stage={FEW}, takes about {duration_text(few[0])}"
+    return f"{said}; a sample, sample_per_stage={FEW}, takes about {duration_text(few[0])} beside what is done once a night"

@@ -10,8 +10,8 @@ import pandas as pd
 
 from eegflex.report import html
 from eegflex.results import tables
-from eegflex.results.decided import DECIDES, REPLACED, epoch_shares
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
+from eegflex.results.decided import REPLACED, context_of, epoch_shares
+from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.wording import baseline_words, percent
 from eegflex.scores import probabilities
 
@@ -46,7 +46,8 @@ def around_table(result: FlexResult) -> str:
     baseline = baseline_words(result)
     said = (
         f"The epoch, its neighbours, or both were replaced by {baseline}. Share: the part of the change of the score that the "
-        "neighbours made (median over n epochs, with 95 % interval; above 50 % they decided). The last columns are the median "
+        "neighbours made (median over n epochs, with 95 % interval): they decide where all of the interval is above 50 %, and "
+        "the epoch itself where it is below. The last columns are the median "
         "probability of the stage, as recorded and with either replaced. "
         + ("Figures of bands show the epoch itself, with its neighbours as recorded."
            if result.parameters["context"] == "fixed"
@@ -71,17 +72,14 @@ def _chances(data: xr.Dataset) -> npt.NDArray[np.float64]:
 def _row(
     data: xr.Dataset, share: npt.NDArray[np.float64], chances: npt.NDArray[np.float64], places: npt.NDArray[np.intp]
 ) -> dict[str, str]:
-    own, n = share[places], len(places)
-    low = high = np.nan
-    if n >= MIN_EPOCHS:
-        blocks = blocks_of(data["onset"].values[places], data["recording"].values[places])
-        low, high = (float(end[0]) for end in median_interval(own[:, None], blocks))
+    n = len(places)
+    found = context_of(data, np.isin(np.arange(len(share)), places))
     probability = np.median(chances[places], axis=0) if n else np.full(len(REPLACED), np.nan)
     return {
         "n": str(n),
-        "share": percent(float(np.median(own))) if n else "–",
-        "interval": f"{percent(low)} to {percent(high)}" if np.isfinite(low) else "–",
-        "decided in": f"{int((own > DECIDES).sum())} of {n}",
+        "share": percent(found.median) if n else "–",
+        "interval": f"{percent(found.low)} to {percent(found.high)}" if np.isfinite(found.low) else "–",
+        "decided in": f"{found.n_more} of {n}",
         "as recorded": _text(probability[REPLACED.index("nothing")]),
         "epoch replaced": _text(probability[REPLACED.index("epoch")]),
         "neighbours replaced": _text(probability[REPLACED.index("context")]),

@@ -12,7 +12,7 @@ from eegflex.report import html
 from eegflex.report.parts import Text
 from eegflex.results import tables
 from eegflex.results.collapse import for_sums
-from eegflex.results.decided import DECIDES, context_share
+from eegflex.results.decided import DECIDES, epoch_shares
 from eegflex.results.effects import signs_of_epochs
 from eegflex.results.result import FlexResult
 from eegflex.results.subset import at_channels
@@ -215,13 +215,10 @@ def _named(found: Sequence[tuple[str, float]], sides: tuple[str, ...], where: st
 
 
 def _context(result: FlexResult, place: int) -> Iterator[str]:
-    """How much of the change its neighbours made, with the channels' mean."""
-    if "replaced_scores" not in result.data:
+    """How much of the change its neighbours made, with the mean of the channels that explain its stage."""
+    mean = float(epoch_shares(result.data)[place])
+    if not np.isfinite(mean):
         return
-    share = context_share(result.data)[place]
-    if not np.isfinite(share).any():
-        return
-    mean = float(np.nanmean(share))
     who = "they did more than the epoch itself" if mean > DECIDES else "the epoch itself did more"
     yield f"Context: {percent(mean)} of the change of the score came from its neighbours; {who}."
 

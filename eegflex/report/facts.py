@@ -10,7 +10,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from eegflex.results import tables
-from eegflex.results.decided import DECIDES, baseline_stages, change_error, epoch_shares, explained_epochs
+from eegflex.results.decided import (
+    DECIDES,
+    ContextShare,
+    baseline_stages,
+    change_error,
+    context_of,
+    explained_epochs,
+    stays,
+)
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.phase_table import is_told
 from eegflex.results.spectral_share import has_share, spectral_share
@@ -75,10 +83,13 @@ class StageFacts:
         Places of its epochs in the result.
     n_within : int
         Of how many the change is within its error.
-    n_context, n_context_known : int
-        In how many the context made more than half of the change, of how many of which that is known.
+    context : ContextShare
+        What part of the change the context made.
     called : float
         In what share of them the baseline is called this stage, where its score is what is explained; NaN elsewhere.
+    stays : float
+        In what share of cases the stager says this stage with the epoch and its context both at the baseline; NaN where nobody
+        knows.
     way : str
         What decides it by random phases: ``"spectrum"``, ``"waveforms"``, ``"relations"``, ``"unclear"``; empty where that
         is not known.
@@ -93,9 +104,9 @@ class StageFacts:
     stage: str
     places: npt.NDArray[np.intp]
     n_within: int
-    n_context: int
-    n_context_known: int
+    context: ContextShare
     called: float
+    stays: float
     way: str
     kept: tuple[float, float, float, int]
     n_trusted: int | None
@@ -113,9 +124,31 @@ class StageFacts:
         return 2 * self.n_within > self.n
 
     @property
+    def n_context(self) -> int:
+        """In how many the context made more than half of the change."""
+        return self.context.n_more
+
+    @property
+    def n_context_known(self) -> int:
+        """Of how many that is known."""
+        return len(self.context.values)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the stage stays without the epoch and its context: then who made the change is not what decides."""
+        return self.stays > DECIDES
+
+    @property
     def is_of_context(self) -> bool:
-        """Whether the context decided in most epochs."""
-        return 2 * self.n_context > self.n_context_known
+        """Whether the context decides; of too few epochs for an interval, whether it did in most of them."""
+        if self.is_kept:
+            return False
+        return 2 * self.n_context > self.n_context_known if self.n < MIN_EPOCHS else self.context.decides == "context"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not told, of enough epochs, if the epoch or its neighbours decide."""
+        return self.n >= MIN_EPOCHS and not self.is_elsewhere and self._is_unclear
 
     @property
     def is_told(self) -> bool:
@@ -126,6 +159,10 @@ class StageFacts:
     def is_elsewhere(self) -> bool:
         """Whether something else than the epoch's own spectrum decides."""
         return self.is_silent or self.is_of_context or self.way in ("waveforms", "relations")
+
+    @property
+    def _is_unclear(self) -> bool:
+        return bool(len(self.context.values)) and (self.is_kept or self.context.decides == "unclear")
 
     def reasons(self, baseline: str) -> list[tuple[str, str, str]]:
         """Why it can be believed or not: the grade, a few words, and the numbers; the worst first.
@@ -148,6 +185,10 @@ class StageFacts:
              f"in {self.n_within} of {self.n} epochs the score changes by less than its error"),
             (self.is_of_context, seen, "the neighbouring epochs decide",
              f"in {self.n_context} of {self.n_context_known} epochs they make more than half of the change"),
+            (self.is_open and self.is_kept, "some", "what decides is not told",
+             f"the stager says {self.stage} without the epoch and its neighbours, too, in {percent(self.stays)} of cases"),
+            (self.is_open and not self.is_kept, "some", "the epoch or its neighbours: unclear",
+             f"the neighbours make {percent(self.context.median)} of the change at the median{self._between()}"),
             (self.way == "waveforms", "bad", "waveforms decide, not rhythms", without),
             (self.way == "relations", "bad", "relations between channels decide", without),
             (self.way == "unclear", "some", "rhythms or waveforms: unclear", without),
@@ -158,6 +199,12 @@ class StageFacts:
         ]  # fmt: skip
         told = [(how, words, numbers) for holds, how, words, numbers in found if holds]
         return sorted(told, key=lambda one: -list(GRADES).index(one[0]))
+
+    def _between(self) -> str:
+        low, high = self.context.low, self.context.high
+        return (
+            f" (95 % interval {percent(low)} to {percent(high)})" if np.isfinite(low) else ", too few for an interval"
+        )
 
     def _tested(self) -> list[tuple[bool, str, str, str]]:
         """What tests on the model said."""
@@ -182,7 +229,6 @@ def of_stages(result: FlexResult) -> list[StageFacts]:
     own = tables.counted_stages(data, "predicted")
     order = [stage for stage in result.stages if (own == stage).any()]
     trust = judge(data) if has_evidence(data) else None
-    around = epoch_shares(data)
     within = ~explained_epochs(data) & np.isfinite(change_error(data)).any(axis=1)
     ways = _ways(data)
     found = []
@@ -195,9 +241,9 @@ def of_stages(result: FlexResult) -> list[StageFacts]:
                 stage=stage,
                 places=np.flatnonzero(here),
                 n_within=int(within[here].sum()),
-                n_context=int((around[here] > DECIDES).sum()),
-                n_context_known=int(np.isfinite(around[here]).sum()),
+                context=context_of(data, here),
                 called=_called(result, stage),
+                stays=stays(data, stage),
                 way="" if row is None else str(row["decided_by"]),
                 kept=_kept(row),
                 n_trusted=None if trust is None else int((trust.epochs & here).sum()),

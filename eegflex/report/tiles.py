@@ -145,7 +145,8 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
             said.append(f"{words.capitalize()} decide {', '.join(map(_lost, own))}.")
     if unclear := [one for one in stages if one.way == "unclear"]:
         said.append(f"Rhythms or waveforms: unclear for {', '.join(one.stage for one in unclear)}.")
-    rest = [one for one in told if not one.is_elsewhere and one.way != "unclear"]
+    said += _open(told)
+    rest = [one for one in told if not (one.is_elsewhere or one.is_open or one.way == "unclear")]
     alone = "" if known else " (the stager sees no other)"
     for words, ways in _OWN.items():
         if names := ", ".join(f"{one.stage} (n = {one.n})" for one in rest if one.way in ways):
@@ -165,9 +166,10 @@ def _decides(stages: Sequence[StageFacts]) -> Tile:
         "bad": not_so,
         "unknown": "What decides is not known",
     }
-    if how == "good" and few:
-        how = "unknown" if len(few) > len(told) else "some"
-        titles |= {"some": f"The epoch itself decides {_list(told)}"}
+    own = [one for one in told if not one.is_open]
+    if how == "good" and len(own) < len(stages):
+        how = "unknown" if len(own) < len(stages) / 2 else "some"
+        titles |= {"some": f"The epoch itself decides {_list(own)}"}
     return Tile(how, titles[how], " ".join(said))
 
 
@@ -183,6 +185,15 @@ def _elsewhere(stages: Sequence[StageFacts]) -> Iterator[str]:
         yield f"{_names(silent, 'n_within', 'n')}: the epoch moves the score by less than the error."
     if around := [one for one in stages if one.is_of_context]:
         yield f"The neighbouring epochs decide {_names(around, 'n_context', 'n_context_known')}."
+
+
+def _open(stages: Sequence[StageFacts]) -> Iterator[str]:
+    """Of which stages it is not told whether the epoch or its neighbours decide, and why."""
+    if kept := [one.stage for one in stages if one.is_open and one.is_kept]:
+        yield f"{', '.join(kept)}: mostly said without the epoch and its neighbours, too, so what decides is not told."
+    if unclear := [one for one in stages if one.is_open and not one.is_kept]:
+        shares = ", ".join(f"{one.stage} ({percent(one.context.median)})" for one in unclear)
+        yield f"The epoch or its neighbours: unclear, with the neighbours' share of the change, for {shares}."
 
 
 def _list(stages: Sequence[StageFacts]) -> str:

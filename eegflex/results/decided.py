@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 
 from eegflex.errors import ParameterError
 from eegflex.results import tables
+from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
 from eegflex.results.means import refuse_single
 from eegflex.results.spectral_share import has_share, spectral_share
 from eegflex.scores import probabilities
@@ -22,15 +24,18 @@ __all__ = [
     "DECIDES",
     "FRACTIONS",
     "REPLACED",
+    "ContextShare",
     "baseline_stages",
     "called_stages",
     "change_error",
+    "context_of",
     "context_share",
     "context_shares",
     "decided_by",
     "epoch_shares",
     "explained_epochs",
     "near_baseline",
+    "stays",
     "within_error",
 ]
 
@@ -96,6 +101,54 @@ def epoch_shares(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
     return _mean(np.where(_own(dataset), context_share(dataset), np.nan))
 
 
+@dataclass(frozen=True)
+class ContextShare:
+    """What part of the change of their scores the context made in some epochs.
+
+    Attributes
+    ----------
+    values : array, shape (n_known,)
+        The share of each of them of which it is known.
+    low, high : float
+        The 95 % interval of their median; NaN where there are too few.
+    """
+
+    values: npt.NDArray[np.float64]
+    low: float
+    high: float
+
+    @property
+    def median(self) -> float:
+        """The share at the median; NaN where none is known."""
+        return float(np.median(self.values)) if len(self.values) else float("nan")
+
+    @property
+    def n_more(self) -> int:
+        """In how many the context made more than half."""
+        return int((self.values > DECIDES).sum())
+
+    @property
+    def decides(self) -> str:
+        """What decides them: ``"context"``, ``"epoch"``, or ``"unclear"``, where no interval tells the share from a half.
+
+        Nothing where no share is known.
+        """
+        if not len(self.values):
+            return ""
+        return "context" if self.low > DECIDES else "epoch" if self.high < DECIDES else "unclear"
+
+
+def context_of(dataset: xr.Dataset, epochs: npt.NDArray[np.bool_]) -> ContextShare:
+    """What part of the change the context made in these epochs, shape (n_epochs,)."""
+    share = epoch_shares(dataset)
+    places = np.flatnonzero(epochs & np.isfinite(share))
+    low = high = float("nan")
+    if len(places) >= MIN_EPOCHS:
+        blocks = blocks_of(dataset["onset"].values[places], dataset["recording"].values[places])
+        low, high = (float(end[0]) for end in median_interval(share[places][:, None], blocks))
+    return ContextShare(share[places], low, high)
+
+
 def context_shares(replaced: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The context's share of a change, (...), of scores with each of `REPLACED` at its baseline, (..., 4)."""
     recorded, no_epoch, no_context, neither = np.moveaxis(replaced, -1, 0)
@@ -159,6 +212,16 @@ def baseline_stages(dataset: xr.Dataset, of_stage: str | None = None) -> pd.Data
         )
         replaced = np.where(own[:, :, None, None], replaced, np.nan)
     return called_stages(replaced, dataset["stage_name"].values.astype(str).tolist())
+
+
+def stays(dataset: xr.Dataset, stage: str) -> float:
+    """In what share of cases the model says the stage with the epoch and its context both at the baseline.
+
+    An explanation of a change that changes nothing says little of what decides. NaN where nobody knows.
+    """
+    if "replaced_scores" not in dataset:
+        return float("nan")
+    return float(baseline_stages(dataset, stage)["both"][stage])
 
 
 def _check_replaced(dataset: xr.Dataset) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 
 from eegflex.findings import Finding, Findings, Value, ok, unknown, warning
 from eegflex.results import tables
-from eegflex.results.decided import DECIDES, baseline_stages, change_error, epoch_shares, explained_epochs
+from eegflex.results.decided import DECIDES, baseline_stages, change_error, context_of, explained_epochs, stays
 from eegflex.results.effects import Effect, Sign, effect_of, signs_of, signs_of_epochs
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval, quantile
+from eegflex.results.intervals import MIN_EPOCHS, quantile
 from eegflex.results.phase_table import KINDS
 from eegflex.results.select import is_whole, once_each, pool, stage_order
 from eegflex.results.spectral_share import READERS, kept_words, limits
@@ -71,7 +71,7 @@ def _of_stage(
         few = few.replace(" are ", " is ") if n_epochs == 1 else few
         yield unknown(few, f"Explain at least {MIN_EPOCHS}", stage=stage, n_epochs=n_epochs).named(stage)
         return
-    yield from _context(result.data, stage)
+    yield from _context(result, stage)
     yield from _baseline(result, stage)
     if around is not None:
         yield from _of_neighbours(result, stage, *around)
@@ -238,32 +238,40 @@ def _waveforms(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
     yield found.named(f"{stage} phases")
 
 
-def _context(dataset: xr.Dataset, stage: str) -> Iterator[Finding]:
+def _context(result: FlexResult, stage: str) -> Iterator[Finding]:
     """What the context did, where it decided, or that the epochs themselves did nothing that is told from nothing."""
+    dataset = result.data
     of_stage = tables.counted_stages(dataset, "predicted") == stage
     n_epochs = int(of_stage.sum())
-    if n_epochs < MIN_EPOCHS:
-        return
     n_within = int((~explained_epochs(dataset)[of_stage]).sum())
     within = f"the change by the epoch itself is within its error in {n_within} of {count_epochs(n_epochs)}"
     values: dict[str, Value] = {"stage": stage, "n_within_error": n_within, "n_epochs": n_epochs}
-    share = epoch_shares(dataset)[of_stage]
-    known = np.isfinite(share)
-    own = share[known]
-    middle = float(np.median(own)) if known.sum() >= MIN_EPOCHS else np.nan
-    if middle > DECIDES:
-        onset, recording = (dataset[name].values[of_stage][known] for name in ("onset", "recording"))
-        low, high = (float(end[0]) for end in median_interval(own[:, None], blocks_of(onset, recording)))
-        between = f"95 % interval {percent(low)} to {percent(high)}, " if np.isfinite(low) else ""
-        told = (
-            f"the neighbouring epochs decided: the median of their share of the change is {percent(middle)} ({between}n = "
-            f"{known.sum()}), and {within}"
+    around = context_of(dataset, of_stage)
+    kept = stays(dataset, stage)
+    who = around.decides if len(around.values) >= MIN_EPOCHS and around.median > DECIDES else ""
+    if who:
+        between = f"95 % interval {percent(around.low)} to {percent(around.high)}, " if np.isfinite(around.low) else ""
+        made = (
+            f"the median of their share of the change is {percent(around.median)} ({between}n = {len(around.values)})"
         )
+        values |= {"context_share": around.median, "ci_low": around.low, "ci_high": around.high}
+    if who and kept > DECIDES:
+        told = (
+            f"what decided is not told: without the epoch and its neighbours the stager says {stage}, too, in {percent(kept)} "
+            f"of cases ({made}), and {within}"
+        )
+        yield unknown(told, _another(result, stage), **values).named(f"{stage} context")
+    elif who == "context":
         remedy = "What follows concerns the epoch itself; context='scaled' explains its neighbours too"
         if has_windows(dataset):
             remedy = "The epoch itself is the smaller part; window_rhythms() shows its neighbours"
-        values |= {"context_share": middle, "ci_low": low, "ci_high": high}
+        told = f"the neighbouring epochs decided: {made}, and {within}"
         yield warning(told, remedy, **values).named(f"{stage} context")
+    elif who:
+        told = f"whether the epoch or its neighbours decided is unclear: {made}, and {within}"
+        yield unknown(told, "What follows concerns the epoch itself; explain more epochs", **values).named(
+            f"{stage} context"
+        )
     elif n_within > n_epochs / 2:
         remedy = "Its effect may be zero; explain it with another baseline"
         yield warning(within, remedy, **values).named(f"{stage} change")

@@ -109,7 +109,7 @@ def plot_spectrum(
     ChannelError
         If there is no such channel.
     ParameterError
-        If the method attributes to whole bands, no epoch of a stage was explained, or with ``precision="mean"`` fewer than five,
+        If the method attributes to whole bands, no epoch of a stage was explained (with ``precision="mean"``, fewer than five),
         `fmax` is too low, or `axes` are not as many as the panels.
 
     See Also

@@ -104,7 +104,7 @@ def plot_topomap(
     ChannelError
         If no EEG channel that is picked has a position.
     ParameterError
-        If no epoch of a stage was explained, or with ``precision="mean"`` fewer than five, there is no such band, or `axes` are
+        If no epoch of a stage was explained (with ``precision="mean"``, fewer than five), there is no such band, or `axes` are
         not as many as the panels.
 
     See Also

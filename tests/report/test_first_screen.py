@@ -185,13 +185,16 @@ class TestTiles:
         data = example_results.make_context_result().to_xarray()
         scores = data["replaced_scores"].values
         scores[:, :, 1] = scores[:, :, 0]  # without the epoch the scores are as recorded
-        scores[:, :, 3] = scores[:, :, 2]
+        scores[:, :, 2] = scores[:, :, 3] = -scores[:, :, 0]  # without the context another stage leads
         told = of_stages(FlexResult(data))
         assert all(one.is_of_context for one in told)
         own = tiles(FlexResult(data))[2]
         assert own.grade == "unknown"  # one or two of each stage
         assert "In these, the neighbouring epochs decide W (in 1 of 1)" in own.text
         assert "the neighbouring epochs decide" in [words for _, words, _ in told[0].reasons("silence")]
+        scores[:, :, 2] = scores[:, :, 3] = 0.9 * scores[:, :, 0]  # the stage stays whatever is replaced
+        assert not any(one.is_of_context for one in of_stages(FlexResult(data)))
+        assert "neighbouring epochs decide" not in tiles(FlexResult(data))[2].text
 
 
 class TestRows:

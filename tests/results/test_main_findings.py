@@ -338,3 +338,41 @@ def test_an_end_of_an_interval_that_is_not_zero_is_not_written_as_zero(night):
     small = np.where(MIXED < 0.25, 0.0003, 4 + MIXED)
     found = bands_set(night, {("C3-M2", SIGMA): small}).main_findings()["N2 for"]
     assert "95 % interval +0.000300 to +" in found.measured
+
+
+def test_no_one_decides_a_stage_that_stays_without_both():
+    """Where the model says the stage with the epoch and its neighbours replaced, too, the share of a small change says nothing."""
+    night = example_results.make_context_result(epochs=example_results.make_epochs(n_epochs=100))
+
+    def little(data):
+        own = data["replaced_scores"].values.copy()
+        own[:, :, 1], own[:, :, 2], own[:, :, 3] = own[:, :, 0], 0.99 * own[:, :, 0], 0.99 * own[:, :, 0]
+        return own
+
+    findings = changed(night, replaced_scores=little).main_findings()
+    for stage in BY_STAGE:
+        found = findings[f"{stage} context"]
+        assert found.status == "unknown"
+        assert found.measured.startswith(
+            "what decided is not told: without the epoch and its neighbours the stager says"
+        )
+
+
+def test_a_share_whose_interval_holds_a_half_is_unclear():
+    night = example_results.make_context_result(epochs=example_results.make_epochs(n_epochs=100))
+
+    def mixed(data):
+        """The context makes the whole change in three of five epochs, the epoch itself in the others."""
+        own = data["replaced_scores"].values.copy()
+        own[:, :, 3] = -own[:, :, 0]
+        by_context = (np.arange(len(own)) // 5 % 5 < 3)[:, None, None]
+        own[:, :, 1] = np.where(by_context, own[:, :, 0], own[:, :, 3])
+        own[:, :, 2] = np.where(by_context, own[:, :, 3], own[:, :, 0])
+        return own
+
+    found = [one for one in changed(night, replaced_scores=mixed).main_findings() if one.check.endswith(" context")]
+    assert found
+    for one in found:
+        assert one.status == "unknown"
+        assert one.measured.startswith("whether the epoch or its neighbours decided is unclear")
+        assert one.values["ci_low"] <= 0.5 < one.values["context_share"]

@@ -30,6 +30,7 @@ from eegflex.stagers.stager import BoundStager, Stager
 from eegflex.stagers.told import frozen, telling_of_made_up, telling_of_short_runs
 from eegflex.surrogates import RandomPhases
 from eegflex.utils.arguments import checked_methods
+from eegflex.utils.arrays import read_only
 from eegflex.utils.files import write_table, write_whole
 from eegflex.utils.progress import progress
 from eegflex.utils.verbose import verbose
@@ -93,6 +94,9 @@ class StagedNight:
     scores: npt.NDArray[np.float64]
     settings: StagingSettings
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", read_only(self.scores))
+
     def __len__(self) -> int:
         return len(self.segments)
 
@@ -115,14 +119,12 @@ class StagedNight:
     @cached_property
     def explicable(self) -> npt.NDArray[np.bool_]:
         """Which epochs have the context that the stager needs, shape (n_epochs,)."""
-        found: npt.NDArray[np.bool_] = np.logical_and.reduce([one.windows.explicable for one in self.bound])
-        return found
+        return read_only(np.logical_and.reduce([one.windows.explicable for one in self.bound]))
 
     @cached_property
     def sound(self) -> npt.NDArray[np.bool_]:
         """Which epochs have a signal without a fault and the context that the stager needs, shape (n_epochs,)."""
-        found: npt.NDArray[np.bool_] = self.explicable & (self.segments.fault == "")
-        return found
+        return read_only(self.explicable & (self.segments.fault == ""))
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.str_]:
@@ -132,14 +134,14 @@ class StagedNight:
         """
         places = consensus(self.scores, self.stager.spec.scores)
         names = np.array([*self.stages, "UNSCORED"])[places]  # -1 is the last
-        return np.where(self.sound, names, "UNSCORED")
+        return read_only(np.where(self.sound, names, "UNSCORED"))
 
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64]:
         """Probabilities of the stages by the most confident channel set, shape (n_epochs, n_stages); NaN as in `predicted`."""
         every = probabilities(self.scores, self.stager.spec.scores)
         chosen = every[np.arange(len(every)), surest(self.scores, self.stager.spec.scores)]
-        return np.where(self.sound[:, None], chosen, np.nan)
+        return read_only(np.where(self.sound[:, None], chosen, np.nan))
 
     def to_data_frame(self) -> pd.DataFrame:
         """One row for each epoch.

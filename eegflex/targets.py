@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from eegflex.errors import ParameterError
 
-__all__ = ["Target", "check_target", "is_scored", "resolve_target"]
+__all__ = ["TARGET_WORDS", "Target", "check_target", "is_scored", "resolve_target"]
 
 #: What a target may be but stages.
-_WORDS = ("predicted", "scored", "margin", "all")
+TARGET_WORDS = ("predicted", "scored", "margin", "all")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def check_target(target: Any, stages: Sequence[str]) -> None:
     ParameterError
         If it is not one of the words, nor a stage, nor a pair of two.
     """
-    words = (*_WORDS, *stages)
+    words = (*TARGET_WORDS, *stages)
     pair = isinstance(target, tuple | list) and len(target) == len(set(target)) == 2 and set(target) <= set(stages)
     if not pair and not (isinstance(target, str) and target in words):
         raise ParameterError(

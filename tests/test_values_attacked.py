@@ -119,6 +119,11 @@ def test_a_stage_without_a_name_is_none(stages):
         eegflex.ModelSpec(name="mine", stages=stages)
 
 
+def test_a_stage_is_not_called_what_a_target_is():
+    with pytest.raises(SpecError, match=r"uses for something else\. Got all, margin"):
+        eegflex.ModelSpec(name="mine", stages=("all", "N2", "margin"))
+
+
 def test_a_model_that_stages_nothing_is_not_said_to_fail_by_a_fault_of_ours():
     class Nothing(Smooth):
         def forward(self, x):

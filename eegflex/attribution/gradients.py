@@ -62,7 +62,7 @@ def slope_of(
 
 
 def refuse_infinite(sums: npt.NDArray[np.float64]) -> None:
-    """Refuse slopes that are not finite, by their sums: what is not finite stays so in a sum.
+    """Refuse scores and slopes that are not finite, these by their sums: what is not finite stays so in a sum.
 
     Raises
     ------
@@ -71,8 +71,8 @@ def refuse_infinite(sums: npt.NDArray[np.float64]) -> None:
     """
     if not np.isfinite(sums).all():
         raise ModelError(
-            "The gradient of the model's score is not finite",
-            remedy="Look for divisions by zero, logarithms of zero and NaN in the model or its input",
+            "The model's score, or its gradient, is not finite between the baseline and an epoch",
+            remedy="Take another baseline, or look for divisions by zero, logarithms of zero and NaN in the model or its input",
         )
 
 

@@ -247,7 +247,7 @@ def _evaluate(paths: Paths, batch: list[tuple[_Open, float]], rates: Rates) -> N
     slopes, told = paths.batch(compute, rows, at)
     n_targets = slopes.shape[1]
     scores, sums, parts = np.split(told.cpu().double().numpy(), [n_targets, n_targets + 1], axis=1)
-    refuse_infinite(sums)
+    refuse_infinite(np.concatenate([scores, sums], axis=1))
     of_parts = parts.reshape(len(parts), n_targets, parts.shape[1] // n_targets)
     start = 0
     for path, points in itertools.groupby(path for path, _ in batch):  # a path's nodes wait in a row

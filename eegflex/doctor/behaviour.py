@@ -63,6 +63,10 @@ def determinism(case: Case) -> Finding:
     return ok(measured)
 
 
+#: Sizes of epochs at which scores are looked at, down to silence.
+TO_SILENCE = (0.75, 0.5, 0.25, 0.1, 0.05, 0.01, 0.001, 0.0)
+
+
 def eval_mode(case: Case) -> Finding:
     """Whether every part is in eval mode, also those that a plain callable keeps for itself."""
     training = [
@@ -130,7 +134,7 @@ def finite_scores(case: Case) -> Finding:
             f"{len(bad)} of {len(case.numbers)} epochs have scores that are not finite, the first at {onset:g} s",
             remedy,
         )
-    for share in (0.5, 0.01, 0.0):
+    for share in TO_SILENCE:
         if not torch.isfinite(case.score(share * case.inputs)).all():
             found = error if case.from_silence and case.differentiates else warning
             where = "silence has" if share == 0 else f"epochs at {share:g} of their size have"
@@ -139,7 +143,7 @@ def finite_scores(case: Case) -> Finding:
                 "Look for divisions by a standard deviation and logarithms that can be of zero in the model, "
                 "or take another baseline, such as 'recording'",
             )
-    return ok("the scores of all epochs, and on the way to silence, are finite")
+    return ok(f"the scores of all epochs are finite, and at {len(TO_SILENCE)} places on the way to silence")
 
 
 def differentiability(case: Case) -> Finding:

@@ -12,6 +12,8 @@ __all__ = ["rate", "scale", "score_kind", "shape", "unit"]
 
 #: Probabilities that change by less do not react, or hardly; by more, they do. A volt is a million µV.
 NO_REACTION, HARDLY, REACTS = 1e-4, 1e-3, 0.05
+#: Standard deviation of an epoch, in µV, beyond which no voltage of a scalp is: amplifiers end at a few mV.
+MOST_MICROVOLTS, PER_UNIT = 1e4, {"V": 1e6, "mV": 1e3, "uV": 1.0}
 #: Scores larger than this are no logits of signals in the model's unit.
 HUGE = 1e4
 #: Share of the differences between epochs below which a change of size is no change.
@@ -55,6 +57,12 @@ def unit(case: Case) -> Finding:
     """Whether the scores react to the signals in the declared unit at all, and not absurdly."""
     if case.spec.scale.kind not in ("none", "given"):
         return ok("the signals are standardised before the model, so that their unit does not matter")
+    size = _microvolts(case) if case.spec.unit != "V" else 0.0  # what was standardised before is often said to be in V
+    if size > MOST_MICROVOLTS:
+        return error(
+            f"the voltages deviate from their mean by {size:,.0f} µV in a typical epoch, which none of a scalp do",
+            "Give the recording in volts, as MNE has it: data in µV are a million times too large",
+        )
     silence = case.probabilities(case.score(0 * case.inputs))
     factors = (1.0, 1e-6, 1e-3, 1e3, 1e6)
     scores = {factor: case.score(factor * case.inputs) for factor in factors}
@@ -77,6 +85,13 @@ def unit(case: Case) -> Finding:
             "Declare the unit that the model was trained in, such as unit = 'V'",
         )
     return ok(f"against silence, the signals in {case.spec.unit} change its probabilities by up to {reaction[1.0]:.2g}")
+
+
+def _microvolts(case: Case) -> float:
+    """Standard deviation of the voltages in an epoch, in µV: the median over a few epochs and their channels; 0 without any."""
+    kinds = np.array(case.segments.ch_types)[list(case.segments.channel_sets[0])]
+    deviations = case.inputs[:, torch.from_numpy(np.isin(kinds, ("eeg", "eog", "emg")))].double().std(dim=-1)
+    return float(deviations.median()) * PER_UNIT[case.spec.unit] if deviations.numel() else 0.0
 
 
 def score_kind(case: Case) -> Finding:
@@ -109,7 +124,10 @@ def scale(case: Case) -> Finding:
     """Whether the scores change with the size of an epoch, as they must on a path from silence."""
     if case.spread <= TOLERANCE * case.size:
         raise CannotTellError("the scores hardly differ between epochs")
-    change = max(float((case.score(share * case.inputs) - case.recorded).abs().max()) for share in (0.25, 0.5, 2.0))
+    changes = [float((case.score(share * case.inputs) - case.recorded).abs().max()) for share in (0.25, 0.5, 2.0)]
+    change = float(np.max(changes))
+    if not np.isfinite(change):
+        raise CannotTellError("the scores at a quarter, half or twice the size of an epoch are not finite")
     measured = (
         f"at a quarter, half and twice their size, scores change by {change:.2g}; between epochs by {case.spread:.2g}"
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from eegflex.evaluation.detectors import KINDS
 from eegflex.evaluation.event_shares import SIGNS, Moments, check_events, occurrences
 from eegflex.evaluation.grounding import LEAST_OF_ALL, ground, interval_of, is_inside
+from eegflex.evaluation.judged import limits
 from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.select import is_whole
 from eegflex.results.wording import count_epochs
@@ -260,7 +261,7 @@ def _level(
     of_size = np.divide(net, size, out=np.zeros_like(net), where=size > 0)
     share = (weights * of_size[epochs]).sum(axis=1)
     low, high = interval_of(share, moments.data["onset"].values[epochs])
-    told = f"{100 * share.mean():+.1f} % ({100 * low:+.1f} to {100 * high:+.1f})"
+    told = f"{100 * share.mean():+.1f} % ({limits(100 * low, 100 * high, '+.1f')})"
     words = f"the chin has {told} of all that spoke for or against {criterion.stage} there"
     verdict: Verdict = "cannot tell"
     if low > 0 and share.mean() >= LEAST_OF_ALL:

@@ -100,7 +100,7 @@ def precision(evidence: Evidence) -> Finding | None:
     n, n_within = len(bounds), int((bounds <= limit).sum())
     values = evidence.sizes | {"n": n, "n_within": n_within, "error": limit}
     how = "" if np.isfinite(evidence.errors).any() else ", judged by the completeness gap alone"
-    most = f"{n_within} of {n} {evidence.cases} stay within that{how}"
+    most = f"{percent(MOST)} of {evidence.cases}, {n_within} of {n}, are at least as exact{how}"
     size = f"{percent(limit)} of their absolute total"
     if limit <= TIGHT:
         return ok(f"the band sums are exact enough: their error is {size} ({most})", **values)

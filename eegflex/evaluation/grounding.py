@@ -14,6 +14,7 @@ from mne.stats import fdr_correction
 from eegflex.errors import check_choice
 from eegflex.evaluation.detectors import KINDS
 from eegflex.evaluation.event_shares import MOST_COVERED, SIGNS, Moments, check_events, occurrences, shifted
+from eegflex.evaluation.judged import limits
 from eegflex.evaluation.truth import area_under_roc
 from eegflex.findings import Finding, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, mean_interval
@@ -378,7 +379,7 @@ def _finding(stage: str, rows: pd.DataFrame) -> Finding:
         first = inside.iloc[0]
         named = ", ".join(
             f"{many(one.kind)} ({one.share:.0%} of the attribution in their band, by chance {one.chance:.0%}; "
-            f"{one.enrichment:.1f} times, {one.enrichment_low:.1f} to {one.enrichment_high:.1f})"
+            f"{one.enrichment:.1f} times, {limits(one.enrichment_low, one.enrichment_high, '.1f')})"
             for one in inside.itertuples()
         )
         named_values = ("share", "chance", "enrichment", "enrichment_low", "enrichment_high", "p_corrected", "of_all")

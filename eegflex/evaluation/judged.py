@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eegflex.findings import Finding, ok, unknown, warning
 from eegflex.results.intervals import MIN_EPOCHS
@@ -38,9 +38,9 @@ def was(n: int) -> str:
     return "was" if n == 1 else "were"
 
 
-def limits(low: float, high: float) -> str:
+def limits(low: Any, high: Any, form: str = ".2f") -> str:
     """An interval in words; explanations that all lie within 10 minutes have none."""
-    return f"{low:.2f} to {high:.2f}" if math.isfinite(low) and math.isfinite(high) else "not known"
+    return f"{low:{form}} to {high:{form}}" if math.isfinite(low) and math.isfinite(high) else "not known"
 
 
 def too_few(evaluation: Evaluation, column: str, name: str) -> Finding | None:

@@ -321,7 +321,7 @@ def _check_model(result: FlexResult, night: StagedNight) -> None:
             "This is not the model that the result is of",
             seen=night.stager.spec.name,
             allowed=result.model if result.model != night.stager.spec.name else "the same with the result's own spec",
-            remedy="Give that model (--model)",
+            remedy="Give that model (--model), with the spec that the result was made with (spec=, --spec)",
         )
 
 

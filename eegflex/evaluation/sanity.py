@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from eegflex.evaluation.faithfulness import bootstrap
-from eegflex.evaluation.judged import count_explanations
+from eegflex.evaluation.judged import count_explanations, limits
 from eegflex.evaluation.thresholds import ALIKE
 from eegflex.evaluation.told_tables import COUNT, NUMBER, TEXT
 from eegflex.findings import CannotTellError, Finding, ok, unknown, warning
@@ -250,7 +250,7 @@ def _is_known(row: Row) -> TypeGuard[dict[str, Any]]:
 
 def _said(row: dict[str, Any]) -> str:
     return (
-        f"a signed similarity of {row['signed']:.2f} (95 % interval {row['signed_low']:.2f} to {row['signed_high']:.2f}, "
+        f"a signed similarity of {row['signed']:.2f} (95 % interval {limits(row['signed_low'], row['signed_high'])}, "
         f"n = {row['n']}; of sizes alone {row['unsigned']:.2f})"
     )
 

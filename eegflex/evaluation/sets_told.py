@@ -13,7 +13,7 @@ from scipy import stats
 
 from eegflex.bands import ABOVE, BELOW, Bands
 from eegflex.evaluation.faithfulness import Interval, bootstrap
-from eegflex.evaluation.judged import count_explanations, was
+from eegflex.evaluation.judged import count_explanations, limits, was
 from eegflex.evaluation.sets import Flip, sets_of
 from eegflex.evaluation.told_tables import COUNT, TEXT, TEXT_OR_NONE, refuse
 from eegflex.findings import Finding, ok, unknown, warning
@@ -247,8 +247,8 @@ class _Stage:
         share, n, n_has = self._share(has, among), int(among.sum()), int(has.sum())
         p, size = (self._mean(f"{kind}: {what}", among) for what in ("p", "n"))
         said = (
-            f"{words} in {n_has} of {n} ({_as_percent(share)}; over all {n} sets p is {p.mean:.2f}, {p.low:.2f} to "
-            f"{p.high:.2f}, with {size.mean:.1f}, {size.low:.1f} to {size.high:.1f}, bands of channels)"
+            f"{words} in {n_has} of {n} ({_as_percent(share)}; over all {n} sets p is {p.mean:.2f}, interval "
+            f"{limits(p.low, p.high)}, with {size.mean:.1f} bands of channels, interval {limits(size.low, size.high, '.1f')})"
         )
         values: dict[str, Value] = {kind: words, f"{kind} n": n, f"{kind} n_same": n_has}
         for name, interval in (("share", share), ("p", p), ("size", size)):
@@ -292,8 +292,8 @@ _KINDS = {
     "necessary": "what makes it another stage when put at the baseline is most often",
 }
 _ELSEWHERE = (
-    "What decides is then not in these sets, but in the neighbours of the epoch, or in what the baseline has in common with "
-    "the stage: look at the context, or compare with another baseline"
+    "What decides is then not in these sets, but in what the baseline has in common with the stage, or, of a stager that sees "
+    "them, in the neighbours of the epoch: compare with another baseline, or look at the context"
 )
 
 
@@ -304,7 +304,7 @@ def _commonest(table: pd.DataFrame, column: str, among: pd.Series) -> tuple[str,
 
 
 def _as_percent(share: Interval) -> str:
-    return f"{100 * share.mean:.0f} %, 95 % interval {100 * share.low:.0f} to {100 * share.high:.0f}"
+    return f"{100 * share.mean:.0f} %, 95 % interval {limits(100 * share.low, 100 * share.high, '.0f')}"
 
 
 def _values(name: str, interval: Interval, between: str = " ") -> dict[str, Value]:

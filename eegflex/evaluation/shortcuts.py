@@ -18,7 +18,7 @@ from eegflex.epochs import without_bad
 from eegflex.evaluation.audit_level import Level, level_of
 from eegflex.evaluation.audit_moments import Heart, artifacts_of, ecg_channel, share_of_moments
 from eegflex.evaluation.audit_regions import Region, regions_of
-from eegflex.evaluation.judged import count_explanations
+from eegflex.evaluation.judged import count_explanations, limits
 from eegflex.evaluation.thresholds import LEVEL_MOVES, LEVEL_MOVES_SCORE, SHORTCUT, SHORTCUT_DECIDES, SHORTCUT_LEVEL
 from eegflex.evaluation.told_tables import TEXT
 from eegflex.findings import Finding, error, ok, unknown, warning
@@ -342,15 +342,12 @@ def _finding(
     return judge(said, kind.remedy, **values)
 
 
-def _limits(low: float, high: float, form: str = "z.1%") -> str:
-    return f"{low:{form}} to {high:{form}}" if np.isfinite([low, high]).all() else "not known"
-
-
 def _said(name: str, where: str, row: pd.Series, more: Mapping[str, float]) -> str:
     """The numbers of one row as a sentence."""
     against, what = ("chance", "excess") if name in ABOVE_CHANCE else ("spread evenly", "share")
     numbers = (
-        f"({against}: {row['chance']:z.1%}; {what} {row['excess']:z.1%}, 95 % interval {_limits(row['low'], row['high'])}, "
+        f"({against}: {row['chance']:z.1%}; {what} {row['excess']:z.1%}, 95 % "
+        f"interval {limits(row['low'], row['high'], 'z.1%')}, "
         f"n = {int(row['n'])})"
     )
     among = "" if row["stage"] == "all" else f" of {row['stage']}"
@@ -358,7 +355,7 @@ def _said(name: str, where: str, row: pd.Series, more: Mapping[str, float]) -> s
         return f"{row['share']:z.1%} of the absolute attribution{among} lies {KINDS[name].said} {numbers}: {where}"
 
     def mean(which: str, form: str) -> str:
-        return f"{more[which]:{form}} ({_limits(more[f'{which}_low'], more[f'{which}_high'], form)})"
+        return f"{more[which]:{form}} ({limits(more[f'{which}_low'], more[f'{which}_high'], form)})"
 
     return (
         f"{row['share']:z.1%} of what moves the score{among} in the channel whose level moves it most is that level, not the "

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eegflex.errors import RecordingError
 from eegflex.preprocessing.channels import Inputs
-from eegflex.readers.epoch_times import epoch_onsets
+from eegflex.readers.epoch_times import epoch_onsets, runs_of
 from eegflex.spec.model_spec import ModelSpec
 
 __all__ = ["Grid", "lay_grid"]
@@ -122,6 +122,6 @@ def _runs(epochs: mne.BaseEpochs, onset: npt.NDArray[np.float64], duration: floa
     Recordings that were joined may meet where one epoch ends and the next begins: the metadata know.
     """
     breaks = np.abs(np.diff(onset) - duration) >= 0.5 / float(epochs.info["sfreq"])
-    if epochs.metadata is not None and "run" in epochs.metadata:
-        breaks |= np.diff(epochs.metadata["run"].to_numpy()) != 0
+    if (run := runs_of(epochs)) is not None:
+        breaks |= np.diff(run) != 0
     return np.concatenate([[0], np.cumsum(breaks)]).astype(np.int64)

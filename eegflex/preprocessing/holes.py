@@ -8,7 +8,7 @@ import numpy.typing as npt
 from mne.utils import logger
 
 from eegflex.errors import RecordingError
-from eegflex.readers.epoch_times import epoch_onsets
+from eegflex.readers.epoch_times import epoch_onsets, runs_of
 from eegflex.spec.model_spec import ModelSpec
 
 __all__ = ["holes", "n_left_out", "refuse_holes"]
@@ -38,8 +38,7 @@ def holes(epochs: mne.BaseEpochs) -> npt.NDArray[np.intp]:
         return shuffled
     rate = float(epochs.info["sfreq"])
     jumps = np.flatnonzero(np.diff(epoch_onsets(epochs)) > (len(epochs.times) + 0.5) / rate)
-    if epochs.metadata is not None and "run" in epochs.metadata:
-        run = epochs.metadata["run"].to_numpy()
+    if (run := runs_of(epochs)) is not None:
         found: npt.NDArray[np.intp] = jumps[run[jumps] == run[jumps + 1]]
         return found
     return np.array(

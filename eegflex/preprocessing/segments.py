@@ -9,9 +9,10 @@ from typing import Any
 import mne
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from eegflex.epochs import without_bad
-from eegflex.errors import ParameterError, RecordingError, check_choice
+from eegflex.errors import ChannelError, ParameterError, RecordingError, check_choice
 from eegflex.preprocessing.blocks import filter_blocks
 from eegflex.preprocessing.channels import choose_inputs
 from eegflex.preprocessing.filter_and_resample import notes_of, plan_filter
@@ -22,7 +23,7 @@ from eegflex.preprocessing.times import tell_of_times
 from eegflex.readers.stage_words import is_sleep_stage, parse_label
 from eegflex.settings import FILTER_EDGES
 from eegflex.spec.model_spec import FilterSpec, ModelSpec
-from eegflex.stages import STAGES
+from eegflex.stages import NOT_STAGED, STAGES
 
 __all__ = ["Segments", "prepare"]
 
@@ -158,7 +159,7 @@ def prepare(
         channel_sets=inputs.channel_sets,
         onset=grid.onset,
         run=grid.run,
-        stage=_stages(epochs),
+        stage=_stages(epochs, spec),
         fault=fault,
         notes={
             "sfreq_recorded": grid.recorded,
@@ -182,20 +183,23 @@ def _settled(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
             seen=type(epochs).__name__,
             remedy="Make them with eegflex.make_epochs(raw) or mne.Epochs",
         )
+    if not all(map(str.strip, epochs.ch_names)):
+        raise ChannelError(
+            "A channel has no name", seen=epochs.ch_names, remedy="Name it with epochs.rename_channels, or drop it"
+        )
     epochs = without_bad(epochs)
     if len(epochs) == 0:
         raise RecordingError("There are no epochs", remedy="Look at epochs.drop_log for why they were dropped")
     return epochs
 
 
-def _stages(epochs: mne.BaseEpochs) -> npt.NDArray[np.str_]:
+def _stages(epochs: mne.BaseEpochs, spec: ModelSpec) -> npt.NDArray[np.str_]:
     """The scored stages: of the metadata, else of the event names where those are stages.
 
     A name that is nothing but a letter or a code is one only where all names are stages, of two kinds or more.
     """
     if epochs.metadata is not None and "stage" in epochs.metadata:
-        found: npt.NDArray[np.str_] = epochs.metadata["stage"].to_numpy(dtype=str)
-        return found
+        return _named(epochs.metadata["stage"], spec)
     named = {name: parse_label(name) for name in epochs.event_id}
     only_stages = all(named.values()) and len(set(named.values()) & set(STAGES)) > 1
     stages = {
@@ -204,3 +208,22 @@ def _stages(epochs: mne.BaseEpochs) -> npt.NDArray[np.str_]:
         if (stage := named[name]) and (only_stages or name in STAGES or is_sleep_stage(name))
     }
     return np.array([stages.get(code, "UNSCORED") for code in epochs.events[:, 2]], dtype=str)
+
+
+def _named(stage: pd.Series, spec: ModelSpec) -> npt.NDArray[np.str_]:
+    """Stages of the metadata, as they are named everywhere here, or by the stager; what is missing is not staged."""
+    found: npt.NDArray[np.str_] = np.where(stage.isna(), "UNSCORED", stage.astype(str)).astype(str)
+    found = np.where(found == "", "UNSCORED", found)
+    known = (*STAGES, *NOT_STAGED, *spec.stages)
+    unknown = sorted(set(found.tolist()) - set(known))
+    if unknown:
+        renamed = {label: meant for label in unknown if (meant := parse_label(label))}
+        how = f"replace({renamed})" if renamed else "map({...})"
+        remedy = f"Rename them in the metadata, with epochs.metadata['stage'].{how}"
+        raise RecordingError(
+            "metadata['stage'] has labels that are no stages: epochs would silently count as not scored",
+            seen=[f"{label!r} ({int((found == label).sum())} epochs)" for label in unknown[:8]],
+            allowed=list(dict.fromkeys(known)),
+            remedy=remedy,
+        )
+    return found

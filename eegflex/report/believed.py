@@ -56,7 +56,7 @@ def believed(gathered: Gathered) -> Iterator[Text]:
     cannot = [*_left_open(found, evidence), *_NEVER]
     parts = [
         html.paragraph(_how_many(found)),
-        html.paragraph(_summary(evidence)),
+        html.paragraph(_summary(evidence, result)),
         _kinds(evidence),
         _of_stages(result),
         "<h4>What this evaluation cannot tell</h4>",
@@ -76,7 +76,7 @@ def _how_many(found: Evaluation) -> str:
     )
 
 
-def _summary(evidence: Sequence[Evidence]) -> str:
+def _summary(evidence: Sequence[Evidence], result: FlexResult) -> str:
     """How many kinds of evidence hold, and which do not: the first thing that is read."""
     measured = [one for one in evidence if one.verdict != NOT_MEASURED]
     if not measured:
@@ -86,7 +86,16 @@ def _summary(evidence: Sequence[Evidence]) -> str:
     for verdict, words in ((IN_PART, "in part"), (NOT, "against them")):
         names = [one.kind for one in measured if one.verdict == verdict]
         said += [f"{words}: {', '.join(names)}"] if names else []
-    return "; ".join(said) + "."
+    return "; ".join(said) + "." + _of_epochs(result)
+
+
+def _of_epochs(result: FlexResult) -> str:
+    """How many single epochs meet everything: kinds of evidence are judged over all of them together."""
+    if not has_evidence(result.data):
+        return ""
+    found = judge(result.data)
+    n, of = int((found.epochs & found.tested).sum()), int(found.tested.sum())
+    return f" That is judged over all explanations together; of single epochs, {n} of {of} that were tested meet all criteria."
 
 
 def _kinds(evidence: Sequence[Evidence]) -> str:

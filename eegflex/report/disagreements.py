@@ -131,11 +131,17 @@ def _told(result: FlexResult, every: FlexResult | None, trust: Trust, row: Any) 
             f"The stager says {row.predicted} (probability {row.p:.2f}) by its most confident channel; over all channels it is "
             f"{-row.margin:.2f} behind {row.second}."
         )
-    yield _scorer(result, row)
+    if _is_scored(result):
+        yield _scorer(result, row)
     yield from _channels(result, place)
     yield from _bands(result, every, place, (str(row.predicted), other))
     yield from _context(result, place)
     yield from _trust(trust, place)
+
+
+def _is_scored(result: FlexResult) -> bool:
+    """Whether somebody scored the night at all."""
+    return bool(np.isin(result.data["night_stage"].values.astype(str), result.stages).any())
 
 
 def _scorer(result: FlexResult, row: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eegflex.evaluation.grounding import many
+from eegflex.evaluation.judged import limits
 from eegflex.findings import Finding, Value
 
 __all__ = ["HOLDS", "IN_PART", "KINDS", "MARKS", "NOT", "NOT_MEASURED", "Evidence", "evidence_of"]
@@ -128,7 +129,11 @@ def _sentence(one: Finding) -> str:
 def _between(
     values: Mapping[str, Value], low: str = "low", high: str = "high", n: str = "n", *, form: str = "z.2f"
 ) -> str:
-    return f"95 % interval {_number(values[low], form)} to {_number(values[high], form)}, n = {values[n]}"
+    return f"95 % interval {_limits(values[low], values[high], form)}, n = {values[n]}"
+
+
+def _limits(low: Value, high: Value, form: str = "z.2f") -> str:
+    return limits(low, high, form).replace("-", "−").replace("%", " %")
 
 
 def _number(value: Value, form: str = "z.2f") -> str:
@@ -138,10 +143,20 @@ def _number(value: Value, form: str = "z.2f") -> str:
 def _faithfulness(one: Finding) -> str:
     v = one.values
     said = (
-        "Inserted and deleted in the order of the explanation, frequencies change the probability by "
+        "Inserted and deleted in the order of the explanation, frequencies change the probability by an area of "
         f"{_number(v['attribution mean'])} ({_between(v, 'attribution low', 'attribution high')}); in random order by 0"
     )
-    return said + (f", in the order of power by {_number(v['power mean'])}." if "power mean" in v else ".")
+    if "power mean" not in v:
+        return f"{said}."
+    apart, low, high = (v.get(f"attribution - power {name}") for name in ("mean", "low", "high"))
+    if apart is None:
+        return f"{said}, in the order of power by {_number(v['power mean'])}."
+    is_better = isinstance(low, float) and low > 0
+    told = "" if is_better else ": no distinguishable difference"
+    return (
+        f"{said}, in the order of power, which needs no explanation, by {_number(v['power mean'])} (difference "
+        f"{_number(apart)}, {_limits(low, high)}{told})."
+    )
 
 
 def _knockout(one: Finding) -> str:
@@ -220,7 +235,7 @@ def _share(v: Mapping[str, Value]) -> str:
     if v["low"] is None or v["high"] is None:
         return f"{share} (interval not known)"
     name = "" if v["share"] == v["excess"] else "more than by chance "
-    return f"{share} ({name}{_number(v['low'], 'z.1%')} to {_number(v['high'], 'z.1%')})"
+    return f"{share} ({name}{_limits(v['low'], v['high'], 'z.1%')})"
 
 
 def _level(one: Finding) -> str:
@@ -238,7 +253,7 @@ def _events(one: Finding) -> str:
         return ""
     return (
         f"{stage}: {_number(v['enrichment'], '.1f')} times as much of the evidence for it lies in {many(str(v['kind']))} "
-        f"as by chance (95 % interval {_number(v['enrichment_low'], '.1f')} to {_number(v['enrichment_high'], '.1f')}, "
+        f"as by chance (95 % interval {_limits(v['enrichment_low'], v['enrichment_high'], '.1f')}, "
         f"{v['n_epochs']} epochs)."
     )
 
@@ -248,11 +263,12 @@ def _sets(one: Finding) -> str:
     already = f"in {v['n_baseline_is_stage']} of {v['n']} the baseline alone is already {stage}"
     if one.status != "ok":
         return f"{stage}: {already}; then no band beyond the baseline is needed."
-    size, low, high = (_number(v[f"sufficient size{end}"], ".1f") for end in ("", " low", " high"))
+    size = _number(v["sufficient size"], ".1f")
+    between = _limits(v["sufficient size low"], v["sufficient size high"], ".1f")
     kept = (
         f"in {v['sufficient n']} of {v['n']} a few bands keep it, with all else at the baseline ({size} bands of "
         f"channels, 95 % "
-        f"interval {low} to {high}), most often {v['sufficient']} ({v['sufficient n_same']} of them)"
+        f"interval {between}), most often {v['sufficient']} ({v['sufficient n_same']} of them)"
     )
     return f"{stage}: {kept}" + (f"; {already}." if v["n_baseline_is_stage"] else ".")
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from eegflex.bands import Bands
 from eegflex.report import html
+from eegflex.results.intervals import MIN_EPOCHS
 from eegflex.results.select import is_whole
 from eegflex.results.window_rhythms import ALL, TOTAL
 from eegflex.results.wording import baseline_words, number_text, unit
@@ -44,4 +45,6 @@ def neighbours_table(result: FlexResult) -> str:
         f"Medians over n epochs, in units of {unit(result)}, summed over channels: the epoch itself, its neighbours together, "
         f"the rest of the night beyond them, and the change of the score{adding}."
     )
+    if (counts.to_numpy() < MIN_EPOCHS).any():
+        said += f" Rows of fewer than {MIN_EPOCHS} epochs are examples, and say nothing of the stage."
     return html.paragraph(said) + html.frame(written, corner="stage, part")

@@ -121,6 +121,9 @@ def _channels(night: Night) -> Tile:
     how = grade("disagreement", share)
     if how == "unknown":
         return Tile(how, "No epoch was staged", "Agreement between channels is not known.")
+    if int(staged.sum()) < MIN_EPOCHS:
+        few = f"{count_epochs(int(staged.sum()))} of the night {'was' if staged.sum() == 1 else 'were'} staged."
+        return Tile("unknown", "Too few epochs to compare the channels", few)
     n = int(night.is_disputed.sum())
     between = f", 95 % interval {percent(low)} to {percent(high)}" if np.isfinite(low) and low < high else ""
     where = night.predicted[night.is_disputed].tolist()
@@ -192,8 +195,8 @@ def _open(stages: Sequence[StageFacts]) -> Iterator[str]:
     if kept := [one.stage for one in stages if one.is_open and one.is_kept]:
         yield f"{', '.join(kept)}: mostly said without the epoch and its neighbours, too, so what decides is not told."
     if unclear := [one for one in stages if one.is_open and not one.is_kept]:
-        shares = ", ".join(f"{one.stage} ({percent(one.context.median)})" for one in unclear)
-        yield f"The epoch or its neighbours: unclear, with the neighbours' share of the change, for {shares}."
+        shares = ", ".join(f"{one.stage} {percent(one.context.median)}" for one in unclear)
+        yield f"Whether the epoch or its neighbours decide is unclear (neighbours' share of the change: {shares})."
 
 
 def _list(stages: Sequence[StageFacts]) -> str:
@@ -226,7 +229,7 @@ def _looked_at(night: Night, stages: Sequence[StageFacts]) -> Tile:
     if not n_tested:
         said.append("None was tested on the model.")
         return Tile(worst(how, "some"), title, " ".join(said))
-    title += f", {n_trusted} {'holds' if n_trusted == 1 else 'hold'}"
+    title += f", {n_trusted} of {n_tested} tested {'holds' if n_trusted == 1 else 'hold'}"
     said.append(
         f"Tests on the model, with parts of the signal changed, confirm {n_trusted} of {n_tested} tested epochs."
     )

@@ -195,7 +195,7 @@ def _attribution(result: FlexResult, told: Mapping[str, Any], cite: _Cited, *, o
     if phases:
         yield (
             f"{count_epochs(phases['n_epochs'])} of the night {_was(phases['n_epochs'])} staged again with recorded magnitudes "
-            f"and random phases ({phases['n_draws']} draws), to tell spectra from waveforms."
+            f"and random phases ({phases['n_draws']} draw{'s' * (phases['n_draws'] != 1)}), to tell spectra from waveforms."
         )
 
 
@@ -211,7 +211,7 @@ def _which_epochs(result: FlexResult, told: Mapping[str, Any]) -> str:
             else f"numbers {numbers_text(asked['select'])}"
         )
         chosen = f", chosen by the user ({picked})"
-    if asked.get("sample_per_stage") is not None:
+    if asked.get("sample_per_stage") is not None and n < of:
         chosen += (
             f", drawn at random, at most {asked['sample_per_stage']} of each predicted stage (seed {asked['seed']})"
         )
@@ -297,9 +297,11 @@ def _statistics(result: FlexResult, cite: _Cited) -> Iterator[str]:
     if only_means(result.data):
         yield f"Told are {jackknife} blocks of 10 minutes, corrected for skewness {cite('means')}."
         return
+    few = max(result.counts().values(), default=0) < MIN_EPOCHS
     yield (
         f"Over epochs of a stage (at least {MIN_EPOCHS}), findings are medians with 95 % intervals from blocks of 10 minutes "
-        f"{cite('medians')}, and tables have {jackknife} the same blocks, corrected for skewness {cite('means')}."
+        f"{cite('medians')}, and tables have {jackknife} the same blocks, corrected for skewness {cite('means')}"
+        f"{'; of no stage were so many explained' if few else ''}."
     )
 
 

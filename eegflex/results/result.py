@@ -244,7 +244,8 @@ class FlexResult(ResultTables, ResultTrust, ResultFigures, ResultText, ResultExp
     @property
     def is_sample(self) -> bool:
         """Whether only a sample of the epochs was explained."""
-        return self.parameters.get("sample_per_stage") is not None
+        asked, one = self.parameters.get("sample_per_stage"), provenances(self._dataset).values()
+        return asked is not None and sum(int(own["explained"]) for own in one) < self._dataset.sizes["night"]
 
     @property
     def is_partial(self) -> bool:

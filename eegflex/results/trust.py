@@ -37,8 +37,8 @@ __all__ = [
     "trust_words",
 ]
 
-TRUSTED, NOT_TRUSTED, NOT_EXPLAINED = "trusted", "not trusted", "not explained by the epoch"
-VERDICTS = (TRUSTED, NOT_TRUSTED, NOT_EXPLAINED)
+TRUSTED, NOT_TRUSTED, NOT_EXPLAINED, NOT_TESTED = "trusted", "not trusted", "not explained by the epoch", "not tested"
+VERDICTS = (TRUSTED, NOT_TRUSTED, NOT_EXPLAINED, NOT_TESTED)
 #: Which epochs a table or figure can be of.
 CHOICES = ("all", "trusted")
 
@@ -66,8 +66,9 @@ class Trust:
         """One of `VERDICTS`, shape (n_epochs, n_channel_sets)."""
         fails = {name: values == 0 for name, values in self.holds.items()}
         by_epoch = np.any([fails[name] for name in fails if CRITERIA[name].by_epoch], axis=0)
-        failed = np.any([*fails.values(), *self.missing.values()], axis=0)
-        return np.where(by_epoch, NOT_EXPLAINED, np.where(failed, NOT_TRUSTED, TRUSTED))
+        failed = np.any(list(fails.values()), axis=0)
+        known = np.where(failed, NOT_TRUSTED, np.where(self.cases, TRUSTED, NOT_TESTED))
+        return np.where(by_epoch, NOT_EXPLAINED, known)
 
     @property
     def cases(self) -> npt.NDArray[np.bool_]:

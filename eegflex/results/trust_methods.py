@@ -38,9 +38,10 @@ class ResultTrust:
         -------
         table : pandas.DataFrame
             One row for each epoch and channel set: recording, number, onset (s), stage (scored), channel_set, predicted;
-            ``verdict``, one of ``"trusted"``, ``"not trusted"`` and ``"not explained by the epoch"``; ``reasons``, why it is
-            not trusted, separated by semicolons, in the order of the criteria; ``n_measured``, how many of the criteria were
-            measured; and each criterion: True where it holds, False where it does not, and NA where it was not measured.
+            ``verdict``, one of ``"trusted"``, ``"not trusted"``, ``"not explained by the epoch"`` and ``"not tested"``;
+            ``reasons``, why it is not trusted, separated by semicolons, in the order of the criteria; ``n_measured``, how many
+            of the criteria were measured; and each criterion: True where it holds, False where it does not, and NA where it
+            was not measured.
             ``table.attrs`` has ``n_criteria``; ``n_measured``, of how many explanations each was measured that was measured at
             all; ``not_measured``, the names of the others; and ``counts`` of the verdicts.
 

@@ -18,6 +18,7 @@ from eegflex.spec.scaling import ScaleSpec, check_scale
 from eegflex.spec.spectrogram import SpectrogramSpec, check_spectrogram
 from eegflex.spec.toml import Schema
 from eegflex.stages import STAGES
+from eegflex.targets import TARGET_WORDS
 from eegflex.utils.arguments import checked_methods
 
 __all__ = ["ChannelSpec", "ContextSpec", "FilterSpec", "ModelSpec", "ScaleSpec"]
@@ -320,6 +321,10 @@ def _check(spec: ModelSpec) -> None:
     _check_plain(spec)
     if not all(map(str.strip, spec.stages)) or len(set(spec.stages)) != max(len(spec.stages), 1):
         raise SpecError("The spec's [output] stages must be named, each once", seen=short(spec.stages))
+    if taken := sorted(set(spec.stages) & set(TARGET_WORDS)):
+        raise SpecError(
+            "A stage of the spec has a name that target= uses for something else", seen=taken, remedy="Rename it"
+        )
     check_scale(spec.scale, len(spec.channels))
     if spec.spectrogram is not None:
         check_spectrogram(spec.spectrogram, spec.sfreq, spec.n_times)

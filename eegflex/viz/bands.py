@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from eegflex.bands import Bands
 from eegflex.results import tables
-from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval, quantile
+from eegflex.results.intervals import blocks_of, median_interval, quantile
 from eegflex.results.marks import cell_errors, pooled_errors, unexplained_words, within
 from eegflex.results.means import refuse_single
 from eegflex.results.select import (
@@ -349,7 +349,7 @@ def _notes(
     yield "Line: median; bar below it: its 95 % interval, from blocks of 10 min."
     without = [one for one in stages if any(_no_interval(own, one) for own in marks.values())]
     if without:
-        yield f"No interval where there are fewer than {MIN_EPOCHS} epochs, or of one block only ({', '.join(without)})."
+        yield f"No interval where epochs are too few, or from too few parts of the night ({', '.join(without)})."
     yield scale.words
     if len(names) == 1:
         yield f"Channels: {next(iter(names.values()))}."

@@ -340,7 +340,7 @@ def test_processes_and_their_threads(n_jobs, n_epochs, device, expected, monkeyp
     monkeypatch.setattr(crews, "_free_memory", lambda: 2**40)
     request = asking(n_jobs, n_epochs, device)
     assert crews._divided(request) == expected
-    for gibibytes, fit in ((3, (2, 2)), (1, (1, 4))):
+    for gibibytes, fit in ((4, (2, 2)), (3, (1, 4))):
         monkeypatch.setattr(crews, "_free_memory", lambda n=gibibytes: n * 2**30)
         assert crews._divided(request) == (fit if expected == (4, 1) and n_jobs is None else expected)
 

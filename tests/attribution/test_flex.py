@@ -143,6 +143,7 @@ def test_a_sample_is_balanced_and_seeded():
     np.testing.assert_array_equal(first.to_xarray()["number"], again.to_xarray()["number"])
     assert first.is_sample
     assert not everything.is_sample
+    assert not explain(noise_epochs(n_epochs=6), Smooth(), sample_per_stage=6, on_check="ignore").is_sample
     assert other.to_xarray().sizes == first.to_xarray().sizes
     rows = first.to_xarray()["number"].values
     np.testing.assert_allclose(view(first), view(everything)[rows], atol=1e-7)
@@ -214,6 +215,22 @@ def test_context_never_reaches_over_a_gap_in_time():
 def test_models_that_cannot_be_trusted_are_refused(model, words):
     with pytest.raises(ModelError, match=words.replace("(", r"\(").replace(")", r"\)")):
         explain(noise_epochs(n_epochs=20), model)
+
+
+class BrokenOnTheWay(nn.Module):
+    """Finite for every epoch and for silence, and not between."""
+
+    def forward(self, x):
+        size = x.square().mean((1, 2)).sqrt()
+        scores = x.mean((1, 2))[:, None] * torch.arange(5.0).to(x) + size[:, None]
+        return torch.where(((size > 0.1) & (size < 0.4))[:, None], torch.nan, scores)
+
+
+def test_scores_that_are_not_finite_on_the_path_are_never_told():
+    with pytest.raises(ModelError, match=r"Finite scores: epochs at 0\.25 of their size"):
+        explain(noise_epochs(n_epochs=20), BrokenOnTheWay())
+    with pytest.raises(ModelError, match="not finite between the baseline and an epoch"):
+        explain(noise_epochs(n_epochs=20), BrokenOnTheWay(), on_check="ignore")
 
 
 @pytest.mark.parametrize(

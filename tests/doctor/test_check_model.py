@@ -158,6 +158,16 @@ def test_no_error_of_gssc_on_a_real_recording(real_psg):
     assert "not enough scored epochs" in findings["class order"].measured
 
 
+@pytest.mark.parametrize("factor", [1e3, 1e6])
+def test_voltages_of_no_scalp_are_an_error_of_the_recording(night, factor):
+    loud = night.copy().load_data()
+    loud._data *= factor
+    found = check_model("bandpower", loud, verbose="error")["unit"]
+    assert found.status == "error"
+    assert "none of a scalp" in found.measured
+    assert "in volts" in found.remedy
+
+
 def test_without_a_hypnogram_it_says_that_it_cannot_tell(night):
     unscored = rescored(night, lambda stages: np.full(len(stages), "UNSCORED"))
     findings = check_model(trained.chambon(), unscored, verbose="error")

@@ -28,9 +28,16 @@ def kinds(*found):
         (
             ok("", **{"n": 50, "attribution mean": 0.5, "attribution low": 0.27, "attribution high": 0.63, "power mean": 0.23})
             .named("faithfulness"), "faithfulness",
-            "Inserted and deleted in the order of the explanation, frequencies change the probability by 0.50 (95 % "
-            "interval 0.27 to "
-            "0.63, n = 50); in random order by 0, in the order of power by 0.23.",
+            "Inserted and deleted in the order of the explanation, frequencies change the probability by an area of 0.50 "
+            "(95 % interval 0.27 to 0.63, n = 50); in random order by 0, in the order of power by 0.23.",
+        ),
+        (
+            ok("", **{"n": 50, "attribution mean": 0.6, "attribution low": 0.27, "attribution high": 0.63, "power mean": 0.55,
+                      "attribution - power mean": 0.05, "attribution - power low": -0.01, "attribution - power high": 0.13})
+            .named("faithfulness"), "faithfulness",
+            "Inserted and deleted in the order of the explanation, frequencies change the probability by an area of 0.60 "
+            "(95 % interval 0.27 to 0.63, n = 50); in random order by 0, in the order of power, which needs no explanation, "
+            "by 0.55 (difference 0.05, −0.01 to 0.13: no distinguishable difference).",
         ),
         (
             ok("", **MEAN).named("knock-out"), "faithfulness",

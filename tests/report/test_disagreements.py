@@ -8,8 +8,9 @@ import pytest
 from pages import Page
 
 from eegflex.evaluation import assess
-from eegflex.report.disagreements import clock, disagreements, to_review
+from eegflex.report.disagreements import _context, clock, disagreements, to_review
 from eegflex.report.parts import Gathered
+from eegflex.results.result import FlexResult
 
 STAGES = example_results.STAGES
 
@@ -129,6 +130,18 @@ def test_the_context_is_told_where_there_is_one():
     data["night_scores"].values[...] = logs(N2=0.5, N1=0.4)
     _, said = section(type(window)(data))
     assert "of the change of the score came from its neighbours" in said
+
+
+def test_the_context_of_an_epoch_is_that_of_the_channels_that_explain_its_stage(pair):
+    """As in the other tables of the page: what a channel says of another stage is of that stage."""
+    data = staged(pair, {7: [{"N2": 0.9}, {"N1": 0.6}]}).to_xarray()
+    place = int(np.flatnonzero(data["number"].values == 7)[0])
+    shape = len(data["epoch"]), 2, 4, len(STAGES)
+    replaced = np.broadcast_to(data["scores"].values[:, :, None], shape).copy()
+    replaced[:, 0, 2:] -= 1  # with the first set the context makes the whole change, with the second none of it
+    replaced[:, 1, [1, 3]] -= 1
+    data["replaced_scores"] = ("epoch", "channel_set", "replaced", "stage_name"), replaced
+    assert " ".join(_context(FlexResult(data), place)).startswith("Context: 100 % of the change")
 
 
 def test_not_more_than_ten_are_told():

@@ -341,7 +341,7 @@ def test_an_end_of_an_interval_that_is_not_zero_is_not_written_as_zero(night):
 
 
 def test_no_one_decides_a_stage_that_stays_without_both():
-    """Where the model says the stage with the epoch and its neighbours replaced, too, the share of a small change says nothing."""
+    """Where the model says the stage without the epoch and its neighbours, too, the share of a small change says nothing."""
     night = example_results.make_context_result(epochs=example_results.make_epochs(n_epochs=100))
 
     def little(data):

@@ -100,6 +100,52 @@ def test_figures_of_means_are_drawn_and_say_what_they_are(result):
     assert "random nodes" in " ".join(said.split())
 
 
+def few_of_w(result):
+    """Of W three epochs, of N2 six: of the one there is no mean."""
+    numbers, stages = result.data["number"].values, result.data["predicted"].values[:, 0].astype(str)
+    named = dict.fromkeys(stages.tolist())
+    many, few = sorted(named, key=lambda stage: -int((stages == stage).sum()))[:2]
+    part = result.sel(epoch=[*numbers[stages == many][:6].tolist(), *numbers[stages == few][:3].tolist()])
+    return part, many, few
+
+
+def test_no_figure_draws_a_mean_of_fewer_than_five(result):
+    part, many, few = few_of_w(result)
+    fig = part.plot_spectrum(show=False)
+    assert [ax.get_title(loc="left") for ax in fig.axes if ax.get_title(loc="left")] == [f"{many}  (n = 6)"]
+    said = " ".join(" ".join(text.get_text() for text in fig.texts).split())
+    assert f"Not drawn: stages of fewer than 5 epochs ({few} 3)." in said
+    with pytest.raises(ParameterError, match=r"fewer than 5 epochs of a stage.*\(n = 3\)"):
+        part.plot_spectrum(stage=few, show=False)
+    nothing = part.sel(epoch=part.data["number"].values[[0, 1, 2, 6, 7, 8]].tolist())
+    with pytest.raises(ParameterError, match="no stage of this result"):
+        nothing.plot_spectrum(show=False)
+    page = eegflex.make_report(nothing, verbose="error").html
+    assert "Not drawn: stages of fewer than 5 epochs" in page
+
+
+def test_a_run_of_means_that_can_tell_nothing_is_refused_before_it_begins(epochs, caplog):
+    with pytest.raises(ParameterError, match="3 epochs to explain"):
+        explain(epochs, Smooth(), precision="mean", select=[1, 2, 3])
+    with mne.use_log_level("warning"):
+        explain(
+            epochs,
+            Smooth(),
+            precision="mean",
+            sample_per_stage=3,
+            spectral_share=0,
+            on_check="ignore",
+            verbose="warning",
+        )
+    assert "No means will be told of stages of which fewer than 5 epochs are explained" in caplog.text
+
+
+@pytest.mark.parametrize("n_steps", ["4", 0, 2.5, -2])
+def test_numbers_of_nodes_that_are_none_are_not_said_to_be_odd(epochs, n_steps):
+    with pytest.raises(ParameterError, match="positive whole number"):
+        explain(epochs, Smooth(), precision="mean", n_steps=n_steps)
+
+
 def test_it_is_kept_in_the_file_and_told(result, tmp_path):
     again = eegflex.read_result(result.save(tmp_path / "means.nc"))
     assert again.parameters["precision"] == "mean"

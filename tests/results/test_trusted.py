@@ -166,7 +166,8 @@ def test_the_level_of_a_channel_may_be_more_than_other_shortcuts(sound):
 def test_nothing_is_trusted_without_evidence(result, sound):
     bare = eegflex.FlexResult(sound.to_xarray().drop_vars(["measures", "measure"]))
     table = bare.trust()
-    assert (table["verdict"] == NOT_TRUSTED).all()
+    assert (table["verdict"] == "not tested").all()
+    assert not bare.trust(limits={"baseline": 0.0})["verdict"].isin(["trusted"]).any()
     assert (table["reasons"] == "it was not tested on the model").all()
     fixed = example_results.make_result(quadrature="gauss-legendre", n_steps=50)
     assert with_measures(fixed).trust()["reasons"].str.contains("its error was not estimated").all()

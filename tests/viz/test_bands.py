@@ -113,7 +113,9 @@ def test_many_stages_go_on_in_the_next_row(result):
 def test_of_few_epochs_there_is_no_interval_and_it_is_said(result):
     fig = viz.plot_bands(result, show=False)
     assert not [one for ax in fig.axes for one in segments(ax, "interval")]
-    assert "No interval where there are fewer than 5 epochs" in fig.get_supxlabel().replace("\n", " ")
+    assert "No interval where epochs are too few, or from too few parts of the night" in fig.get_supxlabel().replace(
+        "\n", " "
+    )
 
 
 def test_intervals_take_in_the_median():

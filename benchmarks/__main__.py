@@ -76,7 +76,10 @@ _SECTIONS: dict[str, Callable[[], str]] = {
 def main(output: Path, section: str) -> None:
     """Measure, and write the tables as they are made."""
     machine = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    head = f"# Benchmarks\n\nWritten by `make bench`; every ratio is taken in one run on one machine ({machine}), but rows of one\ntable may be of different runs, and of two machines: a section says so where they are.\n"
+    head = (
+        f"# Benchmarks\n\nWritten by `make bench`; every ratio is taken in one run on one machine ({machine}), but rows of\n"
+        "one table may be of different runs, and of two machines: a section says so where they are.\n"
+    )
     head += "Why floors are not met: [LIMITS.md](LIMITS.md).\n"
     asked = [name for name in _SECTIONS if name.lower().startswith(section.lower())]
     if not asked:

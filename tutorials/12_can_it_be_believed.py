@@ -89,7 +89,9 @@ pd.crosstab(trust["predicted"], trust["verdict"])
 # %%
 # The first explanations that are not trusted, and why:
 
-trust.loc[trust["verdict"] != "trusted", ["number", "predicted", "reasons"]].head(8)
+trust.loc[
+    ~trust["verdict"].isin(["trusted", "not tested"]), ["number", "predicted", "reasons"]
+].head(8)
 
 # %%
 # A model that uses a shortcut

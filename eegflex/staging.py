@@ -62,7 +62,7 @@ class StagedNight:
     bound : tuple of BoundStager
         The stager on each channel set.
     scores : array of float64, shape (n_epochs, n_channel_sets, n_stages)
-        What it returned; NaN for epochs without the context that it needs.
+        What it returned; NaN for epochs without the context that it needs. Its arrays are read-only: change copies.
     settings : StagingSettings
         How it was staged.
 

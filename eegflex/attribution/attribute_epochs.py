@@ -194,10 +194,10 @@ def attribute_epochs(
     batch_size : int | None
         Number of points in one pass through the network. By default as many as fit into memory; halved if memory runs out.
     n_jobs : int | None
-        Number of processes, including this one; ``-1``: one for each core. By default one for each core, but only for 64
-        explanations or more of which a single process would need more than 10 s, because each needs a few seconds to start,
-        and as far as memory allows. The cores are divided among the
-        processes. The result does not depend on it, except for rounding. On a GPU there is one process.
+        Number of processes, including this one; ``-1``: one for each core. By default one for each core, as far as memory
+        allows, but only for 64 explanations or more, and only if a single process would need more than 10 s, because each
+        needs a few seconds to start. The cores are divided among the processes. The result does not depend on it, except for
+        rounding. On a GPU there is one process.
     device : str | torch.device | None
         Where to compute, such as ``"cuda"``. By default where the model is.
     dtype : {"float32", "float64"}

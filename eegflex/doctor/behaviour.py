@@ -51,6 +51,8 @@ _DETACHED = (
     "Remove detach(), argmax, numpy and no_grad from its forward pass, "
     "or use a forward-only method such as method='shapley'"
 )
+#: Sizes of epochs at which scores are looked at, down to silence.
+TO_SILENCE = (0.75, 0.5, 0.25, 0.1, 0.05, 0.01, 0.001, 0.0)
 
 
 @torch.no_grad()
@@ -61,10 +63,6 @@ def determinism(case: Case) -> Finding:
     if unsteady > TOLERANCE * case.size:
         return error(f"it is not deterministic: {measured}", "Switch off dropout and sampling in its forward pass")
     return ok(measured)
-
-
-#: Sizes of epochs at which scores are looked at, down to silence.
-TO_SILENCE = (0.75, 0.5, 0.25, 0.1, 0.05, 0.01, 0.001, 0.0)
 
 
 def eval_mode(case: Case) -> Finding:

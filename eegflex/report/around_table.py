@@ -38,7 +38,7 @@ def around_table(result: FlexResult) -> str:
         return ""
     stages, chances = tables.counted_stages(data, "predicted"), _chances(data)
     rows = {
-        stage: _row(data, share, chances, np.flatnonzero((stages == stage) & np.isfinite(share)))
+        stage: _row(data, chances, (stages == stage) & np.isfinite(share))
         for stage in result.stages
         if (stages == stage).any()
     }
@@ -69,12 +69,9 @@ def _chances(data: xr.Dataset) -> npt.NDArray[np.float64]:
     return np.asarray((own * counted[..., None]).sum(axis=1) / counted.sum(axis=1)[:, None])
 
 
-def _row(
-    data: xr.Dataset, share: npt.NDArray[np.float64], chances: npt.NDArray[np.float64], places: npt.NDArray[np.intp]
-) -> dict[str, str]:
-    n = len(places)
-    found = context_of(data, np.isin(np.arange(len(share)), places))
-    probability = np.median(chances[places], axis=0) if n else np.full(len(REPLACED), np.nan)
+def _row(data: xr.Dataset, chances: npt.NDArray[np.float64], epochs: npt.NDArray[np.bool_]) -> dict[str, str]:
+    n, found = int(epochs.sum()), context_of(data, epochs)
+    probability = np.median(chances[epochs], axis=0) if n else np.full(len(REPLACED), np.nan)
     return {
         "n": str(n),
         "share": percent(found.median) if n else "–",

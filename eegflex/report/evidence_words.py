@@ -151,8 +151,12 @@ def _faithfulness(one: Finding) -> str:
     apart, low, high = (v.get(f"attribution - power {name}") for name in ("mean", "low", "high"))
     if apart is None:
         return f"{said}, in the order of power by {_number(v['power mean'])}."
-    is_better = isinstance(low, float) and low > 0
-    told = "" if is_better else ": no distinguishable difference"
+    if not (isinstance(low, float) and isinstance(high, float)):
+        told = ""
+    elif high < 0:
+        told = ": power is the better order"
+    else:
+        told = "" if low > 0 else ": no distinguishable difference"
     return (
         f"{said}, in the order of power, which needs no explanation, by {_number(v['power mean'])} (difference "
         f"{_number(apart)}, {_limits(low, high)}{told})."

@@ -16,9 +16,11 @@ from eegflex.errors import ParameterError
 from eegflex.results import tables
 from eegflex.results.intervals import MIN_EPOCHS, blocks_of, median_interval
 from eegflex.results.means import refuse_single
+from eegflex.results.once import known
 from eegflex.results.spectral_share import has_share, spectral_share
 from eegflex.scores import probabilities
 from eegflex.targets import resolve_target
+from eegflex.utils.arrays import read_only
 
 __all__ = [
     "DECIDES",
@@ -96,9 +98,13 @@ def epoch_shares(dataset: xr.Dataset) -> npt.NDArray[np.float64]:
 
     NaN where nobody knows.
     """
-    if "replaced_scores" not in dataset:
-        return np.full(dataset.sizes["epoch"], np.nan)
-    return _mean(np.where(_own(dataset), context_share(dataset), np.nan))
+
+    def shares() -> npt.NDArray[np.float64]:
+        if "replaced_scores" not in dataset:
+            return read_only(np.full(dataset.sizes["epoch"], np.nan))
+        return read_only(_mean(np.where(_own(dataset), context_share(dataset), np.nan)))
+
+    return known(dataset, "context share", shares)
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,10 @@ def baseline_stages(dataset: xr.Dataset, of_stage: str | None = None) -> pd.Data
         default of all.
     """
     _check_replaced(dataset)
+    return known(dataset, ("baseline stages", of_stage), lambda: _baseline_stages(dataset, of_stage))
+
+
+def _baseline_stages(dataset: xr.Dataset, of_stage: str | None) -> pd.DataFrame:
     replaced = _replaced(dataset)
     if of_stage is not None:
         own = (

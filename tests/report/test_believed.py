@@ -40,6 +40,14 @@ def kinds(*found):
             "by 0.55 (difference 0.05, −0.01 to 0.13: no distinguishable difference).",
         ),
         (
+            ok("", **{"n": 50, "attribution mean": 0.3, "attribution low": 0.27, "attribution high": 0.63, "power mean": 0.5,
+                      "attribution - power mean": -0.2, "attribution - power low": -0.3, "attribution - power high": -0.1})
+            .named("faithfulness"), "faithfulness",
+            "Inserted and deleted in the order of the explanation, frequencies change the probability by an area of 0.30 "
+            "(95 % interval 0.27 to 0.63, n = 50); in random order by 0, in the order of power, which needs no explanation, "
+            "by 0.50 (difference −0.20, −0.30 to −0.10: power is the better order).",
+        ),
+        (
             ok("", **MEAN).named("knock-out"), "faithfulness",
             "The larger the attribution of a band, the more is lost without it: rank correlation 0.90 (95 % interval "
             "0.81 to 0.95, "

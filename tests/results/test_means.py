@@ -100,8 +100,8 @@ def test_figures_of_means_are_drawn_and_say_what_they_are(result):
     assert "random nodes" in " ".join(said.split())
 
 
-def few_of_w(result):
-    """Of W three epochs, of N2 six: of the one there is no mean."""
+def of_few_and_more(result):
+    """Six epochs of the commonest stage and three of the next, of which there is no mean."""
     numbers, stages = result.data["number"].values, result.data["predicted"].values[:, 0].astype(str)
     named = dict.fromkeys(stages.tolist())
     many, few = sorted(named, key=lambda stage: -int((stages == stage).sum()))[:2]
@@ -110,7 +110,7 @@ def few_of_w(result):
 
 
 def test_no_figure_draws_a_mean_of_fewer_than_five(result):
-    part, many, few = few_of_w(result)
+    part, many, few = of_few_and_more(result)
     fig = part.plot_spectrum(show=False)
     assert [ax.get_title(loc="left") for ax in fig.axes if ax.get_title(loc="left")] == [f"{many}  (n = 6)"]
     said = " ".join(" ".join(text.get_text() for text in fig.texts).split())
